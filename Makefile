@@ -1,0 +1,76 @@
+# `make` alone lists what there is. Everything but `check` needs root: the probe is
+# loaded into the running kernel, and the tests make network namespaces.
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+MACHINES := x86_64 aarch64
+OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o)
+BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
+SHELL_SCRIPTS := setup.sh .ci/run
+KERNEL ?=
+PYTEST := $(VENV)/bin/python -m pytest
+
+TARGET_x86_64 := x86
+TARGET_aarch64 := arm64
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-vm build abi lab check lint test test-kernels bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing; leaves .venv/bin/imds-analyzer and the compiled probes
+	@./setup.sh base
+	@$(MAKE) --no-print-directory $(VENV)/installed build
+
+setup-vm: setup ## Install what the virtual machines need, too
+	@./setup.sh vm
+	@$(MAKE) --no-print-directory $(VENV)/installed-vm
+
+$(VENV)/installed: pyproject.toml analyzer/__init__.py
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[dev]'
+	@touch $@
+
+$(VENV)/installed-vm: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[vm]'
+	@touch $@
+
+build: $(OBJECTS) ## Compile the probes, for each machine type
+
+# The debugging sections of the C compiler go, the BTF that CO-RE needs stays.
+bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
+	@mkdir -p $(@D)
+	clang -g -O2 -target bpf -D__TARGET_ARCH_$(TARGET_$*) -Wall -Werror \
+	  -I/usr/include/$(shell uname -m)-linux-gnu -c bpf/imds.bpf.c -o $@.tmp
+	llvm-strip --strip-debug $@.tmp
+	@mv $@.tmp $@
+
+abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
+	$(PYTHON) bpf/abi.py > analyzer/_abi.py.tmp
+	mv analyzer/_abi.py.tmp analyzer/_abi.py
+
+lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
+	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
+
+lint: ## Only the linters and type checks
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/clang-format --dry-run --Werror bpf/*.h bpf/*.c
+	shellcheck $(SHELL_SCRIPTS)
+
+check: lint ## Linters and the fast tests; no root
+	$(PYTEST)
+
+test: setup ## Everything that runs on this host's own kernel (root)
+	$(MAKE) --no-print-directory lint
+	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/live
+
+test-kernels: setup-vm ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest (root)
+	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))
+
+bench: setup ## Measure: start-up, memory, throughput, cost of a send
+	$(VENV)/bin/python -m bench
+
+clean: ## Remove what was built here
+	rm -rf $(VENV) bpf/build dist

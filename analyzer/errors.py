@@ -1,0 +1,45 @@
+"""The errors an operator can meet; each says what is missing and what to do."""
+
+from __future__ import annotations
+
+
+class AnalyzerError(Exception):
+    """Base of every error the command line turns into a message and exit code 1."""
+
+
+class SourceUnavailable(AnalyzerError):
+    """One way of capturing does not work on this host.
+
+    ``lacks`` says what is not there; ``remedy`` what to install or change.
+    """
+
+    def __init__(self, source: str, lacks: str, remedy: str) -> None:
+        super().__init__(f"{source}: {lacks}. {remedy}")
+        self.source = source
+        self.lacks = lacks
+        self.remedy = remedy
+
+
+class NoSourceWorks(AnalyzerError):
+    """None of the ways that were tried works; lists each with its reason."""
+
+    def __init__(self, tried: list[SourceUnavailable]) -> None:
+        lines = [f"  {each.source}: {each.lacks}\n    -> {each.remedy}" for each in tried]
+        super().__init__(
+            "no way to capture IMDS calls works on this host. Tried, in order:\n"
+            + "\n".join(lines)
+            + "\nRun `imds-analyzer doctor` for the whole list of checks."
+        )
+        self.tried = tried
+
+
+class SinkError(AnalyzerError):
+    """The log cannot be written where it was asked for."""
+
+
+class ConfigError(AnalyzerError):
+    """A flag or setting has a value that cannot be used."""
+
+
+class LabError(AnalyzerError):
+    """The emulated IMDS or its network namespace could not be made."""
