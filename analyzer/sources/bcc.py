@@ -1,0 +1,200 @@
+"""The probe compiled on the host by BCC, for kernels without BTF."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import importlib
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Optional
+
+from analyzer import _abi
+from analyzer.errors import SourceUnavailable
+from analyzer.records import Chunk, Lost
+from analyzer.sources.counters import RING_FULL, LossMeter
+from analyzer.sources.events import decode_event
+from analyzer.sources.files import bpf_file
+
+# The distribution's package is for the distribution's Python; it is pure Python over
+# ctypes, so a virtual environment can use it from where it lies.
+DISTRIBUTION_PACKAGES = ("/usr/lib/python3/dist-packages", "/usr/lib/python3*/site-packages")
+
+INSTALL_BCC = "Install BCC: apt install python3-bpfcc, or dnf install python3-bcc"
+PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+# What kernel_drift.h asks of the headers: definition, header, what must stand in it.
+FEATURES = (
+    ("IMDS_TASK_HAS_START_BOOTTIME", "include/linux/sched.h", r"\bstart_boottime;"),
+    ("IMDS_ITER_HAS_ITER_TYPE", "include/linux/uio.h", r"\biter_type;"),
+    ("IMDS_ITER_HAS_UBUF", "include/linux/uio.h", r"\bITER_UBUF\b"),
+    ("IMDS_ITER_HAS_DUNDER_IOV", "include/linux/uio.h", r"\*__iov;"),
+)
+
+
+class BccSource:
+    """The attached BCC probe."""
+
+    def __init__(self, attach: str, ring_bytes: int) -> None:
+        """Compile, load and attach; raises SourceUnavailable and leaves nothing attached."""
+        self.probe = f"bcc/{attach}"
+        self._received: list[bytes] = []
+        self._bytes = 0
+        self._limit = 0
+        module = self._import()
+        self.library = f"BCC {getattr(module, '__version__', 'of unknown version')}"
+        source = bpf_file("imds.bcc.c")
+        if source is None:
+            raise self._unavailable("imds.bcc.c is not there", "Reinstall imds-analyzer")
+        headers = self._headers()
+        flags = [f"-I{source.parent}", f"-DIMDS_RING_PAGES={ring_bytes // PAGE_BYTES}"]
+        flags += [f"-D{name}" for name in features(headers)]
+        if attach == "fentry":
+            flags.append("-DIMDS_FENTRY")
+        with _quiet_stderr() as said:
+            try:
+                self._bpf: Any = module.BPF(text=source.read_text(encoding="ascii"), cflags=flags)
+            except Exception as error:
+                raise self._explained(str(error), said()) from error
+        try:
+            self._attach(attach)
+        except Exception as error:
+            self.close()
+            raise self._explained(str(error), "") from error
+
+    def _attach(self, attach: str) -> None:
+        if attach == "kprobe":
+            self._bpf.attach_kprobe(event="tcp_sendmsg", fn_name="kprobe_tcp_sendmsg")
+        events = self._bpf["events"]
+        self._events_fd: int = events.map_fd
+        events.open_ring_buffer(self._take)
+        counters = self._bpf["counters"]
+        self._losses = LossMeter({RING_FULL: _counter(counters, _abi.COUNTER_LOST)})
+
+    def _import(self) -> ModuleType:
+        try:
+            return import_bcc()
+        except ImportError as error:
+            raise self._unavailable(f"BCC is not installed ({error})", INSTALL_BCC) from None
+
+    def _headers(self) -> Path:
+        headers = find_headers()
+        if headers is None:
+            raise self._unavailable(
+                f"the headers of the running kernel {platform.release()} are not there",
+                f"Install them: apt install linux-headers-{platform.release()}, "
+                f"or dnf install kernel-devel-{platform.release()}",
+            )
+        return headers
+
+    def _unavailable(self, lacks: str, remedy: str) -> SourceUnavailable:
+        return SourceUnavailable(self.probe, lacks, remedy)
+
+    def _explained(self, error: str, said: str) -> SourceUnavailable:
+        first = next((line for line in said.splitlines() if "error:" in line), "")
+        lacks = f"BCC could not compile or load the probe: {first or error}"
+        if os.geteuid() != 0:
+            return self._unavailable(lacks, "Run as root")
+        return self._unavailable(lacks, "Try --attach kprobe, --source core, or a newer BCC")
+
+    def _take(self, _context: object, data: int, size: int) -> int:
+        self._received.append(ctypes.string_at(data, size))
+        self._bytes += size
+        return -errno.ECANCELED if self._bytes >= self._limit else 0
+
+    def fileno(self) -> int:
+        """Return the ring buffer's descriptor."""
+        return self._events_fd
+
+    def read(self, limit_bytes: int) -> list[bytes]:
+        """Return the raw events that wait."""
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._bpf.ring_buffer_consume()
+        received, self._received = self._received, []
+        return received
+
+    def decode(self, raw: bytes) -> Chunk:
+        """Decode one raw event."""
+        return decode_event(raw)
+
+    def lost(self) -> list[Lost]:
+        """Return what was dropped since the last call."""
+        return self._losses.take()
+
+    def detach(self) -> None:
+        """Take the probe out of the kernel; the ring stays readable."""
+        for name, fd in list(self._bpf.kprobe_fds.items()):
+            for function in list(fd):
+                self._bpf.detach_kprobe(event=name, fn_name=function)
+        for name in list(getattr(self._bpf, "kfunc_entry_fds", {})):
+            os.close(self._bpf.kfunc_entry_fds.pop(name))
+
+    def close(self) -> None:
+        """Detach and free everything."""
+        self._bpf.cleanup()
+
+
+def _counter(table: Any, index: int) -> Callable[[], int]:  # noqa: ANN401 (BCC has no types)
+    return lambda: int(table[ctypes.c_int(index)].value)
+
+
+def import_bcc() -> ModuleType:
+    """Import BCC, from the distribution's packages where it is not on the path."""
+    with contextlib.suppress(ImportError):
+        return importlib.import_module("bcc")
+    for pattern in DISTRIBUTION_PACKAGES:
+        for place in sorted(Path("/").glob(pattern.lstrip("/"))):
+            if not (place / "bcc" / "__init__.py").is_file():
+                continue
+            sys.path.append(str(place))
+            try:
+                return importlib.import_module("bcc")
+            finally:
+                sys.path.remove(str(place))
+    raise ImportError("no module named bcc, neither here nor among the distribution's")
+
+
+def find_headers() -> Optional[Path]:
+    """Return the tree of the running kernel's headers, or None.
+
+    Debian keeps generic ones apart (``source``) from those of the flavour (``build``).
+    """
+    modules = Path("/lib/modules", platform.release())
+    for name in ("source", "build"):
+        if (modules / name / "include/linux/uio.h").is_file():
+            return modules / name
+    return None
+
+
+def features(headers: Path) -> list[str]:
+    """Return the definitions of kernel_drift.h that hold for these headers."""
+    return [
+        name
+        for name, header, pattern in FEATURES
+        if re.search(pattern, (headers / header).read_text(errors="replace"))
+    ]
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[Callable[[], str]]:
+    """Catch what clang, in the same process, writes to descriptor 2."""
+    kept = os.dup(2)
+    caught = os.memfd_create("clang")
+    os.dup2(caught, 2)
+
+    def said() -> str:
+        return os.pread(caught, 1 << 16, 0).decode(errors="replace")
+
+    try:
+        yield said
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(caught)

@@ -1,0 +1,226 @@
+"""The CO-RE object: compiled ahead of time, loaded through the distribution's libbpf."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import resource
+from pathlib import Path
+from typing import Callable
+
+from analyzer import _abi
+from analyzer.errors import SourceUnavailable
+from analyzer.records import Chunk, Lost
+from analyzer.sources import perf, tracefs
+from analyzer.sources.counters import PROBE_BUSY, RING_FULL, LossMeter, ProgramInfo
+from analyzer.sources.events import decode_event
+from analyzer.sources.files import bpf_file
+from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
+
+BTF = Path("/sys/kernel/btf/vmlinux")
+
+# attach type: the programs of the object it needs
+PROGRAMS: dict[str, tuple[str, ...]] = {
+    "fentry": ("fentry_tcp_sendmsg",),
+    "kprobe": ("kprobe_tcp_sendmsg",),
+    "tracepoint": (
+        "trace_write",
+        "trace_writev",
+        "trace_sendto",
+        "trace_sendmsg",
+        "trace_sendmmsg",
+    ),
+}
+_ALL_PROGRAMS = tuple(name for names in PROGRAMS.values() for name in names)
+
+REMEDIES = {
+    "fentry": "Needs Linux 5.5 or later on x86-64, 6.4 on arm64, with BPF trampolines allowed; "
+    "try --attach kprobe",
+    "kprobe": "Needs a kernel with CONFIG_KPROBES; try --attach tracepoint",
+    "tracepoint": "Needs a kernel with CONFIG_FTRACE_SYSCALLS; try --source bcc",
+}
+NO_PRIVILEGE = (
+    "Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (CAP_SYS_ADMIN before Linux 5.8)"
+)
+INSTALL_LIBBPF = "Install libbpf: apt install libbpf1 (Debian 12, Ubuntu 24.04), libbpf0 (older), \
+or dnf install libbpf"
+
+
+class CoreSource:
+    """The attached CO-RE probe."""
+
+    def __init__(self, attach: str, ring_bytes: int) -> None:
+        """Load and attach; raises SourceUnavailable and leaves nothing attached."""
+        self.probe = f"core/{attach}"
+        self._undo = contextlib.ExitStack()
+        self._links = contextlib.ExitStack()
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self.close)
+            self._open(attach, ring_bytes)
+            on_error.pop_all()
+
+    def _open(self, attach: str, ring_bytes: int) -> None:
+        if not BTF.exists():
+            raise self._unavailable(
+                f"{BTF} does not exist: this kernel has no type information (BTF)",
+                "Use --source bcc, or a kernel built with CONFIG_DEBUG_INFO_BTF",
+            )
+        try:
+            self._libbpf = Libbpf()
+        except OSError as error:
+            raise self._unavailable(f"libbpf is not installed ({error})", INSTALL_LIBBPF) from None
+        self.library = f"libbpf {self._libbpf.version}"
+        path = bpf_file(f"build/imds.{platform.machine()}.bpf.o")
+        if path is None:
+            raise self._unavailable(
+                f"the compiled probe for {platform.machine()} is not there",
+                "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
+            )
+        _allow_locked_memory()
+        try:
+            self._load(path, attach, ring_bytes)
+        except BpfError as error:
+            raise self._explained(error, attach) from error
+        except OSError as error:
+            raise self._unavailable(str(error), REMEDIES[attach]) from error
+
+    def _load(self, path: Path, attach: str, ring_bytes: int) -> None:
+        libbpf = self._libbpf
+        handle = libbpf.pointer("open the object", "bpf_object__open_file", bytes(path), None)
+        self._undo.callback(libbpf.call, "bpf_object__close", handle)
+        programs = {
+            name: libbpf.pointer(
+                f"find program {name}", "bpf_object__find_program_by_name", handle, name.encode()
+            )
+            for name in _ALL_PROGRAMS
+        }
+        wanted = PROGRAMS[attach]
+        for name, program in programs.items():
+            libbpf.number(f"choose {name}", "bpf_program__set_autoload", program, name in wanted)
+        events = self._map(handle, "events")
+        libbpf.number("size the ring", "bpf_map__set_max_entries", events, ring_bytes)
+        libbpf.number("load the object", "bpf_object__load", handle)
+        self._events_fd = libbpf.number("find the ring", "bpf_map__fd", events)
+        self._ring = RingBuffer(libbpf, self._events_fd)
+        self._undo.callback(self._ring.close)
+        counters_fd = libbpf.number(
+            "find the counters", "bpf_map__fd", self._map(handle, "counters")
+        )
+        self._undo.callback(self._links.close)
+        if attach == "tracepoint":
+            self._attach_tracepoints({name: programs[name] for name in wanted})
+        else:
+            for name in wanted:
+                self._keep_link(
+                    libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
+                )
+        self._losses = LossMeter(
+            {
+                RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST),
+                PROBE_BUSY: self._misses([programs[name] for name in wanted]),
+            }
+        )
+
+    def _map(self, handle: int, name: str) -> int:
+        return self._libbpf.pointer(
+            f"find map {name}", "bpf_object__find_map_by_name", handle, name.encode()
+        )
+
+    def _keep_link(self, link: int) -> None:
+        self._links.callback(self._libbpf.call, "bpf_link__destroy", link)
+
+    def _attach_tracepoints(self, programs: dict[str, int]) -> None:
+        """Attach by id, because libbpf itself finds no tracepoint without tracefs."""
+        names = {name: f"syscalls/sys_enter_{name[len('trace_') :]}" for name in programs}
+        ids = tracefs.tracepoint_ids(list(names.values()))
+        for name, program in programs.items():
+            fd = perf.open_tracepoint(ids[names[name]])
+            try:
+                # The link owns the descriptor from here on.
+                link = self._libbpf.pointer(
+                    f"attach {name}", "bpf_program__attach_perf_event", program, fd
+                )
+            except BpfError:
+                os.close(fd)
+                raise
+            self._keep_link(link)
+
+    def _counter(self, fd: int, index: int) -> Callable[[], int]:
+        key, value = ctypes.c_uint32(index), ctypes.c_uint64()
+
+        def read() -> int:
+            self._libbpf.number(
+                "read a counter",
+                "bpf_map_lookup_elem",
+                fd,
+                ctypes.byref(key),
+                ctypes.byref(value),
+            )
+            return value.value
+
+        return read
+
+    def _misses(self, programs: list[int]) -> Callable[[], int]:
+        """Since 5.12 the kernel counts the times it skipped a program; before, it never does."""
+        fds = [self._libbpf.number("find a program", "bpf_program__fd", each) for each in programs]
+
+        def read() -> int:
+            total = 0
+            for fd in fds:
+                info, size = ProgramInfo(), ctypes.c_uint32(ctypes.sizeof(ProgramInfo))
+                self._libbpf.number(
+                    "ask for a program",
+                    "bpf_obj_get_info_by_fd",
+                    fd,
+                    ctypes.byref(info),
+                    ctypes.byref(size),
+                )
+                total += info.recursion_misses
+            return total
+
+        return read
+
+    def _unavailable(self, lacks: str, remedy: str) -> SourceUnavailable:
+        return SourceUnavailable(self.probe, lacks, remedy)
+
+    def _explained(self, error: BpfError, attach: str) -> SourceUnavailable:
+        remedy = REMEDIES[attach]
+        if error.code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+            remedy = NO_PRIVILEGE
+        return self._unavailable(f"could not {error}", remedy)
+
+    def fileno(self) -> int:
+        """Return the ring buffer's descriptor."""
+        return self._events_fd
+
+    def read(self, limit_bytes: int) -> list[bytes]:
+        """Return the raw events that wait."""
+        return self._ring.consume(limit_bytes)
+
+    def decode(self, raw: bytes) -> Chunk:
+        """Decode one raw event."""
+        return decode_event(raw)
+
+    def lost(self) -> list[Lost]:
+        """Return what was dropped since the last call."""
+        return self._losses.take()
+
+    def detach(self) -> None:
+        """Take the probe out of the kernel; the ring stays readable."""
+        self._links.close()
+
+    def close(self) -> None:
+        """Detach and free everything."""
+        self._undo.close()
+
+
+def _allow_locked_memory() -> None:
+    """Before 5.11 maps count against RLIMIT_MEMLOCK, and its default is too small for a ring."""
+    with contextlib.suppress(ValueError, OSError):
+        # Without CAP_SYS_RESOURCE it stays as it is; newer kernels do not ask for it.
+        resource.setrlimit(
+            resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )

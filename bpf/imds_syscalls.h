@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fallback for kernels that allow neither fentry nor kprobes: the system
+ * calls that can send on a socket. It sees a file descriptor where tcp_sendmsg
+ * sees a socket, and it cannot see io_uring, sendfile, splice and 32-bit callers.
+ */
+#ifndef IMDS_SYSCALLS_H
+#define IMDS_SYSCALLS_H
+
+#include "imds_capture.h"
+
+/* Messages of one sendmmsg that are looked at. */
+#define IMDS_MESSAGES_MAX 8
+
+/*
+ * The socket behind a descriptor if it goes to port 80, else NULL. Whether
+ * the file is a socket at all is asked last: most are not connected to port
+ * 80 whatever they are, and a stray read of something else does no harm.
+ */
+static __always_inline const struct sock *imds_sock_of(unsigned int fd)
+{
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct files_struct *files = READ(task, files);
+	const struct fdtable *table = READ(files, fdt);
+	struct file **slots = READ(table, fd);
+	const struct file *file = 0;
+	const struct socket *socket;
+	const struct inode *inode;
+	const struct sock *sk;
+
+	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
+	socket = READ(file, private_data);
+	sk = READ(socket, sk);
+	if (!imds_is_port_80(sk))
+		return 0;
+	inode = READ(file, f_inode);
+	if (fd >= READ(table, max_fds) || (READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	return sk;
+}
+
+static __always_inline int imds_sys_write(unsigned int fd, const void *data, unsigned long size)
+{
+	const struct sock *sk = imds_sock_of(fd);
+	struct imds_scratch *scratch;
+
+	if (!sk)
+		return 0;
+	scratch = imds_scratch();
+	if (!scratch)
+		return 0;
+	imds_set_range(&scratch->segments, data, 0, size);
+	imds_emit(scratch, sk, 0);
+	return 0;
+}
+
+/* Add up the segments; of a vector with more than are followed, those that are. */
+static __always_inline void imds_sum(struct imds_segments *segments)
+{
+	ONCE(segments->size) = 0;
+	for (int i = 0; i < IMDS_SEGMENTS_MAX; i++) {
+		struct iovec segment;
+
+		if (i >= ONCE(segments->count))
+			return;
+		segment = imds_segment(segments, i);
+		ONCE(segments->size) += segment.iov_len;
+	}
+	/* At least one byte is missing, and how many cannot be known: say so. */
+	if (ONCE(segments->count) > IMDS_SEGMENTS_MAX)
+		ONCE(segments->size) += 1;
+}
+
+static __always_inline void imds_send_vector(struct imds_scratch *scratch, const struct sock *sk,
+					     const struct iovec *vector, unsigned long count)
+{
+	struct imds_segments *segments = &scratch->segments;
+
+	ONCE(segments->vector) = vector;
+	ONCE(segments->count) = count;
+	ONCE(segments->skip) = 0;
+	ONCE(segments->vector_in_user_memory) = 1;
+	imds_sum(segments);
+	imds_emit(scratch, sk, 0);
+	ONCE(segments->ahead) += ONCE(segments->size);
+}
+
+static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *vector,
+					   unsigned long count)
+{
+	const struct sock *sk = imds_sock_of(fd);
+	struct imds_scratch *scratch;
+
+	if (!sk)
+		return 0;
+	scratch = imds_scratch();
+	if (!scratch)
+		return 0;
+	ONCE(scratch->segments.ahead) = 0;
+	imds_send_vector(scratch, sk, vector, count);
+	return 0;
+}
+
+/* sendmsg is a sendmmsg of one message. */
+static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsghdr *messages,
+					     unsigned int count)
+{
+	const struct sock *sk = imds_sock_of(fd);
+	struct imds_scratch *scratch;
+
+	if (!sk)
+		return 0;
+	scratch = imds_scratch();
+	if (!scratch)
+		return 0;
+	ONCE(scratch->segments.ahead) = 0;
+	for (int i = 0; i < IMDS_MESSAGES_MAX; i++) {
+		struct user_msghdr message = {};
+
+		if (i >= count)
+			break;
+		bpf_probe_read_user(&message, sizeof(message), &messages[i].msg_hdr);
+		imds_send_vector(scratch, sk, message.msg_iov, message.msg_iovlen);
+	}
+	return 0;
+}
+
+#endif
