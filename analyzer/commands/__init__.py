@@ -1,0 +1,1 @@
+"""The commands of imds-analyzer, a module each."""

@@ -1,0 +1,141 @@
+"""`imds-analyzer lab`: watch the analyzer name real programs that call a throwaway IMDS."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any, Callable, Optional
+
+import click
+
+from analyzer.sources.selection import ATTACHES, SOURCES
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_S = 0.02
+_INTERRUPTED_EXIT_CODE = 128  # plus the signal's number, as shells have it
+
+
+class _Interrupted(BaseException):
+    """We were asked to stop, and have come to a place where that is easy."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+class _StopSignals:
+    """Remember a stop signal until we wait anyway: nothing is left half started or half removed."""
+
+    def __init__(self) -> None:
+        self._received: Optional[int] = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _StopSignals:
+        self._before = {each: signal.signal(each, self._remember) for each in _STOP_SIGNALS}
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def pause(self) -> None:
+        time.sleep(_POLL_S)
+        if self._received is not None:
+            raise _Interrupted(self._received)
+
+    def _remember(self, signal_number: int, _frame: Optional[FrameType]) -> None:
+        self._received = signal_number
+
+
+@click.command("lab")
+@click.option("--source", type=click.Choice(SOURCES), help="As for `run`.")
+@click.option("--attach", type=click.Choice(ATTACHES), help="As for `run`.")
+@click.option("--hold", is_flag=True, help="Keep the lab open afterwards, until Ctrl-C.")
+@click.option(
+    "--require-tokens", is_flag=True, help="Refuse IMDSv1 with 401, as HttpTokens=required does."
+)
+@click.option(
+    "--log-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the analyzer's log there; else it is thrown away.",
+)
+@click.pass_context
+def lab(
+    context: click.Context,
+    *,
+    source: Optional[str],
+    attach: Optional[str],
+    hold: bool,
+    require_tokens: bool,
+    log_file: Optional[Path],
+) -> None:
+    """Run real programs against an emulated IMDS and show which of them use IMDSv1.
+
+    Both live in a network namespace of their own, and all of it is removed at the end.
+    Exit code 0: the analyzer named every request rightly; 1: it did not, or could not run.
+    """
+    chosen = {"--source": source, "--attach": attach}
+    passed_on = [word for name, value in chosen.items() if value for word in (name, value)]
+    try:
+        with _StopSignals() as stop:
+            rightly = _is_named_rightly(passed_on, hold, require_tokens, log_file, stop.pause)
+        exit_code = 0 if rightly else 1
+    except _Interrupted as interrupted:
+        click.echo("\nInterrupted. Everything the lab made is removed.", err=True)
+        exit_code = _INTERRUPTED_EXIT_CODE + interrupted.signal_number
+    context.exit(exit_code)
+
+
+def _is_named_rightly(
+    passed_on: list[str],
+    hold: bool,
+    require_tokens: bool,
+    log_file: Optional[Path],
+    pause: Callable[[], None],
+) -> bool:
+    from rich.console import Console
+
+    from analyzer.lab.exercise import Exercise
+    from analyzer.lab.imds import ImdsProcess
+    from analyzer.lab.namespace import LabNamespace
+    from analyzer.lab.observer import ObserverProcess
+    from analyzer.lab.programs import write_programs
+    from analyzer.lab.screen import Screen
+    from analyzer.lab.service import Options
+    from analyzer.lab.sighting import LogTail
+
+    screen = Screen(Console(highlight=False, markup=False, emoji=False))
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imds-lab-")))
+        namespace = stack.enter_context(LabNamespace())
+        imds = stack.enter_context(ImdsProcess(namespace, Options(require_tokens=require_tokens)))
+        log = log_file or directory / "imds.jsonl"
+        tail = LogTail(log)
+        screen.open(namespace, str(log_file) if log_file else "thrown away (--log-file keeps it)")
+        observer = stack.enter_context(ObserverProcess(log, directory, passed_on, pause=pause))
+        exercise = Exercise(namespace, observer, tail, directory, pause=pause)
+
+        screen.head_columns()
+        for sighting in exercise.run(write_programs(directory)):
+            screen.show(sighting, is_ours=exercise.is_ours(sighting))
+        answered = sum(imds.tally().values())
+        if hold:
+            screen.sum_up(exercise.outcomes(), answered)
+            screen.invite(namespace)
+            try:
+                while True:
+                    for sighting in exercise.watch():
+                        screen.show(sighting, is_ours=exercise.is_ours(sighting))
+            except _Interrupted:
+                screen.say("\nClosing the lab.")
+        observer.drain()
+        for sighting in exercise.catch_up():
+            screen.show(sighting, is_ours=exercise.is_ours(sighting))
+        outcomes = exercise.outcomes()
+        if not hold:
+            screen.sum_up(outcomes, answered)
+    return all(each.is_right for each in outcomes)

@@ -1,0 +1,125 @@
+"""Run the programs one after another, and compare what they sent with what the log names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from analyzer.errors import LabError
+from analyzer.lab.namespace import LabNamespace
+from analyzer.lab.observer import ObserverProcess, Pause, pause_a_moment
+from analyzer.lab.programs import Call, Program, maybe_why_skipped, program_environment
+from analyzer.lab.sighting import LogTail, Sighting
+
+_PROGRAM_TIMEOUT_S = 120  # each gives up by itself after 30 s without an answer
+_LOG_TIMEOUT_S = 60  # lines follow within a second; an emulated machine is 30 times slower
+
+
+class Outcome(NamedTuple):
+    """What became of one program. ``skipped`` says why it was not run."""
+
+    program: Program
+    skipped: Optional[str]
+    exit_code: Optional[int]
+    sightings: tuple[Sighting, ...]
+
+    @property
+    def missing(self) -> Counter[Call]:
+        """Requests that the program sends and the log does not name."""
+        if self.skipped is not None:
+            return Counter()
+        return Counter(self.program.expected) - Counter(each.call for each in self.sightings)
+
+    @property
+    def surplus(self) -> Counter[Call]:
+        """Requests that the log names and the program does not send."""
+        return Counter(each.call for each in self.sightings) - Counter(self.program.expected)
+
+    @property
+    def misnamed(self) -> tuple[str, ...]:
+        """Names the log has for the sending process, other than its own."""
+        names = {each.actors[0].name for each in self.sightings}
+        return tuple(sorted(names - {self.program.caller}))
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the log names exactly what the program sent."""
+        return not (self.missing or self.surplus or self.misnamed)
+
+
+class Exercise:
+    """Run programs in a namespace under an attached analyzer."""
+
+    def __init__(
+        self,
+        namespace: LabNamespace,
+        observer: ObserverProcess,
+        tail: LogTail,
+        directory: Path,
+        *,
+        pause: Pause = pause_a_moment,
+    ) -> None:
+        """Take an open namespace, a running analyzer, its log and the programs' directory."""
+        self._namespace = namespace
+        self._observer = observer
+        self._tail = tail
+        self._pause = pause
+        self._environment = program_environment(directory)
+        self._started: list[tuple[Program, Optional[str], Optional[subprocess.Popen[bytes]]]] = []
+        self._seen: list[Sighting] = []
+
+    def run(self, programs: Sequence[Program]) -> Iterator[Sighting]:
+        """Run all programs, and yield what the log names until it names all they sent."""
+        for program in programs:
+            skipped = maybe_why_skipped(program, self._namespace.ipv6_problem)
+            if skipped is not None:
+                self._started.append((program, skipped, None))
+                continue
+            child = self._namespace.popen(
+                program.argv,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=self._environment,
+            )
+            self._started.append((program, None, child))
+            deadline = time.monotonic() + _PROGRAM_TIMEOUT_S
+            while child.poll() is None:
+                if time.monotonic() > deadline:
+                    raise LabError(f"{program.name} did not end within {_PROGRAM_TIMEOUT_S} s")
+                yield from self.watch()
+        deadline = time.monotonic() + _LOG_TIMEOUT_S
+        while any(each.missing for each in self.outcomes()) and time.monotonic() < deadline:
+            yield from self.watch()
+
+    def watch(self) -> Iterator[Sighting]:
+        """Wait a moment, and yield what was added to the log. Raises LabError."""
+        self._observer.check()
+        self._pause()
+        yield from self.catch_up()
+
+    def catch_up(self) -> Iterator[Sighting]:
+        """Yield what was added to the log."""
+        new = self._tail.read()
+        self._seen += new
+        yield from new
+
+    def is_ours(self, sighting: Sighting) -> bool:
+        """Tell whether the request came from a program that this process started."""
+        return os.getpid() in sighting.pids
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Return what became of each program so far, in the order they were run."""
+        return tuple(
+            Outcome(
+                program,
+                skipped,
+                None if child is None else child.poll(),
+                tuple(each for each in self._seen if child is not None and child.pid in each.pids),
+            )
+            for program, skipped, child in self._started
+        )
