@@ -1,0 +1,117 @@
+"""4. From a kernel snapshot to the caller in words: who, run by whom, in what."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Optional
+
+from analyzer.attribute.cache import Cache
+from analyzer.attribute.cgroups import CgroupPaths
+from analyzer.attribute.containers import maybe_container
+from analyzer.attribute.processes import Processes, UserNames, in_words, split_args
+from analyzer.attribute.services import maybe_unit
+from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot
+
+# Requests in quantity come from few processes. Those that call once and exit only pass through;
+# at 1024 a second of them they leave the busy ones in place. About 2 KB each.
+CALLERS_MAX = 1024
+ANCESTORS_MAX = 2048
+# How long a program may be shown that has replaced itself without a change of name.
+KEEP_S = 60.0
+# Distinct texts of /proc/PID/cgroup: as many as there are units and containers.
+CGROUPS_MAX = 1024
+
+
+class _Known(NamedTuple):
+    seen: tuple[object, ...]
+    caller: Caller
+
+
+class Attributor:
+    """Name callers. Remembers them, but never an argument that is not masked."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._processes = Processes()
+        self._users = UserNames()
+        self._cgroups = CgroupPaths.of_this_host()
+        self._callers: Cache[tuple[int, int], _Known] = Cache(CALLERS_MAX, KEEP_S)
+        self._ancestors: Cache[KernelProcess, Process] = Cache(ANCESTORS_MAX, KEEP_S)
+
+    def attribute(self, snapshot: Snapshot) -> Caller:
+        """Return who a snapshot shows. The same object as before while nothing changed."""
+        now = self._clock()
+        kernel = snapshot.process
+        key = (kernel.pid, kernel.start_boottime_ns)
+        # The arguments may hold secrets: what stays of them is Python's keyed 64-bit hash.
+        seen = (
+            kernel,
+            snapshot.cgroup_id,
+            hash(snapshot.args),
+            snapshot.args_truncated,
+            snapshot.ancestors,
+            snapshot.ancestors_truncated,
+        )
+        known = self._callers.get(key, now)
+        if known is not None and known.seen == seen:
+            return known.caller
+        caller, is_there = self._describe(snapshot, now)
+        if not is_there:
+            # It was read while it lived; nothing better can be learned now.
+            old = self._callers.maybe_old(key)
+            if old is not None and old.seen == seen:
+                caller = old.caller
+        self._callers.put(key, _Known(seen, caller), now)
+        return caller
+
+    def _describe(self, snapshot: Snapshot, now: float) -> tuple[Caller, bool]:
+        kernel = snapshot.process
+        args = split_args(snapshot.args)
+        truncated = snapshot.args_truncated
+        facts = self._processes.look_up(kernel, args=truncated or not args, cgroup=True)
+        # /proc completes what the kernel cut; it does not contradict it.
+        if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
+            args, truncated = facts.args, False
+        cgroup = facts.cgroup if facts.is_there else self._cgroup_by_id(snapshot.cgroup_id, now)
+        container, service = _membership(cgroup) if cgroup else (None, None)
+        caller = Caller(
+            process=in_words(
+                kernel,
+                args,
+                args_truncated=truncated or facts.args_too_long,
+                executable=facts.executable,
+                user=self._users.user(kernel.uid, now),
+            ),
+            ancestors=tuple(self._ancestor(each, now) for each in snapshot.ancestors),
+            ancestors_truncated=snapshot.ancestors_truncated,
+            container=container,
+            service=service,
+        )
+        return caller, facts.is_there
+
+    def _ancestor(self, kernel: KernelProcess, now: float) -> Process:
+        process = self._ancestors.get(kernel, now)
+        if process is None:
+            facts = self._processes.look_up(kernel, args=True, cgroup=False)
+            process = in_words(
+                kernel,
+                facts.args or (),
+                args_truncated=facts.args_too_long,
+                executable=facts.executable,
+                user=self._users.user(kernel.uid, now),
+            )
+            if not facts.is_there:
+                process = self._ancestors.maybe_old(kernel) or process
+            self._ancestors.put(kernel, process, now)
+        return process
+
+    def _cgroup_by_id(self, cgroup_id: int, now: float) -> Optional[str]:
+        path = self._cgroups.maybe_path(cgroup_id, now)
+        return None if path is None else f"0::{path}"
+
+
+@functools.lru_cache(maxsize=CGROUPS_MAX)
+def _membership(cgroup_text: str) -> tuple[Optional[Container], Optional[str]]:
+    return maybe_container(cgroup_text), maybe_unit(cgroup_text)

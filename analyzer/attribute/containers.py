@@ -1,0 +1,72 @@
+r"""From a cgroup's path to the container it belongs to.
+
+Each container runtime names its cgroups in its own way; the table holds those ways. The
+innermost container wins, as a node of a Kubernetes-in-Docker cluster is one itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from analyzer.attribute.cgroups import parse
+from analyzer.records import Container
+
+# Levels looked at, from the innermost: a container's own cgroups are at most a few levels
+# deep, but whoever was delegated a cgroup can nest without an end.
+DEPTH_MAX = 64
+
+_HEX = r"(?P<id>[0-9a-f]{64})"
+_ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")
+
+# (how a path ends that is the container's own cgroup, runtime); the first match wins.
+RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
+    (re.compile(pattern + r"\Z"), runtime)
+    for pattern, runtime in (
+        # systemd as the cgroup manager
+        (rf"/docker-{_HEX}\.scope", "docker"),
+        (rf"/cri-containerd-{_HEX}\.scope", "containerd"),
+        (rf"/nerdctl-{_HEX}\.scope", "containerd"),
+        (rf"/crio-{_HEX}(?:\.scope)?", "cri-o"),
+        (rf"/libpod-{_HEX}(?:\.scope)?", "podman"),
+        (rf"/libpod-payload-{_HEX}", "podman"),
+        # a path meant for systemd, taken as it is by cgroupfs
+        (rf"/[^/]*:docker:{_HEX}", "docker"),
+        (rf"/[^/]*:cri-containerd:{_HEX}", "containerd"),
+        (rf"/[^/]*:crio:{_HEX}", "cri-o"),
+        # cgroupfs
+        (rf"/docker/{_HEX}", "docker"),
+        # system containers: named by people, not numbered
+        (r"/lxc\.payload[./](?P<id>[^/]+)", "lxc"),
+        (r"/lxc/(?P<id>[^/]+)", "lxc"),
+        # libvirt's virtual machines and containers share this form with nspawn's
+        (r"/machine\.slice/machine-(?!(?:qemu|lxc)\\x2d)(?P<id>[^/]+)\.scope", "systemd-nspawn"),
+        (r"/systemd-nspawn@(?P<id>[^/]+)\.service", "systemd-nspawn"),
+        # Kubernetes and ECS over cgroupfs, or a parent cgroup of the operator's choice: 64
+        # hexadecimal digits are a container's id, but they do not tell whose.
+        (rf"/{_HEX}", None),
+    )
+)
+
+
+def maybe_container(cgroup_text: str) -> Optional[Container]:
+    """Return the innermost container in the text of /proc/PID/cgroup, version 1 or 2."""
+    for cgroup in parse(cgroup_text):
+        names = cgroup.path.strip("/").split("/")
+        innermost = len(names) - 1
+        for at in range(innermost, max(innermost - DEPTH_MAX, -1), -1):
+            # No rule looks further up than one level.
+            ending = "/" + "/".join(names[max(at - 1, 0) : at + 1])
+            for pattern, runtime in RULES:
+                match = pattern.search(ending)
+                if match:
+                    return Container(_unescape(match["id"]), runtime)
+    return None
+
+
+def _unescape(name: str) -> str:
+    """Turn systemd's escapes back; names of machines and instances carry them."""
+    return _ESCAPE.sub(
+        lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "backslashreplace"),
+        name,
+    )

@@ -1,0 +1,235 @@
+"""From the kernel's numbers to a process in words.
+
+What the kernel saw at the moment of the call is the truth. /proc is asked later, when the
+process may be gone and its number another's: it is believed only where number, start
+time and name are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+import psutil
+
+from analyzer.attribute.cache import Cache
+from analyzer.masking import mask_args
+from analyzer.records import KernelProcess, Process, User
+from analyzer.text import decode_text
+
+# Characters of one process's arguments that are kept: four times what the kernel copies, and
+# a line of the log with 16 ancestors stays below 100 KB.
+ARGS_KEPT_MAX = 4096
+# Longer argument vectors are not read at all (the system's limit is 6 MB): masking one of this
+# length takes about a millisecond.
+ARGS_READ_MAX = 65536
+# Names looked up, and for how long a name, or that there is none, is believed.
+USERS_MAX = 1024
+USER_KEEP_S = 60.0
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_NS_PER_S = 1_000_000_000
+_COMM_MAX = 15  # bytes of a name the kernel keeps
+_NAME_MAX = 255  # bytes of a file's name
+_READ_MAX = 65536  # of a file in /proc; a cgroup path is at most 4096, one per hierarchy
+# Where /proc/PID/stat has what is used of it, counted from behind the name.
+_START, _ARG_START, _ARG_END = 19, 45, 46
+
+
+class Facts(NamedTuple):
+    """What /proc added to the kernel's facts; None for what it did not tell.
+
+    ``is_there`` says whether the process was met at all. ``args`` are as they are, unmasked.
+    """
+
+    is_there: bool
+    executable: Optional[str] = None
+    args: Optional[tuple[bytes, ...]] = None
+    args_too_long: bool = False
+    cgroup: Optional[str] = None
+
+
+class _Stat(NamedTuple):
+    comm: bytes
+    start_ticks: int
+    args_size: int
+
+
+def boottime_offset_ns(offsets: str) -> int:
+    """Return what /proc adds to times of start, from the text of /proc/self/timens_offsets.
+
+    It is 0 but in a time namespace, where the kernel's own numbers are not shifted.
+    """
+    for line in offsets.splitlines():
+        words = line.split()
+        if words[:1] == ["boottime"]:
+            return int(words[1]) * _NS_PER_S + int(words[2])
+    return 0
+
+
+class Processes:
+    """Ask /proc for what the kernel's snapshot does not hold."""
+
+    def __init__(self) -> None:
+        raw = _read("/proc/self/timens_offsets")  # not there before Linux 5.6
+        self._offset_ns = boottime_offset_ns(decode_text(raw or b""))
+
+    def look_up(self, kernel: KernelProcess, *, args: bool, cgroup: bool) -> Facts:
+        """Read what is known of a process; ``args`` and ``cgroup`` say if those are wanted.
+
+        Whatever vanishes or is refused meanwhile is left out. Raises nothing.
+        """
+        before = _read_stat(kernel.pid)
+        ticks = (kernel.start_boottime_ns + self._offset_ns) * _TICKS_PER_S // _NS_PER_S
+        if before is None or before.start_ticks != ticks:
+            return Facts(is_there=False)
+        # Only exec keeps the number and the time of start but changes program and arguments,
+        # and nearly always the name.
+        is_same_program = before.comm == kernel.comm or before.comm == _escape(kernel.comm)
+        facts = Facts(
+            is_there=True,
+            cgroup=_maybe_text(_read(f"/proc/{kernel.pid}/cgroup")) if cgroup else None,
+        )
+        if is_same_program:
+            args_size = before.args_size if args else 0
+            facts = _add_program(facts, kernel.pid, args_size)
+        after = _read_stat(kernel.pid)
+        # Gone is not the same as replaced: a number is given again only when all others have
+        # been, which does not happen between two reads.
+        if after is not None and after.start_ticks != ticks:
+            return Facts(is_there=False)
+        if after is not None and after.comm != before.comm:
+            return facts._replace(executable=None, args=None, args_too_long=False)
+        return facts
+
+
+class UserNames:
+    """Name user ids by the host's database."""
+
+    def __init__(self) -> None:
+        self._known: Cache[int, str] = Cache(USERS_MAX, USER_KEEP_S)  # "" is: has no name
+
+    def user(self, uid: int, now: float) -> User:
+        """Return the user of an id; ``now`` in seconds, monotonic."""
+        name = self._known.get(uid, now)
+        if name is None:
+            try:
+                name = _plain(pwd.getpwuid(uid).pw_name)
+            except (KeyError, OverflowError, OSError):
+                name = ""
+            self._known.put(uid, name, now)
+        return User(uid, name or None)
+
+
+def in_words(
+    kernel: KernelProcess,
+    args: Sequence[bytes],
+    *,
+    args_truncated: bool,
+    executable: Optional[str],
+    user: User,
+) -> Process:
+    """Put one process together: decode its text, mask its arguments, bound their length."""
+    words = [decode_text(arg) for arg in args]
+    masked = mask_args(words)
+    kept: list[str] = []
+    room = ARGS_KEPT_MAX
+    for word in masked:
+        if len(word) >= room:
+            args_truncated = True
+            kept.append(word[:room])
+            break
+        kept.append(word)
+        room -= len(word) + 1  # an empty one takes room too
+    # Past three words a script's own arguments begin.
+    names = [arg for arg, word, shown in zip(args[:3], words, masked) if word == shown]
+    return Process(
+        pid=kernel.pid,
+        name=_complete_name(kernel.comm, names),
+        executable=executable,
+        args=tuple(kept) if any(kept) else None,
+        args_truncated=args_truncated,
+        start_boottime_ns=kernel.start_boottime_ns,
+        user=user,
+    )
+
+
+def split_args(raw: bytes) -> tuple[bytes, ...]:
+    """Split an argument vector as it lies in memory; b"" has none.
+
+    Empty arguments at the end are dropped: a program that rewrote its title leaves many.
+    """
+    stripped = raw.rstrip(b"\0")
+    return tuple(stripped.split(b"\0")) if stripped else ()
+
+
+def _complete_name(comm: bytes, args: Sequence[bytes]) -> str:
+    """Complete a name that the kernel may have cut, by the program's or script's file name."""
+    if len(comm) == _COMM_MAX:
+        for arg in args:
+            name = arg.rpartition(b"/")[2]
+            if name.startswith(comm) and len(name) <= _NAME_MAX:
+                return decode_text(name)
+    return decode_text(comm)
+
+
+def _add_program(facts: Facts, pid: int, args_size: int) -> Facts:
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            # Where the link may not be read, psutil takes the first argument for it, which
+            # is whatever the caller chose. A kernel thread has a link that leads nowhere.
+            if os.access(f"/proc/{pid}/exe", os.F_OK):
+                # Without the " (deleted)" of a file that was replaced since.
+                facts = facts._replace(executable=_plain(process.exe()) or None)
+            if args_size > ARGS_READ_MAX:
+                facts = facts._replace(args_too_long=True)
+            elif args_size > 0:
+                args = "\0".join(process.cmdline())
+                facts = facts._replace(args=split_args(os.fsencode(args)))
+    except (psutil.Error, OSError):
+        pass  # what was read before holds
+    return facts
+
+
+def _read_stat(pid: int) -> Optional[_Stat]:
+    raw = _read(f"/proc/{pid}/stat")
+    if raw is None:
+        return None
+    # The name stands in parentheses and may hold some itself.
+    head, _, tail = raw.rpartition(b") ")
+    fields = tail.split()
+    if len(fields) <= _ARG_END:
+        return None
+    args_size = int(fields[_ARG_END]) - int(fields[_ARG_START])
+    return _Stat(head.partition(b" (")[2], int(fields[_START]), args_size)
+
+
+def _read(path: str) -> Optional[bytes]:
+    """Read a file of /proc, None where it is not there (any more) or not for us."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(fd, _READ_MAX)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _escape(comm: bytes) -> bytes:
+    """Write a name as the /proc/PID/stat of some kernels does."""
+    return comm.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+
+
+def _maybe_text(raw: Optional[bytes]) -> Optional[str]:
+    return decode_text(raw) if raw else None
+
+
+def _plain(text: str) -> str:
+    """Turn a string of the operating system's into one without lone surrogates."""
+    return decode_text(os.fsencode(text))

@@ -1,0 +1,241 @@
+"""The log: one JSON object per line, in the field names of the Elastic Common Schema."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import structlog
+
+from analyzer import __version__
+from analyzer.records import Caller, Process, Record, User
+from analyzer.sinks import level
+from analyzer.sinks.logfile import LogFile
+
+# Characters kept of what a client may choose freely. Real paths and user agents are below 300;
+# decode bounds a header block, this bounds a line.
+PATH_MAX = 2048
+QUERY_MAX = 2048
+USER_AGENT_MAX = 1024
+METHOD_MAX = 64
+# Callers whose part of the line is kept ready; a busy host has some dozens. About 2 KB each.
+CALLERS_MAX = 512
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+# Valid in JSON, but: C1 controls act on terminals, some readers end lines at U+0085, U+2028
+# and U+2029, and a lone surrogate cannot be written as UTF-8.
+_SURROGATES = range(0xD800, 0xE000)
+_STAND_INS = range(0xDC80, 0xDD00)  # Python's, for bytes 0x80 to 0xff that are not UTF-8
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class _Rendered(NamedTuple):
+    """A caller's part of the line. Holds the caller, so that its id() stays its own."""
+
+    caller: Caller
+    text: str
+
+
+class JsonlSink:
+    """Writes records and the analyzer's own events; made by :func:`open_log`."""
+
+    def __init__(self, log: LogFile, host_name: str, boot_id: str) -> None:
+        self._log = log
+        self._host = _present({"name": host_name, "boot_id": boot_id})
+        self._callers: OrderedDict[int, _Rendered] = OrderedDict()
+        self._last: dict[str, Any] = {}
+        self._last_text = ""
+        self.set_probe("")
+        self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+            log,
+            processors=[self._lay_out, structlog.processors.JSONRenderer(self._render)],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            context_class=dict,
+        ).bind()
+
+    def set_probe(self, probe: str) -> None:
+        """Say what captures, such as ``core/fentry``; it stands in every line from now on."""
+        observer = _present({"probe": probe, "version": __version__})
+        self._last = {**({"host": self._host} if self._host else {}), "observer": observer}
+        self._last_text = _encode(self._last)[1:]
+
+    def write(self, record: Record) -> None:
+        """Write one request. Raises SinkError where the log takes no more."""
+        if level(record.verdict) == "warning":
+            self._logger.warning("imds_request", record=record)
+        else:
+            self._logger.info("imds_request", record=record)
+
+    def event(self, name: str, level: str, /, **fields: object) -> None:
+        """Write one line about the analyzer itself; fields that are None or "" are left out.
+
+        ``level`` is ``info``, ``warning`` or ``error``. Raises SinkError as :meth:`write` does.
+        """
+        getattr(self._logger, level)(name, fields=fields)
+
+    def flush(self) -> None:
+        """Pass on to the file what was written. Raises SinkError where it takes no more."""
+        self._log.flush()
+
+    def close(self) -> None:
+        """Flush and close. Raises SinkError as :meth:`flush` does."""
+        self._log.close()
+
+    def _lay_out(
+        self, _log: LogFile, level: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        """Put the fields in order (a structlog processor)."""
+        record: Optional[Record] = event.get("record")
+        if record is None:
+            return {
+                "timestamp": timestamp(time.time_ns()),
+                "level": level,
+                "event": event["event"],
+                **_present(event["fields"]),
+                "end": self._last_text,
+            }
+        return {
+            "timestamp": timestamp(record.at_ns),
+            "level": level,
+            "event": event["event"],
+            **_request_fields(record),
+            "end": self._caller_text(record) + self._last_text,
+        }
+
+    def _render(self, event: dict[str, Any], **_: object) -> bytes:
+        """Serialize for structlog's JSONRenderer; ``end`` is JSON already."""
+        end: str = event.pop("end")
+        line = f"{_encode(event)[:-1]},{end}"
+        if not line.isascii() or "\x7f" in line:
+            line = _UNSAFE.sub(_escape, line)
+        return line.encode()
+
+    def _caller_text(self, record: Record) -> str:
+        """Return ``"process":{...},...,`` with the thread, which alone changes, put in."""
+        caller = record.caller
+        known = self._callers.get(id(caller))
+        if known is None:
+            known = _Rendered(caller, _encode(_caller_fields(record))[1:-1] + ",")
+            self._callers[id(caller)] = known
+            if len(self._callers) > CALLERS_MAX:
+                self._callers.popitem(last=False)
+        else:
+            self._callers.move_to_end(id(caller))
+        if record.tid == caller.process.pid:
+            return known.text
+        opening = '"process":{'
+        return f'{opening}"thread":{{"id":{record.tid}}},{known.text[len(opening) :]}'
+
+
+def open_log(path: str) -> JsonlSink:
+    """Open the log at ``path``, or on standard output for ``-``.
+
+    Makes missing directories (0750) and the file (0640). Raises SinkError where the log
+    cannot be written.
+    """
+    try:
+        boot_id = _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        boot_id = ""
+    return JsonlSink(LogFile.open(path), socket.gethostname(), boot_id)
+
+
+def timestamp(at_ns: int) -> str:
+    """Write nanoseconds since the Unix epoch as UTC with microseconds, cut, not rounded."""
+    seconds, rest_ns = divmod(at_ns, 1_000_000_000)
+    return f"{_second(seconds)}.{rest_ns // 1000:06d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _request_fields(record: Record) -> dict[str, Any]:
+    request, verdict, connection = record.request, record.verdict, record.connection
+    imds: dict[str, Any] = {
+        "version": verdict.version.value,
+        "operation": verdict.operation,
+        "reason": verdict.reason,
+        "provider": verdict.provider,
+    }
+    if request.forwarded:
+        imds["forwarded"] = True
+    fields: dict[str, Any] = {"imds": imds}
+    if request.method:
+        fields["http"] = {"request": {"method": request.method[:METHOD_MAX]}}
+    # An absolute-form target keeps its scheme and host in the path: it is what was sent.
+    path, _, query = (request.target or "").partition("?")
+    if path or query:
+        fields["url"] = _present({"path": path[:PATH_MAX], "query": query[:QUERY_MAX]})
+    if request.user_agent:
+        fields["user_agent"] = {"original": request.user_agent[:USER_AGENT_MAX]}
+    fields["source"] = {"ip": connection.source_ip, "port": connection.source_port}
+    fields["destination"] = {"ip": connection.destination_ip, "port": connection.destination_port}
+    return fields
+
+
+def _caller_fields(record: Record) -> dict[str, Any]:
+    caller = record.caller
+    container = caller.container
+    process = _process_fields(caller.process)
+    # Fixed when the caller is first written: the two clocks drift by microseconds, and one
+    # process must not seem to have started twice.
+    process["start"] = timestamp(record.process_start_at_ns)
+    process["user"] = _user_fields(caller.process.user)
+    if caller.ancestors:
+        process["ancestors"] = [
+            {**_process_fields(each), "user": _user_fields(each.user)} for each in caller.ancestors
+        ]
+    if caller.ancestors_truncated:
+        process["ancestors_truncated"] = True
+    fields: dict[str, Any] = {"process": process}
+    if container is not None:
+        fields["container"] = _present({"id": container.id, "runtime": container.runtime})
+    if caller.service:
+        fields["service"] = {"name": caller.service}
+    return fields
+
+
+def _process_fields(process: Process) -> dict[str, Any]:
+    fields: dict[str, Any] = {"pid": process.pid}
+    if process.name:
+        fields["name"] = process.name
+    if process.executable:
+        fields["executable"] = process.executable
+    if process.args:
+        fields["args"] = process.args
+    if process.args_truncated:
+        fields["args_truncated"] = True
+    return fields
+
+
+def _user_fields(user: User) -> dict[str, str]:
+    return {"id": str(user.id), "name": user.name} if user.name else {"id": str(user.id)}
+
+
+def _present(fields: Mapping[str, object]) -> dict[str, Any]:
+    """Leave out what is None or empty, at any depth of mappings."""
+    kept: dict[str, Any] = {}
+    for key, value in fields.items():
+        plain = _present(value) if isinstance(value, Mapping) else value
+        if plain is not None and plain not in ("", {}):
+            kept[key] = plain
+    return kept
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code in _STAND_INS:
+        return rf"\\x{code - _STAND_INS.start + 0x80:02x}"  # as analyzer.text writes it
+    # Half a surrogate pair becomes text: escaped, it would be half a pair to the reader again.
+    return rf"\\u{code:04x}" if code in _SURROGATES else rf"\u{code:04x}"

@@ -1,0 +1,424 @@
+"""Each line the sink writes keeps the log contract, whatever the record holds.
+
+The goldens are whole lines. Readers depend on their names, types and order: a golden that has
+to change is a change of the contract.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable, Union
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer import __version__
+from analyzer.attribute import Attributor
+from analyzer.records import (
+    Caller,
+    Connection,
+    Container,
+    Hint,
+    KernelProcess,
+    Process,
+    Record,
+    Request,
+    Snapshot,
+    Token,
+    User,
+    Verdict,
+    Version,
+)
+from analyzer.sinks.jsonl import JsonlSink
+from analyzer.sinks.logfile import LogFile
+
+ATTRIBUTOR = Attributor()
+GOLDEN = Path(__file__).parent / "log"
+NO_PID = 4_194_305
+TOKEN = "AQAEAN7Yc3VwZXItc2VjcmV0LXRva2VuLXZhbHVlLTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMw=="
+
+# --- the contract as a table -----------------------------------------------------------
+
+Check = Callable[[Any], bool]
+Shape = Union[Check, dict[str, "Shape"], list["Shape"]]
+
+
+def text(pattern: str = r"(?s:.)+") -> Check:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def one_of(*values: str) -> Check:
+    return lambda value: value in values
+
+
+def number(low: int, high: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def is_true(value: object) -> bool:
+    return value is True
+
+
+def is_args(value: Any) -> bool:
+    """Accept a vector in which some argument is not empty."""
+    return isinstance(value, list) and all(isinstance(arg, str) for arg in value) and any(value)
+
+
+TIMESTAMP = text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+PID = number(1, 2**32 - 1)
+ENDPOINT: Shape = {"ip": text(r"[0-9a-f.:]+"), "port": number(0, 65535)}
+USER: Shape = {"id": text(r"\d+"), "name?": text()}
+ANCESTOR: dict[str, Shape] = {
+    "pid": PID,
+    "name?": text(),
+    "executable?": text(),
+    "args?": is_args,
+    "args_truncated?": is_true,
+    "user": USER,
+}
+# Names in the order they come in; those with a question mark may be left out.
+LINE: dict[str, Shape] = {
+    "timestamp": TIMESTAMP,
+    "level": one_of("warning", "info"),
+    "event": one_of("imds_request"),
+    "imds": {
+        "version": one_of("v1", "v2", "unknown"),
+        "operation": one_of("token", "credentials", "metadata", "dynamic", "user-data", "other"),
+        "reason": text(r"[a-z0-9_]+"),
+        "provider": text(r"[a-z]+"),
+        "forwarded?": is_true,
+    },
+    "http?": {"request": {"method": text()}},
+    "url?": {"path?": text(), "query?": text()},
+    "user_agent?": {"original": text()},
+    "source": ENDPOINT,
+    "destination": ENDPOINT,
+    "process": {
+        "thread?": {"id": PID},
+        **{key: shape for key, shape in ANCESTOR.items() if key != "user"},
+        "start": TIMESTAMP,
+        "user": USER,
+        "ancestors?": [ANCESTOR],
+        "ancestors_truncated?": is_true,
+    },
+    "container?": {"id": text(), "runtime?": text(r"[a-z-]+")},
+    "service?": {"name": text()},
+    "host": {"name": text(), "boot_id": text()},
+    "observer": {"probe": text(), "version": text()},
+}
+
+
+def faults(value: Any, shape: Shape, where: str = "line") -> Iterator[str]:
+    """Yield each difference between a value and its shape in the contract."""
+    if isinstance(shape, dict):
+        yield from object_faults(value, shape, where)
+    elif isinstance(shape, list):
+        if not isinstance(value, list) or not value:
+            yield f"{where} is no list with something in it"
+            return
+        for at, item in enumerate(value):
+            yield from faults(item, shape[0], f"{where}[{at}]")
+    elif not shape(value):
+        yield f"{where} is {value!r}"
+
+
+def object_faults(value: Any, shape: dict[str, Shape], where: str) -> Iterator[str]:
+    if not isinstance(value, dict) or not value:
+        yield f"{where} is no object with something in it"
+        return
+    names = [name.rstrip("?") for name in shape]
+    if list(value) != [name for name in names if name in value]:
+        yield f"{where} has {list(value)}: unknown names, or out of order"
+    for name, inner in shape.items():
+        bare = name.rstrip("?")
+        if bare in value:
+            yield from faults(value[bare], inner, f"{where}.{bare}")
+        elif name == bare:
+            yield f"{where}.{bare} is missing"
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len({name for name, _ in pairs}) == len(pairs), "a name stands twice"
+    return dict(pairs)
+
+
+def checked(lines: bytes, count: int) -> list[dict[str, Any]]:
+    """Return the lines' objects; fails for whatever the contract does not allow."""
+    assert lines.endswith(b"\n")
+    parts = lines[:-1].split(b"\n")
+    assert len(parts) == count
+    assert len(lines.decode("utf-8").splitlines()) == count  # by any idea of a line's end
+    parsed = []
+    for part in parts:
+        assert not re.search(rb"[\0-\x1f\x7f]", part)
+        line = json.loads(part, object_pairs_hook=no_duplicates)
+        assert list(faults(line, LINE)) == []
+        parsed.append(line)
+    return parsed
+
+
+def write(*records: Record) -> bytes:
+    """Return what the sink writes, into a file without a name."""
+    fd = os.memfd_create("log")
+    try:
+        sink = JsonlSink(
+            LogFile(os.dup(fd), "log"), "ip-10-0-3-7", "0b5e8a52-7d3c-4c0e-9f5e-1c2d3e4f5a6b"
+        )
+        sink.set_probe("core/fentry")
+        for record in records:
+            sink.write(record)
+        sink.close()
+        return os.pread(fd, 1 << 20, 0)
+    finally:
+        os.close(fd)
+
+
+# --- goldens ---------------------------------------------------------------------------
+
+APP = User(1001, "app")
+ROOT = User(0, "root")
+WORKER = Process(
+    4242,
+    "python3",
+    "/usr/bin/python3.9",
+    ("python3", "/srv/app/worker.py"),
+    False,
+    1_000_000_000,
+    APP,
+)
+GUNICORN = Process(4200, "gunicorn", "/usr/bin/python3.9", ("gunicorn", "app:app"), False, 1, APP)
+INIT = Process(1, "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), False, 1, ROOT)
+CONTRACT = Record(
+    at_ns=1_795_287_001_123_456_000,
+    process_start_at_ns=1_795_286_400_000_000_000,
+    connection=Connection(1, 1, "10.0.3.7", 41234, "169.254.169.254", 80),
+    tid=4242,
+    request=Request(
+        "GET",
+        "/latest/meta-data/iam/security-credentials/",
+        Token.ABSENT,
+        "Boto3/1.9.253 Python/3.7.4 Linux/4.14 Botocore/1.12.253",
+        False,
+        frozenset(),
+        None,
+    ),
+    verdict=Verdict(Version.V1, "credentials", "no_token_header", "aws"),
+    caller=Caller(WORKER, (GUNICORN, INIT), False, Container("3f1c" * 16, "docker"), "app.service"),
+)
+HOSTILE = Process(
+    666,
+    "new\nline",
+    '/tmp/\\xff\n"quoted"',  # noqa: S108 -- a caller's path, nothing is written there
+    ("a\nb", "", '{"event":"forged"}', "\u2028\x9b2J\x7f", "käse 💾"),
+    True,
+    1,
+    User(4_294_967_295, None),
+)
+GOLDENS = {
+    "contract-example": CONTRACT,
+    "token-request-over-ipv6": CONTRACT._replace(
+        connection=Connection(1, 1, "fd00:ec2::7", 50000, "fd00:ec2::254", 80),
+        request=Request("PUT", "/latest/api/token", Token.ABSENT, None, False, frozenset(), None),
+        verdict=Verdict(Version.V2, "token", "token_request", "aws"),
+        caller=CONTRACT.caller._replace(container=Container("web-1", "lxc"), service=None),
+    ),
+    "unreadable-from-a-thread-that-is-gone": CONTRACT._replace(
+        tid=4299,
+        request=Request(None, None, Token.ABSENT, None, False, frozenset(), "unreadable_payload"),
+        verdict=Verdict(Version.UNKNOWN, "other", "unreadable_payload", "aws"),
+        caller=Caller(
+            Process(4242, "curl", None, None, False, 1, User(1001, None)), (), False, None, None
+        ),
+    ),
+    "hostile-text": CONTRACT._replace(
+        tid=666,
+        request=Request(
+            "GET", '/a b?x=\\xff&"y"\n', Token.ABSENT, 'Evil"\\\r\n\0', True, frozenset(), None
+        ),
+        verdict=Verdict(Version.V1, "other", "no_token_header", "aws"),
+        caller=Caller(HOSTILE, (HOSTILE,), True, Container("3f1c" * 16, None), "a\\x2db.service"),
+    ),
+    "probe-of-another-cloud": CONTRACT._replace(
+        request=Request(
+            "GET",
+            "/computeMetadata/v1/instance/id?alt=text",
+            Token.ABSENT,
+            "Go-http-client/1.1",
+            False,
+            frozenset({Hint.GOOGLE}),
+            None,
+        ),
+        verdict=Verdict(Version.V1, "other", "other_cloud_probe", "gcp"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_a_line_is_what_it_always_was(name: str) -> None:
+    """Byte by byte, but for the version."""
+    line = write(GOLDENS[name])
+    checked(line, 1)
+    text = line.decode().replace(f'"version":"{__version__}"', '"version":"VERSION"')
+    assert text == (GOLDEN / f"{name}.jsonl").read_text("utf-8")
+
+
+def test_each_golden_is_of_a_case() -> None:
+    """No file is left over from a case that is gone."""
+    assert {path.stem for path in GOLDEN.iterdir()} == set(GOLDENS)
+
+
+# --- the checker itself ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"level":"warning"', '"level":"error"'),
+        ('"level":"warning",', ""),
+        ('"version":"v1"', '"version":null'),
+        ('"port":41234', '"port":"41234"'),
+        ('"port":41234', '"port":41234,"port":1'),
+        ('"name":"app"', '"name":""'),
+        ('"id":"1001"', '"id":1001'),
+        (".123456Z", ".123Z"),
+        ('"runtime":"docker"', '"runtime":"docker","pod":"x"'),
+        ('"args":["gunicorn","app:app"],', '"args":[],'),
+        ('"timestamp":', '"event":"imds_request","timestamp":'),
+        ('"http":{', '"http":{"response":{},'),
+        ("worker.py", "worker\n.py"),
+        ("worker.py", "worker\u2028.py"),
+    ],
+)
+def test_the_checker_finds_what_breaks_the_contract(before: str, after: str) -> None:
+    """A line that is broken by hand is not accepted."""
+    line = write(CONTRACT).decode()
+    assert before in line
+    with pytest.raises((AssertionError, ValueError)):
+        checked(line.replace(before, after, 1).encode(), 1)
+
+
+# --- any record ------------------------------------------------------------------------
+
+# Lone surrogates too: nothing in the program makes them, and still no line may break.
+ANY_TEXT = st.text(st.characters(), max_size=40) | st.text(
+    st.sampled_from('\n\r\0\x1b\x7f\x85\x9b\u2028\u2029\ud800\udcff"\\{}[],:é💾'), max_size=20
+)
+MAYBE_TEXT = st.none() | ANY_TEXT
+USERS = st.builds(User, st.integers(0, 2**32 - 1), MAYBE_TEXT)
+PROCESSES = st.builds(
+    Process,
+    pid=st.integers(1, 2**32 - 1),
+    name=ANY_TEXT,
+    executable=MAYBE_TEXT,
+    args=st.none() | st.lists(ANY_TEXT, min_size=1, max_size=4).filter(any).map(tuple),
+    args_truncated=st.booleans(),
+    start_boottime_ns=st.integers(0, 2**63),
+    user=USERS,
+)
+CALLERS = st.builds(
+    Caller,
+    process=PROCESSES,
+    ancestors=st.lists(PROCESSES, max_size=3).map(tuple),
+    ancestors_truncated=st.booleans(),
+    container=st.none()
+    | st.builds(Container, ANY_TEXT.filter(bool), st.sampled_from([None, "docker", "cri-o"])),
+    service=MAYBE_TEXT,
+)
+RECORDS = st.builds(
+    Record,
+    at_ns=st.integers(0, 4 * 10**18),
+    process_start_at_ns=st.integers(0, 4 * 10**18),
+    connection=st.builds(
+        Connection,
+        st.integers(0, 2**64 - 1),
+        st.integers(0, 2**32 - 1),
+        st.ip_addresses().map(str),
+        st.integers(0, 65535),
+        st.ip_addresses().map(str),
+        st.just(80),
+    ),
+    tid=st.integers(1, 2**32 - 1),
+    request=st.builds(
+        Request,
+        MAYBE_TEXT,
+        MAYBE_TEXT,
+        st.sampled_from(Token),
+        MAYBE_TEXT,
+        st.booleans(),
+        st.frozensets(st.sampled_from(Hint)),
+        st.sampled_from([None, "truncated"]),
+    ),
+    verdict=st.builds(
+        Verdict,
+        st.sampled_from(Version),
+        st.sampled_from(["token", "credentials", "metadata", "dynamic", "user-data", "other"]),
+        st.sampled_from(["token_header", "no_token_header", "truncated"]),
+        st.sampled_from(["aws", "gcp", "azure"]),
+    ),
+    caller=CALLERS,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(RECORDS, min_size=1, max_size=3))
+def test_every_record_becomes_a_line_that_keeps_the_contract(records: list[Record]) -> None:
+    """Whatever text callers choose, it stays within its field."""
+    records = records + records[:1]  # the second time from what is kept ready
+    lines = checked(write(*records), len(records))
+    for line, record in zip(lines, records):
+        assert line["process"]["pid"] == record.caller.process.pid
+        assert len(line["process"].get("ancestors", [])) == len(record.caller.ancestors)
+        agent = record.request.user_agent
+        if agent and not re.search("[\ud800-\udfff]", agent):
+            assert line["user_agent"]["original"] == agent
+    assert lines[0] == lines[-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    comm=st.binary(max_size=15),
+    raw=st.binary(max_size=60),
+    ancestors=st.lists(st.binary(max_size=15), max_size=3),
+    truncated=st.booleans(),
+)
+def test_every_snapshot_becomes_a_line_that_keeps_the_contract(
+    comm: bytes, raw: bytes, ancestors: list[bytes], truncated: bool
+) -> None:
+    """From the kernel's bytes, without a record made by hand."""
+    snapshot = Snapshot(
+        KernelProcess(1, NO_PID, 0, comm),
+        1,
+        raw,
+        truncated,
+        tuple(KernelProcess(1, NO_PID + 1 + at, 0, each) for at, each in enumerate(ancestors)),
+        False,
+    )
+    checked(write(CONTRACT._replace(caller=ATTRIBUTOR.attribute(snapshot))), 1)
+
+
+@given(
+    before=st.text(max_size=10),
+    style=st.sampled_from(
+        [
+            ("-H", "X-aws-ec2-metadata-token: {}"),
+            ("-HX-AWS-EC2-Metadata-Token:{}",),
+            ("--header=x-aws-ec2-metadata-token: {}", "--next"),
+            ("sh", "-c", "curl -H 'X-aws-ec2-metadata-token: {}' http://x/"),
+            ("TOKEN={}",),
+            ("{}",),
+        ]
+    ),
+)
+def test_no_token_of_anybodys_arguments_is_in_a_line(before: str, style: tuple[str, ...]) -> None:
+    """Wherever in a caller's argument vector it stood."""
+    args = [before, *(each.format(TOKEN) for each in style)]
+    raw = b"\0".join(arg.replace("\0", "").encode() for arg in args) + b"\0"
+    snapshot = Snapshot(KernelProcess(1, NO_PID, 0, b"curl"), 1, raw, False, (), False)
+    line = write(CONTRACT._replace(caller=ATTRIBUTOR.attribute(snapshot)))
+    assert TOKEN[:40].encode() not in line
+    assert b"[redacted]" in line

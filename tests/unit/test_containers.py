@@ -1,0 +1,231 @@
+"""Containers from the cgroup paths that each runtime makes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+import pytest
+
+from analyzer.attribute import Attributor
+from analyzer.attribute.cgroups import (
+    UNKNOWN_KEEP_S,
+    Cgroup,
+    CgroupPaths,
+    maybe_mount_point,
+    parse,
+)
+from analyzer.attribute.containers import DEPTH_MAX, maybe_container
+from analyzer.records import Container, KernelProcess, Snapshot
+
+A = "3f1c" * 16
+B = "90de" * 16
+POD = "8a4ef2b1_65b5_4a52_9f2c_0c1f0a4e6d3b"
+SLEEP = shutil.which("sleep") or "/bin/sleep"
+BURSTABLE = f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{POD}.slice"
+
+PATHS: tuple[tuple[str, Optional[Container]], ...] = (
+    # docker
+    (f"/system.slice/docker-{A}.scope", Container(A, "docker")),
+    (f"/docker/{A}", Container(A, "docker")),
+    (f"/../docker-{A}.scope", Container(A, "docker")),
+    (f"/system.slice/docker-{A}.scope/init.scope", Container(A, "docker")),
+    (f"/ecstasks.slice/ecstasks-5a1b.slice/docker-{A}.scope", Container(A, "docker")),
+    (f"{BURSTABLE}/docker-{A}.scope", Container(A, "docker")),
+    (f"/system.slice:docker:{A}", Container(A, "docker")),
+    # containerd
+    (f"{BURSTABLE}/cri-containerd-{A}.scope", Container(A, "containerd")),
+    (
+        f"/system.slice/containerd.service/kubepods-burstable-pod{POD}.slice:cri-containerd:{A}",
+        Container(A, "containerd"),
+    ),
+    (f"/system.slice/nerdctl-{A}.scope", Container(A, "containerd")),
+    # cri-o
+    (f"{BURSTABLE}/crio-{A}.scope", Container(A, "cri-o")),
+    (f"{BURSTABLE}/crio-{A}.scope/container", Container(A, "cri-o")),
+    (f"/kubepods/besteffort/pod{POD}/crio-{A}", Container(A, "cri-o")),
+    (f"{BURSTABLE}/crio-conmon-{A}.scope", None),
+    # podman
+    (f"/machine.slice/libpod-{A}.scope/container", Container(A, "podman")),
+    (
+        f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope",
+        Container(A, "podman"),
+    ),
+    (f"/system.slice/web.service/libpod-payload-{A}", Container(A, "podman")),
+    (f"/libpod_parent/libpod-{A}", Container(A, "podman")),
+    (f"/machine.slice/libpod-conmon-{A}.scope", None),
+    # whose, the path does not tell
+    (f"/kubepods/burstable/pod{POD}/{A}", Container(A, None)),
+    (f"/ecs/5a1b9c2d/{A}", Container(A, None)),
+    (f"/builders/{A}", Container(A, None)),
+    # lxc
+    ("/lxc/web-1", Container("web-1", "lxc")),
+    ("/lxc/web-1/system.slice/nginx.service", Container("web-1", "lxc")),
+    ("/lxc.payload.web-1", Container("web-1", "lxc")),
+    ("/lxc.payload.web-1/init.scope", Container("web-1", "lxc")),
+    ("/lxc.payload/web-1", Container("web-1", "lxc")),
+    ("/lxc.monitor.web-1", None),
+    # systemd-nspawn
+    ("/machine.slice/machine-web.scope", Container("web", "systemd-nspawn")),
+    (r"/machine.slice/machine-web\x2d1.scope/payload", Container("web-1", "systemd-nspawn")),
+    (
+        "/machine.slice/systemd-nspawn@debian.service/payload/system.slice/cron.service",
+        Container("debian", "systemd-nspawn"),
+    ),
+    (r"/machine.slice/machine-qemu\x2d1\x2dvm1.scope", None),
+    (r"/machine.slice/machine-lxc\x2d77\x2dvm1.scope", None),
+    # one in another: the inner one
+    (f"/docker/{A}/kubelet.slice{BURSTABLE}/cri-containerd-{B}.scope", Container(B, "containerd")),
+    (f"/lxc.payload.node/docker/{B}", Container(B, "docker")),
+    # none
+    ("/", None),
+    ("/system.slice/docker.service", None),
+    ("/system.slice/containerd.service", None),
+    ("/user.slice/user-1000.slice/session-3.scope", None),
+    (f"/system.slice/docker-{A[:-1]}.scope", None),
+    (f"/system.slice/docker-{A}a.scope", None),
+    (f"/system.slice/mydocker-{A}.scope", None),
+    (f"/docker/{A.upper()}", None),
+    ("/process/9a4fc85d9f4813d730e88bf4f57ab816", None),
+)
+
+
+@pytest.mark.parametrize(("path", "container"), PATHS)
+def test_a_path_tells_its_container(path: str, container: Optional[Container]) -> None:
+    """In the unified hierarchy and in one of version 1 alike."""
+    assert maybe_container(f"0::{path}\n") == container
+    assert maybe_container(f"0::{path} (deleted)\n") == container
+    version_1 = f"9:name=systemd:{path}\n4:cpu,cpuacct:{path}\n2:memory:{path}\n0::/\n"
+    assert maybe_container(version_1) == container
+
+
+def test_any_hierarchy_may_tell_the_container() -> None:
+    """On hosts with both versions some hierarchies stay at the root."""
+    text = f"3:cpuset:/\n2:memory:/docker/{A}\n1:name=systemd:/\n0::/system.slice/docker.service\n"
+    assert maybe_container(text) == Container(A, "docker")
+
+
+def test_lines_of_another_form_are_left_out() -> None:
+    """Nothing that stands in the text raises."""
+    assert parse("") == ()
+    assert parse("0::\n\nnonsense\n1:cpu\n") == (Cgroup("", ""),)
+    assert parse("4:name=a:b:/x:y\n") == (Cgroup("name=a", "b:/x:y"),)
+    assert maybe_container("\n:::\n0::" + "/" * 5000) is None
+
+
+def test_a_deep_tree_is_looked_at_from_its_end() -> None:
+    """Cgroups can be nested without an end; only the innermost levels are searched."""
+    near = f"/docker/{A}" + "/x" * (DEPTH_MAX - 1)
+    far = f"/docker/{A}" + "/x" * DEPTH_MAX
+    assert maybe_container(f"0::{near}\n") == Container(A, "docker")
+    assert maybe_container(f"0::{far}\n") is None
+
+
+def test_the_unified_hierarchy_is_found_where_it_is_mounted() -> None:
+    """Spaces in mount points are escaped by the kernel."""
+    version_1 = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
+    assert maybe_mount_point(version_1) is None
+    hybrid = version_1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
+    assert maybe_mount_point(hybrid) == "/sys/fs/cgroup/unified"
+    assert maybe_mount_point("none /mnt/my\\040cg cgroup2 rw 0 0\n") == "/mnt/my cg"
+
+
+def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
+    """Every process of a host with version 1 only has the root's id."""
+    for paths in (CgroupPaths.of_this_host(), CgroupPaths(None), CgroupPaths("/proc")):
+        assert paths.maybe_path(0, now=1.0) is None
+        assert paths.maybe_path(1, now=1.0) is None
+        assert paths.maybe_path(2**63, now=1.0) is None
+
+
+@pytest.fixture
+def parent() -> Iterator[Path]:
+    """Make a cgroup for one test in the host's unified hierarchy."""
+    mount_point = maybe_mount_point(Path("/proc/self/mounts").read_text("utf-8"))
+    if os.geteuid() != 0 or mount_point is None:
+        pytest.skip("needs root and a mounted unified cgroup hierarchy")
+    made = Path(mount_point) / f"imds-test-{uuid.uuid4().hex}"
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        for each in sorted(made.rglob("*/"), reverse=True):
+            each.rmdir()
+        made.rmdir()
+
+
+@contextlib.contextmanager
+def running_in(cgroup: Path) -> Iterator[KernelProcess]:
+    """Run a program in a cgroup; it is gone and reaped when this returns."""
+    with subprocess.Popen([SLEEP, "1000"]) as process:
+        try:
+            (cgroup / "cgroup.procs").write_text(str(process.pid))
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+            yield KernelProcess(
+                int(fields[19]) * 10**9 // os.sysconf("SC_CLK_TCK"), process.pid, 0, b"sleep"
+            )
+        finally:
+            process.kill()
+
+
+def test_a_cgroup_is_found_by_its_id_while_it_exists(parent: Path) -> None:
+    """Its id is the inode number of its directory; what was not there is asked again later."""
+    made = parent / "a b.service"
+    made.mkdir()
+    cgroup_id = made.stat().st_ino
+    mount_point = str(parent.parent)
+    paths = CgroupPaths(mount_point)
+    assert paths.maybe_path(cgroup_id, now=1.0) == f"/{parent.name}/a b.service"
+    made.rmdir()
+    assert paths.maybe_path(cgroup_id, now=2.0) == f"/{parent.name}/a b.service"  # remembered
+    assert CgroupPaths(mount_point).maybe_path(cgroup_id, now=1.0) is None
+
+
+def test_an_unknown_id_is_not_asked_for_each_event(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That there is none is remembered for a few seconds."""
+    paths = CgroupPaths(str(parent.parent))
+    opened: list[str] = []
+    real_open = os.open
+
+    def counting_open(path: str, flags: int) -> int:
+        opened.append(path)
+        return real_open(path, flags)
+
+    monkeypatch.setattr(os, "open", counting_open)
+    for now in (1.0, 1.5, 1.0 + UNKNOWN_KEEP_S, 1.1 + UNKNOWN_KEEP_S):
+        assert paths.maybe_path(2**40, now=now) is None
+    assert len(opened) == 2
+
+
+def test_a_caller_is_placed_in_its_container_alive_and_gone(parent: Path) -> None:
+    """While it lives /proc tells its cgroup, afterwards the id that the kernel reported does."""
+    cgroup = parent / f"docker-{A}.scope"
+    cgroup.mkdir()
+    with running_in(cgroup) as kernel:
+        snapshot = Snapshot(kernel, cgroup.stat().st_ino, b"sleep\0", False, (), False)
+        alive = Attributor().attribute(snapshot._replace(cgroup_id=1))
+    gone = Attributor().attribute(snapshot)
+    for caller in (alive, gone):
+        assert caller.container == Container(A, "docker")
+        assert caller.service == f"docker-{A}.scope"
+    assert alive.process.executable is not None
+    assert gone.process.executable is None
+
+
+def test_the_cgroup_of_a_number_that_is_anothers_by_now_is_not_the_callers(parent: Path) -> None:
+    """A later process with the caller's pid may be in any container."""
+    cgroup = parent / f"docker-{A}.scope"
+    cgroup.mkdir()
+    with running_in(cgroup) as kernel:
+        former = kernel._replace(start_boottime_ns=1)
+        caller = Attributor().attribute(Snapshot(former, 1, b"sleep\0", False, (), False))
+    assert caller.container is None
+    assert caller.service is None
