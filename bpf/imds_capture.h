@@ -142,6 +142,14 @@ static __always_inline void imds_read_process(struct imds_process *process,
 	bpf_probe_read_kernel(process->comm, sizeof(process->comm), RELOCATED(&leader->comm));
 }
 
+/* The process that forked this one: real_parent may be one of its threads. */
+static __always_inline const struct task_struct *imds_parent(const struct task_struct *leader)
+{
+	const struct task_struct *parent = READ(leader, real_parent);
+
+	return READ(parent, group_leader);
+}
+
 /* The caller and its ancestors. */
 static __always_inline void imds_read_callers(struct imds_scratch *scratch,
 					      const struct task_struct *task)
@@ -152,21 +160,15 @@ static __always_inline void imds_read_callers(struct imds_scratch *scratch,
 	imds_read_process(&event->caller, leader);
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	event->tid = READ(task, pid);
-	for (int i = 0; i <= IMDS_ANCESTORS_MAX; i++) {
-		/* The parent may be a thread: it is the one that called fork. */
-		const struct task_struct *parent = READ(leader, real_parent);
-
-		leader = READ(parent, group_leader);
-		/* pid 0 is the idle task, the parent of pid 1. */
-		if (READ(leader, tgid) == 0)
-			break;
-		if (i == IMDS_ANCESTORS_MAX) {
-			event->flags |= IMDS_FLAG_ANCESTORS_TRUNCATED;
-			break;
-		}
+	leader = imds_parent(leader);
+	/* pid 0 is the idle task, the parent of pid 1. */
+	for (int i = 0; i < IMDS_ANCESTORS_MAX && READ(leader, tgid) != 0; i++) {
 		imds_read_process(&scratch->ancestors[i], leader);
 		ONCE(event->ancestors_count) = i + 1;
+		leader = imds_parent(leader);
 	}
+	if (READ(leader, tgid) != 0)
+		event->flags |= IMDS_FLAG_ANCESTORS_TRUNCATED;
 	ONCE(scratch->end) =
 	    sizeof(*event) + ONCE(event->ancestors_count) * sizeof(struct imds_process);
 }

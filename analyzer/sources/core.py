@@ -190,7 +190,8 @@ class CoreSource:
         remedy = REMEDIES[attach]
         if error.code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
             remedy = NO_PRIVILEGE
-        return self._unavailable(f"could not {error}", remedy)
+        said = f" ({error.reason})" if error.reason else ""
+        return self._unavailable(f"could not {error}{said}", remedy)
 
     def fileno(self) -> int:
         """Return the ring buffer's descriptor."""

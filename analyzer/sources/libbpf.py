@@ -51,13 +51,22 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
 
 
 class BpfError(Exception):
-    """A call of libbpf failed; ``code`` is the errno, ``log`` what libbpf said of it."""
+    """A call of libbpf failed; ``code`` is the errno, ``reason`` what libbpf said of it."""
 
     def __init__(self, what: str, code: int, log: list[str]) -> None:
         super().__init__(f"{what}: {os.strerror(code)}")
         self.what = what
         self.code = code
-        self.log = log
+        self.reason = _reason(log)
+
+
+def _reason(log: list[str]) -> str:
+    """Return the line of libbpf's log that tells most: the verifier's last, or the first."""
+    lines = [line.strip() for line in log if line.strip()]
+    for line, following in zip(lines, lines[1:]):
+        if following.startswith("processed "):
+            return line
+    return lines[0] if lines else ""
 
 
 class Libbpf:
