@@ -1,0 +1,139 @@
+"""What a request is: its version by AWS's rule, its operation, whose service it is meant for.
+
+All rules are tables and the first match wins. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, Optional
+from urllib.parse import unquote
+
+from analyzer.records import Hint, Request, Token, Verdict, Version
+
+AWS = "aws"
+
+Segments = tuple[str, ...]
+
+_SCHEME_AND_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*", re.ASCII)
+_API_VERSION = re.compile(r"latest|1\.0|\d{4}-\d{2}-\d{2}", re.ASCII)
+
+# Path below the API version -> operation.
+_OPERATIONS: tuple[tuple[Segments, str], ...] = (
+    (("api", "token"), "token"),
+    (("meta-data", "iam", "security-credentials"), "credentials"),
+    (("meta-data", "identity-credentials", "ec2", "security-credentials"), "credentials"),
+    (("meta-data",), "metadata"),
+    (("dynamic",), "dynamic"),
+    (("user-data",), "user-data"),
+)
+
+# Beginning of the path, header field (None: any) -> provider. Asked only when the path is
+# none of AWS's own: a header alone must never make a call to AWS's paths look like another's.
+_PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
+    (("computeMetadata",), None, "gcp"),
+    (("opc", "v1"), None, "oci"),
+    (("opc", "v2"), None, "oci"),
+    (("openstack",), None, "openstack"),
+    (("hetzner", "v1"), None, "hetzner"),
+    (("instance_identity", "v1"), None, "ibm"),
+    (("metadata", "v1", "instance"), None, "ibm"),
+    (("metadata", "v1"), Hint.IBM, "ibm"),
+    (("metadata", "v1"), None, "digitalocean"),  # and UpCloud, which copies its paths
+    (("metadata", "v1.json"), None, "digitalocean"),
+    (("metadata", "instance"), None, "azure"),
+    (("metadata", "identity"), None, "azure"),
+    (("metadata", "reprovisiondata"), None, "azure"),
+    (("v1", "token"), None, "linode"),
+    (("v1", "instance"), None, "linode"),
+    (("v1", "user-data"), None, "linode"),
+    (("v1",), Hint.LINODE, "linode"),
+    (("v1",), None, "vultr"),
+    (("v1.json",), None, "vultr"),
+    ((), Hint.GOOGLE, "gcp"),
+    ((), Hint.IBM, "ibm"),
+    ((), Hint.AZURE, "azure"),
+    ((), Hint.ORACLE, "oci"),
+    ((), Hint.LINODE, "linode"),
+)
+
+
+def classify(request: Request) -> Verdict:
+    """Judge a request.
+
+    The version follows AWS's rule to the letter: a token header, or the token request
+    itself, is v2, even if the head was cut off behind it; a head that could not be read
+    whole is unknown; what is left is v1. So a probe for another cloud's service without
+    a token is v1 too, as it is on the wire, and as unknown it would be mixed with what
+    could not be read. It is told apart by ``provider``, by its reason
+    ``other_cloud_probe`` and by its level: no AWS credentials can be had with it.
+    """
+    segments = _segments(request.target)
+    provider = _provider(segments, request.hints)
+    version, reason = _version(request, segments, provider)
+    return Verdict(version, _operation(segments), reason, provider)
+
+
+def level(verdict: Verdict) -> str:
+    """Return the log level: ``warning`` for what AWS would count as v1, or may, else ``info``."""
+    is_warning = verdict.version is not Version.V2 and verdict.provider == AWS
+    return "warning" if is_warning else "info"
+
+
+def _is_token_request(request: Request, segments: Segments) -> bool:
+    return request.method == "PUT" and segments[-2:] == ("api", "token")
+
+
+# Condition -> version, reason (None: the request's own).
+_VERSIONS: tuple[tuple[Callable[[Request, Segments, str], bool], Version, Optional[str]], ...] = (
+    (lambda request, _s, _p: request.token is Token.PRESENT, Version.V2, "token_header"),
+    (lambda request, path, _p: _is_token_request(request, path), Version.V2, "token_request"),
+    (lambda request, _s, _p: request.reason is not None, Version.UNKNOWN, None),
+    (lambda _r, _s, provider: provider != AWS, Version.V1, "other_cloud_probe"),
+)
+
+
+def _version(request: Request, segments: Segments, provider: str) -> tuple[Version, str]:
+    for matches, version, reason in _VERSIONS:
+        if matches(request, segments, provider):
+            return version, reason or request.reason or ""
+    return Version.V1, "no_token_header"
+
+
+def _segments(target: Optional[str]) -> Segments:
+    """Split a target into its path's names as the service sees them.
+
+    An absolute URL's host and the query are left out, percent escapes are decoded,
+    empty names and dots resolved.
+    """
+    if target is None:
+        return ()
+    path = _SCHEME_AND_AUTHORITY.sub("", target, count=1) if target[:1] != "/" else target
+    path = path.partition("?")[0].partition("#")[0]
+    if "%" in path:
+        path = unquote(path)
+    segments: list[str] = []
+    for name in path.split("/"):
+        if name == "..":
+            del segments[-1:]
+        elif name not in ("", "."):
+            segments.append(name)
+    return tuple(segments)
+
+
+def _operation(segments: Segments) -> str:
+    if not segments or _API_VERSION.fullmatch(segments[0]) is None:
+        return "other"
+    for beginning, operation in _OPERATIONS:
+        if segments[1 : len(beginning) + 1] == beginning:
+            return operation
+    return "other"
+
+
+def _provider(segments: Segments, hints: frozenset[Hint]) -> str:
+    if segments and _API_VERSION.fullmatch(segments[0]) is not None:
+        return AWS
+    for beginning, hint, provider in _PROVIDERS:
+        if segments[: len(beginning)] == beginning and (hint is None or hint in hints):
+            return provider
+    return AWS

@@ -1,0 +1,194 @@
+"""Sends of many connections become requests with their callers; memory is bounded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Optional
+
+from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser
+from analyzer.records import Captured, Chunk, Connection, Request, Snapshot
+
+# A new connection for each of 15,000 requests a second, more than an instance can get
+# answered, leaves a half-sent request half a second; an idle entry takes about 1 KiB.
+MAX_CONNECTIONS = 8192
+# 512 heads of the greatest length, or 16,000 usual ones, begun and not finished.
+MAX_BUFFERED_BYTES = 8 * 1024 * 1024
+# IMDS itself closes an idle connection after a few seconds.
+IDLE_TIMEOUT_S = 30
+# A send that was taken in part is repeated from there: no further back than one send goes.
+MAX_REPEATED_BYTES = 1 << 30
+
+_SEQUENCES = 1 << 32
+_BEHIND = 1 << 31  # differences from here on mean earlier, not later
+
+# Of a chunk: when, by which thread, by whom. Never its bytes.
+Origin = tuple[int, int, Snapshot]
+
+
+class Connections:
+    """Assembles each connection's stream and reads the requests in it.
+
+    At most ``max_connections`` are known at once, with ``max_buffered_bytes`` of
+    unfinished heads in all; beyond that the longest unused are forgotten, their half
+    requests reported as ``incomplete``. ``evicted`` counts the connections forgotten so.
+    """
+
+    def __init__(
+        self,
+        max_connections: int = MAX_CONNECTIONS,
+        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+    ) -> None:
+        """Know no connection yet."""
+        self._streams: OrderedDict[Connection, _Stream] = OrderedDict()
+        self._max_connections = max_connections
+        self._max_buffered_bytes = max_buffered_bytes
+        self._buffered = 0
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        """Return the number of connections known."""
+        return len(self._streams)
+
+    @property
+    def buffered(self) -> int:
+        """The number of bytes held for all connections."""
+        return self._buffered
+
+    def feed(self, chunk: Chunk) -> list[Captured]:
+        """Take one send and return the requests that are complete with it."""
+        if chunk.size <= 0:
+            return []
+        captured: list[Captured] = []
+        stream = self._streams.get(chunk.connection)
+        if stream is not None and not stream.is_continued_by(chunk):
+            # The kernel gave the socket's address to another connection.
+            captured += self._forget(chunk.connection)
+            stream = None
+        if stream is None:
+            stream = self._streams[chunk.connection] = _Stream(chunk)
+        else:
+            self._streams.move_to_end(chunk.connection)
+        self._buffered -= stream.buffered
+        captured += stream.feed(chunk)
+        self._buffered += stream.buffered
+        if len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes:
+            captured += self._evict()
+        return captured
+
+    def expire(self, now_boottime_ns: int) -> list[Captured]:
+        """Forget the connections unused for IDLE_TIMEOUT_S and return their half requests."""
+        captured: list[Captured] = []
+        deadline = now_boottime_ns - IDLE_TIMEOUT_S * 1_000_000_000
+        while self._streams:
+            connection, stream = next(iter(self._streams.items()))
+            if stream.used_boottime_ns > deadline:
+                break
+            captured += self._forget(connection)
+        return captured
+
+    def flush(self) -> list[Captured]:
+        """Forget all connections and return their half requests."""
+        captured: list[Captured] = []
+        for connection in list(self._streams):
+            captured += self._forget(connection)
+        return captured
+
+    def _evict(self) -> list[Captured]:
+        captured: list[Captured] = []
+        while self._streams and (
+            len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes
+        ):
+            captured += self._forget(next(iter(self._streams)))
+            self.evicted += 1
+        return captured
+
+    def _forget(self, connection: Connection) -> list[Captured]:
+        stream = self._streams.pop(connection)
+        self._buffered -= stream.buffered
+        return stream.finish()
+
+
+class _Stream:
+    """One connection: where its bytes stand, and who began the request under way."""
+
+    __slots__ = ("_connection", "_expected", "_origin", "_parser", "_start", "_taken",
+                 "used_boottime_ns")  # fmt: skip
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._connection = chunk.connection
+        self._parser = RequestParser(is_joined=chunk.offset != 0)
+        self._start = self._expected = chunk.sequence
+        self._taken = 0
+        self._origin: Optional[Origin] = None
+        self.used_boottime_ns = chunk.boottime_ns
+
+    @property
+    def buffered(self) -> int:
+        return self._parser.buffered
+
+    def is_continued_by(self, chunk: Chunk) -> bool:
+        """Whether the send can belong to this connection at all."""
+        ahead = (chunk.sequence - self._expected) % _SEQUENCES
+        if ahead == 0:
+            return True
+        if chunk.offset == 0 and chunk.sequence != self._start:
+            return False
+        return ahead < _BEHIND or _SEQUENCES - ahead <= min(self._taken, MAX_REPEATED_BYTES)
+
+    def feed(self, chunk: Chunk) -> list[Captured]:
+        self.used_boottime_ns = chunk.boottime_ns
+        data, size = chunk.data, chunk.size
+        origin = (chunk.boottime_ns, chunk.tid, chunk.snapshot)
+        captured: list[Captured] = []
+        ahead = (chunk.sequence - self._expected) % _SEQUENCES
+        if ahead >= _BEHIND:
+            # Sent before, not or only partly taken by the kernel, and now sent again.
+            repeated = _SEQUENCES - ahead
+            data, size = data[repeated:], size - repeated
+            if size <= 0:
+                return []
+        elif ahead:
+            captured += self._parse(origin, b"", ahead, CAPTURE_GAP)
+            self._advance(ahead)
+        reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
+        captured += self._parse(origin, data, size - len(data), reason)
+        self._advance(size)
+        return captured
+
+    def finish(self) -> list[Captured]:
+        requests = self._parser.finish(INCOMPLETE)
+        return self._capture(requests, self._origin, self._origin)
+
+    def _advance(self, length: int) -> None:
+        self._expected = (self._expected + length) % _SEQUENCES
+        self._taken += length
+
+    def _parse(self, origin: Origin, data: bytes, missing: int, reason: str) -> list[Captured]:
+        """Parse ``data`` and the ``missing`` bytes behind it, all sent by ``origin``."""
+        captured: list[Captured] = []
+        if data:
+            captured += self._follow(self._parser.feed(data), origin)
+        if missing > 0:
+            captured += self._follow(self._parser.gap(missing, reason), origin)
+        return captured
+
+    def _follow(self, requests: list[Request], origin: Origin) -> list[Captured]:
+        captured = self._capture(requests, self._origin or origin, origin)
+        if not self._parser.is_pending:
+            self._origin = None
+        elif requests or self._origin is None:
+            self._origin = origin
+        return captured
+
+    def _capture(
+        self, requests: list[Request], first: Optional[Origin], others: Optional[Origin]
+    ) -> list[Captured]:
+        """Attach to the first request who began it, to the others who began those."""
+        captured = []
+        origin = first
+        for request in requests:
+            if origin is not None:
+                boottime_ns, tid, snapshot = origin
+                captured.append(Captured(boottime_ns, self._connection, tid, snapshot, request))
+            origin = others
+        return captured

@@ -1,0 +1,155 @@
+"""What the head of one HTTP request says, and nothing it should not."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional, Union
+
+from analyzer.masking import mask_text
+from analyzer.records import Hint, Request, Token
+from analyzer.text import decode_text
+
+# The longest product list seen at IMDS has 300 bytes; the rest of a longer one tells nothing.
+MAX_USER_AGENT_BYTES = 512
+# Ten times the longest registered method.
+MAX_METHOD_BYTES = 128
+# A body length of more digits is no length any sender means.
+MAX_LENGTH_DIGITS = 18
+
+CHUNKED = -1  # in place of a body's length
+_NO_BODY = 0
+
+_TOKEN = b"x-aws-ec2-metadata-token"
+_USER_AGENT = b"user-agent"
+_FORWARDED = b"x-forwarded-for"
+_CONTENT_LENGTH = b"content-length"
+_TRANSFER_ENCODING = b"transfer-encoding"
+# Field name -> beginnings of its value (lower case) and the cloud they tell.
+_HINTS: dict[bytes, tuple[tuple[bytes, Hint], ...]] = {
+    b"metadata-flavor": ((b"google", Hint.GOOGLE), (b"ibm", Hint.IBM)),
+    b"metadata": ((b"true", Hint.AZURE),),
+    b"authorization": ((b"bearer oracle", Hint.ORACLE),),
+    b"metadata-token": ((b"", Hint.LINODE),),
+    b"metadata-token-expiry-seconds": ((b"", Hint.LINODE),),
+}
+_FRAMING = (_CONTENT_LENGTH, _TRANSFER_ENCODING)
+_WANTED = frozenset((_TOKEN, _USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS))
+_NO_HINTS: frozenset[Hint] = frozenset()
+_SPACE = b" \t\r"
+
+_TCHAR = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_METHOD = re.compile(_TCHAR + rb"{1,%d}" % MAX_METHOD_BYTES)
+# Nearly every request line; the others are taken apart at leisure.
+_USUAL_LINE = re.compile(rb"([A-Z]{1,%d}) ([!-~]+) HTTP/[0-9]\.[0-9]\r?\n" % MAX_METHOD_BYTES)
+_VERSION = re.compile(rb"HTTP/[0-9][0-9.]*", re.IGNORECASE)
+_WITHOUT_VERSION = re.compile(rb"/|https?://", re.IGNORECASE)
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+
+# What the first bytes must look like to be, or to be able to become, a request line; a lone
+# carriage return may become a blank line before it.
+BEGINNING = re.compile(rb"\r\Z|" + _TCHAR + rb"{1,%d}(?: |\Z)" % MAX_METHOD_BYTES)
+# The same where the stream's structure is lost, and a guess must be a good one.
+SAFE_BEGINNING = re.compile(rb"\r\Z|[A-Z]{1,16}(?:\Z| (?:\Z|[/h*]))")
+
+Buffer = Union[bytes, bytearray]
+
+
+class RequestLine(NamedTuple):
+    """A request line's parts as sent. Without a version it is a whole HTTP/0.9 request."""
+
+    method: bytes
+    target: bytes
+    has_version: bool
+
+
+def maybe_request_line(buffer: Buffer, start: int, newline: int) -> Optional[RequestLine]:
+    """Read the line from ``start`` up to the line feed at ``newline``; None if it is no request.
+
+    Spaces in the target are the sender's mistake and are kept. A line without a
+    version counts only if its target is a path or an http URL.
+    """
+    usual = _USUAL_LINE.match(buffer, start)
+    if usual is not None:
+        return RequestLine(usual[1], usual[2], has_version=True)
+    method, _, rest = bytes(buffer[start:newline]).rstrip(_SPACE).partition(b" ")
+    if _METHOD.fullmatch(method) is None:
+        return None
+    target, _, version = rest.rpartition(b" ")
+    has_version = bool(target) and _VERSION.fullmatch(version) is not None
+    target = (target if has_version else rest).strip(b" \t")
+    if not target or not (has_version or _WITHOUT_VERSION.match(target)):
+        return None
+    return RequestLine(method, target, has_version)
+
+
+def read_head(line: RequestLine, fields: bytes) -> tuple[Request, int]:
+    """Make a request of its line and its header fields; also return its body's length.
+
+    ``fields`` holds the whole lines of the header block. The length is ``CHUNKED``
+    for a chunked body. One that cannot be understood is 0: what follows is then read
+    as a request, so that nothing can be hidden behind a wrong length.
+    """
+    values: dict[bytes, list[bytes]] = {}
+    # A folded line belongs to the value before it.
+    if b"\n " in fields or b"\n\t" in fields:
+        fields = _FOLD.sub(b" ", fields)
+    for field in fields.split(b"\n"):
+        name, colon, value = field.partition(b":")
+        name = name.lower()
+        if name in _WANTED and colon:
+            values.setdefault(name, []).append(b"" if name == _TOKEN else value.strip(_SPACE))
+    agents = values.get(_USER_AGENT)
+    request = Request(
+        method=line.method.decode("ascii"),
+        target=_text(line.target),
+        token=Token.PRESENT if _TOKEN in values else Token.ABSENT,
+        user_agent=_text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None,
+        forwarded=_FORWARDED in values,
+        hints=_NO_HINTS if values.keys().isdisjoint(_HINTS) else _hints(values),
+        reason=None,
+    )
+    return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)
+
+
+def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
+    """Make a request of a head whose end is missing, for ``reason``.
+
+    Of the last, cut line only the name is believed: its value may go on.
+    """
+    whole, _, cut = fields.rpartition(b"\n")
+    request, _ = read_head(line, whole)
+    name, colon, _ = cut.partition(b":")
+    if colon and name.lower() == _TOKEN:
+        request = request._replace(token=Token.PRESENT)
+    return request._replace(reason=reason)
+
+
+def unread(reason: str) -> Request:
+    """Make the request of which nothing could be read, for ``reason``."""
+    return Request(None, None, Token.ABSENT, None, False, _NO_HINTS, reason)
+
+
+def _text(raw: bytes) -> str:
+    return mask_text(decode_text(raw))
+
+
+def _hints(values: dict[bytes, list[bytes]]) -> frozenset[Hint]:
+    return frozenset(
+        hint
+        for name, rules in _HINTS.items()
+        for value in values.get(name, ())
+        for beginning, hint in rules
+        if value.lower().startswith(beginning)
+    )
+
+
+def _body_length(values: dict[bytes, list[bytes]]) -> int:
+    codings = b",".join(values.get(_TRANSFER_ENCODING, ()))
+    if codings.rpartition(b",")[2].strip(_SPACE).lower() == b"chunked":
+        return CHUNKED
+    lengths = b",".join(values.get(_CONTENT_LENGTH, ())).split(b",")
+    distinct = {length.strip(_SPACE) for length in lengths}
+    digits = distinct.pop()
+    if distinct or not digits.isdigit() or len(digits) > MAX_LENGTH_DIGITS:
+        return _NO_BODY
+    return int(digits)

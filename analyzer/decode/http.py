@@ -1,0 +1,267 @@
+"""An HTTP/1.x request parser for one connection, fed with bytes, doing no I/O.
+
+It watches what a client sends and so accepts more than a server would: no Host,
+spaces in the target, bare line feeds, blank lines before a request, many requests
+before a response, and the one-line request of HTTP/0.9 (``GET /path``), which is
+complete with its line feed. It never raises, whatever it is fed, and takes time linear
+in the input however that is split.
+
+Where framing breaks, the rule is to say too much rather than to hide a request: bytes
+that should be a request and are not give one ``not_http`` request, and the next send
+that begins like a request is read as one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.decode.head import (
+    BEGINNING,
+    CHUNKED,
+    SAFE_BEGINNING,
+    Buffer,
+    RequestLine,
+    maybe_request_line,
+    read_cut_head,
+    read_head,
+    unread,
+)
+from analyzer.records import Request
+
+# An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
+# Also the most a parser holds between two calls.
+MAX_HEAD_BYTES = 16 * 1024
+# A chunk's length has at most 16 digits; nobody sends extensions.
+MAX_CHUNK_LINE_BYTES = 1024
+
+NOT_HTTP = "not_http"
+CAPTURE_GAP = "capture_gap"
+INCOMPLETE = "incomplete"
+HEADER_TOO_LARGE = "header_too_large"
+
+_BLANK_LINES = re.compile(rb"(?:\r?\n)+")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
+_NO_LINE = RequestLine(b"", b"", has_version=False)
+_CR, _LF = b"\r\n"
+
+# What the next byte belongs to; each is an index into RequestParser._STEPS.
+_LINE, _FIELDS, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _SKIP = range(7)
+
+
+class RequestParser:
+    """Turns the bytes of one connection into requests, in order.
+
+    ``is_joined`` says that the connection's beginning was not seen: unless what comes
+    first is a request, it is reported as a ``capture_gap``.
+    """
+
+    __slots__ = ("_buffer", "_excuse", "_left", "_line", "_scanned", "_skipped", "_state")
+
+    def __init__(self, *, is_joined: bool = False) -> None:
+        """Expect a request."""
+        self._state = _LINE
+        self._buffer = bytearray()  # begins with the first byte that is not used up
+        self._scanned = 0  # bytes of the buffer that need not be searched again
+        self._left = 0  # _FIELDS: bytes the head may yet have; bodies: bytes yet to come
+        self._line = _NO_LINE
+        # Reported when the next bytes are no request; "" when that has been done already.
+        # Anything but NOT_HTTP means that the stream's structure is not known.
+        self._excuse = CAPTURE_GAP if is_joined else NOT_HTTP
+        self._skipped = False  # whether the latest bytes were dropped as no request
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a request has begun and its head is not complete."""
+        if self._state == _LINE:
+            return len(self._buffer) > (self._buffer[:1] == b"\r")
+        return self._state == _FIELDS
+
+    @property
+    def buffered(self) -> int:
+        """The number of bytes held."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Request]:
+        """Take the stream's next bytes and return the requests that are complete with them."""
+        found: list[Request] = []
+        buffer: Buffer = data
+        if self._buffer:
+            self._buffer += data
+            buffer = self._buffer
+        self._skipped = False
+        position, end = 0, len(buffer)
+        while position < end:
+            state = self._state
+            after = self._STEPS[state](self, buffer, position, found)
+            if after == position and self._state == state:
+                break
+            position = after
+        if buffer is self._buffer:
+            del self._buffer[:position]
+        elif position < end:
+            self._buffer += data[position:]
+        return found
+
+    def gap(self, length: int, reason: str) -> list[Request]:
+        """Take note that the next ``length`` bytes are missing, for ``reason``.
+
+        Inside a body of known length they are not missed. Elsewhere a request is
+        returned with what is known of it.
+        """
+        if length <= 0:
+            return []
+        if self._state in (_BODY, _CHUNK_DATA) and length <= self._left:
+            self._use_up(length)
+            return []
+        # Missing bytes right behind dropped ones are part of what was already reported.
+        found = [] if self._skipped else [self._cut(reason)]
+        self._lose_track()
+        self._skipped = False
+        return found
+
+    def finish(self, reason: str) -> list[Request]:
+        """Return the request that is half read, if there is one, with ``reason``; then forget it.
+
+        ``reason`` is usually INCOMPLETE.
+        """
+        is_request = self.is_pending and (self._excuse == NOT_HTTP or b" " in self._buffer)
+        found = [self._cut(reason)] if is_request else []
+        self._lose_track()
+        return found
+
+    def _cut(self, reason: str) -> Request:
+        if self._state == _FIELDS:
+            return read_cut_head(self._line, bytes(self._buffer), reason)
+        return unread(reason)
+
+    def _lose_track(self) -> None:
+        self._buffer.clear()
+        self._enter(_LINE)
+        self._excuse = ""
+
+    def _enter(self, state: int, left: int = 0) -> None:
+        self._state = state
+        self._left = left
+        self._scanned = 0
+
+    # Each step reads at ``position`` and returns where the next one goes on. Returning
+    # ``position`` without a change of state means: more bytes are needed.
+
+    def _read_line(self, buffer: Buffer, position: int, found: list[Request]) -> int:
+        blank = _BLANK_LINES.match(buffer, position)
+        if blank is not None:
+            return blank.end()
+        limit = position + MAX_HEAD_BYTES
+        newline = buffer.find(b"\n", position + self._scanned, limit)
+        if newline >= 0:
+            return self._take_line(buffer, position, newline, found)
+        beginning = BEGINNING if self._excuse == NOT_HTTP else SAFE_BEGINNING
+        if beginning.match(buffer, position) is None:
+            return self._drop(buffer, found)
+        if len(buffer) >= limit:
+            found.append(unread(HEADER_TOO_LARGE))
+            self._enter(_SKIP)
+            return limit
+        self._scanned = len(buffer) - position
+        return position
+
+    def _take_line(self, buffer: Buffer, start: int, newline: int, found: list[Request]) -> int:
+        line = maybe_request_line(buffer, start, newline)
+        if line is None or not self._is_credible(line, buffer, start):
+            return self._drop(buffer, found)
+        self._excuse = NOT_HTTP
+        if not line.has_version:
+            found.append(read_head(line, b"")[0])
+            self._enter(_LINE)
+            return newline + 1
+        self._line = line
+        # The line feed stays: the head ends with the first two in succession.
+        self._enter(_FIELDS, start + MAX_HEAD_BYTES - newline)
+        return newline
+
+    def _is_credible(self, line: RequestLine, buffer: Buffer, start: int) -> bool:
+        if self._excuse == NOT_HTTP:
+            return True
+        return line.has_version and SAFE_BEGINNING.match(buffer, start) is not None
+
+    def _read_fields(self, buffer: Buffer, position: int, found: list[Request]) -> int:
+        limit = position + self._left
+        end = _END_OF_HEAD.search(buffer, position + self._scanned, limit)
+        if end is not None:
+            fields = bytes(buffer[position + 1 : end.start() + 1])
+            request, body = read_head(self._line, fields)
+            found.append(request)
+            if body == CHUNKED:
+                self._enter(_CHUNK_SIZE)
+            else:
+                self._enter(_BODY if body else _LINE, body)
+            return end.end()
+        if len(buffer) >= limit:
+            fields = bytes(buffer[position:limit])
+            found.append(read_cut_head(self._line, fields, HEADER_TOO_LARGE))
+            self._enter(_SKIP)
+            return max(position, limit - 2)
+        self._scanned = max(0, len(buffer) - position - 2)
+        return position
+
+    def _read_body(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
+        taken = min(self._left, len(buffer) - position)
+        self._use_up(taken)
+        return position + taken
+
+    def _use_up(self, length: int) -> None:
+        self._left -= length
+        if not self._left:
+            self._enter(_LINE if self._state == _BODY else _CHUNK_END)
+
+    def _read_chunk_size(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
+        limit = position + MAX_CHUNK_LINE_BYTES
+        if buffer.find(b"\n", position + self._scanned, limit) < 0 and len(buffer) < limit:
+            self._scanned = len(buffer) - position
+            return position
+        line = _CHUNK_LINE.match(buffer, position, limit)
+        if line is None:
+            self._enter(_LINE)
+            return position
+        size = int(line[1], 16)
+        if size:
+            self._enter(_CHUNK_DATA, size)
+            return line.end()
+        # Trailers, or none, up to a blank line.
+        self._enter(_SKIP)
+        return line.end() - 1
+
+    def _read_chunk_end(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
+        after = position + (buffer[position] == _CR)
+        if after == len(buffer):
+            return position
+        is_end = buffer[after] == _LF
+        self._enter(_CHUNK_SIZE if is_end else _LINE)
+        return after + 1 if is_end else position
+
+    def _skip_to_blank_line(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
+        end = _END_OF_HEAD.search(buffer, position)
+        if end is None:
+            return max(position, len(buffer) - 2)
+        self._enter(_LINE)
+        return end.end()
+
+    def _drop(self, buffer: Buffer, found: list[Request]) -> int:
+        """Give up on the rest of this send; the next one may begin a request again."""
+        if self._excuse:
+            found.append(unread(self._excuse))
+        self._enter(_LINE)
+        self._excuse = ""
+        self._skipped = True
+        return len(buffer)
+
+    _STEPS = (
+        _read_line,
+        _read_fields,
+        _read_body,
+        _read_chunk_size,
+        _read_body,
+        _read_chunk_end,
+        _skip_to_blank_line,
+    )

@@ -1,0 +1,220 @@
+"""Streams put together from sends: order, repetition, loss, reuse, and the bounds."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from analyzer.decode.connections import IDLE_TIMEOUT_S, MAX_REPEATED_BYTES, Connections
+from analyzer.decode.http import MAX_HEAD_BYTES
+from analyzer.records import Captured, Chunk, Problem, Token
+from tests.sends import START, connection, snapshot
+from tests.sends import chunk as send
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+OTHER = b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _brief(captured: list[Captured]) -> list[tuple[Optional[str], Optional[str]]]:
+    return [(each.request.target, each.request.reason) for each in captured]
+
+
+def _feed(*chunks: Chunk) -> list[tuple[Optional[str], Optional[str]]]:
+    """Return what the chunks give, and behind it what is half done at the end."""
+    connections = Connections()
+    captured = [each for chunk in chunks for each in connections.feed(chunk)]
+    return _brief(captured + connections.flush())
+
+
+def test_request_is_captured_with_its_send() -> None:
+    """A request in one send has that send's time, thread, caller and connection."""
+    (captured,) = Connections().feed(send(GET, at_ns=5, tid=7))
+    assert captured[:4] == (5, connection(), 7, snapshot(7))
+    assert captured.request.target == "/a"
+
+
+def test_split_request_belongs_to_the_send_of_its_first_byte() -> None:
+    """Whoever sends the rest, a request is that of the sender of its beginning."""
+    connections = Connections()
+    stream = GET + OTHER + GET
+    cut, end = len(GET) + 3, len(GET + OTHER) + 1
+    first = connections.feed(send(stream[:cut], at_ns=1, tid=1))
+    assert connections.feed(send(stream[cut : cut + 1], cut, at_ns=2, tid=2)) == []
+    second = connections.feed(send(stream[cut + 1 : end], cut + 1, at_ns=3, tid=3))
+    third = connections.feed(send(stream[end:], end, at_ns=4, tid=4))
+    assert [(each.boottime_ns, each.tid) for each in first + second + third] == [
+        (1, 1),
+        (1, 1),
+        (3, 3),
+    ]
+
+
+def test_connections_are_kept_apart() -> None:
+    """Interleaved sends of two connections give each one's own requests."""
+    connections = Connections()
+    assert connections.feed(send(GET[:9], port=1)) == []
+    assert connections.feed(send(OTHER[:9], port=2)) == []
+    (one,) = connections.feed(send(GET[9:], 9, port=1))
+    (two,) = connections.feed(send(OTHER[9:], 9, port=2))
+    assert (one.request.target, one.connection.source_port) == ("/a", 1)
+    assert (two.request.target, two.connection.source_port) == ("/b", 2)
+
+
+@pytest.mark.parametrize("start", [0, 1, START, 2**32 - 1, 2**31 - 5])
+def test_sequence_numbers_wrap(start: int) -> None:
+    """Streams go on across the end of the sequence numbers."""
+    pieces = [send(GET[at : at + 1], at, start=start) for at in range(len(GET))]
+    assert _feed(*pieces) == [("/a", None)]
+
+
+def test_repeated_sends_are_read_once() -> None:
+    """What the kernel did not take and the program sends again is one request."""
+    whole = send(GET + OTHER)
+    once = [("/a", None), ("/b", None)]
+    assert _feed(whole, whole) == once
+    assert _feed(whole, send((GET + OTHER)[5:], 5)) == once
+    assert _feed(send(GET), send(GET + OTHER)) == once
+    assert _feed(send(GET[:9]), send(GET[:9]), send(GET[4:], 4), send(OTHER, len(GET))) == once
+    assert _feed(send(GET), send(OTHER, len(GET)), send(GET), send(OTHER, len(GET))) == once
+
+
+def test_empty_sends_are_ignored() -> None:
+    """A send of nothing neither begins nor continues a connection."""
+    connections = Connections()
+    assert connections.feed(send(b"")) == []
+    assert len(connections) == 0
+    assert _feed(send(GET[:9]), send(b"", 9), send(GET[9:], 9)) == [("/a", None)]
+
+
+def test_lost_sends_are_a_capture_gap() -> None:
+    """Bytes missing between two sends are said once, and cut the request under way."""
+    assert _feed(send(GET), send(OTHER, len(GET) + 50)) == [
+        ("/a", None),
+        (None, "capture_gap"),
+        ("/b", None),
+    ]
+    assert _feed(send(GET[:20]), send(OTHER, 100)) == [("/a", "capture_gap"), ("/b", None)]
+
+
+def test_lost_part_of_a_body_is_not_missed() -> None:
+    """A gap inside a body of known length loses no request."""
+    post = b"POST /p HTTP/1.1\r\nContent-Length: 1000\r\n\r\n"
+    assert _feed(send(post), send(GET, len(post) + 1000)) == [("/p", None), ("/a", None)]
+
+
+def test_connection_joined_in_its_middle_is_read_from_the_next_request() -> None:
+    """Without its beginning, a stream that goes on with a request is simply read."""
+    assert _feed(send(GET, 500)) == [("/a", None)]
+    assert _feed(send(b"Host: x\r\n\r\n", 500), send(GET, 511)) == [
+        (None, "capture_gap"),
+        ("/a", None),
+    ]
+    assert _feed(send(b"\r\n", 500), send(GET, 502)) == [("/a", None)]
+
+
+def test_reused_socket_is_a_new_connection() -> None:
+    """A send at offset 0 with another sequence number begins anew."""
+    assert _feed(send(GET[:20]), send(OTHER, start=99)) == [("/a", "incomplete"), ("/b", None)]
+    assert _feed(send(GET), send(OTHER, start=START + 10)) == [("/a", None), ("/b", None)]
+    assert _feed(send(GET), send(OTHER, start=START - 1000)) == [("/a", None), ("/b", None)]
+
+
+def test_reused_socket_whose_beginning_was_lost_is_noticed() -> None:
+    """A sequence number before everything seen is of another connection."""
+    assert _feed(send(GET), send(OTHER, 300, start=START - 5000)) == [("/a", None), ("/b", None)]
+    far = send(OTHER, 300, start=START - MAX_REPEATED_BYTES - 10_000)
+    huge = send(b"POST /p HTTP/1.1\r\n\r\n", missing=MAX_REPEATED_BYTES + 5_000)
+    assert _feed(huge, far)[-1] == ("/b", None)
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_send_that_could_not_be_read_is_unknown(problem: Problem) -> None:
+    """An unreadable send is one request with the problem as its reason; the next is read."""
+    unreadable = send(b"", missing=40, problem=problem)
+    assert _feed(unreadable, send(GET, 40)) == [(None, problem.value), ("/a", None)]
+    twice = (unreadable, send(b"", 40, missing=40, problem=problem))
+    assert _feed(*twice) == [(None, problem.value)] * 2
+
+
+def test_truncated_head_is_cut_and_truncated_body_is_not_missed() -> None:
+    """What the copy limit took away matters only where a head was."""
+    head = b"GET /a HTTP/1.1\r\nX-aws-ec2-metadata-token: x\r\nCookie: "
+    connections = Connections()
+    (captured,) = connections.feed(send(head, missing=900))
+    assert captured.request.token is Token.PRESENT
+    assert captured.request.reason == "truncated"
+    assert _brief(connections.feed(send(OTHER, len(head) + 900))) == [("/b", None)]
+    post = b"POST /p HTTP/1.1\r\nContent-Length: 1000\r\n\r\n"
+    sends = (send(post, missing=700), send(b"", len(post) + 700, missing=300))
+    assert _feed(*sends, send(GET, len(post) + 1000)) == [("/p", None), ("/a", None)]
+
+
+def test_repeated_truncated_send_is_cut_once() -> None:
+    """Overlap with bytes that were missing already is no new gap."""
+    cut = send(GET[:20], missing=30)
+    rest = send(b"", 25, missing=25)
+    assert _feed(cut, cut, rest, send(OTHER, 50)) == [("/a", "truncated"), ("/b", None)]
+    longer = send(GET[:20], missing=60)
+    assert _feed(cut, longer) == [("/a", "truncated"), (None, "truncated")]
+
+
+def test_sizes_beyond_all_sequence_numbers_are_survived() -> None:
+    """A program may ask to send any number of bytes."""
+    for size in (2**31, 2**32, 2**40, 2**63):
+        huge = send(GET, missing=size, problem=Problem.UNREADABLE)
+        captured = _feed(huge, send(OTHER, 4096), send(GET, 4096 + len(OTHER)))
+        assert captured[:2] == [("/a", None), (None, "unreadable_payload")]
+        assert captured[-1] == ("/a", None)
+
+
+def test_idle_connections_are_forgotten() -> None:
+    """After the idle time a half request is incomplete, and its connection is free."""
+    connections = Connections()
+    second = 1_000_000_000
+    connections.feed(send(GET[:20], port=1, at_ns=0))
+    connections.feed(send(OTHER[:20], port=2, at_ns=5 * second))
+    assert connections.expire(IDLE_TIMEOUT_S * second - 1) == []
+    assert _brief(connections.expire(IDLE_TIMEOUT_S * second)) == [("/a", "incomplete")]
+    assert len(connections) == 1
+    assert _brief(connections.feed(send(OTHER[20:], 20, port=2))) == [("/b", None)]
+    assert connections.expire(1000 * second) == []
+    assert (len(connections), connections.buffered, connections.evicted) == (0, 0, 0)
+
+
+def test_flush_returns_what_is_half_done() -> None:
+    """At shutdown nothing that was begun is lost, and callers are known."""
+    connections = Connections()
+    connections.feed(send(GET[:20], at_ns=3, tid=9))
+    connections.feed(send(OTHER, port=2))
+    (captured,) = connections.flush()
+    assert (captured.boottime_ns, captured.tid, captured.request.target) == (3, 9, "/a")
+    assert connections.flush() == []
+    assert (len(connections), connections.buffered) == (0, 0)
+
+
+def test_longest_unused_connection_makes_room() -> None:
+    """Beyond the number of connections the longest unused is forgotten, and counted."""
+    connections = Connections(max_connections=3)
+    for port in (1, 2, 3):
+        connections.feed(send(GET[:20], port=port))
+    connections.feed(send(GET[20:22], 20, port=1))
+    (captured,) = connections.feed(send(OTHER[:9], port=4))
+    assert (captured.connection.source_port, captured.request.reason) == (2, "incomplete")
+    assert (len(connections), connections.evicted) == (3, 1)
+    # Its rest is then a stream joined in its middle.
+    assert (None, "capture_gap") in _brief(connections.feed(send(GET[20:], 20, port=2)))
+
+
+def test_held_bytes_are_bounded() -> None:
+    """Beyond the number of bytes too the longest unused make room, reported all."""
+    limit = 4 * MAX_HEAD_BYTES
+    connections = Connections(max_buffered_bytes=limit)
+    head = b"GET /a HTTP/1.1\r\nA: " + b"a" * 9_000
+    reported = 0
+    for port in range(1, 101):
+        reported += len(connections.feed(send(head, port=port)))
+        assert connections.buffered <= limit
+    assert reported == connections.evicted == 100 - len(connections)
+    assert reported + len(connections.flush()) == 100
+    assert connections.buffered == 0

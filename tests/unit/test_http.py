@@ -1,0 +1,421 @@
+"""The request parser: every reader fed whole, byte by byte, and with bytes that follow."""
+
+from __future__ import annotations
+
+import time
+from typing import Optional
+
+import pytest
+
+from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES
+from analyzer.decode.http import (
+    CAPTURE_GAP,
+    HEADER_TOO_LARGE,
+    INCOMPLETE,
+    MAX_CHUNK_LINE_BYTES,
+    MAX_HEAD_BYTES,
+    NOT_HTTP,
+    RequestParser,
+)
+from analyzer.records import Hint, Request, Token
+from tests.sends import TOKEN
+
+# About 0.5 s are needed; searching all that is held again for each byte takes over 7.
+LINEAR_S = 4
+
+FOLLOWING = b"GET /following HTTP/1.1\r\n\r\n"
+
+
+def _parse(*pieces: bytes) -> list[Request]:
+    parser = RequestParser()
+    return [request for piece in pieces for request in parser.feed(piece)]
+
+
+def _bytewise(stream: bytes) -> list[Request]:
+    return _parse(*(stream[at : at + 1] for at in range(len(stream))))
+
+
+def _one(stream: bytes) -> Request:
+    (request,) = _parse(stream)
+    return request
+
+
+def _brief(requests: list[Request]) -> list[tuple[Optional[str], Optional[str]]]:
+    return [(request.target, request.reason) for request in requests]
+
+
+def _get(*fields: bytes, target: bytes = b"/a") -> bytes:
+    return b"".join((b"GET ", target, b" HTTP/1.1\r\n", *(f + b"\r\n" for f in fields), b"\r\n"))
+
+
+READERS = {
+    "no fields": _get(),
+    "fields": _get(b"Host: x", b"User-Agent: curl/7"),
+    "bare line feeds": b"GET /a HTTP/1.1\nHost: x\n\n",
+    "mixed line ends": b"GET /a HTTP/1.1\nHost: x\r\n\n",
+    "leading blank lines": b"\r\n\n\r\n" + _get(),
+    "http 0.9": b"GET /a\r\n",
+    "content length": _get(b"Content-Length: 9") + b"GET /b\r\n\n",
+    "repeated length": _get(b"Content-Length: 3, 3", b"content-length:3") + b"\n\n\n",
+    "folded length": _get(b"Content-Length:", b"  3") + b"\n\n\n",
+    "chunked": _get(b"Transfer-Encoding: chunked")
+    + b"4\r\nGET \r\n0A;x=y\r\n/b\n\n12345\n\r\n0\r\n\r\n",
+    "chunked over length": _get(b"Content-Length: 1", b"Transfer-Encoding: gzip, Chunked")
+    + b"1\r\nx\r\n0\r\n\r\n",
+    "trailers": _get(b"Transfer-Encoding: chunked") + b"0\nA: b\r\nC: d\r\n\r\n",
+    "chunked, bare line feeds": _get(b"Transfer-Encoding: chunked") + b"1\nx\n0\n\n",
+}
+
+
+@pytest.mark.parametrize("stream", READERS.values(), ids=READERS)
+def test_reader_ends_where_its_request_ends(stream: bytes) -> None:
+    """Whole, byte by byte and with a request behind it, a stream gives the same request."""
+    assert _brief(_parse(stream)) == [("/a", None)]
+    assert _bytewise(stream) == _parse(stream)
+    both = [("/a", None), ("/following", None)]
+    assert _brief(_parse(stream + FOLLOWING)) == both
+    assert _brief(_bytewise(stream + FOLLOWING)) == both
+    assert _brief(_parse(stream + stream)) == [("/a", None)] * 2
+
+
+@pytest.mark.parametrize("stream", READERS.values(), ids=READERS)
+def test_request_is_returned_with_the_end_of_its_head(stream: bytes) -> None:
+    """Of a head whose last byte is not there nothing is returned until finish."""
+    parser = RequestParser()
+    size = 0
+    while not (requests := parser.feed(stream[size : size + 1])):
+        size += 1
+    assert not parser.is_pending
+    cut = RequestParser()
+    assert cut.feed(stream[:size]) == []
+    assert cut.is_pending
+    (incomplete,) = cut.finish(INCOMPLETE)
+    assert incomplete.reason == INCOMPLETE
+    assert incomplete.target in (None, requests[0].target)
+    assert not cut.is_pending
+    assert cut.buffered == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "target"),
+    [
+        (b"GET / HTTP/1.1", "GET", "/"),
+        (b"PUT /latest/api/token HTTP/1.0", "PUT", "/latest/api/token"),
+        (b"OPTIONS * HTTP/1.1", "OPTIONS", "*"),
+        (b"GET http://169.254.169.254/x HTTP/1.1", "GET", "http://169.254.169.254/x"),
+        (b"GET /a b  c HTTP/1.1", "GET", "/a b  c"),
+        (b"GET   /a   HTTP/1.1  ", "GET", "/a"),
+        (b"GET /a http/1.1", "GET", "/a"),
+        (b"get /a HTTP/2.0", "get", "/a"),
+        (b"M-SEARCH x HTTP/1.1", "M-SEARCH", "x"),
+        (b"GET /a HTTP/1.1 HTTP/1.1", "GET", "/a HTTP/1.1"),
+        (b"GET /\xff HTTP/1.1", "GET", "/\\xff"),
+        (b"GET /\x00 HTTP/1.1", "GET", "/\x00"),
+        (b"GET /a", "GET", "/a"),
+        (b"GET /a b", "GET", "/a b"),
+    ],
+)
+def test_request_line_is_read_leniently(line: bytes, method: str, target: str) -> None:
+    """What a sloppy client means is read, spaces in the target included."""
+    request = _one(line + b"\r\n\r\n")
+    assert (request.method, request.target, request.reason) == (method, target, None)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"hello world\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET \r\n\r\n",
+        b"GET\t/a HTTP/1.1\r\n\r\n",
+        b"{}: x\r\n",
+        b"\x00",
+        b"A" * (MAX_METHOD_BYTES + 1),
+    ],
+)
+def test_garbage_is_reported_once_and_the_next_send_is_read(stream: bytes) -> None:
+    """Contiguous garbage gives one not_http request, in however many sends it comes."""
+    expected = [(None, NOT_HTTP), ("/following", None)]
+    assert _brief(_parse(stream, FOLLOWING)) == expected
+    assert _brief(_parse(stream, b"\x00more\r\n\r\n", stream, FOLLOWING)) == expected
+    bytewise = [stream[at : at + 1] for at in range(len(stream))]
+    assert _brief(_parse(*bytewise, FOLLOWING)) == expected
+    assert _brief(_parse(_get(), stream)) == [("/a", None), (None, NOT_HTTP)]
+
+
+@pytest.mark.parametrize("before", [b" ", b"\r\r", b"\x00", b"-" * 200])
+def test_request_behind_garbage_in_the_same_send_is_garbage(before: bytes) -> None:
+    """What a server would refuse with the garbage before it is not taken for a request."""
+    assert _brief(_parse(before + _get(), FOLLOWING)) == [(None, NOT_HTTP), ("/following", None)]
+
+
+def test_garbage_is_reported_anew_after_a_request() -> None:
+    """Each stretch of garbage between requests is one of its own."""
+    requests = _parse(b"\x00", FOLLOWING, b"\x00", b"\x00", FOLLOWING)
+    assert [request.reason for request in requests] == [NOT_HTTP, None, NOT_HTTP, None]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"X-aws-ec2-metadata-token: " + TOKEN.encode(),
+        b"x-AWS-ec2-METADATA-Token:x",
+        b"X-aws-ec2-metadata-token:",
+        b"X-aws-ec2-metadata-token:\r\n folded",
+    ],
+)
+def test_token_is_present_in_any_case_and_even_empty(field: bytes) -> None:
+    """Its header field makes a token present, whatever the value."""
+    assert _one(_get(b"Host: x", field)).token is Token.PRESENT
+    assert _one(_get(field, b"Host: x")).token is Token.PRESENT
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        _get(b"X-aws-ec2-metadata-token-ttl-seconds: 21600"),
+        _get(b"X-aws-ec2-metadata-token"),
+        _get(b"X-aws-ec2-metadata-token : x"),
+        _get(b"Not-X-aws-ec2-metadata-token: x"),
+        _get(b"User-Agent: a X-aws-ec2-metadata-token: x"),
+        _get(b"Referer: x", b" X-aws-ec2-metadata-token: x"),
+        _get(b"Referer: x", b"\tX-aws-ec2-metadata-token: x"),
+        _get(b" X-aws-ec2-metadata-token: x"),
+        _get(b"Referer: x\rX-aws-ec2-metadata-token: x"),
+        _get(target=b"/X-aws-ec2-metadata-token:x"),
+        _get(target=b"/?X-aws-ec2-metadata-token=x"),
+        _get(b"Content-Length: 28") + b"X-aws-ec2-metadata-token: x\n",
+        _get(b"Transfer-Encoding: chunked") + b"0\r\nX-aws-ec2-metadata-token: x\r\n\r\n",
+    ],
+)
+def test_token_counts_only_as_a_header_field(stream: bytes) -> None:
+    """A token's name elsewhere than at a header field's place is no token."""
+    assert _one(stream).token is Token.ABSENT
+    assert _bytewise(stream) == _parse(stream)
+
+
+def test_facts_of_the_header_are_read() -> None:
+    """User agent, X-Forwarded-For and the marks of other clouds are noted."""
+    request = _one(
+        _get(b"user-agent:  a b\t", b"User-Agent: second", b"X-FORWARDED-FOR: 10.0.0.1",
+             b"Metadata-Flavor: Google", b"metadata: True", b"Authorization: Bearer Oracle",
+             b"Metadata-Token: x")
+    )  # fmt: skip
+    assert request.user_agent == "a b"
+    assert request.forwarded
+    assert request.hints == {Hint.GOOGLE, Hint.AZURE, Hint.ORACLE, Hint.LINODE}
+    assert _one(_get(b"Metadata-Flavor: IBM")).hints == {Hint.IBM}
+
+
+def test_absent_facts_are_none() -> None:
+    """An empty user agent is as good as none, and other values are no marks."""
+    request = _one(
+        _get(b"User-Agent: ", b"Metadata: no", b"Metadata-Flavor: x", b"Authorization: Basic x")
+    )
+    assert request == Request("GET", "/a", Token.ABSENT, None, False, frozenset(), None)
+
+
+def test_user_agent_is_cut_at_its_limit() -> None:
+    """A long user agent keeps its first bytes."""
+    agent = _one(_get(b"User-Agent: " + b"a" * 2 * MAX_USER_AGENT_BYTES)).user_agent
+    assert agent == "a" * MAX_USER_AGENT_BYTES
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"Content-Length: -1", b"Content-Length: 0x10", b"Content-Length: 1, 2", b"Content-Length:",
+     b"Content-Length: " + b"9" * 5000, b"Transfer-Encoding: chunked, gzip"],
+)  # fmt: skip
+def test_nothing_hides_behind_a_length_that_cannot_be_understood(field: bytes) -> None:
+    """After a malformed length the next bytes are read as a request."""
+    assert _brief(_parse(_get(field) + FOLLOWING)) == [("/a", None), ("/following", None)]
+    assert _brief(_parse(_get(field) + b"\x00")) == [("/a", None), (None, NOT_HTTP)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"1\r\nx\r\n", b"1\r\nx"],
+    ids=["instead of a size", "behind a chunk", "instead of a chunk's end"],
+)
+def test_nothing_hides_behind_a_broken_chunk(body: bytes) -> None:
+    """Where chunked framing breaks, a request is read as one."""
+    stream = _get(b"Transfer-Encoding: chunked") + body
+    expected = [("/a", None), ("/following", None)]
+    assert _brief(_parse(stream + FOLLOWING)) == expected
+    assert _brief(_bytewise(stream + FOLLOWING)) == expected
+    # A line without an end is not waited for beyond its limit.
+    endless = stream + b"1;" + b"x" * MAX_CHUNK_LINE_BYTES
+    assert _parse(endless)[-1].reason == NOT_HTTP
+
+
+def test_head_of_the_greatest_length_is_read() -> None:
+    """Up to the limit a head is complete, however it is split."""
+    fill = MAX_HEAD_BYTES - len(_get(b"A: ", b"X-aws-ec2-metadata-token: x"))
+    stream = _get(b"A: " + b"a" * fill, b"X-aws-ec2-metadata-token: x")
+    assert len(stream) == MAX_HEAD_BYTES
+    assert _one(stream).token is Token.PRESENT
+    assert _brief(_bytewise(stream + FOLLOWING)) == [("/a", None), ("/following", None)]
+
+
+@pytest.mark.parametrize("excess", [1, 2, 3, 4, 100, 3 * MAX_HEAD_BYTES])
+def test_larger_head_is_cut_and_skipped(excess: int) -> None:
+    """Beyond the limit a head is cut off, and what follows its blank line is read."""
+    fill = MAX_HEAD_BYTES + excess - len(_get(b"A: "))
+    stream = _get(b"A: " + b"a" * fill) + FOLLOWING
+    expected = [("/a", HEADER_TOO_LARGE), ("/following", None)]
+    assert _brief(_parse(stream)) == expected
+    assert _brief(_bytewise(stream)) == expected
+
+
+def test_token_beyond_the_limit_is_not_seen_and_one_before_it_is() -> None:
+    """Of a head that is too large the part before the limit is believed."""
+    long, token = b"A: " + b"a" * MAX_HEAD_BYTES, b"X-aws-ec2-metadata-token: x"
+    assert _one(_get(long, token)).token is Token.ABSENT
+    assert _one(_get(token, long)).token is Token.PRESENT
+
+
+def test_line_without_end_is_cut() -> None:
+    """A request line longer than the limit is cut, unread, and skipped with its head."""
+    stream = b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n" + FOLLOWING
+    expected = [(None, HEADER_TOO_LARGE), ("/following", None)]
+    assert _brief(_parse(stream)) == expected
+    assert _brief(_bytewise(stream)) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "target", "token"),
+    [
+        (b"", None, Token.ABSENT),
+        (b"\r", None, Token.ABSENT),
+        (b"GET /a", None, Token.ABSENT),
+        (b"GET /a HTTP/1.1\r\n", "/a", Token.ABSENT),
+        (b"GET /a HTTP/1.1\r\nX-aws-ec2-metadata-token", "/a", Token.ABSENT),
+        (b"GET /a HTTP/1.1\r\nX-aws-ec2-metadata-token:", "/a", Token.PRESENT),
+        (b"GET /a HTTP/1.1\r\nX-aws-ec2-metadata-token: x\r\nUser-Agent: cu", "/a", Token.PRESENT),
+        (b"GET /a HTTP/1.1\r\nA: b\r\n X-aws-ec2-metadata-token: x", "/a", Token.ABSENT),
+    ],
+)
+def test_gap_cuts_the_request_under_way(before: bytes, target: Optional[str], token: Token) -> None:
+    """A head with a gap is returned with what is known of it, and its cut value is not."""
+    parser = RequestParser()
+    assert parser.feed(before) == []
+    (request,) = parser.gap(10, "truncated")
+    assert (request.target, request.token, request.reason) == (target, token, "truncated")
+    assert request.user_agent is None
+    assert parser.buffered == 0
+    assert parser.feed(b"ing/ HTTP/1.1\r\nX: y\r\n\r\n") == []
+    assert _brief(parser.feed(FOLLOWING)) == [("/following", None)]
+
+
+def test_request_in_pieces_is_read_after_a_gap() -> None:
+    """After a gap, a request is found again even if it is sent byte by byte."""
+    parser = RequestParser()
+    assert len(parser.gap(1, "truncated")) == 1
+    requests = [r for at in range(len(FOLLOWING)) for r in parser.feed(FOLLOWING[at : at + 1])]
+    assert _brief(requests) == [("/following", None)]
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_gap_inside_a_body_is_not_missed(framing: str) -> None:
+    """Bytes that are known to be body need not be there."""
+    field = b"Content-Length: 30" if framing == "length" else b"Transfer-Encoding: chunked"
+    body = b"" if framing == "length" else b"1e\r\n"
+    end = b"" if framing == "length" else b"\r\n0\r\n\r\n"
+    parser = RequestParser()
+    assert len(parser.feed(_get(field) + body + b"x" * 10)) == 1
+    assert parser.gap(20, "truncated") == []
+    assert _brief(parser.feed(end + FOLLOWING)) == [("/following", None)]
+
+
+def test_gap_beyond_a_body_is_reported() -> None:
+    """A gap that goes past a body may hold a request, and so is one."""
+    parser = RequestParser()
+    parser.feed(_get(b"Content-Length: 30"))
+    assert _brief(parser.gap(31, "truncated")) == [(None, "truncated")]
+
+
+def test_each_gap_is_reported_and_one_behind_garbage_is_not() -> None:
+    """Two gaps are two unread requests; a gap right behind garbage belongs to it."""
+    parser = RequestParser()
+    assert len(parser.gap(5, "unreadable_payload")) == 1
+    assert len(parser.gap(5, "unreadable_payload")) == 1
+    assert parser.feed(b"the rest of something") == []
+    assert parser.gap(5, "truncated") == []
+    assert parser.gap(0, "truncated") == []
+    assert len(parser.gap(5, "truncated")) == 1
+
+
+def test_joined_stream_begins_with_a_request_or_a_capture_gap() -> None:
+    """A stream joined in its middle is read at once if a request is there."""
+    assert _brief(RequestParser(is_joined=True).feed(FOLLOWING)) == [("/following", None)]
+    parser = RequestParser(is_joined=True)
+    assert _brief(parser.feed(b"X-aws-ec2-metadata-token: x\r\n\r\n")) == [(None, CAPTURE_GAP)]
+    assert parser.feed(b"more") == []
+    assert _brief(parser.feed(FOLLOWING)) == [("/following", None)]
+
+
+def test_finish_without_a_request_under_way_returns_nothing() -> None:
+    """Between requests, inside a body and inside garbage nothing is half done."""
+    for stream in (b"", b"\r", _get(), _get(b"Content-Length: 5") + b"x", b"\x00"):
+        parser = RequestParser()
+        parser.feed(stream)
+        assert not parser.is_pending
+        assert parser.finish(INCOMPLETE) == []
+
+
+def test_token_is_in_no_request() -> None:
+    """Wherever a token stands, no request has it, and a parser forgets it with its head."""
+    token = TOKEN.encode()
+    for stream in (
+        _get(b"X-aws-ec2-metadata-token: " + token),
+        _get(b"User-Agent: " + token),
+        _get(b"User-Agent: X-aws-ec2-metadata-token: " + token),
+        _get(b"Authorization: Bearer Oracle" + token),
+        _get(target=b"/" + token),
+        _get(target=b"/?x-aws-ec2-metadata-token=" + token),
+        b"GET /" + token + b"\r\n",
+    ):
+        parser = RequestParser()
+        requests = parser.feed(stream)
+        assert len(requests) == 1
+        assert TOKEN not in repr(requests)
+        assert parser.buffered == 0
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        _get(*[b"A: b"] * 2600) * 32,
+        _get(b"A: b", *[b" "] * 5000) * 32,
+        _get(target=b"/" + b" " * 16000) * 32,
+        b"GET / HTTP/1.1\r\n" + b"A: b\n" * 100_000,
+        _get() * 20_000,
+        _get(b"Transfer-Encoding: chunked") + b"1\r\nx\r\n" * 80_000,
+        b"\r\n" * 250_000,
+    ],
+    ids=["fields", "folds", "spaces", "endless head", "requests", "chunks", "blank lines"],
+)
+def test_time_is_linear_byte_by_byte(stream: bytes) -> None:
+    """Half a megabyte byte by byte is read in a fraction of a second, and little is held."""
+    parser = RequestParser()
+    began = time.process_time()
+    for at in range(len(stream)):
+        parser.feed(stream[at : at + 1])
+        assert parser.buffered <= MAX_HEAD_BYTES
+    assert time.process_time() - began < LINEAR_S
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [b"\n" * (1 << 22), b"GET /" + b" " * (1 << 22), _get() * (1 << 16), b" \n" * (1 << 21)],
+    ids=["blank lines", "spaces", "requests", "garbage"],
+)
+def test_time_is_linear_in_one_piece(stream: bytes) -> None:
+    """Megabytes in one piece are no burden either."""
+    parser = RequestParser()
+    began = time.process_time()
+    parser.feed(stream)
+    assert time.process_time() - began < LINEAR_S
+    assert parser.buffered <= MAX_HEAD_BYTES
