@@ -1,0 +1,52 @@
+"""The command line. Only this module ends the process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Optional
+
+import click
+
+from analyzer import __version__
+from analyzer.errors import AnalyzerError
+
+# name: what the list of commands says of it. A command's module is imported only when
+# it is used, so that `run` does not carry the weight of the others.
+COMMANDS = {
+    "run": "Watch IMDS calls and write them as JSON lines.",
+    "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
+    "doctor": "Check what this host can do, and say how to mend what it cannot.",
+}
+
+
+class _Commands(click.Group):
+    """Finds a command by the name of its module."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> Optional[click.Command]:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"analyzer.commands.{name}"), name)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="imds-analyzer")
+def cli() -> None:
+    """Name the programs that call the EC2 Instance Metadata Service, and how."""
+
+
+def main() -> None:
+    """Run the command line; an AnalyzerError becomes its message and exit code 1."""
+    try:
+        cli(prog_name="imds-analyzer")
+    except AnalyzerError as error:
+        click.echo(f"imds-analyzer: {error}", err=True)
+        sys.exit(1)

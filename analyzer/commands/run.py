@@ -1,0 +1,108 @@
+"""``imds-analyzer run``: attach, and write a line for each call until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+import click
+
+from analyzer.config import MAX_RING_MIB, MIN_RING_MIB, Config
+from analyzer.errors import ConfigError
+from analyzer.sources.selection import ATTACHES, SOURCES, Opened, open_source
+
+
+@click.command()
+@click.option(
+    "--log-file",
+    default="-",
+    show_default=True,
+    metavar="PATH",
+    help="Where the JSON lines go; - is standard output.",
+)
+@click.option(
+    "--ready-file",
+    metavar="PATH",
+    help="A file that exists while the probe is attached.",
+)
+@click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True)
+@click.option("--attach", type=click.Choice(ATTACHES), default="auto", show_default=True)
+@click.option(
+    "--ring-mib",
+    type=click.IntRange(MIN_RING_MIB, MAX_RING_MIB),
+    default=Config.ring_mib,
+    show_default=True,
+    help="Size of the kernel's ring buffer, a power of two.",
+)
+@click.option(
+    "--heartbeat",
+    "heartbeat_s",
+    type=click.FloatRange(min=1),
+    default=Config.heartbeat_s,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often a line says that the analyzer is alive.",
+)
+def run(
+    log_file: str,
+    ready_file: Optional[str],
+    source: str,
+    attach: str,
+    ring_mib: int,
+    heartbeat_s: float,
+) -> None:
+    """Watch IMDS calls and write them as JSON lines.
+
+    SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it.
+    """
+    if ring_mib & (ring_mib - 1):
+        raise ConfigError(f"--ring-mib {ring_mib} is not a power of two: use 1, 2, 4, 8, ...")
+    config = Config(log_file, ready_file, source, attach, ring_mib, heartbeat_s)
+    # Late, so that --help does not load them.
+    from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.sinks.jsonl import open_log
+
+    with contextlib.ExitStack() as undo:
+        sink = open_log(config.log_file)
+        undo.callback(sink.close)
+        opened = open_source(config.source, config.attach, config.ring_bytes)
+        undo.callback(opened.source.close)
+        sink.set_probe(opened.source.probe)
+        pipeline = Pipeline(opened.source, sink, heartbeat_s=config.heartbeat_s)
+        stop_on_signals(pipeline.stop)
+        sink.event("analyzer_started", "info", **_introduction(config, opened))
+        sink.flush()
+        if config.ready_file is not None:
+            undo.enter_context(_ready(Path(config.ready_file)))
+        pipeline.run()
+
+
+def _introduction(config: Config, opened: Opened) -> dict[str, object]:
+    return {
+        "kernel": {"release": platform.release(), "machine": platform.machine()},
+        "library": opened.source.library,
+        "python": platform.python_version(),
+        "tried": [
+            {"probe": each.source, "lacks": each.lacks, "remedy": each.remedy}
+            for each in opened.tried
+        ],
+        "configuration": config.as_dict(),
+    }
+
+
+@contextlib.contextmanager
+def _ready(path: Path) -> Iterator[None]:
+    """Keep a file that holds our pid; raises ConfigError when it cannot be made."""
+    try:
+        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    except OSError as error:
+        raise ConfigError(f"--ready-file {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,249 @@
+"""Join the stages: pull from the source, judge, attribute, write; bound and count."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import resource
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from typing import Callable, Protocol
+
+import psutil
+
+from analyzer.attribute import Attributor
+from analyzer.classify import classify
+from analyzer.decode.connections import Connections
+from analyzer.records import Captured, Lost, Record, Version
+from analyzer.sources import Source
+
+# Raw events that wait in user space. They are there so that a burst larger than the
+# ring is taken out of the kernel at copying speed and judged afterwards; beyond this
+# the ring fills up and the kernel counts what it drops.
+MAX_QUEUED_BYTES = 24 << 20
+# Bytes taken out of the ring in one go, and events judged before it is looked at again.
+READ_BYTES = 4 << 20
+SLICE_EVENTS = 256
+
+# The two clocks cannot be read in the same instant, so their difference jitters; it is
+# taken anew only when the wall clock was set, or slewed by this much. Between such
+# steps one process has one start time in the log.
+CLOCK_STEP_NS = 1_000_000
+
+# How often counters are read and idle connections forgotten.
+TICK_S = 1.0
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def write(self, record: Record) -> None:
+        """Take one record."""
+        ...
+
+    def event(self, name: str, level: str, /, **fields: object) -> None:
+        """Take one line about the analyzer itself."""
+        ...
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        ...
+
+
+class Totals:
+    """Counts since the start, and since the last heartbeat."""
+
+    def __init__(self) -> None:
+        self.requests: collections.Counter[str] = collections.Counter()
+        self.lost = 0
+        self.queue_high_water = 0
+
+    def as_fields(self) -> dict[str, object]:
+        """Return the counts as they go into the log."""
+        return {
+            "requests": {each.value: self.requests[each.value] for each in Version},
+            "lost": self.lost,
+            "queue_high_water": self.queue_high_water,
+        }
+
+    def add(self, other: Totals) -> None:
+        """Add the counts of an interval."""
+        self.requests.update(other.requests)
+        self.lost += other.lost
+        self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
+
+
+class Pipeline:
+    """Runs one source into one sink until it is told to stop."""
+
+    def __init__(self, source: Source, sink: Sink, *, heartbeat_s: float) -> None:
+        self._source = source
+        self._sink = sink
+        self._heartbeat_ns = int(heartbeat_s * 1e9)
+        self._connections = Connections()
+        self._attributor = Attributor()
+        self._queue: collections.deque[bytes] = collections.deque()
+        self._queued_bytes = 0
+        self._totals = Totals()
+        self._interval = Totals()
+        self._stopping = False
+        self._epoch_offset_ns = _epoch_offset_ns()
+        self._started_ns = self._beat_ns = time.monotonic_ns()
+
+    def stop(self) -> None:
+        """Make :meth:`run` drain and return; safe to call from a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Process events until :meth:`stop`; then detach, drain, and write the totals."""
+        with _wakeups() as wakeup_fd:
+            poller = select.poll()
+            poller.register(self._source.fileno(), select.POLLIN)
+            poller.register(wakeup_fd, select.POLLIN)
+            next_tick = time.monotonic() + TICK_S
+            while not self._stopping:
+                wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
+                poller.poll(wait_s * 1000)
+                self._fill()
+                self._judge(SLICE_EVENTS)
+                if not self._queue:
+                    self._sink.flush()
+                if time.monotonic() >= next_tick:
+                    self._tick()
+                    next_tick = time.monotonic() + TICK_S
+        self._finish()
+
+    def _fill(self) -> None:
+        if self._queued_bytes >= MAX_QUEUED_BYTES:
+            return
+        received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
+        self._queue.extend(received)
+        self._queued_bytes += sum(map(len, received))
+        self._interval.queue_high_water = max(self._interval.queue_high_water, len(self._queue))
+
+    def _judge(self, events: int) -> None:
+        queue, connections = self._queue, self._connections
+        for _ in range(min(events, len(queue))):
+            raw = queue.popleft()
+            self._queued_bytes -= len(raw)
+            for captured in connections.feed(self._source.decode(raw)):
+                self._record(captured)
+
+    def _record(self, captured: Captured) -> None:
+        verdict = classify(captured.request)
+        snapshot = captured.snapshot
+        offset_ns = self._epoch_offset_ns
+        self._interval.requests[verdict.version.value] += 1
+        self._sink.write(
+            Record(
+                captured.boottime_ns + offset_ns,
+                snapshot.process.start_boottime_ns + offset_ns,
+                captured.connection,
+                captured.tid,
+                captured.request,
+                verdict,
+                self._attributor.attribute(snapshot),
+            )
+        )
+
+    def _tick(self) -> None:
+        offset_ns = _epoch_offset_ns()
+        if abs(offset_ns - self._epoch_offset_ns) > CLOCK_STEP_NS:
+            self._epoch_offset_ns = offset_ns
+        for captured in self._connections.expire(time.clock_gettime_ns(time.CLOCK_BOOTTIME)):
+            self._record(captured)
+        for lost in self._source.lost():
+            self._report_lost(lost)
+        now_ns = time.monotonic_ns()
+        if now_ns - self._beat_ns >= self._heartbeat_ns:
+            self._sink.event(
+                "heartbeat",
+                "info",
+                interval_s=round((now_ns - self._beat_ns) / 1e9, 3),
+                **self._interval.as_fields(),
+                **_usage(),
+            )
+            self._totals.add(self._interval)
+            self._interval = Totals()
+            self._beat_ns = now_ns
+        self._sink.flush()
+
+    def _report_lost(self, lost: Lost) -> None:
+        self._interval.lost += lost.events
+        self._sink.event(
+            "events_lost",
+            "warning",
+            count=lost.events,
+            since=_iso(lost.since_boottime_ns + self._epoch_offset_ns),
+            reason=lost.reason,
+        )
+
+    def _finish(self) -> None:
+        self._source.detach()
+        while True:
+            self._fill()
+            if not self._queue:
+                break
+            self._judge(len(self._queue))
+        for captured in self._connections.flush():
+            self._record(captured)
+        for lost in self._source.lost():
+            self._report_lost(lost)
+        self._totals.add(self._interval)
+        self._sink.event(
+            "analyzer_stopped",
+            "info",
+            uptime_s=round((time.monotonic_ns() - self._started_ns) / 1e9, 3),
+            **self._totals.as_fields(),
+            **_usage(),
+        )
+        self._sink.flush()
+
+
+def _epoch_offset_ns() -> int:
+    """Nanoseconds to add to CLOCK_BOOTTIME to get the time since the Unix epoch."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _usage() -> dict[str, object]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "cpu_s": round(used.ru_utime + used.ru_stime, 3),
+        "rss_bytes": psutil.Process(os.getpid()).memory_info().rss,
+    }
+
+
+def _iso(at_ns: int) -> str:
+    seconds, nanoseconds = divmod(at_ns, 10**9)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{nanoseconds // 1000:06d}Z"
+
+
+@contextlib.contextmanager
+def _wakeups() -> Iterator[int]:
+    """Yield a descriptor that becomes readable on every signal.
+
+    Without it a signal that arrives just before poll(2) would be noticed only after it.
+    """
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield reader.fileno()
+        finally:
+            signal.set_wakeup_fd(previous)
+
+
+StopOnSignal = Callable[[], None]
+
+
+def stop_on_signals(stop: StopOnSignal) -> None:
+    """Call ``stop`` on SIGTERM and SIGINT; a second one is not needed and changes nothing."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop())

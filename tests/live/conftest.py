@@ -1,0 +1,65 @@
+"""The real thing: a probe in the running kernel, an IMDS in a namespace of our own.
+
+``IMDS_ANALYZER_REQUIRE`` names the probes that must work here ("core/fentry
+core/kprobe"); one that is not named and does not attach is skipped with its reason.
+``IMDS_ANALYZER_PROBES`` limits the tests to the probes it names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import LabNamespace
+from tests.live.watch import Watch
+
+PROBES = ("core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe")
+REQUIRED = os.environ.get("IMDS_ANALYZER_REQUIRE", "").split()
+CHOSEN = os.environ.get("IMDS_ANALYZER_PROBES", "").split() or list(PROBES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(scope="session")
+def namespace() -> Iterator[LabNamespace]:
+    """Return a network namespace in which the IMDS addresses are ours."""
+    if os.geteuid() != 0:
+        pytest.fail("the live tests need root: sudo make test")
+    with LabNamespace() as namespace:
+        yield namespace
+
+
+@pytest.fixture(scope="session")
+def imds(namespace: LabNamespace) -> Iterator[ImdsProcess]:
+    """Return the emulated IMDS, answering in the namespace."""
+    with ImdsProcess(namespace) as imds:
+        yield imds
+
+
+@pytest.fixture(scope="session", params=CHOSEN)
+def probe(request: pytest.FixtureRequest) -> str:
+    """Return the name of a probe, such as core/fentry."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def watch(
+    probe: str,
+    namespace: LabNamespace,
+    imds: ImdsProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watch]:
+    """Return a running analyzer with this probe."""
+    assert imds.listening
+    watch = Watch(probe, namespace, tmp_path_factory.mktemp("watch"))
+    with watch.running(required=probe in REQUIRED):
+        yield watch

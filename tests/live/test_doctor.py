@@ -1,0 +1,172 @@
+"""doctor says what the running kernel then does; it sends nothing and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.config import Config
+from analyzer.doctor.trials import try_probes
+from analyzer.errors import NoSourceWorks
+from analyzer.sources.selection import open_source
+from tests.live.watch import SLOWNESS
+
+pytestmark = pytest.mark.live
+
+DEADLINE_S = 30 + 5 * SLOWNESS
+DOCTOR = (sys.executable, "-m", "analyzer", "doctor")
+WITHOUT_CAPABILITIES = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
+
+Finding = dict[str, str]
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def _document(*before: str) -> dict[str, Any]:
+    done = _run(*before, *DOCTOR, "--json")
+    document: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if document["works"] else 1), done.stderr
+    document["findings"] = {each["name"]: each for each in document["findings"]}
+    return document
+
+
+def _works(source: str, attach: str) -> str:
+    """Return the probe's name, or "" when it does not attach."""
+    try:
+        opened = open_source(source, attach, Config.ring_mib << 20)
+    except NoSourceWorks:
+        return ""
+    opened.source.close()
+    return opened.source.probe
+
+
+def test_it_names_the_probe_that_run_chooses() -> None:
+    """And of each other core probe whether it attaches."""
+    document = _document()
+    assert document["probe"] == (_works("auto", "auto") or None)
+    for attach in ("fentry", "kprobe", "tracepoint"):
+        finding = document["findings"][f"core/{attach}"]
+        assert (finding["level"] == "ok") == bool(_works("core", attach)), finding
+    assert document["kernel"] == {"release": platform.release(), "machine": platform.machine()}
+
+
+def test_the_table_fits_a_pipe() -> None:
+    """80 columns, no control codes, the conclusion last, nothing on standard error."""
+    done = _run(*DOCTOR)
+    assert done.stderr == ""
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert all(each.isprintable() or each == "\n" for each in done.stdout)
+    assert "`imds-analyzer run` works here, with core/" in done.stdout
+    assert done.returncode == 0
+
+
+def test_without_capabilities_it_fails_and_says_which() -> None:
+    """Root of a container is that: user id 0, and nothing it may do."""
+    document = _document(*WITHOUT_CAPABILITIES)
+    findings = document["findings"]
+    assert document["probe"] is None
+    assert findings["may load"]["level"] == "fail"
+    assert "CAP_BPF" in findings["may load"]["fix"]
+    assert findings["may name"]["level"] == "warn"
+    for name, finding in findings.items():
+        if "/" in name:
+            assert (finding["level"], "CAP_BPF" in finding["fix"]) == ("fail", True), finding
+
+
+def test_in_a_user_namespace_capabilities_do_not_count() -> None:
+    """A rootless container shows all of them as effective."""
+    document = _document("unshare", "--user", "--map-root-user")
+    assert document["probe"] is None
+    assert "user namespace" in document["findings"]["may load"]["found"]
+
+
+def test_in_a_pid_and_cgroup_namespace_it_warns_and_works() -> None:
+    """A privileged container can attach, but reads another /proc than the kernel's."""
+    findings = _document()["findings"]
+    assert findings["process ids"]["level"] == "ok"
+    inside = _document("unshare", "--pid", "--fork", "--mount-proc", "--cgroup")
+    assert inside["works"]
+    assert inside["findings"]["process ids"]["level"] == "warn"
+    assert inside["findings"]["cgroups"]["level"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("command", "level", "said"),
+    [
+        ("true", "info", "no route"),
+        ("$IP addr add $ADDRESS dev lo", "warn", "an address of this host"),
+        ("$IP route add blackhole $ADDRESS", "info", "blackhole"),
+        ("$IP route add unreachable $ADDRESS", "info", "unreachable"),
+        ("$IP route add prohibit $ADDRESS", "info", "prohibit"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "assignments"),
+    [
+        ("IPv4 route", "IP='ip -4'; ADDRESS=169.254.169.254"),
+        ("IPv6 route", "IP='ip -6'; ADDRESS=fd00:ec2::254"),
+    ],
+)
+def test_routes_are_those_of_the_network_namespace(
+    name: str, assignments: str, command: str, level: str, said: str
+) -> None:
+    """Each of them set up in a namespace of its own, and looked up as the kernel would."""
+    script = f"ip link set lo up && {assignments} && {command} && exec {_ROUTE[name]}"
+    done = _run("unshare", "--net", "sh", "-c", script, "sh", sys.executable)
+    assert done.returncode == 0, done.stderr
+    found_level, found = done.stdout.strip().split(" ", 1)
+    assert (found_level, said in found) == (level, True), found
+
+
+# Only the one check: all of them, for each row, take minutes in an emulated machine.
+_ROUTE = {
+    name: f'"$1" -c \'from analyzer.doctor.network import {function} as ask; answer = ask(); '
+    "print(answer.level.value, answer.found)'"
+    for name, function in (("IPv4 route", "ipv4_route"), ("IPv6 route", "ipv6_route"))
+}
+
+
+def test_it_sends_nothing() -> None:
+    """In a namespace where the IMDS address is its own, not one packet is counted."""
+    script = "ip link set lo up && ip addr add 169.254.169.254 dev lo && cat /proc/net/snmp && "
+    script += 'echo === && "$@" >/dev/null; echo $? && cat /proc/net/snmp'
+    done = _run("unshare", "--net", "sh", "-c", script, "sh", *DOCTOR)
+    before, _, after = done.stdout.partition("===\n")
+    status, _, after = after.partition("\n")
+    assert status == "0", done.stderr
+    assert "Tcp: " in before
+    assert after == before
+
+
+def test_trials_leave_no_descriptor_behind() -> None:
+    """What BPF has is freed with its last descriptor, so none may stay open."""
+
+    def descriptors() -> list[str]:
+        links = (os.fspath(each) for each in Path("/proc/self/fd").iterdir())
+        return sorted(os.readlink(each) for each in links if os.path.lexists(each))  # noqa: PTH115 (some are not paths)
+
+    def bpf() -> list[str]:
+        return [each for each in descriptors() if "bpf" in each or "perf_event" in each]
+
+    before = bpf()
+    trials = try_probes(with_bcc=False)
+    assert any(each.works for each in trials)
+    assert bpf() == before

@@ -1,0 +1,154 @@
+"""The life of `imds-analyzer run`: start, signals, losses, errors; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer import __version__
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import LabNamespace
+from tests.live.conftest import REQUIRED
+from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_run
+
+
+@pytest.fixture
+def fresh(probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+    """Return an analyzer that the test starts itself."""
+    assert imds.listening
+    return Watch(probe, namespace, tmp_path)
+
+
+def _programs_of(pid: int) -> list[str]:
+    """Return the BPF programs and links that a process holds."""
+    held = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(fd.readlink())
+        except OSError:
+            continue
+        if "bpf" in target:
+            held.append(target)
+    return held
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_writes_totals_and_exits_with_0(fresh: Watch, number: int) -> None:
+    """What was sent before the signal is in the log, then the totals."""
+    marker = new_marker()
+    with fresh.running(required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        assert fresh.ready.read_text() == f"{fresh.process.pid}\n"
+        assert _programs_of(fresh.process.pid)
+        with fresh.connect() as client:
+            for index in range(3):
+                client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
+                client.recv(4096)
+        assert fresh.stop(number) == 0
+    assert not fresh.ready.exists()
+    assert len(fresh.requests(marker)) == 3
+    first, last = fresh.lines()[0], fresh.lines()[-1]
+    assert first["event"] == "analyzer_started"
+    assert first["observer"] == {"probe": fresh.probe, "version": __version__}
+    assert last["event"] == "analyzer_stopped"
+    assert last["requests"] == {"v1": 3, "v2": 0, "unknown": 0}
+    assert last["lost"] == 0
+
+
+def test_a_half_sent_request_is_not_lost_at_the_end(fresh: Watch) -> None:
+    """A head that never ended is a record of unknown version."""
+    marker = new_marker()
+    with fresh.running(required=fresh.probe in REQUIRED), fresh.connect() as client:
+        client.sendall(f"GET /latest/{marker} HTTP/1.1\r\nHost: x\r\n".encode())
+        fresh.settled(marker)
+        fresh.stop()
+    (line,) = fresh.requests(marker)
+    assert line["imds"]["version"] == "unknown"
+    assert line["imds"]["reason"] == "incomplete"
+
+
+def test_what_does_not_fit_the_buffer_is_counted(fresh: Watch) -> None:
+    """Recorded plus reported lost is what was sent, and recording goes on by itself."""
+    marker, sent = new_marker(), 2501
+    with fresh.running("--ring-mib", "1", required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        with fresh.connect() as client:
+            os.kill(fresh.process.pid, signal.SIGSTOP)
+            try:
+                for index in range(sent):
+                    client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
+                    client.recv(4096)
+            finally:
+                os.kill(fresh.process.pid, signal.SIGCONT)
+        eventually("the loss is reported", lambda: fresh.lines("events_lost"))
+        # Requests after the flood are recorded again.
+        recorded = len(fresh.settled(marker))
+        fresh.stop()
+    lost = sum(line["count"] for line in fresh.lines("events_lost"))
+    assert 0 < lost < sent
+    assert recorded + lost == sent
+    assert fresh.lines()[-1]["lost"] == lost
+
+
+def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
+    """A heartbeat carries the interval's counts and the analyzer's own cost."""
+    marker = new_marker()
+    with fresh.running("--heartbeat", "1", required=fresh.probe in REQUIRED):
+        fresh.settled(marker)
+        eventually(
+            "a heartbeat counts the request",
+            lambda: [line for line in fresh.lines("heartbeat") if line["requests"]["v1"] == 1],
+        )
+    beat = fresh.lines("heartbeat")[0]
+    assert beat["rss_bytes"] > 1 << 20
+    assert beat["cpu_s"] > 0
+    assert beat["lost"] == 0
+
+
+def test_the_log_is_private(fresh: Watch) -> None:
+    """The file is 0640 and its new directory 0750, whatever the umask."""
+    with fresh.running(required=fresh.probe in REQUIRED):
+        pass
+    assert stat.S_IMODE(fresh.log.stat().st_mode) == 0o640
+    assert stat.S_IMODE(fresh.log.parent.stat().st_mode) == 0o750
+
+
+def test_a_bad_log_path_is_an_error_at_start(tmp_path: Path) -> None:
+    """Nothing is attached when the log cannot be written."""
+    run = start_run(
+        *("--log-file", str(tmp_path), "--ready-file", str(tmp_path / "ready")),
+        stderr=subprocess.PIPE,
+    )
+    _, said = run.communicate(timeout=6 * DEADLINE_S)
+    assert run.returncode == 1
+    assert str(tmp_path) in said.decode()
+    assert not (tmp_path / "ready").exists()
+
+
+def test_where_nothing_works_the_error_lists_what_was_tried(tmp_path: Path) -> None:
+    """Without any privilege every way fails, each with its reason and remedy."""
+    log = tmp_path / "imds.jsonl"
+    run = subprocess.run(
+        [
+            *("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"),
+            *(sys.executable, "-m", "analyzer", "run", "--source", "core"),
+            *("--log-file", str(log), "--ready-file", str(tmp_path / "ready")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=6 * DEADLINE_S,
+        check=False,
+    )
+    assert run.returncode == 1
+    for tried in ("core/fentry", "core/kprobe", "core/tracepoint"):
+        assert tried in run.stderr
+    assert "->" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "ready").exists()
+    assert "analyzer_started" not in log.read_text()

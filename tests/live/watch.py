@@ -1,0 +1,151 @@
+"""A running analyzer, and what it wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+
+# An emulated machine is 10 to 30 times slower than this one.
+SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "1"))
+DEADLINE_S = 10 * SLOWNESS
+# BCC compiles the probe when it starts.
+ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
+LOOK_AGAIN_S = 0.01
+
+Line = dict[str, Any]
+
+
+def eventually(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
+    """Return the condition's first true value; fail when there is none in time."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"not within {deadline_s:.0f} s: {what}")
+        time.sleep(LOOK_AGAIN_S)
+
+
+def start_run(*options: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ``imds-analyzer run`` with these options."""
+    return subprocess.Popen([sys.executable, "-m", "analyzer", "run", *options], **streams)
+
+
+class Watch:
+    """One ``imds-analyzer run`` and its log."""
+
+    def __init__(self, probe: str, namespace: LabNamespace, directory: Path) -> None:
+        self.probe = probe
+        self.namespace = namespace
+        self.log = directory / "log" / "imds.jsonl"
+        self.ready = directory / "ready"
+        self._messages = directory / "messages"
+        self.process: Optional[subprocess.Popen[bytes]] = None
+
+    @contextlib.contextmanager
+    def running(self, *options: str, required: bool = False) -> Iterator[Watch]:
+        """Run it; skip the test where the probe does not attach and need not."""
+        self.start(*options, required=required)
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def start(self, *options: str, required: bool = False) -> None:
+        """Start it and return once the probe is attached."""
+        source, attach = self.probe.split("/")
+        with self._messages.open("wb") as messages:
+            self.process = start_run(
+                *("--source", source, "--attach", attach),
+                *("--log-file", str(self.log), "--ready-file", str(self.ready)),
+                *options,
+                stderr=messages,
+                stdout=messages,
+            )
+        process = self.process
+        eventually(
+            "the probe is attached",
+            lambda: self.ready.exists() or process.poll() is not None,
+            ATTACH_DEADLINE_S,
+        )
+        if process.poll() is not None:
+            reason = self._messages.read_text()
+            assert process.returncode == 1, reason
+            assert "no way to capture" in reason, reason
+            if required:
+                pytest.fail(f"{self.probe} must work here: {reason}")
+            pytest.skip(f"{self.probe} does not work here: {reason}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it; returns its exit code."""
+        process = self.process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def lines(self, event: Optional[str] = None) -> list[Line]:
+        """Return the whole lines written so far, each parsed."""
+        text = self.log.read_bytes().decode()
+        parsed = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return [line for line in parsed if event in (None, line["event"])]
+
+    def requests(self, marker: str) -> list[Line]:
+        """Return the requests whose path has the marker."""
+        return [
+            line
+            for line in self.lines("imds_request")
+            if marker in line.get("url", {}).get("path", "")
+        ]
+
+    def settled(self, marker: str) -> list[Line]:
+        """Return the requests with the marker, once all that was sent before is written.
+
+        A request of its own, sent now, comes through the same ring after the others.
+        """
+        last = new_marker()
+        with self.connect() as client:
+            client.sendall(f"GET /latest/meta-data/{last} HTTP/1.1\r\n\r\n".encode())
+        eventually("the last request is written", lambda: self.requests(last))
+        return self.requests(marker)
+
+    def one(self, marker: str) -> Line:
+        """Return the one request with the marker; fail when there is another number of them."""
+        found = self.settled(marker)
+        assert len(found) == 1, found
+        return found[0]
+
+    def connect(self, address: str = IMDS_IPV4) -> Any:
+        """Return a socket of this process, connected to the IMDS in the namespace."""
+        import socket  # noqa: PLC0415 (the namespace's method has the same name)
+
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        client = self.namespace.socket(family)
+        client.settimeout(DEADLINE_S)
+        client.connect((address, 80))
+        return client
+
+
+def new_marker() -> str:
+    """Return a path segment that no other request has."""
+    return f"marker-{uuid.uuid4().hex}"
