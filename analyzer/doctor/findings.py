@@ -1,0 +1,87 @@
+"""What a check says, and how much it matters for the probe that would be used."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple, Optional
+
+EVERY_PROBE = "*"
+
+
+class Level(enum.Enum):
+    """How good or bad a finding is."""
+
+    OK = "ok"
+    INFO = "info"  # not there, and not needed; or could not be learned
+    WARN = "warn"  # works, but with less: less seen, less named, or at a higher cost
+    FAIL = "fail"  # keeps every probe from working
+
+
+class Answer(NamedTuple):
+    """What one check found. ``fix`` is empty where there is nothing to mend."""
+
+    level: Level
+    found: str
+    fix: str = ""
+
+
+class Finding(NamedTuple):
+    """An answer with the name of its check."""
+
+    name: str
+    level: Level
+    found: str
+    fix: str
+
+
+class Report(NamedTuple):
+    """All findings, and the probe that ``run`` would use: None when it could not run."""
+
+    findings: tuple[Finding, ...]
+    chosen: Optional[str]
+
+
+def fine(found: str) -> Answer:
+    """Answer that all is well."""
+    return Answer(Level.OK, found)
+
+
+def note(found: str, fix: str = "") -> Answer:
+    """Answer something to know that keeps nothing from working."""
+    return Answer(Level.INFO, found, fix)
+
+
+def warning(found: str, fix: str) -> Answer:
+    """Answer something that makes the result poorer, whichever probe is used."""
+    return Answer(Level.WARN, found, fix)
+
+
+def lacking(found: str, fix: str) -> Answer:
+    """Answer that something is not there; :func:`weigh` says how much that matters."""
+    return Answer(Level.FAIL, found, fix)
+
+
+def weigh(
+    answer: Answer,
+    needed_for: Sequence[str],
+    order: Sequence[str],
+    chosen: Optional[str],
+    *,
+    others_block: bool,
+) -> Answer:
+    """Return the answer with the weight that a lack has here.
+
+    ``needed_for`` are patterns of probe names, ``order`` the probes from best to worst. A
+    lack is a failure where no probe works, a warning where it stands in the way of a better
+    probe than the one that works, and else no more than a note. Where something that every
+    probe needs is lacking too (``others_block``), what only some need is not the failure.
+    """
+    if answer.level is not Level.FAIL:
+        return answer
+    if chosen is None and (EVERY_PROBE in needed_for or not others_block):
+        return answer
+    better = order if chosen is None else order[: order.index(chosen)]
+    in_the_way = any(fnmatchcase(probe, each) for probe in better for each in needed_for)
+    return answer._replace(level=Level.WARN if in_the_way else Level.INFO)

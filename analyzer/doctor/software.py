@@ -1,0 +1,46 @@
+"""What is installed: libbpf for the one loader, BCC and headers for the other."""
+
+from __future__ import annotations
+
+import platform
+
+from analyzer.doctor.findings import Answer, fine, lacking
+from analyzer.sources.bcc import INSTALL_BCC, find_headers, import_bcc
+from analyzer.sources.core import INSTALL_LIBBPF
+from analyzer.sources.libbpf import Libbpf
+
+
+def libbpf() -> Answer:
+    """Check that libbpf can be loaded."""
+    try:
+        library = Libbpf()
+    except OSError as error:
+        return lacking(f"not installed ({error})", INSTALL_LIBBPF)
+    return fine(
+        library.soname
+        if library.version == library.soname
+        else f"{library.soname}, version {library.version}"
+    )
+
+
+def bcc() -> Answer:
+    """Check that BCC can be imported."""
+    try:
+        module = import_bcc()
+    except (ImportError, OSError, AttributeError) as error:
+        # OSError: without libbcc; AttributeError: with a libbcc of another version.
+        return lacking(f"not usable ({error})", INSTALL_BCC)
+    version = getattr(module, "__version__", "of unknown version")
+    return fine(f"{version} in {module.__file__}")
+
+
+def headers() -> Answer:
+    """Check that the running kernel's headers are there, which BCC compiles with."""
+    place = find_headers()
+    release = platform.release()
+    if place is None:
+        return lacking(
+            f"none of {release} in /lib/modules/{release}",
+            f"apt install linux-headers-{release}, or dnf install kernel-devel-{release}",
+        )
+    return fine(str(place))

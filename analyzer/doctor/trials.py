@@ -1,0 +1,77 @@
+"""Try each probe: attach it as ``run`` would, and close it at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+from analyzer.config import Config
+from analyzer.doctor.findings import Answer, fine, lacking, note
+from analyzer.doctor.privileges import may_load
+from analyzer.errors import NoSourceWorks
+from analyzer.sources.core import NO_PRIVILEGE
+from analyzer.sources.selection import AUTO, candidates, open_source
+
+SLOW_SOURCE = "bcc"
+
+
+class Trial(NamedTuple):
+    """What became of one probe, such as ``core/fentry``."""
+
+    probe: str
+    answer: Answer
+    works: bool
+
+
+def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
+    """Try the probes, and return them in the order in which ``run`` prefers them.
+
+    BCC compiles for seconds: without ``with_bcc`` it is tried only where nothing else works
+    and loading is permitted, and not further than to the first that does.
+    """
+    # A source and its error are kept until all are tried: libbpf, which BCC uses too, may
+    # still print through the callback of the one that was opened last.
+    kept: list[object] = []
+    tried: dict[str, Trial] = {}
+    order = candidates(AUTO, AUTO)
+    for source, attach in sorted(order, key=lambda each: each[0] == SLOW_SOURCE):
+        probe = f"{source}/{attach}"
+        if source != SLOW_SOURCE or with_bcc:
+            tried[probe] = _try(source, attach, kept)
+        elif maybe_chosen(tuple(tried.values())) is not None:
+            answer = note("not tried, as compiling takes long; --bcc tries it")
+            tried[probe] = Trial(probe, answer, works=False)
+        elif not may_load():
+            answer = lacking("not tried, as loading is not permitted", NO_PRIVILEGE)
+            tried[probe] = Trial(probe, answer, works=False)
+        else:
+            tried[probe] = _try(source, attach, kept)
+    return tuple(tried[f"{source}/{attach}"] for source, attach in order)
+
+
+def maybe_chosen(trials: Sequence[Trial]) -> Optional[str]:
+    """Return the probe that ``run`` would use, or None when none works."""
+    return next((each.probe for each in trials if each.works), None)
+
+
+def _try(source: str, attach: str, kept: list[object]) -> Trial:
+    probe = f"{source}/{attach}"
+    began = time.monotonic()
+    try:
+        opened = open_source(source, attach, Config.ring_mib << 20)
+    except NoSourceWorks as error:
+        kept.append(error)
+        reason = error.tried[0]
+        # Its own remedy goes by the user id, which root of a container has without the
+        # capabilities.
+        is_refused = os.strerror(errno.EPERM) in reason.lacks and not may_load()
+        fix = NO_PRIVILEGE if is_refused else reason.remedy
+        return Trial(probe, lacking(reason.lacks, fix), works=False)
+    took_s = time.monotonic() - began
+    opened.source.close()
+    kept.append(opened)
+    found = f"attached in {took_s:.2f} s with {opened.source.library}"
+    return Trial(probe, fine(found), works=True)
