@@ -9,7 +9,7 @@ from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser
 from analyzer.records import Captured, Chunk, Connection, Request, Snapshot
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
-# answered, leaves a half-sent request half a second; an idle entry takes about 1 KiB.
+# answered, leaves a half-sent request half a second; an idle entry takes about 0.7 KiB.
 MAX_CONNECTIONS = 8192
 # 512 heads of the greatest length, or 16,000 usual ones, begun and not finished.
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024

@@ -140,9 +140,10 @@ class RequestParser:
         self._enter(_LINE)
         self._excuse = ""
 
-    def _enter(self, state: int, left: int = 0) -> None:
+    def _enter(self, state: int, left: int = 0, line: RequestLine = _NO_LINE) -> None:
         self._state = state
         self._left = left
+        self._line = line  # may hold a secret, and so is forgotten with its head
         self._scanned = 0
 
     # Each step reads at ``position`` and returns where the next one goes on. Returning
@@ -168,22 +169,20 @@ class RequestParser:
 
     def _take_line(self, buffer: Buffer, start: int, newline: int, found: list[Request]) -> int:
         line = maybe_request_line(buffer, start, newline)
-        if line is None or not self._is_credible(line, buffer, start):
+        if line is None:
+            return self._drop(buffer, found)
+        if self._excuse != NOT_HTTP and not (
+            line.has_version and SAFE_BEGINNING.match(buffer, start)
+        ):
             return self._drop(buffer, found)
         self._excuse = NOT_HTTP
         if not line.has_version:
             found.append(read_head(line, b"")[0])
             self._enter(_LINE)
             return newline + 1
-        self._line = line
         # The line feed stays: the head ends with the first two in succession.
-        self._enter(_FIELDS, start + MAX_HEAD_BYTES - newline)
+        self._enter(_FIELDS, start + MAX_HEAD_BYTES - newline, line)
         return newline
-
-    def _is_credible(self, line: RequestLine, buffer: Buffer, start: int) -> bool:
-        if self._excuse == NOT_HTTP:
-            return True
-        return line.has_version and SAFE_BEGINNING.match(buffer, start) is not None
 
     def _read_fields(self, buffer: Buffer, position: int, found: list[Request]) -> int:
         limit = position + self._left
