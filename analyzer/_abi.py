@@ -8,24 +8,36 @@ PAYLOAD_MAX = 4096
 ARGS_MAX = 1024
 ANCESTORS_MAX = 16
 SEGMENTS_MAX = 128
+STATUS_LINE_LEN = 12
 COMM_LEN = 16
+KIND_SEND = 1
+KIND_ANSWER = 2
+KIND_CLOSED = 3
 FLAG_TRUNCATED = 1
 FLAG_UNREADABLE = 2
 FLAG_NOT_USER_MEMORY = 4
 FLAG_ARGS_TRUNCATED = 8
 FLAG_ANCESTORS_TRUNCATED = 16
+FLAG_FASTOPEN = 32
+FLAG_NO_ANSWER = 64
 COUNTER_LOST = 0
 COUNTER_SENT = 1
-COUNTERS = 2
+COUNTER_LOST_ANSWERS = 2
+COUNTERS = 3
 
 # start_boottime_ns, pid, uid, comm
 PROCESS = struct.Struct("=QII16s")
 PROCESS_SIZE = 32
 
-# boottime_ns, sock, payload_size, write_seq, stream_offset, netns, flags, family, source_port, destination_port, payload_captured, source_ip, destination_ip, tid, args_captured, ancestors_count, cgroup_id, caller
-EVENT = struct.Struct("=QQQIIIIHHHH16s16sIHHQ32s")
-EVENT_SIZE = 128
+# kind, flags, boottime_ns, sock, payload_size, write_seq, stream_offset, netns, tid, family, source_port, destination_port, payload_captured, source_ip, destination_ip, args_captured, ancestors_count, cgroup_id, caller
+EVENT = struct.Struct("=IIQQQIIIIHHHH16s16sHHxxxxQ32s")
+EVENT_SIZE = 136
 
-for _layout, _size in ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE)):
+# kind, status, boottime_ns, sock, netns
+ANSWER = struct.Struct("=IIQQIxxxx")
+ANSWER_SIZE = 32
+
+_SIZES = ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE), (ANSWER, ANSWER_SIZE))
+for _layout, _size in _SIZES:
     if _layout.size != _size:
         raise ImportError("_abi.py does not add up: run `make abi`")

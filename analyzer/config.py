@@ -20,6 +20,8 @@ class Config:
     # requests an instance can get answered. The kernel wants a power of two.
     ring_mib: int = 4
     heartbeat_s: float = 60.0
+    # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
+    response_wait_s: float = 5.0
 
     @property
     def ring_bytes(self) -> int:

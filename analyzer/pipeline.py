@@ -18,7 +18,8 @@ import psutil
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
 from analyzer.decode.connections import Connections
-from analyzer.records import Captured, Lost, Record, Version
+from analyzer.exchanges import Exchanges
+from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
 from analyzer.sources import Source
 
 # Raw events that wait in user space. They are there so that a burst larger than the
@@ -80,12 +81,15 @@ class Totals:
 class Pipeline:
     """Runs one source into one sink until it is told to stop."""
 
-    def __init__(self, source: Source, sink: Sink, *, heartbeat_s: float) -> None:
+    def __init__(
+        self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
+    ) -> None:
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._connections = Connections()
         self._attributor = Attributor()
+        self._exchanges = Exchanges(response_wait_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._totals = Totals()
@@ -126,36 +130,62 @@ class Pipeline:
         self._interval.queue_high_water = max(self._interval.queue_high_water, len(self._queue))
 
     def _judge(self, events: int) -> None:
-        queue, connections = self._queue, self._connections
+        queue = self._queue
         for _ in range(min(events, len(queue))):
             raw = queue.popleft()
             self._queued_bytes -= len(raw)
-            for captured in connections.feed(self._source.decode(raw)):
-                self._record(captured)
+            self._handle(self._source.decode(raw))
 
-    def _record(self, captured: Captured) -> None:
-        verdict = classify(captured.request)
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Chunk):
+            for captured in self._connections.feed(event):
+                self._await_answer(captured)
+        elif isinstance(event, Answer):
+            self._write(self._exchanges.answer(event))
+        else:
+            # First what was answered or not, then what never became a whole request.
+            self._write(self._exchanges.close(event))
+            self._write_unanswered(self._connections.close(event))
+
+    def _record(self, captured: Captured) -> Record:
         snapshot = captured.snapshot
-        offset_ns = self._epoch_offset_ns
-        self._interval.requests[verdict.version.value] += 1
-        self._sink.write(
-            Record(
-                captured.boottime_ns + offset_ns,
-                snapshot.process.start_boottime_ns + offset_ns,
-                captured.connection,
-                captured.tid,
-                captured.request,
-                verdict,
-                self._attributor.attribute(snapshot),
+        return Record(
+            captured.boottime_ns + self._epoch_offset_ns,
+            snapshot.process.start_boottime_ns + self._epoch_offset_ns,
+            captured.connection,
+            captured.tid,
+            captured.request,
+            classify(captured.request),
+            self._attributor.attribute(snapshot),
+        )
+
+    def _await_answer(self, captured: Captured) -> None:
+        self._write(
+            self._exchanges.add(
+                self._record(captured),
+                captured.boottime_ns,
+                is_answered=captured.is_answered,
             )
         )
+
+    def _write_unanswered(self, captured: list[Captured]) -> None:
+        """Write what was never a whole request: no answer can be told to be its own."""
+        self._write([self._record(each) for each in captured])
+
+    def _write(self, records: list[Record]) -> None:
+        for record in records:
+            self._interval.requests[record.verdict.version.value] += 1
+            self._sink.write(record)
 
     def _tick(self) -> None:
         offset_ns = _epoch_offset_ns()
         if abs(offset_ns - self._epoch_offset_ns) > CLOCK_STEP_NS:
             self._epoch_offset_ns = offset_ns
-        for captured in self._connections.expire(time.clock_gettime_ns(time.CLOCK_BOOTTIME)):
-            self._record(captured)
+        now_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        if not self._queue:
+            # With events still queued, an answer may be among them.
+            self._write(self._exchanges.expire(now_boottime_ns))
+        self._write_unanswered(self._connections.expire(now_boottime_ns))
         for lost in self._source.lost():
             self._report_lost(lost)
         now_ns = time.monotonic_ns()
@@ -173,7 +203,8 @@ class Pipeline:
         self._sink.flush()
 
     def _report_lost(self, lost: Lost) -> None:
-        self._interval.lost += lost.events
+        if lost.is_request:
+            self._interval.lost += lost.events
         self._sink.event(
             "events_lost",
             "warning",
@@ -189,8 +220,8 @@ class Pipeline:
             if not self._queue:
                 break
             self._judge(len(self._queue))
-        for captured in self._connections.flush():
-            self._record(captured)
+        self._write(self._exchanges.flush())
+        self._write_unanswered(self._connections.flush())
         for lost in self._source.lost():
             self._report_lost(lost)
         self._totals.add(self._interval)

@@ -9,7 +9,7 @@ Times ending in ``boottime_ns`` are CLOCK_BOOTTIME nanoseconds, those ending in
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 # --- 1. source -> decode ---------------------------------------------------------------
 
@@ -38,8 +38,16 @@ class Snapshot(NamedTuple):
     ancestors_truncated: bool
 
 
+# The kernel's socket and its network namespace: what tells connections apart while they live.
+SocketId = tuple[int, int]
+
+
 class Connection(NamedTuple):
-    """Identity and addresses of one TCP connection. IPv4-mapped addresses are IPv4."""
+    """Identity and addresses of one TCP connection. IPv4-mapped addresses are IPv4.
+
+    ``source_port`` is 0, and ``source_ip`` means nothing, before there is a connection
+    (TCP Fast Open).
+    """
 
     sock: int  # identity of the kernel's socket, valid while it lives
     netns: int  # inode number of the network namespace
@@ -47,6 +55,11 @@ class Connection(NamedTuple):
     source_port: int
     destination_ip: str
     destination_port: int
+
+    @property
+    def socket_id(self) -> SocketId:
+        """The identity alone."""
+        return self[:2]
 
 
 class Problem(enum.Enum):
@@ -62,27 +75,52 @@ class Chunk(NamedTuple):
 
     ``data`` holds the first ``len(data)`` of ``size`` bytes; the others could not be
     had, for the reason ``problem`` (None exactly when ``len(data) == size``).
-    ``sequence`` is the TCP sequence number of the first byte (mod 2**32), ``offset``
-    the number of bytes the connection had taken before (mod 2**32, 0 at its start).
+    ``sequence`` is the TCP sequence number of the first byte (mod 2**32; None where there
+    is none yet), ``offset`` the number of bytes the connection had taken before (mod 2**32,
+    0 at its start; None where the kernel does not tell). ``is_answered`` says whether
+    answers on the connection are seen.
     """
 
     boottime_ns: int
     connection: Connection
-    sequence: int
-    offset: int
+    sequence: Optional[int]
+    offset: Optional[int]
     size: int
     data: bytes
     problem: Optional[Problem]
     tid: int
     snapshot: Snapshot
+    is_answered: bool = True
+
+
+class Answer(NamedTuple):
+    """A status line has been received. ``status`` is 0 when it was none of HTTP's."""
+
+    boottime_ns: int
+    socket_id: SocketId
+    status: int
+
+
+class Closed(NamedTuple):
+    """A connection on which something was sent has ended."""
+
+    boottime_ns: int
+    socket_id: SocketId
+
+
+Event = Union[Chunk, Answer, Closed]
 
 
 class Lost(NamedTuple):
-    """Events that were dropped between kernel and decode."""
+    """Events that were dropped between kernel and decode.
+
+    ``is_request`` says whether requests may be missing for it, or only what became of them.
+    """
 
     events: int
     since_boottime_ns: int
     reason: str
+    is_request: bool = True
 
 
 # --- 2. decode -> classify -------------------------------------------------------------
@@ -131,6 +169,7 @@ class Captured(NamedTuple):
     tid: int
     snapshot: Snapshot
     request: Request
+    is_answered: bool  # whether an answer to it would be seen
 
 
 # --- 3. classify -> attribute ----------------------------------------------------------
@@ -192,8 +231,29 @@ class Caller(NamedTuple):
     service: Optional[str]  # systemd unit
 
 
+class Outcome(enum.Enum):
+    """What IMDS made of a request."""
+
+    SUCCESS = "success"  # 2xx
+    REJECTED = "rejected"  # 401, 403
+    NOT_FOUND = "not_found"  # 404
+    ERROR = "error"  # any other answer
+    NO_RESPONSE = "no_response"  # none within the wait, or before the connection ended
+
+
+class Response(NamedTuple):
+    """An outcome with the status code it comes from, None where there was none."""
+
+    outcome: Outcome
+    status: Optional[int]
+
+
 class Record(NamedTuple):
-    """One line of the log."""
+    """One line of the log.
+
+    ``response`` is None where it cannot be known. ``token_failure`` is what became of the
+    token request that failed before this request, where there was one.
+    """
 
     at_ns: int
     process_start_at_ns: int
@@ -202,3 +262,5 @@ class Record(NamedTuple):
     request: Request
     verdict: Verdict
     caller: Caller
+    response: Optional[Response] = None
+    token_failure: Optional[Response] = None

@@ -18,7 +18,8 @@ HEADER = Path(__file__).with_name("imds_event.h")
 # Keeps every type of the header in the object: the compiler drops unused ones.
 PROBE = """
 #include "imds_event.h"
-struct imds_event event; enum imds_limit limit; enum imds_flag flag; enum imds_counter counter;
+struct imds_event event; struct imds_answer answer;
+enum imds_kind kind; enum imds_limit limit; enum imds_flag flag; enum imds_counter counter;
 """
 
 UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -103,10 +104,10 @@ def render(layout: Layout) -> str:
         "import struct",
         "",
     ]
-    for enum in ("imds_limit", "imds_flag", "imds_counter"):
+    for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter"):
         for name, value in layout.enumerators(enum):
             lines.append(f"{name[len('IMDS_') :]} = {value}")
-    for name in ("imds_process", "imds_event"):
+    for name in ("imds_process", "imds_event", "imds_answer"):
         code, members, size = layout.members(name)
         constant = name[len("imds_") :].upper()
         lines += [
@@ -115,8 +116,10 @@ def render(layout: Layout) -> str:
             f'{constant} = struct.Struct("={code}")',
             f"{constant}_SIZE = {size}",
         ]
-    lines += ["", "for _layout, _size in ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE)):"]
     lines += [
+        "",
+        "_SIZES = ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE), (ANSWER, ANSWER_SIZE))",
+        "for _layout, _size in _SIZES:",
         "    if _layout.size != _size:",
         '        raise ImportError("_abi.py does not add up: run `make abi`")',
         "",

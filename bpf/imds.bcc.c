@@ -3,6 +3,7 @@
  * The same probe for BCC, which compiles it on the host against the host's
  * kernel headers: for kernels without BTF, and where BCC is what there is.
  * Maps are reached by BCC's own syntax, which it rewrites in this file only.
+ * MPTCP is not watched: headers do not tell what its sockets look like inside.
  */
 #define IMDS_BCC
 #include <linux/sched.h>
@@ -14,16 +15,19 @@
 #include <net/sock.h>
 #include <net/net_namespace.h>
 #include "imds_capture.h"
+#include "imds_answers.h"
 
 BPF_RINGBUF_OUTPUT(events, IMDS_RING_PAGES);
 BPF_ARRAY(counters, u64, IMDS_COUNTERS);
-BPF_PERCPU_ARRAY(scratch, struct imds_scratch, 1);
+BPF_PERCPU_ARRAY(scratch, struct imds_scratch, IMDS_SLOTS);
+BPF_TABLE("lru_hash", u64, struct imds_exchange, exchanges, IMDS_EXCHANGES_MAX);
+BPF_TABLE("lru_hash", u64, struct imds_receive, receives, IMDS_RECEIVES_MAX);
 
-static __always_inline struct imds_scratch *imds_scratch(void)
+static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
-	int zero = 0;
+	int key = slot;
 
-	return scratch.lookup(&zero);
+	return scratch.lookup(&key);
 }
 
 static __always_inline long imds_submit(void *data, unsigned long long size)
@@ -40,15 +44,80 @@ static __always_inline void imds_count(unsigned int counter)
 		__sync_fetch_and_add(value, 1);
 }
 
+static __always_inline void imds_expect(unsigned long long sock, unsigned int netns)
+{
+	struct imds_exchange exchange = {.netns = netns, .is_expected = 1};
+
+	exchanges.update((u64 *)&sock, &exchange);
+}
+
+static __always_inline struct imds_exchange *imds_exchange_of(unsigned long long sock)
+{
+	return exchanges.lookup((u64 *)&sock);
+}
+
+static __always_inline void imds_forget(unsigned long long sock)
+{
+	exchanges.delete((u64 *)&sock);
+}
+
+static __always_inline void imds_begin_receive(const struct imds_receive *receive)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+
+	receives.update(&thread, (struct imds_receive *)receive);
+}
+
+static __always_inline struct imds_receive *imds_current_receive(void)
+{
+	u64 thread = bpf_get_current_pid_tgid();
+
+	return receives.lookup(&thread);
+}
+
+RAW_TRACEPOINT_PROBE(tcp_rcv_space_adjust)
+{
+	return imds_received((const struct sock *)ctx->args[0]);
+}
+
+RAW_TRACEPOINT_PROBE(inet_sock_set_state)
+{
+	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
+}
+
 #ifdef IMDS_FENTRY
 KFUNC_PROBE(tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 {
 	return imds_tcp_sendmsg(sk, msg);
 }
+
+KFUNC_PROBE(tcp_recvmsg, struct sock *sk, struct msghdr *msg)
+{
+	return imds_tcp_recvmsg(sk, msg);
+}
+
+#ifdef IMDS_HAS_SENDPAGE
+KFUNC_PROBE(tcp_sendpage, struct sock *sk, struct page *page, int offset, size_t size)
+{
+	return imds_tcp_sendpage(sk, size);
+}
+#endif
+
 #else
 int kprobe_tcp_sendmsg(struct pt_regs *ctx)
 {
 	return imds_tcp_sendmsg((const struct sock *)PT_REGS_PARM1(ctx),
 				(const struct msghdr *)PT_REGS_PARM2(ctx));
+}
+
+int kprobe_tcp_recvmsg(struct pt_regs *ctx)
+{
+	return imds_tcp_recvmsg((const struct sock *)PT_REGS_PARM1(ctx),
+				(const struct msghdr *)PT_REGS_PARM2(ctx));
+}
+
+int kprobe_tcp_sendpage(struct pt_regs *ctx)
+{
+	return imds_tcp_sendpage((const struct sock *)PT_REGS_PARM1(ctx), PT_REGS_PARM4(ctx));
 }
 #endif

@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 #include "imds_capture.h"
+#include "imds_answers.h"
 #include "imds_syscalls.h"
 
 struct {
@@ -23,23 +24,34 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/*
- * One per CPU is enough: the kernel runs no second instance of a program on a
- * CPU where one is active (it counts a miss instead), and only one of the
- * programs below is attached to a given send.
- */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, IMDS_SLOTS);
 	__type(key, __u32);
 	__type(value, struct imds_scratch);
 } scratch SEC(".maps");
 
-static __always_inline struct imds_scratch *imds_scratch(void)
-{
-	__u32 zero = 0;
+/* By the address of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMDS_EXCHANGES_MAX);
+	__type(key, __u64);
+	__type(value, struct imds_exchange);
+} exchanges SEC(".maps");
 
-	return bpf_map_lookup_elem(&scratch, &zero);
+/* By the thread: process id and thread id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMDS_RECEIVES_MAX);
+	__type(key, __u64);
+	__type(value, struct imds_receive);
+} receives SEC(".maps");
+
+static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
+{
+	__u32 key = slot;
+
+	return bpf_map_lookup_elem(&scratch, &key);
 }
 
 static __always_inline long imds_submit(void *data, unsigned long long size)
@@ -55,11 +67,78 @@ static __always_inline void imds_count(unsigned int counter)
 		__sync_fetch_and_add(value, 1);
 }
 
+static __always_inline void imds_expect(unsigned long long sock, unsigned int netns)
+{
+	struct imds_exchange exchange = {.netns = netns, .is_expected = 1};
+
+	bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);
+}
+
+static __always_inline struct imds_exchange *imds_exchange_of(unsigned long long sock)
+{
+	return bpf_map_lookup_elem(&exchanges, &sock);
+}
+
+static __always_inline void imds_forget(unsigned long long sock)
+{
+	bpf_map_delete_elem(&exchanges, &sock);
+}
+
+static __always_inline void imds_begin_receive(const struct imds_receive *receive)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&receives, &thread, receive, BPF_ANY);
+}
+
+static __always_inline struct imds_receive *imds_current_receive(void)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&receives, &thread);
+}
+
+/* Attached with every attach type. */
+
+SEC("raw_tracepoint/tcp_rcv_space_adjust")
+int raw_received(struct bpf_raw_tracepoint_args *ctx)
+{
+	return imds_received((const struct sock *)ctx->args[0]);
+}
+
+SEC("raw_tracepoint/inet_sock_set_state")
+int raw_state_changed(struct bpf_raw_tracepoint_args *ctx)
+{
+	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
+}
+
+/* Where the kernel allows BPF trampolines. */
+
 SEC("fentry/tcp_sendmsg")
 int BPF_PROG(fentry_tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 {
 	return imds_tcp_sendmsg(sk, msg);
 }
+
+SEC("fentry/tcp_sendpage")
+int BPF_PROG(fentry_tcp_sendpage, struct sock *sk, void *page, int offset, unsigned long size)
+{
+	return imds_tcp_sendpage(sk, size);
+}
+
+SEC("fentry/mptcp_sendmsg")
+int BPF_PROG(fentry_mptcp_sendmsg, struct sock *sk, struct msghdr *msg)
+{
+	return imds_mptcp_sendmsg(sk, msg);
+}
+
+SEC("fentry/tcp_recvmsg")
+int BPF_PROG(fentry_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
+{
+	return imds_tcp_recvmsg(sk, msg);
+}
+
+/* Where it has kprobes. */
 
 SEC("kprobe/tcp_sendmsg")
 int BPF_KPROBE(kprobe_tcp_sendmsg, struct sock *sk, struct msghdr *msg)
@@ -67,14 +146,28 @@ int BPF_KPROBE(kprobe_tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 	return imds_tcp_sendmsg(sk, msg);
 }
 
-SEC("tracepoint/syscalls/sys_enter_write")
-int trace_write(struct syscall_enter *ctx)
+SEC("kprobe/tcp_sendpage")
+int BPF_KPROBE(kprobe_tcp_sendpage, struct sock *sk, void *page, int offset, unsigned long size)
 {
-	return imds_sys_write(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+	return imds_tcp_sendpage(sk, size);
 }
 
-SEC("tracepoint/syscalls/sys_enter_sendto")
-int trace_sendto(struct syscall_enter *ctx)
+SEC("kprobe/mptcp_sendmsg")
+int BPF_KPROBE(kprobe_mptcp_sendmsg, struct sock *sk, struct msghdr *msg)
+{
+	return imds_mptcp_sendmsg(sk, msg);
+}
+
+SEC("kprobe/tcp_recvmsg")
+int BPF_KPROBE(kprobe_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
+{
+	return imds_tcp_recvmsg(sk, msg);
+}
+
+/* Where it has neither. */
+
+SEC("tracepoint/syscalls/sys_enter_write")
+int trace_write(struct syscall_enter *ctx)
 {
 	return imds_sys_write(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
 }
@@ -83,6 +176,15 @@ SEC("tracepoint/syscalls/sys_enter_writev")
 int trace_writev(struct syscall_enter *ctx)
 {
 	return imds_sys_writev(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_sendto")
+int trace_sendto(struct syscall_enter *ctx)
+{
+	if (ctx->args[3] & MSG_FASTOPEN)
+		return imds_sys_sendto(ctx->args[0], (void *)ctx->args[1], ctx->args[2],
+				       (void *)ctx->args[4]);
+	return imds_sys_write(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_sendmsg")
@@ -95,6 +197,30 @@ SEC("tracepoint/syscalls/sys_enter_sendmmsg")
 int trace_sendmmsg(struct syscall_enter *ctx)
 {
 	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_read")
+int trace_read(struct syscall_enter *ctx)
+{
+	return imds_sys_read(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_recvfrom")
+int trace_recvfrom(struct syscall_enter *ctx)
+{
+	return imds_sys_read(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_readv")
+int trace_readv(struct syscall_enter *ctx)
+{
+	return imds_sys_readv(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_recvmsg")
+int trace_recvmsg(struct syscall_enter *ctx)
+{
+	return imds_sys_recvmsg(ctx->args[0], (void *)ctx->args[1]);
 }
 
 /* The helpers used are GPL-only. */

@@ -2,12 +2,13 @@
 /*
  * The capture logic, the same for every loader and attach point: is this a
  * send to IMDS, and if so who sends what. The file that includes this one
- * brings the kernel's types and four functions, because libbpf and BCC reach
+ * brings the kernel's types and some functions, because libbpf and BCC reach
  * maps in different ways:
  *
- *   imds_scratch()         this CPU's struct imds_scratch
+ *   imds_scratch(slot)     this CPU's struct imds_scratch for one hook
  *   imds_submit(data, n)   hand n bytes to user space, < 0 when the ring is full
  *   imds_count(counter)    add one to a counter
+ *   imds_expect(...)       an answer is to be looked for: see imds_answers.h
  */
 #ifndef IMDS_CAPTURE_H
 #define IMDS_CAPTURE_H
@@ -78,47 +79,91 @@ struct imds_scratch {
 	struct imds_segments segments;
 };
 
-static struct imds_scratch *imds_scratch(void);
+/*
+ * A hook for each area: where the kernel is preemptible, a task can be taken off
+ * the CPU inside one program and the next one run another. (The same program it
+ * does not run again on that CPU: it counts a miss.)
+ */
+enum imds_slot {
+	IMDS_SLOT_SENDMSG,
+	IMDS_SLOT_SENDPAGE,
+	IMDS_SLOT_MPTCP,
+	IMDS_SLOTS,
+};
+
+static struct imds_scratch *imds_scratch(enum imds_slot slot);
 static long imds_submit(void *data, unsigned long long size);
 static void imds_count(unsigned int counter);
+static void imds_expect(unsigned long long sock, unsigned int netns);
+
+static __always_inline unsigned int imds_netns(const struct sock *sk)
+{
+	const struct net *net = READ((const struct sock_common *)sk, skc_net.net);
+
+	return READ(net, ns.inum);
+}
+
+/* Is this the address of IMDS? Brings an IPv4-mapped one into its plain form. */
+static __always_inline int imds_is_imds(unsigned short *family, unsigned int *words)
+{
+	if (*family == AF_INET)
+		return words[0] == IMDS_IPV4;
+	if (*family != AF_INET6 || words[1] != 0)
+		return 0;
+	if (words[0] == 0 && words[2] == IPV4_MAPPED_2 && words[3] == IMDS_IPV4) {
+		*family = AF_INET;
+		words[0] = IMDS_IPV4;
+		words[2] = words[3] = 0;
+		return 1;
+	}
+	return words[0] == IMDS_IPV6_0 && words[2] == 0 && words[3] == IMDS_IPV6_3;
+}
 
 /* Is the socket connected to IMDS? Fills in the addresses of the event if so. */
 static __always_inline int imds_match(const struct sock *sk, struct imds_event *event)
 {
 	const struct sock_common *common = (const struct sock_common *)sk;
 	unsigned short family = READ(common, skc_family);
+	struct in6_addr source = {}, destination = {};
 
-	if (family == AF_INET) {
-		unsigned int daddr = READ(common, skc_daddr);
-		unsigned int saddr = READ(common, skc_rcv_saddr);
-
-		if (daddr != IMDS_IPV4)
-			return 0;
-		__builtin_memcpy(event->destination_ip, &daddr, sizeof(daddr));
-		__builtin_memcpy(event->source_ip, &saddr, sizeof(saddr));
-	} else if (family == AF_INET6) {
-		struct in6_addr daddr = READ(common, skc_v6_daddr);
-		struct in6_addr saddr = READ(common, skc_v6_rcv_saddr);
-		const unsigned int *words = daddr.in6_u.u6_addr32;
-
-		if (words[1] != 0)
-			return 0;
-		if (words[0] == 0 && words[2] == IPV4_MAPPED_2 && words[3] == IMDS_IPV4) {
-			family = AF_INET;
-			__builtin_memcpy(event->destination_ip, &daddr.in6_u.u6_addr32[3], 4);
-			__builtin_memcpy(event->source_ip, &saddr.in6_u.u6_addr32[3], 4);
-		} else if (words[0] == IMDS_IPV6_0 && words[2] == 0 && words[3] == IMDS_IPV6_3) {
-			__builtin_memcpy(event->destination_ip, &daddr, sizeof(daddr));
-			__builtin_memcpy(event->source_ip, &saddr, sizeof(saddr));
-		} else {
-			return 0;
-		}
-	} else {
+	if (family == AF_INET)
+		destination.in6_u.u6_addr32[0] = READ(common, skc_daddr);
+	else
+		destination = READ(common, skc_v6_daddr);
+	if (!imds_is_imds(&family, destination.in6_u.u6_addr32))
 		return 0;
-	}
+	/* An IPv6 socket that is connected to a mapped address has the IPv4 one as well. */
+	if (family == AF_INET)
+		source.in6_u.u6_addr32[0] = READ(common, skc_rcv_saddr);
+	else
+		source = READ(common, skc_v6_rcv_saddr);
 	event->family = family;
+	__builtin_memcpy(event->destination_ip, &destination, sizeof(destination));
+	__builtin_memcpy(event->source_ip, &source, sizeof(source));
 	event->source_port = READ(common, skc_num);
 	event->destination_port = IMDS_PORT;
+	return 1;
+}
+
+/* The same for an address that is given with the send (TCP Fast Open). */
+static __always_inline int imds_match_address(const struct user_sockaddr *address,
+					      struct imds_event *event)
+{
+	unsigned short family = address->family;
+	struct in6_addr destination = {};
+
+	if (address->port != bpf_htons(IMDS_PORT))
+		return 0;
+	if (family == AF_INET)
+		destination.in6_u.u6_addr32[0] = address->ipv4_or_flow_label;
+	else
+		__builtin_memcpy(&destination, address->ipv6, sizeof(destination));
+	if (!imds_is_imds(&family, destination.in6_u.u6_addr32))
+		return 0;
+	event->family = family;
+	__builtin_memcpy(event->destination_ip, &destination, sizeof(destination));
+	event->destination_port = IMDS_PORT;
+	event->flags |= IMDS_FLAG_FASTOPEN;
 	return 1;
 }
 
@@ -131,6 +176,11 @@ static __always_inline int imds_is_port_80(const struct sock *sk)
 	return READ((const struct sock_common *)sk, skc_dport) == bpf_htons(IMDS_PORT);
 }
 
+static __always_inline int imds_is_unconnected(const struct sock *sk)
+{
+	return READ((const struct sock_common *)sk, skc_dport) == 0;
+}
+
 static __always_inline void imds_read_process(struct imds_process *process,
 					      const struct task_struct *leader)
 {
@@ -140,6 +190,23 @@ static __always_inline void imds_read_process(struct imds_process *process,
 	process->pid = READ(leader, tgid);
 	process->uid = READ(cred, euid.val);
 	bpf_probe_read_kernel(process->comm, sizeof(process->comm), RELOCATED(&leader->comm));
+}
+
+/*
+ * Whose call this is. Before 5.12 io_uring let kernel threads do what cannot be
+ * done at once; such a thread borrows the memory of the process it works for.
+ */
+static __always_inline const struct task_struct *imds_caller(void)
+{
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct mm_struct *mm;
+	const struct task_struct *owner;
+
+	if (!(READ(task, flags) & PF_KTHREAD))
+		return task;
+	mm = READ(task, mm);
+	owner = mm ? imds_mm_owner(mm) : 0;
+	return owner ? owner : task;
 }
 
 /* The process that forked this one: real_parent may be one of its threads. */
@@ -277,47 +344,66 @@ static __always_inline void imds_read_payload(struct imds_scratch *scratch)
  * what still waits for it. bytes_acked counts the SYN, which is no byte of
  * the stream, as soon as it is acknowledged; until then snd_una is one behind.
  */
-static __always_inline void imds_read_stream(struct imds_event *event, const struct sock *sk,
-					     unsigned int ahead)
+static __always_inline void imds_read_stream(struct imds_event *event, const struct sock *sk)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
 	unsigned int unacknowledged = READ(tcp, snd_una);
 	unsigned int acknowledged = (unsigned int)READ(tcp, bytes_acked);
 
-	event->write_seq = READ(tcp, write_seq) + ahead;
+	event->write_seq = READ(tcp, write_seq);
 	event->stream_offset = acknowledged + (event->write_seq - unacknowledged) - 1;
 }
 
 /* Put the event for one send, described by scratch->segments, together and hand it over. */
-static __always_inline void imds_emit(struct imds_scratch *scratch, const struct sock *sk,
-				      int not_user_memory)
+static __always_inline void imds_emit(struct imds_scratch *scratch, const struct sock *sk)
 {
-	const struct sock_common *common = (const struct sock_common *)sk;
-	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct task_struct *task = imds_caller();
 	struct imds_event *event = &scratch->event;
-	const struct net *net;
 	unsigned long long total;
+
+	event->kind = IMDS_KIND_SEND;
+	event->boottime_ns = bpf_ktime_get_boot_ns();
+	event->sock = (unsigned long long)sk;
+	event->payload_size = ONCE(scratch->segments.size);
+	event->netns = imds_netns(sk);
+	imds_read_callers(scratch, task);
+	imds_read_args(scratch, task);
+	if (!(event->flags & IMDS_FLAG_NOT_USER_MEMORY))
+		imds_read_payload(scratch);
+	total = imds_offset(ONCE(scratch->end));
+	if (!(event->flags & IMDS_FLAG_NO_ANSWER))
+		imds_expect(event->sock, event->netns);
+	imds_count(imds_submit(scratch, total) < 0 ? IMDS_COUNTER_LOST : IMDS_COUNTER_SENT);
+}
+
+/* A send on a connected TCP socket. */
+static __always_inline void imds_emit_connected(struct imds_scratch *scratch, const struct sock *sk,
+						unsigned int flags)
+{
+	struct imds_event *event = &scratch->event;
 
 	__builtin_memset(event, 0, sizeof(*event));
 	if (ONCE(scratch->segments.size) == 0 || !imds_match(sk, event))
 		return;
 	/* The connection is over: this send is going to fail with EPIPE. */
-	if (READ(common, skc_state) == TCP_CLOSE)
+	if (READ((const struct sock_common *)sk, skc_state) == TCP_CLOSE)
 		return;
-	event->boottime_ns = bpf_ktime_get_boot_ns();
-	event->sock = (unsigned long long)sk;
-	event->payload_size = ONCE(scratch->segments.size);
-	net = READ(common, skc_net.net);
-	event->netns = READ(net, ns.inum);
-	imds_read_stream(event, sk, ONCE(scratch->segments.ahead));
-	imds_read_callers(scratch, task);
-	imds_read_args(scratch, task);
-	if (not_user_memory)
-		event->flags |= IMDS_FLAG_NOT_USER_MEMORY;
-	else
-		imds_read_payload(scratch);
-	total = imds_offset(ONCE(scratch->end));
-	imds_count(imds_submit(scratch, total) < 0 ? IMDS_COUNTER_LOST : IMDS_COUNTER_SENT);
+	event->flags = flags;
+	imds_read_stream(event, sk);
+	event->write_seq += ONCE(scratch->segments.ahead);
+	event->stream_offset += ONCE(scratch->segments.ahead);
+	imds_emit(scratch, sk);
+}
+
+/* A send that opens its connection: TCP Fast Open. */
+static __always_inline void imds_emit_fastopen(struct imds_scratch *scratch, const struct sock *sk,
+					       const struct user_sockaddr *address)
+{
+	struct imds_event *event = &scratch->event;
+
+	__builtin_memset(event, 0, sizeof(*event));
+	if (ONCE(scratch->segments.size) != 0 && imds_match_address(address, event))
+		imds_emit(scratch, sk);
 }
 
 /* Describe one range of user memory as a vector of one segment. */
@@ -333,30 +419,92 @@ static __always_inline void imds_set_range(struct imds_segments *segments, const
 	segments->size = size;
 }
 
+/* Describe what a kernel iterator points to; returns 0, or a flag that tells why not. */
+static __always_inline unsigned int imds_set_iter(struct imds_segments *segments,
+						  const struct iov_iter *iter)
+{
+	enum imds_iter kind = imds_iter_kind(iter);
+	unsigned long long skip = READ(iter, iov_offset);
+	unsigned long long size = READ(iter, count);
+
+	imds_set_range(segments, kind == IMDS_ITER_UBUF ? imds_iter_ubuf(iter) : 0, skip, size);
+	if (kind == IMDS_ITER_IOVEC) {
+		segments->vector = imds_iter_iov(iter);
+		segments->count = READ(iter, nr_segs);
+	}
+	return kind == IMDS_ITER_OTHER ? IMDS_FLAG_NOT_USER_MEMORY : 0;
+}
+
 /* tcp_sendmsg(sk, msg, size): the bytes are described by the kernel's own iterator. */
 static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
 {
 	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
 	struct imds_scratch *scratch;
-	unsigned long long skip, size;
-	enum imds_iter kind;
+	struct user_sockaddr address = {};
+	int is_connected = imds_is_port_80(sk);
+
+	if (!is_connected) {
+		if (!imds_is_unconnected(sk) || !(READ(msg, msg_flags) & MSG_FASTOPEN))
+			return 0;
+		/* The kernel has its own copy of the address at this point. */
+		bpf_probe_read_kernel(&address, sizeof(address), READ(msg, msg_name));
+	}
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
+	if (!scratch)
+		return 0;
+	if (is_connected)
+		imds_emit_connected(scratch, sk, imds_set_iter(&scratch->segments, iter));
+	else if (!imds_set_iter(&scratch->segments, iter))
+		imds_emit_fastopen(scratch, sk, &address);
+	return 0;
+}
+
+/*
+ * tcp_sendpage(sk, page, offset, size, flags): sendfile and splice up to 6.4. What
+ * is sent lies in a page, for which there is no address that BPF may read from.
+ */
+static __always_inline int imds_tcp_sendpage(const struct sock *sk, unsigned long size)
+{
+	struct imds_scratch *scratch;
 
 	if (!imds_is_port_80(sk))
 		return 0;
-	scratch = imds_scratch();
+	scratch = imds_scratch(IMDS_SLOT_SENDPAGE);
 	if (!scratch)
 		return 0;
-	kind = imds_iter_kind(iter);
-	skip = READ(iter, iov_offset);
-	size = READ(iter, count);
-	imds_set_range(&scratch->segments, kind == IMDS_ITER_UBUF ? imds_iter_ubuf(iter) : 0, skip,
-		       size);
-	if (kind == IMDS_ITER_IOVEC) {
-		scratch->segments.vector = imds_iter_iov(iter);
-		scratch->segments.count = READ(iter, nr_segs);
-	}
-	imds_emit(scratch, sk, kind == IMDS_ITER_OTHER);
+	imds_set_range(&scratch->segments, 0, 0, size);
+	imds_emit_connected(scratch, sk, IMDS_FLAG_NOT_USER_MEMORY);
 	return 0;
 }
+
+#ifndef IMDS_BCC
+/*
+ * mptcp_sendmsg(sk, msg, size): its subflows never enter tcp_sendmsg. Its stream
+ * has a numbering of its own, whose beginning is not kept: user space takes the
+ * first send it sees for the beginning.
+ */
+static __always_inline int imds_mptcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
+{
+	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
+	struct imds_scratch *scratch;
+	struct imds_event *event;
+	unsigned int flags;
+
+	if (!imds_is_port_80(sk))
+		return 0;
+	scratch = imds_scratch(IMDS_SLOT_MPTCP);
+	if (!scratch)
+		return 0;
+	event = &scratch->event;
+	flags = imds_set_iter(&scratch->segments, iter);
+	__builtin_memset(event, 0, sizeof(*event));
+	if (ONCE(scratch->segments.size) == 0 || !imds_match(sk, event))
+		return 0;
+	event->flags = flags | IMDS_FLAG_NO_ANSWER;
+	event->write_seq = (unsigned int)READ((const struct mptcp_sock *)sk, write_seq);
+	imds_emit(scratch, sk);
+	return 0;
+}
+#endif
 
 #endif

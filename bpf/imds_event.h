@@ -18,8 +18,17 @@ enum imds_limit {
 	IMDS_ANCESTORS_MAX = 16,
 	/* Segments of one vectored send that are followed; more are cut and flagged. */
 	IMDS_SEGMENTS_MAX = 128,
+	/* What is looked at of an answer: "HTTP/1.1 200". */
+	IMDS_STATUS_LINE_LEN = 12,
 	/* TASK_COMM_LEN: part of the kernel's user-visible ABI since it exists. */
 	IMDS_COMM_LEN = 16,
+};
+
+/* What an event on the ring is: the first member of each of the structs below. */
+enum imds_kind {
+	IMDS_KIND_SEND = 1,   /* struct imds_event: bytes on their way to IMDS */
+	IMDS_KIND_ANSWER = 2, /* struct imds_answer: a status line has been received */
+	IMDS_KIND_CLOSED = 3, /* struct imds_answer: the connection has ended */
 };
 
 /* What stands in imds_event.flags. */
@@ -34,15 +43,21 @@ enum imds_flag {
 	IMDS_FLAG_ARGS_TRUNCATED = 8,
 	/* There are more ancestors than IMDS_ANCESTORS_MAX. */
 	IMDS_FLAG_ANCESTORS_TRUNCATED = 16,
+	/* TCP Fast Open: sent before there is a connection; no source port, no write_seq yet. */
+	IMDS_FLAG_FASTOPEN = 32,
+	/* Answers on this socket are not seen (MPTCP): none is to be waited for. */
+	IMDS_FLAG_NO_ANSWER = 64,
 };
 
 /* Index into the probe's counters map. */
 enum imds_counter {
-	/* Events that did not fit into the ring buffer. */
+	/* Sends that did not fit into the ring buffer. */
 	IMDS_COUNTER_LOST = 0,
 	/* Events handed to user space. */
 	IMDS_COUNTER_SENT = 1,
-	IMDS_COUNTERS = 2,
+	/* Answers and ends of connections that did not fit: no request is missing for them. */
+	IMDS_COUNTER_LOST_ANSWERS = 2,
+	IMDS_COUNTERS = 3,
 };
 
 /* One process as the kernel saw it: always its thread group leader. */
@@ -63,6 +78,10 @@ struct imds_process {
  *   payload_captured bytes                  the first bytes of the send
  */
 struct imds_event {
+	/* IMDS_KIND_SEND. */
+	unsigned int kind;
+	/* enum imds_flag, or-ed. */
+	unsigned int flags;
 	/* CLOCK_BOOTTIME at the entry of the send. */
 	unsigned long long boottime_ns;
 	/* Address of the struct sock: an identity while the socket lives, nothing more. */
@@ -75,8 +94,8 @@ struct imds_event {
 	unsigned int stream_offset;
 	/* Inode number of the socket's network namespace. */
 	unsigned int netns;
-	/* enum imds_flag, or-ed. */
-	unsigned int flags;
+	/* Thread that made the call, in the initial pid namespace. */
+	unsigned int tid;
 	/* Address family of source and destination: AF_INET (2) or AF_INET6 (10). */
 	unsigned short family;
 	/* Host byte order. */
@@ -86,8 +105,6 @@ struct imds_event {
 	/* Network byte order; an IPv4 address fills the first four bytes. */
 	unsigned char source_ip[16];
 	unsigned char destination_ip[16];
-	/* Thread that made the call, in the initial pid namespace. */
-	unsigned int tid;
 	unsigned short args_captured;
 	unsigned short ancestors_count;
 	/* From here on everything describes the caller, up to the payload. */
@@ -95,7 +112,19 @@ struct imds_event {
 	struct imds_process caller;
 };
 
+/* What became of a connection on which something was sent. No byte of a body is in it. */
+struct imds_answer {
+	/* IMDS_KIND_ANSWER or IMDS_KIND_CLOSED. */
+	unsigned int kind;
+	/* IMDS_KIND_ANSWER: the three digits of the status line, as a number. */
+	unsigned int status;
+	unsigned long long boottime_ns;
+	/* As in struct imds_event. */
+	unsigned long long sock;
+	unsigned int netns;
+};
+
 _Static_assert(sizeof(struct imds_process) == 32, "imds_process is packed by hand");
-_Static_assert(sizeof(struct imds_event) == 128, "imds_event is packed by hand");
+_Static_assert(sizeof(struct imds_event) == 136, "imds_event is packed by hand");
 
 #endif

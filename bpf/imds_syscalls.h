@@ -7,17 +7,18 @@
 #ifndef IMDS_SYSCALLS_H
 #define IMDS_SYSCALLS_H
 
-#include "imds_capture.h"
+#include "imds_answers.h"
 
 /* Messages of one sendmmsg that are looked at. */
 #define IMDS_MESSAGES_MAX 8
 
 /*
- * The socket behind a descriptor if it goes to port 80, else NULL. Whether
- * the file is a socket at all is asked last: most are not connected to port
- * 80 whatever they are, and a stray read of something else does no harm.
+ * The socket behind a descriptor if its destination port is the one asked for
+ * (80, or 0 where there is none yet), else NULL. Whether the file is a socket at
+ * all is asked last: most are not connected to port 80 whatever they are, and a
+ * stray read of something else does no harm.
  */
-static __always_inline const struct sock *imds_sock_of(unsigned int fd)
+static __always_inline const struct sock *imds_sock_of(unsigned int fd, int is_unconnected)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
 	const struct files_struct *files = READ(task, files);
@@ -31,7 +32,7 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd)
 	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
 	socket = READ(file, private_data);
 	sk = READ(socket, sk);
-	if (!imds_is_port_80(sk))
+	if (is_unconnected ? !imds_is_unconnected(sk) : !imds_is_port_80(sk))
 		return 0;
 	inode = READ(file, f_inode);
 	if (fd >= READ(table, max_fds) || (READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
@@ -41,16 +42,35 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd)
 
 static __always_inline int imds_sys_write(unsigned int fd, const void *data, unsigned long size)
 {
-	const struct sock *sk = imds_sock_of(fd);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct imds_scratch *scratch;
 
 	if (!sk)
 		return 0;
-	scratch = imds_scratch();
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	if (!scratch)
 		return 0;
 	imds_set_range(&scratch->segments, data, 0, size);
-	imds_emit(scratch, sk, 0);
+	imds_emit_connected(scratch, sk, 0);
+	return 0;
+}
+
+/* sendto(fd, data, size, MSG_FASTOPEN, address). */
+static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, unsigned long size,
+					   const void *user_address)
+{
+	const struct sock *sk = imds_sock_of(fd, 1);
+	struct user_sockaddr address = {};
+	struct imds_scratch *scratch;
+
+	if (!sk)
+		return imds_sys_write(fd, data, size);
+	bpf_probe_read_user(&address, sizeof(address), user_address);
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
+	if (!scratch)
+		return 0;
+	imds_set_range(&scratch->segments, data, 0, size);
+	imds_emit_fastopen(scratch, sk, &address);
 	return 0;
 }
 
@@ -81,19 +101,19 @@ static __always_inline void imds_send_vector(struct imds_scratch *scratch, const
 	ONCE(segments->skip) = 0;
 	ONCE(segments->vector_in_user_memory) = 1;
 	imds_sum(segments);
-	imds_emit(scratch, sk, 0);
+	imds_emit_connected(scratch, sk, 0);
 	ONCE(segments->ahead) += ONCE(segments->size);
 }
 
 static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *vector,
 					   unsigned long count)
 {
-	const struct sock *sk = imds_sock_of(fd);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct imds_scratch *scratch;
 
 	if (!sk)
 		return 0;
-	scratch = imds_scratch();
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	if (!scratch)
 		return 0;
 	ONCE(scratch->segments.ahead) = 0;
@@ -105,12 +125,12 @@ static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *
 static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsghdr *messages,
 					     unsigned int count)
 {
-	const struct sock *sk = imds_sock_of(fd);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct imds_scratch *scratch;
 
 	if (!sk)
 		return 0;
-	scratch = imds_scratch();
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	if (!scratch)
 		return 0;
 	ONCE(scratch->segments.ahead) = 0;
@@ -123,6 +143,43 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 		imds_send_vector(scratch, sk, message.msg_iov, message.msg_iovlen);
 	}
 	return 0;
+}
+
+/* read and recvfrom. */
+static __always_inline int imds_sys_read(unsigned int fd, const void *data, unsigned long size)
+{
+	const struct sock *sk = imds_sock_of(fd, 0);
+
+	if (sk)
+		imds_receive_into(sk, data, size);
+	return 0;
+}
+
+static __always_inline int imds_sys_readv(unsigned int fd, const struct iovec *vector,
+					  unsigned long count)
+{
+	const struct sock *sk = imds_sock_of(fd, 0);
+	struct imds_scratch *scratch;
+
+	if (!sk)
+		return 0;
+	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
+	if (!scratch)
+		return 0;
+	ONCE(scratch->segments.vector) = vector;
+	ONCE(scratch->segments.count) = count;
+	ONCE(scratch->segments.skip) = 0;
+	ONCE(scratch->segments.vector_in_user_memory) = 1;
+	imds_receive_segments(sk, &scratch->segments);
+	return 0;
+}
+
+static __always_inline int imds_sys_recvmsg(unsigned int fd, const struct user_msghdr *message)
+{
+	struct user_msghdr copy = {};
+
+	bpf_probe_read_user(&copy, sizeof(copy), message);
+	return imds_sys_readv(fd, copy.msg_iov, copy.msg_iovlen);
 }
 
 #endif

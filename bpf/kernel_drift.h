@@ -59,6 +59,12 @@ static __always_inline unsigned long long imds_start_boottime(const struct task_
 	return READ((const struct task_struct___until_54 *)task, real_start_time);
 }
 
+/* Only with CONFIG_MEMCG. */
+static __always_inline const struct task_struct *imds_mm_owner(const struct mm_struct *mm)
+{
+	return bpf_core_field_exists(struct mm_struct, owner) ? READ(mm, owner) : 0;
+}
+
 enum iter_type___any {
 	ITER_IOVEC___any,
 	ITER_UBUF___any,
@@ -101,6 +107,15 @@ static __always_inline unsigned long long imds_start_boottime(const struct task_
 	return READ(task, start_boottime);
 #else
 	return READ(task, real_start_time);
+#endif
+}
+
+static __always_inline const struct task_struct *imds_mm_owner(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return READ(mm, owner);
+#else
+	return 0;
 #endif
 }
 

@@ -13,6 +13,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_CLOSE 7
+#define MSG_FASTOPEN 0x20000000
+#define PF_KTHREAD 0x00200000
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
 
@@ -68,6 +70,7 @@ struct sock {
 struct tcp_sock {
 	__u32 write_seq;
 	__u32 snd_una;
+	__u32 copied_seq;
 	__u64 bytes_acked;
 };
 
@@ -78,7 +81,14 @@ struct iov_iter {
 };
 
 struct msghdr {
+	void *msg_name;
+	int msg_namelen;
 	struct iov_iter msg_iter;
+	unsigned int msg_flags;
+};
+
+struct mptcp_sock {
+	__u64 write_seq;
 };
 
 typedef struct {
@@ -90,6 +100,7 @@ struct cred {
 };
 
 struct mm_struct {
+	struct task_struct *owner;
 	unsigned long arg_start;
 	unsigned long arg_end;
 };
@@ -119,6 +130,7 @@ struct socket {
 struct task_struct {
 	__s32 pid;
 	__s32 tgid;
+	unsigned int flags;
 	__u64 start_boottime;
 	char comm[16];
 	struct mm_struct *mm;
@@ -129,6 +141,14 @@ struct task_struct {
 };
 
 #pragma clang attribute pop
+
+/* A socket address of either family; the members that both have come first in both. */
+struct user_sockaddr {
+	__u16 family;
+	__be16 port;
+	__be32 ipv4_or_flow_label;
+	__be32 ipv6[4];
+};
 
 /* User space's view of a vectored send: stable ABI, nothing to relocate. */
 struct user_msghdr {

@@ -47,6 +47,15 @@ from analyzer.sources.selection import ATTACHES, SOURCES, Opened, open_source
     metavar="SECONDS",
     help="How often a line says that the analyzer is alive.",
 )
+@click.option(
+    "--response-wait",
+    "response_wait_s",
+    type=click.FloatRange(0, 60),
+    default=Config.response_wait_s,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a request may wait for its answer before it is written; 0 waits for none.",
+)
 def run(
     log_file: str,
     ready_file: Optional[str],
@@ -54,6 +63,7 @@ def run(
     attach: str,
     ring_mib: int,
     heartbeat_s: float,
+    response_wait_s: float,
 ) -> None:
     """Watch IMDS calls and write them as JSON lines.
 
@@ -61,7 +71,7 @@ def run(
     """
     if ring_mib & (ring_mib - 1):
         raise ConfigError(f"--ring-mib {ring_mib} is not a power of two: use 1, 2, 4, 8, ...")
-    config = Config(log_file, ready_file, source, attach, ring_mib, heartbeat_s)
+    config = Config(log_file, ready_file, source, attach, ring_mib, heartbeat_s, response_wait_s)
     # Late, so that --help does not load them.
     from analyzer.pipeline import Pipeline, stop_on_signals
     from analyzer.sinks.jsonl import open_log
@@ -72,7 +82,12 @@ def run(
         opened = open_source(config.source, config.attach, config.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
-        pipeline = Pipeline(opened.source, sink, heartbeat_s=config.heartbeat_s)
+        pipeline = Pipeline(
+            opened.source,
+            sink,
+            heartbeat_s=config.heartbeat_s,
+            response_wait_s=config.response_wait_s,
+        )
         stop_on_signals(pipeline.stop)
         sink.event("analyzer_started", "info", **_introduction(config, opened))
         sink.flush()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Optional
 
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser
-from analyzer.records import Captured, Chunk, Connection, Request, Snapshot
+from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second; an idle entry takes about 0.7 KiB.
@@ -39,7 +39,7 @@ class Connections:
         max_buffered_bytes: int = MAX_BUFFERED_BYTES,
     ) -> None:
         """Know no connection yet."""
-        self._streams: OrderedDict[Connection, _Stream] = OrderedDict()
+        self._streams: OrderedDict[SocketId, _Stream] = OrderedDict()
         self._max_connections = max_connections
         self._max_buffered_bytes = max_buffered_bytes
         self._buffered = 0
@@ -59,15 +59,16 @@ class Connections:
         if chunk.size <= 0:
             return []
         captured: list[Captured] = []
-        stream = self._streams.get(chunk.connection)
+        socket_id = chunk.connection.socket_id
+        stream = self._streams.get(socket_id)
         if stream is not None and not stream.is_continued_by(chunk):
             # The kernel gave the socket's address to another connection.
-            captured += self._forget(chunk.connection)
+            captured += self._forget(socket_id)
             stream = None
         if stream is None:
-            stream = self._streams[chunk.connection] = _Stream(chunk)
+            stream = self._streams[socket_id] = _Stream(chunk)
         else:
-            self._streams.move_to_end(chunk.connection)
+            self._streams.move_to_end(socket_id)
         self._buffered -= stream.buffered
         captured += stream.feed(chunk)
         self._buffered += stream.buffered
@@ -80,17 +81,21 @@ class Connections:
         captured: list[Captured] = []
         deadline = now_boottime_ns - IDLE_TIMEOUT_S * 1_000_000_000
         while self._streams:
-            connection, stream = next(iter(self._streams.items()))
+            socket_id, stream = next(iter(self._streams.items()))
             if stream.used_boottime_ns > deadline:
                 break
-            captured += self._forget(connection)
+            captured += self._forget(socket_id)
         return captured
+
+    def close(self, closed: Closed) -> list[Captured]:
+        """Forget a connection that has ended and return its half request."""
+        return self._forget(closed.socket_id) if closed.socket_id in self._streams else []
 
     def flush(self) -> list[Captured]:
         """Forget all connections and return their half requests."""
         captured: list[Captured] = []
-        for connection in list(self._streams):
-            captured += self._forget(connection)
+        for socket_id in list(self._streams):
+            captured += self._forget(socket_id)
         return captured
 
     def _evict(self) -> list[Captured]:
@@ -102,8 +107,8 @@ class Connections:
             self.evicted += 1
         return captured
 
-    def _forget(self, connection: Connection) -> list[Captured]:
-        stream = self._streams.pop(connection)
+    def _forget(self, socket_id: SocketId) -> list[Captured]:
+        stream = self._streams.pop(socket_id)
         self._buffered -= stream.buffered
         return stream.finish()
 
@@ -111,14 +116,16 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_origin", "_parser", "_start", "_taken",
-                 "used_boottime_ns")  # fmt: skip
+    __slots__ = ("_connection", "_expected", "_is_answered", "_origin", "_parser", "_start",
+                 "_taken", "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
+        # Without an offset the first send that is seen counts as the connection's first.
+        self._parser = RequestParser(is_joined=bool(chunk.offset))
         self._connection = chunk.connection
-        self._parser = RequestParser(is_joined=chunk.offset != 0)
+        self._is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
-        self._taken = 0
+        self._taken = 0  # bytes since the start that was seen
         self._origin: Optional[Origin] = None
         self.used_boottime_ns = chunk.boottime_ns
 
@@ -126,42 +133,53 @@ class _Stream:
     def buffered(self) -> int:
         return self._parser.buffered
 
+    def _ahead(self, chunk: Chunk) -> int:
+        """How many bytes lie between what was taken and this send (mod 2**32).
+
+        By the sequence number, which is exact. A connection that began with TCP Fast Open
+        has none at first and is followed by its offset, which then began at 0.
+        """
+        if self._expected is not None and chunk.sequence is not None:
+            return (chunk.sequence - self._expected) % _SEQUENCES
+        return ((chunk.offset or 0) - self._taken) % _SEQUENCES
+
     def is_continued_by(self, chunk: Chunk) -> bool:
         """Whether the send can belong to this connection at all."""
-        ahead = (chunk.sequence - self._expected) % _SEQUENCES
+        ports = {self._connection.source_port, chunk.connection.source_port}
+        if len(ports - {0}) > 1:
+            return False
+        ahead = self._ahead(chunk)
         if ahead == 0:
             return True
-        if chunk.offset == 0 and chunk.sequence != self._start:
-            return False
+        if chunk.offset == 0 and None not in (chunk.sequence, self._start):
+            return chunk.sequence == self._start
         return ahead < _BEHIND or _SEQUENCES - ahead <= min(self._taken, MAX_REPEATED_BYTES)
 
     def feed(self, chunk: Chunk) -> list[Captured]:
         self.used_boottime_ns = chunk.boottime_ns
+        self._connection = chunk.connection
         data, size = chunk.data, chunk.size
         origin = (chunk.boottime_ns, chunk.tid, chunk.snapshot)
         captured: list[Captured] = []
-        ahead = (chunk.sequence - self._expected) % _SEQUENCES
+        ahead = self._ahead(chunk)
         if ahead >= _BEHIND:
             # Sent before, not or only partly taken by the kernel, and now sent again.
             repeated = _SEQUENCES - ahead
             data, size = data[repeated:], size - repeated
-            if size <= 0:
-                return []
         elif ahead:
             captured += self._parse(origin, b"", ahead, CAPTURE_GAP)
-            self._advance(ahead)
-        reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
-        captured += self._parse(origin, data, size - len(data), reason)
-        self._advance(size)
+            self._taken += ahead
+        if size > 0:
+            reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
+            captured += self._parse(origin, data, size - len(data), reason)
+            self._taken += size
+            if chunk.sequence is not None:
+                self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
         return captured
 
     def finish(self) -> list[Captured]:
         requests = self._parser.finish(INCOMPLETE)
         return self._capture(requests, self._origin, self._origin)
-
-    def _advance(self, length: int) -> None:
-        self._expected = (self._expected + length) % _SEQUENCES
-        self._taken += length
 
     def _parse(self, origin: Origin, data: bytes, missing: int, reason: str) -> list[Captured]:
         """Parse ``data`` and the ``missing`` bytes behind it, all sent by ``origin``."""
@@ -189,6 +207,10 @@ class _Stream:
         for request in requests:
             if origin is not None:
                 boottime_ns, tid, snapshot = origin
-                captured.append(Captured(boottime_ns, self._connection, tid, snapshot, request))
+                captured.append(
+                    Captured(
+                        boottime_ns, self._connection, tid, snapshot, request, self._is_answered
+                    )
+                )
             origin = others
         return captured

@@ -168,18 +168,32 @@ def _request_fields(record: Record) -> dict[str, Any]:
         "reason": verdict.reason,
         "provider": verdict.provider,
     }
+    response = record.response
+    if response is not None:
+        imds["outcome"] = response.outcome.value
+    if record.token_failure is not None:
+        failed = record.token_failure
+        imds["token_request"] = _present(
+            {"outcome": failed.outcome.value, "status_code": failed.status}
+        )
     if request.forwarded:
         imds["forwarded"] = True
     fields: dict[str, Any] = {"imds": imds}
+    http: dict[str, Any] = {}
     if request.method:
-        fields["http"] = {"request": {"method": request.method[:METHOD_MAX]}}
+        http["request"] = {"method": request.method[:METHOD_MAX]}
+    if response is not None and response.status is not None:
+        http["response"] = {"status_code": response.status}
+    if http:
+        fields["http"] = http
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
     path, _, query = (request.target or "").partition("?")
     if path or query:
         fields["url"] = _present({"path": path[:PATH_MAX], "query": query[:QUERY_MAX]})
     if request.user_agent:
         fields["user_agent"] = {"original": request.user_agent[:USER_AGENT_MAX]}
-    fields["source"] = {"ip": connection.source_ip, "port": connection.source_port}
+    if connection.source_port:
+        fields["source"] = {"ip": connection.source_ip, "port": connection.source_port}
     fields["destination"] = {"ip": connection.destination_ip, "port": connection.destination_port}
     return fields
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from analyzer.records import Chunk, Lost
+from analyzer.records import Event, Lost
 
 
 class Source(Protocol):
@@ -25,7 +25,7 @@ class Source(Protocol):
         """Return raw events that wait, at least up to ``limit_bytes``; never blocks."""
         ...
 
-    def decode(self, raw: bytes) -> Chunk:
+    def decode(self, raw: bytes) -> Event:
         """Decode one raw event."""
         ...
 

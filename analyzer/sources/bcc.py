@@ -17,10 +17,11 @@ from typing import Any, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
-from analyzer.records import Chunk, Lost
-from analyzer.sources.counters import RING_FULL, LossMeter
+from analyzer.records import Event, Lost
+from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
+from analyzer.sources.symbols import kernel_functions
 
 # The distribution's package is for the distribution's Python; it is pure Python over
 # ctypes, so a virtual environment can use it from where it lies.
@@ -57,6 +58,9 @@ class BccSource:
         flags += [f"-D{name}" for name in features(headers)]
         if attach == "fentry":
             flags.append("-DIMDS_FENTRY")
+        # sendfile and splice go through it up to 6.4.
+        self._sendpage = kernel_functions({"tcp_sendpage"})
+        flags += ["-DIMDS_HAS_SENDPAGE"] * len(self._sendpage)
         with _quiet_stderr() as said:
             try:
                 self._bpf: Any = module.BPF(text=source.read_text(encoding="ascii"), cflags=flags)
@@ -70,12 +74,18 @@ class BccSource:
 
     def _attach(self, attach: str) -> None:
         if attach == "kprobe":
-            self._bpf.attach_kprobe(event="tcp_sendmsg", fn_name="kprobe_tcp_sendmsg")
+            for name in ("tcp_sendmsg", "tcp_recvmsg", *self._sendpage):
+                self._bpf.attach_kprobe(event=name, fn_name=f"kprobe_{name}")
         events = self._bpf["events"]
         self._events_fd: int = events.map_fd
         events.open_ring_buffer(self._take)
         counters = self._bpf["counters"]
-        self._losses = LossMeter({RING_FULL: _counter(counters, _abi.COUNTER_LOST)})
+        self._losses = LossMeter(
+            {
+                RING_FULL: _counter(counters, _abi.COUNTER_LOST),
+                ANSWERS_RING_FULL: _counter(counters, _abi.COUNTER_LOST_ANSWERS),
+            }
+        )
 
     def _import(self) -> ModuleType:
         try:
@@ -120,7 +130,7 @@ class BccSource:
         received, self._received = self._received, []
         return received
 
-    def decode(self, raw: bytes) -> Chunk:
+    def decode(self, raw: bytes) -> Event:
         """Decode one raw event."""
         return decode_event(raw)
 
@@ -133,8 +143,10 @@ class BccSource:
         for name, fd in list(self._bpf.kprobe_fds.items()):
             for function in list(fd):
                 self._bpf.detach_kprobe(event=name, fn_name=function)
-        for name in list(getattr(self._bpf, "kfunc_entry_fds", {})):
-            os.close(self._bpf.kfunc_entry_fds.pop(name))
+        for kind in ("kfunc_entry_fds", "raw_tracepoint_fds"):
+            held = getattr(self._bpf, kind, {})
+            for name in list(held):
+                os.close(held.pop(name))
 
     def close(self) -> None:
         """Detach and free everything."""

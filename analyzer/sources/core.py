@@ -13,28 +13,51 @@ from typing import Callable
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
-from analyzer.records import Chunk, Lost
+from analyzer.records import Event, Lost
 from analyzer.sources import perf, tracefs
-from analyzer.sources.counters import PROBE_BUSY, RING_FULL, LossMeter, ProgramInfo
+from analyzer.sources.counters import (
+    ANSWERS_RING_FULL,
+    PROBE_BUSY,
+    RING_FULL,
+    LossMeter,
+    ProgramInfo,
+)
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
+from analyzer.sources.symbols import kernel_functions
 
 BTF = Path("/sys/kernel/btf/vmlinux")
 
-# attach type: the programs of the object it needs
+# Attach type: the programs of the object that it needs.
 PROGRAMS: dict[str, tuple[str, ...]] = {
-    "fentry": ("fentry_tcp_sendmsg",),
-    "kprobe": ("kprobe_tcp_sendmsg",),
+    "fentry": ("fentry_tcp_sendmsg", "fentry_tcp_recvmsg"),
+    "kprobe": ("kprobe_tcp_sendmsg", "kprobe_tcp_recvmsg"),
     "tracepoint": (
         "trace_write",
         "trace_writev",
         "trace_sendto",
         "trace_sendmsg",
         "trace_sendmmsg",
+        "trace_read",
+        "trace_readv",
+        "trace_recvfrom",
+        "trace_recvmsg",
     ),
 }
-_ALL_PROGRAMS = tuple(name for names in PROGRAMS.values() for name in names)
+# Kernel function: the programs for it. Not every kernel has these: tcp_sendpage is gone
+# since 6.5, mptcp_sendmsg came with 5.6 and needs CONFIG_MPTCP.
+OPTIONAL = {
+    "tcp_sendpage": {"fentry": "fentry_tcp_sendpage", "kprobe": "kprobe_tcp_sendpage"},
+    "mptcp_sendmsg": {"fentry": "fentry_mptcp_sendmsg", "kprobe": "kprobe_mptcp_sendmsg"},
+}
+# With every attach type: what was received, and the end of connections.
+ALWAYS = ("raw_received", "raw_state_changed")
+_ALL_PROGRAMS = (
+    *ALWAYS,
+    *(name for names in PROGRAMS.values() for name in names),
+    *(name for names in OPTIONAL.values() for name in names.values()),
+)
 
 REMEDIES = {
     "fentry": "Needs Linux 5.5 or later on x86-64, 6.4 on arm64, with BPF trampolines allowed; "
@@ -97,7 +120,7 @@ class CoreSource:
             )
             for name in _ALL_PROGRAMS
         }
-        wanted = PROGRAMS[attach]
+        wanted = programs_for(attach)
         for name, program in programs.items():
             libbpf.number(f"choose {name}", "bpf_program__set_autoload", program, name in wanted)
         events = self._map(handle, "events")
@@ -110,17 +133,19 @@ class CoreSource:
             "find the counters", "bpf_map__fd", self._map(handle, "counters")
         )
         self._undo.callback(self._links.close)
-        if attach == "tracepoint":
-            self._attach_tracepoints({name: programs[name] for name in wanted})
-        else:
-            for name in wanted:
+        traced = {name: programs[name] for name in wanted if name.startswith("trace_")}
+        if traced:
+            self._attach_tracepoints(traced)
+        for name in wanted:
+            if name not in traced:
                 self._keep_link(
                     libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
                 )
         self._losses = LossMeter(
             {
                 RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST),
-                PROBE_BUSY: self._misses([programs[name] for name in wanted]),
+                ANSWERS_RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST_ANSWERS),
+                PROBE_BUSY: self._misses([programs[name] for name in wanted if "_send" in name]),
             }
         )
 
@@ -188,8 +213,9 @@ class CoreSource:
 
     def _explained(self, error: BpfError, attach: str) -> SourceUnavailable:
         remedy = REMEDIES[attach]
-        if error.code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
-            remedy = NO_PRIVILEGE
+        if error.code in (errno.EPERM, errno.EACCES):
+            # Root may lack them, too: in a container.
+            remedy = f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
         said = f" ({error.reason})" if error.reason else ""
         return self._unavailable(f"could not {error}{said}", remedy)
 
@@ -201,7 +227,7 @@ class CoreSource:
         """Return the raw events that wait."""
         return self._ring.consume(limit_bytes)
 
-    def decode(self, raw: bytes) -> Chunk:
+    def decode(self, raw: bytes) -> Event:
         """Decode one raw event."""
         return decode_event(raw)
 
@@ -216,6 +242,16 @@ class CoreSource:
     def close(self) -> None:
         """Detach and free everything."""
         self._undo.close()
+
+
+def programs_for(attach: str) -> tuple[str, ...]:
+    """Return the names of the programs that this kernel can run, for one attach type."""
+    found = [*ALWAYS, *PROGRAMS[attach]]
+    present = kernel_functions(set(OPTIONAL))
+    found += [
+        names[attach] for name, names in OPTIONAL.items() if name in present and attach in names
+    ]
+    return tuple(found)
 
 
 def _allow_locked_memory() -> None:

@@ -9,6 +9,7 @@ from typing import Callable
 from analyzer.records import Lost
 
 RING_FULL = "ring_buffer_full"
+ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 
 
@@ -43,6 +44,7 @@ class LossMeter:
         for reason, read in self._totals.items():
             total = read()
             if total > self._seen[reason]:
-                lost.append(Lost(total - self._seen[reason], since_ns, reason))
+                is_request = reason != ANSWERS_RING_FULL
+                lost.append(Lost(total - self._seen[reason], since_ns, reason, is_request))
                 self._seen[reason] = total
         return lost

@@ -7,7 +7,16 @@ import ipaddress
 from typing import Optional
 
 from analyzer import _abi
-from analyzer.records import Chunk, Connection, KernelProcess, Problem, Snapshot
+from analyzer.records import (
+    Answer,
+    Chunk,
+    Closed,
+    Connection,
+    Event,
+    KernelProcess,
+    Problem,
+    Snapshot,
+)
 
 AF_INET = 2
 
@@ -19,27 +28,30 @@ CACHED_ADDRESSES = 1024
 _NO_PAYLOAD_FLAGS = _abi.FLAG_TRUNCATED | _abi.FLAG_UNREADABLE | _abi.FLAG_NOT_USER_MEMORY
 
 
-def decode_event(raw: bytes) -> Chunk:
+def decode_event(raw: bytes) -> Event:
     """Decode one event as the probe wrote it.
 
-    Raises ValueError when it is shorter than it says: the object and ``_abi`` are
-    then not of the same build.
+    Raises ValueError when it is of no known kind or shorter than it says: the object and
+    ``_abi`` are then not of the same build.
     """
+    if len(raw) == _abi.ANSWER_SIZE:
+        return _decode_answer(raw)
     (
+        kind,
+        flags,
         boottime_ns,
         sock,
         payload_size,
         write_seq,
         stream_offset,
         netns,
-        flags,
+        tid,
         family,
         source_port,
         destination_port,
         payload_captured,
         source_ip,
         destination_ip,
-        tid,
         args_captured,
         ancestors_count,
         cgroup_id,
@@ -48,8 +60,10 @@ def decode_event(raw: bytes) -> Chunk:
     args_at = _abi.EVENT_SIZE + ancestors_count * _abi.PROCESS_SIZE
     payload_at = args_at + args_captured
     end = payload_at + payload_captured
-    if end > len(raw):
-        raise ValueError(f"an event of {len(raw)} bytes says it has {end}")
+    if kind != _abi.KIND_SEND or end > len(raw):
+        raise ValueError(f"an event of kind {kind} and {len(raw)} bytes says it has {end}")
+    is_opening = flags & _abi.FLAG_FASTOPEN
+    is_answered = not flags & _abi.FLAG_NO_ANSWER
     return Chunk(
         boottime_ns,
         Connection(
@@ -60,8 +74,8 @@ def decode_event(raw: bytes) -> Chunk:
             _address(family, destination_ip),
             destination_port,
         ),
-        write_seq,
-        stream_offset,
+        None if is_opening else write_seq,
+        stream_offset if is_answered else None,
         payload_size,
         raw[payload_at:end],
         _problem(flags) if flags & _NO_PAYLOAD_FLAGS else None,
@@ -74,7 +88,17 @@ def decode_event(raw: bytes) -> Chunk:
             _ancestors(raw[_abi.EVENT_SIZE : args_at]),
             bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
         ),
+        is_answered,
     )
+
+
+def _decode_answer(raw: bytes) -> Event:
+    kind, status, boottime_ns, sock, netns = _abi.ANSWER.unpack(raw)
+    if kind == _abi.KIND_ANSWER:
+        return Answer(boottime_ns, (sock, netns), status)
+    if kind == _abi.KIND_CLOSED:
+        return Closed(boottime_ns, (sock, netns))
+    raise ValueError(f"an event is of the unknown kind {kind}")
 
 
 def _problem(flags: int) -> Optional[Problem]:

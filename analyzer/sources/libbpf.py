@@ -50,6 +50,23 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
 }
 
 
+# There is one log for the process because libbpf knows one print function, and calls it
+# for as long as it is loaded, also on behalf of others that use it (BCC).
+_said: collections.deque[str] = collections.deque(maxlen=KEPT_LOG_LINES)
+_vsnprintf = ctypes.CDLL(None).vsnprintf
+
+
+@_PRINT
+def _printer(level: int, text: bytes, arguments: int) -> int:
+    """Keep warnings and informational messages: they tell why a load failed."""
+    if level <= LEVEL_INFO:
+        buffer = ctypes.create_string_buffer(LOG_MESSAGE_BYTES)
+        # A va_list is handed over by address on x86-64 and arm64.
+        _vsnprintf(buffer, len(buffer), text, ctypes.c_void_p(arguments))
+        _said.extend(buffer.value.decode(errors="replace").splitlines())
+    return 0
+
+
 class BpfError(Exception):
     """A call of libbpf failed; ``code`` is the errno, ``reason`` what libbpf said of it."""
 
@@ -74,17 +91,14 @@ class Libbpf:
 
     def __init__(self) -> None:
         self.soname, self._dll = _load()
-        self._log: collections.deque[str] = collections.deque(maxlen=KEPT_LOG_LINES)
+        _said.clear()
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(self._dll, name, None)
             # A function that an old library lacks is missed where it is called.
             if function is not None:
                 function.restype = result
                 function.argtypes = arguments
-        self._vsnprintf = ctypes.CDLL(None).vsnprintf
-        # Kept as an attribute: libbpf calls it for as long as the library is loaded.
-        self._printer = _PRINT(self._print)
-        self._dll.libbpf_set_print(self._printer)
+        self._dll.libbpf_set_print(_printer)
 
     @property
     def version(self) -> str:
@@ -95,18 +109,9 @@ class Libbpf:
         tell.restype = ctypes.c_char_p
         return str(tell().decode())
 
-    def _print(self, level: int, text: bytes, arguments: int) -> int:
-        """Keep warnings and informational messages: they tell why a load failed."""
-        if level <= LEVEL_INFO:
-            buffer = ctypes.create_string_buffer(LOG_MESSAGE_BYTES)
-            # A va_list is handed over by address on x86-64 and arm64.
-            self._vsnprintf(buffer, len(buffer), text, ctypes.c_void_p(arguments))
-            self._log.extend(buffer.value.decode(errors="replace").splitlines())
-        return 0
-
     def _failed(self, what: str, code: int) -> BpfError:
-        log = list(self._log)
-        self._log.clear()
+        log = list(_said)
+        _said.clear()
         return BpfError(what, abs(code) or errno.EINVAL, log)
 
     def pointer(self, what: str, function: str, *arguments: object) -> int:

@@ -25,9 +25,11 @@ from analyzer.records import (
     Container,
     Hint,
     KernelProcess,
+    Outcome,
     Process,
     Record,
     Request,
+    Response,
     Snapshot,
     Token,
     User,
@@ -71,7 +73,9 @@ def is_args(value: Any) -> bool:
 
 TIMESTAMP = text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 PID = number(1, 2**32 - 1)
-ENDPOINT: Shape = {"ip": text(r"[0-9a-f.:]+"), "port": number(0, 65535)}
+ENDPOINT: Shape = {"ip": text(r"[0-9a-f.:]+"), "port": number(1, 65535)}
+OUTCOME = one_of("success", "rejected", "not_found", "error", "no_response")
+STATUS = number(1, 999)
 USER: Shape = {"id": text(r"\d+"), "name?": text()}
 ANCESTOR: dict[str, Shape] = {
     "pid": PID,
@@ -91,12 +95,14 @@ LINE: dict[str, Shape] = {
         "operation": one_of("token", "credentials", "metadata", "dynamic", "user-data", "other"),
         "reason": text(r"[a-z0-9_]+"),
         "provider": text(r"[a-z]+"),
+        "outcome?": OUTCOME,
+        "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
     },
-    "http?": {"request": {"method": text()}},
+    "http?": {"request?": {"method": text()}, "response?": {"status_code": STATUS}},
     "url?": {"path?": text(), "query?": text()},
     "user_agent?": {"original": text()},
-    "source": ENDPOINT,
+    "source?": ENDPOINT,
     "destination": ENDPOINT,
     "process": {
         "thread?": {"id": PID},
@@ -209,6 +215,7 @@ CONTRACT = Record(
     ),
     verdict=Verdict(Version.V1, "credentials", "no_token_header", "aws"),
     caller=Caller(WORKER, (GUNICORN, INIT), False, Container("3f1c" * 16, "docker"), "app.service"),
+    response=Response(Outcome.SUCCESS, 200),
 )
 HOSTILE = Process(
     666,
@@ -234,6 +241,15 @@ GOLDENS = {
         caller=Caller(
             Process(4242, "curl", None, None, False, 1, User(1001, None)), (), False, None, None
         ),
+        response=None,
+    ),
+    "after-a-token-request-without-an-answer": CONTRACT._replace(
+        verdict=Verdict(Version.V1, "credentials", "fallback_after_token_failure", "aws"),
+        response=Response(Outcome.REJECTED, 401),
+        token_failure=Response(Outcome.NO_RESPONSE, None),
+    ),
+    "sent-while-opening-the-connection": CONTRACT._replace(
+        connection=Connection(1, 1, "0.0.0.0", 0, "169.254.169.254", 80),  # noqa: S104 (no server)
     ),
     "hostile-text": CONTRACT._replace(
         tid=666,
@@ -254,6 +270,7 @@ GOLDENS = {
             None,
         ),
         verdict=Verdict(Version.V1, "other", "other_cloud_probe", "gcp"),
+        response=Response(Outcome.NOT_FOUND, 404),
     ),
 }
 
@@ -329,6 +346,9 @@ CALLERS = st.builds(
     | st.builds(Container, ANY_TEXT.filter(bool), st.sampled_from([None, "docker", "cri-o"])),
     service=MAYBE_TEXT,
 )
+RESPONSES = st.none() | st.builds(
+    Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)
+)
 RECORDS = st.builds(
     Record,
     at_ns=st.integers(0, 4 * 10**18),
@@ -360,6 +380,8 @@ RECORDS = st.builds(
         st.sampled_from(["token_header", "no_token_header", "truncated"]),
         st.sampled_from(["aws", "gcp", "azure"]),
     ),
+    response=RESPONSES,
+    token_failure=RESPONSES,
     caller=CALLERS,
 )
 

@@ -1,0 +1,183 @@
+"""Put each request together with its answer, and see token requests that failed.
+
+No I/O. Requests wait here, already judged and named, so no secret waits with them.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections import OrderedDict
+from typing import NamedTuple, Optional
+
+from analyzer.records import (
+    Answer,
+    Closed,
+    Outcome,
+    Record,
+    Response,
+    SocketId,
+    Version,
+)
+
+# About 1 KiB each. Beyond that, the oldest are written without an outcome.
+MAX_WAITING = 8192
+# An SDK that falls back makes its tokenless call at once and repeats it while it starts up.
+FALLBACK_WINDOW_S = 30.0
+# Processes whose token request failed that recently.
+MAX_FAILURES = 4096
+
+FALLBACK = "fallback_after_token_failure"
+NO_RESPONSE = Response(Outcome.NO_RESPONSE, None)
+
+_S = 1_000_000_000
+
+# First status code of a range -> outcome; the last that is not larger wins.
+_OUTCOMES = (
+    (0, Outcome.ERROR),
+    (200, Outcome.SUCCESS),
+    (300, Outcome.ERROR),
+    (401, Outcome.REJECTED),
+    (402, Outcome.ERROR),
+    (403, Outcome.REJECTED),
+    (404, Outcome.NOT_FOUND),
+    (405, Outcome.ERROR),
+)
+
+ProcessId = tuple[int, int]
+
+
+class _Waiting(NamedTuple):
+    since_boottime_ns: int
+    socket_id: SocketId
+    record: Record
+
+
+class _Failure(NamedTuple):
+    boottime_ns: int
+    response: Response
+
+
+def response_of(status: int) -> Response:
+    """Return the outcome that a status code means; 0 stands for an answer that is not HTTP."""
+    outcome = [outcome for first, outcome in _OUTCOMES if status >= first][-1]
+    return Response(outcome, status or None)
+
+
+class Exchanges:
+    """Holds requests until they are answered, their connection ends, or the wait is over.
+
+    On one connection answers come in the order of the requests. Of several requests that
+    were sent before the first answer was read (pipelining) only the first one's status is
+    seen; the others are given back together with it, without an outcome.
+    """
+
+    def __init__(self, wait_s: float, max_waiting: int = MAX_WAITING) -> None:
+        self._wait_ns = int(wait_s * _S)
+        self._max_waiting = max_waiting
+        self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._by_socket: dict[SocketId, collections.deque[int]] = {}
+        self._failures: OrderedDict[ProcessId, _Failure] = OrderedDict()
+        self._unanswered_tokens: collections.Counter[ProcessId] = collections.Counter()
+        self._next = 0
+
+    def __len__(self) -> int:
+        """Return the number of requests that wait."""
+        return len(self._waiting)
+
+    def add(self, record: Record, boottime_ns: int, *, is_answered: bool) -> list[Record]:
+        """Take a request; returns what is to be written now."""
+        record = self._after_failure(record, boottime_ns)
+        if not is_answered or self._wait_ns == 0:
+            return [record]
+        number = self._next
+        self._next += 1
+        socket_id = record.connection.socket_id
+        self._waiting[number] = _Waiting(boottime_ns, socket_id, record)
+        self._by_socket.setdefault(socket_id, collections.deque()).append(number)
+        if _is_token_request(record):
+            self._unanswered_tokens[_process_id(record)] += 1
+        if len(self._waiting) > self._max_waiting:
+            return [self._finish(next(iter(self._waiting)), None)]
+        return []
+
+    def answer(self, answer: Answer) -> list[Record]:
+        """Take a status line: it belongs to the oldest request of its connection."""
+        first, *pipelined = self._by_socket.get(answer.socket_id) or (None,)
+        if first is None:
+            return []
+        return [
+            self._finish(first, response_of(answer.status)),
+            *(self._finish(number, None) for number in pipelined),
+        ]
+
+    def close(self, closed: Closed) -> list[Record]:
+        """Take the end of a connection: what was not answered on it will not be."""
+        numbers = self._by_socket.get(closed.socket_id, ())
+        return [self._finish(number, NO_RESPONSE) for number in list(numbers)]
+
+    def expire(self, now_boottime_ns: int) -> list[Record]:
+        """Return the requests that have waited long enough."""
+        expired = []
+        while self._waiting:
+            number, waiting = next(iter(self._waiting.items()))
+            if now_boottime_ns - waiting.since_boottime_ns < self._wait_ns:
+                break
+            expired.append(self._finish(number, NO_RESPONSE))
+        return expired
+
+    def flush(self) -> list[Record]:
+        """Return all that wait; whether they would have been answered is not known."""
+        return [self._finish(number, None) for number in list(self._waiting)]
+
+    def _finish(self, number: int, response: Optional[Response]) -> Record:
+        waiting = self._waiting.pop(number)
+        numbers = self._by_socket[waiting.socket_id]
+        numbers.remove(number)
+        if not numbers:
+            del self._by_socket[waiting.socket_id]
+        record = waiting.record._replace(response=response)
+        if _is_token_request(record):
+            self._note_token(record, waiting.since_boottime_ns, response)
+        return record
+
+    def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
+        process_id = _process_id(record)
+        self._unanswered_tokens[process_id] -= 1
+        if self._unanswered_tokens[process_id] <= 0:
+            del self._unanswered_tokens[process_id]
+        if response is None:
+            return
+        if response.outcome is Outcome.SUCCESS:
+            self._failures.pop(process_id, None)
+            return
+        self._failures[process_id] = _Failure(boottime_ns, response)
+        self._failures.move_to_end(process_id)
+        if len(self._failures) > MAX_FAILURES:
+            self._failures.popitem(last=False)
+
+    def _after_failure(self, record: Record, boottime_ns: int) -> Record:
+        """Mark a tokenless call of a process whose token request has failed."""
+        if record.verdict.version is not Version.V1 or record.verdict.provider != "aws":
+            return record
+        process_id = _process_id(record)
+        failure = self._failures.get(process_id)
+        if failure is not None and boottime_ns - failure.boottime_ns <= FALLBACK_WINDOW_S * _S:
+            response = failure.response
+        elif self._unanswered_tokens[process_id]:
+            # The process has not waited for the answer, as after a time-out of its own.
+            response = NO_RESPONSE
+        else:
+            return record
+        return record._replace(
+            verdict=record.verdict._replace(reason=FALLBACK), token_failure=response
+        )
+
+
+def _is_token_request(record: Record) -> bool:
+    verdict = record.verdict
+    return verdict.reason == "token_request" and verdict.provider == "aws"
+
+
+def _process_id(record: Record) -> ProcessId:
+    process = record.caller.process
+    return process.pid, process.start_boottime_ns

@@ -1,0 +1,193 @@
+"""Requests meet their answers, and a token request that failed is remembered."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from analyzer.exchanges import FALLBACK, FALLBACK_WINDOW_S, Exchanges, response_of
+from analyzer.records import (
+    Answer,
+    Caller,
+    Closed,
+    Connection,
+    Outcome,
+    Process,
+    Record,
+    Request,
+    Response,
+    Token,
+    User,
+    Verdict,
+    Version,
+)
+
+S = 1_000_000_000
+WAIT_S = 5.0
+
+
+def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False) -> Record:
+    """Return a tokenless GET, or the token request, of one process on one socket."""
+    verdict = (
+        Verdict(Version.V2, "token", "token_request", "aws")
+        if token
+        else Verdict(Version.V1, "metadata", "no_token_header", "aws")
+    )
+    method = "PUT" if token else "GET"
+    process = Process(pid, "app", None, None, False, 100 * pid, User(0, None))
+    return Record(
+        1,
+        1,
+        Connection(sock, 9, "10.0.0.1", 5000, "169.254.169.254", 80),
+        pid,
+        Request(method, path, Token.ABSENT, None, False, frozenset(), None),
+        verdict,
+        Caller(process, (), False, None, None),
+    )
+
+
+def answer(status: int, *, sock: int = 1) -> Answer:
+    return Answer(2 * S, (sock, 9), status)
+
+
+def closed(*, sock: int = 1) -> Closed:
+    return Closed(2 * S, (sock, 9))
+
+
+@pytest.fixture
+def exchanges() -> Exchanges:
+    return Exchanges(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (200, "success"),
+        (204, "success"),
+        (301, "error"),
+        (400, "error"),
+        (401, "rejected"),
+        (402, "error"),
+        (403, "rejected"),
+        (404, "not_found"),
+        (405, "error"),
+        (503, "error"),
+    ],
+)
+def test_a_status_has_its_outcome(status: int, outcome: str) -> None:
+    """Each status code means one outcome and is kept."""
+    assert response_of(status) == Response(Outcome(outcome), status)
+
+
+def test_an_answer_that_is_not_http_is_an_error_without_a_status() -> None:
+    """The kernel tells 0 for it."""
+    assert response_of(0) == Response(Outcome.ERROR, None)
+
+
+def test_a_request_is_written_when_it_is_answered(exchanges: Exchanges) -> None:
+    """Not before, and with the outcome."""
+    assert exchanges.add(record(), 0, is_answered=True) == []
+    (done,) = exchanges.answer(answer(200))
+    assert done == record()._replace(response=Response(Outcome.SUCCESS, 200))
+    assert len(exchanges) == 0
+
+
+def test_answers_find_their_own_connection(exchanges: Exchanges) -> None:
+    """Two sockets' requests do not get each other's answers."""
+    exchanges.add(record("/a", sock=1), 0, is_answered=True)
+    exchanges.add(record("/b", sock=2), 0, is_answered=True)
+    (done,) = exchanges.answer(answer(404, sock=2))
+    assert done.request.target == "/b"
+    assert exchanges.answer(answer(404, sock=2)) == []
+    (done,) = exchanges.answer(answer(200, sock=1))
+    assert done.request.target == "/a"
+
+
+def test_of_pipelined_requests_only_the_first_has_an_outcome(exchanges: Exchanges) -> None:
+    """What is not known of the others is left out, not guessed."""
+    for path in ("/a", "/b", "/c"):
+        exchanges.add(record(path), 0, is_answered=True)
+    done = exchanges.answer(answer(200))
+    assert [each.request.target for each in done] == ["/a", "/b", "/c"]
+    assert [each.response for each in done] == [response_of(200), None, None]
+
+
+def test_the_end_of_a_connection_is_no_response(exchanges: Exchanges) -> None:
+    """What was not answered by then will not be."""
+    exchanges.add(record(), 0, is_answered=True)
+    (done,) = exchanges.close(closed())
+    assert done.response == Response(Outcome.NO_RESPONSE, None)
+    assert exchanges.close(closed()) == []
+
+
+def test_the_wait_has_an_end(exchanges: Exchanges) -> None:
+    """Five seconds after it was sent a request is written, and not earlier."""
+    exchanges.add(record(), 1 * S, is_answered=True)
+    assert exchanges.expire(6 * S - 1) == []
+    (done,) = exchanges.expire(6 * S)
+    assert done.response == Response(Outcome.NO_RESPONSE, None)
+
+
+def test_a_socket_whose_answers_are_not_seen_is_not_waited_for(exchanges: Exchanges) -> None:
+    """No outcome is told for it."""
+    (done,) = exchanges.add(record(), 0, is_answered=False)
+    assert done.response is None
+
+
+def test_more_than_fit_are_written_without_outcome() -> None:
+    """The oldest goes first; none is lost."""
+    exchanges = Exchanges(WAIT_S, max_waiting=2)
+    written = [
+        each.request.target
+        for number in range(5)
+        for each in exchanges.add(record(str(number), sock=number), 0, is_answered=True)
+    ]
+    assert written == ["0", "1", "2"]
+    assert [each.request.target for each in exchanges.flush()] == ["3", "4"]
+    assert len(exchanges) == 0
+
+
+def fail_token(exchanges: Exchanges, status: Optional[int]) -> None:
+    exchanges.add(record(token=True), 0, is_answered=True)
+    if status is None:
+        exchanges.close(closed())
+    else:
+        exchanges.answer(answer(status))
+
+
+@pytest.mark.parametrize("status", [None, 403, 404, 405, 503])
+def test_a_tokenless_call_after_a_failed_token_request_is_a_fallback(
+    exchanges: Exchanges, status: Optional[int]
+) -> None:
+    """The record names what became of the token request."""
+    fail_token(exchanges, status)
+    exchanges.add(record("/x", sock=2), 1 * S, is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.verdict.version is Version.V1
+    assert done.verdict.reason == FALLBACK
+    expected = Response(Outcome.NO_RESPONSE, None) if status is None else response_of(status)
+    assert done.token_failure == expected
+
+
+def test_a_token_request_that_still_waits_has_failed_for_its_process(exchanges: Exchanges) -> None:
+    """An SDK gives up after a second; its next call without a token tells."""
+    exchanges.add(record(token=True), 0, is_answered=True)
+    exchanges.add(record("/x", sock=2), 1 * S, is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.verdict.reason == FALLBACK
+    assert done.token_failure == Response(Outcome.NO_RESPONSE, None)
+
+
+@pytest.mark.parametrize(
+    ("pid", "status", "at_s"),
+    [(8, 403, 1.0), (7, 200, 1.0), (7, 403, FALLBACK_WINDOW_S + 1)],
+    ids=["another process", "it succeeded", "long ago"],
+)
+def test_what_is_no_fallback(exchanges: Exchanges, pid: int, status: int, at_s: float) -> None:
+    """Another process, a token request that succeeded, one of long ago."""
+    fail_token(exchanges, status)
+    exchanges.add(record("/x", sock=2, pid=pid), int(at_s * S), is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.verdict.reason == "no_token_header"
+    assert done.token_failure is None
