@@ -56,8 +56,7 @@ _said: collections.deque[str] = collections.deque(maxlen=KEPT_LOG_LINES)
 _vsnprintf = ctypes.CDLL(None).vsnprintf
 
 
-@_PRINT
-def _printer(level: int, text: bytes, arguments: int) -> int:
+def _keep(level: int, text: bytes, arguments: int) -> int:
     """Keep warnings and informational messages: they tell why a load failed."""
     if level <= LEVEL_INFO:
         buffer = ctypes.create_string_buffer(LOG_MESSAGE_BYTES)
@@ -65,6 +64,9 @@ def _printer(level: int, text: bytes, arguments: int) -> int:
         _vsnprintf(buffer, len(buffer), text, ctypes.c_void_p(arguments))
         _said.extend(buffer.value.decode(errors="replace").splitlines())
     return 0
+
+
+_printer = _PRINT(_keep)
 
 
 class BpfError(Exception):

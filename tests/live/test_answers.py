@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -67,10 +68,8 @@ def test_the_status_is_read_however_it_is_received(watch: Watch, receive: Receiv
         assert receive(client).startswith(b"HTTP/1.1 404")
         # What is left of the answer is not the beginning of the next one.
         client.setblocking(False)
-        try:
+        with contextlib.suppress(BlockingIOError):
             client.recv(4096)
-        except BlockingIOError:
-            pass
         client.setblocking(True)
         client.sendall(_request(f"/latest/meta-data/instance-id?{marker}"))
         assert receive(client).startswith(b"HTTP/1.1 200")
@@ -99,7 +98,7 @@ def test_no_body_is_written(watch: Watch) -> None:
 
 
 @pytest.fixture
-def silent(watch: Watch) -> Iterator[socket.socket]:
+def silent() -> Iterator[socket.socket]:
     """Return a client whose server takes the connection and says nothing."""
     with LabNamespace() as alone, alone.socket() as server, alone.socket() as client:
         server.bind((IMDS_IPV4, 80))
