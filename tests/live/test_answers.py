@@ -64,6 +64,8 @@ def test_the_status_is_read_however_it_is_received(watch: Watch, receive: Receiv
     """Two requests on one connection each get their own status."""
     marker = new_marker()
     with watch.connect() as client:
+        # With a time-out Python makes the descriptor non-blocking, also for read(2).
+        client.setblocking(True)
         client.sendall(_request(f"/latest/meta-data/{marker}"))
         assert receive(client).startswith(b"HTTP/1.1 404")
         # What is left of the answer is not the beginning of the next one.
