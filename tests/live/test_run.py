@@ -19,10 +19,10 @@ from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_ru
 
 
 @pytest.fixture
-def fresh(probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
     """Return an analyzer that the test starts itself."""
     assert imds.listening
-    return Watch(probe, namespace, tmp_path)
+    return Watch(one_probe, namespace, tmp_path)
 
 
 def _programs_of(pid: int) -> list[str]:
