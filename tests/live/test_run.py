@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import signal
 import stat
@@ -57,7 +58,10 @@ def test_a_signal_drains_writes_totals_and_exits_with_0(fresh: Watch, number: in
     assert first["event"] == "analyzer_started"
     assert first["observer"] == {"probe": fresh.probe, "version": __version__}
     assert last["event"] == "analyzer_stopped"
-    assert last["requests"] == {"v1": 3, "v2": 0, "unknown": 0}
+    # The host's own programs may call IMDS meanwhile, so not exactly three.
+    written = collections.Counter(line["imds"]["version"] for line in fresh.lines("imds_request"))
+    assert last["requests"] == {name: written[name] for name in ("v1", "v2", "unknown")}
+    assert written["v1"] >= 3
     assert last["lost"] == 0
 
 
@@ -105,7 +109,7 @@ def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
         fresh.settled(marker)
         eventually(
             "a heartbeat counts the request",
-            lambda: [line for line in fresh.lines("heartbeat") if line["requests"]["v1"] == 1],
+            lambda: [line for line in fresh.lines("heartbeat") if line["requests"]["v1"]],
         )
     beat = fresh.lines("heartbeat")[0]
     assert beat["rss_bytes"] > 1 << 20
