@@ -50,8 +50,8 @@ static __always_inline void imds_report(unsigned int kind, unsigned int status,
 	answer.boottime_ns = bpf_ktime_get_boot_ns();
 	answer.sock = sock;
 	answer.netns = netns;
-	imds_count(imds_submit(&answer, sizeof(answer)) < 0 ? IMDS_COUNTER_LOST_ANSWERS :
-							      IMDS_COUNTER_SENT);
+	imds_count(imds_submit(&answer, sizeof(answer)) < 0 ? IMDS_COUNTER_LOST_ANSWERS
+							    : IMDS_COUNTER_SENT);
 }
 
 /* A receive call begins. */

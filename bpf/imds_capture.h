@@ -169,16 +169,17 @@ static __always_inline int imds_match_address(const struct user_sockaddr *addres
 
 /*
  * Every send of the host comes through here, so it is one read for nearly all
- * of them: few connections go to port 80, and a server's replies do not.
+ * of them: few connections go to port 80, and a server's replies do not. 0 is
+ * the port of a socket that is not connected yet.
  */
-static __always_inline int imds_is_port_80(const struct sock *sk)
+static __always_inline unsigned short imds_port(const struct sock *sk)
 {
-	return READ((const struct sock_common *)sk, skc_dport) == bpf_htons(IMDS_PORT);
+	return bpf_ntohs(READ((const struct sock_common *)sk, skc_dport));
 }
 
-static __always_inline int imds_is_unconnected(const struct sock *sk)
+static __always_inline int imds_is_port_80(const struct sock *sk)
 {
-	return READ((const struct sock_common *)sk, skc_dport) == 0;
+	return imds_port(sk) == IMDS_PORT;
 }
 
 static __always_inline void imds_read_process(struct imds_process *process,
@@ -441,10 +442,10 @@ static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct 
 	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
 	struct imds_scratch *scratch;
 	struct user_sockaddr address = {};
-	int is_connected = imds_is_port_80(sk);
+	unsigned short port = imds_port(sk);
 
-	if (!is_connected) {
-		if (!imds_is_unconnected(sk) || !(READ(msg, msg_flags) & MSG_FASTOPEN))
+	if (port != IMDS_PORT) {
+		if (port != 0 || !(READ(msg, msg_flags) & MSG_FASTOPEN))
 			return 0;
 		/* The kernel has its own copy of the address at this point. */
 		bpf_probe_read_kernel(&address, sizeof(address), READ(msg, msg_name));
@@ -452,7 +453,7 @@ static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct 
 	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	if (!scratch)
 		return 0;
-	if (is_connected)
+	if (port == IMDS_PORT)
 		imds_emit_connected(scratch, sk, imds_set_iter(&scratch->segments, iter));
 	else if (!imds_set_iter(&scratch->segments, iter))
 		imds_emit_fastopen(scratch, sk, &address);

@@ -18,7 +18,7 @@
  * all is asked last: most are not connected to port 80 whatever they are, and a
  * stray read of something else does no harm.
  */
-static __always_inline const struct sock *imds_sock_of(unsigned int fd, int is_unconnected)
+static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned short port)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
 	const struct files_struct *files = READ(task, files);
@@ -32,7 +32,7 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd, int is_u
 	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
 	socket = READ(file, private_data);
 	sk = READ(socket, sk);
-	if (is_unconnected ? !imds_is_unconnected(sk) : !imds_is_port_80(sk))
+	if (imds_port(sk) != port)
 		return 0;
 	inode = READ(file, f_inode);
 	if (fd >= READ(table, max_fds) || (READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
@@ -42,7 +42,7 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd, int is_u
 
 static __always_inline int imds_sys_write(unsigned int fd, const void *data, unsigned long size)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
+	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
 	struct imds_scratch *scratch;
 
 	if (!sk)
@@ -59,7 +59,7 @@ static __always_inline int imds_sys_write(unsigned int fd, const void *data, uns
 static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, unsigned long size,
 					   const void *user_address)
 {
-	const struct sock *sk = imds_sock_of(fd, 1);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct user_sockaddr address = {};
 	struct imds_scratch *scratch;
 
@@ -108,7 +108,7 @@ static __always_inline void imds_send_vector(struct imds_scratch *scratch, const
 static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *vector,
 					   unsigned long count)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
+	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
 	struct imds_scratch *scratch;
 
 	if (!sk)
@@ -125,7 +125,7 @@ static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *
 static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsghdr *messages,
 					     unsigned int count)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
+	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
 	struct imds_scratch *scratch;
 
 	if (!sk)
@@ -148,7 +148,7 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 /* read and recvfrom. */
 static __always_inline int imds_sys_read(unsigned int fd, const void *data, unsigned long size)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
+	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
 
 	if (sk)
 		imds_receive_into(sk, data, size);
@@ -158,7 +158,7 @@ static __always_inline int imds_sys_read(unsigned int fd, const void *data, unsi
 static __always_inline int imds_sys_readv(unsigned int fd, const struct iovec *vector,
 					  unsigned long count)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
+	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
 	struct imds_scratch *scratch;
 
 	if (!sk)
