@@ -29,6 +29,13 @@ from analyzer.sources.symbols import kernel_functions
 
 BTF = Path("/sys/kernel/btf/vmlinux")
 
+# Where a kernel with kprobes shows them: since 4.17 the first, the other where tracefs is
+# mounted.
+KPROBES = (
+    Path("/sys/bus/event_source/devices/kprobe"),
+    Path("/sys/kernel/tracing/kprobe_events"),
+    Path("/sys/kernel/debug/tracing/kprobe_events"),
+)
 # Attach type: the programs of the object that it needs.
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "fentry": ("fentry_tcp_sendmsg", "fentry_tcp_recvmsg"),
@@ -102,6 +109,8 @@ class CoreSource:
                 f"the compiled probe for {platform.machine()} is not there",
                 "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
             )
+        if attach == "kprobe" and not any(place.exists() for place in KPROBES):
+            raise self._unavailable("the kernel was built without kprobes", REMEDIES[attach])
         _allow_locked_memory()
         try:
             self._load(path, attach, ring_bytes)
