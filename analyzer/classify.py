@@ -5,6 +5,7 @@ All rules are tables and the first match wins. No I/O.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Callable, Optional
 from urllib.parse import unquote
@@ -58,6 +59,11 @@ _PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
 )
 
 
+# Most callers repeat a few requests. What is kept of one holds no secret.
+REQUESTS_MAX = 1024
+
+
+@functools.lru_cache(maxsize=REQUESTS_MAX)
 def classify(request: Request) -> Verdict:
     """Judge a request.
 
@@ -72,12 +78,6 @@ def classify(request: Request) -> Verdict:
     provider = _provider(segments, request.hints)
     version, reason = _version(request, segments, provider)
     return Verdict(version, _operation(segments), reason, provider)
-
-
-def level(verdict: Verdict) -> str:
-    """Return the log level: ``warning`` for what AWS would count as v1, or may, else ``info``."""
-    is_warning = verdict.version is not Version.V2 and verdict.provider == AWS
-    return "warning" if is_warning else "info"
 
 
 def _is_token_request(request: Request, segments: Segments) -> bool:

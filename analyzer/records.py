@@ -221,6 +221,14 @@ class Container(NamedTuple):
     runtime: Optional[str]
 
 
+class Workload(NamedTuple):
+    """What an orchestrator runs: a pod of ``kubernetes`` or a task of ``ecs``, by its id."""
+
+    orchestrator: str
+    kind: str
+    id: str
+
+
 class Caller(NamedTuple):
     """Who made a request. ``ancestors`` is nearest first."""
 
@@ -229,6 +237,7 @@ class Caller(NamedTuple):
     ancestors_truncated: bool
     container: Optional[Container]
     service: Optional[str]  # systemd unit
+    workload: Optional[Workload] = None
 
 
 class Outcome(enum.Enum):

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import NamedTuple, Optional
 
 from analyzer.attribute.cache import Cache
-from analyzer.attribute.cgroups import CgroupPaths
+from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
 from analyzer.attribute.processes import Processes, UserNames, in_words, split_args
 from analyzer.attribute.services import maybe_unit
-from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot
+from analyzer.attribute.workloads import maybe_workload
+from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
 # at 1024 a second of them they leave the busy ones in place. About 2 KB each.
@@ -74,8 +75,8 @@ class Attributor:
         # /proc completes what the kernel cut; it does not contradict it.
         if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
             args, truncated = facts.args, False
-        cgroup = facts.cgroup if facts.is_there else self._cgroup_by_id(snapshot.cgroup_id, now)
-        container, service = _membership(cgroup) if cgroup else (None, None)
+        cgroup = at_the_call(facts.cgroup, self._cgroups.maybe_path(snapshot.cgroup_id, now))
+        container, service, workload = _membership(cgroup or "")
         caller = Caller(
             process=in_words(
                 kernel,
@@ -88,6 +89,7 @@ class Attributor:
             ancestors_truncated=snapshot.ancestors_truncated,
             container=container,
             service=service,
+            workload=workload,
         )
         return caller, facts.is_there
 
@@ -107,11 +109,9 @@ class Attributor:
             self._ancestors.put(kernel, process, now)
         return process
 
-    def _cgroup_by_id(self, cgroup_id: int, now: float) -> Optional[str]:
-        path = self._cgroups.maybe_path(cgroup_id, now)
-        return None if path is None else f"0::{path}"
-
 
 @functools.lru_cache(maxsize=CGROUPS_MAX)
-def _membership(cgroup_text: str) -> tuple[Optional[Container], Optional[str]]:
-    return maybe_container(cgroup_text), maybe_unit(cgroup_text)
+def _membership(
+    cgroup_text: str,
+) -> tuple[Optional[Container], Optional[str], Optional[Workload]]:
+    return maybe_container(cgroup_text), maybe_unit(cgroup_text), maybe_workload(cgroup_text)

@@ -11,6 +11,7 @@ import ctypes
 import os
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -24,6 +25,10 @@ PATHS_MAX = 1024
 PATH_KEEP_S = 3600.0
 # A directory that is not there is not going to be; the time bounds what an error costs.
 UNKNOWN_KEEP_S = 5.0
+
+# Levels looked at, from the innermost: a container's own cgroups are at most a few levels
+# deep, but whoever was delegated a cgroup can nest without an end.
+DEPTH_MAX = 64
 
 # On hosts with version 1 only, every process is in the root of the unused hierarchy.
 _ROOT_ID = 1
@@ -49,6 +54,28 @@ def parse(text: str) -> tuple[Cgroup, ...]:
         for parts in lines
         if len(parts) == 3  # noqa: PLR2004 -- id, controllers, path
     )
+
+
+def endings(cgroup: Cgroup, levels: int) -> Iterator[str]:
+    """Yield the last ``levels`` names of the path and of each path above, innermost first.
+
+    Each begins with a slash. At most DEPTH_MAX of them.
+    """
+    names = cgroup.path.strip("/").split("/")
+    for end in range(len(names), max(len(names) - DEPTH_MAX, 0), -1):
+        yield "/" + "/".join(names[max(end - levels, 0) : end])
+
+
+def at_the_call(told: Optional[str], path: Optional[str]) -> Optional[str]:
+    """Put a path in the unified hierarchy in place of the one that /proc/PID/cgroup tells.
+
+    The kernel said with the call which it was; /proc, asked later, may know of another, or
+    of no process at all. Of version 1 it alone tells.
+    """
+    if path is None:
+        return told
+    others = [line for line in (told or "").splitlines() if not line.startswith("0::")]
+    return "\n".join([*others, f"0::{path}"])
 
 
 def maybe_mount_point(mounts: str) -> Optional[str]:

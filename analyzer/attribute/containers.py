@@ -9,12 +9,8 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from analyzer.attribute.cgroups import parse
+from analyzer.attribute.cgroups import endings, parse
 from analyzer.records import Container
-
-# Levels looked at, from the innermost: a container's own cgroups are at most a few levels
-# deep, but whoever was delegated a cgroup can nest without an end.
-DEPTH_MAX = 64
 
 _HEX = r"(?P<id>[0-9a-f]{64})"
 _ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")
@@ -52,11 +48,8 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
 def maybe_container(cgroup_text: str) -> Optional[Container]:
     """Return the innermost container in the text of /proc/PID/cgroup, version 1 or 2."""
     for cgroup in parse(cgroup_text):
-        names = cgroup.path.strip("/").split("/")
-        innermost = len(names) - 1
-        for at in range(innermost, max(innermost - DEPTH_MAX, -1), -1):
-            # No rule looks further up than one level.
-            ending = "/" + "/".join(names[max(at - 1, 0) : at + 1])
+        # No rule looks further up than one level.
+        for ending in endings(cgroup, levels=2):
             for pattern, runtime in RULES:
                 match = pattern.search(ending)
                 if match:

@@ -16,7 +16,16 @@ from typing import Any, NamedTuple, Optional
 import structlog
 
 from analyzer import __version__
-from analyzer.records import Caller, Process, Record, User
+from analyzer.records import (
+    Caller,
+    Connection,
+    Process,
+    Record,
+    Request,
+    Response,
+    User,
+    Verdict,
+)
 from analyzer.sinks import level
 from analyzer.sinks.logfile import LogFile
 
@@ -107,8 +116,12 @@ class JsonlSink:
             "timestamp": timestamp(record.at_ns),
             "level": level,
             "event": event["event"],
-            **_request_fields(record),
-            "end": self._caller_text(record) + self._last_text,
+            "end": (
+                _request_text(record.request, record.verdict, record.response, record.token_failure)
+                + _endpoints_text(record.connection)
+                + self._caller_text(record)
+                + self._last_text
+            ),
         }
 
     def _render(self, event: dict[str, Any], **_: object) -> bytes:
@@ -160,42 +173,56 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _request_fields(record: Record) -> dict[str, Any]:
-    request, verdict, connection = record.request, record.verdict, record.connection
+# Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB.
+REQUESTS_MAX = 1024
+
+
+@functools.lru_cache(maxsize=REQUESTS_MAX)
+def _request_text(
+    request: Request,
+    verdict: Verdict,
+    response: Optional[Response],
+    token_failure: Optional[Response],
+) -> str:
+    """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
     imds: dict[str, Any] = {
         "version": verdict.version.value,
         "operation": verdict.operation,
         "reason": verdict.reason,
         "provider": verdict.provider,
     }
-    response = record.response
     if response is not None:
         imds["outcome"] = response.outcome.value
-    if record.token_failure is not None:
-        failed = record.token_failure
+    if token_failure is not None:
         imds["token_request"] = _present(
-            {"outcome": failed.outcome.value, "status_code": failed.status}
+            {"outcome": token_failure.outcome.value, "status_code": token_failure.status}
         )
     if request.forwarded:
         imds["forwarded"] = True
-    fields: dict[str, Any] = {"imds": imds}
-    http: dict[str, Any] = {}
-    if request.method:
-        http["request"] = {"method": request.method[:METHOD_MAX]}
-    if response is not None and response.status is not None:
-        http["response"] = {"status_code": response.status}
-    if http:
-        fields["http"] = http
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
     path, _, query = (request.target or "").partition("?")
-    if path or query:
-        fields["url"] = _present({"path": path[:PATH_MAX], "query": query[:QUERY_MAX]})
-    if request.user_agent:
-        fields["user_agent"] = {"original": request.user_agent[:USER_AGENT_MAX]}
-    if connection.source_port:
-        fields["source"] = {"ip": connection.source_ip, "port": connection.source_port}
-    fields["destination"] = {"ip": connection.destination_ip, "port": connection.destination_port}
-    return fields
+    fields = {
+        "imds": imds,
+        "http": {
+            "request": {"method": (request.method or "")[:METHOD_MAX]},
+            "response": {"status_code": response.status if response is not None else None},
+        },
+        "url": {"path": path[:PATH_MAX], "query": query[:QUERY_MAX]},
+        "user_agent": {"original": (request.user_agent or "")[:USER_AGENT_MAX]},
+    }
+    return _encode(_present(fields))[1:-1] + ","
+
+
+def _endpoints_text(connection: Connection) -> str:
+    """Return ``"source":{...},"destination":{...},``; before there is a connection no source."""
+    destination = f'"destination":{_endpoint(connection[4], connection[5])},'
+    if not connection.source_port:
+        return destination
+    return f'"source":{_endpoint(connection[2], connection[3])},{destination}'
+
+
+def _endpoint(address: str, port: int) -> str:
+    return f'{{"ip":"{address}","port":{port}}}'
 
 
 def _caller_fields(record: Record) -> dict[str, Any]:
@@ -215,6 +242,12 @@ def _caller_fields(record: Record) -> dict[str, Any]:
     fields: dict[str, Any] = {"process": process}
     if container is not None:
         fields["container"] = _present({"id": container.id, "runtime": container.runtime})
+    if caller.workload is not None:
+        orchestrator, kind, workload_id = caller.workload
+        fields["orchestrator"] = {
+            "type": orchestrator,
+            "resource": {"type": kind, "id": workload_id},
+        }
     if caller.service:
         fields["service"] = {"name": caller.service}
     return fields

@@ -35,6 +35,7 @@ from analyzer.records import (
     User,
     Verdict,
     Version,
+    Workload,
 )
 from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sinks.logfile import LogFile
@@ -113,6 +114,10 @@ LINE: dict[str, Shape] = {
         "ancestors_truncated?": is_true,
     },
     "container?": {"id": text(), "runtime?": text(r"[a-z-]+")},
+    "orchestrator?": {
+        "type": one_of("kubernetes", "ecs"),
+        "resource": {"type": one_of("pod", "task"), "id": text(r"[0-9a-f-]+")},
+    },
     "service?": {"name": text()},
     "host": {"name": text(), "boot_id": text()},
     "observer": {"probe": text(), "version": text()},
@@ -234,6 +239,16 @@ GOLDENS = {
         verdict=Verdict(Version.V2, "token", "token_request", "aws"),
         caller=CONTRACT.caller._replace(container=Container("web-1", "lxc"), service=None),
     ),
+    "from-a-kubernetes-pod": CONTRACT._replace(
+        caller=CONTRACT.caller._replace(
+            container=Container("90de" * 16, "containerd"),
+            service=f"cri-containerd-{'90de' * 16}.scope",
+            workload=Workload("kubernetes", "pod", "8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b"),
+        ),
+    ),
+    "from-an-ecs-task": CONTRACT._replace(
+        caller=CONTRACT.caller._replace(workload=Workload("ecs", "task", "5a1b9c2d" * 4)),
+    ),
     "unreadable-from-a-thread-that-is-gone": CONTRACT._replace(
         tid=4299,
         request=Request(None, None, Token.ABSENT, None, False, frozenset(), "unreadable_payload"),
@@ -345,6 +360,9 @@ CALLERS = st.builds(
     container=st.none()
     | st.builds(Container, ANY_TEXT.filter(bool), st.sampled_from([None, "docker", "cri-o"])),
     service=MAYBE_TEXT,
+    workload=st.sampled_from(
+        [None, Workload("kubernetes", "pod", "5a1b-9c2d"), Workload("ecs", "task", "5a1b9c2d")]
+    ),
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from analyzer.classify import classify, level
+from analyzer.classify import classify
 from analyzer.decode.http import INCOMPLETE, RequestParser
 from analyzer.records import Request
+from analyzer.sinks import level
 
 STREAMS = sorted(Path(__file__).with_name("requests").glob("*.http"))
 

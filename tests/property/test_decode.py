@@ -8,11 +8,12 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.classify import classify, level
+from analyzer.classify import classify
 from analyzer.decode.connections import Connections
 from analyzer.decode.head import MAX_USER_AGENT_BYTES
 from analyzer.decode.http import INCOMPLETE, MAX_HEAD_BYTES, RequestParser
 from analyzer.records import Problem, Request, Token, Version
+from analyzer.sinks import level
 from analyzer.text import decode_text
 from tests.sends import TOKEN, chunk
 

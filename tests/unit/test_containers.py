@@ -15,13 +15,14 @@ import pytest
 
 from analyzer.attribute import Attributor
 from analyzer.attribute.cgroups import (
+    DEPTH_MAX,
     UNKNOWN_KEEP_S,
     Cgroup,
     CgroupPaths,
     maybe_mount_point,
     parse,
 )
-from analyzer.attribute.containers import DEPTH_MAX, maybe_container
+from analyzer.attribute.containers import maybe_container
 from analyzer.records import Container, KernelProcess, Snapshot
 
 A = "3f1c" * 16
@@ -218,6 +219,18 @@ def test_a_caller_is_placed_in_its_container_alive_and_gone(parent: Path) -> Non
         assert caller.service == f"docker-{A}.scope"
     assert alive.process.executable is not None
     assert gone.process.executable is None
+
+
+def test_a_caller_that_was_moved_since_is_placed_where_it_called(parent: Path) -> None:
+    """The id that the kernel reported with the call outweighs what /proc tells later."""
+    then, now = parent / f"docker-{A}.scope", parent / f"docker-{B}.scope"
+    then.mkdir()
+    now.mkdir()
+    with running_in(now) as kernel:
+        snapshot = Snapshot(kernel, then.stat().st_ino, b"sleep\0", False, (), False)
+        caller = Attributor().attribute(snapshot)
+    assert caller.container == Container(A, "docker")
+    assert caller.service == f"docker-{A}.scope"
 
 
 def test_the_cgroup_of_a_number_that_is_anothers_by_now_is_not_the_callers(parent: Path) -> None:

@@ -1,0 +1,91 @@
+"""Secrets are taken out of text here, before anything keeps or shows it.
+
+What follows a name that announces a secret is replaced by ``[redacted]``, and so is what
+looks like one by itself: session tokens of IMDS and STS, a secret key behind its key id,
+passwords in URLs and in curl's ``-u``, signatures, bearer tokens. Where it is not sure how
+far a secret reaches, more is masked rather than less. Shell references (``$TOKEN``,
+``$(...)``) are no secrets and stay. Every function is total, takes time linear in its
+input, and changes nothing when it is applied again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Optional
+
+from analyzer.masking.bare import mask_bare
+from analyzer.masking.mask import MASK
+from analyzer.masking.named import mask_named
+
+__all__ = ["MASK", "mask_args", "mask_text"]
+
+_FLAGS = re.IGNORECASE | re.ASCII
+
+_OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9+.-]{0,15}://", _FLAGS)
+_ENVIRONMENT_OPTIONS = ("-e", "--env", "-E", "--preserve-env")
+_ONLY_SEPARATORS = " \t:="
+
+_USER_OPTION = re.compile(r"-[a-z]{0,8}u|--(?:proxy-)?user", _FLAGS)
+_USER_IN_OPTION = re.compile(r"(-u|--(?:proxy-)?user=)(?=[^:]*:)", _FLAGS)
+# AWS's key ids and secret keys have one length each, which is what tells them from words.
+_KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}\Z")
+_KEY_ID_LENGTH = 20
+_SECRET_KEY = re.compile(r"[A-Za-z0-9+/]{40}")
+_SECRET_KEY_LENGTH = 40
+
+
+def mask_text(text: str) -> str:
+    """Return the text with ``[redacted]`` in place of every secret found in it."""
+    return _mask(text)[0]
+
+
+def mask_args(args: Sequence[str]) -> tuple[str, ...]:
+    """Return an argument vector with ``[redacted]`` in place of every secret.
+
+    A secret may stand in the argument that names it or in those that follow.
+    """
+    masked: list[str] = []
+    announced: Optional[str] = None
+    before = ""
+    is_curl = False
+    for arg in args:
+        if announced is not None:
+            if not arg.strip(_ONLY_SEPARATORS):
+                masked.append(arg)
+                announced = "credential" if announced == "authorization" and arg else announced
+                continue
+            if announced == "authorization" and arg[:1] not in (":", "="):
+                announced = None
+            elif _OPTION_OR_URL.match(arg) is None:
+                masked.append(MASK)
+                # A scheme comes before the credential, and some credentials have spaces.
+                announced = "credential" if announced in ("credential", "authorization") else None
+                before = arg
+                continue
+        text, announced = _mask(arg)
+        if announced == "key" and before in _ENVIRONMENT_OPTIONS and arg.isupper():
+            announced = None  # `docker run -e NAME image` hands the variable on
+        if len(arg) == _SECRET_KEY_LENGTH and _SECRET_KEY.fullmatch(arg):
+            text = MASK if _KEY_ID.search(before[-_KEY_ID_LENGTH:]) else text
+        if is_curl:
+            text = _mask_user(before, text)
+        elif arg.endswith("curl"):
+            is_curl = True
+        masked.append(text)
+        before = arg
+    return tuple(masked)
+
+
+def _mask_user(before: str, arg: str) -> str:
+    """Mask the password in an argument of curl, where the one before or itself is ``-u``."""
+    option = _USER_IN_OPTION.match(arg)
+    if option is None and _USER_OPTION.fullmatch(before) is None:
+        return arg
+    name, colon, password = arg.partition(":")
+    return f"{name}:{MASK}" if colon and password and not password.startswith("$") else arg
+
+
+def _mask(text: str) -> tuple[str, Optional[str]]:
+    named, announced = mask_named(text)
+    return mask_bare(named), announced

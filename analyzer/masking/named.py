@@ -1,0 +1,196 @@
+"""Secrets that stand behind a name: which names, and how far the secret reaches."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Optional
+
+from analyzer.masking.mask import MASK
+
+_FLAGS = re.IGNORECASE | re.ASCII
+
+# Lower-case. Text with none of these holds no name of a secret, and nearly no text has one.
+_ALARMS = ("token", "secret", "authorization", "bearer", "passw")
+
+# What may close a quoted name and its index before the sign that assigns: "token"] =
+_CLOSED = r"\\{0,8}[\"'][\])\s]{0,8}"
+# The number after ...-metadata-token-ttl-seconds is no secret: a name ends where it ends.
+_NAME = re.compile(
+    r"(?:(?P<header>metadata[-_]?token|x-(?:[a-z0-9]{1,16}-){0,4}token)"
+    r"|(?P<credential>authorization)"
+    r"|(?P<key>(?:session|security)[-_.]?token|secret[-_.]?(?:access[-_.]?)?key"
+    r"|oauth2-bearer)"
+    r"|(?P<variable>(?:token|secret|passw(?:or)?d)"
+    rf"(?==|{_CLOSED}[:=]|\s{{1,8}}=\s{{0,8}}[\"']|:\s{{0,8}}[\"'])"
+    r"|(?<=[-_])token(?=:\s)|(?<=[-\w.])(?:token|password)\Z))(?![\w-])",
+    _FLAGS,
+)
+_NAME_CHARACTERS = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONGEST_PREFIX = 64  # of a name: AWS_CONTAINER_..., fs.s3a.bucket.x...
+
+# Between a name and its secret, as a header, a shell, JSON, an URL or a program's source has
+# it. A plus or a dot joins strings only between spaces or quotes; some letters stand before
+# strings. Spaces of Unicode too.
+_SEPARATOR = re.compile(
+    r"(?:[\s\u200b\ufeff\"'\\:=,\]>({]|\[(?!redacted\])"
+    r"|%(?:25)*(?:20|22|27|2c|3[ad]|5b|7b)|&(?:quot|apos|#34|#39);"
+    r"|(?<=[\s\"'])[+.]{1,2}(?=[\s\"'])|(?<=[\s=:,(\[{+>])[bfru]{1,2}(?=[\"']))*",
+    re.IGNORECASE,
+)
+_ASSIGNS = re.compile(r"[:=]|%(?:25)*3[ad]", _FLAGS)
+
+# How far a secret reaches, by what encloses it.
+_QUOTES = "\"'"
+_DEEPEST_ESCAPE = 32  # backslashes before a quote: five strings, each in the other
+_LINE = re.compile(r"[^\n]*(?:\n[ \t][^\n]*)*")  # with the lines that continue it
+_TO_ANY_QUOTE = re.compile(r"[^\"'\\\n]*(?:\\[^\n][^\"'\\\n]*)*")
+_WORD = re.compile(
+    r"(?:\[redacted\])?(?:\$\{[^}\n]*\}|\\[^rnt\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
+)
+_WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
+
+_SCHEME = re.compile(r"\s*(?:bearer|basic|token|negotiate|ntlm)\s*", _FLAGS)
+_LONE_SCHEME = re.compile(r"\s*(?:[a-z]{3,12}|AWS4-HMAC-SHA256)\s*", _FLAGS)
+_REFERENCE = re.compile(r"\$(?:\w+|\{\w+\})", re.ASCII)
+_SUBSTITUTIONS = ("$(", "`")
+_TEMPLATE = re.compile(r"`(?=\s*(?:bearer|basic)\s)", _FLAGS)  # JavaScript's string
+# What may stand before a header that is a whole argument: -HName: x, --header=Name: x.
+_HEADER_OPTION = re.compile(r"\s{0,8}(?:-H\s{0,8}|--?[\w-]{1,32}[=\s])?", re.ASCII)
+
+
+def mask_named(text: str) -> tuple[str, Optional[str]]:
+    """Mask what names announce in one text.
+
+    Also return the kind of name that the text ends with, if its secret is yet to come:
+    ``header``, ``key``, ``variable``, ``credential``, or ``authorization`` if a sign that
+    assigns must come first.
+    """
+    folded = text.lower()
+    for alarm in _ALARMS:
+        if alarm in folded:
+            break
+    else:
+        return text, None
+    spans, announced = _find(text)
+    parts: list[str] = []
+    done = 0
+    for begin, end in spans:
+        parts += (text[done:begin], MASK)
+        done = end
+    parts.append(text[done:])
+    return "".join(parts), announced
+
+
+def _find(text: str) -> tuple[list[tuple[int, int]], Optional[str]]:
+    """Return where secrets begin and end, and what the text announces."""
+    spans: list[tuple[int, int]] = []
+    position = 0
+    while True:
+        name = _NAME.search(text, position)
+        if name is None:
+            return spans, None
+        kind = name.lastgroup or ""
+        start = _start_of_name(text, name.start())
+        position = _behind_separator(text, name.end())
+        between = text[name.end() : position]
+        if position == len(text):
+            return spans, _announced(text, start, kind, between)
+        if not between or (kind == "credential" and not _ASSIGNS.search(between)):
+            continue
+        begin, end = _secret(text, start, kind, between, position)
+        position = end  # what was looked at is not looked at again: this bounds the time
+        if begin == end:
+            continue
+        spans.append((begin, end))
+        if kind == "credential" and _LONE_SCHEME.fullmatch(text, begin, end):
+            # 'Bearer ' + 'x', or the credential is an argument of its own.
+            position = _behind_separator(text, end)
+            if position == len(text):
+                return spans, kind
+            begin, end = _secret(text, position, "key", text[end:position], position)
+            if begin < end:
+                spans.append((begin, end))
+                position = end
+
+
+def _secret(text: str, start: int, kind: str, between: str, position: int) -> tuple[int, int]:
+    """Return where the secret of a name begins and ends.
+
+    Where there is none, both are the end of what stands in its place.
+    """
+    if text.startswith(_SUBSTITUTIONS, position):
+        if kind != "credential" or _TEMPLATE.match(text, position) is None:
+            return position, position
+        position += 1
+        end = text.find("`", position)
+        return position, len(text) if end < 0 else end
+    end = _end_of_secret(text, start, kind, between, position)
+    # What is called is a function, not a secret: token=get(...).
+    is_call = kind == "variable" and text[end : end + 1] == "("
+    return end if is_call or _REFERENCE.fullmatch(text, position, end) else position, end
+
+
+def _start_of_name(text: str, start: int) -> int:
+    before = text[max(0, start - _LONGEST_PREFIX) : start]
+    return start - len(before) + len(before.rstrip(_NAME_CHARACTERS))
+
+
+def _behind_separator(text: str, position: int) -> int:
+    separator = _SEPARATOR.match(text, position)
+    return position if separator is None else separator.end()
+
+
+def _announced(text: str, start: int, kind: str, between: str) -> Optional[str]:
+    """Return the kind if a name at the end of an argument makes the next one a secret.
+
+    ``NAME=`` at the end is an empty variable before a command (``TOKEN= curl ...``),
+    unless the name is a header's.
+    """
+    if kind == "header":
+        return kind
+    if kind == "credential":
+        if _ASSIGNS.search(between):
+            return kind
+        return "authorization" if not start else None  # unless the next one assigns
+    if "=" in between or (start and ":" not in between):
+        return None
+    return kind if kind == "key" or (text.startswith("-") and not between) else None
+
+
+def _end_of_secret(text: str, start: int, kind: str, between: str, position: int) -> int:
+    """Return where the secret at ``position`` ends, whose name begins at ``start``."""
+    if between and between[-1] in _QUOTES:
+        return _end_of_quoted(text, position - 1, position)
+    has_quotes = '"' in between or "'" in between
+    if not has_quotes and start and text[start - 1] in _QUOTES:
+        return _end_of_quoted(text, start - 1, position)
+    pattern = _WORD
+    is_header = kind in ("header", "credential") and ":" in between and not has_quotes
+    if is_header and _HEADER_OPTION.fullmatch(text, 0, start):
+        pattern = _LINE
+    elif kind == "credential":
+        # One word, or a list with quotes of its own.
+        pattern = _TO_ANY_QUOTE if _SCHEME.match(text, position) else _LINE
+    reached = pattern.match(text, position)
+    end = position if reached is None else reached.end()
+    if pattern is not _WORD or start or has_quotes or text[end : end + 1] == "(":
+        return end
+    whole = _WHOLE_WORD.match(text, position)
+    return end if whole is None else whole.end()
+
+
+def _end_of_quoted(text: str, opening: int, position: int) -> int:
+    """Return where the quotes that opened at ``opening`` are closed, or the line ends.
+
+    A quote behind more backslashes than the opening one had is part of what is quoted.
+    """
+    before = text[max(0, opening - _DEEPEST_ESCAPE) : opening]
+    level = len(before) - len(before.rstrip("\\"))
+    closing = _closing(text[opening], level).search(text, position)
+    return len(text) if closing is None else closing.start()
+
+
+@functools.lru_cache(maxsize=2 * _DEEPEST_ESCAPE + 2)
+def _closing(quote: str, level: int) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\\)(?:\\{{0,{level}}}{quote}|\n(?![ \t]))")
