@@ -1,0 +1,1 @@
+"""The project's figures, measured: ``python -m bench`` (root)."""

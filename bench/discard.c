@@ -1,0 +1,58 @@
+// Takes connections and throws away what comes. Says "listening PORT" first; ends with its input.
+//
+//   discard ADDRESS PORT     port 0 is a free one
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS 64
+#define RECEIVE_BYTES (1 << 20)
+
+static void watch(int poller, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	struct epoll_event events[EVENTS];
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int poller = epoll_create1(0);
+
+	if (argc != 3 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
+		fprintf(stderr, "usage: discard ADDRESS PORT\n");
+		return 2;
+	}
+	address.sin_port = htons(atoi(argv[2]));
+	if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1024)) {
+		perror("discard: bind");
+		return 1;
+	}
+	getsockname(listener, (struct sockaddr *)&address, &size);
+	printf("listening %d\n", ntohs(address.sin_port));
+	fflush(stdout);
+	watch(poller, listener);
+	watch(poller, STDIN_FILENO);
+	for (;;) {
+		int count = epoll_wait(poller, events, EVENTS, -1);
+
+		for (int i = 0; i < count; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == STDIN_FILENO)
+				return 0;
+			if (fd == listener)
+				watch(poller, accept(listener, NULL, NULL));
+			else if (recv(fd, NULL, RECEIVE_BYTES, MSG_TRUNC | MSG_DONTWAIT) == 0)
+				close(fd);
+		}
+	}
+}
