@@ -3,7 +3,7 @@
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 MACHINES := x86_64 aarch64
-OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o)
+OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-typed.%.bpf.o)
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh .ci/run
 KERNEL ?=
@@ -38,12 +38,20 @@ $(VENV)/installed-vm: $(VENV)/installed
 build: $(OBJECTS) ## Compile the probes, for each machine type
 
 # The debugging sections of the C compiler go, the BTF that CO-RE needs stays.
-bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
+define compile
 	@mkdir -p $(@D)
-	clang -g -O2 -target bpf -D__TARGET_ARCH_$(TARGET_$*) -Wall -Werror \
+	clang -g -O2 -target bpf -D__TARGET_ARCH_$(TARGET_$*) $(1) -Wall -Werror \
 	  -I/usr/include/$(shell uname -m)-linux-gnu -c bpf/imds.bpf.c -o $@.tmp
 	llvm-strip --strip-debug $@.tmp
 	@mv $@.tmp $@
+endef
+
+bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
+	$(call compile)
+
+# The same with faster system call tracepoints, for kernels since 6.2.
+bpf/build/imds-typed.%.bpf.o: $(BPF_SOURCES)
+	$(call compile,-DIMDS_TYPED)
 
 abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/_abi.py.tmp

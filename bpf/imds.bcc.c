@@ -14,6 +14,7 @@
 #include <linux/tcp.h>
 #include <net/sock.h>
 #include <net/net_namespace.h>
+#undef READ /* linux/kernel.h has one of its own */
 #include "imds_capture.h"
 #include "imds_answers.h"
 

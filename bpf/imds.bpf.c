@@ -112,11 +112,19 @@ int raw_state_changed(struct bpf_raw_tracepoint_args *ctx)
 	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
 }
 
-/* Where the kernel allows BPF trampolines. */
+/*
+ * Where the kernel allows BPF trampolines. The arguments are typed, so the port
+ * is a plain load here, without the call of a helper that kprobes need: nearly
+ * every send of the host ends at this line.
+ */
+#define IMDS_NOT_OURS(sk) ((sk)->__sk_common.skc_dport != bpf_htons(IMDS_PORT))
 
 SEC("fentry/tcp_sendmsg")
 int BPF_PROG(fentry_tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 {
+	/* 0: not connected yet, perhaps TCP Fast Open. */
+	if (IMDS_NOT_OURS(sk) && sk->__sk_common.skc_dport != 0)
+		return 0;
 	return imds_tcp_sendmsg(sk, msg);
 }
 
@@ -135,6 +143,8 @@ int BPF_PROG(fentry_mptcp_sendmsg, struct sock *sk, struct msghdr *msg)
 SEC("fentry/tcp_recvmsg")
 int BPF_PROG(fentry_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
 {
+	if (IMDS_NOT_OURS(sk))
+		return 0;
 	return imds_tcp_recvmsg(sk, msg);
 }
 
@@ -169,7 +179,7 @@ int BPF_KPROBE(kprobe_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
 SEC("tracepoint/syscalls/sys_enter_write")
 int trace_write(struct syscall_enter *ctx)
 {
-	return imds_sys_write(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+	return imds_sys_sendto(ctx->args[0], (void *)ctx->args[1], ctx->args[2], 0, 0);
 }
 
 SEC("tracepoint/syscalls/sys_enter_writev")
@@ -178,25 +188,29 @@ int trace_writev(struct syscall_enter *ctx)
 	return imds_sys_writev(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
 }
 
+SEC("tracepoint/syscalls/sys_enter_pwritev2")
+int trace_pwritev2(struct syscall_enter *ctx)
+{
+	return imds_sys_writev(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+}
+
 SEC("tracepoint/syscalls/sys_enter_sendto")
 int trace_sendto(struct syscall_enter *ctx)
 {
-	if (ctx->args[3] & MSG_FASTOPEN)
-		return imds_sys_sendto(ctx->args[0], (void *)ctx->args[1], ctx->args[2],
-				       (void *)ctx->args[4]);
-	return imds_sys_write(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+	return imds_sys_sendto(ctx->args[0], (void *)ctx->args[1], ctx->args[2], ctx->args[3],
+			       (void *)ctx->args[4]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_sendmsg")
 int trace_sendmsg(struct syscall_enter *ctx)
 {
-	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], 1);
+	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], 1, ctx->args[2]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_sendmmsg")
 int trace_sendmmsg(struct syscall_enter *ctx)
 {
-	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], ctx->args[2]);
+	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_read")

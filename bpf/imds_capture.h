@@ -46,6 +46,14 @@
 #define IMDS_IPV6_3 bpf_htonl(0x00000254)   /* ... ::254 */
 #define IPV4_MAPPED_2 bpf_htonl(0x0000FFFF) /* ::ffff:a.b.c.d */
 
+/* A socket address of either family; the members that both have come first in both. */
+struct user_sockaddr {
+	__u16 family;
+	__be16 port;
+	__be32 ipv4_or_flow_label;
+	__be32 ipv6[4];
+};
+
 /* A vector of user memory ranges, and where in it the bytes to be sent begin. */
 struct imds_segments {
 	const struct iovec *vector;
@@ -163,7 +171,6 @@ static __always_inline int imds_match_address(const struct user_sockaddr *addres
 	event->family = family;
 	__builtin_memcpy(event->destination_ip, &destination, sizeof(destination));
 	event->destination_port = IMDS_PORT;
-	event->flags |= IMDS_FLAG_FASTOPEN;
 	return 1;
 }
 
@@ -344,6 +351,9 @@ static __always_inline void imds_read_payload(struct imds_scratch *scratch)
  * How many bytes the connection has taken so far: what was acknowledged plus
  * what still waits for it. bytes_acked counts the SYN, which is no byte of
  * the stream, as soon as it is acknowledged; until then snd_una is one behind.
+ *
+ * With TCP_FASTOPEN_CONNECT the SYN itself waits for the first send. It takes
+ * the next sequence number, and nothing but write_seq has a value yet.
  */
 static __always_inline void imds_read_stream(struct imds_event *event, const struct sock *sk)
 {
@@ -353,6 +363,11 @@ static __always_inline void imds_read_stream(struct imds_event *event, const str
 
 	event->write_seq = READ(tcp, write_seq);
 	event->stream_offset = acknowledged + (event->write_seq - unacknowledged) - 1;
+	if (READ((const struct sock_common *)sk, skc_state) == TCP_SYN_SENT &&
+	    READ(tcp, snd_nxt) != event->write_seq) {
+		event->write_seq += 1;
+		event->stream_offset = 0;
+	}
 }
 
 /* Put the event for one send, described by scratch->segments, together and hand it over. */
@@ -377,34 +392,40 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	imds_count(imds_submit(scratch, total) < 0 ? IMDS_COUNTER_LOST : IMDS_COUNTER_SENT);
 }
 
-/* A send on a connected TCP socket. */
-static __always_inline void imds_emit_connected(struct imds_scratch *scratch, const struct sock *sk,
+/* A send on a connected socket: fills in what is particular to it. Returns 0 if it is not ours. */
+static __always_inline int imds_begin_connected(struct imds_scratch *scratch, const struct sock *sk,
 						unsigned int flags)
 {
 	struct imds_event *event = &scratch->event;
 
 	__builtin_memset(event, 0, sizeof(*event));
 	if (ONCE(scratch->segments.size) == 0 || !imds_match(sk, event))
-		return;
+		return 0;
 	/* The connection is over: this send is going to fail with EPIPE. */
 	if (READ((const struct sock_common *)sk, skc_state) == TCP_CLOSE)
-		return;
+		return 0;
 	event->flags = flags;
-	imds_read_stream(event, sk);
+	if (flags & IMDS_FLAG_NO_ANSWER)
+		event->write_seq = imds_mptcp_write_seq(sk);
+	else
+		imds_read_stream(event, sk);
 	event->write_seq += ONCE(scratch->segments.ahead);
 	event->stream_offset += ONCE(scratch->segments.ahead);
-	imds_emit(scratch, sk);
+	return 1;
 }
 
-/* A send that opens its connection: TCP Fast Open. */
-static __always_inline void imds_emit_fastopen(struct imds_scratch *scratch, const struct sock *sk,
-					       const struct user_sockaddr *address)
+/* The same for a send that opens its connection: TCP Fast Open. */
+static __always_inline int imds_begin_opening(struct imds_scratch *scratch,
+					      const struct user_sockaddr *address,
+					      unsigned int flags)
 {
 	struct imds_event *event = &scratch->event;
 
 	__builtin_memset(event, 0, sizeof(*event));
-	if (ONCE(scratch->segments.size) != 0 && imds_match_address(address, event))
-		imds_emit(scratch, sk);
+	if (ONCE(scratch->segments.size) == 0 || !imds_match_address(address, event))
+		return 0;
+	event->flags = flags | IMDS_FLAG_FASTOPEN;
+	return 1;
 }
 
 /* Describe one range of user memory as a vector of one segment. */
@@ -436,13 +457,18 @@ static __always_inline unsigned int imds_set_iter(struct imds_segments *segments
 	return kind == IMDS_ITER_OTHER ? IMDS_FLAG_NOT_USER_MEMORY : 0;
 }
 
-/* tcp_sendmsg(sk, msg, size): the bytes are described by the kernel's own iterator. */
-static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
+/*
+ * What tcp_sendmsg and mptcp_sendmsg have in common: the bytes are described by the kernel's
+ * own iterator.
+ */
+static __always_inline int imds_sendmsg(const struct sock *sk, const struct msghdr *msg,
+					enum imds_slot slot, unsigned int flags)
 {
 	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
 	struct imds_scratch *scratch;
 	struct user_sockaddr address = {};
 	unsigned short port = imds_port(sk);
+	int is_ours;
 
 	if (port != IMDS_PORT) {
 		if (port != 0 || !(READ(msg, msg_flags) & MSG_FASTOPEN))
@@ -450,14 +476,32 @@ static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct 
 		/* The kernel has its own copy of the address at this point. */
 		bpf_probe_read_kernel(&address, sizeof(address), READ(msg, msg_name));
 	}
-	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
+	scratch = imds_scratch(slot);
 	if (!scratch)
 		return 0;
+	flags |= imds_set_iter(&scratch->segments, iter);
 	if (port == IMDS_PORT)
-		imds_emit_connected(scratch, sk, imds_set_iter(&scratch->segments, iter));
-	else if (!imds_set_iter(&scratch->segments, iter))
-		imds_emit_fastopen(scratch, sk, &address);
+		is_ours = imds_begin_connected(scratch, sk, flags);
+	else
+		is_ours = imds_begin_opening(scratch, &address, flags);
+	if (is_ours)
+		imds_emit(scratch, sk);
 	return 0;
+}
+
+static __always_inline int imds_tcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
+{
+	return imds_sendmsg(sk, msg, IMDS_SLOT_SENDMSG, 0);
+}
+
+/*
+ * mptcp_sendmsg(sk, msg, size): its subflows never enter tcp_sendmsg. Its stream
+ * has a numbering of its own, whose beginning is not kept: user space takes the
+ * first send it sees for the beginning.
+ */
+static __always_inline int imds_mptcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
+{
+	return imds_sendmsg(sk, msg, IMDS_SLOT_MPTCP, IMDS_FLAG_NO_ANSWER);
 }
 
 /*
@@ -474,38 +518,9 @@ static __always_inline int imds_tcp_sendpage(const struct sock *sk, unsigned lon
 	if (!scratch)
 		return 0;
 	imds_set_range(&scratch->segments, 0, 0, size);
-	imds_emit_connected(scratch, sk, IMDS_FLAG_NOT_USER_MEMORY);
+	if (imds_begin_connected(scratch, sk, IMDS_FLAG_NOT_USER_MEMORY))
+		imds_emit(scratch, sk);
 	return 0;
 }
-
-#ifndef IMDS_BCC
-/*
- * mptcp_sendmsg(sk, msg, size): its subflows never enter tcp_sendmsg. Its stream
- * has a numbering of its own, whose beginning is not kept: user space takes the
- * first send it sees for the beginning.
- */
-static __always_inline int imds_mptcp_sendmsg(const struct sock *sk, const struct msghdr *msg)
-{
-	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
-	struct imds_scratch *scratch;
-	struct imds_event *event;
-	unsigned int flags;
-
-	if (!imds_is_port_80(sk))
-		return 0;
-	scratch = imds_scratch(IMDS_SLOT_MPTCP);
-	if (!scratch)
-		return 0;
-	event = &scratch->event;
-	flags = imds_set_iter(&scratch->segments, iter);
-	__builtin_memset(event, 0, sizeof(*event));
-	if (ONCE(scratch->segments.size) == 0 || !imds_match(sk, event))
-		return 0;
-	event->flags = flags | IMDS_FLAG_NO_ANSWER;
-	event->write_seq = (unsigned int)READ((const struct mptcp_sock *)sk, write_seq);
-	imds_emit(scratch, sk);
-	return 0;
-}
-#endif
 
 #endif

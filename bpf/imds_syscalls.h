@@ -15,13 +15,49 @@
  */
 #define IMDS_MESSAGES_MAX 4
 
+/* Port 80, or none yet and the send is one that opens the connection. */
+static __always_inline int imds_is_wanted(unsigned short port, unsigned int flags)
+{
+	return port == IMDS_PORT || (port == 0 && (flags & MSG_FASTOPEN));
+}
+
 /*
- * The socket behind a descriptor if its destination port is the one asked for
- * (80, or 0 where there is none yet), else NULL. Whether the file is a socket at
- * all is asked last: most are not connected to port 80 whatever they are, and a
- * stray read of something else does no harm.
+ * The socket behind a descriptor if it goes to port 80, or may come to; else
+ * NULL. All writes and reads of the host come through here.
  */
-static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned short port)
+#ifdef IMDS_TYPED
+/*
+ * With typed pointers nearly all steps are plain loads: half the time. Needs
+ * bpf_get_current_task_btf (5.11) and bpf_rdonly_cast (6.2), and a libbpf that
+ * knows kernel functions; so it is an object of its own, which is tried first.
+ */
+extern void *bpf_rdonly_cast(void *object, __u32 btf_id) __ksym;
+
+#define TYPED(type, pointer)                                                                       \
+	((const type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type)))
+
+static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned int flags)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct fdtable *table = task->files->fdt;
+	const struct file *file = 0;
+	const struct sock *sk;
+
+	if (fd >= table->max_fds)
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
+	file = TYPED(struct file, file);
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	sk = TYPED(struct socket, file->private_data)->sk;
+	return imds_is_wanted(bpf_ntohs(sk->__sk_common.skc_dport), flags) ? sk : 0;
+}
+#else
+/*
+ * Whether the file is a socket at all is asked last: most do not go to port 80
+ * whatever they are, and a stray read of something else does no harm.
+ */
+static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned int flags)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
 	const struct files_struct *files = READ(task, files);
@@ -35,45 +71,47 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned
 	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
 	socket = READ(file, private_data);
 	sk = READ(socket, sk);
-	if (imds_port(sk) != port)
+	if (!imds_is_wanted(imds_port(sk), flags))
 		return 0;
 	inode = READ(file, f_inode);
 	if (fd >= READ(table, max_fds) || (READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
 	return sk;
 }
+#endif
 
-static __always_inline int imds_sys_write(unsigned int fd, const void *data, unsigned long size)
+/* Hand over what scratch->segments describes. */
+static __always_inline void imds_sys_emit(struct imds_scratch *scratch, const struct sock *sk,
+					  const void *user_address)
 {
-	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
-	struct imds_scratch *scratch;
+	unsigned int flags = imds_is_mptcp(sk) ? IMDS_FLAG_NO_ANSWER : 0;
+	struct user_sockaddr address = {};
+	int is_ours;
 
-	if (!sk)
-		return 0;
-	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
-	if (!scratch)
-		return 0;
-	imds_set_range(&scratch->segments, data, 0, size);
-	imds_emit_connected(scratch, sk, 0);
-	return 0;
+	if (imds_is_port_80(sk)) {
+		is_ours = imds_begin_connected(scratch, sk, flags);
+	} else {
+		bpf_probe_read_user(&address, sizeof(address), user_address);
+		is_ours = imds_begin_opening(scratch, &address, flags);
+	}
+	if (is_ours)
+		imds_emit(scratch, sk);
 }
 
-/* sendto(fd, data, size, MSG_FASTOPEN, address). */
+/* write and sendto; the address is looked at only if the flags say MSG_FASTOPEN. */
 static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, unsigned long size,
-					   const void *user_address)
+					   unsigned int flags, const void *address)
 {
-	const struct sock *sk = imds_sock_of(fd, 0);
-	struct user_sockaddr address = {};
+	const struct sock *sk = imds_sock_of(fd, flags);
 	struct imds_scratch *scratch;
 
 	if (!sk)
-		return imds_sys_write(fd, data, size);
-	bpf_probe_read_user(&address, sizeof(address), user_address);
+		return 0;
 	scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	if (!scratch)
 		return 0;
 	imds_set_range(&scratch->segments, data, 0, size);
-	imds_emit_fastopen(scratch, sk, &address);
+	imds_sys_emit(scratch, sk, address);
 	return 0;
 }
 
@@ -95,7 +133,8 @@ static __always_inline void imds_sum(struct imds_segments *segments)
 }
 
 static __always_inline void imds_send_vector(struct imds_scratch *scratch, const struct sock *sk,
-					     const struct iovec *vector, unsigned long count)
+					     const struct iovec *vector, unsigned long count,
+					     const void *address)
 {
 	struct imds_segments *segments = &scratch->segments;
 
@@ -104,14 +143,15 @@ static __always_inline void imds_send_vector(struct imds_scratch *scratch, const
 	ONCE(segments->skip) = 0;
 	ONCE(segments->vector_in_user_memory) = 1;
 	imds_sum(segments);
-	imds_emit_connected(scratch, sk, 0);
+	imds_sys_emit(scratch, sk, address);
 	ONCE(segments->ahead) += ONCE(segments->size);
 }
 
+/* writev and pwritev2. */
 static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *vector,
 					   unsigned long count)
 {
-	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct imds_scratch *scratch;
 
 	if (!sk)
@@ -120,15 +160,15 @@ static __always_inline int imds_sys_writev(unsigned int fd, const struct iovec *
 	if (!scratch)
 		return 0;
 	ONCE(scratch->segments.ahead) = 0;
-	imds_send_vector(scratch, sk, vector, count);
+	imds_send_vector(scratch, sk, vector, count, 0);
 	return 0;
 }
 
 /* sendmsg is a sendmmsg of one message. */
 static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsghdr *messages,
-					     unsigned int count)
+					     unsigned int count, unsigned int flags)
 {
-	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
+	const struct sock *sk = imds_sock_of(fd, flags);
 	struct imds_scratch *scratch;
 
 	if (!sk)
@@ -143,13 +183,14 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 		if (i >= count)
 			return 0;
 		bpf_probe_read_user(&message, sizeof(message), &messages[i].msg_hdr);
-		imds_send_vector(scratch, sk, message.msg_iov, message.msg_iovlen);
+		imds_send_vector(scratch, sk, message.msg_iov, message.msg_iovlen,
+				 message.msg_name);
 	}
 	/* The others are not followed: leave a gap that user space sees. */
 	if (count > IMDS_MESSAGES_MAX) {
 		ONCE(scratch->segments.count) = 0;
 		ONCE(scratch->segments.size) = 1;
-		imds_emit_connected(scratch, sk, 0);
+		imds_sys_emit(scratch, sk, 0);
 	}
 	return 0;
 }
@@ -157,7 +198,7 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 /* read and recvfrom. */
 static __always_inline int imds_sys_read(unsigned int fd, const void *data, unsigned long size)
 {
-	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
+	const struct sock *sk = imds_sock_of(fd, 0);
 
 	if (sk)
 		imds_receive_into(sk, data, size);
@@ -167,7 +208,7 @@ static __always_inline int imds_sys_read(unsigned int fd, const void *data, unsi
 static __always_inline int imds_sys_readv(unsigned int fd, const struct iovec *vector,
 					  unsigned long count)
 {
-	const struct sock *sk = imds_sock_of(fd, IMDS_PORT);
+	const struct sock *sk = imds_sock_of(fd, 0);
 	struct imds_scratch *scratch;
 
 	if (!sk)

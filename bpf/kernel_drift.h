@@ -65,6 +65,23 @@ static __always_inline const struct task_struct *imds_mm_owner(const struct mm_s
 	return bpf_core_field_exists(struct mm_struct, owner) ? READ(mm, owner) : 0;
 }
 
+/*
+ * Multipath TCP came with f870fa0b5768 ("mptcp: Add MPTCP socket stubs", 5.6), and only with
+ * CONFIG_MPTCP.
+ */
+static __always_inline int imds_is_mptcp(const struct sock *sk)
+{
+	return bpf_core_field_exists(struct mptcp_sock, write_seq) &&
+	       READ(sk, sk_protocol) == IPPROTO_MPTCP;
+}
+
+static __always_inline unsigned int imds_mptcp_write_seq(const struct sock *sk)
+{
+	if (!bpf_core_field_exists(struct mptcp_sock, write_seq))
+		return 0;
+	return (unsigned int)READ((const struct mptcp_sock *)sk, write_seq);
+}
+
 enum iter_type___any {
 	ITER_IOVEC___any,
 	ITER_UBUF___any,
@@ -117,6 +134,12 @@ static __always_inline const struct task_struct *imds_mm_owner(const struct mm_s
 #else
 	return 0;
 #endif
+}
+
+/* No header of the kernel's tells what its sockets look like inside. */
+static __always_inline unsigned int imds_mptcp_write_seq(const struct sock *sk)
+{
+	return 0;
 }
 
 static __always_inline enum imds_iter imds_iter_kind(const struct iov_iter *iter)

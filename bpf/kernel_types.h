@@ -12,17 +12,22 @@
 
 #define AF_INET 2
 #define AF_INET6 10
+#define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
+#define IPPROTO_MPTCP 262
 #define MSG_FASTOPEN 0x20000000
 #define PF_KTHREAD 0x00200000
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
 
+/* The kernel's own headers take BPF for a 32-bit machine: their __kernel_size_t has 4 bytes. */
+typedef unsigned long size_t;
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct iovec {
 	void *iov_base;
-	__kernel_size_t iov_len;
+	size_t iov_len;
 };
 
 struct in6_addr {
@@ -65,18 +70,20 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u16 sk_protocol;
 };
 
 struct tcp_sock {
 	__u32 write_seq;
 	__u32 snd_una;
+	__u32 snd_nxt;
 	__u32 copied_seq;
 	__u64 bytes_acked;
 };
 
 struct iov_iter {
-	__kernel_size_t iov_offset;
-	__kernel_size_t count;
+	size_t iov_offset;
+	size_t count;
 	unsigned long nr_segs;
 };
 
@@ -142,22 +149,14 @@ struct task_struct {
 
 #pragma clang attribute pop
 
-/* A socket address of either family; the members that both have come first in both. */
-struct user_sockaddr {
-	__u16 family;
-	__be16 port;
-	__be32 ipv4_or_flow_label;
-	__be32 ipv6[4];
-};
-
 /* User space's view of a vectored send: stable ABI, nothing to relocate. */
 struct user_msghdr {
 	void *msg_name;
 	int msg_namelen;
 	struct iovec *msg_iov;
-	__kernel_size_t msg_iovlen;
+	size_t msg_iovlen;
 	void *msg_control;
-	__kernel_size_t msg_controllen;
+	size_t msg_controllen;
 	unsigned int msg_flags;
 };
 
@@ -165,6 +164,8 @@ struct mmsghdr {
 	struct user_msghdr msg_hdr;
 	unsigned int msg_len;
 };
+
+_Static_assert(sizeof(struct mmsghdr) == 64, "an array of it lies in the caller's memory");
 
 /*
  * What a kprobe is handed: the registers at the entry of the function, in the

@@ -116,8 +116,8 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_origin", "_parser", "_start",
-                 "_taken", "used_boottime_ns")  # fmt: skip
+    __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origin", "_parser",
+                 "_start", "_taken", "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
         # Without an offset the first send that is seen counts as the connection's first.
@@ -126,6 +126,7 @@ class _Stream:
         self._is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
         self._taken = 0  # bytes since the start that was seen
+        self._missing = 0  # bytes at the end of the latest send that could not be had
         self._origin: Optional[Origin] = None
         self.used_boottime_ns = chunk.boottime_ns
 
@@ -137,11 +138,14 @@ class _Stream:
         """How many bytes lie between what was taken and this send (mod 2**32).
 
         By the sequence number, which is exact. A connection that began with TCP Fast Open
-        has none at first and is followed by its offset, which then began at 0.
+        has none at first and is followed by its offset, which then began at 0. Where there
+        is neither (Fast Open and MPTCP), nothing is taken to lie between.
         """
         if self._expected is not None and chunk.sequence is not None:
             return (chunk.sequence - self._expected) % _SEQUENCES
-        return ((chunk.offset or 0) - self._taken) % _SEQUENCES
+        if chunk.offset is not None:
+            return (chunk.offset - self._taken) % _SEQUENCES
+        return 0
 
     def is_continued_by(self, chunk: Chunk) -> bool:
         """Whether the send can belong to this connection at all."""
@@ -162,17 +166,25 @@ class _Stream:
         origin = (chunk.boottime_ns, chunk.tid, chunk.snapshot)
         captured: list[Captured] = []
         ahead = self._ahead(chunk)
+        counted = 0  # bytes of this send that are in _taken
         if ahead >= _BEHIND:
-            # Sent before, not or only partly taken by the kernel, and now sent again.
+            # Sent before, not or only partly taken by the kernel, and now sent again. What
+            # could not be had before is new: a send from memory that may not be read fails,
+            # and what comes in its place need not be the same.
             repeated = _SEQUENCES - ahead
-            data, size = data[repeated:], size - repeated
+            known = max(0, repeated - self._missing)
+            counted = repeated - known
+            data, size = data[known:], size - known
         elif ahead:
             captured += self._parse(origin, b"", ahead, CAPTURE_GAP)
             self._taken += ahead
         if size > 0:
             reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
-            captured += self._parse(origin, data, size - len(data), reason)
-            self._taken += size
+            self._missing = size - len(data)
+            # Missing again is no new gap, unless it ends what is new.
+            missing = self._missing if data else self._missing - counted
+            captured += self._parse(origin, data, missing, reason)
+            self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
         return captured
@@ -207,10 +219,11 @@ class _Stream:
         for request in requests:
             if origin is not None:
                 boottime_ns, tid, snapshot = origin
+                # An answer is looked for from a send on, and that of a gap was not seen: the
+                # next answer is the next request's.
+                is_answered = self._is_answered and request.reason != CAPTURE_GAP
                 captured.append(
-                    Captured(
-                        boottime_ns, self._connection, tid, snapshot, request, self._is_answered
-                    )
+                    Captured(boottime_ns, self._connection, tid, snapshot, request, is_answered)
                 )
             origin = others
         return captured

@@ -26,7 +26,7 @@ from analyzer.decode.head import (
     read_head,
     unread,
 )
-from analyzer.records import Request
+from analyzer.records import Problem, Request
 
 # An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
 # Also the most a parser holds between two calls.
@@ -56,7 +56,9 @@ class RequestParser:
     first is a request, it is reported as a ``capture_gap``.
     """
 
-    __slots__ = ("_buffer", "_excuse", "_left", "_line", "_scanned", "_skipped", "_state")
+    __slots__ = (
+        "_buffer", "_excuse", "_is_cut", "_left", "_line", "_scanned", "_skipped", "_state"
+    )  # fmt: skip
 
     def __init__(self, *, is_joined: bool = False) -> None:
         """Expect a request."""
@@ -69,6 +71,7 @@ class RequestParser:
         # Anything but NOT_HTTP means that the stream's structure is not known.
         self._excuse = CAPTURE_GAP if is_joined else NOT_HTTP
         self._skipped = False  # whether the latest bytes were dropped as no request
+        self._is_cut = False  # whether the latest bytes were missing as beyond a limit
 
     @property
     def is_pending(self) -> bool:
@@ -89,7 +92,7 @@ class RequestParser:
         if self._buffer:
             self._buffer += data
             buffer = self._buffer
-        self._skipped = False
+        self._skipped = self._is_cut = False
         position, end = 0, len(buffer)
         while position < end:
             state = self._state
@@ -114,10 +117,13 @@ class RequestParser:
         if self._state in (_BODY, _CHUNK_DATA) and length <= self._left:
             self._use_up(length)
             return []
-        # Missing bytes right behind dropped ones are part of what was already reported.
-        found = [] if self._skipped else [self._cut(reason)]
+        # Missing bytes right behind dropped ones are part of what was already reported, and so
+        # are more of those that were cut off, of which not always is known how many they are.
+        is_known = self._skipped or (self._is_cut and reason == CAPTURE_GAP)
+        found = [] if is_known else [self._cut(reason)]
         self._lose_track()
         self._skipped = False
+        self._is_cut = reason == Problem.TRUNCATED.value
         return found
 
     def finish(self, reason: str) -> list[Request]:

@@ -39,18 +39,18 @@ class Metadata:
     def maybe_page(self, path: str) -> Optional[Page]:
         """Return what stands at an absolute path, None where there is nothing.
 
-        A directory is listed, with or without a slash at its end; a leaf has none.
+        A slash at the end makes no difference: a directory is listed, and SDKs ask for a
+        leaf (``placement/availability-zone/``) that way.
         """
         names = path.split("/")[1:]
-        is_directory = names[-1] == ""
+        if names[-1] == "":
+            names.pop()
         node: Union[str, Tree] = self._root
-        for name in names[:-1] if is_directory else names:
+        for name in names:
             if isinstance(node, str) or name not in node:
                 return None
             node = node[name]
         if isinstance(node, str):
-            if is_directory:
-                return None
             media_type = "application/octet-stream" if names[-1] == "user-data" else "text/plain"
             return Page(node.encode("utf-8"), media_type)
         # The two upper levels are listed without slashes, as the real service does.

@@ -43,6 +43,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "tracepoint": (
         "trace_write",
         "trace_writev",
+        "trace_pwritev2",
         "trace_sendto",
         "trace_sendmsg",
         "trace_sendmmsg",
@@ -103,21 +104,35 @@ class CoreSource:
         except OSError as error:
             raise self._unavailable(f"libbpf is not installed ({error})", INSTALL_LIBBPF) from None
         self.library = f"libbpf {self._libbpf.version}"
-        path = bpf_file(f"build/imds.{platform.machine()}.bpf.o")
-        if path is None:
-            raise self._unavailable(
-                f"the compiled probe for {platform.machine()} is not there",
-                "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
-            )
         if attach == "kprobe" and not any(place.exists() for place in KPROBES):
             raise self._unavailable("the kernel was built without kprobes", REMEDIES[attach])
         _allow_locked_memory()
         try:
-            self._load(path, attach, ring_bytes)
+            if attach != "tracepoint" or not self._has_loaded_typed(ring_bytes):
+                self._load(self._object("imds"), attach, ring_bytes)
         except BpfError as error:
             raise self._explained(error, attach) from error
         except OSError as error:
             raise self._unavailable(str(error), REMEDIES[attach]) from error
+
+    def _object(self, name: str) -> Path:
+        machine = platform.machine()
+        path = bpf_file(f"build/{name}.{machine}.bpf.o")
+        if path is None:
+            raise self._unavailable(
+                f"the compiled probe for {machine} is not there",
+                "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
+            )
+        return path
+
+    def _has_loaded_typed(self, ring_bytes: int) -> bool:
+        """Try the object whose tracepoints cost a third; kernels before 6.2 refuse it."""
+        try:
+            self._load(self._object("imds-typed"), "tracepoint", ring_bytes)
+        except BpfError:
+            self.close()
+            return False
+        return True
 
     def _load(self, path: Path, attach: str, ring_bytes: int) -> None:
         libbpf = self._libbpf
@@ -154,7 +169,9 @@ class CoreSource:
             {
                 RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST),
                 ANSWERS_RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST_ANSWERS),
-                PROBE_BUSY: self._misses([programs[name] for name in wanted if "_send" in name]),
+                PROBE_BUSY: self._misses(
+                    [programs[name] for name in wanted if _is_for_sends(name)]
+                ),
             }
         )
 
@@ -261,6 +278,11 @@ def programs_for(attach: str) -> tuple[str, ...]:
         names[attach] for name, names in OPTIONAL.items() if name in present and attach in names
     ]
     return tuple(found)
+
+
+def _is_for_sends(name: str) -> bool:
+    """Whether a request is missed where this program is not run."""
+    return "send" in name or "write" in name
 
 
 def _allow_locked_memory() -> None:

@@ -10,16 +10,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
+from tests.live.paths.ways import Program, compiled
 from tests.live.watch import Watch
 
 PROBES = ("core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe")
 REQUIRED = os.environ.get("IMDS_ANALYZER_REQUIRE", "").split()
 CHOSEN = os.environ.get("IMDS_ANALYZER_PROBES", "").split() or list(PROBES)
+
+# Notes for the table that is printed at the end: a path, and what became of it.
+Row = Callable[[str, str], None]
 # What does not depend on the way of attaching is asked of one probe where several must
 # work, as in an emulated machine, where each start takes half a minute.
 ONE_OF_CHOSEN = CHOSEN[:1] if REQUIRED else CHOSEN
@@ -29,6 +34,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each probe saw of each path."""
+    table = [
+        str(value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, value in report.user_properties
+        if name == "path" and report.when == "call"
+    ]
+    if table:
+        terminalreporter.section("send paths")
+        for each in table:
+            terminalreporter.write_line(each)
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +93,15 @@ def watch(
     watch = Watch(probe, namespace, tmp_path_factory.mktemp("watch"))
     with watch.running(required=probe in REQUIRED):
         yield watch
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Return the compiled client that sends in ways Python cannot."""
+    return compiled(tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture
+def row(probe: str, record_property: Callable[[str, object], None]) -> Row:
+    """Return what adds a row to the table of send paths."""
+    return lambda path, result: record_property("path", f"{path:51}{probe:17}{result}")

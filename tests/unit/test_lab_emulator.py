@@ -15,7 +15,7 @@ import pytest
 from analyzer.errors import LabError
 from analyzer.lab.home import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.loopback import LocalImds
-from analyzer.lab.metadata import INSTANCE_ID, REGION, ROLE
+from analyzer.lab.metadata import INSTANCE_ID, REGION, ROLE, ZONE
 from analyzer.lab.server import NO_ANSWER, UNREADABLE, Answered, open_listener
 from analyzer.lab.service import Options
 
@@ -240,6 +240,12 @@ def test_every_version_has_the_same_facts(imds: LocalImds, version: str) -> None
     assert ask(imds, "GET", f"/{version}/meta-data/placement/region").body == REGION.encode()
 
 
+def test_a_slash_behind_a_fact_makes_no_difference(imds: LocalImds) -> None:
+    """The AWS CLI asks for the availability zone that way."""
+    path = "/latest/meta-data/placement/availability-zone"
+    assert ask(imds, "GET", path + "/").body == ask(imds, "GET", path).body == ZONE.encode()
+
+
 def test_the_role_has_credentials_that_cannot_be_taken_for_real(imds: LocalImds) -> None:
     """The credentials' directory names the role, whose document is JSON of the usual shape."""
     directory = "/latest/meta-data/iam/security-credentials"
@@ -270,7 +276,7 @@ def test_user_data_is_there(imds: LocalImds) -> None:
     [
         "/nothing",
         "/latest/meta-data/nothing",
-        INSTANCE + "/",
+        INSTANCE + "//",
         INSTANCE + "/x",
         "/2000-01-01/",
         "//",
