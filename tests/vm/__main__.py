@@ -1,0 +1,144 @@
+"""Run the live suite, or a command of yours, in a virtual machine per kernel.
+
+``python -m tests.vm`` runs everything; ``--kernel 5.10 --shell 'bpftool prog'`` runs one
+command in one guest, whose file system is this machine's, read-only underneath.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NoReturn, Optional
+
+import click
+
+from tests.vm import arm64, kernels, machine, suite
+from tests.vm.kernels import Kernel
+from tests.vm.machine import Outcome
+from tests.vm.mirror import VmError
+
+# What is shown of the log of a guest in which something went wrong; the rest is in its file.
+SHOWN_LINES = 400
+
+
+@click.command(help=__doc__, context_settings={"max_content_width": 100})
+@click.option("--kernel", "names", multiple=True, metavar="NAME", help="Only this; repeatable.")
+@click.option("--list", "only_list", is_flag=True, help="Fetch and list the kernels, no more.")
+@click.option("-k", "keyword", metavar="EXPRESSION", help="Passed on to pytest.")
+@click.option("--shell", metavar="COMMAND", help="Run this instead of the live suite.")
+@click.option("--deadline", default=1800, show_default=True, help="Seconds per machine.")
+@click.option("--jobs", default=2, show_default=True, help="Machines at a time.")
+@click.option("--refresh", is_flag=True, help="Ask the mirror for newer kernels.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where logs go; without it they are only kept when something failed.",
+)
+def main(
+    names: Sequence[str],
+    only_list: bool,
+    keyword: Optional[str],
+    shell: Optional[str],
+    deadline: int,
+    jobs: int,
+    refresh: bool,
+    results: Optional[Path],
+) -> None:
+    """Choose, fetch and run; exits with 1 when anything failed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        lines = [kernels.line_named(name) for name in names] or list(kernels.LINES)
+        machine.check_programs()
+        found = kernels.fetch(lines, refresh=refresh)
+        if any(line.arch == arm64.ARCH for line in lines):
+            arm64.make_root(refresh=refresh)
+    except VmError as error:
+        sys.exit(f"tests.vm: {error}")
+    for kernel in found:
+        print(f"{kernel.line:8}{kernel.release:24}package {kernel.version}", flush=True)
+    if only_list:
+        return
+    commands = {
+        kernel: shell if shell is not None else suite.guest_command(kernel.line, keyword)
+        for kernel in found
+    }
+    place = results.resolve() if results else Path(tempfile.mkdtemp(prefix="imds-analyzer-vm-"))
+    outcomes = _run_all(commands, place, deadline, jobs)
+    good = _show_shell(outcomes) if shell is not None else _show_suite(outcomes)
+    if good and results is None:
+        shutil.rmtree(place)
+    else:
+        print(f"logs: {place}", file=sys.stderr)
+    sys.exit(0 if good else 1)
+
+
+def _interrupt(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _run_all(
+    commands: dict[Kernel, str], place: Path, deadline_s: float, jobs: int
+) -> list[Outcome]:
+    """Run every guest, some at a time; returns outcomes in the order of the kernels."""
+    stop = threading.Event()
+    outcomes: dict[Kernel, Outcome] = {}
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        try:
+            waiting: dict[Future[Outcome], Kernel] = {
+                pool.submit(
+                    machine.run,
+                    kernel,
+                    command,
+                    place / kernel.line,
+                    deadline_s=deadline_s,
+                    stop=stop,
+                ): kernel
+                for kernel, command in commands.items()
+            }
+            for done in as_completed(waiting):
+                outcome = done.result()
+                outcomes[waiting[done]] = outcome
+                print(
+                    f"{outcome.kernel.line}: {outcome.trouble or 'ended'}, "
+                    f"booted in {outcome.boot_s:.0f} s, {outcome.total_s:.0f} s in all",
+                    flush=True,
+                )
+        finally:
+            # On Ctrl-C or an error: end the machines that run, do not start the others.
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+    return [outcomes[kernel] for kernel in commands]
+
+
+def _show_shell(outcomes: Sequence[Outcome]) -> bool:
+    for outcome in outcomes:
+        print(f"== {outcome.kernel.line} ({outcome.kernel.release})")
+        print(outcome.output, end="")
+        if not outcome.booted:
+            print(suite.tail(outcome.directory / "console.log", SHOWN_LINES))
+        print(f"== status {outcome.status} {outcome.trouble}")
+    return all(outcome.status == 0 for outcome in outcomes)
+
+
+def _show_suite(outcomes: Sequence[Outcome]) -> bool:
+    reports = [suite.judge(outcome) for outcome in outcomes]
+    for outcome, report in zip(outcomes, reports):
+        if report.problems:
+            log = "output.log" if outcome.booted else "console.log"
+            print(f"\n== {outcome.kernel.line}: the last {SHOWN_LINES} lines of {log}")
+            print(suite.tail(outcome.directory / log, SHOWN_LINES))
+    rows = [row for report in reports for row in report.rows]
+    problems = [problem for report in reports for problem in report.problems]
+    print("", suite.table(rows), "", *problems, suite.total(rows), sep="\n")
+    return not problems
+
+
+if __name__ == "__main__":
+    main()
