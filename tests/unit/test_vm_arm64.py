@@ -149,4 +149,4 @@ def test_there_is_one_line_of_the_machine_type_and_it_runs_core(tmp_path: Path) 
     (tmp_path / "core.xml").write_text(PASSED)
     report = judge(Outcome(kernel, 0, "", 20.0, 300.0, tmp_path))
     assert report.problems == ()
-    assert [row.probe for row in report.rows] == ["core/fentry", "core/kprobe", "any"]
+    assert [row.probe for row in report.rows] == ["core/fentry", "core/kprobe"]
