@@ -13,10 +13,10 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build abi lab check lint test test-kernels bench clean
+.PHONY: help setup setup-vm build abi lab check lint test test-clients test-kernels bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing; leaves .venv/bin/imds-analyzer and the compiled probes
 	@./setup.sh base
@@ -74,10 +74,16 @@ test: setup ## Everything that runs on this host's own kernel (root)
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/live
 
-test-kernels: setup-vm ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest (root)
+test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
+	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)
+	$(VENV)/bin/python -m tests.clients --prepare
+	$(VENV)/bin/python -m tests.clients
+
+test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
 	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))
 
-bench: setup ## Measure: start-up, memory, throughput, cost of a send
+bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
+	@./setup.sh packages bpftrace tcpdump
 	$(VENV)/bin/python -m bench
 
 clean: ## Remove what was built here

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that building and testing need and that are missing.
-# Usage: setup.sh base|vm
+# Usage: setup.sh base | setup.sh vm | setup.sh packages NAME...
 set -eu
 
 case ${1-} in
@@ -8,11 +8,18 @@ base)
   # bpf-to-object compiler, its headers, the layout reader, the alternative loader,
   # and what lab and tests run.
   packages="clang llvm libbpf-dev bpftool python3-venv python3-bpfcc
-    iproute2 util-linux curl wget shellcheck"
+    iproute2 util-linux curl wget gcc libc6-dev shellcheck"
   ;;
-vm) packages="qemu-system-x86 kmod udev zstd iproute2 busybox-static" ;;
+vm)
+  # Emulators of both machine types, and what virtme-ng makes its boot image from.
+  packages="qemu-system-x86 qemu-system-arm kmod udev zstd file iproute2 busybox-static"
+  ;;
+packages)
+  shift
+  packages=$*
+  ;;
 *)
-  echo "usage: $0 base|vm" >&2
+  echo "usage: $0 base | vm | packages NAME..." >&2
   exit 2
   ;;
 esac
