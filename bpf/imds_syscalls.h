@@ -2,7 +2,8 @@
 /*
  * The fallback for kernels that allow neither fentry nor kprobes: the system
  * calls that can send on a socket. It sees a file descriptor where tcp_sendmsg
- * sees a socket, and it cannot see io_uring, sendfile, splice and 32-bit callers.
+ * sees a socket, and it cannot see io_uring, io_submit, sendfile, splice and
+ * 32-bit callers.
  */
 #ifndef IMDS_SYSCALLS_H
 #define IMDS_SYSCALLS_H

@@ -50,7 +50,7 @@ _WORD = re.compile(
 )
 _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
 
-_SCHEME = re.compile(r"\s*(?:bearer|basic|token|negotiate|ntlm)\s*", _FLAGS)
+_SCHEME = re.compile(r"\s*(?:bearer|basic|token|negotiate|ntlm|\[redacted\])", _FLAGS)
 _LONE_SCHEME = re.compile(r"\s*(?:[a-z]{3,12}|AWS4-HMAC-SHA256)\s*", _FLAGS)
 _REFERENCE = re.compile(r"\$(?:\w+|\{\w+\})", re.ASCII)
 _SUBSTITUTIONS = ("$(", "`")
@@ -176,7 +176,7 @@ def _end_of_secret(text: str, start: int, kind: str, between: str, position: int
     end = position if reached is None else reached.end()
     if pattern is not _WORD or start or has_quotes or text[end : end + 1] == "(":
         return end
-    whole = _WHOLE_WORD.match(text, position)
+    whole = None if text[position:end] == MASK else _WHOLE_WORD.match(text, position)
     return end if whole is None else whole.end()
 
 

@@ -159,6 +159,54 @@ def test_repeated_truncated_send_is_cut_once() -> None:
     assert _feed(cut, longer) == [("/a", "truncated"), (None, "truncated")]
 
 
+def test_what_comes_in_place_of_an_unreadable_send_is_read() -> None:
+    """A send that failed with EFAULT took no byte: the next one begins where it did."""
+    failed = send(b"", missing=4096, problem=Problem.UNREADABLE)
+    assert _feed(failed, send(GET), send(OTHER, len(GET))) == [
+        (None, "unreadable_payload"),
+        ("/a", None),
+        ("/b", None),
+    ]
+    # Tried again it is still one, and its end may be had at last.
+    assert _feed(failed, failed, send(GET)) == [(None, "unreadable_payload"), ("/a", None)]
+    half = send(GET[:20], missing=4076, problem=Problem.UNREADABLE)
+    assert _feed(half, send(OTHER, 20)) == [("/a", "unreadable_payload"), ("/b", None)]
+
+
+def test_a_cut_of_unknown_length_is_one_request() -> None:
+    """A send says that at least one byte is missing; the next one shows how many were."""
+    cut = send(GET[:20], missing=1)
+    assert _feed(cut, send(OTHER, 300)) == [("/a", "truncated"), ("/b", None)]
+    # What is missing behind something else is reported.
+    assert _feed(cut, send(OTHER, 21), send(GET, 300)) == [
+        ("/a", "truncated"),
+        ("/b", None),
+        (None, "capture_gap"),
+        ("/a", None),
+    ]
+
+
+def test_no_answer_is_expected_for_a_gap() -> None:
+    """Its send was not seen, so the next answer that is seen is the next request's."""
+    connections = Connections()
+    connections.feed(send(GET))
+    gap, request = connections.feed(send(OTHER, 500))
+    assert (gap.request.reason, gap.is_answered) == ("capture_gap", False)
+    assert (request.request.target, request.is_answered) == ("/b", True)
+
+
+def test_an_opening_without_any_position_is_followed_by_the_next_send() -> None:
+    """MPTCP with Fast Open tells neither sequence nor offset at first."""
+    opening = send(GET, port=0)._replace(sequence=None, offset=None, is_answered=False)
+    opening = opening._replace(connection=connection()._replace(source_port=0))
+    follows = send(OTHER, 7_000)._replace(offset=None, is_answered=False)
+    assert _feed(opening, follows, send(GET, 7_000 + len(OTHER))._replace(offset=None)) == [
+        ("/a", None),
+        ("/b", None),
+        ("/a", None),
+    ]
+
+
 def test_sizes_beyond_all_sequence_numbers_are_survived() -> None:
     """A program may ask to send any number of bytes."""
     for size in (2**31, 2**32, 2**40, 2**63):

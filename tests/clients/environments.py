@@ -1,0 +1,157 @@
+"""How to get a client: each by its own package client, by name, into a directory of its own.
+
+``facts`` are what an environment is made of: others make it anew. ``build`` needs the
+network where something is to be downloaded, and raises ClientError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple, Optional, Protocol
+
+from tests.clients.store import ClientAbsent, build_step, download_step
+
+PROGRAMS = Path(__file__).parent / "programs"
+# Debian's own come first: what is on a developer's PATH may be anything.
+SEARCH_PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"
+
+# The interpreters on which what was written for Python 2 and early 3 can still be imported:
+# 3.10 took the old names out of ``collections``. Debian 12 has one of them, PyPy 3.9.
+_OLD_PYTHONS = ("pypy3", "python3.9", "python3.8", "python3.7", "python3.6", "python3")
+_IS_OLD = "import sys, venv; sys.exit(sys.version_info >= (3, 10))"
+
+
+class Environment(Protocol):
+    """Something that can be built into a directory."""
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+
+
+class PipPackages(NamedTuple):
+    """A virtual environment with packages; ``is_old`` has it made with a Python before 3.10."""
+
+    requirements: tuple[str, ...]
+    is_old: bool = False
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (*self.requirements, "any before 3.10" if self.is_old else sys.version)
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+        python = _maybe_old_python() if self.is_old else sys.executable
+        if python is None:
+            raise ClientAbsent("no Python before 3.10 is installed. Install pypy3 and pypy3-venv")
+        build_step([python, "-m", "venv", "venv"], directory)
+        pip = ("venv/bin/python", "-m", "pip", "install", "--disable-pip-version-check")
+        download_step([*pip, "--retries", "5", *self.requirements], directory)
+
+
+class NpmPackages(NamedTuple):
+    """A node_modules directory."""
+
+    packages: tuple[str, ...]
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return self.packages
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+        (directory / "package.json").write_text("{}", encoding="utf-8")
+        flags = ("--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier")
+        download_step(["npm", "install", *flags, *self.packages], directory)
+
+
+class UnpackedDebian(NamedTuple):
+    """A Debian package's files, without installing it: its services are not for this host."""
+
+    package: str
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.package,)
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+        download_step(["apt-get", "-q", "download", self.package], directory)
+        (archive,) = directory.glob("*.deb")
+        build_step(["dpkg-deb", "-x", str(archive), "."], directory)
+        archive.unlink()
+
+
+class JavaClasses(NamedTuple):
+    """One of our programs, compiled."""
+
+    source: str
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.source, _digest(self.source))
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+        # For the oldest Java that has the newer client, so that any installed one runs it.
+        flags = ("--release", "11", "-d", str(directory))
+        build_step([_program("javac"), *flags, str(PROGRAMS / self.source)], directory)
+
+
+class GoProgram(NamedTuple):
+    """One of our programs, compiled; the standard library is all it needs."""
+
+    source: str
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.source, _digest(self.source))
+
+    def build(self, directory: Path) -> None:
+        """Build it. Raises ClientError."""
+        offline = {
+            "GO111MODULE": "off",
+            "GOFLAGS": "",
+            "GOTOOLCHAIN": "local",
+            "GOCACHE": str(directory / "build"),
+            "GOPATH": str(directory / "path"),
+            "CGO_ENABLED": "0",
+        }
+        output = str(directory / Path(self.source).stem)
+        argv = [_program("go"), "build", "-o", output, str(PROGRAMS / self.source)]
+        build_step(argv, directory, environment=offline)
+        shutil.rmtree(directory / "build")
+
+
+def _digest(source: str) -> str:
+    return hashlib.sha256((PROGRAMS / source).read_bytes()).hexdigest()
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=SEARCH_PATH)
+    if found is None:
+        raise ClientAbsent(f"{name} is not installed")
+    return found
+
+
+def _maybe_old_python() -> Optional[str]:
+    for name in _OLD_PYTHONS:
+        # Asked, not judged by its name: version managers put commands there that only refuse.
+        found = shutil.which(name)
+        if found is not None:
+            done = subprocess.run([found, "-c", _IS_OLD], capture_output=True, check=False)
+            if done.returncode == 0:
+                return found
+    return None

@@ -1,0 +1,9 @@
+"""Have botocore look for credentials; it asks IMDS when it finds none nearer."""
+
+import os
+
+import botocore.session  # type: ignore[import-not-found]
+
+os.environ["AWS_METADATA_SERVICE_TIMEOUT"] = os.environ["IMDS_TIMEOUT_S"]
+credentials = botocore.session.Session().get_credentials()
+print("found:", credentials and credentials.access_key)
