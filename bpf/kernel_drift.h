@@ -79,6 +79,8 @@ static __always_inline unsigned int imds_mptcp_write_seq(const struct sock *sk)
 {
 	if (!bpf_core_field_exists(struct mptcp_sock, write_seq))
 		return 0;
+	/* Or the compiler works out the address before it asks, and libbpf makes that a trap. */
+	OPAQUE(sk);
 	return (unsigned int)READ((const struct mptcp_sock *)sk, write_seq);
 }
 
