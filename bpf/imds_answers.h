@@ -54,14 +54,17 @@ static __always_inline void imds_report(unsigned int kind, unsigned int status,
 							    : IMDS_COUNTER_SENT);
 }
 
-/* A receive call begins. */
+/*
+ * A receive call begins. It may wait in the kernel for long, and what it waits
+ * for be asked by another thread in the meantime (Go and Java do so): every
+ * call on a connection to IMDS is noted, whether or not an answer is due yet.
+ */
 static __always_inline void imds_receive_into(const struct sock *sk, const void *start,
 					      unsigned long long room)
 {
-	struct imds_exchange *exchange = imds_exchange_of((unsigned long long)sk);
 	struct imds_receive receive = {};
 
-	if (!exchange || !exchange->is_expected)
+	if (!imds_is_to_imds(sk))
 		return;
 	receive.sock = (unsigned long long)sk;
 	receive.start = (unsigned long long)start;
@@ -75,20 +78,20 @@ static __always_inline void imds_receive_segments(const struct sock *sk,
 						  const struct imds_segments *segments)
 {
 	unsigned long long skip = ONCE(segments->skip);
+	struct iovec segment = {};
 
 	for (int i = 0; i < 4; i++) {
-		struct iovec segment;
-
 		if (i >= ONCE(segments->count))
-			return;
+			break;
 		segment = imds_segment(segments, i);
-		if (skip < segment.iov_len) {
-			imds_receive_into(sk, (const unsigned char *)segment.iov_base + skip,
-					  segment.iov_len - skip);
-			return;
-		}
+		if (skip < segment.iov_len)
+			break;
+		segment.iov_len = 0;
 		skip = 0;
 	}
+	/* Without room nothing is read: also where the vector is not understood. */
+	imds_receive_into(sk, (const unsigned char *)segment.iov_base + skip,
+			  segment.iov_len ? segment.iov_len - skip : 0);
 }
 
 /* tcp_recvmsg(sk, msg, ...). */
@@ -97,7 +100,11 @@ static __always_inline int imds_tcp_recvmsg(const struct sock *sk, const struct 
 	const struct iov_iter *iter = RELOCATED(&msg->msg_iter);
 	struct imds_segments segments;
 
-	if (imds_is_port_80(sk) && !imds_set_iter(&segments, iter))
+	if (!imds_is_port_80(sk))
+		return 0;
+	if (imds_set_iter(&segments, iter))
+		imds_receive_into(sk, 0, 0);
+	else
 		imds_receive_segments(sk, &segments);
 	return 0;
 }
@@ -129,13 +136,16 @@ static __always_inline int imds_received(const struct sock *sk)
 	receive = imds_current_receive();
 	if (!receive || receive->sock != sock)
 		return 0;
-	exchange = imds_exchange_of(sock);
-	if (!exchange || !exchange->is_expected)
-		return 0;
 	/* Bytes that were only peeked at (MSG_PEEK) do not move copied_seq. */
 	fresh = READ((const struct tcp_sock *)sk, copied_seq) - receive->copied_seq;
 	if (fresh > receive->room)
 		fresh = receive->room;
+	exchange = imds_exchange_of(sock);
+	if (!exchange || !exchange->is_expected) {
+		/* The rest of an earlier answer; a status line may follow it in the same call. */
+		receive->taken = fresh;
+		return 0;
+	}
 	for (int i = 0; i < IMDS_STATUS_LINE_LEN; i++) {
 		unsigned long long have = ONCE(exchange->have);
 

@@ -127,6 +127,20 @@ static __always_inline int imds_is_imds(unsigned short *family, unsigned int *wo
 	return words[0] == IMDS_IPV6_0 && words[2] == 0 && words[3] == IMDS_IPV6_3;
 }
 
+/* Is the socket, whose port is known to be the right one, connected to IMDS? */
+static __always_inline int imds_is_to_imds(const struct sock *sk)
+{
+	const struct sock_common *common = (const struct sock_common *)sk;
+	unsigned short family = READ(common, skc_family);
+	struct in6_addr destination = {};
+
+	if (family == AF_INET)
+		destination.in6_u.u6_addr32[0] = READ(common, skc_daddr);
+	else
+		destination = READ(common, skc_v6_daddr);
+	return imds_is_imds(&family, destination.in6_u.u6_addr32);
+}
+
 /* Is the socket connected to IMDS? Fills in the addresses of the event if so. */
 static __always_inline int imds_match(const struct sock *sk, struct imds_event *event)
 {

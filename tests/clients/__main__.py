@@ -114,9 +114,9 @@ def _run(
             for ready in found
             for setting in settings
         ]
-        pids = [trial.pid for each in trials.values() for trial in each.values()]
-        wrong = tuple(evidence.whole_log_problems(log, pids))
-        count = (f"{sum(map(len, trials.values()))} runs, {len(reader.requests)} requests",)
+        runs = [trial for each in trials.values() for trial in each.values()]
+        wrong = tuple(evidence.whole_log_problems(log, [run.pid for run in runs]))
+        count = (f"{len(runs)} runs, {sum(sum(run.counted.values()) for run in runs)} requests",)
         whole = ("no secret, nothing lost, each request by one of the runs",)
         rows.append(Row("the log as a whole", "", "all", count, whole, None, wrong))
         probes = {line["observer"]["probe"] for line in reader.requests}

@@ -86,7 +86,7 @@ def problems(
     yield from (f"never sent: {_words(*each)}" for each in (logged - trial.counted).items())
     expected, seen = client.expectation.kinds(setting), tuple(dict.fromkeys(map(kind, lines)))
     if seen != expected:
-        yield f"expected because it {client.expectation.why}"
+        yield f"not as expected; known of it: {client.expectation.why}"
     for line in lines:
         yield from _wrong_caller(client, trial, line["process"])
         if kind(line) == FALLBACK and line["imds"].get("token_request") != {

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import queue
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -17,6 +21,7 @@ from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 from analyzer.lab.service import Options
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
+RECVFROM = {"x86_64": "45", "aarch64": "207"}[platform.machine()]
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
 Receive = Callable[[socket.socket], bytes]
 
@@ -84,6 +89,42 @@ def test_the_status_is_read_however_it_is_received(watch: Watch, receive: Receiv
     assert first["imds"]["outcome"] == "not_found"
     assert second["http"]["response"]["status_code"] == 200
     assert second["imds"]["outcome"] == "success"
+
+
+def _is_receiving(thread: threading.Thread) -> bool:
+    """Whether a thread of ours waits inside recvfrom."""
+    task = Path(f"/proc/self/task/{thread.native_id}")
+    state = (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
+    return state == "S" and (task / "syscall").read_text().split()[0] == RECVFROM
+
+
+def test_a_thread_that_receives_before_the_request_is_sent(watch: Watch) -> None:
+    """Each answer is told to its own request, as where one thread reads and others write."""
+    marker = new_marker()
+    paths = [f"/latest/meta-data/{name}?{marker}" for name in ("none", "instance-id", "ami-id")]
+    answers: queue.Queue[bytes] = queue.Queue()
+    with watch.connect() as client:
+        client.settimeout(None)
+
+        def receive() -> None:
+            for answer in iter(lambda: client.recv(4096), b""):
+                answers.put(answer)
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        try:
+            for path in paths:
+                eventually("the thread receives", lambda: _is_receiving(thread))
+                client.sendall(_request(path))
+                assert answers.get(timeout=DEADLINE_S).startswith(b"HTTP/1.1 ")
+        finally:
+            client.shutdown(socket.SHUT_RDWR)
+            thread.join(DEADLINE_S)
+    watch.settled("nothing")
+    found = [
+        line for line in watch.lines("imds_request") if line.get("url", {}).get("query") == marker
+    ]
+    assert [line["http"]["response"]["status_code"] for line in found] == [404, 200, 200]
 
 
 def test_no_body_is_written(watch: Watch) -> None:

@@ -73,7 +73,7 @@ def _set(*way: str, to: Any) -> Callable[[Line], None]:
     ("change", "problem"),
     [
         (_set("imds", "version", to="v2"), "never sent"),
-        (_set("imds", "reason", to="truncated"), "expected because"),
+        (_set("imds", "reason", to="truncated"), "not as expected"),
         (_set("http", "response", "status_code", to=404), "never sent"),
         (_set("http", to={"request": {"method": "GET"}}), "never sent"),
         (_set("url", "path", to="/latest/user-data"), "never sent"),
