@@ -172,7 +172,7 @@ def test_fast_open_of_multipath_tcp(watch: Watch, elsewhere: LabNamespace, row: 
     with contextlib.ExitStack() as undo:
         try:
             client = undo.enter_context(open_socket(elsewhere, socket.AF_INET, IPPROTO_MPTCP))
-            listener = _listener(elsewhere, IMDS_IPV4, IPPROTO_MPTCP)
+            listener = undo.enter_context(_listener(elsewhere, IMDS_IPV4, IPPROTO_MPTCP))
             listener.setsockopt(IPPROTO_TCP, TCP_FASTOPEN, 5)
             undo.enter_context(Answers(listener))
             _sendto(client, IMDS_IPV4, request(marker))

@@ -45,7 +45,7 @@ class Program:
         )
         out, said = child.communicate(data)
         if child.returncode == NOT_THERE:
-            raise NotThereError(said.decode())
+            raise NotThereError(said.decode().strip())
         assert child.returncode == 0, said
         return Sent(child.pid, out.decode())
 
