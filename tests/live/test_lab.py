@@ -113,7 +113,8 @@ def test_the_namespace_is_gone_after_kill_9() -> None:
         held = maybe_network_namespace(path)
         assert held is not None
         assert held != HOME
-        assert set(pids) <= set(processes_in(held))
+        # What was just started may not have entered it yet.
+        wait_until(lambda: set(pids) <= set(processes_in(held)), "all are inside")
     finally:
         owner.kill()
         owner.wait()
