@@ -9,7 +9,9 @@ from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser
 from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
-# answered, leaves a half-sent request half a second; an idle entry takes about 0.7 KiB.
+# answered, leaves a half-sent request half a second. An idle entry takes about 0.7 KiB, one
+# with a request under way its caller too: 5 KiB with all ancestors and arguments there can be.
+# So whatever is sent, all of it is below 50 MiB, with the bytes that follow.
 MAX_CONNECTIONS = 8192
 # 512 heads of the greatest length, or 16,000 usual ones, begun and not finished.
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024

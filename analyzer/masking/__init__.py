@@ -22,7 +22,7 @@ __all__ = ["MASK", "mask_args", "mask_text"]
 
 _FLAGS = re.IGNORECASE | re.ASCII
 
-_OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9+.-]{0,15}://", _FLAGS)
+_OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9]{0,5}://", _FLAGS)
 _ENVIRONMENT_OPTIONS = ("-e", "--env", "-E", "--preserve-env")
 _ONLY_SEPARATORS = " \t:="
 

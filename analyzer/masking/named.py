@@ -46,7 +46,7 @@ _DEEPEST_ESCAPE = 32  # backslashes before a quote: five strings, each in the ot
 _LINE = re.compile(r"[^\n]*(?:\n[ \t][^\n]*)*")  # with the lines that continue it
 _TO_ANY_QUOTE = re.compile(r"[^\"'\\\n]*(?:\\[^\n][^\"'\\\n]*)*")
 _WORD = re.compile(
-    r"(?:\[redacted\])?(?:\$\{[^}\n]*\}|\\[^rnt\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
+    r"(?:\[redacted\])?(?:\$\{[^}\n]{0,256}\}|\\[^rnt\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
 )
 _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
 

@@ -35,8 +35,10 @@ PATH_MAX = 2048
 QUERY_MAX = 2048
 USER_AGENT_MAX = 1024
 METHOD_MAX = 64
-# Callers whose part of the line is kept ready; a busy host has some dozens. About 2 KB each.
+# Callers whose part of the line is kept ready; a busy host has some dozens. About 2 KB each, but
+# sixteen ancestors with long arguments make 70, so their length is bounded too.
 CALLERS_MAX = 512
+CALLERS_CHARACTERS_MAX = 4 << 20
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -61,6 +63,7 @@ class JsonlSink:
         self._log = log
         self._host = _present({"name": host_name, "boot_id": boot_id})
         self._callers: OrderedDict[int, _Rendered] = OrderedDict()
+        self._callers_characters = 0
         self._last: dict[str, Any] = {}
         self._last_text = ""
         self.set_probe("")
@@ -139,8 +142,13 @@ class JsonlSink:
         if known is None:
             known = _Rendered(caller, _encode(_caller_fields(record))[1:-1] + ",")
             self._callers[id(caller)] = known
-            if len(self._callers) > CALLERS_MAX:
-                self._callers.popitem(last=False)
+            self._callers_characters += len(known.text)
+            while (
+                len(self._callers) > CALLERS_MAX
+                or self._callers_characters > CALLERS_CHARACTERS_MAX
+            ):
+                _, dropped = self._callers.popitem(last=False)
+                self._callers_characters -= len(dropped.text)
         else:
             self._callers.move_to_end(id(caller))
         if record.tid == caller.process.pid:

@@ -31,6 +31,7 @@ from analyzer.records import (
 )
 from analyzer.sinks import level
 from analyzer.sinks.jsonl import (
+    CALLERS_CHARACTERS_MAX,
     CALLERS_MAX,
     METHOD_MAX,
     PATH_MAX,
@@ -481,6 +482,22 @@ class TestLines:
         ]
         lines = written(tmp_path, *records, *records)
         assert [line["process"]["pid"] for line in lines] == [each.tid for each in records] * 2
+
+    def test_callers_with_long_arguments_are_bounded_by_their_length(self, tmp_path: Path) -> None:
+        """Sixteen ancestors with all arguments that are kept make seventy thousand characters."""
+        long = PROCESS._replace(args=("x" * 4096,))
+        path = tmp_path / "log"
+        sink = JsonlSink(LogFile.open(str(path)), "h", "b")
+        for pid in range(1, 100):
+            caller = RECORD.caller._replace(
+                process=long._replace(pid=pid), ancestors=(long,) * 16, ancestors_truncated=True
+            )
+            sink.write(RECORD._replace(tid=pid, caller=caller))
+            held = sum(len(each.text) for each in sink._callers.values())
+            assert held <= CALLERS_CHARACTERS_MAX
+        sink.close()
+        assert 40 < len(sink._callers) < 70
+        assert [line["process"]["pid"] for line in lines_of(path)] == list(range(1, 100))
 
     def test_every_line_tells_host_and_observer(self, tmp_path: Path) -> None:
         """The probe is known only after the log is open."""
