@@ -49,7 +49,7 @@ endef
 bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
 	$(call compile)
 
-# The same with faster system call tracepoints, for kernels since 6.2.
+# The same for kernels since 6.10: faster tracepoints, fentry that is not preempted.
 bpf/build/imds-typed.%.bpf.o: $(BPF_SOURCES)
 	$(call compile,-DIMDS_TYPED)
 

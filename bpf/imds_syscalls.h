@@ -30,7 +30,7 @@ static __always_inline int imds_is_wanted(unsigned short port, unsigned int flag
 /*
  * With typed pointers nearly all steps are plain loads: half the time. Needs
  * bpf_get_current_task_btf (5.11) and bpf_rdonly_cast (6.2), and a libbpf that
- * knows kernel functions; so it is an object of its own, which is tried first.
+ * knows kernel functions; so it is in an object of its own, which is tried first.
  */
 extern void *bpf_rdonly_cast(void *object, __u32 btf_id) __ksym;
 

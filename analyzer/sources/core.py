@@ -108,7 +108,7 @@ class CoreSource:
             raise self._unavailable("the kernel was built without kprobes", REMEDIES[attach])
         _allow_locked_memory()
         try:
-            if attach != "tracepoint" or not self._has_loaded_typed(ring_bytes):
+            if attach == "kprobe" or not self._has_loaded_typed(attach, ring_bytes):
                 self._load(self._object("imds"), attach, ring_bytes)
         except BpfError as error:
             raise self._explained(error, attach) from error
@@ -125,10 +125,13 @@ class CoreSource:
             )
         return path
 
-    def _has_loaded_typed(self, ring_bytes: int) -> bool:
-        """Try the object whose tracepoints cost a third; kernels before 6.2 refuse it."""
+    def _has_loaded_typed(self, attach: str, ring_bytes: int) -> bool:
+        """Try the object for newer kernels; those before 6.10 refuse it.
+
+        Its tracepoints cost half, and its fentry programs are not preempted.
+        """
         try:
-            self._load(self._object("imds-typed"), "tracepoint", ring_bytes)
+            self._load(self._object("imds-typed"), attach, ring_bytes)
         except BpfError:
             self.close()
             return False
