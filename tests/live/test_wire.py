@@ -190,7 +190,8 @@ def test_bytes_that_are_not_http_are_unknown(watch: Watch) -> None:
     (line,) = [
         line
         for line in watch.lines("imds_request")
-        if line["source"]["port"] == source_port and line["imds"]["reason"] == "not_http"
+        if line.get("source", {}).get("port") == source_port
+        and line["imds"]["reason"] == "not_http"
     ]
     assert line["imds"]["version"] == "unknown"
 
