@@ -180,9 +180,9 @@ def test_fast_open_of_multipath_tcp(watch: Watch, elsewhere: LabNamespace, row: 
             # Since 6.2 it does.
             row(what, f"not in this kernel ({error.strerror})")
             return
-        read_answer(client)
+        # No answer is waited for: in one or two of a hundred of such connections 6.12 and 7.3
+        # never tell the server that something came.
         client.sendall(request(marker, TOKEN_FIELD))
-        read_answer(client)
     found = [judged(line) for line in _with_marker(log.settled(), marker)]
     expected = [] if watch.probe in BLIND_FOR_MPTCP else [V1, V2]
     row(what, ("v1, v2" if expected else "not seen") if found == expected else f"WRONG: {found}")

@@ -153,6 +153,8 @@ def _attempt(
     status = _read(directory / "status").strip()
     if not status and not trouble:
         trouble = "the machine stopped while the command ran" if boot_s else "did not boot"
+        # A negative one is the signal that ended the emulator, such as the memory killer's 9.
+        trouble += f" (exit code {machine.returncode})"
     if status == "124":
         trouble = f"the command was ended after {deadline_s:.0f} s"
     return Outcome(kernel, int(status) if status else None, trouble, boot_s, total_s, directory)

@@ -23,7 +23,7 @@ BCC_PROBES = ("bcc/kprobe",)
 NO_PROBE = "any"
 
 # Python's start alone takes seconds in a guest; this is for a test that hangs.
-TEST_TIMEOUT_S = 1200
+TEST_TIMEOUT_S = 400
 # What depends on the kernel. The lab and `doctor` are programs around it and are tested on the
 # host; in a guest, where a Python takes seconds to start, they alone would take ten minutes.
 CORE_TARGETS = tuple(

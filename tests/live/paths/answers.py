@@ -6,12 +6,14 @@ import concurrent.futures
 import os
 import selectors
 import socket
+import struct
 import threading
 from types import TracebackType
 from typing import Optional
 
 from analyzer.lab.lifeline import join_network
 from analyzer.lab.namespace import LabNamespace
+from tests.live.watch import DEADLINE_S
 
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
@@ -25,7 +27,13 @@ def open_socket(namespace: LabNamespace, family: int, protocol: int) -> socket.s
             join_network(fd)
         finally:
             os.close(fd)
-        return socket.socket(family, socket.SOCK_STREAM, protocol)
+        opened = socket.socket(family, socket.SOCK_STREAM, protocol)
+        # An answer that never comes fails the test that waits, and blocks no other. Python's own
+        # timeouts would make the socket a non-blocking one, which opens differently.
+        limit = struct.pack("ll", int(DEADLINE_S), 0)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            opened.setsockopt(socket.SOL_SOCKET, option, limit)
+        return opened
 
     # Only the thread moves, and it ends with the call.
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
