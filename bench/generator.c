@@ -1,7 +1,8 @@
 // Sends IMDS requests over keep-alive connections at an even rate, and says how many it sent.
 //
-//   generator ADDRESS PORT CONNECTIONS RATE SECONDS
+//   generator ADDRESS PORT CONNECTIONS RATE SECONDS [answers]
 //
+// With "answers" it receives one to each request before it sends the next.
 // Every socket is bound to ADDRESS before it connects to it, so it only works where that
 // address is the network namespace's own; elsewhere it ends without a packet sent.
 #include <arpa/inet.h>
@@ -74,11 +75,13 @@ int main(int argc, char **argv)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	static int fds[CONNECTIONS_MAX];
 	size_t lengths[REQUEST_KINDS];
+	char answer[4096];
 	int connections;
 	long long rate, wanted, sent = 0, began, behind = 0;
 
-	if (argc != 6 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
-		fprintf(stderr, "usage: generator ADDRESS PORT CONNECTIONS RATE SECONDS\n");
+	if (argc < 6 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
+		fprintf(stderr,
+			"usage: generator ADDRESS PORT CONNECTIONS RATE SECONDS [answers]\n");
 		return 2;
 	}
 	address.sin_port = htons(atoi(argv[2]));
@@ -110,6 +113,9 @@ int main(int argc, char **argv)
 
 			if (taken != (ssize_t)lengths[kind])
 				give_up("send");
+			if (argc > 6 &&
+			    recv(fds[sent % connections], answer, sizeof(answer), 0) <= 0)
+				give_up("recv");
 		}
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 	}

@@ -34,10 +34,11 @@ class Sent(NamedTuple):
 class Load:
     """Generators and the server that takes what they send, all inside one namespace."""
 
-    def __init__(self, namespace: LabNamespace, generator: str) -> None:
+    def __init__(self, namespace: LabNamespace, generator: str, *, answers: bool) -> None:
         """Take an open namespace in which a server listens; see :func:`open_load`."""
         self._namespace = namespace
         self._generator = generator
+        self._answers = answers
 
     def send(self, rate: int, seconds: float, processes: int = 1) -> Sent:
         """Send ``rate`` requests a second in all, from so many processes."""
@@ -52,6 +53,7 @@ class Load:
                     str(connections),
                     str(each),
                     str(seconds),
+                    *(["answers"] if self._answers else []),
                 ],
                 stdout=subprocess.PIPE,
             )
@@ -72,19 +74,29 @@ class Load:
 
 
 @contextlib.contextmanager
-def open_load(directory: Path) -> Iterator[Load]:
-    """Compile the programs into ``directory``, make a namespace and a server in it."""
+def open_load(directory: Path, *, answers: bool = False) -> Iterator[Load]:
+    """Compile the programs into ``directory``, make a namespace and a server in it.
+
+    With ``answers`` each request gets one, and is sent when the one before has been answered.
+    """
     generator = compile_program("generator", directory)
     discard = compile_program("discard", directory)
-    with LabNamespace() as namespace, open_discard(namespace, discard, IMDS_IPV4, IMDS_PORT):
-        yield Load(namespace, generator)
+    with (
+        LabNamespace() as namespace,
+        open_discard(namespace, discard, IMDS_IPV4, IMDS_PORT, answers=answers),
+    ):
+        yield Load(namespace, generator, answers=answers)
 
 
 @contextlib.contextmanager
-def open_discard(namespace: LabNamespace, program: str, address: str, port: int) -> Iterator[int]:
+def open_discard(
+    namespace: LabNamespace, program: str, address: str, port: int, *, answers: bool = False
+) -> Iterator[int]:
     """Run the discarding server inside a namespace and yield the port it listens on."""
     server = namespace.popen(
-        [program, address, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [program, address, str(port), *(["answer"] if answers else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert server.stdin is not None  # noqa: S101 - for mypy: both are pipes
     assert server.stdout is not None  # noqa: S101

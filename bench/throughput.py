@@ -45,6 +45,7 @@ class Outcome(NamedTuple):
     gaps: int
     strangers: int
     versions: Counter[str]
+    outcomes: Counter[str]
     lost: int
     cpu_s: float
     rss_bytes: int
@@ -70,12 +71,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--processes", default=PROCESSES, help="numbers of generators to try")
     parser.add_argument("--probe", default="core/auto")
+    parser.add_argument("--answers", action="store_true", help="each request is answered first")
     parser.add_argument("--no-search", action="store_true", help="only the rate asked for")
     given = parser.parse_args(argv)
     numbers = [int(each) for each in given.processes.split(",")]
     with (
         tempfile.TemporaryDirectory(prefix="imds-bench-") as directory,
-        open_load(Path(directory)) as load,
+        open_load(Path(directory), answers=given.answers) as load,
     ):
         for number in numbers:
             _show(measure(load, given.probe, given.rate, given.seconds, number), argv)
@@ -93,7 +95,7 @@ def measure(load: Load, probe: str, rate: int, seconds: float, processes: int) -
         sent = load.send(rate, seconds, processes)
         rss_bytes = psutil.Process(analyzer.pid).memory_info().rss
         drain_s = analyzer.drain()
-        versions, gaps, strangers = Counter[str](), 0, 0
+        versions, outcomes, gaps, strangers = Counter[str](), Counter[str](), 0, 0
         for line in analyzer.lines("imds_request"):
             if line["process"]["pid"] not in sent.pids:
                 strangers += 1
@@ -101,6 +103,7 @@ def measure(load: Load, probe: str, rate: int, seconds: float, processes: int) -
                 gaps += 1
             else:
                 versions[line["imds"]["version"]] += 1
+                outcomes[line["imds"].get("outcome", "none")] += 1
         (stopped,) = analyzer.lines("analyzer_stopped")
     return Outcome(
         rate,
@@ -110,6 +113,7 @@ def measure(load: Load, probe: str, rate: int, seconds: float, processes: int) -
         gaps,
         strangers,
         versions,
+        outcomes,
         stopped["lost"],
         stopped["cpu_s"] - before_s,
         rss_bytes,
@@ -137,14 +141,14 @@ def search(load: Load, probe: str, seconds: float, processes: int) -> list[Outco
 def _show(outcome: Outcome, argv: Sequence[str]) -> None:
     sent = outcome.sent
     missing = sent.requests - outcome.recorded - outcome.lost
-    versions = ", ".join(f"{count} {name}" for name, count in sorted(outcome.versions.items()))
     show(
         "throughput",
         f"Throughput: {outcome.rate} requests a second for {sent.seconds:.1f} s from "
         f"{outcome.processes} process(es), {outcome.probe}",
         [
             Row("sent", f"{sent.requests} ({sent.requests / sent.seconds:.0f}/s)"),
-            Row("recorded", f"{outcome.recorded} ({versions})"),
+            Row("recorded", f"{outcome.recorded} ({_counts(outcome.versions)})"),
+            Row("with the outcome", _counts(outcome.outcomes)),
             Row("reported lost", f"{outcome.lost}", "0"),
             Row("neither", f"{missing}", "0"),
             Row("records that mark a gap", f"{outcome.gaps}", "0"),
@@ -161,6 +165,10 @@ def _show(outcome: Outcome, argv: Sequence[str]) -> None:
         ],
         argv,
     )
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
 
 
 def _show_search(tries: list[Outcome], argv: Sequence[str]) -> None:

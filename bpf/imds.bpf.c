@@ -119,34 +119,13 @@ int raw_state_changed(struct bpf_raw_tracepoint_args *ctx)
  */
 #define IMDS_NOT_OURS(sk) ((sk)->__sk_common.skc_dport != bpf_htons(IMDS_PORT))
 
-/*
- * A preemptible kernel may take the caller off the CPU inside the probe, and
- * then does not run the probe for the next sender there: it counts a miss. So
- * what takes long is not interrupted where that can be had (6.10, fc7566ad0a82).
- * Kernels before are seldom preemptible, and their misses are reported.
- */
-#ifdef IMDS_TYPED
-extern void bpf_preempt_disable(void) __ksym;
-extern void bpf_preempt_enable(void) __ksym;
-
-#define IMDS_UNINTERRUPTED(call)                                                                   \
-	({                                                                                         \
-		bpf_preempt_disable();                                                             \
-		call;                                                                              \
-		bpf_preempt_enable();                                                              \
-		0;                                                                                 \
-	})
-#else
-#define IMDS_UNINTERRUPTED(call) (call)
-#endif
-
 SEC("fentry/tcp_sendmsg")
 int BPF_PROG(fentry_tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 {
 	/* 0: not connected yet, perhaps TCP Fast Open. */
 	if (IMDS_NOT_OURS(sk) && sk->__sk_common.skc_dport != 0)
 		return 0;
-	return IMDS_UNINTERRUPTED(imds_tcp_sendmsg(sk, msg));
+	return imds_tcp_sendmsg(sk, msg);
 }
 
 SEC("fentry/tcp_sendpage")
@@ -166,7 +145,7 @@ int BPF_PROG(fentry_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
 {
 	if (IMDS_NOT_OURS(sk))
 		return 0;
-	return IMDS_UNINTERRUPTED(imds_tcp_recvmsg(sk, msg));
+	return imds_tcp_recvmsg(sk, msg);
 }
 
 /* Where it has kprobes. */

@@ -11,7 +11,8 @@ from analyzer.text import decode_text
 
 # The longest product list seen at IMDS has 300 bytes; the rest of a longer one tells nothing.
 MAX_USER_AGENT_BYTES = 512
-# Ten times the longest registered method.
+# The longest method in IANA's registry, UPDATEREDIRECTREF.
+MAX_REGISTERED_METHOD = 17
 MAX_METHOD_BYTES = 128
 # A body length of more digits is no length any sender means.
 MAX_LENGTH_DIGITS = 18
@@ -100,7 +101,7 @@ def read_head(line: RequestLine, fields: bytes) -> tuple[Request, int]:
             values.setdefault(name, []).append(b"" if name == _TOKEN else value.strip(_SPACE))
     agents = values.get(_USER_AGENT)
     request = Request(
-        method=line.method.decode("ascii"),
+        method=_method(line.method),
         target=_text(line.target),
         token=Token.PRESENT if _TOKEN in values else Token.ABSENT,
         user_agent=_text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None,
@@ -127,6 +128,12 @@ def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
 def unread(reason: str) -> Request:
     """Make the request of which nothing could be read, for ``reason``."""
     return Request(None, None, Token.ABSENT, None, False, _NO_HINTS, reason)
+
+
+def _method(raw: bytes) -> str:
+    """Return the method; a token is a valid one to HTTP, and some write it into the wrong place."""
+    method = raw.decode("ascii")
+    return mask_text(method) if len(method) > MAX_REGISTERED_METHOD else method
 
 
 def _text(raw: bytes) -> str:

@@ -16,6 +16,7 @@ from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
 from analyzer.sources import perf, tracefs
 from analyzer.sources.counters import (
+    ANSWERS_PROBE_BUSY,
     ANSWERS_RING_FULL,
     PROBE_BUSY,
     RING_FULL,
@@ -108,7 +109,7 @@ class CoreSource:
             raise self._unavailable("the kernel was built without kprobes", REMEDIES[attach])
         _allow_locked_memory()
         try:
-            if attach == "kprobe" or not self._has_loaded_typed(attach, ring_bytes):
+            if attach != "tracepoint" or not self._has_loaded_typed(ring_bytes):
                 self._load(self._object("imds"), attach, ring_bytes)
         except BpfError as error:
             raise self._explained(error, attach) from error
@@ -125,13 +126,10 @@ class CoreSource:
             )
         return path
 
-    def _has_loaded_typed(self, attach: str, ring_bytes: int) -> bool:
-        """Try the object for newer kernels; those before 6.10 refuse it.
-
-        Its tracepoints cost half, and its fentry programs are not preempted.
-        """
+    def _has_loaded_typed(self, ring_bytes: int) -> bool:
+        """Try the object whose tracepoints cost half; kernels before 6.2 refuse it."""
         try:
-            self._load(self._object("imds-typed"), attach, ring_bytes)
+            self._load(self._object("imds-typed"), "tracepoint", ring_bytes)
         except BpfError:
             self.close()
             return False
@@ -174,6 +172,9 @@ class CoreSource:
                 ANSWERS_RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST_ANSWERS),
                 PROBE_BUSY: self._misses(
                     [programs[name] for name in wanted if _is_for_sends(name)]
+                ),
+                ANSWERS_PROBE_BUSY: self._misses(
+                    [programs[name] for name in wanted if not _is_for_sends(name)]
                 ),
             }
         )

@@ -11,6 +11,9 @@ from analyzer.records import Lost
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
+ANSWERS_PROBE_BUSY = "answers_probe_busy"
+# What tells only what became of a request; none is missing for it.
+_OF_ANSWERS = (ANSWERS_RING_FULL, ANSWERS_PROBE_BUSY)
 
 
 class ProgramInfo(ctypes.Structure):
@@ -28,8 +31,9 @@ class LossMeter:
     """Turns counters that only grow into what was lost since one looked last.
 
     ``probe_busy`` counts sends for which the kernel did not run the probe because the
-    probe was already active on that CPU. It is told of every TCP send, not only of
-    those to IMDS, so it is an upper bound.
+    probe was already active on that CPU (see preemption.py). It is told of every TCP
+    send, not only of those to IMDS, so it is an upper bound; the same of receives is
+    ``answers_probe_busy``.
     """
 
     def __init__(self, totals: dict[str, Callable[[], int]]) -> None:
@@ -44,7 +48,7 @@ class LossMeter:
         for reason, read in self._totals.items():
             total = read()
             if total > self._seen[reason]:
-                is_request = reason != ANSWERS_RING_FULL
+                is_request = reason not in _OF_ANSWERS
                 lost.append(Lost(total - self._seen[reason], since_ns, reason, is_request))
                 self._seen[reason] = total
         return lost

@@ -7,6 +7,7 @@ from typing import Callable, NamedTuple
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
 from analyzer.sources.core import BTF
+from analyzer.sources.preemption import is_preemptible
 
 AUTO = "auto"
 SOURCES = (AUTO, "core", "bcc")
@@ -34,7 +35,8 @@ def _open_bcc(attach: str, ring_bytes: int) -> Source:
 
 _OPEN: dict[str, Callable[[str, int], Source]] = {"core": _open_core, "bcc": _open_bcc}
 
-# What each loader can do, best first: fentry costs least, tracepoints see least.
+# What each loader can do, best first: fentry costs least, tracepoints see least. Where the
+# kernel is preemptible, kprobes come before fentry, which misses calls there.
 _CANDIDATES = (
     ("core", "fentry"),
     ("core", "kprobe"),
@@ -42,6 +44,9 @@ _CANDIDATES = (
     ("bcc", "fentry"),
     ("bcc", "kprobe"),
 )
+
+
+_LOADERS = SOURCES[1:]
 
 
 def candidates(source: str, attach: str) -> list[tuple[str, str]]:
@@ -53,6 +58,8 @@ def candidates(source: str, attach: str) -> list[tuple[str, str]]:
         raise ConfigError(
             f"--source {source} cannot do --attach {attach}: bcc attaches with fentry or kprobe"
         )
+    if is_preemptible():
+        found.sort(key=lambda each: (_LOADERS.index(each[0]), each[1] != "kprobe"))
     if not BTF.exists():
         # Without BTF only BCC's kprobe can work: try it first, keep the others for the error.
         found.sort(key=lambda each: each != ("bcc", "kprobe"))
@@ -62,9 +69,22 @@ def candidates(source: str, attach: str) -> list[tuple[str, str]]:
 def open_source(source: str, attach: str, ring_bytes: int) -> Opened:
     """Attach the first candidate that works; raises NoSourceWorks with all reasons."""
     tried: list[SourceUnavailable] = []
-    for name, how in candidates(source, attach):
+    order = candidates(source, attach)
+    for name, how in order:
         try:
-            return Opened(_OPEN[name](how, ring_bytes), tried)
+            opened = _OPEN[name](how, ring_bytes)
         except SourceUnavailable as error:
             tried.append(error)
+        else:
+            return Opened(opened, [*tried, *_passed_over(order, name, how)])
     raise NoSourceWorks(tried)
+
+
+def _passed_over(order: list[tuple[str, str]], chosen: str, attach: str) -> list[SourceUnavailable]:
+    """Say why fentry, which costs less, was not even tried."""
+    if attach != "kprobe" or (chosen, "fentry") not in order:
+        return []
+    if order.index((chosen, "fentry")) < order.index((chosen, attach)):
+        return []
+    lacks = "was not tried: this kernel is preemptible, and calls could be missed"
+    return [SourceUnavailable(f"{chosen}/fentry", lacks, "--attach fentry uses it anyway")]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from analyzer.lab.namespace import IMDS_IPV4
-from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
+from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 URL = f"http://{IMDS_IPV4}/latest/meta-data"
 TOKEN = "AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="
@@ -168,7 +168,12 @@ def test_a_token_in_the_arguments_is_masked(watch: Watch) -> None:
     """Neither the caller's nor an ancestor's arguments show a token."""
     marker = new_marker()
     header = f"X-aws-ec2-metadata-token: {TOKEN}"
-    _run(watch, "sh", "-c", f'{CURL} -sS -H "{header}" {URL}/{marker}; true')
+    # The shell stays until its arguments have been read: then its input ends.
+    shell = ["sh", "-c", f'{CURL} -sS -H "{header}" {URL}/{marker}; read -r _; true']
+    with subprocess.Popen(
+        watch.namespace.command(shell), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ):
+        eventually("the call is written", lambda: watch.requests(marker))
     line = watch.one(marker)
     assert line["imds"]["version"] == "v2"
     assert "[redacted]" in " ".join(line["process"]["args"])
@@ -188,8 +193,6 @@ def test_many_at_once_are_all_named(watch: Watch, callers: int) -> None:
     for child in children:
         assert child.wait(DEADLINE_S) == 0
     found = watch.settled(marker)
-    assert sorted(line["process"]["pid"] for line in found) == sorted(
-        child.pid for child in children
-    )
+    watch.all_are_named([child.pid for child in children], found)
     for line in found:
         assert line["process"]["args"][-1] in line["url"]["path"]

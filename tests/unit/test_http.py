@@ -209,6 +209,14 @@ def test_facts_of_the_header_are_read() -> None:
     assert _one(_get(b"Metadata-Flavor: IBM")).hints == {Hint.IBM}
 
 
+def test_token_in_the_place_of_the_method_is_masked() -> None:
+    """Tokens are made of characters that HTTP allows there; what surrounds one stays."""
+    token = TOKEN.rstrip("=")
+    assert _one(f"{token} /a HTTP/1.1\r\n\r\n".encode()).method == "[redacted]"
+    assert _one(f"GET_{token} /a\r\n\r\n".encode()).method == "GET_[redacted]"
+    assert _one(b"UPDATEREDIRECTREF /a HTTP/1.1\r\n\r\n").method == "UPDATEREDIRECTREF"
+
+
 def test_absent_facts_are_none() -> None:
     """An empty user agent is as good as none, and other values are no marks."""
     request = _one(

@@ -370,15 +370,15 @@ class TestLines:
             (Version.V1, "aws", "warning"),
             (Version.UNKNOWN, "aws", "warning"),
             (Version.V2, "aws", "info"),
-            (Version.V1, "gcp", "info"),
-            (Version.UNKNOWN, "azure", "info"),
+            (Version.V1, "gcp", "warning"),
+            (Version.UNKNOWN, "azure", "warning"),
             (Version.V2, "openstack", "info"),
         ],
     )
     def test_the_level_follows_the_verdict(
         self, tmp_path: Path, version: Version, provider: str, expected: str
     ) -> None:
-        """Calls without a token are warnings, but not another cloud's probes."""
+        """Calls without a token are warnings, whosever service they look for."""
         verdict = Verdict(version, "other", "reason", provider)
         assert level(verdict) == expected
         assert written(tmp_path, RECORD._replace(verdict=verdict))[0]["level"] == expected

@@ -30,7 +30,7 @@ CORE_TARGETS = tuple(
     f"tests/live/test_{name}.py"
     for name in (
         *("wire", "callers", "answers"),
-        *("paths", "paths_opening", "origins", "containers", "run"),
+        *("paths", "paths_opening", "origins", "containers", "run", "pressure"),
     )
 )
 # What BCC is asked: every way to send. Its compiling alone takes minutes in a guest.
