@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,7 @@ from tests.clients.table import Row, closing_line, show
 from tests.clients.trial import Patience, Ready, Trial, look_up, run_setting
 
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "0"))  # set in emulated machines
+LOG = "imds.jsonl"
 _NAMES = {client.name: client for client in CLIENTS}
 _SETTING_NAMES = {setting.name: setting for setting in SETTINGS}
 
@@ -38,7 +40,14 @@ _SETTING_NAMES = {setting.name: setting for setting in SETTINGS}
 @click.option("--packages", is_flag=True, help="Print the Debian packages they need.")
 @click.option("--only", "names", multiple=True, type=click.Choice(list(_NAMES)), metavar="NAME")
 @click.option("--setting", "settings", multiple=True, type=click.Choice(list(_SETTING_NAMES)))
-@click.option("--probe", default="auto/auto", metavar="SOURCE/ATTACH", help="As core/fentry.")
+@click.option(
+    "--probe",
+    "probes",
+    multiple=True,
+    default=("auto/auto",),
+    metavar="SOURCE/ATTACH",
+    help="As core/fentry; repeatable, each watches the same calls.",
+)
 @click.option("--no-skips", is_flag=True, help="A client that cannot be run is a failure.")
 def main(
     prepare: bool,
@@ -46,7 +55,7 @@ def main(
     packages: bool,
     names: Sequence[str],
     settings: Sequence[str],
-    probe: str,
+    probes: Sequence[str],
     no_skips: bool,
 ) -> None:
     """Choose and do; exits with 1 when anything is wrong."""
@@ -63,7 +72,7 @@ def main(
         failed = [client for client in clients if not _prepare(client)]
         sys.exit(1 if failed else 0)
     else:
-        sys.exit(0 if _run(clients, chosen, probe, no_skips=no_skips) else 1)
+        sys.exit(0 if _run(clients, chosen, probes, no_skips=no_skips) else 1)
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
@@ -93,42 +102,65 @@ def _prepare(client: Client) -> bool:
 
 
 def _run(
-    clients: Sequence[Client], settings: Sequence[Setting], probe: str, *, no_skips: bool
+    clients: Sequence[Client],
+    settings: Sequence[Setting],
+    probes: Sequence[str],
+    *,
+    no_skips: bool,
 ) -> bool:
     store = Store()
-    source, _, attach = probe.partition("/")
     found = [look_up(client, store) for client in clients]
     usable = [ready.client for ready in found if ready.skipped is None]
+    all_rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="imds-clients-") as scratch:
-        log = Path(scratch) / "log" / "imds.jsonl"
-        options = ("--source", source, "--attach", attach or "auto")
         try:
-            with ObserverProcess(log, Path(scratch), options) as observer:
-                trials = _run_settings(settings, usable, store, log)
-                observer.drain()
+            with contextlib.ExitStack() as analyzers:
+                observers = [
+                    analyzers.enter_context(_observer(probe, Path(scratch) / str(number)))
+                    for number, probe in enumerate(probes)
+                ]
+                logs = [Path(scratch) / str(number) / LOG for number in range(len(probes))]
+                trials = _run_settings(settings, usable, store, logs)
+                for observer in observers:
+                    observer.drain()
         except AnalyzerError as error:
             sys.exit(f"tests.clients: {error}")
-        reader = evidence.LogReader(log, whole=True).read()
-        rows = [
-            _row(ready, setting, trials[setting.name].get(ready.client.name), reader)
-            for ready in found
-            for setting in settings
-        ]
-        runs = [trial for each in trials.values() for trial in each.values()]
-        wrong = tuple(evidence.whole_log_problems(log, [run.pid for run in runs]))
-        count = (f"{len(runs)} runs, {sum(sum(run.counted.values()) for run in runs)} requests",)
-        whole = ("no secret, nothing lost, each request by one of the runs",)
-        rows.append(Row("the log as a whole", "", "all", count, whole, None, wrong))
-        probes = {line["observer"]["probe"] for line in reader.requests}
-    show(rows, f"IMDS clients, seen through {', '.join(sorted(probes)) or 'nothing'}")
+        for log in logs:
+            reader = evidence.LogReader(log, whole=True).read()
+            rows = [
+                _row(ready, setting, trials[setting.name].get(ready.client.name), reader)
+                for ready in found
+                for setting in settings
+            ]
+            rows.append(_whole(log, trials))
+            seen_by = {line["observer"]["probe"] for line in reader.requests}
+            show(rows, f"IMDS clients, seen through {', '.join(sorted(seen_by)) or 'nothing'}")
+            all_rows += rows
     for setting in settings:
         print(f"{setting.name}: {setting.title}")
-    print(closing_line(rows))
-    return all(row.result == "ok" or (row.result == "skipped" and not no_skips) for row in rows)
+    print(closing_line(all_rows))
+    return all(row.result == "ok" or (row.result == "skipped" and not no_skips) for row in all_rows)
+
+
+def _observer(probe: str, directory: Path) -> ObserverProcess:
+    directory.mkdir()
+    source, _, attach = probe.partition("/")
+    options = ("--source", source, "--attach", attach or "auto")
+    return ObserverProcess(directory / LOG, directory, options)
+
+
+def _whole(log: Path, trials: Mapping[str, Mapping[str, Trial]]) -> Row:
+    """Return the row of what holds for the log as a whole."""
+    runs = [trial for each in trials.values() for trial in each.values()]
+    requests = sum(sum(run.counted.values()) for run in runs)
+    wrong = tuple(evidence.whole_log_problems(log, [run.pid for run in runs]))
+    counts = (f"{len(runs)} runs, {requests} requests",)
+    means = ("no secret, nothing lost, each request by one of the runs",)
+    return Row("the log as a whole", "", "all", counts, means, None, wrong)
 
 
 def _run_settings(
-    settings: Sequence[Setting], clients: Sequence[Client], store: Store, log: Path
+    settings: Sequence[Setting], clients: Sequence[Client], store: Store, logs: Sequence[Path]
 ) -> dict[str, dict[str, Trial]]:
     """Run the settings side by side, each in its own namespace: most of the time is waiting."""
     stop = threading.Event()
@@ -136,7 +168,7 @@ def _run_settings(
         try:
             running = {
                 setting.name: pool.submit(
-                    run_setting, setting, clients, store, log, Patience(SLOWNESS), stop
+                    run_setting, setting, clients, store, logs, Patience(SLOWNESS), stop
                 )
                 for setting in settings
             }

@@ -96,13 +96,13 @@ def run_setting(
     setting: Setting,
     clients: Sequence[Client],
     store: Store,
-    log: Path,
+    logs: Sequence[Path],
     patience: Patience,
     stop: threading.Event,
 ) -> dict[str, Trial]:
     """Run the clients under one setting; returns their trials by name. Raises LabError.
 
-    ``log`` is that of a running analyzer. Setting ``stop`` ends it, and what runs.
+    ``logs`` are those of running analyzers. Setting ``stop`` ends it, and what runs.
     """
     timeout_s = setting.timeout_s(patience.slowness)
     trials: dict[str, Trial] = {}
@@ -113,12 +113,12 @@ def run_setting(
             # In an emulated machine the table is a long time coming.
             print(f"{setting.name}: {client.name}", file=sys.stderr, flush=True)
             before = Counter(imds.tally())
-            reader = LogReader(log)
+            readers = [LogReader(log) for log in logs]
             with tempfile.TemporaryDirectory(prefix="imds-client-") as home:
                 variables = _variables(client, store, Path(home), timeout_s)
                 argv = _filled(client.argv, client, store)
                 trial = _run(namespace, argv, variables, Path(home), patience.client_s, stop)
-            counted = _settle(imds, before, reader, trial.pid, patience.log_s, stop)
+            counted = _settle(imds, before, readers, trial.pid, patience.log_s, stop)
             trials[client.name] = trial._replace(counted=counted)
     return trials
 
@@ -147,17 +147,18 @@ def _run(
 def _settle(
     imds: ImdsProcess,
     before: Counter[Answered],
-    reader: LogReader,
+    readers: Sequence[LogReader],
     pid: int,
     patience_s: float,
     stop: threading.Event,
 ) -> Counter[Answered]:
-    """Wait until the log names all that IMDS counted, and return that; if not, it is judged so."""
-    _await(
-        lambda: reader.answered_by(pid) == Counter(imds.tally()) - before,
-        patience_s,
-        stop,
-    )
+    """Wait until each log names all that IMDS counted, and return that; if not, it is judged so."""
+
+    def all_are_named() -> bool:
+        counted = Counter(imds.tally()) - before
+        return all(reader.answered_by(pid) == counted for reader in readers)
+
+    _await(all_are_named, patience_s, stop)
     return Counter(imds.tally()) - before
 
 
