@@ -17,7 +17,7 @@ class Setting(NamedTuple):
 
     def timeout_s(self, slowness: float) -> int:
         """Return the time-out to give to clients on a machine that is so many times slower."""
-        return round(self.patience_s + slowness / 2)
+        return round(self.patience_s + slowness)
 
 
 # Only where nothing will come is a client kept from waiting long: a short time-out on a busy
