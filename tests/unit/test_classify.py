@@ -153,21 +153,3 @@ def test_call_to_an_aws_path_cannot_pass_as_another_clouds(target: str, hint: Hi
     verdict = classify(_request(target, hints=frozenset({hint})))
     assert (verdict.version, verdict.provider) == (Version.V1, "aws")
     assert level(verdict) == "warning"
-
-
-@pytest.mark.parametrize(
-    ("version", "provider", "expected"),
-    [
-        (Version.V1, "aws", "warning"),
-        (Version.UNKNOWN, "aws", "warning"),
-        (Version.V2, "aws", "info"),
-        (Version.V1, "gcp", "warning"),
-        (Version.UNKNOWN, "azure", "warning"),
-        (Version.V2, "gcp", "info"),
-    ],
-)
-def test_level_warns_of_what_is_or_may_be_v1(
-    version: Version, provider: str, expected: str
-) -> None:
-    """AWS counts another cloud's probe as a tokenless call, too; the provider tells it apart."""
-    assert level(Verdict(version, "other", "x", provider)) == expected
