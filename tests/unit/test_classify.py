@@ -7,7 +7,7 @@ from typing import Optional
 import pytest
 
 from analyzer.classify import classify
-from analyzer.records import Hint, Problem, Request, Token, Verdict, Version
+from analyzer.records import Hint, Problem, Request, Token, Version
 from analyzer.sinks import level
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app"
