@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from typing import Callable, Protocol
+from typing import Callable, Optional, Protocol
 
 import psutil
 
@@ -55,6 +55,26 @@ class Sink(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Counts what passes; see :class:`analyzer.sinks.metrics.Metrics`. All from one thread."""
+
+    def request(self, record: Record) -> None:
+        """Take note of one record."""
+        ...
+
+    def lost(self, lost: Lost) -> None:
+        """Take note of a loss."""
+        ...
+
+    def tick(self, queued: int, queue_high_water: int) -> None:
+        """Take note of the queue: events in it, and the most since the last tick."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is left to write, before the log's last line."""
+        ...
+
+
 class Totals:
     """Counts since the start, and since the last heartbeat."""
 
@@ -84,6 +104,7 @@ class Pipeline:
     def __init__(
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
+        self.observer: Optional[Observer] = None
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -92,6 +113,7 @@ class Pipeline:
         self._exchanges = Exchanges(response_wait_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
+        self._queue_high_water = 0  # since the last tick
         self._totals = Totals()
         self._interval = Totals()
         self._stopping = False
@@ -127,7 +149,7 @@ class Pipeline:
         received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
         self._queue.extend(received)
         self._queued_bytes += sum(map(len, received))
-        self._interval.queue_high_water = max(self._interval.queue_high_water, len(self._queue))
+        self._queue_high_water = max(self._queue_high_water, len(self._queue))
 
     def _judge(self, events: int) -> None:
         queue = self._queue
@@ -176,6 +198,9 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
+        if self.observer is not None:
+            for record in records:
+                self.observer.request(record)
 
     def _tick(self) -> None:
         offset_ns = _epoch_offset_ns()
@@ -188,6 +213,7 @@ class Pipeline:
         self._write_unanswered(self._connections.expire(now_boottime_ns))
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
         now_ns = time.monotonic_ns()
         if now_ns - self._beat_ns >= self._heartbeat_ns:
             self._sink.event(
@@ -202,9 +228,17 @@ class Pipeline:
             self._beat_ns = now_ns
         self._sink.flush()
 
+    def _note_queue(self) -> None:
+        high_water, self._queue_high_water = self._queue_high_water, 0
+        self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
+        if self.observer is not None:
+            self.observer.tick(len(self._queue), high_water)
+
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
+        if self.observer is not None:
+            self.observer.lost(lost)
         self._sink.event(
             "events_lost",
             "warning",
@@ -224,6 +258,9 @@ class Pipeline:
         self._write_unanswered(self._connections.flush())
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
+        if self.observer is not None:
+            self.observer.finish()
         self._totals.add(self._interval)
         self._sink.event(
             "analyzer_stopped",

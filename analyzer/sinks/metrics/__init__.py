@@ -1,0 +1,163 @@
+"""Counts for those who watch many hosts: Prometheus, node_exporter, CloudWatch.
+
+Nothing here is imported while no such output is configured.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Optional
+
+from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.sinks.metrics.counts import Counts
+from analyzer.sinks.metrics.emf import Emf
+from analyzer.sinks.metrics.health import Health, LogHealth
+from analyzer.sinks.metrics.outputs import (
+    EMF,
+    PROMETHEUS,
+    TEXTFILE,
+    Log,
+    OpenLog,
+    Outputs,
+    Settings,
+)
+
+if TYPE_CHECKING:
+    from analyzer.sinks.metrics.exposition import Exposition
+
+
+class Metrics:
+    """Counts for the pipeline, and every configured output of what is counted.
+
+    Listens from the moment it is made, so that what cannot work is an error at start;
+    serves and writes from :meth:`start` to :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: Log,
+        log_health: LogHealth,
+        open_log: OpenLog,
+        loss_reasons: Iterable[str] = (),
+    ) -> None:
+        """``open_log`` opens a file of lines. Raises AnalyzerError where an output cannot work.
+
+        ``loss_reasons`` are shown as 0 until something is lost for them.
+        """
+        self._counts = Counts(loss_reasons)
+        # The pipeline calls these for each record: no layer of ours in between.
+        self.request = self._counts.request
+        self.lost = self._counts.lost
+        self._log = log
+        self._log_health = log_health
+        self._open_log = open_log
+        self._health = Health(self._report)
+        self._probe = ""
+        self._emf = Emf(self._counts.snapshot(), log_health())
+        self._due = 0.0  # when textfile and embedded metrics are written, monotonic
+        self._outputs = self._open(settings)
+
+    @property
+    def bound_to(self) -> object:
+        """What the endpoint's socket is bound to; None without one."""
+        endpoint = self._outputs.endpoint
+        return endpoint.bound_to if endpoint is not None else None
+
+    def start(self, probe: str) -> None:
+        """Begin to serve and write. The endpoint's thread has the capabilities one has now."""
+        self._probe = probe
+        self._emf = Emf(self._counts.snapshot(), self._log_health())
+        if self._outputs.endpoint is not None:
+            self._outputs.endpoint.start()
+        self._write_textfile()
+        self._due = time.monotonic() + self._outputs.settings.interval_s
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Follow new settings; counts go on. Raises AnalyzerError, then it is as before."""
+        before = self._outputs.settings
+        if settings == before:
+            return
+        self._write_emf()
+        # First closed, then opened: 0.0.0.0 cannot be had while one holds 127.0.0.1.
+        self._outputs.close()
+        try:
+            self._outputs = self._open(settings)
+        except AnalyzerError:
+            self._outputs = self._open(before)
+            raise
+        finally:
+            self.start(self._probe)
+
+    def tick(self, queued: int, queue_high_water: int) -> None:
+        """Note the state of the queue; write what is due. Raises what the log raises."""
+        self._counts.tick(queued, queue_high_water)
+        if self._outputs.endpoint is not None:
+            self._health.note(PROMETHEUS, self._outputs.endpoint.take_failure())
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + self._outputs.settings.interval_s
+            self._write_textfile()
+            self._write_emf()
+
+    def finish(self) -> None:
+        """Write what was counted since the last time. Raises what the log raises."""
+        self._write_emf()
+
+    def close(self) -> None:
+        """End every output; the socket and the textfile go. May be called twice."""
+        self._outputs.close()
+
+    @functools.cached_property
+    def _exposition(self) -> Exposition:
+        try:
+            from analyzer.sinks.metrics.exposition import Exposition  # noqa: PLC0415 -- an extra
+        except ImportError as error:
+            raise ConfigError(
+                f"[metrics] {PROMETHEUS} and {TEXTFILE} need a library that is not installed"
+                f" ({error}). Install it with: pip install 'imds-analyzer[metrics]'"
+            ) from None
+        return Exposition(self._counts, self._log_health, self._health, lambda: self._probe)
+
+    def _open(self, settings: Settings) -> Outputs:
+        is_rendered = settings.prometheus or settings.textfile
+        return Outputs(settings, self._exposition.page if is_rendered else None, self._open_log)
+
+    def _write_textfile(self) -> None:
+        if self._outputs.textfile is None:
+            return
+        try:
+            self._outputs.textfile.write(self._exposition.text())
+        except OSError as error:
+            self._health.note(TEXTFILE, error.strerror or str(error))
+        else:
+            self._health.note(TEXTFILE, None)
+
+    def _write_emf(self) -> None:
+        if not self._outputs.settings.emf:
+            return
+        documents = self._emf.documents(
+            self._counts.snapshot(), self._log_health(), time.time_ns() // 1_000_000
+        )
+        own = self._outputs.emf_log
+        if own is None:
+            for document in documents:
+                self._log.event("metrics", "info", **document)
+            return
+        try:
+            for document in documents:
+                own.event("metrics", "info", **document)
+            own.flush()
+        except SinkError as error:
+            self._health.note(EMF, str(error))
+        else:
+            self._health.note(EMF, None)
+
+    def _report(self, output: str, failure: Optional[str]) -> None:
+        if failure is None:
+            self._log.event("metrics_restored", "info", output=output)
+        else:
+            self._log.event("metrics_failed", "warning", output=output, error=failure)
