@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import socket
 import stat
@@ -42,20 +43,14 @@ def parse_address(text: str) -> Address:
     if not (colon and port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
         raise _unusable(text, "it does not end in a port from 1 to 65535")
     bracketed = host[:1] == "[" and host[-1:] == "]"
-    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV | socket.AI_PASSIVE
     try:
+        ip = ipaddress.IPv6Address(host[1:-1]) if bracketed else ipaddress.IPv4Address(host)
+        # Only this knows the number of an interface that is named behind the address.
         found = socket.getaddrinfo(
-            host[1:-1] if bracketed else host,
-            int(port),
-            socket.AF_INET6 if bracketed else socket.AF_INET,
-            socket.SOCK_STREAM,
-            flags=flags,
+            str(ip), int(port), type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
         )
-        socket.inet_pton(found[0][0], str(found[0][4][0]).partition("%")[0])
     except (OSError, ValueError):
         raise _unusable(text, f"{host!r} is no numeric address") from None
-    if not host:
-        raise _unusable(text, "there is no address before the port")
     return Address(found[0][0], found[0][4], text)
 
 
