@@ -138,7 +138,7 @@ def _feed(chunks: list[Chunk]) -> list[Captured]:
 
 
 def _exchange(fed: list[Captured], records: list[Record]) -> None:
-    exchanges = Exchanges(Config.response_wait_s)
+    exchanges = Exchanges(Config().capture.response_wait_s)
     for each, record in zip(fed, records):
         exchanges.add(record, each.boottime_ns, is_answered=each.is_answered)
     exchanges.flush()
@@ -165,7 +165,7 @@ def _record(attributor: Attributor, captured: Captured) -> Record:
 def _whole(captured: Capture, directory: Path) -> None:
     """Do all that the pipeline does with an event that it has read."""
     connections, attributor = Connections(), Attributor()
-    exchanges = Exchanges(Config.response_wait_s)
+    exchanges = Exchanges(Config().capture.response_wait_s)
     decode = captured.source.decode
     with _opened(directory) as sink:
         for raw in captured.raws:
