@@ -10,19 +10,12 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Optional
 
+from analyzer import config
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.sinks.metrics.counts import Counts
 from analyzer.sinks.metrics.emf import Emf
-from analyzer.sinks.metrics.health import Health, LogHealth
-from analyzer.sinks.metrics.outputs import (
-    EMF,
-    PROMETHEUS,
-    TEXTFILE,
-    Log,
-    OpenLog,
-    Outputs,
-    Settings,
-)
+from analyzer.sinks.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health, LogHealth
+from analyzer.sinks.metrics.outputs import Log, OpenLog, Outputs
 
 if TYPE_CHECKING:
     from analyzer.sinks.metrics.exposition import Exposition
@@ -37,7 +30,7 @@ class Metrics:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: config.Metrics,
         *,
         log: Log,
         log_health: LogHealth,
@@ -61,22 +54,18 @@ class Metrics:
         self._due = 0.0  # when textfile and embedded metrics are written, monotonic
         self._outputs = self._open(settings)
 
-    @property
-    def bound_to(self) -> object:
-        """What the endpoint's socket is bound to; None without one."""
-        endpoint = self._outputs.endpoint
-        return endpoint.bound_to if endpoint is not None else None
-
     def start(self, probe: str) -> None:
         """Begin to serve and write. The endpoint's thread has the capabilities one has now."""
         self._probe = probe
         self._emf = Emf(self._counts.snapshot(), self._log_health())
         if self._outputs.endpoint is not None:
             self._outputs.endpoint.start()
+        if self._outputs.emf_log is not None:
+            self._outputs.emf_log.set_probe(probe)
         self._write_textfile()
         self._due = time.monotonic() + self._outputs.settings.interval_s
 
-    def reconfigure(self, settings: Settings) -> None:
+    def reconfigure(self, settings: config.Metrics) -> None:
         """Follow new settings; counts go on. Raises AnalyzerError, then it is as before."""
         before = self._outputs.settings
         if settings == before:
@@ -122,7 +111,7 @@ class Metrics:
             ) from None
         return Exposition(self._counts, self._log_health, self._health, lambda: self._probe)
 
-    def _open(self, settings: Settings) -> Outputs:
+    def _open(self, settings: config.Metrics) -> Outputs:
         is_rendered = settings.prometheus or settings.textfile
         return Outputs(settings, self._exposition.page if is_rendered else None, self._open_log)
 

@@ -15,7 +15,7 @@ import psutil
 
 from analyzer.records import Version
 from analyzer.sinks.metrics.counts import Snapshot
-from analyzer.sinks.metrics.health import LogCounts
+from analyzer.sinks.metrics.health import LogCounters
 
 NAMESPACE = "ImdsAnalyzer"
 VERSION, PROCESS = "ImdsVersion", "ProcessName"
@@ -25,7 +25,7 @@ _ANALYZER = {
     "EventsLost": "Count",
     "QueueHighWater": "Count",
     "LogErrors": "Count",
-    "RecordsNotWritten": "Count",
+    "LogLinesNotWritten": "Count",
     "CpuTime": "Seconds",
     "ResidentMemory": "Bytes",
 }
@@ -36,12 +36,12 @@ Document = dict[str, Any]
 class Emf:
     """Makes the documents of an interval: what has grown since the last."""
 
-    def __init__(self, start: Snapshot, log: LogCounts) -> None:
+    def __init__(self, start: Snapshot, log: LogCounters) -> None:
         self._before = start
-        self._log_before = log
+        self._errors_before, self._not_written_before = _failures(log)
         self._cpu_s_before = _cpu_s()
 
-    def documents(self, now: Snapshot, log: LogCounts, at_ms: int) -> Iterator[Document]:
+    def documents(self, now: Snapshot, log: LogCounters, at_ms: int) -> Iterator[Document]:
         """Yield one document for each version and caller, then one of the analyzer itself.
 
         Each caller's counts for its version, too; a version that nobody used counts 0, for
@@ -60,17 +60,19 @@ class Emf:
             values = {VERSION: version, "Requests": 0}
             yield _document(at_ms, [[VERSION]], _REQUESTS, values)
         cpu_s = _cpu_s()
+        errors, not_written = _failures(log)
         lost = sum(now.lost.values()) - sum(self._before.lost.values())
         analyzer = (
             lost,
             now.queue_high_water,
-            log.errors - self._log_before.errors,
-            log.not_written - self._log_before.not_written,
+            errors - self._errors_before,
+            not_written - self._not_written_before,
             round(cpu_s - self._cpu_s_before, 3),
             psutil.Process().memory_info().rss,
         )
         yield _document(at_ms, [[]], _ANALYZER, dict(zip(_ANALYZER, analyzer)))
-        self._before, self._log_before, self._cpu_s_before = now, log, cpu_s
+        self._before, self._cpu_s_before = now, cpu_s
+        self._errors_before, self._not_written_before = errors, not_written
 
 
 def _document(
@@ -88,6 +90,10 @@ def _dimension(label: str) -> str:
     r"""Write a label in ASCII, as CloudWatch wants it; what is not is \xe9 or \u20ac then."""
     text = label.encode("ascii", "backslashreplace").decode()
     return text if text.strip() else text.replace(" ", "\\x20")
+
+
+def _failures(log: LogCounters) -> tuple[int, int]:
+    return log.errors, sum(log.not_written.values())
 
 
 def _cpu_s() -> float:

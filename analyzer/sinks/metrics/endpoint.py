@@ -11,7 +11,8 @@ import threading
 import time
 from typing import Optional
 
-from analyzer.sinks.metrics.address import Address, listen
+from analyzer.config.rules import Address, TcpAddress, UnixAddress
+from analyzer.sinks.metrics.address import listen
 from analyzer.sinks.metrics.exchange import Page, Render, answer, is_whole
 
 # Open at once; one more and the oldest is closed, so that idle ones cannot keep a scraper out.
@@ -49,11 +50,14 @@ class Endpoint:
 
     def __init__(self, address: Address, render: Render) -> None:
         """Raise ConfigError where one cannot listen."""
-        self.address = address
+        self._path = address.path if isinstance(address, UnixAddress) else None
         self._render = render
         self._pages: dict[bool, tuple[float, Page]] = {}
         self._listener = listen(address)
-        self._inode = _inode(address)
+        if isinstance(address, TcpAddress):  # 0 asks for any port
+            address = address._replace(port=self._listener.getsockname()[1])
+        self.address = address
+        self._inode = _inode(self._path)
         self._waker, self._wakened = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wakened, selectors.EVENT_READ)
@@ -64,11 +68,6 @@ class Endpoint:
         self._is_stopping = False
         self._failure: Optional[str] = None
         self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
-
-    @property
-    def bound_to(self) -> object:
-        """What the socket is bound to, as getsockname(2) tells."""
-        return self._listener.getsockname()
 
     def take_failure(self) -> Optional[str]:
         """Return why a page could not be made since one asked last; None where all could."""
@@ -95,10 +94,10 @@ class Endpoint:
             self._drop(connection)
         for each in (self._listener, self._waker, self._wakened, self._selector):
             each.close()
-        if self._inode is not None and self._inode == _inode(self.address):
+        if self._path is not None and self._inode == _inode(self._path):
             with contextlib.suppress(OSError):
-                os.unlink(self.address.where)  # noqa: PTH108 -- the path stays as it was given
-        self._inode = None
+                os.unlink(self._path)  # noqa: PTH108 -- the path stays as it was given
+        self._path = None
 
     def _serve(self) -> None:
         while not self._is_stopping:
@@ -202,11 +201,10 @@ class Endpoint:
         connection.sock.close()
 
 
-def _inode(address: Address) -> Optional[tuple[int, int]]:
+def _inode(path: Optional[str]) -> Optional[tuple[int, int]]:
     """Identify a Unix socket's file; None where there is none."""
-    if address.family != socket.AF_UNIX:
-        return None
     with contextlib.suppress(OSError):
-        found = os.lstat(address.where)
-        return found.st_dev, found.st_ino
+        if path is not None:
+            found = os.lstat(path)
+            return found.st_dev, found.st_ino
     return None

@@ -37,6 +37,7 @@ class _Exchange(http.server.BaseHTTPRequestHandler):
     """A handler that has bytes where others have a connection."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # so that what is no HTTP is told so in HTTP
     server_version = "imds-analyzer"
     sys_version = ""
     rfile: io.BytesIO

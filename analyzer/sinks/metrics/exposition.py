@@ -81,11 +81,13 @@ class _Collector(Collector):
         yield CounterMetricFamily(
             f"{NAMESPACE}_log_errors", "Failed writes to the log.", value=log.errors
         )
-        yield CounterMetricFamily(
-            f"{NAMESPACE}_log_records_not_written",
-            "Requests that were seen and are not in the log.",
-            value=log.not_written,
+        yield _counter(
+            "log_lines_not_written",
+            'Lines that are missing in the log, by version; "event" for those of no request.',
+            "version",
+            dict(log.not_written),
         )
+        yield _gauge("log_paused", "Whether the log takes no lines now.", log.is_paused)
         yield _counter(
             "metrics_errors",
             "Failures to serve or write metrics.",

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Callable, Optional, Protocol
+
+# Outputs, as they are called in the configuration.
+PROMETHEUS, TEXTFILE, EMF = "prometheus", "textfile", "emf"
 
 
-class LogCounts(NamedTuple):
+class LogCounters(Protocol):
     """What the log could not take since the start."""
 
-    errors: int  # writes that failed
-    not_written: int  # requests that are not in it
+    @property
+    def errors(self) -> int:
+        """How often writing failed."""
+        ...
+
+    @property
+    def not_written(self) -> Mapping[str, int]:
+        """Lines that are not in it, by version; "event" for those of no request."""
+        ...
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it takes none now."""
+        ...
 
 
-LogHealth = Callable[[], LogCounts]
+LogHealth = Callable[[], LogCounters]
 
 
 class Health:
@@ -20,14 +36,14 @@ class Health:
 
     def __init__(self, report: Callable[[str, Optional[str]], None]) -> None:
         """``report`` is given an output and why it fails, or None when it works again."""
-        self.errors: dict[str, int] = {}
+        self.errors = dict.fromkeys((PROMETHEUS, TEXTFILE, EMF), 0)
         self._report = report
         self._failing: set[str] = set()
 
     def note(self, output: str, failure: Optional[str]) -> None:
         """Note how an attempt went; ``failure`` is None when it went well."""
         if failure is not None:
-            self.errors[output] = self.errors.get(output, 0) + 1
+            self.errors[output] += 1
         if (failure is not None) != (output in self._failing):
             self._failing ^= {output}
             self._report(output, failure)

@@ -6,47 +6,19 @@ import contextlib
 from collections.abc import Callable
 from typing import Optional, Protocol
 
+from analyzer.config import Metrics
 from analyzer.errors import SinkError
-from analyzer.sinks.metrics.address import parse_address
 from analyzer.sinks.metrics.endpoint import Endpoint
 from analyzer.sinks.metrics.exchange import Render
 from analyzer.sinks.metrics.textfile import Textfile
 
-# Outputs, as they are called in the configuration.
-PROMETHEUS, TEXTFILE, EMF = "prometheus", "textfile", "emf"
-
-
-class Settings(Protocol):
-    """What is configured under [metrics]; "" and False are off."""
-
-    @property
-    def prometheus(self) -> str:
-        """Where to serve: an address with a port, or ``unix:`` and a path."""
-        ...
-
-    @property
-    def textfile(self) -> str:
-        """Path of the file for node_exporter's textfile collector."""
-        ...
-
-    @property
-    def emf(self) -> bool:
-        """Whether to write CloudWatch's embedded metric format."""
-        ...
-
-    @property
-    def emf_file(self) -> str:
-        """Where to write it; "" is the log."""
-        ...
-
-    @property
-    def interval_s(self) -> float:
-        """How often textfile and embedded metrics are written."""
-        ...
-
 
 class Log(Protocol):
     """Takes lines about the analyzer itself; its methods may raise SinkError."""
+
+    def set_probe(self, probe: str) -> None:
+        """Say what captures; it stands in every line from now on."""
+        ...
 
     def event(self, name: str, level: str, /, **fields: object) -> None:
         """Write one line."""
@@ -67,7 +39,7 @@ OpenLog = Callable[[str], Log]
 class Outputs:
     """Opens all, or none where one of them cannot be had."""
 
-    def __init__(self, settings: Settings, render: Optional[Render], open_log: OpenLog) -> None:
+    def __init__(self, settings: Metrics, render: Optional[Render], open_log: OpenLog) -> None:
         """``render`` is needed for prometheus. Raises AnalyzerError."""
         self.settings = settings
         self.textfile: Optional[Textfile] = None
@@ -78,7 +50,7 @@ class Outputs:
             if settings.textfile:
                 self.textfile = Textfile(settings.textfile)
             if settings.prometheus and render is not None:
-                self.endpoint = Endpoint(parse_address(settings.prometheus), render)
+                self.endpoint = Endpoint(settings.prometheus, render)
             if settings.emf and settings.emf_file:
                 self.emf_log = open_log(settings.emf_file)
             undo.pop_all()

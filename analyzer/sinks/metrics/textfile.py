@@ -10,7 +10,6 @@ from analyzer.errors import ConfigError
 
 # Whoever collects is another user; there is no secret in it.
 FILE_MODE = 0o644
-SUFFIX = ".prom"  # the collector reads no others
 
 
 class Textfile:
@@ -19,10 +18,9 @@ class Textfile:
     def __init__(self, path: str) -> None:
         """Raise ConfigError where the file could not be written."""
         self.path = Path(path)
-        # A name the collector does not read, and always the same: a crash leaves one at most.
+        # A name the collector does not read, for its ending, and always the same: a crash
+        # leaves one at most.
         self._beside = self.path.with_name(f".{self.path.name}.tmp")
-        if not self.path.is_absolute() or self.path.suffix != SUFFIX:
-            raise _unusable(path, f"it must be an absolute path that ends in {SUFFIX}")
         if self.path.is_dir():
             raise _unusable(path, "it is a directory: name a file in it")
         directory = self.path.parent
