@@ -6,8 +6,7 @@ import platform
 from collections.abc import Iterator
 from typing import Callable
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client import exposition as plain
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
@@ -18,6 +17,8 @@ from analyzer.sinks.metrics.exchange import Page
 from analyzer.sinks.metrics.health import Health, LogHealth
 
 NAMESPACE = "imds_analyzer"
+# Of the text format that all readers know, and that generate_latest() writes.
+PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exposition:
@@ -38,11 +39,11 @@ class Exposition:
         if is_openmetrics:
             body = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
             return Page(openmetrics.CONTENT_TYPE_LATEST, body)
-        return Page(plain.CONTENT_TYPE_PLAIN_0_0_4, self.text())
+        return Page(PLAIN_TEXT, self.text())
 
     def text(self) -> bytes:
-        """Return the text format that all readers know, the one of textfiles."""
-        return plain.generate_latest(self._registry)
+        """Return the text format, which textfiles are in, too."""
+        return generate_latest(self._registry)
 
 
 class _Collector(Collector):
