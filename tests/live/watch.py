@@ -72,6 +72,7 @@ class Watch:
             self.process = start_run(
                 *("--source", source, "--attach", attach),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
+                *("--rotation", "external"),
                 *options,
                 stderr=messages,
                 stdout=messages,
