@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import Config
+from analyzer.config import Config, Log
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.records import Captured, Chunk, Record
@@ -189,7 +189,7 @@ class _opened:  # noqa: N801 - reads as the function it is used as
         self._path = directory / "profile.jsonl"
 
     def __enter__(self) -> JsonlSink:
-        self._sink = open_log(str(self._path))
+        self._sink = open_log(Log(file=str(self._path), rotation="external"))
         self._sink.set_probe("bench")
         return self._sink
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from prometheus_client import parser as plain
 
@@ -19,26 +19,19 @@ from tests.unit.test_jsonl import lines_of
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-class LogState(NamedTuple):
-    errors: int = 3
-    not_written: dict[str, int] = {"v1": 5, "event": 1}  # noqa: RUF012 -- never changed
-    is_paused: bool = False
-
-
 class Bench:
     """Metrics with a real log beside them."""
 
-    def __init__(self, directory: Path) -> None:
-        self.log_path = directory / "log"
-        self.log = open_log(str(self.log_path))
+    def __init__(self, log_path: Path) -> None:
+        self.log_path = log_path
+        self.log = open_log(config.Log(file=str(self.log_path)))
         self.metrics: Optional[Metrics] = None
 
     def start(self, **settings: Any) -> Metrics:
         self.metrics = Metrics(
             config.Metrics(**settings),
             log=self.log,
-            log_health=LogState,
-            open_log=open_log,
+            open_log=lambda path: open_log(config.Log(file=path)),
             loss_reasons=("ring_buffer_full",),
         )
         self.metrics.start("core/fentry")

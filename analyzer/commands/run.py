@@ -7,9 +7,9 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import click
 
@@ -109,9 +109,9 @@ def run(
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
     if check:
-        click.echo(f"{config_file or 'the settings'}: right")
+        click.echo(f"{config_file or 'the settings'}: nothing is wrong")
         return
-    _run(config, ready_file)
+    _run(config, ready_file, config_file, flags)
 
 
 def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
@@ -119,32 +119,56 @@ def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str,
         return {} if config_file is not None else {"log.sink": "stdout"}
     if log_file == "-":
         return {"log.sink": "stdout"}
-    # Absolute: the file is looked for again after it was put aside.
-    return {"log.sink": "file", "log.file": os.path.abspath(log_file)}  # noqa: PTH100 (keeps ..)
+    # From / on, and otherwise as it was given: the file is opened again after it was put aside.
+    return {"log.sink": "file", "log.file": os.path.join(Path.cwd(), log_file)}  # noqa: PTH118
 
 
-def _run(config: Config, ready_file: Optional[str]) -> None:
+def _run(
+    config: Config,
+    ready_file: Optional[str],
+    config_file: Optional[str],
+    flags: Mapping[str, object],
+) -> None:
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
+    from analyzer.metering import Metering
+    from analyzer.orders import RELOAD, REOPEN, taken
     from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.reload import Reloader
     from analyzer.sinks.jsonl import open_log
 
+    # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.
+    numbers = [REOPEN] if config_file is None else [REOPEN, RELOAD]
     with contextlib.ExitStack() as undo:
-        sink = open_log("-" if config.log.sink == "stdout" else config.log.file)
+        orders = undo.enter_context(taken(*numbers))
+        sink = open_log(config.log)
         undo.callback(sink.close)
-        opened = open_source(
-            config.capture.source, config.capture.attach, config.capture.ring_bytes
-        )
+        metering = Metering(config, sink)
+        undo.callback(metering.close)
+        capture = config.capture
+        opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
         pipeline = Pipeline(
             opened.source,
             sink,
             heartbeat_s=config.log.heartbeat_s,
-            response_wait_s=config.capture.response_wait_s,
+            response_wait_s=capture.response_wait_s,
         )
+        metering.start(pipeline, opened.source.probe)
         stop_on_signals(pipeline.stop)
+
+        def reopen() -> None:
+            sink.reopen()
+            metering.reopen()
+
+        actions: dict[int, Callable[[], None]] = {REOPEN: reopen}
+        if config_file is not None:
+            parts = (sink.prepare, pipeline.prepare, metering.prepare)
+            reloader = Reloader(config_file, flags, config, sink.event, parts)
+            actions[RELOAD] = reloader.reload
+        orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
         sink.event("analyzer_started", "info", **_introduction(config, opened))
         _return_memory()
         sink.flush()

@@ -69,7 +69,7 @@ class Log:
     file: str = _setting("/var/log/imds-analyzer/imds.jsonl", FilePath())
     rotation: str = _setting("size", OneOf(ROTATIONS))
     rotate_mib: int = _setting(20, Whole(1, 1024))
-    total_mib: int = _setting(200, Whole(2, 1 << 20))
+    total_mib: int = _setting(200, Whole(3, 1 << 20))
     heartbeat_s: float = _setting(60.0, HEARTBEAT_S)
 
     @property
@@ -155,8 +155,8 @@ def conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the key and what is wrong, for settings that do not go together."""
     if config.capture.source == "bcc" and config.capture.attach == "tracepoint":
         yield "capture.attach", 'source "bcc" attaches with "fentry" or "kprobe" only'
-    if config.log.total_mib < 2 * config.log.rotate_mib:
+    if config.log.rotation == "size" and config.log.total_mib < 3 * config.log.rotate_mib:
         yield (
             "log.total_mib",
-            f"must be at least {2 * config.log.rotate_mib}, which is twice rotate_mib",
+            f"must be at least {3 * config.log.rotate_mib}, three times rotate_mib",
         )

@@ -13,7 +13,7 @@ from tests.metrics import Bench
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Return metrics that the test starts itself, and their log."""
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path / "log")
     try:
         yield bench
     finally:

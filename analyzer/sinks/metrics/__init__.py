@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer import config
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.sinks.metrics.counts import Counts
-from analyzer.sinks.metrics.emf import Emf
-from analyzer.sinks.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health, LogHealth
+from analyzer.sinks.metrics.emf import Document, Emf
+from analyzer.sinks.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
 from analyzer.sinks.metrics.outputs import Log, OpenLog, Outputs
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Metrics:
         settings: config.Metrics,
         *,
         log: Log,
-        log_health: LogHealth,
         open_log: OpenLog,
         loss_reasons: Iterable[str] = (),
     ) -> None:
@@ -46,18 +45,17 @@ class Metrics:
         self.request = self._counts.request
         self.lost = self._counts.lost
         self._log = log
-        self._log_health = log_health
         self._open_log = open_log
         self._health = Health(self._report)
         self._probe = ""
-        self._emf = Emf(self._counts.snapshot(), log_health())
+        self._emf = Emf(self._counts.snapshot(), log.counters)
         self._due = 0.0  # when textfile and embedded metrics are written, monotonic
         self._outputs = self._open(settings)
 
     def start(self, probe: str) -> None:
         """Begin to serve and write. The endpoint's thread has the capabilities one has now."""
         self._probe = probe
-        self._emf = Emf(self._counts.snapshot(), self._log_health())
+        self._emf = Emf(self._counts.snapshot(), self._log.counters)
         if self._outputs.endpoint is not None:
             self._outputs.endpoint.start()
         if self._outputs.emf_log is not None:
@@ -84,13 +82,23 @@ class Metrics:
     def tick(self, queued: int, queue_high_water: int) -> None:
         """Note the state of the queue; write what is due. Raises what the log raises."""
         self._counts.tick(queued, queue_high_water)
-        if self._outputs.endpoint is not None:
-            self._health.note(PROMETHEUS, self._outputs.endpoint.take_failure())
+        outputs = self._outputs
+        if outputs.endpoint is not None:
+            for failure in outputs.endpoint.take_results():
+                self._health.note(PROMETHEUS, failure)
+        if outputs.emf_log is not None:
+            self._try(outputs.emf_log, outputs.emf_log.tick)
         now = time.monotonic()
         if now >= self._due:
-            self._due = now + self._outputs.settings.interval_s
+            self._due = now + outputs.settings.interval_s
             self._write_textfile()
             self._write_emf()
+
+    def reopen(self) -> None:
+        """Open the file of embedded metrics anew because it was moved."""
+        log = self._outputs.emf_log
+        if log is not None:
+            self._try(log, log.reopen)
 
     def finish(self) -> None:
         """Write what was counted since the last time. Raises what the log raises."""
@@ -109,7 +117,7 @@ class Metrics:
                 f"[metrics] {PROMETHEUS} and {TEXTFILE} need a library that is not installed"
                 f" ({error}). Install it with: pip install 'imds-analyzer[metrics]'"
             ) from None
-        return Exposition(self._counts, self._log_health, self._health, lambda: self._probe)
+        return Exposition(self._counts, self._log, self._health, lambda: self._probe)
 
     def _open(self, settings: config.Metrics) -> Outputs:
         is_rendered = settings.prometheus or settings.textfile
@@ -129,24 +137,31 @@ class Metrics:
         if not self._outputs.settings.emf:
             return
         documents = self._emf.documents(
-            self._counts.snapshot(), self._log_health(), time.time_ns() // 1_000_000
+            self._counts.snapshot(), self._log.counters, time.time_ns() // 1_000_000
         )
-        own = self._outputs.emf_log
-        if own is None:
-            for document in documents:
-                self._log.event("metrics", "info", **document)
-            return
+        log = self._outputs.emf_log
+        if log is None:
+            _write(self._log, documents)
+        else:
+            self._try(log, lambda: _write(log, documents))
+
+    def _try(self, log: Log, action: Callable[[], None]) -> None:
+        """Do something with the file of embedded metrics, and note how it went."""
         try:
-            for document in documents:
-                own.event("metrics", "info", **document)
-            own.flush()
+            action()
         except SinkError as error:
             self._health.note(EMF, str(error))
         else:
-            self._health.note(EMF, None)
+            self._health.note(EMF, "it takes no lines now" if log.counters.is_paused else None)
 
     def _report(self, output: str, failure: Optional[str]) -> None:
         if failure is None:
             self._log.event("metrics_restored", "info", output=output)
         else:
             self._log.event("metrics_failed", "warning", output=output, error=failure)
+
+
+def _write(log: Log, documents: Iterable[Document]) -> None:
+    for document in documents:
+        log.event("metrics", "info", **document)
+    log.flush()

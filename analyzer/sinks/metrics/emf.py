@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 
 from analyzer.records import Version
+from analyzer.sinks.log import Counters
 from analyzer.sinks.metrics.counts import Snapshot
-from analyzer.sinks.metrics.health import LogCounters
 
 NAMESPACE = "ImdsAnalyzer"
 VERSION, PROCESS = "ImdsVersion", "ProcessName"
@@ -36,12 +36,12 @@ Document = dict[str, Any]
 class Emf:
     """Makes the documents of an interval: what has grown since the last."""
 
-    def __init__(self, start: Snapshot, log: LogCounters) -> None:
+    def __init__(self, start: Snapshot, log: Counters) -> None:
         self._before = start
         self._errors_before, self._not_written_before = _failures(log)
         self._cpu_s_before = _cpu_s()
 
-    def documents(self, now: Snapshot, log: LogCounters, at_ms: int) -> Iterator[Document]:
+    def documents(self, now: Snapshot, log: Counters, at_ms: int) -> Iterator[Document]:
         """Yield one document for each version and caller, then one of the analyzer itself.
 
         Each caller's counts for its version, too; a version that nobody used counts 0, for
@@ -92,7 +92,7 @@ def _dimension(label: str) -> str:
     return text if text.strip() else text.replace(" ", "\\x20")
 
 
-def _failures(log: LogCounters) -> tuple[int, int]:
+def _failures(log: Counters) -> tuple[int, int]:
     return log.errors, sum(log.not_written.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import selectors
@@ -26,6 +27,8 @@ ACCEPTS_PER_S = 50
 # How old a page may be: however often it is asked for, it is made once in this time.
 PAGE_S = 1.0
 STOP_S = 5.0
+# Kept until one asks, which is every second.
+RESULTS_MAX = 2 * ACCEPTS_PER_S
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
 _FAILED = b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n"
@@ -66,13 +69,12 @@ class Endpoint:
         self._accepted = 0
         self._second_ends = 0.0
         self._is_stopping = False
-        self._failure: Optional[str] = None
+        self._results: collections.deque[Optional[str]] = collections.deque(maxlen=RESULTS_MAX)
         self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
-    def take_failure(self) -> Optional[str]:
-        """Return why a page could not be made since one asked last; None where all could."""
-        failure, self._failure = self._failure, None
-        return failure
+    def take_results(self) -> list[Optional[str]]:
+        """Return how making pages went since the last call: None, or why one could not be."""
+        return [self._results.popleft() for _ in range(len(self._results))]
 
     def start(self) -> None:
         """Begin to serve. The thread has the capabilities its caller has now."""
@@ -185,7 +187,7 @@ class Endpoint:
         try:
             return answer(head, self._page)
         except Exception as error:  # noqa: BLE001 -- whatever it was, the next one is served
-            self._failure = repr(error)
+            self._results.append(repr(error))
             return _FAILED
 
     def _page(self, is_openmetrics: bool) -> Page:
@@ -193,6 +195,7 @@ class Endpoint:
         known = self._pages.get(is_openmetrics)
         if known is None or now - known[0] >= PAGE_S:
             known = self._pages[is_openmetrics] = (now, self._render(is_openmetrics))
+            self._results.append(None)
         return known[1]
 
     def _drop(self, connection: _Connection) -> None:

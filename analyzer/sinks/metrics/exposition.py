@@ -14,7 +14,8 @@ from prometheus_client.registry import Collector
 from analyzer import __version__
 from analyzer.sinks.metrics.counts import Counts, Requests
 from analyzer.sinks.metrics.exchange import Page
-from analyzer.sinks.metrics.health import Health, LogHealth
+from analyzer.sinks.metrics.health import Health
+from analyzer.sinks.metrics.outputs import Log
 
 NAMESPACE = "imds_analyzer"
 # Of the text format that all readers know, and that generate_latest() writes.
@@ -24,12 +25,10 @@ PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 class Exposition:
     """Renders what is counted."""
 
-    def __init__(
-        self, counts: Counts, log_health: LogHealth, health: Health, probe: Callable[[], str]
-    ) -> None:
+    def __init__(self, counts: Counts, log: Log, health: Health, probe: Callable[[], str]) -> None:
         # A registry of our own: the library's global one has metrics that are not ours.
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(counts, log_health, health, probe))
+        self._registry.register(_Collector(counts, log, health, probe))
         # With our name in front, also where node_exporter adds the text to its own metrics,
         # among which are process_... already.
         ProcessCollector(namespace=NAMESPACE, registry=self._registry)
@@ -49,11 +48,9 @@ class Exposition:
 class _Collector(Collector):
     """Makes metrics of the counts when they are asked for; costs nothing before."""
 
-    def __init__(
-        self, counts: Counts, log_health: LogHealth, health: Health, probe: Callable[[], str]
-    ) -> None:
+    def __init__(self, counts: Counts, log: Log, health: Health, probe: Callable[[], str]) -> None:
         self._counts = counts
-        self._log_health = log_health
+        self._log = log
         self._health = health
         self._probe = probe
         self._build = {
@@ -78,7 +75,7 @@ class _Collector(Collector):
             "Most events that waited at once in the last one to two minutes.",
             snapshot.queue_high_water,
         )
-        log = self._log_health()
+        log = self._log.counters
         yield CounterMetricFamily(
             f"{NAMESPACE}_log_errors", "Failed writes to the log.", value=log.errors
         )

@@ -1,34 +1,11 @@
-"""How those fare who write: the log, and the metrics' own outputs."""
+"""How the outputs of metrics fare."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional
 
 # Outputs, as they are called in the configuration.
 PROMETHEUS, TEXTFILE, EMF = "prometheus", "textfile", "emf"
-
-
-class LogCounters(Protocol):
-    """What the log could not take since the start."""
-
-    @property
-    def errors(self) -> int:
-        """How often writing failed."""
-        ...
-
-    @property
-    def not_written(self) -> Mapping[str, int]:
-        """Lines that are not in it, by version; "event" for those of no request."""
-        ...
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether it takes none now."""
-        ...
-
-
-LogHealth = Callable[[], LogCounters]
 
 
 class Health:

@@ -8,6 +8,7 @@ from typing import Optional, Protocol
 
 from analyzer.config import Metrics
 from analyzer.errors import SinkError
+from analyzer.sinks.log import Counters
 from analyzer.sinks.metrics.endpoint import Endpoint
 from analyzer.sinks.metrics.exchange import Render
 from analyzer.sinks.metrics.textfile import Textfile
@@ -24,8 +25,21 @@ class Log(Protocol):
         """Write one line."""
         ...
 
+    @property
+    def counters(self) -> Counters:
+        """What became of the lines since the start."""
+        ...
+
     def flush(self) -> None:
         """Pass on what is buffered."""
+        ...
+
+    def tick(self) -> None:
+        """Look after itself, about once a second."""
+        ...
+
+    def reopen(self) -> None:
+        """Go on in a new file because the present one was moved."""
         ...
 
     def close(self) -> None:
