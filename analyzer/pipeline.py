@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from typing import Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 import psutil
 
@@ -20,10 +20,12 @@ from analyzer.classify import classify
 from analyzer.config import Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
-from analyzer.metering import Observer
 from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
+
+if TYPE_CHECKING:
+    from analyzer.metering import Observer
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this

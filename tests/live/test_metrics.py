@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import collections
-import os
 import signal
 import socket
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +19,20 @@ from tests.live.conftest import REQUIRED
 from tests.live.watch import Watch, eventually, new_marker
 from tests.metrics import fetch, free_port, parsed
 
-Counts = collections.Counter[tuple[str, str, str, str]]
+# Asks over and over, and does not wait for one answer before the next question.
+FLOOD = """
+import socket, sys, time
+while True:
+    client = socket.socket(socket.AF_UNIX)
+    try:
+        client.connect(sys.argv[1])
+        client.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
+    except OSError:
+        time.sleep(0.001)
+    client.close()
+"""
+
+Counts = collections.Counter[tuple[str, ...]]  # by version, provider, outcome and name
 
 
 @pytest.fixture
@@ -150,20 +163,14 @@ def test_a_reload_turns_metrics_on_moves_them_and_turns_them_off(
 
 @pytest.fixture
 def flood(tmp_path: Path) -> Iterator[UnixAddress]:
-    """Return where a process of its own asks for metrics as fast as it can."""
-    address = UnixAddress(str(tmp_path / "metrics.sock"))
-    pid = os.fork()
-    if pid == 0:
-        while True:
-            try:
-                fetch(address)
-            except OSError:
-                time.sleep(0.01)
+    """Return where another process asks for metrics as fast as it can."""
+    path = tmp_path / "metrics.sock"
+    scraper = subprocess.Popen([sys.executable, "-c", FLOOD, str(path)])
     try:
-        yield address
+        yield UnixAddress(str(path))
     finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        scraper.kill()
+        scraper.wait()
 
 
 def test_a_flood_of_scrapes_costs_no_request(

@@ -13,6 +13,7 @@ import time
 from typing import Optional
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
+from analyzer.errors import ConfigError
 from analyzer.sinks.metrics.address import listen
 from analyzer.sinks.metrics.exchange import Page, Render, answer, is_whole
 
@@ -77,11 +78,19 @@ class Endpoint:
         return [self._results.popleft() for _ in range(len(self._results))]
 
     def start(self) -> None:
-        """Begin to serve. The thread has the capabilities its caller has now."""
+        """Begin to serve. The thread has the capabilities its caller has now.
+
+        Raises ConfigError where no thread can be had.
+        """
         # Signals are the main thread's: they end its poll(2).
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             self._thread.start()
+        except RuntimeError as error:
+            raise ConfigError(
+                f"[metrics] prometheus: {error}. It needs one: allow the service more tasks"
+                " (TasksMax=), or use textfile."
+            ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

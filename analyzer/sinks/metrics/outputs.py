@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Optional, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 from analyzer.config import Metrics
 from analyzer.errors import SinkError
 from analyzer.sinks.log import Counters
-from analyzer.sinks.metrics.endpoint import Endpoint
-from analyzer.sinks.metrics.exchange import Render
 from analyzer.sinks.metrics.textfile import Textfile
+
+if TYPE_CHECKING:
+    from analyzer.sinks.metrics.endpoint import Endpoint
+    from analyzer.sinks.metrics.exchange import Render
 
 
 class Log(Protocol):
@@ -64,6 +66,9 @@ class Outputs:
             if settings.textfile:
                 self.textfile = Textfile(settings.textfile)
             if settings.prometheus and render is not None:
+                # Takes the standard library's HTTP along, 6 MB.
+                from analyzer.sinks.metrics.endpoint import Endpoint  # noqa: PLC0415
+
                 self.endpoint = Endpoint(settings.prometheus, render)
             if settings.emf and settings.emf_file:
                 self.emf_log = open_log(settings.emf_file)
