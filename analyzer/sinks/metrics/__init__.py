@@ -162,7 +162,7 @@ class Metrics:
         if failure is None:
             self._log.event("metrics_restored", "info", output=output)
         else:
-            self._log.event("metrics_failed", "warning", output=output, error=failure)
+            self._log.event("metrics_failed", "warning", output=output, reason=failure)
 
 
 def _write(log: Log, documents: Iterable[Document]) -> None:
