@@ -156,6 +156,7 @@ def _run(
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
         )
+        # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)
         stop_on_signals(pipeline.stop)
 

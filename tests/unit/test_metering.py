@@ -12,10 +12,11 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.config import Config, Log, Metrics
-from analyzer.config.rules import UnixAddress
+from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
 from analyzer.metering import Metering, Observer
 from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.metrics.address import listen
 from tests.metrics import fetch, parsed, requests_of
 from tests.unit.test_jsonl import RECORD, lines_of
 
@@ -126,3 +127,26 @@ def test_a_file_of_embedded_metrics_is_opened_anew_when_it_was_moved(
     running.observed.observer.finish()
     for each in (path, aside):
         assert {line["observer"]["probe"] for line in lines_of(each)} == {"core/fentry"}
+
+
+def test_a_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
+    """Before anything is attached; so it needs no privilege to see it."""
+    config = tmp_path / "config.toml"
+    with listen(TcpAddress("127.0.0.1", 0)) as other:
+        address = "{}:{}".format(*other.getsockname())
+        config.write_text(f'[metrics]\nprometheus = "{address}"\n')
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "analyzer", "run", "--config", str(config)),
+                *("--log-file", str(tmp_path / "log"), "--ready-file", str(tmp_path / "ready")),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert run.returncode == 1
+    assert f"cannot listen on {address}: Address already in use" in run.stderr
+    assert "choose another address" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "ready").exists()
