@@ -441,6 +441,7 @@ def test_every_snapshot_becomes_a_line_that_keeps_the_contract(
     checked(write(CONTRACT._replace(caller=ATTRIBUTOR.attribute(snapshot))), 1)
 
 
+@settings(deadline=None)
 @given(
     before=st.text(max_size=10),
     style=st.sampled_from(
