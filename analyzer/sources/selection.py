@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from analyzer.config import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
 from analyzer.sources.core import BTF
 from analyzer.sources.preemption import is_preemptible
-
-AUTO = "auto"
-SOURCES = (AUTO, "core", "bcc")
-ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 
 
 class Opened(NamedTuple):
