@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.config import AUTO
 from analyzer.errors import ConfigError
 from analyzer.sources import selection
 from analyzer.sources.preemption import is_preemptible
-from analyzer.sources.selection import AUTO, candidates
+from analyzer.sources.selection import candidates
 
 
 @pytest.mark.parametrize(
