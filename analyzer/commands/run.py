@@ -93,7 +93,8 @@ def run(
 ) -> None:
     """Watch IMDS calls and write them as JSON lines.
 
-    SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it.
+    SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it. SIGHUP
+    reads the configuration again, SIGUSR1 opens the log again after others have moved it.
     """
     if ring_mib is not None and ring_mib & (ring_mib - 1):
         raise ConfigError(f"--ring-mib {ring_mib} is not a power of two: use 1, 2, 4, 8, ...")

@@ -153,10 +153,10 @@ def test_after_a_crash(path: Path) -> None:
 def test_while_files_are_put_aside_and_deleted(path: Path) -> None:
     """Each file by its name."""
     path.parent.mkdir()
-    with writing(path, 3000) as sink:
-        for _ in range(12):
+    with writing(path, 65536) as sink:
+        for _ in range(250):
             sink.write(CONTRACT)
-            sink.flush()
+        sink.flush()
         sink.tick()
         sink.flush()
         check(path, "log_rotated", "log_deleted")

@@ -59,7 +59,7 @@ class SmallDisk:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         source, attach = self.watch.probe.split("/")
-        mount = 'mount -t tmpfs -o size=4m none "$0" && exec "$@"'
+        mount = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"'
         with self._messages.open("wb") as messages:
             process = subprocess.Popen(
                 [
@@ -118,14 +118,23 @@ def check_pause(disk: SmallDisk, marker: str, sent: int, reason: str) -> None:
     assert "cannot write the log" in disk.said()
 
 
+def fill(disk: SmallDisk) -> Path:
+    """Leave no room on the disk; returns the file that takes it."""
+    filler = disk.disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 20))
+    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
 def test_a_full_disk_is_waited_for(fresh: Watch, tmp_path: Path) -> None:
     """Every line in the file is whole all the time, and all are there afterwards."""
     disk, marker = SmallDisk(fresh, tmp_path), new_marker()
     with disk.running():
-        filler = disk.disk / "filler"
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
+        filler = fill(disk)
         send(fresh, marker, 200)
         eventually("it says so", lambda: "No space left on device" in disk.said())
         assert fresh.log.read_bytes()[-1:] in (b"\n", b"")
@@ -133,6 +142,27 @@ def test_a_full_disk_is_waited_for(fresh: Watch, tmp_path: Path) -> None:
         check_pause(disk, marker, 200, "No space left on device")
         eventually("a heartbeat counts", lambda: fresh.lines("heartbeat"))
         assert set(fresh.lines("heartbeat")[-1]["not_written"].values()) == {0}
+
+
+def test_what_a_full_disk_costs_is_counted(fresh: Watch, tmp_path: Path) -> None:
+    """Recorded and dropped together are what was sent; heartbeats say so, too."""
+    disk, marker, sent = SmallDisk(fresh, tmp_path), new_marker(), 8000
+    with disk.running():
+        filler = fill(disk)
+        send(fresh, marker, sent)
+        filler.unlink()
+        eventually("writing goes on", lambda: fresh.lines("log_resumed"))
+        found = fresh.settled(marker)
+        (lost,) = fresh.lines("events_lost")
+        assert lost["reason"] == "log_not_written"
+        dropped = lost["not_written"]["v1"]
+        assert 0 < dropped < sent
+        assert len(found) + dropped == sent
+        eventually(
+            "a heartbeat counts it",
+            lambda: sum(line["not_written"]["v1"] for line in fresh.lines("heartbeat")) == dropped,
+        )
+        assert fresh.stop() == 0
 
 
 def test_a_directory_that_turns_read_only_is_waited_for(fresh: Watch, tmp_path: Path) -> None:

@@ -1,39 +1,39 @@
-"""The log's file: whole lines only, put aside and compressed, found again when it was moved."""
+"""The log's file: whole lines only, one writer, found again when it was moved."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import gzip
-import itertools
 import json
 import os
-import re
-import resource
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Optional
 
 import pytest
 
-from analyzer.config import Log as Settings
 from analyzer.errors import SinkError
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
 from analyzer.sinks.logfile import FileWriter, open_file
-from analyzer.sinks.opening import open_writer
 from analyzer.sinks.repair import LINE_MAX
+from tests.unit.log_files import (
+    ROTATE_BYTES,
+    kept,
+    line,
+    numbers,
+    opened,
+    settled,
+    told,
+)
 
-DEADLINE_S = 60.0
-LOOK_AGAIN_S = 0.01
-ROTATE_BYTES = 64 << 10
-TOTAL_BYTES = 1 << 20
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "imds.jsonl"
+
+
 # Writes numbered lines for ever, as the pipeline does; prints when it has begun.
 ENDLESS = """
 import itertools, json, sys
@@ -52,82 +52,6 @@ for number in itertools.count(first):
     if number == first + 100:
         print("begun", flush=True)
 """
-
-
-def eventually(what: str, is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:.0f} s: {what}"
-        time.sleep(LOOK_AGAIN_S)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log" / "imds.jsonl"
-
-
-@contextlib.contextmanager
-def opened(path: Path, *, rotate_bytes: int = 0, total_bytes: int = TOTAL_BYTES) -> Iterator[Log]:
-    """Yield a log that is closed in the end, also when the test fails."""
-    archive = Archive(str(path), rotate_bytes, total_bytes) if rotate_bytes else None
-    log = Log(open_file(str(path), archive))
-    try:
-        yield log
-    finally:
-        with contextlib.suppress(SinkError):
-            log.close()
-
-
-def content(path: Path) -> bytes:
-    raw = path.read_bytes()
-    return gzip.decompress(raw) if path.suffix == ".gz" else raw
-
-
-def kept(path: Path) -> list[Path]:
-    """Return the files that were put aside, oldest first; of two with the same lines one."""
-    found = {
-        each.name.removesuffix(".gz"): each
-        for each in sorted(path.parent.glob(f"{path.name}-2*"))
-        if not each.name.endswith(".part")
-    }
-    return [found[name] for name in sorted(found)]
-
-
-def numbers(path: Path) -> list[int]:
-    """Return the number of each line of all files; fails for a line that is none."""
-    files = [*kept(path), path] if path.exists() else kept(path)
-    raw = b"".join(content(each) for each in files)
-    assert raw.endswith(b"\n") or not raw
-    return [json.loads(line)["n"] for line in raw.splitlines()]
-
-
-def settled(log: Log, path: Path) -> None:
-    """Wait until all that was put aside is compressed."""
-
-    def is_settled() -> bool:
-        log.tick()
-        names = [each.name for each in path.parent.glob(f"{path.name}-2*")]
-        return all(name.endswith("Z.gz") for name in names)
-
-    eventually("all is compressed", is_settled)
-
-
-def told(log: Log) -> dict[str, dict[str, Any]]:
-    """Return the fields of what the log has to say, by event."""
-    return {notice.event: notice.fields for notice in log.notices()}
-
-
-def line(number: int, size: int = 0) -> bytes:
-    return json.dumps({"n": number, "x": "y" * size}).encode()
-
-
-def request(version: str, size: int = 0) -> bytes:
-    """Return a line that starts as the contract says."""
-    return (
-        '{"timestamp":"2026-11-21T18:50:01.123456Z","level":"info","event":"imds_request",'
-        f'"imds":{{"version":"{version}","operation":"metadata","reason":"r","provider":"aws"}},'
-        f'"x":"{"y" * size}"}}'
-    ).encode()
 
 
 class TestRepair:
@@ -190,217 +114,6 @@ class TestRepair:
         with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=1 << 30) as log:
             settled(log, path)
         assert numbers(path) == list(range(first))
-
-
-class TestRotation:
-    def test_a_large_file_is_put_aside_and_compressed(self, path: Path) -> None:
-        """No file is larger than it may be, and the lines are the same in the same order."""
-        with opened(path, rotate_bytes=ROTATE_BYTES) as log:
-            for number in range(2000):
-                log.append(line(number, 150))
-                if number % 10 == 0:
-                    log.flush()
-                assert path.stat().st_size <= ROTATE_BYTES
-            log.flush()
-            assert numbers(path) == list(range(2000))
-            settled(log, path)
-            names = [each.name for each in kept(path)]
-            notices = log.notices()
-        assert len(names) == 5
-        assert all(re.fullmatch(r"imds\.jsonl-\d{8}T\d{6}Z\.gz", name) for name in names)
-        assert numbers(path) == list(range(2000))
-        rotated = [each.fields for each in notices if each.event == "log_rotated"]
-        assert [str(each["log"]["file"]["path"]) + ".gz" for each in rotated] == [  # type: ignore[index]
-            str(each) for each in kept(path)
-        ]
-
-    def test_a_link_stays_one(self, path: Path, tmp_path: Path) -> None:
-        """The file it names is put aside where it is."""
-        link = tmp_path / "link.jsonl"
-        link.symlink_to(path)
-        settings = Settings(file=str(link), rotate_mib=1, total_mib=3)
-        with contextlib.closing(Log(open_writer(settings))) as log:
-            for number in range(30):
-                log.append(line(number, 100_000))
-            log.flush()
-        assert link.is_symlink()
-        assert len(kept(path)) > 1
-        assert not kept(link)
-
-    def test_a_batch_larger_than_a_file_is_divided(self, path: Path) -> None:
-        """As after a pause."""
-        with opened(path, rotate_bytes=4096) as log:
-            for number in range(600):
-                log.append(line(number, 100))
-            log.flush()
-            assert max(each.stat().st_size for each in [*kept(path), path]) <= 4096
-            assert numbers(path) == list(range(600))
-
-    def test_mode_owner_and_time_stay(self, path: Path) -> None:
-        """Whoever could read the log can read all of it."""
-        with opened(path, rotate_bytes=4096) as log:
-            path.chmod(0o604)
-            for number in range(60):
-                log.append(line(number, 100))
-            log.flush()
-            plain = kept(path)[0].stat()
-            settled(log, path)
-            packed = kept(path)[0].stat()
-        assert stat.S_IMODE(path.stat().st_mode) == 0o604
-        assert stat.S_IMODE(packed.st_mode) == 0o604
-        assert packed.st_mtime_ns == plain.st_mtime_ns
-        assert (packed.st_uid, packed.st_gid) == (plain.st_uid, plain.st_gid)
-
-    def test_all_together_stay_within_the_cap(self, path: Path) -> None:
-        """The oldest go, and that is said. Lines that cannot be compressed are the worst."""
-        path.parent.mkdir()
-        notes = path.with_name(f"{path.name}-notes")
-        notes.write_bytes(b"x" * TOTAL_BYTES)  # not ours: neither counted nor deleted
-        with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=4 * ROTATE_BYTES) as log:
-            for number in range(3000):
-                log.append(json.dumps({"n": number, "x": os.urandom(150).hex()}).encode())
-                if number % 50 == 0:
-                    log.flush()
-                    log.tick()
-                    sizes = []
-                    for each in path.parent.iterdir():
-                        with contextlib.suppress(FileNotFoundError):  # just compressed
-                            sizes.append(each.stat().st_size)
-                    assert sum(sizes) - TOTAL_BYTES <= 4 * ROTATE_BYTES
-            log.flush()
-            settled(log, path)
-            deleted = [each for each in log.notices() if each.event == "log_deleted"]
-        assert deleted
-        notes.unlink()
-        found = numbers(path)
-        assert found == list(range(found[0], 3000))
-
-    def test_names_go_on_when_the_clock_is_set_back(self, path: Path) -> None:
-        """The order of the names stays the order of the lines."""
-        path.parent.mkdir()
-        late = path.with_name(f"{path.name}-20991231T235959Z.gz")
-        late.write_bytes(gzip.compress(b'{"n":0}\n'))
-        with opened(path, rotate_bytes=4096) as log:
-            for number in range(1, 100):
-                log.append(line(number, 100))
-            log.flush()
-            settled(log, path)
-        assert [each.name for each in kept(path)][:2] == [
-            late.name,
-            f"{path.name}-21000101T000000Z.gz",
-        ]
-        assert numbers(path) == list(range(100))
-
-    def test_what_a_crash_has_left_is_finished(self, path: Path) -> None:
-        """Half a compressed file is made anew; of two with the same lines one goes."""
-        path.parent.mkdir()
-        path.write_bytes(b'{"n":4}\n')
-        first, second, third = (f"{path}-2026112{day}T000000Z" for day in (1, 2, 3))
-        Path(first).write_bytes(b'{"n":0}\n')
-        Path(f"{first}.gz.part").write_bytes(gzip.compress(b'{"n":0}\n')[:9])
-        Path(second).write_bytes(b'{"n":1}\n{"n":2}\n')
-        Path(f"{second}.gz").write_bytes(gzip.compress(b'{"n":1}\n{"n":2}\n'))
-        Path(third).write_bytes(b'{"n":3}\n')
-        with opened(path, rotate_bytes=ROTATE_BYTES) as log:
-            settled(log, path)
-        assert [str(each) for each in kept(path)] == [
-            f"{each}.gz" for each in (first, second, third)
-        ]
-        assert numbers(path) == [0, 1, 2, 3, 4]
-
-    def test_a_failure_to_compress_is_told_and_costs_nothing(self, path: Path) -> None:
-        """The file stays as it is, and writing goes on."""
-        with opened(path, rotate_bytes=ROTATE_BYTES) as log:
-            for number in range(400):
-                log.append(line(number, 200))
-            log.flush()
-            blocked = path.with_name(f"{kept(path)[0].name}.gz.part")
-            blocked.mkdir()
-            notices: dict[str, dict[str, Any]] = {}
-
-            def is_told() -> bool:
-                log.tick()
-                notices.update(told(log))
-                return "log_compression_failed" in notices
-
-            eventually("the failure is told", is_told)
-            blocked.rmdir()
-            assert numbers(path) == list(range(400))
-
-
-class TestPause:
-    @contextlib.contextmanager
-    def limited(self, size: int) -> Iterator[None]:
-        """Have no file grow beyond this; writes fail with EFBIG, after a part was written."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            signal.signal(signal.SIGXFSZ, former)
-
-    def test_what_fits_is_written_whole_and_the_rest_is_held(
-        self, path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        """In the file there is no part of a line at any time."""
-        with opened(path) as log:
-            with self.limited(1 << 20):
-                for number in range(2000):
-                    log.append(line(number, 1000))
-                log.flush()
-                assert log.counters.is_paused
-                written = numbers(path)
-                assert 900 < len(written) < 1100
-                log.tick()
-                assert numbers(path) == written
-            log.tick()
-            assert not log.counters.is_paused
-            assert numbers(path) == list(range(2000))
-            notices = told(log)
-        resumed = notices["log_resumed"]
-        assert resumed["reason"] == os.strerror(errno.EFBIG)
-        assert resumed["log"] == {"file": {"path": str(path)}}
-        assert "events_lost" not in notices
-        assert log.counters.errors >= 2
-        said = capsys.readouterr().err
-        assert said.count("cannot write the log") == 1
-        assert "is written again" in said
-
-    def test_what_is_too_much_to_hold_is_counted_by_version(self, path: Path) -> None:
-        """Bounded in memory; lines about the analyzer have room when requests no longer have."""
-        with opened(path) as log:
-            with self.limited(0):
-                for number in range(9000):
-                    log.append(request(("v1", "v2", "unknown")[number % 3], 1000))
-                log.flush()
-                for number in range(50):
-                    log.append(line(number, 500))
-                assert len(log._held) < EVENTS_HELD_MAX
-                dropped = dict(log.counters.not_written)
-            log.tick()
-            notices = told(log)
-        lines = content(path).splitlines()
-        assert set(dropped) == {"v1", "v2", "unknown"}
-        assert max(dropped.values()) - min(dropped.values()) <= 1
-        assert len(lines) == 9050 - sum(dropped.values())
-        assert sum(map(len, lines)) > HELD_MAX - 2000
-        assert [json.loads(each)["n"] for each in lines[-50:]] == list(range(50))
-        lost = notices["events_lost"]
-        assert lost["count"] == sum(dropped.values())
-        assert lost["reason"] == "log_not_written"
-        assert lost["not_written"] == dropped
-        assert lost["since"] >= notices["log_resumed"]["since"]
-
-    def test_what_could_not_be_written_until_the_end_is_an_error(self, path: Path) -> None:
-        """With the number of lines."""
-        with opened(path) as log, self.limited(0):
-            for number in range(3):
-                log.append(line(number))
-            log.flush()
-            with pytest.raises(SinkError, match=r"File too large.*: 3 lines are lost"):
-                log.close()
 
 
 class TestMoved:
@@ -526,13 +239,3 @@ class TestTwoWriters:
             log.tick()
             assert numbers(path.with_name("moved")) == []
             assert numbers(path) == [0, 1]
-
-
-def test_a_line_costs_no_system_call(path: Path) -> None:
-    """A batch costs one write, and a rotation in between changes nothing of that."""
-    with opened(path, rotate_bytes=1 << 30) as log:
-        for number in itertools.islice(itertools.count(), 50):
-            log.append(line(number))
-        assert path.stat().st_size == 0
-        log.flush()
-        assert numbers(path) == list(range(50))
