@@ -8,26 +8,52 @@ tracepoints run with preemption off (``trace_call_bpf``, kernel/trace/bpf_trace.
 
 from __future__ import annotations
 
+import gzip
 import platform
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# Since 5.12, where the model can be chosen at run time: "none voluntary (full)".
+# A kernel that can choose at run time (5.12 and later): "none voluntary (full)". Only root
+# reads it, and some services cannot see it at all.
 CURRENT_MODEL = Path("/sys/kernel/debug/sched/preempt")
-_CHOSEN = re.compile(r"\((\w+)\)")
+COMMAND_LINE = Path("/proc/cmdline")
+BUILD_CONFIGS = (
+    Path(f"/boot/config-{platform.release()}"),
+    Path(f"/lib/modules/{platform.release()}/config"),
+    Path("/proc/config.gz"),
+)
 _CALM = ("none", "voluntary")
+# What each tells of the model; the first that does is believed.
+_CURRENT = re.compile(r"\((\w+)\)")
+_ASKED_FOR = re.compile(r"(?:^|\s)preempt=(\w+)")
+_BUILT = re.compile(r"^CONFIG_PREEMPT_(NONE|VOLUNTARY)=y$", re.MULTILINE)
 
 
-def is_preemptible(version: str = platform.version(), model: Path = CURRENT_MODEL) -> bool:
-    """Tell it from the kernel's build (``uname -v``) and, if readable, from its current model.
+def is_preemptible(
+    version: str = platform.version(),
+    model: Path = CURRENT_MODEL,
+    command_line: Path = COMMAND_LINE,
+    configs: Sequence[Path] = BUILD_CONFIGS,
+) -> bool:
+    """Tell it from the kernel's build (``uname -v``) and, where that leaves a choice, from that.
 
-    A kernel that chooses at run time and does not tell what it chose counts as preemptible.
+    A kernel that does not tell what it chose counts as preemptible.
     """
     words = [word for word in version.split() if word.startswith("PREEMPT")]
     if words != ["PREEMPT_DYNAMIC"]:
         return bool(words)
+    sources = [(model, _CURRENT), (command_line, _ASKED_FOR), *((each, _BUILT) for each in configs)]
+    for path, pattern in sources:
+        told = pattern.search(_read(path))
+        if told is not None:
+            return told[1].lower() not in _CALM
+    return True
+
+
+def _read(path: Path) -> str:
+    unpack: Callable[[bytes], bytes] = gzip.decompress if path.suffix == ".gz" else bytes
     try:
-        chosen = _CHOSEN.search(model.read_text(encoding="ascii"))
-    except OSError:
-        return True
-    return chosen is None or chosen[1] not in _CALM
+        return unpack(path.read_bytes()).decode("ascii", "replace")
+    except (OSError, EOFError):
+        return ""

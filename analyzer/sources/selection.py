@@ -41,9 +41,7 @@ _CANDIDATES = (
     ("bcc", "fentry"),
     ("bcc", "kprobe"),
 )
-
-
-_LOADERS = SOURCES[1:]
+_LOADERS = tuple(_OPEN)
 
 
 def candidates(source: str, attach: str) -> list[tuple[str, str]]:

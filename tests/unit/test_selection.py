@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -12,30 +13,53 @@ from analyzer.sources import selection
 from analyzer.sources.preemption import is_preemptible
 from analyzer.sources.selection import candidates
 
+DYNAMIC = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2"
+
+
+def _told(folder: Path, **files: str) -> bool:
+    """Ask with these files: ``model``, ``command_line``, ``config``."""
+    for name, text in files.items():
+        (folder / name).write_text(text + "\n", encoding="ascii")
+    packed = folder / "config.gz"
+    packed.write_bytes(gzip.compress(b"CONFIG_PREEMPT_BUILD=y\n# CONFIG_PREEMPT_NONE is not set\n"))
+    configs = (folder / "config", packed)
+    return is_preemptible(DYNAMIC, folder / "model", folder / "command_line", configs)
+
 
 @pytest.mark.parametrize(
-    ("version", "model", "expected"),
+    ("version", "expected"),
     [
-        ("#1 SMP Debian 5.10.262-1 (2026-10-01)", "full", False),
-        ("#1 SMP PREEMPT Tue Oct 6", "none", True),
-        ("#1 SMP PREEMPT_RT Debian 6.1.192-2", None, True),
-        ("#1 SMP PREEMPT_LAZY @0", None, True),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2", "(none) voluntary full", False),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2", "none (voluntary) full", False),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2", "none voluntary (full)", True),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 7.3.4-1", "full (lazy)", True),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2", None, True),
-        ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2", "", True),
+        ("#1 SMP Debian 5.10.262-1 (2026-10-01)", False),
+        ("#1 SMP PREEMPT Tue Oct 6", True),
+        ("#1 SMP PREEMPT_RT Debian 6.1.192-2", True),
+        ("#1 SMP PREEMPT_LAZY @0", True),
     ],
 )
-def test_preemption_is_told_from_build_and_model(
-    tmp_path: Path, version: str, model: str | None, expected: bool
+def test_a_kernel_without_a_choice_tells_by_its_name(version: str, expected: bool) -> None:
+    """Nothing else is asked."""
+    assert is_preemptible(version, Path("/dev/zero"), Path("/dev/zero"), ()) is expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, True),
+        ({"model": "(none) voluntary full"}, False),
+        ({"model": "none (voluntary) full", "command_line": "quiet preempt=full"}, False),
+        ({"model": "none voluntary (full)", "config": "CONFIG_PREEMPT_NONE=y"}, True),
+        ({"model": "full (lazy)"}, True),
+        ({"command_line": "root=/dev/sda1 preempt=none quiet"}, False),
+        ({"command_line": "preempt=full", "config": "CONFIG_PREEMPT_VOLUNTARY=y"}, True),
+        ({"command_line": "quiet nopreempt=none", "config": "CONFIG_PREEMPT_LAZY=y"}, True),
+        ({"command_line": "quiet", "config": "CONFIG_PREEMPT_VOLUNTARY=y"}, False),
+        ({"config": "# CONFIG_PREEMPT_NONE is not set\nCONFIG_PREEMPT_VOLUNTARY_BUILD=y"}, True),
+    ],
+)
+def test_where_there_is_a_choice_the_chosen_counts(
+    tmp_path: Path, files: dict[str, str], expected: bool
 ) -> None:
-    """The model that was chosen at run time counts only where there is a choice."""
-    file = tmp_path / "preempt"
-    if model is not None:
-        file.write_text(model + "\n", encoding="ascii")
-    assert is_preemptible(version, file) is expected
+    """The current model before the command line, that before the build's default."""
+    assert _told(tmp_path, **files) is expected
 
 
 @pytest.mark.parametrize(
