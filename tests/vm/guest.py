@@ -39,6 +39,8 @@ cd /run/root
 pivot_root . run/before
 umount -l /run/before
 mount -t bpf bpf /sys/fs/bpf
+# It tells whether the kernel is preemptible.
+mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
 """
 # The same for every guest. {exports} holds whole lines.
 _RUN = """\
