@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Callable, Protocol
 
 import psutil
@@ -78,14 +78,37 @@ class Totals:
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
 
 
+class Observer(Protocol):
+    """Is told what passes through the pipeline, and that it advances."""
+
+    def request(self, record: Record) -> None:
+        """Take a record that was written."""
+        ...
+
+    def lost(self, lost: Lost) -> None:
+        """Take what was dropped."""
+        ...
+
+    def tick(self, queued: int, queue_high_water: int) -> None:
+        """Take events that wait now, and the most since the last heartbeat; once a second."""
+        ...
+
+
 class Pipeline:
     """Runs one source into one sink until it is told to stop."""
 
     def __init__(
-        self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
+        self,
+        source: Source,
+        sink: Sink,
+        *,
+        heartbeat_s: float,
+        response_wait_s: float,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._source = source
         self._sink = sink
+        self._observers = observers
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._connections = Connections()
         self._attributor = Attributor()
@@ -176,6 +199,8 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
+            for observer in self._observers:
+                observer.request(record)
 
     def _tick(self) -> None:
         offset_ns = _epoch_offset_ns()
@@ -201,10 +226,15 @@ class Pipeline:
             self._interval = Totals()
             self._beat_ns = now_ns
         self._sink.flush()
+        # Last: what does not come this far has not advanced.
+        for observer in self._observers:
+            observer.tick(len(self._queue), self._interval.queue_high_water)
 
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
+        for observer in self._observers:
+            observer.lost(lost)
         self._sink.event(
             "events_lost",
             "warning",

@@ -78,26 +78,41 @@ def run(
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
     from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.service.capabilities import let_go
+    from analyzer.service.notify import Notifier
+    from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
     with contextlib.ExitStack() as undo:
+        notifier = Notifier.take(os.environ)
+        undo.callback(notifier.close)
         sink = open_log(config.log_file)
         undo.callback(sink.close)
         opened = open_source(config.source, config.attach, config.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
+        capabilities = let_go()
+        status = StatusObserver(notifier, opened.source.probe)
         pipeline = Pipeline(
             opened.source,
             sink,
             heartbeat_s=config.heartbeat_s,
             response_wait_s=config.response_wait_s,
+            observers=[status],
         )
-        stop_on_signals(pipeline.stop)
-        sink.event("analyzer_started", "info", **_introduction(config, opened))
+
+        def stop() -> None:
+            notifier.stopping()
+            pipeline.stop()
+
+        stop_on_signals(stop)
+        introduction = _introduction(config, opened)
+        sink.event("analyzer_started", "info", **introduction, capabilities=capabilities)
         _return_memory()
         sink.flush()
         if config.ready_file is not None:
             undo.enter_context(_ready(Path(config.ready_file)))
+        status.ready()
         pipeline.run()
 
 

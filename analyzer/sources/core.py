@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import platform
 import resource
 from pathlib import Path
-from typing import Callable
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
@@ -20,14 +18,13 @@ from analyzer.sources.counters import (
     PROBE_BUSY,
     RING_FULL,
     LossMeter,
-    ProgramInfo,
+    MappedCounters,
+    Misses,
 )
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
-from analyzer.sources.symbols import kernel_functions
-
-BTF = Path("/sys/kernel/btf/vmlinux")
+from analyzer.sources.symbols import BTF, typed_functions
 
 # Where a kernel with kprobes shows them: since 4.17 the first, the other where tracefs is
 # mounted.
@@ -159,6 +156,16 @@ class CoreSource:
         counters_fd = libbpf.number(
             "find the counters", "bpf_map__fd", self._map(handle, "counters")
         )
+        counters = MappedCounters(counters_fd)
+        self._undo.callback(counters.close)
+        misses = Misses(
+            [
+                libbpf.number("find a program", "bpf_program__fd", programs[name])
+                for name in wanted
+                if _is_for_sends(name)
+            ]
+        )
+        self._undo.callback(misses.close)
         self._undo.callback(self._links.close)
         traced = {name: programs[name] for name in wanted if name.startswith("trace_")}
         if traced:
@@ -170,11 +177,9 @@ class CoreSource:
                 )
         self._losses = LossMeter(
             {
-                RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST),
-                ANSWERS_RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST_ANSWERS),
-                PROBE_BUSY: self._misses(
-                    [programs[name] for name in wanted if _is_for_sends(name)]
-                ),
+                RING_FULL: counters.reader(_abi.COUNTER_LOST),
+                ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
+                PROBE_BUSY: misses.read,
             }
         )
 
@@ -201,41 +206,6 @@ class CoreSource:
                 os.close(fd)
                 raise
             self._keep_link(link)
-
-    def _counter(self, fd: int, index: int) -> Callable[[], int]:
-        key, value = ctypes.c_uint32(index), ctypes.c_uint64()
-
-        def read() -> int:
-            self._libbpf.number(
-                "read a counter",
-                "bpf_map_lookup_elem",
-                fd,
-                ctypes.byref(key),
-                ctypes.byref(value),
-            )
-            return value.value
-
-        return read
-
-    def _misses(self, programs: list[int]) -> Callable[[], int]:
-        """Since 5.12 the kernel counts the times it skipped a program; before, it never does."""
-        fds = [self._libbpf.number("find a program", "bpf_program__fd", each) for each in programs]
-
-        def read() -> int:
-            total = 0
-            for fd in fds:
-                info, size = ProgramInfo(), ctypes.c_uint32(ctypes.sizeof(ProgramInfo))
-                self._libbpf.number(
-                    "ask for a program",
-                    "bpf_obj_get_info_by_fd",
-                    fd,
-                    ctypes.byref(info),
-                    ctypes.byref(size),
-                )
-                total += info.recursion_misses
-            return total
-
-        return read
 
     def _unavailable(self, lacks: str, remedy: str) -> SourceUnavailable:
         return SourceUnavailable(self.probe, lacks, remedy)
@@ -276,7 +246,7 @@ class CoreSource:
 def programs_for(attach: str) -> tuple[str, ...]:
     """Return the names of the programs that this kernel can run, for one attach type."""
     found = [*ALWAYS, *PROGRAMS[attach]]
-    present = kernel_functions(set(OPTIONAL))
+    present = typed_functions(set(OPTIONAL))
     found += [
         names[attach] for name, names in OPTIONAL.items() if name in present and attach in names
     ]

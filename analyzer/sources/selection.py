@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
-from analyzer.sources.core import BTF
+from analyzer.sources.symbols import BTF
 
 AUTO = "auto"
 SOURCES = (AUTO, "core", "bcc")
