@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -40,9 +40,9 @@ def eventually(what: str, condition: Callable[[], Any], deadline_s: float = DEAD
         time.sleep(LOOK_AGAIN_S)
 
 
-def start_run(*options: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start ``imds-analyzer run`` with these options."""
-    return subprocess.Popen([sys.executable, "-m", "analyzer", "run", *options], **streams)
+def start_run(*options: str, prefix: Sequence[str] = (), **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ``imds-analyzer run`` with these options, by a command that ``prefix`` begins."""
+    return subprocess.Popen([*prefix, sys.executable, "-m", "analyzer", "run", *options], **streams)
 
 
 class Watch:
@@ -55,6 +55,8 @@ class Watch:
         self.ready = directory / "ready"
         self._messages = directory / "messages"
         self.process: Optional[subprocess.Popen[bytes]] = None
+        # What starts it: a command that ends in becoming the one behind it.
+        self.prefix: Sequence[str] = ()
 
     @contextlib.contextmanager
     def running(self, *options: str, required: bool = False) -> Iterator[Watch]:
@@ -73,6 +75,7 @@ class Watch:
                 *("--source", source, "--attach", attach),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
                 *options,
+                prefix=self.prefix,
                 stderr=messages,
                 stdout=messages,
             )
