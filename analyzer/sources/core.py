@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 from pathlib import Path
+from typing import Optional
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
@@ -71,7 +72,10 @@ REMEDIES = {
     "tracepoint": "Needs a kernel with CONFIG_FTRACE_SYSCALLS; try --source bcc",
 }
 NO_PRIVILEGE = (
-    "Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (CAP_SYS_ADMIN before Linux 5.8)"
+    "Run as root, or with CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE "
+    "(CAP_SYS_ADMIN before Linux 5.8, and for kprobes and tracepoints on kernels where "
+    "kernel.perf_event_paranoid can be above 2 and is); before 5.11 also with more memory that "
+    "may be locked (ulimit -l) than the ring takes"
 )
 INSTALL_LIBBPF = "Install libbpf: apt install libbpf1 (Debian 12, Ubuntu 24.04), libbpf0 (older), \
 or dnf install libbpf"
@@ -110,7 +114,7 @@ class CoreSource:
         except BpfError as error:
             raise self._explained(error, attach) from error
         except OSError as error:
-            raise self._unavailable(str(error), REMEDIES[attach]) from error
+            raise self._unavailable(str(error), _remedy(error.errno, attach)) from error
 
     def _object(self, name: str) -> Path:
         machine = platform.machine()
@@ -211,12 +215,8 @@ class CoreSource:
         return SourceUnavailable(self.probe, lacks, remedy)
 
     def _explained(self, error: BpfError, attach: str) -> SourceUnavailable:
-        remedy = REMEDIES[attach]
-        if error.code in (errno.EPERM, errno.EACCES):
-            # Root may lack them, too: in a container.
-            remedy = f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
         said = f" ({error.reason})" if error.reason else ""
-        return self._unavailable(f"could not {error}{said}", remedy)
+        return self._unavailable(f"could not {error}{said}", _remedy(error.code, attach))
 
     def fileno(self) -> int:
         """Return the ring buffer's descriptor."""
@@ -241,6 +241,14 @@ class CoreSource:
     def close(self) -> None:
         """Detach and free everything."""
         self._undo.close()
+
+
+def _remedy(code: Optional[int], attach: str) -> str:
+    remedy = REMEDIES[attach]
+    if code not in (errno.EPERM, errno.EACCES):
+        return remedy
+    # Root may lack them, too: in a container.
+    return f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
 
 
 def programs_for(attach: str) -> tuple[str, ...]:
