@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 from analyzer.records import Lost, Record, Version
 from analyzer.service.notify import Notifier
 
@@ -23,6 +25,15 @@ class StatusObserver:
     def ready(self) -> None:
         """Say that the probe is attached; raises ServiceError where it cannot be said."""
         self._notifier.ready(self.status)
+
+    def reloading(self, reload: Callable[[], None]) -> Callable[[], None]:
+        """Return what reloads, and says when that begins and ends."""
+
+        def reload_and_tell() -> None:
+            with self._notifier.reloading(self.status):
+                reload()
+
+        return reload_and_tell
 
     def request(self, record: Record) -> None:
         """Count one."""

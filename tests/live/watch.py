@@ -74,6 +74,7 @@ class Watch:
             self.process = start_run(
                 *("--source", source, "--attach", attach),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
+                *("--rotation", "external"),
                 *options,
                 prefix=self.prefix,
                 stderr=messages,
