@@ -141,9 +141,12 @@ class BccSource:
 
     def detach(self) -> None:
         """Take the probe out of the kernel; the ring stays readable."""
-        for name, fd in list(self._bpf.kprobe_fds.items()):
-            for function in list(fd):
-                self._bpf.detach_kprobe(event=name, fn_name=function)
+        # Not by BCC's own functions, which look into debugfs for probes of old kernels and fail
+        # where that is not mounted, or not for us.
+        for functions in self._bpf.kprobe_fds.values():
+            while functions:
+                os.close(functions.popitem()[1])
+        self._bpf.kprobe_fds.clear()
         for kind in ("kfunc_entry_fds", "raw_tracepoint_fds"):
             held = getattr(self._bpf, kind, {})
             for name in list(held):
@@ -154,6 +157,7 @@ class BccSource:
         if self._counters is not None:
             self._counters.close()
             self._counters = None
+        self.detach()
         self._bpf.cleanup()
 
 
