@@ -10,8 +10,8 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Callable, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Callable, Protocol
 
 import psutil
 
@@ -23,6 +23,9 @@ from analyzer.exchanges import Exchanges
 from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
+
+if TYPE_CHECKING:
+    from analyzer.metering import Observer
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -101,43 +104,22 @@ class Totals:
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
 
 
-class Observer(Protocol):
-    """Is told what passes through the pipeline, and that it advances."""
-
-    def request(self, record: Record) -> None:
-        """Take a record that was written."""
-        ...
-
-    def lost(self, lost: Lost) -> None:
-        """Take what was dropped."""
-        ...
-
-    def tick(self, queued: int, queue_high_water: int) -> None:
-        """Take events that wait now, and the most since the last heartbeat; once a second."""
-        ...
-
-
 class Pipeline:
     """Runs one source into one sink until it is told to stop."""
 
     def __init__(
-        self,
-        source: Source,
-        sink: Sink,
-        *,
-        heartbeat_s: float,
-        response_wait_s: float,
-        observers: Sequence[Observer] = (),
+        self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
+        self.observers: list[Observer] = []
         self._source = source
         self._sink = sink
-        self._observers = observers
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._connections = Connections()
         self._attributor = Attributor()
         self._exchanges = Exchanges(response_wait_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
+        self._queue_high_water = 0  # since the last tick
         self._totals = Totals()
         self._interval = Totals()
         self._stopping = False
@@ -191,7 +173,7 @@ class Pipeline:
         received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
         self._queue.extend(received)
         self._queued_bytes += sum(map(len, received))
-        self._interval.queue_high_water = max(self._interval.queue_high_water, len(self._queue))
+        self._queue_high_water = max(self._queue_high_water, len(self._queue))
 
     def _judge(self, events: int) -> None:
         queue = self._queue
@@ -240,7 +222,8 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
-            for observer in self._observers:
+        for observer in self.observers:
+            for record in records:
                 observer.request(record)
 
     def _tick(self) -> None:
@@ -254,6 +237,7 @@ class Pipeline:
         self._write_unanswered(self._connections.expire(now_boottime_ns))
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
         self._sink.tick()
         now_ns = time.monotonic_ns()
         if now_ns - self._beat_ns >= self._heartbeat_ns:
@@ -269,9 +253,12 @@ class Pipeline:
             self._interval = Totals()
             self._beat_ns = now_ns
         self._sink.flush()
-        # Last: what does not come this far has not advanced.
-        for observer in self._observers:
-            observer.tick(len(self._queue), self._interval.queue_high_water)
+
+    def _note_queue(self) -> None:
+        high_water, self._queue_high_water = self._queue_high_water, 0
+        self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
+        for observer in self.observers:
+            observer.tick(len(self._queue), high_water)
 
     def _count_not_written(self) -> None:
         """Take what the sink has dropped since the last heartbeat into the interval's counts."""
@@ -282,7 +269,7 @@ class Pipeline:
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
-        for observer in self._observers:
+        for observer in self.observers:
             observer.lost(lost)
         self._sink.event(
             "events_lost",
@@ -303,8 +290,11 @@ class Pipeline:
         self._write_unanswered(self._connections.flush())
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
         self._sink.tick()
         self._count_not_written()
+        for observer in self.observers:
+            observer.finish()
         self._totals.add(self._interval)
         self._sink.event(
             "analyzer_stopped",

@@ -132,6 +132,7 @@ def _run(
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
+    from analyzer.metering import Metering
     from analyzer.orders import RELOAD, REOPEN, taken
     from analyzer.pipeline import Pipeline, stop_on_signals
     from analyzer.reload import Reloader
@@ -148,6 +149,8 @@ def _run(
         orders = undo.enter_context(taken(*numbers))
         sink = open_log(config.log)
         undo.callback(sink.close)
+        metering = Metering(config, sink)
+        undo.callback(metering.close)
         capture = config.capture
         opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
@@ -159,17 +162,23 @@ def _run(
             sink,
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
-            observers=[status],
         )
+        pipeline.observers.append(status)
+        metering.start(pipeline, opened.source.probe)
 
         def stop() -> None:
             notifier.stopping()
             pipeline.stop()
 
         stop_on_signals(stop)
-        actions: dict[int, Callable[[], None]] = {REOPEN: sink.reopen}
+
+        def reopen() -> None:
+            sink.reopen()
+            metering.reopen()
+
+        actions: dict[int, Callable[[], None]] = {REOPEN: reopen}
         if config_file is not None:
-            parts = (sink.prepare, pipeline.prepare)
+            parts = (sink.prepare, pipeline.prepare, metering.prepare)
             reloader = Reloader(config_file, flags, config, sink.event, parts)
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))

@@ -24,6 +24,8 @@ from analyzer.config.rules import (
     Whole,
 )
 
+__all__ = ["Address", "TcpAddress", "UnixAddress"]  # and what is defined here
+
 AUTO = "auto"
 SOURCES = (AUTO, "core", "bcc")
 ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")

@@ -106,8 +106,10 @@ def _parse(text: _Text) -> dict[str, object]:
         document: dict[str, object] = tomllib.loads(text.text)
     except RecursionError:
         raise ConfigError(f"{text.path}: brackets are nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{text.path}: is not TOML: {error}") from None
+    except ValueError:
+        raise ConfigError(f"{text.path}: a number in it has thousands of digits") from None
     return document
 
 

@@ -48,3 +48,6 @@ class StatusObserver:
     def tick(self, _queued: int, _queue_high_water: int) -> None:
         """Feed the watchdog."""
         self._notifier.advance(self.status)
+
+    def finish(self) -> None:
+        """Say nothing more: that it stops was said with the signal."""

@@ -65,6 +65,7 @@ class Archive:
         self._thread: Optional[threading.Thread] = None
         self._stop = threading.Event()
         self._is_due = True  # what an earlier run has left
+        self._copy_bytes = 0  # the most that the file being compressed may come to
         self._not_before_s = 0.0
 
     def put_aside(self) -> str:
@@ -74,7 +75,7 @@ class Archive:
             stamp = _next_stamp(kept[-1].stamp if kept else "")
             put_aside = self._path.rename(self._path.with_name(self._prefix + stamp))
             self._is_due = True
-            self._make_room(self.rotate_bytes)
+            self._make_room()
         return str(put_aside)
 
     def kept(self) -> list[Kept]:
@@ -116,13 +117,14 @@ class Archive:
         try:
             self._forget_parts()
             with self._lock:
-                self._make_room(self.rotate_bytes)
+                self._make_room()
             while True:
                 plain = [each for each in self.kept() if not each.is_compressed]
                 if not plain:
                     return
                 with self._lock:
-                    self._make_room(self.rotate_bytes + plain[0].size, spare=plain[0].name)
+                    self._copy_bytes = plain[0].size
+                    self._make_room(spare=plain[0].name)
                 # Deleted meanwhile, to make room or by others: then there is nothing to do.
                 with contextlib.suppress(FileNotFoundError):
                     self._compress(self._path.with_name(plain[0].name))
@@ -132,6 +134,8 @@ class Archive:
             self._not_before_s = time.monotonic() + _RETRY_S
             self._is_due = True
             self._tell("log_compression_failed", "warning", self._path, reason=reason_of(error))
+        finally:
+            self._copy_bytes = 0
 
     def _compress(self, path: Path) -> None:
         """Replace a file by its compressed form. Raises Stopped, and OSError.
@@ -156,12 +160,15 @@ class Archive:
             if each.name.startswith(self._prefix) and each.name.endswith(PART):
                 each.unlink()
 
-    def _make_room(self, needed_bytes: int, spare: str = "") -> None:
-        """Delete the oldest until there is room; the lock is held. Raises no OSError for one."""
+    def _make_room(self, spare: str = "") -> None:
+        """Delete the oldest until there is room for the file itself and a copy.
+
+        The lock is held. What cannot be deleted is told. Raises OSError for the directory.
+        """
         kept = self.kept()
-        size = sum(each.size for each in kept)
+        size = self.rotate_bytes + self._copy_bytes + sum(each.size for each in kept)
         for each in kept:
-            if size + needed_bytes <= self.total_bytes:
+            if size <= self.total_bytes:
                 return
             if each.name == spare:
                 continue

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "analyzer"
 SHARED = {
     "analyzer",
     "analyzer.config",
+    "analyzer.config.rules",
     "analyzer.errors",
     "analyzer.masking",
     "analyzer.records",

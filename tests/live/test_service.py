@@ -111,6 +111,22 @@ def test_a_life_is_told_to_systemd(fresh: Watch, manager: Manager) -> None:
     assert manager.count("READY") == 1
 
 
+def test_a_reload_is_told_to_systemd(fresh: Watch, manager: Manager, tmp_path: Path) -> None:
+    """Its begin and its end, whether the new file is right or wrong."""
+    settings = tmp_path / "config.toml"
+    settings.write_text("[log]\nheartbeat_s = 30.0\n")
+    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        eventually("it is ready", lambda: manager.count("READY") == 1)
+        for times, text in ((1, "[log]\nheartbeat_s = 20.0\n"), (2, "[log]\nheartbeat = 20.0\n")):
+            settings.write_text(text)
+            fresh.process.send_signal(signal.SIGHUP)
+            eventually("it reloads", lambda times=times: manager.count("RELOADING") == times)
+            eventually("it has", lambda times=times: manager.count("READY") == 1 + times)
+        assert fresh.lines("configuration_reloaded")
+        assert fresh.lines("configuration_rejected")
+
+
 def test_a_stopped_analyzer_does_not_feed_the_watchdog(fresh: Watch, manager: Manager) -> None:
     """And one that goes on does."""
     with fresh.running(required=fresh.probe in REQUIRED):

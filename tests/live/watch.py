@@ -110,9 +110,12 @@ class Watch:
 
     def lines(self, event: Optional[str] = None) -> list[Line]:
         """Return the whole lines written so far, each parsed."""
-        text = self.log.read_bytes().decode()
-        parsed = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-        return [line for line in parsed if event in (None, line["event"])]
+        return [line for line in self.lines_of(self.log) if event in (None, line["event"])]
+
+    def lines_of(self, path: Path) -> list[Line]:
+        """Return the whole lines of a file, each parsed."""
+        text = path.read_bytes().decode()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests whose path has the marker."""
