@@ -38,9 +38,9 @@ class Observer(Protocol):
 
 
 class Observed(Protocol):
-    """What tells an observer; see :class:`analyzer.pipeline.Pipeline`."""
+    """What tells observers; see :class:`analyzer.pipeline.Pipeline`."""
 
-    observer: Optional[Observer]
+    observers: list[Observer]
 
 
 class Metering:
@@ -58,7 +58,7 @@ class Metering:
         """Begin to count, serve and write; ``probe`` is what captures."""
         self._observed, self._probe = observed, probe
         if self._metrics is not None:
-            observed.observer = self._metrics
+            observed.observers.append(self._metrics)
             self._metrics.start(probe)
 
     def prepare(
@@ -95,8 +95,13 @@ class Metering:
                 metrics.close()
                 raise
             self._metrics = metrics
-        if self._observed is not None:
-            self._observed.observer = self._metrics if is_wanted else None
+        if self._observed is None or self._metrics is None:
+            return
+        observers = self._observed.observers
+        if is_wanted and self._metrics not in observers:
+            observers.append(self._metrics)
+        elif not is_wanted and self._metrics in observers:
+            observers.remove(self._metrics)
 
     def _made(self, settings: config.Metrics) -> Metrics:
         from analyzer.sinks.metrics import Metrics  # noqa: PLC0415 (only where it is used)

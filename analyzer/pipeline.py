@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 import psutil
 
@@ -110,7 +110,7 @@ class Pipeline:
     def __init__(
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
-        self.observer: Optional[Observer] = None
+        self.observers: list[Observer] = []
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -222,9 +222,9 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
-        if self.observer is not None:
+        for observer in self.observers:
             for record in records:
-                self.observer.request(record)
+                observer.request(record)
 
     def _tick(self) -> None:
         offset_ns = _epoch_offset_ns()
@@ -257,8 +257,8 @@ class Pipeline:
     def _note_queue(self) -> None:
         high_water, self._queue_high_water = self._queue_high_water, 0
         self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
-        if self.observer is not None:
-            self.observer.tick(len(self._queue), high_water)
+        for observer in self.observers:
+            observer.tick(len(self._queue), high_water)
 
     def _count_not_written(self) -> None:
         """Take what the sink has dropped since the last heartbeat into the interval's counts."""
@@ -269,8 +269,8 @@ class Pipeline:
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
-        if self.observer is not None:
-            self.observer.lost(lost)
+        for observer in self.observers:
+            observer.lost(lost)
         self._sink.event(
             "events_lost",
             "warning",
@@ -293,8 +293,8 @@ class Pipeline:
         self._note_queue()
         self._sink.tick()
         self._count_not_written()
-        if self.observer is not None:
-            self.observer.finish()
+        for observer in self.observers:
+            observer.finish()
         self._totals.add(self._interval)
         self._sink.event(
             "analyzer_stopped",

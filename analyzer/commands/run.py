@@ -137,11 +137,16 @@ def _run(
     from analyzer.orders import RELOAD, REOPEN, taken
     from analyzer.pipeline import Pipeline, stop_on_signals
     from analyzer.reload import Reloader
+    from analyzer.service.capabilities import let_go
+    from analyzer.service.notify import Notifier
+    from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
     # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.
     numbers = [REOPEN] if config_file is None else [REOPEN, RELOAD]
     with contextlib.ExitStack() as undo:
+        notifier = Notifier.take(os.environ)
+        undo.callback(notifier.close)
         orders = undo.enter_context(taken(*numbers))
         sink = open_log(config.log)
         undo.callback(sink.close)
@@ -151,15 +156,23 @@ def _run(
         opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
+        capabilities = let_go()
+        status = StatusObserver(notifier, opened.source.probe)
         pipeline = Pipeline(
             opened.source,
             sink,
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
         )
+        pipeline.observers.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)
-        stop_on_signals(pipeline.stop)
+
+        def stop() -> None:
+            notifier.stopping()
+            pipeline.stop()
+
+        stop_on_signals(stop)
 
         def reopen() -> None:
             sink.reopen()
@@ -169,13 +182,15 @@ def _run(
         if config_file is not None:
             parts = (sink.prepare, pipeline.prepare, metering.prepare)
             reloader = Reloader(config_file, flags, config, sink.event, parts)
-            actions[RELOAD] = reloader.reload
+            actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
-        sink.event("analyzer_started", "info", **_introduction(config, opened))
+        introduction = _introduction(config, opened)
+        sink.event("analyzer_started", "info", **introduction, capabilities=capabilities)
         _return_memory()
         sink.flush()
         if ready_file is not None:
             undo.enter_context(_ready(Path(ready_file)))
+        status.ready()
         pipeline.run()
 
 

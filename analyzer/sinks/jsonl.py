@@ -64,12 +64,14 @@ class _Rendered(NamedTuple):
 class JsonlSink:
     """Writes records and the analyzer's own events; made by :func:`open_log`."""
 
-    def __init__(self, log: Log, host_name: str, boot_id: str) -> None:
+    def __init__(self, log: Log, host_name: Callable[[], str], boot_id: str) -> None:
         self._log = log
-        self._host = _present({"name": host_name, "boot_id": boot_id})
+        self._tell_host_name = host_name
+        self._host_name = host_name()
+        self._boot_id = boot_id
+        self._probe = ""
         self._callers: OrderedDict[int, _Rendered] = OrderedDict()
         self._callers_characters = 0
-        self._last: dict[str, Any] = {}
         self._last_text = ""
         self.set_probe("")
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
@@ -81,9 +83,10 @@ class JsonlSink:
 
     def set_probe(self, probe: str) -> None:
         """Say what captures, such as ``core/fentry``; it stands in every line from now on."""
-        observer = _present({"probe": probe, "version": __version__})
-        self._last = {**({"host": self._host} if self._host else {}), "observer": observer}
-        self._last_text = _encode(self._last)[1:]
+        self._probe = probe
+        observer = {"probe": probe, "version": __version__}
+        host = {"name": self._host_name, "boot_id": self._boot_id}
+        self._last_text = _encode(_present({"host": host, "observer": observer}))[1:]
 
     def write(self, record: Record) -> None:
         """Write one request. Raises SinkError where the log takes no more."""
@@ -109,6 +112,10 @@ class JsonlSink:
 
         Raises SinkError as :meth:`write` does.
         """
+        host_name = self._tell_host_name()
+        if host_name != self._host_name:  # cloud-init gives a host its name after our start
+            self._host_name = host_name
+            self.set_probe(self._probe)
         self._log.tick()
         for notice in self._log.notices():
             self.event(notice.event, notice.level, **notice.fields)
@@ -200,7 +207,7 @@ def open_log(settings: Settings) -> JsonlSink:
         boot_id = _BOOT_ID.read_text("ascii").strip()
     except OSError:
         boot_id = ""
-    return JsonlSink(Log(open_writer(settings)), socket.gethostname(), boot_id)
+    return JsonlSink(Log(open_writer(settings)), socket.gethostname, boot_id)
 
 
 # Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB.

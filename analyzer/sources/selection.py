@@ -7,8 +7,8 @@ from typing import Callable, NamedTuple
 from analyzer.config import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
-from analyzer.sources.core import BTF
 from analyzer.sources.preemption import is_preemptible
+from analyzer.sources.symbols import BTF
 
 
 class Opened(NamedTuple):

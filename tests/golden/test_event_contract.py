@@ -111,7 +111,7 @@ def path(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def writing(path: Path, rotate_bytes: int = 1 << 20) -> Iterator[JsonlSink]:
     archive = Archive(str(path), rotate_bytes, 3 * rotate_bytes)
-    sink = JsonlSink(Log(open_file(str(path), archive)), HOST_NAME, BOOT_ID)
+    sink = JsonlSink(Log(open_file(str(path), archive)), lambda: HOST_NAME, BOOT_ID)
     sink.set_probe("core/fentry")
     with contextlib.closing(sink):
         yield sink

@@ -179,7 +179,7 @@ def write(*records: Record) -> bytes:
     """Return what the sink writes, into a file without a name."""
     fd = os.memfd_create("log")
     try:
-        sink = JsonlSink(Log(StreamWriter(os.dup(fd), "log")), HOST_NAME, BOOT_ID)
+        sink = JsonlSink(Log(StreamWriter(os.dup(fd), "log")), lambda: HOST_NAME, BOOT_ID)
         sink.set_probe("core/fentry")
         for record in records:
             sink.write(record)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -41,9 +41,9 @@ def eventually(what: str, condition: Callable[[], Any], deadline_s: float = DEAD
         time.sleep(LOOK_AGAIN_S)
 
 
-def start_run(*options: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start ``imds-analyzer run`` with these options."""
-    return subprocess.Popen([sys.executable, "-m", "analyzer", "run", *options], **streams)
+def start_run(*options: str, prefix: Sequence[str] = (), **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ``imds-analyzer run`` with these options, by a command that ``prefix`` begins."""
+    return subprocess.Popen([*prefix, sys.executable, "-m", "analyzer", "run", *options], **streams)
 
 
 def may_be_skipped(probe: str) -> bool:
@@ -61,6 +61,8 @@ class Watch:
         self.ready = directory / "ready"
         self._messages = directory / "messages"
         self.process: Optional[subprocess.Popen[bytes]] = None
+        # What starts it: a command that ends in becoming the one behind it.
+        self.prefix: Sequence[str] = ()
 
     @contextlib.contextmanager
     def running(self, *options: str, required: bool = False) -> Iterator[Watch]:
@@ -80,6 +82,7 @@ class Watch:
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
                 *("--rotation", "external"),
                 *options,
+                prefix=self.prefix,
                 stderr=messages,
                 stdout=messages,
             )

@@ -450,7 +450,7 @@ class TestLines:
         """Sixteen ancestors with all arguments that are kept make seventy thousand characters."""
         long = PROCESS._replace(args=("x" * 4096,))
         path = tmp_path / "log"
-        sink = JsonlSink(LineLog(open_file(str(path))), "h", "b")
+        sink = JsonlSink(LineLog(open_file(str(path))), lambda: "h", "b")
         for pid in range(1, 100):
             caller = RECORD.caller._replace(
                 process=long._replace(pid=pid), ancestors=(long,) * 16, ancestors_truncated=True
@@ -479,12 +479,28 @@ class TestLines:
         for line in (started, request, heartbeat):
             assert line["host"] == {"name": os.uname().nodename, "boot_id": boot_id}
 
+    def test_a_host_that_is_given_another_name_is_told_by_it(self, tmp_path: Path) -> None:
+        """The service starts before cloud-init, which names the host."""
+        names = ["localhost"]
+        path = tmp_path / "log"
+        sink = JsonlSink(LineLog(open_file(str(path))), lambda: names[-1], "b")
+        sink.set_probe("core/fentry")
+        sink.write(RECORD)
+        names.append("ip-10-0-3-7")
+        sink.tick()
+        sink.write(RECORD)
+        sink.close()
+        first, second = lines_of(path)
+        assert first["host"] == {"name": "localhost", "boot_id": "b"}
+        assert second["host"] == {"name": "ip-10-0-3-7", "boot_id": "b"}
+        assert second["observer"] == first["observer"]
+
 
 class TestEvents:
     def test_an_event_has_its_fields_in_order(self, tmp_path: Path) -> None:
         """Empty ones are left out at any depth, zero and false are not empty."""
         path = tmp_path / "log"
-        sink = JsonlSink(LineLog(open_file(str(path))), "h", "b")
+        sink = JsonlSink(LineLog(open_file(str(path))), lambda: "h", "b")
         sink.event(
             "events_lost",
             "warning",

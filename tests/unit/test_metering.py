@@ -22,7 +22,13 @@ from tests.unit.test_jsonl import RECORD, lines_of
 
 
 class Observed:
-    observer: Optional[Observer] = None
+    def __init__(self) -> None:
+        self.observers: list[Observer] = []
+
+    @property
+    def observer(self) -> Optional[Observer]:
+        assert len(self.observers) <= 1
+        return self.observers[0] if self.observers else None
 
 
 class Running:
