@@ -14,11 +14,11 @@ unset IFS CDPATH PYTHONHOME PYTHONPATH PYTHONSTARTUP
 # What would make pip install elsewhere than into the virtual environment; where it finds
 # packages is the operator's business.
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_DRY_RUN
-here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 root=${IMDS_ANALYZER_TEST_ROOT-}
 # Not the caller's: the distribution's own Python is wanted, and sbin is needed.
 PATH=${root:+$root/usr/bin:}/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 
 name=imds-analyzer
 service=$name.service
@@ -58,6 +58,7 @@ END
 say() { printf '%s\n' "$*"; }
 
 fail() { # WHAT TO-DO
+  explained=yes
   printf 'install.sh: %s\n' "$1" >&2
   printf 'What to do: %s\n' "$2" >&2
   exit 1
@@ -87,6 +88,7 @@ attempt() { # COMMAND...: run it silently, keep what it said
 }
 
 gave_up() { # STATUS TO-DO COMMAND...
+  explained=yes
   status=$1
   to_do=$2
   shift 2
@@ -258,8 +260,8 @@ check_host() {
 
 take_lock() {
   [ "$dry_run" = no ] || return 0
-  work=$(mktemp -d "$root/run/$name-install.XXXXXX")
-  mkdir -p "$root/opt"
+  work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
+  mkdir -p "$root/opt" || fail "/opt cannot be made" "$disk"
   # The directory itself, so that no lock file is left behind.
   exec 9<"$root/opt"
   flock -n 9 || fail "another install.sh is at work" "wait until it has ended"
@@ -279,7 +281,8 @@ installed() { # PACKAGE
 
 find_python() { # sets python and python_version, or fails
   for each in python3 python3.12 python3.11 python3.9 python3.10 python3.13 python3.14; do
-    python=$(command -v "$each") || continue
+    python=$root/usr/bin/$each
+    [ -x "$python" ] || continue
     python_version=$("$python" -c "import sys
 if not (3, 9) <= sys.version_info[:2] <= (3, $last_python): sys.exit(1)
 print('%d.%d' % sys.version_info[:2])" 2>/dev/null) || continue
@@ -290,7 +293,8 @@ print('%d.%d' % sys.version_info[:2])" 2>/dev/null) || continue
 
 install_packages() {
   if [ "$family" = dnf ] && find_python; then python_packages=; fi
-  [ -r "$root/sys/kernel/btf/vmlinux" ] || with_bcc=yes
+  # Once asked for, it stays with upgrades.
+  if [ ! -r "$root/sys/kernel/btf/vmlinux" ] || [ -e "$units/$service.d/bcc.conf" ]; then with_bcc=yes; fi
   missing=
   # The lists are package names: they are meant to be split.
   for each in $libbpf $python_packages $([ "$logrotate" = no ] || echo logrotate); do
@@ -327,7 +331,8 @@ install_packages() {
     added="$what"
   fi
   find_python && return
-  python=/usr/bin/${python_packages%% *} python_version=${python#/usr/bin/python}
+  python=$root/usr/bin/${python_packages%% *}
+  python_version=${python##*/python}
   [ "$dry_run" = yes ] || fail "there is no Python from 3.9 to 3.$last_python in /usr/bin" \
     "install one with its venv module, and run this again"
 }
@@ -354,7 +359,7 @@ make_release() { # sets target, package
   say "Installing $name $version into $target"
   made_release=yes
   disk="see its output; is the disk full, or read-only?"
-  run "$disk" rm -rf "$target"
+  remove "$target" # what an interrupted run has left
   run "$disk" mkdir -p "$base/releases" "$base/bin"
   run "$python cannot make virtual environments: install its venv module" "$python" -m venv "$target"
   set -- "$target/bin/python" -m pip --disable-pip-version-check --no-input install --no-cache-dir
@@ -382,12 +387,18 @@ make_release() { # sets target, package
 
 # --- What surrounds it ----------------------------------------------------------------
 
+remove() { # PATH...: what of it is there
+  for each in "$@"; do
+    if [ ! -e "$each" ] && [ ! -h "$each" ]; then continue; fi
+    changed=yes
+    run "see its output" rm -rf "$each"
+  done
+}
+
 install_file() { # SOURCE TARGET: unless it is the same already
   if cmp -s "$1" "$2"; then return; fi
   changed=yes
-  run "$disk" cp "$1" "$2.tmp"
-  run "$disk" chmod 0644 "$2.tmp"
-  run "$disk" mv -f "$2.tmp" "$2"
+  run "$disk" install -D -m 0644 "$1" "$2"
 }
 
 install_link() { # TO LINK: by renaming, so that there is no moment without it
@@ -406,22 +417,29 @@ make_user() {
 
 install_config() {
   defaults=$package/systemd/config.toml
-  # Defaults that the operator has had before are no news.
-  previous=$(find "$current/lib" -path '*/analyzer/systemd/config.toml' 2>/dev/null | head -n 1)
-  run "$disk" mkdir -p "${config%/*}"
   if [ ! -e "$config" ]; then
     made_config=yes
     install_file "$defaults" "$config"
     if [ "$logrotate" = yes ]; then
       run "$disk" sed -i 's/^#* *rotation *=.*/rotation = "external"/' "$config"
     fi
-  elif [ -e "$defaults" ] && ! cmp -s "$defaults" "$config" && ! cmp -s "$defaults" "${previous:-/dev/null}"; then
+  fi
+  # Defaults that the operator has had before are no news.
+  previous=$(find "$current/lib" -path '*/analyzer/systemd/config.toml' 2>/dev/null | head -n 1)
+  new_defaults=no
+  if [ -n "$previous" ] && [ -e "$defaults" ] && ! cmp -s "$defaults" "$previous"; then new_defaults=yes; fi
+  run "mend $config; until then the version that was there before goes on with what it has read" \
+    "$target/bin/$name" run --config "$config" --check
+}
+
+install_extras() { # when the new version is in use
+  if [ "$new_defaults" = yes ] && ! cmp -s "$defaults" "$config"; then
     install_file "$defaults" "$config.new"
     say "$config stays as it is; the new version's defaults are in $config.new"
   fi
   if [ "$logrotate" = yes ]; then
     install_file "$package/systemd/logrotate.conf" "$logrotate_file"
-    if [ "$made_config" = no ] && ! grep -q '^ *rotation *= *"external"' "$config"; then
+    if [ -e "$config" ] && ! grep -q '^ *rotation *= *"external"' "$config"; then
       say "Set rotation = \"external\" under [log] in $config, or both will rotate the log."
     fi
   fi
@@ -445,21 +463,33 @@ install_units() {
     done
   fi
   changed_service=yes
-  run "$disk" mkdir -p "$units"
   install_file "$package/systemd/$service" "$units/$service"
+  systemd_version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+  # What each is for stands in it.
+  drop_in bcc "$with_bcc"
+  drop_in before-cloud-init "$([ "$with_bcc" = yes ] || echo yes)"
+  drop_in backoff "$([ "${systemd_version:-0}" -lt 254 ] || echo yes)"
   # CAP_PERFMON and CAP_BPF are 38 and 39: asked of the kernel, for some have them backported.
-  if [ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -lt 39 ]; then
-    run "$disk" mkdir -p "$units/$service.d"
-    install_file "$package/systemd/old-kernel.conf" "$units/$service.d/50-old-kernel.conf"
-  elif [ -e "$units/$service.d/50-old-kernel.conf" ]; then
-    changed=yes
-    run "$disk" rm -f "$units/$service.d/50-old-kernel.conf"
-  fi
+  old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
+  drop_in sys-admin "$([ "${systemd_version:-0}" -ge 247 ] || echo yes)$old_kernel"
+  address=$(sed -n 's/^ *prometheus *= *["'\'']\([^"'\'']*\).*/\1/p' "$config" 2>/dev/null) || address=
+  drop_in prometheus-tcp "$(case $address in '' | unix:*) ;; *) echo yes ;; esac)"
+}
+
+drop_in() { # NAME WANTED: there if the second begins with yes
+  place=$units/$service.d/$1.conf
+  case $2 in
+  yes*)
+    install_file "$package/systemd/$1.conf" "$place"
+    ;;
+  *) remove "$place" ;;
+  esac
 }
 
 # --- The switch -----------------------------------------------------------------------
 
 explain_failed_start() {
+  explained=yes
   {
     say "install.sh: $name $version did not report ready"
     say "What the service said:"
@@ -523,18 +553,24 @@ rollback() {
       fi
     fi
   fi
-  [ "$made_config" = no ] || rm -rf "$config" "$config.tmp" "$logrotate_file"
+  [ "$made_release" = no ] || rm -rf "$target"
+  if [ -n "$old" ]; then return; fi
+  [ "$made_config" = no ] || rm -f "$config"
   [ "$made_user" = no ] || userdel "$name"
-  if [ "$made_release" = yes ]; then
-    rm -rf "$target"
+  # Those that are empty: nothing was there before.
+  [ "$made_release" = no ] ||
     rmdir "$base/releases" "$base/bin" "$base" "$logs" "${config%/*}" 2>/dev/null
-  fi
 }
 
 finish() {
   status=$?
   trap - EXIT
   trap '' HUP INT TERM
+  case $status-$explained in
+  0-* | *-yes) ;;
+  129-* | 130-* | 143-*) say "install.sh: interrupted" >&2 ;;
+  *) say "install.sh: a command failed (exit code $status) that should not; its message is above" >&2 ;;
+  esac
   if [ "$status" != 0 ] && [ -n "$work" ]; then
     set +e
     rollback >"$work/output" 2>&1 9>&-
@@ -554,14 +590,6 @@ finish() {
 
 # --- Removal --------------------------------------------------------------------------
 
-remove() { # PATH...: what of it is there
-  for each in "$@"; do
-    if [ ! -e "$each" ] && [ ! -h "$each" ]; then continue; fi
-    changed=yes
-    run "see its output" rm -rf "$each"
-  done
-}
-
 uninstall() {
   packages=$(cat "$base/packages" 2>/dev/null) || packages=
   if [ -e "$units/$service" ] && command -v systemctl >/dev/null; then
@@ -573,6 +601,8 @@ uninstall() {
   remove "$units/$service" "$units/$service.d"
   if [ "$changed" = yes ] && [ "$systemd" = yes ]; then
     run "see its output" systemctl daemon-reload
+    # Or a service that had failed would be listed on.
+    [ "$dry_run" = yes ] || systemctl reset-failed "$service" 2>/dev/null || true
   fi
   case $(readlink "$command_link" || true) in
   "$base"/*) remove "$command_link" ;;
@@ -581,6 +611,8 @@ uninstall() {
   if getent passwd "$name" >/dev/null; then
     changed=yes
     run "does a process of this user's still run?" userdel "$name"
+    # Where userdel leaves it.
+    if getent group "$name" >/dev/null; then run "see its output" groupdel "$name"; fi
   fi
   if [ "$purge" = yes ]; then
     remove "$logs"
@@ -600,7 +632,7 @@ uninstall() {
 
 # --------------------------------------------------------------------------------------
 
-install() {
+install_or_upgrade() {
   if [ -e "$command_link" ] && [ ! -h "$command_link" ]; then
     fail "$command_link is there, and not from this script" "move it away"
   fi
@@ -615,6 +647,7 @@ install() {
   switch_over
   # From here on the new version is the one to keep.
   changed_service=no made_release=no made_config=no made_user=no
+  install_extras
   drop_old_releases
   if [ -n "$added" ] && [ "$dry_run" = no ]; then printf '%s' "$added" >>"$base/packages"; fi
 
@@ -639,7 +672,7 @@ main() {
   parse_options "$@"
   cd /
   # What rollback goes by.
-  work='' old='' added='' changed=no changed_service=no was_active=no
+  explained=no work='' old='' added='' changed=no changed_service=no was_active=no
   made_release=no made_config=no made_user=no disk="is the disk full, or read-only?"
   if [ "$show_version" = yes ]; then
     find_wheel
@@ -656,7 +689,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   take_lock
-  if [ "$uninstall" = yes ]; then uninstall; else install; fi
+  if [ "$uninstall" = yes ]; then uninstall; else install_or_upgrade; fi
 }
 
 # The whole script has been read before anything is done.
