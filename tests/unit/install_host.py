@@ -118,17 +118,19 @@ class Host:
             wheel.unlink()
         self.write(f"release/imds_analyzer-{version}-py3-none-any.whl", f"{version}\n")
 
-    def run(self, *options: str, umask: int = 0o022) -> subprocess.CompletedProcess[str]:
-        """Run install.sh; the calls are counted anew."""
+    def run(
+        self, *options: str, umask: int = 0o022, prefix: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run install.sh, behind the prefix's program if there is one; the calls are noted anew."""
         self.write("calls", "")
         return subprocess.run(
-            ["/bin/sh", str(self.release / "install.sh"), *options],
+            [*prefix, "/bin/sh", str(self.release / "install.sh"), *options],
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=110,
             cwd=self.root,
-            env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root), "PATH": "/nowhere"},
+            env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
             umask=umask,
         )
 
@@ -148,6 +150,11 @@ class Host:
         """The version that the host's command starts."""
         command = self.root / "usr/local/bin/imds-analyzer"
         return (command.resolve().parents[1] / "version").read_text(encoding="utf-8").strip()
+
+    def tree_of(self, *places: str) -> list[tuple[str, int]]:
+        """Return the files below these places, each with its time of change in ns."""
+        paths = (path for place in places for path in (self.root / place).rglob("*"))
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in paths)
 
     def tree(self, *, without: tuple[str, ...] = ("calls",)) -> dict[str, str]:
         """Return all files with their content, links with their target."""
