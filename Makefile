@@ -94,7 +94,7 @@ check: lint ## Linters and the fast tests; no root
 
 test: setup ## Everything that runs on this host's own kernel (root)
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/live
+	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/packaging tests/live
 
 test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)

@@ -2,7 +2,7 @@
 
 What belongs to a distribution (package manager, systemctl, user database) is a program of a
 few lines under the directory's usr/bin that notes how it was called. Everything else that
-install.sh calls is the real thing. tests/live/test_install.py makes real virtual environments.
+install.sh calls is the real thing. tests/packaging makes real virtual environments.
 """
 
 from __future__ import annotations
