@@ -118,7 +118,8 @@ run_patiently() { # TO-DO COMMAND...: others use the package manager, mirrors ar
     printf '  %s\n' "$(quoted "$@")"
     return
   fi
-  for pause_s in 5 10 20 0; do
+  # shellcheck disable=SC2046 # a list; without a way out waiting does not help
+  for pause_s in $([ -n "$offline" ] || echo 5 10 20) 0; do
     attempt "$@" && return
     status=$?
     [ "$pause_s" = 0 ] || sleep "$pause_s"
@@ -502,7 +503,7 @@ explain_failed_start() {
 switch_over() {
   install_link "releases/${target##*/}" "$current"
   install_link "../current/bin/$name" "$base/bin/$name"
-  run "$disk" mkdir -p "${command_link%/*}"
+  [ -d "${command_link%/*}" ] || run "$disk" mkdir -p "${command_link%/*}"
   install_link "$base/bin/$name" "$command_link"
   if [ "$systemd" = yes ] && [ "$changed" = yes ]; then
     run "see its output" systemctl daemon-reload
@@ -541,15 +542,16 @@ rollback() {
       ln -sfn "$old" "$current.tmp" && mv -fT "$current.tmp" "$current"
     else
       rm -f "$current" "$base/bin/$name" "$command_link"
-      ! command -v systemctl >/dev/null || systemctl disable --quiet "$service" 2>/dev/null
+      ! command -v systemctl >/dev/null || systemctl disable --quiet "$service"
     fi
     if [ "$systemd" = yes ]; then
-      [ -n "$old" ] || systemctl stop "$service" 2>/dev/null
+      # Or it would be tried again and again.
+      [ "$was_active" = yes ] || systemctl stop "$service"
       systemctl daemon-reload
       if [ "$was_active" = yes ] && [ "$(readlink "$current")" = "$old" ]; then
         systemctl restart "$service"
       else
-        systemctl reset-failed "$service" 2>/dev/null
+        systemctl reset-failed "$service"
       fi
     fi
   fi
@@ -605,7 +607,7 @@ uninstall() {
     [ "$dry_run" = yes ] || systemctl reset-failed "$service" 2>/dev/null || true
   fi
   case $(readlink "$command_link" || true) in
-  "$base"/*) remove "$command_link" ;;
+  "$base"/*) remove "$command_link" "$command_link.tmp" ;;
   esac
   remove "$logrotate_file" "${config%/*}" "$base"
   if getent passwd "$name" >/dev/null; then

@@ -27,11 +27,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*pip, "wheel", "--retries", "5", "--no-deps", "--wheel-dir", place, CHECKOUT], check=True
     )
     lock = CHECKOUT / "requirements.lock"
-    subprocess.run(
-        [*pip, "download", "--retries", "5", "--require-hashes", "--no-deps"]
-        + ["--only-binary", ":all:", "--dest", place / "needed", "--requirement", lock],
-        check=True,
-    )
+    words = ["--retries", "5", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    words += ["--dest", str(place / "needed"), "--requirement", str(lock)]
+    subprocess.run([*pip, "download", *words], check=True)
     return place
 
 

@@ -32,7 +32,10 @@ PROGRAMS = {
     "rpm": 'grep -qx "$(last "$@")" "$H/installed"',
     "apt-get": 'case $* in *install*) printf "%s\\n" "$@" >>"$H/installed" ;; esac',
     "dnf": """printf "%s\\n" "$@" >>"$H/installed"
-        case $* in *python3.12*) cp "$H/python" "$H/usr/bin/python3.12"; echo 3.12 >"$H/version" ;; esac""",
+        case $* in *python3.12*)
+            cp "$H/python" "$H/usr/bin/python3.12"
+            echo 3.12 >"$H/version" ;;
+        esac""",
     "sleep": "",
     "getent": '[ "$1" = passwd ] && [ -e "$H/user" ]',
     "useradd": 'touch "$H/user"',

@@ -378,3 +378,24 @@ def test_wrong_options(host: Host, options: tuple[str]) -> None:
     done = host.run(*options)
     assert done.returncode == 2
     assert "usage: install.sh [options]" in done.stderr
+
+
+@pytest.mark.parametrize(("options", "attempts"), [((), 4), (("--offline", "."), 1)])
+def test_package_sources_that_do_not_answer(
+    host: Host, options: tuple[str, ...], attempts: int
+) -> None:
+    host.write("fail", "apt-get")
+    done = host.run(*options)
+    assert done.returncode == 1
+    assert "install these yourself and run this again: libbpf1 python3" in done.stderr
+    assert len(host.calls("apt-get")) == attempts
+    assert [call.split()[1] for call in host.calls("sleep")] == ["5", "10", "20"][: attempts - 1]
+
+
+def test_a_stopped_service_is_stopped_after_a_failed_upgrade(installed: Host) -> None:
+    (installed.root / "active").unlink()
+    installed.write("broken", "1.1.0\n")
+    assert installed.run().returncode == 1
+    assert installed.current == "1.0.0"
+    assert not installed.running
+    assert "systemctl stop imds-analyzer.service" in installed.calls("systemctl")
