@@ -29,7 +29,7 @@ units=$root/etc/systemd/system
 logs=$root/var/log/$name
 command_link=$root/usr/local/bin/$name
 logrotate_file=$root/etc/logrotate.d/$name
-# A virtual environment takes 60 MB; an upgrade has two for a moment.
+# A virtual environment takes 45 MB, and pip as much again for a moment.
 needed_kib=153600
 last_python=14
 
@@ -667,7 +667,12 @@ install_or_upgrade() {
   else
     say "$name $version is installed and starts with the next boot, or with: systemctl start $name"
   fi
-  "$base/bin/$name" doctor 9>&- || say "This host cannot run it as it is: see what doctor advises above."
+  if attempt "$base/bin/$name" doctor; then
+    sed '1,/^$/d' "$work/output" # below the table
+  else
+    cat "$work/output"
+    say "This host cannot run it as it is: see what doctor advises above."
+  fi
 }
 
 main() {

@@ -77,7 +77,7 @@ PYTHON = """case $* in
     cp "$H/imds-analyzer" "$home/bin/imds-analyzer" ;;
 esac
 """
-DOCTOR = 'case $* in doctor) echo "doctor: all is well" ;; esac'
+DOCTOR = 'case $* in doctor) echo "ok  kernel"; echo; echo "doctor: all is well" ;; esac'
 
 
 class Host:

@@ -61,7 +61,7 @@ def test_install(host: Host) -> None:
     assert done.returncode == 0, done.stderr
     assert host.running == host.current == "1.0.0"
     assert "imds-analyzer 1.0.0 is running." in done.stdout
-    assert done.stdout.endswith("doctor: all is well\n")
+    assert done.stdout.endswith("is running.\ndoctor: all is well\n")
     tree = host.tree()
     assert tree[CONFIG].startswith("100644 # config.toml 1.0.0")
     assert tree["opt/imds-analyzer/releases"] == "40755"
@@ -399,3 +399,10 @@ def test_a_stopped_service_is_stopped_after_a_failed_upgrade(installed: Host) ->
     assert installed.current == "1.0.0"
     assert not installed.running
     assert "systemctl stop imds-analyzer.service" in installed.calls("systemctl")
+
+
+def test_a_host_that_cannot_run_it(host: Host) -> None:
+    host.write("fail", "imds-analyzer doctor")
+    done = host.run("--no-start")
+    assert done.returncode == 0
+    assert "no: imds-analyzer doctor\nThis host cannot run it as it is" in done.stdout
