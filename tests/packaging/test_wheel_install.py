@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer import __version__
-from tests.unit.install_host import INSTALL, Host
+from tests.unit.install.host import INSTALL, Host
 
 CHECKOUT = INSTALL.parent
 PYTHON = "/usr/bin/python3"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.install_host import KERNEL, Host
+from tests.unit.install.host import KERNEL, Host
 
 OS_RELEASE = Path(__file__).parent / "os_release"
 APT_UPDATE = "apt-get -o Acquire::Retries=3 update"

@@ -11,8 +11,12 @@ import os
 import subprocess
 from pathlib import Path
 
-INSTALL = Path(__file__).parents[2] / "install.sh"
+INSTALL = Path(__file__).parents[3] / "install.sh"
 KERNEL = "6.1.0-99-test"
+CONFIG = "etc/imds-analyzer/config.toml"
+DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
+# What the fakes keep for themselves, and tests tell them.
+FAKES_OWN = ("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version")
 
 # Each notes its call in $H/calls. `fail` holds what a call must contain to fail, `signal`
 PREAMBLE = """#!/bin/sh
@@ -173,3 +177,9 @@ class Host:
             else:
                 found[name] = f"{path.stat().st_mode:o}"
         return found
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Return the files that are not alike in two trees; see Host.tree."""
+    names = {*before, *after} - set(FAKES_OWN)
+    return {name for name in names if before.get(name) != after.get(name)}
