@@ -6,9 +6,9 @@ set -eu
 case ${1-} in
 base)
   # bpf-to-object compiler, its headers, the layout reader, the alternative loader,
-  # and what lab and tests run.
+  # and what lab and tests run (of systemd, systemd-analyze).
   packages="clang llvm libbpf-dev bpftool python3-venv python3-bpfcc
-    iproute2 util-linux curl wget gcc libc6-dev shellcheck"
+    iproute2 util-linux curl wget gcc libc6-dev shellcheck systemd"
   ;;
 vm)
   # Emulators of both machine types, and what virtme-ng makes its boot image from.

@@ -43,3 +43,7 @@ class ConfigError(AnalyzerError):
 
 class LabError(AnalyzerError):
     """The emulated IMDS or its network namespace could not be made."""
+
+
+class ServiceError(AnalyzerError):
+    """The service manager cannot be spoken to, or privileges cannot be dropped."""

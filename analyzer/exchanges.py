@@ -80,6 +80,10 @@ class Exchanges:
         self._unanswered_tokens: collections.Counter[ProcessId] = collections.Counter()
         self._next = 0
 
+    def set_wait(self, wait_s: float) -> None:
+        """Let requests wait as long as this from now on, those that wait already too."""
+        self._wait_ns = int(wait_s * _S)
+
     def __len__(self) -> int:
         """Return the number of requests that wait."""
         return len(self._waiting)

@@ -10,17 +10,22 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from typing import Callable, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Callable, Protocol
 
 import psutil
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
+from analyzer.config import Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
 from analyzer.sources import Source
+from analyzer.text import timestamp
+
+if TYPE_CHECKING:
+    from analyzer.metering import Observer
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -54,6 +59,24 @@ class Sink(Protocol):
         """Pass on what is buffered."""
         ...
 
+    def tick(self) -> None:
+        """Look after itself, about once a second."""
+        ...
+
+    @property
+    def counters(self) -> SinkCounters:
+        """What became of the lines since the start."""
+        ...
+
+
+class SinkCounters(Protocol):
+    """What a sink counts."""
+
+    @property
+    def not_written(self) -> Mapping[str, int]:
+        """Lines that were dropped, by version; ``event`` for those of no request."""
+        ...
+
 
 class Totals:
     """Counts since the start, and since the last heartbeat."""
@@ -61,6 +84,7 @@ class Totals:
     def __init__(self) -> None:
         self.requests: collections.Counter[str] = collections.Counter()
         self.lost = 0
+        self.not_written: collections.Counter[str] = collections.Counter()
         self.queue_high_water = 0
 
     def as_fields(self) -> dict[str, object]:
@@ -68,6 +92,7 @@ class Totals:
         return {
             "requests": {each.value: self.requests[each.value] for each in Version},
             "lost": self.lost,
+            "not_written": {each.value: self.not_written[each.value] for each in Version},
             "queue_high_water": self.queue_high_water,
         }
 
@@ -75,6 +100,7 @@ class Totals:
         """Add the counts of an interval."""
         self.requests.update(other.requests)
         self.lost += other.lost
+        self.not_written.update(other.not_written)
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
 
 
@@ -84,6 +110,7 @@ class Pipeline:
     def __init__(
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
+        self.observers: list[Observer] = []
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -92,15 +119,32 @@ class Pipeline:
         self._exchanges = Exchanges(response_wait_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
+        self._queue_high_water = 0  # since the last tick
         self._totals = Totals()
         self._interval = Totals()
         self._stopping = False
+        self._soon: collections.deque[Callable[[], None]] = collections.deque()
         self._epoch_offset_ns = _epoch_offset_ns()
         self._started_ns = self._beat_ns = time.monotonic_ns()
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
         self._stopping = True
+
+    def call_soon(self, action: Callable[[], None]) -> None:
+        """Have :meth:`run` call this between two events; safe to call from a signal handler."""
+        self._soon.append(action)
+
+    def prepare(
+        self, _present: Config, new: Config, _undo: contextlib.ExitStack
+    ) -> Callable[[], None]:
+        """Return what puts the waits of new settings into force (see analyzer.reload)."""
+
+        def commit() -> None:
+            self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
+            self._exchanges.set_wait(new.capture.response_wait_s)
+
+        return commit
 
     def run(self) -> None:
         """Process events until :meth:`stop`; then detach, drain, and write the totals."""
@@ -116,6 +160,8 @@ class Pipeline:
                 self._judge(SLICE_EVENTS)
                 if not self._queue:
                     self._sink.flush()
+                while self._soon:
+                    self._soon.popleft()()
                 if time.monotonic() >= next_tick:
                     self._tick()
                     next_tick = time.monotonic() + TICK_S
@@ -127,7 +173,7 @@ class Pipeline:
         received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
         self._queue.extend(received)
         self._queued_bytes += sum(map(len, received))
-        self._interval.queue_high_water = max(self._interval.queue_high_water, len(self._queue))
+        self._queue_high_water = max(self._queue_high_water, len(self._queue))
 
     def _judge(self, events: int) -> None:
         queue = self._queue
@@ -176,6 +222,9 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
+        for observer in self.observers:
+            for record in records:
+                observer.request(record)
 
     def _tick(self) -> None:
         offset_ns = _epoch_offset_ns()
@@ -188,8 +237,11 @@ class Pipeline:
         self._write_unanswered(self._connections.expire(now_boottime_ns))
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
+        self._sink.tick()
         now_ns = time.monotonic_ns()
         if now_ns - self._beat_ns >= self._heartbeat_ns:
+            self._count_not_written()
             self._sink.event(
                 "heartbeat",
                 "info",
@@ -202,14 +254,28 @@ class Pipeline:
             self._beat_ns = now_ns
         self._sink.flush()
 
+    def _note_queue(self) -> None:
+        high_water, self._queue_high_water = self._queue_high_water, 0
+        self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
+        for observer in self.observers:
+            observer.tick(len(self._queue), high_water)
+
+    def _count_not_written(self) -> None:
+        """Take what the sink has dropped since the last heartbeat into the interval's counts."""
+        new = collections.Counter(self._sink.counters.not_written)
+        new.subtract(self._totals.not_written)
+        self._interval.not_written = new
+
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
+        for observer in self.observers:
+            observer.lost(lost)
         self._sink.event(
             "events_lost",
             "warning",
             count=lost.events,
-            since=_iso(lost.since_boottime_ns + self._epoch_offset_ns),
+            since=timestamp(lost.since_boottime_ns + self._epoch_offset_ns),
             reason=lost.reason,
         )
 
@@ -224,6 +290,11 @@ class Pipeline:
         self._write_unanswered(self._connections.flush())
         for lost in self._source.lost():
             self._report_lost(lost)
+        self._note_queue()
+        self._sink.tick()
+        self._count_not_written()
+        for observer in self.observers:
+            observer.finish()
         self._totals.add(self._interval)
         self._sink.event(
             "analyzer_stopped",
@@ -246,12 +317,6 @@ def _usage() -> dict[str, object]:
         "cpu_s": round(used.ru_utime + used.ru_stime, 3),
         "rss_bytes": psutil.Process(os.getpid()).memory_info().rss,
     }
-
-
-def _iso(at_ns: int) -> str:
-    seconds, nanoseconds = divmod(at_ns, 10**9)
-    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{text}.{nanoseconds // 1000:06d}Z"
 
 
 @contextlib.contextmanager

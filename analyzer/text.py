@@ -1,6 +1,9 @@
-"""Bytes from outside become text in one way only."""
+"""Bytes from outside, and times, become text in one way only."""
 
 from __future__ import annotations
+
+import functools
+import time
 
 
 def decode_text(raw: bytes) -> str:
@@ -9,3 +12,14 @@ def decode_text(raw: bytes) -> str:
     The result has no lone surrogates, so it can always be encoded again.
     """
     return raw.decode("utf-8", "backslashreplace")
+
+
+def timestamp(at_ns: int) -> str:
+    """Write nanoseconds since the Unix epoch as UTC with microseconds, cut, not rounded."""
+    seconds, rest_ns = divmod(at_ns, 1_000_000_000)
+    return f"{_second(seconds)}.{rest_ns // 1000:06d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

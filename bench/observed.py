@@ -51,6 +51,7 @@ class ObservedAnalyzer:
             *(str(Path(sys.executable).with_name("imds-analyzer")), "run"),
             *("--source", source, "--attach", attach or "auto"),
             *("--log-file", str(self.log), "--ready-file", str(self._ready)),
+            *("--rotation", "external"),
             *options,
         ]
         self._child: Optional[subprocess.Popen[bytes]] = None

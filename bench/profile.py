@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import Config
+from analyzer.config import Config, Log
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.records import Captured, Chunk, Record
@@ -138,7 +138,7 @@ def _feed(chunks: list[Chunk]) -> list[Captured]:
 
 
 def _exchange(fed: list[Captured], records: list[Record]) -> None:
-    exchanges = Exchanges(Config.response_wait_s)
+    exchanges = Exchanges(Config().capture.response_wait_s)
     for each, record in zip(fed, records):
         exchanges.add(record, each.boottime_ns, is_answered=each.is_answered)
     exchanges.flush()
@@ -165,7 +165,7 @@ def _record(attributor: Attributor, captured: Captured) -> Record:
 def _whole(captured: Capture, directory: Path) -> None:
     """Do all that the pipeline does with an event that it has read."""
     connections, attributor = Connections(), Attributor()
-    exchanges = Exchanges(Config.response_wait_s)
+    exchanges = Exchanges(Config().capture.response_wait_s)
     decode = captured.source.decode
     with _opened(directory) as sink:
         for raw in captured.raws:
@@ -189,7 +189,7 @@ class _opened:  # noqa: N801 - reads as the function it is used as
         self._path = directory / "profile.jsonl"
 
     def __enter__(self) -> JsonlSink:
-        self._sink = open_log(str(self._path))
+        self._sink = open_log(Log(file=str(self._path), rotation="external"))
         self._sink.set_probe("bench")
         return self._sink
 

@@ -19,7 +19,8 @@
 #include "imds_answers.h"
 
 BPF_RINGBUF_OUTPUT(events, IMDS_RING_PAGES);
-BPF_ARRAY(counters, u64, IMDS_COUNTERS);
+/* Mapped by the analyzer, which reads it without the privilege that bpf(2) may ask for. */
+BPF_F_TABLE("array", int, u64, counters, IMDS_COUNTERS, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(scratch, struct imds_scratch, IMDS_SLOTS);
 BPF_TABLE("lru_hash", u64, struct imds_exchange, exchanges, IMDS_EXCHANGES_MAX);
 BPF_TABLE("lru_hash", u64, struct imds_receive, receives, IMDS_RECEIVES_MAX);

@@ -17,8 +17,10 @@ struct {
 	__uint(max_entries, 4 * 1024 * 1024); /* changed by the loader where asked for */
 } events SEC(".maps");
 
+/* Mapped by the analyzer, which reads it without the privilege that bpf(2) may ask for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, IMDS_COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);

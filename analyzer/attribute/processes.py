@@ -181,7 +181,7 @@ def _add_program(facts: Facts, pid: int, args_size: int) -> Facts:
         with process.oneshot():
             # Where the link may not be read, psutil takes the first argument for it, which
             # is whatever the caller chose. A kernel thread has a link that leads nowhere.
-            if os.access(f"/proc/{pid}/exe", os.F_OK):
+            if _is_link(f"/proc/{pid}/exe"):
                 # Without the " (deleted)" of a file that was replaced since.
                 facts = facts._replace(executable=_plain(process.exe()) or None)
             if args_size > ARGS_READ_MAX:
@@ -192,6 +192,15 @@ def _add_program(facts: Facts, pid: int, args_size: int) -> Facts:
     except (psutil.Error, OSError):
         pass  # what was read before holds
     return facts
+
+
+def _is_link(path: str) -> bool:
+    """Tell whether a link may be read. access(2) would ignore the capabilities of a service."""
+    try:
+        os.readlink(path)  # noqa: PTH115 -- once for each process, and quicker
+    except OSError:
+        return False
+    return True
 
 
 def _read_stat(pid: int) -> Optional[_Stat]:

@@ -7,97 +7,188 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import click
 
-from analyzer.config import MAX_RING_MIB, MIN_RING_MIB, Config
+from analyzer.config import (
+    ATTACHES,
+    HEARTBEAT_S,
+    MAX_RING_MIB,
+    MIN_RING_MIB,
+    RESPONSE_WAIT_S,
+    ROTATIONS,
+    SOURCES,
+    Capture,
+    Config,
+    Log,
+)
+from analyzer.config.file import load
 from analyzer.errors import ConfigError
-from analyzer.sources.selection import ATTACHES, SOURCES, Opened, open_source
+from analyzer.sources.selection import Opened, open_source
 
 
 @click.command()
 @click.option(
+    "--config",
+    "config_file",
+    metavar="PATH",
+    help="A file with settings; flags win over it. Read again on SIGHUP.",
+)
+@click.option("--check", is_flag=True, help="Only say whether the settings are right.")
+@click.option(
     "--log-file",
-    default="-",
-    show_default=True,
+    show_default="- without --config",
     metavar="PATH",
     help="Where the JSON lines go; - is standard output.",
+)
+@click.option(
+    "--rotation",
+    type=click.Choice(ROTATIONS),
+    show_default=Log.rotation,
+    help="Whether a large file is put aside here, or by others, who send SIGUSR1.",
 )
 @click.option(
     "--ready-file",
     metavar="PATH",
     help="A file that exists while the probe is attached.",
 )
-@click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True)
-@click.option("--attach", type=click.Choice(ATTACHES), default="auto", show_default=True)
+@click.option("--source", type=click.Choice(SOURCES), show_default=Capture.source)
+@click.option("--attach", type=click.Choice(ATTACHES), show_default=Capture.attach)
 @click.option(
     "--ring-mib",
     type=click.IntRange(MIN_RING_MIB, MAX_RING_MIB),
-    default=Config.ring_mib,
-    show_default=True,
+    show_default=str(Capture.ring_mib),
     help="Size of the kernel's ring buffer, a power of two.",
 )
 @click.option(
     "--heartbeat",
     "heartbeat_s",
-    type=click.FloatRange(min=1),
-    default=Config.heartbeat_s,
-    show_default=True,
+    type=click.FloatRange(HEARTBEAT_S.low, HEARTBEAT_S.high),
+    show_default=str(Log.heartbeat_s),
     metavar="SECONDS",
     help="How often a line says that the analyzer is alive.",
 )
 @click.option(
     "--response-wait",
     "response_wait_s",
-    type=click.FloatRange(0, 60),
-    default=Config.response_wait_s,
-    show_default=True,
+    type=click.FloatRange(RESPONSE_WAIT_S.low, RESPONSE_WAIT_S.high),
+    show_default=str(Capture.response_wait_s),
     metavar="SECONDS",
     help="How long a request may wait for its answer before it is written; 0 waits for none.",
 )
 def run(
-    log_file: str,
+    config_file: Optional[str],
+    check: bool,
+    log_file: Optional[str],
+    rotation: Optional[str],
     ready_file: Optional[str],
-    source: str,
-    attach: str,
-    ring_mib: int,
-    heartbeat_s: float,
-    response_wait_s: float,
+    source: Optional[str],
+    attach: Optional[str],
+    ring_mib: Optional[int],
+    heartbeat_s: Optional[float],
+    response_wait_s: Optional[float],
 ) -> None:
     """Watch IMDS calls and write them as JSON lines.
 
     SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it.
     """
-    if ring_mib & (ring_mib - 1):
+    if ring_mib is not None and ring_mib & (ring_mib - 1):
         raise ConfigError(f"--ring-mib {ring_mib} is not a power of two: use 1, 2, 4, 8, ...")
-    config = Config(log_file, ready_file, source, attach, ring_mib, heartbeat_s, response_wait_s)
+    flags = {
+        "capture.source": source,
+        "capture.attach": attach,
+        "capture.ring_mib": ring_mib,
+        "capture.response_wait_s": response_wait_s,
+        "log.rotation": rotation,
+        "log.heartbeat_s": heartbeat_s,
+        **_log_flags(log_file, config_file),
+    }
+    flags = {name: value for name, value in flags.items() if value is not None}
+    config = load(config_file, flags)
+    if check:
+        click.echo(f"{config_file or 'the settings'}: nothing is wrong")
+        return
+    _run(config, ready_file, config_file, flags)
+
+
+def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+    if log_file is None:
+        return {} if config_file is not None else {"log.sink": "stdout"}
+    if log_file == "-":
+        return {"log.sink": "stdout"}
+    # From / on, and otherwise as it was given: the file is opened again after it was put aside.
+    return {"log.sink": "file", "log.file": os.path.join(Path.cwd(), log_file)}  # noqa: PTH118
+
+
+def _run(
+    config: Config,
+    ready_file: Optional[str],
+    config_file: Optional[str],
+    flags: Mapping[str, object],
+) -> None:
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
+    from analyzer.metering import Metering
+    from analyzer.orders import RELOAD, REOPEN, taken
     from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.reload import Reloader
+    from analyzer.service.capabilities import let_go
+    from analyzer.service.notify import Notifier
+    from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
+    # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.
+    numbers = [REOPEN] if config_file is None else [REOPEN, RELOAD]
     with contextlib.ExitStack() as undo:
-        sink = open_log(config.log_file)
+        notifier = Notifier.take(os.environ)
+        undo.callback(notifier.close)
+        orders = undo.enter_context(taken(*numbers))
+        sink = open_log(config.log)
         undo.callback(sink.close)
-        opened = open_source(config.source, config.attach, config.ring_bytes)
+        metering = Metering(config, sink)
+        undo.callback(metering.close)
+        capture = config.capture
+        opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
+        capabilities = let_go()
+        status = StatusObserver(notifier, opened.source.probe)
         pipeline = Pipeline(
             opened.source,
             sink,
-            heartbeat_s=config.heartbeat_s,
-            response_wait_s=config.response_wait_s,
+            heartbeat_s=config.log.heartbeat_s,
+            response_wait_s=capture.response_wait_s,
         )
-        stop_on_signals(pipeline.stop)
-        sink.event("analyzer_started", "info", **_introduction(config, opened))
+        pipeline.observers.append(status)
+        metering.start(pipeline, opened.source.probe)
+
+        def stop() -> None:
+            notifier.stopping()
+            pipeline.stop()
+
+        stop_on_signals(stop)
+
+        def reopen() -> None:
+            sink.reopen()
+            metering.reopen()
+
+        actions: dict[int, Callable[[], None]] = {REOPEN: reopen}
+        if config_file is not None:
+            parts = (sink.prepare, pipeline.prepare, metering.prepare)
+            reloader = Reloader(config_file, flags, config, sink.event, parts)
+            actions[RELOAD] = status.reloading(reloader.reload)
+        orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
+        introduction = _introduction(config, opened)
+        sink.event("analyzer_started", "info", **introduction, capabilities=capabilities)
         _return_memory()
         sink.flush()
-        if config.ready_file is not None:
-            undo.enter_context(_ready(Path(config.ready_file)))
+        if ready_file is not None:
+            undo.enter_context(_ready(Path(ready_file)))
+        status.ready()
         pipeline.run()
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.sources import tracefs
-from analyzer.sources.core import BTF, PROGRAMS
+from analyzer.sources.core import PROGRAMS
 from analyzer.sources.files import bpf_file
+from analyzer.sources.symbols import BTF
 
 MACHINES = ("x86_64", "aarch64")
 

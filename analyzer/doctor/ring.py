@@ -10,7 +10,7 @@ import platform
 import resource
 from collections.abc import Iterator
 
-from analyzer.config import Config
+from analyzer.config import Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
 from analyzer.doctor.privileges import may_load
@@ -54,7 +54,7 @@ def locked_memory() -> Answer:
     allowed = "unlimited" if limit == resource.RLIM_INFINITY else f"{limit >> 10} KiB"
     if code in _NOT_PERMITTED and may_load():
         return lacking(
-            f"a ring of {Config.ring_mib} MiB does not fit into the limit, {allowed}",
+            f"a ring of {Capture.ring_mib} MiB does not fit into the limit, {allowed}",
             "Raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit",
         )
     if code != 0:
@@ -72,7 +72,7 @@ def ring_error(soft_limit: int) -> int:
     number = _NUMBERS.get(platform.machine())
     if number is None:
         return errno.ENOSYS
-    wanted = _Attributes(_BPF_MAP_TYPE_RINGBUF, 0, 0, Config.ring_mib << 20)
+    wanted = _Attributes(_BPF_MAP_TYPE_RINGBUF, 0, 0, Capture.ring_mib << 20)
     with _locked_memory_limit(soft_limit):
         fd: int = ctypes.CDLL(None, use_errno=True).syscall(
             ctypes.c_long(number),

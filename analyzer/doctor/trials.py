@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from analyzer.config import Config
+from analyzer.config import AUTO, Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.doctor.privileges import may_load
 from analyzer.errors import NoSourceWorks
 from analyzer.sources.core import NO_PRIVILEGE
-from analyzer.sources.selection import AUTO, candidates, open_source
+from analyzer.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
 
@@ -61,7 +61,7 @@ def _try(source: str, attach: str, kept: list[object]) -> Trial:
     probe = f"{source}/{attach}"
     began = time.monotonic()
     try:
-        opened = open_source(source, attach, Config.ring_mib << 20)
+        opened = open_source(source, attach, Capture.ring_mib << 20)
     except NoSourceWorks as error:
         kept.append(error)
         reason = error.tried[0]

@@ -48,6 +48,7 @@ class ObserverProcess:
         self._argv = [
             *(sys.executable, "-m", "analyzer", "run"),
             *("--log-file", str(log_file.absolute()), "--ready-file", str(self._ready_file)),
+            *("--rotation", "external"),
             *options,
         ]
         self._child: Optional[subprocess.Popen[bytes]] = None

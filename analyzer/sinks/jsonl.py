@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -11,11 +12,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 import structlog
 
 from analyzer import __version__
+from analyzer.config import Config
+from analyzer.config import Log as Settings
 from analyzer.records import (
     Caller,
     Connection,
@@ -27,7 +30,9 @@ from analyzer.records import (
     Verdict,
 )
 from analyzer.sinks import level
-from analyzer.sinks.logfile import LogFile
+from analyzer.sinks.log import Counters, Log
+from analyzer.sinks.opening import is_same_place, open_writer, set_limits
+from analyzer.text import timestamp
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;
 # decode bounds a header block, this bounds a line.
@@ -59,12 +64,14 @@ class _Rendered(NamedTuple):
 class JsonlSink:
     """Writes records and the analyzer's own events; made by :func:`open_log`."""
 
-    def __init__(self, log: LogFile, host_name: str, boot_id: str) -> None:
+    def __init__(self, log: Log, host_name: Callable[[], str], boot_id: str) -> None:
         self._log = log
-        self._host = _present({"name": host_name, "boot_id": boot_id})
+        self._tell_host_name = host_name
+        self._host_name = host_name()
+        self._boot_id = boot_id
+        self._probe = ""
         self._callers: OrderedDict[int, _Rendered] = OrderedDict()
         self._callers_characters = 0
-        self._last: dict[str, Any] = {}
         self._last_text = ""
         self.set_probe("")
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
@@ -76,9 +83,10 @@ class JsonlSink:
 
     def set_probe(self, probe: str) -> None:
         """Say what captures, such as ``core/fentry``; it stands in every line from now on."""
-        observer = _present({"probe": probe, "version": __version__})
-        self._last = {**({"host": self._host} if self._host else {}), "observer": observer}
-        self._last_text = _encode(self._last)[1:]
+        self._probe = probe
+        observer = {"probe": probe, "version": __version__}
+        host = {"name": self._host_name, "boot_id": self._boot_id}
+        self._last_text = _encode(_present({"host": host, "observer": observer}))[1:]
 
     def write(self, record: Record) -> None:
         """Write one request. Raises SinkError where the log takes no more."""
@@ -94,6 +102,42 @@ class JsonlSink:
         """
         getattr(self._logger, level)(name, fields=fields)
 
+    @property
+    def counters(self) -> Counters:
+        """What became of the lines since the start."""
+        return self._log.counters
+
+    def tick(self) -> None:
+        """Look after the log, about once a second, and write what there is to say about it.
+
+        Raises SinkError as :meth:`write` does.
+        """
+        host_name = self._tell_host_name()
+        if host_name != self._host_name:  # cloud-init gives a host its name after our start
+            self._host_name = host_name
+            self.set_probe(self._probe)
+        self._log.tick()
+        for notice in self._log.notices():
+            self.event(notice.event, notice.level, **notice.fields)
+
+    def reopen(self) -> None:
+        """Go on in a new file because the present one was moved. Raises SinkError."""
+        self._log.reopen()
+
+    def prepare(
+        self, present: Config, new: Config, undo: contextlib.ExitStack
+    ) -> Callable[[], None]:
+        """Open the log that new settings name; returns what puts them into force.
+
+        ``undo`` takes its closing, in case that does not come to pass. Raises SinkError where
+        it cannot be written; then nothing has changed.
+        """
+        if is_same_place(present.log, new.log):
+            return lambda: set_limits(self._log.writer, new.log)
+        writer = open_writer(new.log)
+        undo.callback(writer.close)
+        return lambda: self._log.replace(writer)
+
     def flush(self) -> None:
         """Pass on to the file what was written. Raises SinkError where it takes no more."""
         self._log.flush()
@@ -103,7 +147,7 @@ class JsonlSink:
         self._log.close()
 
     def _lay_out(
-        self, _log: LogFile, level: str, event: structlog.typing.EventDict
+        self, _log: Log, level: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
         """Put the fields in order (a structlog processor)."""
         record: Optional[Record] = event.get("record")
@@ -157,28 +201,13 @@ class JsonlSink:
         return f'{opening}"thread":{{"id":{record.tid}}},{known.text[len(opening) :]}'
 
 
-def open_log(path: str) -> JsonlSink:
-    """Open the log at ``path``, or on standard output for ``-``.
-
-    Makes missing directories (0750) and the file (0640). Raises SinkError where the log
-    cannot be written.
-    """
+def open_log(settings: Settings) -> JsonlSink:
+    """Open the log that the settings name. Raises SinkError where it cannot be written."""
     try:
         boot_id = _BOOT_ID.read_text("ascii").strip()
     except OSError:
         boot_id = ""
-    return JsonlSink(LogFile.open(path), socket.gethostname(), boot_id)
-
-
-def timestamp(at_ns: int) -> str:
-    """Write nanoseconds since the Unix epoch as UTC with microseconds, cut, not rounded."""
-    seconds, rest_ns = divmod(at_ns, 1_000_000_000)
-    return f"{_second(seconds)}.{rest_ns // 1000:06d}Z"
-
-
-@functools.lru_cache(maxsize=64)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return JsonlSink(Log(open_writer(settings)), socket.gethostname, boot_id)
 
 
 # Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB.

@@ -1,105 +1,209 @@
-"""A file, or standard output, that takes whole lines."""
+"""A log in a file of its own: only whole lines, one writer, found again when it was moved."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
-import select
 import stat
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional
 
 from analyzer.errors import SinkError
+from analyzer.sinks.archive import Archive
+from analyzer.sinks.repair import mend
+from analyzer.sinks.stream import StreamWriter
+from analyzer.sinks.writer import Notice, Writer, sink_error
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
-# Lines are held until flush(), so that a batch costs one write; this bounds the batch.
-BUFFER_MAX = 65536
+# Lines that were written to a deleted file are read back in pieces of about this size.
+_PIECE = 1 << 20
 
-_DEFAULT_REMEDY = "Choose another path, or - for standard output."
-_REMEDIES = {
-    errno.EACCES: "Run as root, or choose a path that this user may write.",
-    errno.EPERM: "Choose another path: this one is protected even from its owner.",
-    errno.EROFS: "Choose a path on a file system that is mounted writable.",
-    errno.EISDIR: "It is a directory: name a file in it, such as imds.jsonl.",
-    errno.ENOTDIR: "A part of the path is a file: choose a path through directories only.",
-    errno.ENXIO: "Nobody reads from it: start the reader of the pipe first.",
-    errno.ENOSPC: "Free space there, or choose a path on another file system.",
-    errno.EDQUOT: "Raise the quota, or choose a path on another file system.",
-    errno.EPIPE: "Its reader has ended: start the analyzer together with a reader that stays.",
-    errno.EBADF: "It is closed: start the analyzer with standard output open, or name a file.",
-}
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
 
 
-class LogFile:
-    """Takes lines and writes them whole; made by :meth:`open`.
+def open_stdout() -> Writer:
+    """Return a writer to standard output, which stays open for others when it is closed."""
+    try:
+        sys.stdout.flush()
+        return StreamWriter(os.dup(1), "standard output")
+    except OSError as error:
+        raise sink_error("open", "standard output", error) from None
 
-    A line that could not be written in full stays for the next try, so that none is ever
-    torn by a disk that was full for a while.
+
+def open_file(path: str, archive: Optional[Archive] = None) -> Writer:
+    """Open ``path`` for appending; with an archive it is put aside when it is large.
+
+    Makes missing directories (0750) and the file (0640); leaves what exists as it is. A pipe or a
+    device is written as it is. Raises SinkError where it cannot be written.
     """
+    try:
+        fd = _open(path)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return StreamWriter(fd, path)
+        return FileWriter(fd, path, archive)
+    except OSError as error:
+        raise sink_error("open", path, error) from None
+    except ValueError:  # a NUL byte
+        raise SinkError(f"cannot open the log {path!r}: no path is like this.") from None
 
-    def __init__(self, fd: int, name: str) -> None:
-        self._fd: Optional[int] = fd
-        self._name = name
-        self._held = bytearray()
 
-    @classmethod
-    def open(cls, path: str) -> LogFile:
-        """Open ``path`` for appending, or standard output for ``-``.
+class FileWriter:
+    """Appends to a regular file; made by :func:`open_file`."""
 
-        Makes missing directories (0750) and the file (0640); leaves what exists as it is.
-        Raises SinkError where it cannot be written.
-        """
-        name = "standard output" if path == "-" else path
+    may_pause = True
+
+    def __init__(self, fd: int, path: str, archive: Optional[Archive]) -> None:
+        """Take a descriptor for its own. Raises OSError and SinkError, and closes it then."""
+        self.name = path
+        self.archive = archive
+        self._notices: list[Notice] = []
+        self._fd: Optional[int] = None
+        self._adopt(fd)
+
+    def write(self, lines: bytearray) -> int:
+        """Take lines; returns how many bytes. Raises OSError, and leaves no part of a line."""
+        fd = self._fd if self._fd is not None else self._open_again()
+        if self._cut_to is not None:
+            self._cut(fd, self._cut_to)
+        if self.archive is not None and self._size + len(lines) > self.archive.rotate_bytes:
+            if self._size:
+                fd = self._put_aside(fd, self.archive)
+            end = lines.rfind(b"\n", 0, self.archive.rotate_bytes) + 1
+            lines = lines[:end] if end else lines
+        written = 0
         try:
-            if path == "-":
-                sys.stdout.flush()
-                return cls(os.dup(1), name)
-            log = cls(_open_file(path), name)
-            if _ends_within_line(path):
-                log._held += b"\n"
-        except OSError as error:
-            raise _sink_error("open", name, error) from None
-        except ValueError:  # a NUL byte
-            raise SinkError(f"cannot open the log {path!r}: no path is like this.") from None
-        return log
+            written = os.write(fd, lines)
+            while written < len(lines):
+                written += os.write(fd, lines[written:])
+        except OSError:
+            whole = lines.rfind(b"\n", 0, written) + 1
+            self._size += whole
+            if written > whole:
+                with contextlib.suppress(OSError):
+                    self._cut(fd, os.fstat(fd).st_size - (written - whole))
+            if whole:
+                return whole
+            raise
+        self._size += written
+        return written
 
-    def append(self, line: bytes) -> None:
-        """Take one line, without its end. Raises SinkError as :meth:`flush` does."""
-        self._held += line
-        self._held += b"\n"
-        if len(self._held) >= BUFFER_MAX:
-            self.flush()
+    def tick(self) -> Iterable[bytes]:
+        """Find out whether the file is still there; begin what is due in the archive."""
+        if self.archive is not None:
+            self.archive.tick()
+        return self._look_after(is_asked=False)
 
-    # What structlog calls: a method for each level.
-    debug = info = warning = error = append
+    def reopen(self) -> Iterable[bytes]:
+        """Open the path anew, where it is another file by now."""
+        return self._look_after(is_asked=True)
 
-    def flush(self) -> None:
-        """Write what is held. Raises SinkError where the file takes no more."""
-        while self._held and self._fd is not None:
-            try:
-                written = os.write(self._fd, self._held)
-            except BlockingIOError:
-                # A pipe that somebody else made non-blocking; wait as if it were not.
-                select.select([], [self._fd], [])
-            except OSError as error:
-                raise _sink_error("write", self._name, error) from None
-            else:
-                del self._held[:written]
+    def notices(self) -> list[Notice]:
+        """Return what there is to say since the last call."""
+        told, self._notices = self._notices, []
+        return told + (self.archive.notices() if self.archive is not None else [])
 
     def close(self) -> None:
-        """Write what is held, and close. Raises SinkError as :meth:`flush` does."""
-        if self._fd is None:
-            return
+        """Close the file, and leave the archive as it is."""
+        if self.archive is not None:
+            self.archive.close()
+        self._release()
+
+    def _adopt(self, fd: int) -> None:
+        """Make a descriptor our own: locked, at the end of a whole line."""
         try:
-            self.flush()
-        finally:
+            _lock(fd)
+            notice = mend(fd, self.name)
+            found = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+        self._identity = (found.st_dev, found.st_ino)
+        # What is known to be in a file that has its name.
+        self._size = self._safe_size = found.st_size
+        # Where the last whole line ends, while part of another could not be cut off.
+        self._cut_to: Optional[int] = None
+        if notice is not None:
+            self._notices.append(notice)
+
+    def _release(self) -> None:
+        if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
+    def _open_again(self) -> int:
+        try:
+            fd = _open(self.name)
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                raise OSError(errno.EINVAL, "something else than a file has its name by now")
+            self._adopt(fd)
+        except SinkError as error:
+            raise OSError(errno.EINVAL, str(error)) from None
+        return fd
 
-def _open_file(path: str) -> int:
+    def _put_aside(self, fd: int, archive: Archive) -> int:
+        """Rename the file, and go on in a new one with its mode and group. Raises OSError."""
+        found = os.fstat(fd)
+        name = archive.put_aside()
+        self._notices.append(
+            Notice(
+                "log_rotated",
+                "info",
+                {"log": {"file": {"path": name}}, "size_bytes": self._size},
+            )
+        )
+        self._release()
+        fd = self._open_again()
+        # Who could read the former file can read this one.
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, -1, found.st_gid)
+        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        return fd
+
+    def _cut(self, fd: int, size: int) -> None:
+        """Cut off part of a line. Raises OSError; then it is done before the next write."""
+        self._cut_to = size
+        if os.fstat(fd).st_size > size:  # others may have emptied it meanwhile
+            os.ftruncate(fd, size)
+        self._cut_to = None
+
+    def _look_after(self, *, is_asked: bool) -> Iterator[bytes]:
+        if self._fd is None:
+            return
+        try:
+            found = os.stat(self.name)  # noqa: PTH116 (the path stays as it was given)
+            is_there = (found.st_dev, found.st_ino) == self._identity
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        except OSError:  # not to be told now
+            return
+        if is_there:
+            self._size = self._safe_size = found.st_size  # others may have emptied it
+            if is_asked:
+                self._note_reopened("signal")
+            return
+        is_deleted = os.fstat(self._fd).st_nlink == 0
+        if is_deleted:
+            yield from _lines_from(self._fd, self._safe_size)
+        self._release()
+        if not is_asked:
+            self._note_reopened("deleted" if is_deleted else "moved")
+        else:
+            self._note_reopened("signal")
+
+    def _note_reopened(self, reason: str) -> None:
+        fields: dict[str, object] = {"log": {"file": {"path": self.name}}, "reason": reason}
+        level = "info" if reason == "signal" else "warning"
+        self._notices.append(Notice("log_reopened", level, fields))
+
+
+def _open(path: str) -> int:
     # Non-blocking: opening a pipe that nobody reads would wait for ever.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     try:
@@ -120,19 +224,39 @@ def _make_directories(path: Path) -> None:
     path.chmod(DIRECTORY_MODE)  # whatever the umask is
 
 
-def _ends_within_line(path: str) -> bool:
-    """Tell whether an earlier run was cut off in the middle of its last line."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 -- the path stays as it was given
-        return False
+def _lock(fd: int) -> None:
+    """Become the only analyzer that writes the file, as long as it is open. Raises OSError."""
     try:
-        with open(path, "rb") as log:  # noqa: PTH123 -- the path stays as it was given
-            log.seek(-1, os.SEEK_END)
-            return log.read(1) != b"\n"
-    except OSError:  # empty, or not for us to read
-        return False
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = _holder(os.fstat(fd).st_ino)
+        who = f"another analyzer (pid {pid})" if pid else "another analyzer"
+        raise OSError(errno.EWOULDBLOCK, f"{who} writes it") from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
-def _sink_error(action: str, name: str, error: OSError) -> SinkError:
-    reason = error.strerror or str(error)
-    remedy = _REMEDIES.get(error.errno or 0, _DEFAULT_REMEDY)
-    return SinkError(f"cannot {action} the log {name!r}: {reason}. {remedy}")
+def _holder(inode: int) -> Optional[int]:
+    """Return who holds the lock on a file, where the kernel tells (not with ProcSubset=pid)."""
+    try:
+        locks = Path("/proc/locks").read_text("ascii")
+    except OSError:
+        return None
+    for line in locks.splitlines():
+        # 1: FLOCK  ADVISORY  WRITE 4242 fe:01:131079 0 EOF
+        fields = line.split()
+        if fields[1:2] == ["FLOCK"] and fields[5].rpartition(":")[2] == str(inode):
+            return int(fields[4])
+    return None
+
+
+def _lines_from(fd: int, start: int) -> Iterator[bytes]:
+    """Yield what was written behind ``start``, in pieces of whole lines."""
+    with open(f"/proc/self/fd/{fd}", "rb") as file:  # noqa: PTH123 (a descriptor)
+        file.seek(start)
+        while True:
+            piece = file.read(_PIECE)
+            if not piece:
+                return
+            yield piece + file.readline()

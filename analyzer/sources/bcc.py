@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
-from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter
+from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter, MappedCounters
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.symbols import kernel_functions
@@ -48,6 +48,7 @@ class BccSource:
         self._received: list[bytes] = []
         self._bytes = 0
         self._limit = 0
+        self._counters: Optional[MappedCounters] = None
         module = self._import()
         self.library = f"BCC {getattr(module, '__version__', 'of unknown version')}"
         source = bpf_file("imds.bcc.c")
@@ -79,11 +80,11 @@ class BccSource:
         events = self._bpf["events"]
         self._events_fd: int = events.map_fd
         events.open_ring_buffer(self._take)
-        counters = self._bpf["counters"]
+        self._counters = MappedCounters(self._bpf["counters"].map_fd)
         self._losses = LossMeter(
             {
-                RING_FULL: _counter(counters, _abi.COUNTER_LOST),
-                ANSWERS_RING_FULL: _counter(counters, _abi.COUNTER_LOST_ANSWERS),
+                RING_FULL: self._counters.reader(_abi.COUNTER_LOST),
+                ANSWERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_ANSWERS),
             }
         )
 
@@ -140,9 +141,12 @@ class BccSource:
 
     def detach(self) -> None:
         """Take the probe out of the kernel; the ring stays readable."""
-        for name, fd in list(self._bpf.kprobe_fds.items()):
-            for function in list(fd):
-                self._bpf.detach_kprobe(event=name, fn_name=function)
+        # Not by BCC's own functions, which look into debugfs for probes of old kernels and fail
+        # where that is not mounted, or not for us.
+        for functions in self._bpf.kprobe_fds.values():
+            while functions:
+                os.close(functions.popitem()[1])
+        self._bpf.kprobe_fds.clear()
         for kind in ("kfunc_entry_fds", "raw_tracepoint_fds"):
             held = getattr(self._bpf, kind, {})
             for name in list(held):
@@ -150,11 +154,11 @@ class BccSource:
 
     def close(self) -> None:
         """Detach and free everything."""
+        if self._counters is not None:
+            self._counters.close()
+            self._counters = None
+        self.detach()
         self._bpf.cleanup()
-
-
-def _counter(table: Any, index: int) -> Callable[[], int]:  # noqa: ANN401 (BCC has no types)
-    return lambda: int(table[ctypes.c_int(index)].value)
 
 
 def import_bcc() -> ModuleType:

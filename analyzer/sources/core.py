@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import platform
 import resource
 from pathlib import Path
-from typing import Callable
+from typing import Optional
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
@@ -20,14 +19,13 @@ from analyzer.sources.counters import (
     PROBE_BUSY,
     RING_FULL,
     LossMeter,
-    ProgramInfo,
+    MappedCounters,
+    Misses,
 )
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
-from analyzer.sources.symbols import kernel_functions
-
-BTF = Path("/sys/kernel/btf/vmlinux")
+from analyzer.sources.symbols import BTF, typed_functions
 
 # Where a kernel with kprobes shows them: since 4.17 the first, the other where tracefs is
 # mounted.
@@ -74,7 +72,10 @@ REMEDIES = {
     "tracepoint": "Needs a kernel with CONFIG_FTRACE_SYSCALLS; try --source bcc",
 }
 NO_PRIVILEGE = (
-    "Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (CAP_SYS_ADMIN before Linux 5.8)"
+    "Run as root, or with CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE "
+    "(CAP_SYS_ADMIN before Linux 5.8, and for kprobes and tracepoints on kernels where "
+    "kernel.perf_event_paranoid can be above 2 and is); before 5.11 also with more memory that "
+    "may be locked (ulimit -l) than the ring takes"
 )
 INSTALL_LIBBPF = "Install libbpf: apt install libbpf1 (Debian 12, Ubuntu 24.04), libbpf0 (older), \
 or dnf install libbpf"
@@ -113,7 +114,7 @@ class CoreSource:
         except BpfError as error:
             raise self._explained(error, attach) from error
         except OSError as error:
-            raise self._unavailable(str(error), REMEDIES[attach]) from error
+            raise self._unavailable(str(error), _remedy(error.errno, attach)) from error
 
     def _object(self, name: str) -> Path:
         machine = platform.machine()
@@ -159,6 +160,16 @@ class CoreSource:
         counters_fd = libbpf.number(
             "find the counters", "bpf_map__fd", self._map(handle, "counters")
         )
+        counters = MappedCounters(counters_fd)
+        self._undo.callback(counters.close)
+        misses = Misses(
+            [
+                libbpf.number("find a program", "bpf_program__fd", programs[name])
+                for name in wanted
+                if _is_for_sends(name)
+            ]
+        )
+        self._undo.callback(misses.close)
         self._undo.callback(self._links.close)
         traced = {name: programs[name] for name in wanted if name.startswith("trace_")}
         if traced:
@@ -170,11 +181,9 @@ class CoreSource:
                 )
         self._losses = LossMeter(
             {
-                RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST),
-                ANSWERS_RING_FULL: self._counter(counters_fd, _abi.COUNTER_LOST_ANSWERS),
-                PROBE_BUSY: self._misses(
-                    [programs[name] for name in wanted if _is_for_sends(name)]
-                ),
+                RING_FULL: counters.reader(_abi.COUNTER_LOST),
+                ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
+                PROBE_BUSY: misses.read,
             }
         )
 
@@ -202,51 +211,12 @@ class CoreSource:
                 raise
             self._keep_link(link)
 
-    def _counter(self, fd: int, index: int) -> Callable[[], int]:
-        key, value = ctypes.c_uint32(index), ctypes.c_uint64()
-
-        def read() -> int:
-            self._libbpf.number(
-                "read a counter",
-                "bpf_map_lookup_elem",
-                fd,
-                ctypes.byref(key),
-                ctypes.byref(value),
-            )
-            return value.value
-
-        return read
-
-    def _misses(self, programs: list[int]) -> Callable[[], int]:
-        """Since 5.12 the kernel counts the times it skipped a program; before, it never does."""
-        fds = [self._libbpf.number("find a program", "bpf_program__fd", each) for each in programs]
-
-        def read() -> int:
-            total = 0
-            for fd in fds:
-                info, size = ProgramInfo(), ctypes.c_uint32(ctypes.sizeof(ProgramInfo))
-                self._libbpf.number(
-                    "ask for a program",
-                    "bpf_obj_get_info_by_fd",
-                    fd,
-                    ctypes.byref(info),
-                    ctypes.byref(size),
-                )
-                total += info.recursion_misses
-            return total
-
-        return read
-
     def _unavailable(self, lacks: str, remedy: str) -> SourceUnavailable:
         return SourceUnavailable(self.probe, lacks, remedy)
 
     def _explained(self, error: BpfError, attach: str) -> SourceUnavailable:
-        remedy = REMEDIES[attach]
-        if error.code in (errno.EPERM, errno.EACCES):
-            # Root may lack them, too: in a container.
-            remedy = f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
         said = f" ({error.reason})" if error.reason else ""
-        return self._unavailable(f"could not {error}{said}", remedy)
+        return self._unavailable(f"could not {error}{said}", _remedy(error.code, attach))
 
     def fileno(self) -> int:
         """Return the ring buffer's descriptor."""
@@ -273,10 +243,18 @@ class CoreSource:
         self._undo.close()
 
 
+def _remedy(code: Optional[int], attach: str) -> str:
+    remedy = REMEDIES[attach]
+    if code not in (errno.EPERM, errno.EACCES):
+        return remedy
+    # Root may lack them, too: in a container.
+    return f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
+
+
 def programs_for(attach: str) -> tuple[str, ...]:
     """Return the names of the programs that this kernel can run, for one attach type."""
     found = [*ALWAYS, *PROGRAMS[attach]]
-    present = kernel_functions(set(OPTIONAL))
+    present = typed_functions(set(OPTIONAL))
     found += [
         names[attach] for name, names in OPTIONAL.items() if name in present and attach in names
     ]

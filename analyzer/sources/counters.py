@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import mmap
+import os
 import time
 from typing import Callable
 
@@ -12,16 +14,66 @@ RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 
+# All that the kernel tells of a program's descriptor is below 500 bytes.
+_FDINFO_MAX = 4096
+_MISSES = b"recursion_misses:"
 
-class ProgramInfo(ctypes.Structure):
-    """The head of struct bpf_prog_info (uapi linux/bpf.h), up to recursion_misses."""
 
-    _fields_ = (
-        ("before", ctypes.c_uint8 * 192),
-        ("run_time_ns", ctypes.c_uint64),
-        ("run_cnt", ctypes.c_uint64),
-        ("recursion_misses", ctypes.c_uint64),
-    )
+class MappedCounters:
+    """The probe's array of 64-bit counters, as memory.
+
+    Up to Linux 5.18 bpf(2) wants CAP_BPF for every command where unprivileged BPF is
+    disabled, also to look into a map that one holds; memory, once mapped, is read for free.
+    """
+
+    def __init__(self, map_fd: int) -> None:
+        """Map the array behind a map's descriptor; raises OSError."""
+        self._pages = mmap.mmap(map_fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+        self._values = memoryview(self._pages).cast("Q")
+
+    def reader(self, index: int) -> Callable[[], int]:
+        """Return what reads one counter."""
+        return lambda: self._values[index]
+
+    def close(self) -> None:
+        """Unmap them; what reader() gave is not to be called after."""
+        self._values.release()
+        self._pages.close()
+
+
+class Misses:
+    """How often the kernel did not run some programs because they were active already.
+
+    It counts that since 5.12; before, the count stays 0. Read from /proc for the reason
+    that MappedCounters has.
+    """
+
+    def __init__(self, program_fds: list[int]) -> None:
+        """Take the descriptors of the programs; raises OSError."""
+        self._files: list[int] = []
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self.close)
+            for fd in program_fds:
+                self._files.append(os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+            on_error.pop_all()
+
+    def read(self) -> int:
+        """Return the sum over all programs."""
+        # Read from the start, such a file is written anew by the kernel.
+        return sum(misses_in(os.pread(file, _FDINFO_MAX, 0)) for file in self._files)
+
+    def close(self) -> None:
+        """Close the files; may be called twice."""
+        while self._files:
+            os.close(self._files.pop())
+
+
+def misses_in(fdinfo: bytes) -> int:
+    """Return what the text of /proc/PID/fdinfo/FD says of a BPF program, 0 where nothing."""
+    for line in fdinfo.splitlines():
+        if line.startswith(_MISSES):
+            return int(line[len(_MISSES) :])
+    return 0
 
 
 class LossMeter:

@@ -42,8 +42,6 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "bpf_link__destroy": (_I, (_P,)),
     "bpf_map__fd": (_I, (_P,)),
     "bpf_map__set_max_entries": (_I, (_P, ctypes.c_uint32)),
-    "bpf_map_lookup_elem": (_I, (_I, _P, _P)),
-    "bpf_obj_get_info_by_fd": (_I, (_I, _P, _P)),
     "ring_buffer__new": (_P, (_I, _SAMPLE, _P, _P)),
     "ring_buffer__consume": (_I, (_P,)),
     "ring_buffer__free": (None, (_P,)),

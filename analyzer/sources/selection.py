@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple
 
+from analyzer.config import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
-from analyzer.sources.core import BTF
-
-AUTO = "auto"
-SOURCES = (AUTO, "core", "bcc")
-ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
+from analyzer.sources.symbols import BTF
 
 
 class Opened(NamedTuple):

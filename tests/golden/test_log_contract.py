@@ -38,7 +38,8 @@ from analyzer.records import (
     Workload,
 )
 from analyzer.sinks.jsonl import JsonlSink
-from analyzer.sinks.logfile import LogFile
+from analyzer.sinks.log import Log
+from analyzer.sinks.stream import StreamWriter
 
 ATTRIBUTOR = Attributor()
 GOLDEN = Path(__file__).parent / "log"
@@ -178,7 +179,9 @@ def write(*records: Record) -> bytes:
     fd = os.memfd_create("log")
     try:
         sink = JsonlSink(
-            LogFile(os.dup(fd), "log"), "ip-10-0-3-7", "0b5e8a52-7d3c-4c0e-9f5e-1c2d3e4f5a6b"
+            Log(StreamWriter(os.dup(fd), "log")),
+            lambda: "ip-10-0-3-7",
+            "0b5e8a52-7d3c-4c0e-9f5e-1c2d3e4f5a6b",
         )
         sink.set_probe("core/fentry")
         for record in records:

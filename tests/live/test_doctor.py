@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import Config
+from analyzer.config import Capture
 from analyzer.doctor.trials import try_probes
 from analyzer.errors import NoSourceWorks
 from analyzer.sources.selection import open_source
@@ -51,7 +51,7 @@ def _document(*before: str) -> dict[str, Any]:
 def _works(source: str, attach: str) -> str:
     """Return the probe's name, or "" when it does not attach."""
     try:
-        opened = open_source(source, attach, Config.ring_mib << 20)
+        opened = open_source(source, attach, Capture.ring_mib << 20)
     except NoSourceWorks:
         return ""
     opened.source.close()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -40,9 +40,9 @@ def eventually(what: str, condition: Callable[[], Any], deadline_s: float = DEAD
         time.sleep(LOOK_AGAIN_S)
 
 
-def start_run(*options: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start ``imds-analyzer run`` with these options."""
-    return subprocess.Popen([sys.executable, "-m", "analyzer", "run", *options], **streams)
+def start_run(*options: str, prefix: Sequence[str] = (), **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ``imds-analyzer run`` with these options, by a command that ``prefix`` begins."""
+    return subprocess.Popen([*prefix, sys.executable, "-m", "analyzer", "run", *options], **streams)
 
 
 class Watch:
@@ -55,6 +55,8 @@ class Watch:
         self.ready = directory / "ready"
         self._messages = directory / "messages"
         self.process: Optional[subprocess.Popen[bytes]] = None
+        # What starts it: a command that ends in becoming the one behind it.
+        self.prefix: Sequence[str] = ()
 
     @contextlib.contextmanager
     def running(self, *options: str, required: bool = False) -> Iterator[Watch]:
@@ -72,7 +74,9 @@ class Watch:
             self.process = start_run(
                 *("--source", source, "--attach", attach),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
+                *("--rotation", "external"),
                 *options,
+                prefix=self.prefix,
                 stderr=messages,
                 stdout=messages,
             )
@@ -106,9 +110,12 @@ class Watch:
 
     def lines(self, event: Optional[str] = None) -> list[Line]:
         """Return the whole lines written so far, each parsed."""
-        text = self.log.read_bytes().decode()
-        parsed = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-        return [line for line in parsed if event in (None, line["event"])]
+        return [line for line in self.lines_of(self.log) if event in (None, line["event"])]
+
+    def lines_of(self, path: Path) -> list[Line]:
+        """Return the whole lines of a file, each parsed."""
+        text = path.read_bytes().decode()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests whose path has the marker."""

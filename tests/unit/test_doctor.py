@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from analyzer.commands.doctor import doctor
+from analyzer.config import AUTO
 from analyzer.doctor import kernel, privileges, ring, screen, software
 from analyzer.doctor.checks import CHECKS
 from analyzer.doctor.findings import (
@@ -30,7 +31,7 @@ from analyzer.doctor.findings import (
     warning,
     weigh,
 )
-from analyzer.sources.selection import AUTO, candidates
+from analyzer.sources.selection import candidates
 
 OK, INFO, WARN, FAIL = Level.OK, Level.INFO, Level.WARN, Level.FAIL
 PROBES = ["core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe"]

@@ -1,0 +1,164 @@
+"""What one run is told: flags and a configuration file become a frozen Config.
+
+Each setting stands here once, with its default and the rule for its values. The file's sections
+and keys are the names of the fields; ``systemd/config.toml`` explains them to operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Optional
+
+from analyzer.config.rules import (
+    Address,
+    FilePath,
+    Listening,
+    Number,
+    OneOf,
+    PowerOfTwo,
+    Rule,
+    Switch,
+    TcpAddress,
+    UnixAddress,
+    Whole,
+)
+
+__all__ = ["Address", "TcpAddress", "UnixAddress"]  # and what is defined here
+
+AUTO = "auto"
+SOURCES = (AUTO, "core", "bcc")
+ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
+SINKS = ("file", "stdout", "journald")
+ROTATIONS = ("size", "external")
+
+MIN_RING_MIB, MAX_RING_MIB = 1, 64
+# Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
+HEARTBEAT_S = Number(1, 86_400)
+# Requests that wait are held in memory.
+RESPONSE_WAIT_S = Number(0, 60)
+# What takes effect only with a new start: the probe stays attached over a reload.
+NEEDS_RESTART = frozenset({"capture.source", "capture.attach", "capture.ring_mib"})
+
+
+def _setting(default: object, rule: Rule) -> Any:  # noqa: ANN401 (as dataclasses.field does)
+    return field(default=default, metadata={"rule": rule})
+
+
+@dataclass(frozen=True)
+class Capture:
+    """How requests are captured."""
+
+    source: str = _setting(AUTO, OneOf(SOURCES))
+    attach: str = _setting(AUTO, OneOf(ATTACHES))
+    # 4 MiB hold about 8,000 events of an ordinary caller: half a second of the most
+    # requests an instance can get answered. The kernel wants a power of two.
+    ring_mib: int = _setting(4, PowerOfTwo(MIN_RING_MIB, MAX_RING_MIB))
+    # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
+    response_wait_s: float = _setting(5.0, RESPONSE_WAIT_S)
+
+    @property
+    def ring_bytes(self) -> int:
+        """Size of the ring buffer."""
+        return self.ring_mib << 20
+
+
+@dataclass(frozen=True)
+class Log:
+    """Where the lines go, and how much of them is kept."""
+
+    sink: str = _setting("file", OneOf(SINKS))
+    file: str = _setting("/var/log/imds-analyzer/imds.jsonl", FilePath())
+    rotation: str = _setting("size", OneOf(ROTATIONS))
+    rotate_mib: int = _setting(20, Whole(1, 1024))
+    total_mib: int = _setting(200, Whole(3, 1 << 20))
+    heartbeat_s: float = _setting(60.0, HEARTBEAT_S)
+
+    @property
+    def rotate_bytes(self) -> int:
+        """Size at which the file is put aside."""
+        return self.rotate_mib << 20
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the file and all that was put aside together."""
+        return self.total_mib << 20
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What is counted for others to read; None is off."""
+
+    prometheus: Optional[Address] = _setting(None, Listening())  # noqa: RUF009 (immutable)
+    textfile: Optional[str] = _setting(None, FilePath(ending=".prom", may_be_empty=True))
+    emf: bool = _setting(False, Switch())
+    emf_file: Optional[str] = _setting(None, FilePath(may_be_empty=True))
+    interval_s: float = _setting(60.0, Number(1, 86_400))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of ``imds-analyzer run``."""
+
+    capture: Capture = field(default_factory=Capture)
+    log: Log = field(default_factory=Log)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def as_dict(self) -> dict[str, dict[str, object]]:
+        """Return the settings as they go into ``analyzer_started``: as in a file."""
+        return {
+            section: {key: plain(value) for key, value in settings.items()}
+            for section, settings in asdict(self).items()
+        }
+
+    def flat(self) -> dict[str, object]:
+        """Return the settings by ``section.key``."""
+        return {
+            f"{section}.{key}": value
+            for section, settings in self.as_dict().items()
+            for key, value in settings.items()
+        }
+
+
+def plain(value: object) -> object:
+    """Return a setting's value as it is written in a file."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, (TcpAddress, UnixAddress)) else value
+
+
+SECTIONS: dict[str, type] = {"capture": Capture, "log": Log, "metrics": Metrics}
+
+
+def settings() -> Iterator[tuple[str, str, Rule]]:
+    """Yield section, key and rule of each setting."""
+    for section, kind in SECTIONS.items():
+        for each in fields(kind):
+            yield section, each.name, each.metadata["rule"]
+
+
+def build(values: dict[str, object]) -> Config:
+    """Make a Config of parsed values by ``section.key``; defaults stand for the others."""
+    return Config(
+        **{
+            section: kind(
+                **{
+                    each.name: values[f"{section}.{each.name}"]
+                    for each in fields(kind)
+                    if f"{section}.{each.name}" in values
+                }
+            )
+            for section, kind in SECTIONS.items()
+        }
+    )
+
+
+def conflicts(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the key and what is wrong, for settings that do not go together."""
+    if config.capture.source == "bcc" and config.capture.attach == "tracepoint":
+        yield "capture.attach", 'source "bcc" attaches with "fentry" or "kprobe" only'
+    if config.log.rotation == "size" and config.log.total_mib < 3 * config.log.rotate_mib:
+        yield (
+            "log.total_mib",
+            f"must be at least {3 * config.log.rotate_mib}, three times rotate_mib",
+        )

@@ -1,0 +1,181 @@
+"""Read a configuration file and put flags over it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import sys
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Optional
+
+from analyzer.config import SECTIONS, Config, build, conflicts, settings
+from analyzer.config.rules import Rule
+from analyzer.errors import ConfigError
+
+# The shipped file with its explanations has 4 KiB.
+SIZE_MAX = 1 << 20
+_SHOWN_MAX = 60
+
+_RULES: dict[str, Rule] = {f"{section}.{key}": rule for section, key, rule in settings()}
+_HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]")
+_KEY = re.compile(r"\s*(?:([\w-]+)\s*\.\s*)?[\"']?([\w-]+)[\"']?\s*=")
+
+
+class _Text(NamedTuple):
+    """A file's text, to tell where in it something stands."""
+
+    path: str
+    text: str
+
+    def place(self, section: str, key: Optional[str] = None) -> str:
+        """Return ``PATH, line N``, or the path alone where that cannot be told."""
+        current = None
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = _HEADER.match(line)
+            if header:
+                current = header[1]
+                if key is None and current == section:
+                    return f"{self.path}, line {number}"
+            assignment = _KEY.match(line)
+            if assignment and (assignment[1] or current, assignment[2]) == (section, key):
+                return f"{self.path}, line {number}"
+            is_above = assignment and key is None and current is None
+            if assignment and is_above and section in (assignment[1], assignment[2]):
+                return f"{self.path}, line {number}"
+        return self.path
+
+
+def load(path: Optional[str], flags: Mapping[str, object]) -> Config:
+    """Return what the file says, and over it the flags, by ``section.key``.
+
+    ``path`` None reads no file. Raises ConfigError, which names everything that is wrong.
+    """
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    text = _Text("", "")
+    if path is not None:
+        text = _Text(path, _read(path))
+        values = _settings_of(_parse(text), text, problems)
+    if not problems:
+        config = build({**values, **flags})
+        for name, fault in conflicts(config):
+            section, _, key = name.partition(".")
+            given = f"{text.place(section, key)}: " if name in values else ""
+            problems.append(f"{given}[{section}] {key} {fault}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return config
+
+
+def _read(path: str) -> str:
+    try:
+        # Non-blocking: opening a pipe that nobody writes to would wait for ever.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ConfigError(f"the configuration {path} is not a file: name a file.")
+            raw = file.read(SIZE_MAX + 1)
+    except IsADirectoryError:
+        raise ConfigError(
+            f"the configuration {path} is a directory: name a file in it, such as config.toml."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the configuration {path}: {error.strerror}. Name a file that this user"
+            " may read, or leave out --config: then flags and defaults count."
+        ) from None
+    except ValueError:  # a NUL byte
+        raise ConfigError(f"cannot read the configuration {path!r}: no path is like this") from None
+    if len(raw) > SIZE_MAX:
+        raise ConfigError(f"the configuration {path} is larger than {SIZE_MAX >> 20} MiB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: is not UTF-8. Save the file as UTF-8.") from None
+
+
+def _parse(text: _Text) -> dict[str, object]:
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415 (only where there is a file)
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+    try:
+        document: dict[str, object] = tomllib.loads(text.text)
+    except RecursionError:
+        raise ConfigError(f"{text.path}: brackets are nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{text.path}: is not TOML: {error}") from None
+    except ValueError:
+        raise ConfigError(f"{text.path}: a number in it has thousands of digits") from None
+    return document
+
+
+def _settings_of(
+    document: Mapping[str, object], text: _Text, problems: list[str]
+) -> dict[str, object]:
+    """Return the parsed settings by ``section.key``; add what is wrong to ``problems``."""
+    values: dict[str, object] = {}
+    for section, entries in document.items():
+        if section not in SECTIONS:
+            problems.append(_unknown_section(section, text))
+            continue
+        if not isinstance(entries, dict):
+            problems.append(f"{text.place(section)}: {section} must be a section: [{section}]")
+            continue
+        for key, value in entries.items():
+            name = f"{section}.{key}"
+            if name not in _RULES:
+                problems.append(_unknown_key(section, key, text))
+                continue
+            try:
+                values[name] = _RULES[name].parse(value)
+            except ValueError as error:
+                place = text.place(section, key)
+                problems.append(f"{place}: [{section}] {key} = {_shown(value)}: {error}")
+    return values
+
+
+def _unknown_section(section: str, text: _Text) -> str:
+    homes = sorted({each for each in SECTIONS if f"{each}.{section}" in _RULES})
+    if homes:
+        hint = f"{section} is a key of [{homes[0]}]: put it below that line"
+    else:
+        hint = _nearest(section, SECTIONS, "[{}]")
+    return f"{text.place(section)}: there is no section [{_safe(section)}]. {hint}"
+
+
+def _unknown_key(section: str, key: str, text: _Text) -> str:
+    homes = [each for each in SECTIONS if f"{each}.{key}" in _RULES]
+    if homes:
+        hint = f"{key} is a key of [{homes[0]}]: put it below that line"
+    else:
+        known = [name.partition(".")[2] for name in _RULES if name.startswith(f"{section}.")]
+        hint = _nearest(key, known, "{}")
+    return f"{text.place(section, key)}: there is no key {_safe(key)} in [{section}]. {hint}"
+
+
+def _nearest(name: str, known: Collection[str], form: str) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"Do you mean {form.format(near[0])}?"
+    return "Allowed are " + ", ".join(form.format(each) for each in known)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{_safe(value)}"'
+    try:
+        return _safe(str(value))
+    except ValueError:  # a number with thousands of digits
+        return "…"
+
+
+def _safe(text: str) -> str:
+    """Return text that was found in a file, fit for a terminal and a line."""
+    printable = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    return printable if len(printable) <= _SHOWN_MAX else f"{printable[:_SHOWN_MAX]}…"

@@ -1,0 +1,41 @@
+"""Signals that are orders to the analyzer, from its very start on."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Callable
+
+RELOAD = signal.SIGHUP
+REOPEN = signal.SIGUSR1
+
+
+class Orders:
+    """Keeps signals until somebody can carry them out."""
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []
+        self._carry_out: Callable[[int], None] = self._waiting.append
+
+    def take(self, number: int, _frame: object = None) -> None:
+        """Take a signal (a signal handler)."""
+        self._carry_out(number)
+
+    def hand_to(self, carry_out: Callable[[int], None]) -> None:
+        """Have this carry out those that wait, and all to come; called in a signal handler."""
+        self._carry_out = carry_out
+        while self._waiting:
+            carry_out(self._waiting.pop(0))
+
+
+@contextlib.contextmanager
+def taken(*numbers: int) -> Iterator[Orders]:
+    """Take these signals, which would end a process that is still attaching its probe."""
+    orders = Orders()
+    former = {number: signal.signal(number, orders.take) for number in numbers}
+    try:
+        yield orders
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

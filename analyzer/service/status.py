@@ -1,0 +1,53 @@
+"""The pipeline's state, in the line that `systemctl status` shows."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from analyzer.records import Lost, Record, Version
+from analyzer.service.notify import Notifier
+
+
+class StatusObserver:
+    """Tells the service manager, with each tick of the pipeline, that it advances, and how."""
+
+    def __init__(self, notifier: Notifier, probe: str) -> None:
+        """Take who is told, and the name of the probe."""
+        self._notifier = notifier
+        self._probe = probe
+        self._requests = self._v1 = self._lost = 0
+
+    @property
+    def status(self) -> str:
+        """Counts since the start, in one line."""
+        return f"{self._probe}, {self._requests} requests ({self._v1} v1), {self._lost} lost"
+
+    def ready(self) -> None:
+        """Say that the probe is attached; raises ServiceError where it cannot be said."""
+        self._notifier.ready(self.status)
+
+    def reloading(self, reload: Callable[[], None]) -> Callable[[], None]:
+        """Return what reloads, and says when that begins and ends."""
+
+        def reload_and_tell() -> None:
+            with self._notifier.reloading(self.status):
+                reload()
+
+        return reload_and_tell
+
+    def request(self, record: Record) -> None:
+        """Count one."""
+        self._requests += 1
+        self._v1 += record.verdict.version is Version.V1
+
+    def lost(self, lost: Lost) -> None:
+        """Count requests; an answer that was lost takes no line from the log."""
+        if lost.is_request:
+            self._lost += lost.events
+
+    def tick(self, _queued: int, _queue_high_water: int) -> None:
+        """Feed the watchdog."""
+        self._notifier.advance(self.status)
+
+    def finish(self) -> None:
+        """Say nothing more: that it stops was said with the signal."""

@@ -1,0 +1,209 @@
+"""Files that were put aside: named by their time, compressed, and deleted when they are too many.
+
+Of a log ``imds.jsonl`` they are ``imds.jsonl-20261121T233146Z``, soon ``….gz``. In the order of
+their names, and then ``imds.jsonl`` itself, they are what was logged: a name is later than all
+before it, whatever the clock did. Where one is there both with and without ``.gz``, the two hold
+the same lines.
+"""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from analyzer.sinks.compress import (
+    PART,
+    SUFFIX,
+    Stopped,
+    part_of,
+    sync_directory,
+    target_of,
+    write_part,
+)
+from analyzer.sinks.writer import Notice, reason_of
+
+_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
+# How long the thread may take to notice that it shall end; it looks for every piece it reads.
+_STOP_S = 5.0
+# After a failure, such as a full disk, compressing is tried again as often as this.
+_RETRY_S = 60.0
+_COMPRESSOR_NICE = 10
+
+
+class Kept(NamedTuple):
+    """A file that was put aside; sorts by age."""
+
+    stamp: str
+    name: str
+    size: int
+    is_compressed: bool
+
+
+class Archive:
+    """The files put aside of one log. Safe to use while its own thread compresses."""
+
+    def __init__(self, path: str, rotate_bytes: int, total_bytes: int) -> None:
+        """Take the log's path, its largest size, and that of all together.
+
+        All together are at least three times the largest: the file that is written, the one
+        that is being compressed, and room for its copy.
+        """
+        self.rotate_bytes = rotate_bytes
+        self.total_bytes = total_bytes
+        self._path = Path(path)
+        self._prefix = f"{self._path.name}-"
+        self._lock = threading.Lock()
+        self._told: deque[Notice] = deque()
+        self._thread: Optional[threading.Thread] = None
+        self._stop = threading.Event()
+        self._is_due = True  # what an earlier run has left
+        self._copy_bytes = 0  # the most that the file being compressed may come to
+        self._not_before_s = 0.0
+
+    def put_aside(self) -> str:
+        """Rename the log, and return its new name. Raises OSError, and changes nothing then."""
+        with self._lock:
+            kept = self.kept()
+            stamp = _next_stamp(kept[-1].stamp if kept else "")
+            put_aside = self._path.rename(self._path.with_name(self._prefix + stamp))
+            self._is_due = True
+            self._make_room()
+        return str(put_aside)
+
+    def kept(self) -> list[Kept]:
+        """Return the files that were put aside, oldest first."""
+        return sorted(self._scan())
+
+    def tick(self) -> None:
+        """Start to compress what is there, where that is not going on already."""
+        is_running = self._thread is not None and self._thread.is_alive()
+        if self._is_due and not is_running and time.monotonic() >= self._not_before_s:
+            self._is_due = False
+            self._thread = threading.Thread(target=self._work, name="compress", daemon=True)
+            self._thread.start()
+
+    def notices(self) -> list[Notice]:
+        """Return what there is to say since the last call."""
+        return [self._told.popleft() for _ in range(len(self._told))]
+
+    def set_limits(self, rotate_bytes: int, total_bytes: int) -> None:
+        """Put other limits into force, and see soon whether that leaves too much."""
+        self.rotate_bytes = rotate_bytes
+        self.total_bytes = total_bytes
+        self._is_due = True
+
+    def stop(self) -> None:
+        """Have the thread end soon."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the thread; what it was at is done anew after the next start."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(_STOP_S)
+
+    def _work(self) -> None:
+        # The pipeline goes first where there is little time for both.
+        with contextlib.suppress(OSError):  # a sandbox may forbid even that
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _COMPRESSOR_NICE)
+        try:
+            self._forget_parts()
+            with self._lock:
+                self._make_room()
+            while True:
+                plain = [each for each in self.kept() if not each.is_compressed]
+                if not plain:
+                    return
+                with self._lock:
+                    self._copy_bytes = plain[0].size
+                    self._make_room(spare=plain[0].name)
+                # Deleted meanwhile, to make room or by others: then there is nothing to do.
+                with contextlib.suppress(FileNotFoundError):
+                    self._compress(self._path.with_name(plain[0].name))
+        except Stopped:
+            return
+        except OSError as error:
+            self._not_before_s = time.monotonic() + _RETRY_S
+            self._is_due = True
+            self._tell("log_compression_failed", "warning", self._path, reason=reason_of(error))
+        finally:
+            self._copy_bytes = 0
+
+    def _compress(self, path: Path) -> None:
+        """Replace a file by its compressed form. Raises Stopped, and OSError.
+
+        The compressed one gets its name only when all of it is on the disk, and the other one
+        goes after that: one of them is whole at any time.
+        """
+        target = target_of(path)
+        if not target.exists():  # else a crash came between the last two steps
+            write_part(path, self._stop)
+            with self._lock:
+                if not path.exists():
+                    part_of(path).unlink()
+                    return
+                part_of(path).rename(target)
+            sync_directory(path.parent)
+        path.unlink()
+
+    def _forget_parts(self) -> None:
+        """Delete what a run that was killed had not finished. Raises OSError."""
+        for each in list(self._path.parent.iterdir()):
+            if each.name.startswith(self._prefix) and each.name.endswith(PART):
+                each.unlink()
+
+    def _make_room(self, spare: str = "") -> None:
+        """Delete the oldest until there is room for the file itself and a copy.
+
+        The lock is held. What cannot be deleted is told. Raises OSError for the directory.
+        """
+        kept = self.kept()
+        size = self.rotate_bytes + self._copy_bytes + sum(each.size for each in kept)
+        for each in kept:
+            if size <= self.total_bytes:
+                return
+            if each.name == spare:
+                continue
+            path = self._path.with_name(each.name)
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                size -= each.size
+            except OSError as error:
+                self._tell("log_not_deleted", "warning", path, reason=reason_of(error))
+            else:
+                size -= each.size
+                self._tell("log_deleted", "info", path, size_bytes=each.size, reason="total_mib")
+
+    def _tell(self, event: str, level: str, path: Path, **fields: object) -> None:
+        self._told.append(Notice(event, level, {"log": {"file": {"path": str(path)}}, **fields}))
+
+    def _scan(self) -> Iterator[Kept]:
+        with os.scandir(self._path.parent) as entries:
+            for entry in entries:
+                if not entry.name.startswith(self._prefix):
+                    continue
+                stamp, _, suffix = entry.name[len(self._prefix) :].partition(".")
+                if not _STAMP.fullmatch(stamp) or suffix not in ("", SUFFIX[1:]):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    size = entry.stat(follow_symlinks=False).st_size
+                    yield Kept(stamp, entry.name, size, bool(suffix))
+
+
+def _next_stamp(newest: str) -> str:
+    """Return the name for this second, or for the first one after the newest there is."""
+    at_s = int(time.time())
+    match = _STAMP.fullmatch(newest)
+    if match is not None:
+        with contextlib.suppress(ValueError):  # no such month
+            at_s = max(at_s, calendar.timegm(tuple(map(int, match.groups()))) + 1)
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at_s))

@@ -1,0 +1,102 @@
+"""Listening at an IPv4 or IPv6 address, or on a Unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+
+from analyzer.config.rules import Address, TcpAddress, UnixAddress
+from analyzer.errors import ConfigError
+
+SOCKET_MODE = 0o660
+# Connections the kernel holds ready: with too few a burst makes others wait for a second.
+BACKLOG = 128
+
+
+def listen(address: Address) -> socket.socket:
+    """Return a listening, non-blocking socket. Raises ConfigError where that cannot be had."""
+    with contextlib.ExitStack() as undo:
+        with _explained(address):
+            if isinstance(address, UnixAddress):
+                listener = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                _bind_unix(listener, address)
+            else:
+                listener = undo.enter_context(_bound(address))
+            listener.listen(BACKLOG)
+        listener.setblocking(False)
+        undo.pop_all()
+        return listener
+
+
+def _bound(address: TcpAddress) -> socket.socket:
+    # Only this knows the number of an interface that is named behind an address.
+    ((family, kind, _, _, where),) = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # [::] takes IPv4 too, whatever the host's default is.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(where)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind_unix(listener: socket.socket, address: UnixAddress) -> None:
+    path = address.path
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "it is a file and no socket")
+        if _is_served(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        os.unlink(path)  # noqa: PTH108 -- the path stays as it was given
+    # The socket's own mode is the file's, less the umask: so it is never open to more.
+    os.fchmod(listener.fileno(), SOCKET_MODE)
+    listener.bind(path)
+    os.chmod(path, SOCKET_MODE)  # noqa: PTH101 -- the path stays as it was given
+
+
+def _is_served(path: str) -> bool:
+    """Tell whether somebody listens; after a crash the file is there and nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        try:
+            client.connect(path)
+        except BlockingIOError:  # its queue is full
+            return True
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        return True
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "Another program listens there, maybe another analyzer: stop it, or choose"
+    " another address.",
+    errno.EADDRNOTAVAIL: "No interface of this host has the address: choose one that is there,"
+    " such as 127.0.0.1.",
+    errno.EACCES: "This user may not: choose a port from 1024 up, or a directory that it may"
+    " write.",
+    errno.EEXIST: "Choose another path, or move the file away.",
+    errno.EPERM: "This user may not: choose another address.",
+    errno.ENOENT: "Make the directory first, or choose one that is there.",
+    errno.EAFNOSUPPORT: "The host, or the service's unit, does not allow that kind of socket.",
+}
+
+
+@contextlib.contextmanager
+def _explained(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "Choose another address.")
+        raise ConfigError(
+            f"[metrics] prometheus: cannot listen on {address}: {error.strerror}. {remedy}"
+        ) from None

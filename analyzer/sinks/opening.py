@@ -1,0 +1,45 @@
+"""Find the place that the settings name for the log."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from analyzer.config import Log as Settings
+from analyzer.sinks.archive import Archive
+from analyzer.sinks.logfile import FileWriter, open_file, open_stdout
+from analyzer.sinks.writer import Writer
+
+
+def open_writer(settings: Settings) -> Writer:
+    """Open what the settings name. Raises SinkError where it cannot be written."""
+    if settings.sink == "stdout":
+        return open_stdout()
+    if settings.sink == "journald":
+        from analyzer.sinks.journald import open_journal  # noqa: PLC0415 (only where it is used)
+
+        return open_journal()
+    return open_file(settings.file, _archive(settings))
+
+
+def is_same_place(one: Settings, other: Settings) -> bool:
+    """Tell whether both settings name the same place."""
+    return one.sink == other.sink and (one.sink != "file" or one.file == other.file)
+
+
+def set_limits(writer: Writer, settings: Settings) -> None:
+    """Put other limits into force where the writer has any."""
+    if not isinstance(writer, FileWriter):
+        return
+    former, archive = writer.archive, _archive(settings)
+    if former is not None and archive is not None:
+        former.set_limits(archive.rotate_bytes, archive.total_bytes)
+        return
+    if former is not None:
+        former.stop()
+    writer.archive = archive
+
+
+def _archive(settings: Settings) -> Optional[Archive]:
+    if settings.rotation != "size":
+        return None
+    return Archive(settings.file, settings.rotate_bytes, settings.total_bytes)

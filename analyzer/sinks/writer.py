@@ -1,0 +1,110 @@
+"""What takes lines to where they stay, and what it has to say about it."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from analyzer.errors import SinkError
+
+
+class Notice(NamedTuple):
+    """An event about the log itself, to be written into it."""
+
+    event: str
+    level: str
+    fields: dict[str, object]
+
+
+class Writer(Protocol):
+    """Takes whole lines to one place. Made with what it needs already open."""
+
+    name: str
+    may_pause: bool  # whether lines are held while it takes none; else its errors are the end
+
+    def write(self, lines: bytearray) -> int:
+        """Take lines, each with its end; returns how many bytes, at least one.
+
+        Raises OSError where it takes none now.
+        """
+        ...
+
+    def tick(self) -> Iterable[bytes]:
+        """Look after things, about once a second; yields lines that have to be written again."""
+        ...
+
+    def reopen(self) -> Iterable[bytes]:
+        """Open the place anew because others have moved it; yields as :meth:`tick` does."""
+        ...
+
+    def notices(self) -> list[Notice]:
+        """Return what there is to say since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; may be called twice."""
+        ...
+
+
+class Head(NamedTuple):
+    """What stands at the start of a line, in the order that the log contract fixes."""
+
+    level: str
+    event: str
+    version: str
+    operation: str
+    provider: str
+    outcome: str
+
+
+# Values of these fields come from fixed lists, so that none can hold a quote.
+_HEAD = re.compile(
+    rb'\{"timestamp":"[^"]*","level":"(\w+)","event":"(\w+)"'
+    rb'(?:,"imds":\{"version":"(\w+)","operation":"([\w-]+)","reason":"\w+"'
+    rb',"provider":"(\w+)"(?:,"outcome":"(\w+)")?)?'
+)
+
+
+def head_of(line: bytes) -> Head:
+    """Return what a line of this program starts with; "" for what is not there."""
+    match = _HEAD.match(line)
+    return Head(*(each.decode() for each in match.groups(b""))) if match else Head(*("",) * 6)
+
+
+# In counts by version, the lines that are no requests.
+NO_REQUEST = "event"
+
+
+def count_lines(lines: bytes) -> Counter[str]:
+    """Return how many of these lines are requests of each version, and how many are none."""
+    return Counter(head_of(line).version or NO_REQUEST for line in lines.splitlines())
+
+
+_DEFAULT_REMEDY = "Choose another path, or - for standard output."
+_REMEDIES = {
+    errno.EACCES: "Run as root, or choose a path that this user may write.",
+    errno.EPERM: "Choose another path: this one is protected even from its owner.",
+    errno.EROFS: "Choose a path on a file system that is mounted writable.",
+    errno.EISDIR: "It is a directory: name a file in it, such as imds.jsonl.",
+    errno.ENOTDIR: "A part of the path is a file: choose a path through directories only.",
+    errno.ENXIO: "Nobody reads from it: start the reader of the pipe first.",
+    errno.ENOSPC: "Free space there, or choose a path on another file system.",
+    errno.EDQUOT: "Raise the quota, or choose a path on another file system.",
+    errno.EPIPE: "Its reader has ended: start the analyzer together with a reader that stays.",
+    errno.EBADF: "It is closed: start the analyzer with standard output open, or name a file.",
+    errno.EWOULDBLOCK: "Stop that one first, or choose another path.",
+}
+
+
+def reason_of(error: OSError) -> str:
+    """Return an error's reason in words."""
+    return error.strerror or str(error)
+
+
+def sink_error(action: str, name: str, error: OSError) -> SinkError:
+    """Return the error that says what cannot be done with a log, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, _DEFAULT_REMEDY)
+    return SinkError(f"cannot {action} the log {name!r}: {reason_of(error)}. {remedy}")

@@ -1,0 +1,293 @@
+"""The service as systemd runs it: what it says of itself, and what it may still do."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from tests.live.conftest import REQUIRED
+from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
+
+UNIT = Path(__file__).parents[2] / "systemd" / "imds-analyzer.service"
+WATCHDOG_S = 4.0 * SLOWNESS
+NOBODY = 65534
+# DAC_READ_SEARCH and SYS_PTRACE; root has DAC_OVERRIDE too.
+KEPT, KEPT_BY_ROOT = 1 << 2 | 1 << 19, 1 << 1 | 1 << 2 | 1 << 19
+
+
+class Manager:
+    """The other end of NOTIFY_SOCKET; keeps what it was told."""
+
+    def __init__(self, path: Path) -> None:
+        self.address = str(path)
+        self.told: list[dict[str, str]] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        path.chmod(0o777)
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while datagram := self._socket.recv(4096):
+            self.told.append(dict(line.split("=", 1) for line in datagram.decode().split("\n")))
+
+    def count(self, state: str) -> int:
+        return sum(state in each for each in self.told)
+
+    def statuses(self) -> list[str]:
+        return [each["STATUS"] for each in self.told if "STATUS" in each]
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self.address)
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    """Return a service manager that the analyzers of a test are told of."""
+    manager = Manager(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+    monkeypatch.setenv("WATCHDOG_USEC", str(int(WATCHDOG_S * 1e6)))
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+    """Return an analyzer that the test starts itself."""
+    assert imds.listening
+    return Watch(one_probe, namespace, tmp_path)
+
+
+def _is_fed(manager: Manager, times: int = 2) -> bool:
+    """Wait for the watchdog to be fed; each time within what systemd allows."""
+    for _ in range(times):
+        before, end = manager.count("WATCHDOG"), time.monotonic() + WATCHDOG_S
+        while manager.count("WATCHDOG") == before:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+    return True
+
+
+def test_a_life_is_told_to_systemd(fresh: Watch, manager: Manager) -> None:
+    """READY once the probe is attached, then the counts, STOPPING with the signal."""
+    marker = new_marker()
+    with fresh.running(required=fresh.probe in REQUIRED):
+        eventually("it is ready", lambda: manager.count("READY"))
+        assert manager.told[0] == {
+            "READY": "1",
+            "STATUS": f"{fresh.probe}, 0 requests (0 v1), 0 lost",
+        }
+        fresh.settled(marker)
+        assert _is_fed(manager)
+        status = re.compile(rf"{fresh.probe}, [1-9][0-9]* requests \([1-9][0-9]* v1\), 0 lost")
+        eventually(
+            "the counts are told",
+            lambda: [each for each in manager.statuses() if status.fullmatch(each)],
+            DEADLINE_S + 20,
+        )
+        assert fresh.process is not None
+        environment = Path(f"/proc/{fresh.process.pid}/environ").read_bytes()
+        assert b"NOTIFY_SOCKET=" in environment  # as systemd gave it; no child inherits it
+        assert manager.count("STOPPING") == 0
+        fresh.stop()
+    eventually("it stops", lambda: manager.count("STOPPING"))
+    assert manager.count("READY") == 1
+
+
+def _has_reloaded(manager: Manager, since: int) -> bool:
+    told = manager.told[since:]
+    begun = [number for number, each in enumerate(told) if "RELOADING" in each]
+    return bool(begun) and any("READY" in each for each in told[begun[0] :])
+
+
+def test_a_reload_is_told_to_systemd(fresh: Watch, manager: Manager, tmp_path: Path) -> None:
+    """Its begin and its end, whether the new file is right or wrong."""
+    settings = tmp_path / "config.toml"
+    settings.write_text("[log]\nheartbeat_s = 30.0\n")
+    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        eventually("it is ready", lambda: manager.count("READY") == 1)
+        for text in ("[log]\nheartbeat_s = 20.0\n", "[log]\nheartbeat = 20.0\n"):
+            before = len(manager.told)
+            settings.write_text(text)
+            fresh.process.send_signal(signal.SIGHUP)
+            eventually("it has reloaded", functools.partial(_has_reloaded, manager, before))
+        assert fresh.lines("configuration_reloaded")
+        assert fresh.lines("configuration_rejected")
+
+
+def test_a_stopped_analyzer_does_not_feed_the_watchdog(fresh: Watch, manager: Manager) -> None:
+    """And one that goes on does."""
+    with fresh.running(required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        assert _is_fed(manager)
+        os.kill(fresh.process.pid, signal.SIGSTOP)
+        try:
+            # One may have been on its way.
+            while _is_fed(manager, 1):
+                pass
+        finally:
+            os.kill(fresh.process.pid, signal.SIGCONT)
+        assert _is_fed(manager)
+
+
+def test_a_pipeline_that_hangs_does_not_feed_the_watchdog(
+    one_probe: str, namespace: LabNamespace, imds: ImdsProcess, manager: Manager, tmp_path: Path
+) -> None:
+    """A process that is alive is not enough: here its log takes no more."""
+    assert imds.listening
+    source, attach = one_probe.split("/")
+    ready = tmp_path / "ready"
+    run = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "analyzer", "run", "--source", source, "--attach", attach),
+            *("--log-file", "-", "--ready-file", str(ready)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert run.stdout is not None
+    with contextlib.ExitStack() as undo:
+        undo.callback(run.wait)
+        undo.callback(run.kill)
+        undo.callback(run.stdout.close)
+        eventually(
+            "it is attached", lambda: ready.exists() or run.poll() is not None, 60 + 30 * SLOWNESS
+        )
+        if run.poll() is not None:
+            if one_probe in REQUIRED:
+                pytest.fail(f"{one_probe} must work here")
+            pytest.skip(f"{one_probe} does not work here")
+        assert _is_fed(manager)
+        # More than a pipe holds, of which nobody reads.
+        with namespace.socket() as client:
+            client.settimeout(DEADLINE_S)
+            client.connect((IMDS_IPV4, 80))
+            for _ in range(300):
+                client.sendall(b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n")
+                client.recv(4096)
+        end = time.monotonic() + DEADLINE_S + 2 * WATCHDOG_S
+        while _is_fed(manager, 1):
+            assert time.monotonic() < end, "it is fed although nothing is written"
+        reader = threading.Thread(target=run.stdout.read)
+        reader.start()
+        try:
+            assert _is_fed(manager), "it is not fed although it writes again"
+        finally:
+            run.terminate()
+            reader.join()
+
+
+def _capabilities(pid: int) -> dict[str, int]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {
+        name: int(value, 16)
+        for name, value in (line.split(":") for line in lines if line.startswith("Cap"))
+    }
+
+
+def test_root_lets_go_of_what_it_does_not_need(fresh: Watch) -> None:
+    """Attached, it can neither load a program nor get the privilege back."""
+    with fresh.running(required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        sets = _capabilities(fresh.process.pid)
+        assert sets["CapEff"] == sets["CapPrm"] == sets["CapBnd"] == KEPT_BY_ROOT
+        assert "NoNewPrivs:\t1" in Path(f"/proc/{fresh.process.pid}/status").read_text()
+        (started,) = fresh.lines("analyzer_started")
+        assert started["capabilities"] == [
+            "CAP_DAC_OVERRIDE",
+            "CAP_DAC_READ_SEARCH",
+            "CAP_SYS_PTRACE",
+        ]
+
+
+# As systemd does it: tracefs is mounted, the user is another, the capabilities are the unit's.
+AS_A_SERVICE = """
+test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
+exec setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs \
+  --bounding-set=-all,{capabilities} --inh-caps=-all,{capabilities} \
+  --ambient-caps=-all,{capabilities} -- "$@"
+"""
+
+
+def _as_a_service(watch: Watch, directory: Path) -> list[str]:
+    """Return what to put before the command, and let the user write where it has to."""
+    (setting,) = re.findall(r"^AmbientCapabilities=(.*)$", UNIT.read_text(), re.MULTILINE)
+    capabilities = ",".join(f"+{name[4:].lower()}" for name in setting.split())
+    watch.log.parent.mkdir()
+    for place in (directory, watch.log.parent):
+        os.chown(place, NOBODY, NOBODY)
+    script = AS_A_SERVICE.format(user=NOBODY, capabilities=capabilities)
+    return ["unshare", "--mount", "--propagation=private", "sh", "-ec", script, "sh"]
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """Return a directory that another user can get to, as pytest's own are not."""
+    import tempfile  # noqa: PLC0415 (nothing else here needs it)
+
+    with tempfile.TemporaryDirectory(prefix="imds-analyzer-") as name:
+        yield Path(name)
+
+
+def test_with_the_units_capabilities_it_does_all_it_does_as_root(
+    one_probe: str, namespace: LabNamespace, imds: ImdsProcess, open_directory: Path
+) -> None:
+    """Another user's program is named with its executable, losses are counted, all is drained."""
+    assert imds.listening
+    if one_probe.startswith("bcc"):
+        pytest.skip("BCC needs its drop-in")
+    watch = Watch(one_probe, namespace, open_directory)
+    watch.prefix = _as_a_service(watch, open_directory)
+    marker, flood, sent = new_marker(), new_marker(), 2501
+    with watch.running("--ring-mib", "1", required=one_probe in REQUIRED):
+        assert watch.process is not None
+        sets = _capabilities(watch.process.pid)
+        assert sets["CapEff"] == sets["CapPrm"] == KEPT
+        assert sets["CapInh"] == sets["CapAmb"] == 0
+        url = f"http://{IMDS_IPV4}/latest/meta-data/{marker}"
+        namespace.run(
+            [
+                *("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "--"),
+                *("sh", "-c", f"curl -sS {url} >&2; true"),
+            ]
+        )
+        (line,) = watch.settled(marker)
+        # The shell is still there or it is not; what it runs under was started by this test.
+        assert line["process"]["user"]["id"] == "1234"
+        ours = [each for each in line["process"]["ancestors"] if each["pid"] == os.getpid()]
+        assert ours[0]["executable"] == str(Path(f"/proc/{os.getpid()}/exe").readlink())
+        os.kill(watch.process.pid, signal.SIGSTOP)
+        try:
+            with watch.connect() as client:
+                for index in range(sent):
+                    client.sendall(f"GET /latest/{flood}/{index} HTTP/1.1\r\n\r\n".encode())
+                    client.recv(4096)
+        finally:
+            os.kill(watch.process.pid, signal.SIGCONT)
+        eventually("the loss is reported", lambda: watch.lines("events_lost"))
+        watch.settled(flood)
+        watch.stop()
+    lost = sum(
+        line["count"] for line in watch.lines("events_lost") if line["reason"] == "ring_buffer_full"
+    )
+    assert len(watch.requests(flood)) + lost == sent
+    assert watch.lines()[-1]["event"] == "analyzer_stopped"

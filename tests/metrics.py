@@ -1,0 +1,100 @@
+"""Metrics with a real log beside them, and readers of what they serve."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from prometheus_client import parser as plain
+
+from analyzer import config
+from analyzer.config.rules import TcpAddress, UnixAddress
+from analyzer.sinks.jsonl import open_log
+from analyzer.sinks.metrics import Metrics
+from tests.live.watch import DEADLINE_S
+from tests.unit.test_jsonl import lines_of
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class Bench:
+    """Metrics with a real log beside them."""
+
+    def __init__(self, log_path: Path) -> None:
+        self.log_path = log_path
+        self.log = open_log(config.Log(file=str(self.log_path)))
+        self.metrics: Optional[Metrics] = None
+
+    def start(self, **settings: Any) -> Metrics:
+        self.metrics = Metrics(
+            config.Metrics(**settings),
+            log=self.log,
+            open_log=lambda path: open_log(config.Log(file=path)),
+            loss_reasons=("ring_buffer_full",),
+        )
+        self.metrics.start("core/fentry")
+        return self.metrics
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        self.log.flush()
+        if not self.log_path.stat().st_size:
+            return []
+        return [line for line in lines_of(self.log_path) if line["event"] == event]
+
+    def close(self) -> None:
+        if self.metrics is not None:
+            self.metrics.close()
+        self.log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(DEADLINE_S)
+        self.sock.connect(self.host)
+
+
+def fetch(address: Union[TcpAddress, UnixAddress], accept: str = "") -> str:
+    if isinstance(address, UnixAddress):
+        connection: http.client.HTTPConnection = UnixConnection(address.path)
+    else:
+        connection = http.client.HTTPConnection(*address, timeout=DEADLINE_S)
+    connection.request("GET", "/metrics", headers={"Accept": accept})
+    response = connection.getresponse()
+    text = response.read().decode()
+    assert response.status == 200, text
+    assert (accept or "text/plain").split(";")[0] in response.headers["Content-Type"]
+    connection.close()
+    return text
+
+
+def parsed(text: str, parser: Any = plain) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parser.text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    return samples[f"imds_analyzer_{name}", frozenset(labels.items())]
+
+
+def requests_of(samples: Samples) -> dict[str, float]:
+    """Return counts by process name."""
+    return {
+        dict(labels)["process"]: count
+        for (name, labels), count in samples.items()
+        if name == "imds_analyzer_requests_total"
+    }

@@ -1,0 +1,20 @@
+"""What several unit tests start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.metrics import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Return metrics that the test starts itself, and their log."""
+    bench = Bench(tmp_path / "log")
+    try:
+        yield bench
+    finally:
+        bench.close()

@@ -1,0 +1,255 @@
+"""Metrics as they are served, read by the parsers of those who will read them."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+
+from analyzer import __version__, config
+from analyzer.config.rules import TcpAddress, UnixAddress
+from analyzer.errors import ConfigError, SinkError
+from analyzer.records import Lost, Outcome, Response
+from tests.live.watch import DEADLINE_S, eventually
+from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
+from tests.unit.test_jsonl import RECORD
+from tests.unit.test_metrics_counts import named
+
+HOSTILE = ['a"} 1\nfake_metric 1', "b\\", "c\r\n# EOF\n", "d\x00\u2028\ud800", "日本", " ", "{}"]
+# Tries outputs where the library is not installed; prints what it is told.
+WITHOUT_LIBRARY = """
+import sys
+sys.modules["prometheus_client"] = None
+from analyzer import config
+from analyzer.config.rules import UnixAddress
+from analyzer.errors import AnalyzerError
+from analyzer.sinks.jsonl import open_log
+from analyzer.sinks.metrics import Metrics
+
+def start(**settings):
+    settings = config.Metrics(**settings)
+    return Metrics(settings, log=log, open_log=open_log)
+
+log = open_log(config.Log(file=sys.argv[1]))
+for settings in {"prometheus": UnixAddress("/run/x.sock")}, {"textfile": "/run/x.prom"}:
+    try:
+        start(**settings)
+    except AnalyzerError as error:
+        print(error)
+start(emf=True).finish()
+log.close()
+"""
+
+
+class TestEndpoint:
+    def test_all_that_is_counted_is_served(self, bench: Bench, tmp_path: Path) -> None:
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        metrics = bench.start(prometheus=address)
+        for _ in range(7):
+            metrics.request(RECORD._replace(response=Response(Outcome.SUCCESS, 200)))
+        metrics.lost(Lost(11, 0, "probe_busy"))
+        metrics.tick(13, 1001)
+        samples = parsed(fetch(address))
+        request = {"version": "v1", "provider": "aws", "outcome": "success", "process": "curl"}
+        assert value(samples, "requests_total", **request) == 7
+        assert value(samples, "events_lost_total", reason="probe_busy") == 11
+        assert value(samples, "events_lost_total", reason="ring_buffer_full") == 0
+        assert value(samples, "queue_events") == 13
+        assert value(samples, "queue_high_water_events") == 1001
+        assert value(samples, "log_errors_total") == value(samples, "log_paused") == 0
+        build = {
+            "version": __version__,
+            "probe": "core/fentry",
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "machine": platform.machine(),
+        }
+        assert value(samples, "build_info", **build) == 1
+        assert abs(value(samples, "last_tick_timestamp_seconds") - time.time()) < DEADLINE_S
+        process = psutil.Process()
+        assert value(samples, "process_cpu_seconds_total") > 0
+        assert value(samples, "process_resident_memory_bytes") > 1 << 20
+        started = value(samples, "process_start_time_seconds")
+        assert abs(started - process.create_time()) < 2
+        # Nothing of the library's own registry.
+        assert {name.split("_")[0] for name, _ in samples} == {"imds"}
+
+    def test_both_formats_carry_hostile_names(self, bench: Bench) -> None:
+        """A name is one label's value to either parser, whatever is in it."""
+        address = TcpAddress("127.0.0.1", free_port())
+        metrics = bench.start(prometheus=address)
+        for name in HOSTILE:
+            metrics.request(named(name))
+        accept = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        plainly = parsed(fetch(address))
+        modern = parsed(fetch(address, accept), openmetrics)
+        assert requests_of(plainly) == requests_of(modern)
+        assert requests_of(plainly) == dict.fromkeys(
+            [
+                'a"} 1\\nfake_metric 1',
+                "b\\",
+                "c\\r\\n# EOF\\n",
+                "d\\x00\\u2028\\ud800",
+                *HOSTILE[4:],
+            ],
+            1,
+        )
+        assert not [name for name, _ in plainly if "fake" in name]
+
+    def test_a_scrape_is_consistent_while_requests_are_counted(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        """Counts never shrink from one page to the next, and none is missing at the end."""
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        metrics = bench.start(prometheus=address)
+        pages: list[dict[str, float]] = []
+        done = threading.Event()
+
+        def scrape() -> None:
+            while not done.is_set():
+                pages.append(requests_of(parsed(fetch(address))))
+
+        records = [named(f"prog-{number}") for number in range(151)]
+        counted = 0
+        thread = threading.Thread(target=scrape)
+        thread.start()
+        try:
+            while len({sum(page.values()) for page in pages}) < 3:
+                assert thread.is_alive()
+                for record in records:
+                    metrics.request(record)
+                    counted += 1
+        finally:
+            done.set()
+            thread.join()
+        totals = [sum(page.values()) for page in pages]
+        assert totals == sorted(totals)
+        for before, after in zip(pages, pages[1:]):
+            assert all(after[name] >= count for name, count in before.items())
+        eventually(
+            "the last page has all",
+            lambda: sum(requests_of(parsed(fetch(address))).values()) == counted,
+        )
+
+    def test_a_page_that_cannot_be_made_is_counted_and_said_once(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        """As when the log's counters cannot be asked."""
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        metrics = bench.start(prometheus=address)
+        broken = _Broken()
+        metrics._exposition._registry.register(broken)
+        with pytest.raises(AssertionError):
+            fetch(address)
+        with pytest.raises(AssertionError):
+            fetch(address)
+        for _ in range(3):
+            metrics.tick(0, 0)
+        (line,) = bench.lines("metrics_failed")
+        assert line["output"] == "prometheus"
+        assert "broken" in line["error"]
+        assert line["level"] == "warning"
+        metrics._exposition._registry.unregister(broken)
+        samples = parsed(fetch(address))
+        assert value(samples, "metrics_errors_total", output="prometheus") == 2
+        metrics.tick(0, 0)
+        assert bench.lines("metrics_restored")
+
+    def test_a_log_that_cannot_be_written_shows(self, bench: Bench, tmp_path: Path) -> None:
+        """Metrics are how one learns of it: the log cannot say it."""
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        bench.start(prometheus=address)
+        record = RECORD._replace(request=RECORD.request._replace(target="/" + "x" * 2000))
+        with no_file_above(100_000):
+            for _ in range(3001):
+                bench.log.write(record)
+            bench.log.flush()
+        samples = parsed(fetch(address))
+        assert value(samples, "log_paused") == 1
+        assert value(samples, "log_errors_total") >= 1
+        assert value(samples, "log_lines_not_written_total", version="v1") > 500
+        bench.log.tick()
+        eventually(  # a page is a second old at most
+            "it is written again", lambda: value(parsed(fetch(address)), "log_paused") == 0
+        )
+
+
+@contextlib.contextmanager
+def no_file_above(size_bytes: int) -> Iterator[None]:
+    """Make writing beyond this size fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class _Broken:
+    def collect(self) -> Any:
+        raise RuntimeError("broken")
+
+
+class TestReload:
+    def test_counts_go_on_at_another_address(self, bench: Bench, tmp_path: Path) -> None:
+        port = free_port()
+        metrics = bench.start(prometheus=TcpAddress("127.0.0.1", port))
+        metrics.request(RECORD)
+        # The same port of all addresses: it cannot be had before the first is given up.
+        metrics.reconfigure(config.Metrics(prometheus=TcpAddress("::", port)))
+        assert requests_of(parsed(fetch(TcpAddress("::1", port)))) == {"curl": 1}
+        path = tmp_path / "imds.prom"
+        metrics.reconfigure(config.Metrics(textfile=str(path)))
+        metrics.request(RECORD)
+        with pytest.raises(ConnectionRefusedError):
+            fetch(TcpAddress("::1", port))
+        assert requests_of(parsed(path.read_text())) == {"curl": 1}
+        metrics.reconfigure(config.Metrics())
+        assert not path.exists()
+
+    @pytest.mark.parametrize("bad", ["prometheus", "textfile", "emf_file"])
+    def test_what_cannot_be_had_leaves_all_as_it_was(
+        self, bench: Bench, tmp_path: Path, bad: str
+    ) -> None:
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        path = tmp_path / "imds.prom"
+        metrics = bench.start(prometheus=address, textfile=str(path))
+        metrics.request(RECORD)
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            settings: dict[str, dict[str, Any]] = {
+                "prometheus": {"prometheus": TcpAddress(*other.getsockname())},
+                "textfile": {"textfile": str(tmp_path / "none" / "x.prom")},
+                "emf_file": {"emf": True, "emf_file": str(tmp_path)},
+            }
+            with pytest.raises((ConfigError, SinkError)):
+                metrics.reconfigure(config.Metrics(**settings[bad]))
+        assert requests_of(parsed(fetch(address))) == {"curl": 1}
+        assert requests_of(parsed(path.read_text())) == {"curl": 1}
+
+
+def test_without_the_library_the_error_names_what_to_install(tmp_path: Path) -> None:
+    """And embedded metrics, which need none, work."""
+    log = tmp_path / "log"
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBRARY, log],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout.count("pip install 'imds-analyzer[metrics]'") == 2
+    assert "_aws" in log.read_text()

@@ -1,0 +1,208 @@
+"""What systemd is told arrives as it expects it, on a socket such as its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analyzer.errors import ServiceError
+from analyzer.service.notify import Notifier
+
+DEADLINE_S = 20
+
+
+@contextlib.contextmanager
+def _manager(address: str) -> Iterator[socket.socket]:
+    """Listen as systemd does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind("\0" + address[1:] if address.startswith("@") else address)
+        listener.settimeout(DEADLINE_S)
+        yield listener
+
+
+@pytest.fixture(params=["path", "abstract"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return a NOTIFY_SOCKET of each kind."""
+    return str(tmp_path / "notify") if request.param == "path" else f"@{uuid.uuid4()}"
+
+
+@pytest.fixture
+def manager(address: str) -> Iterator[socket.socket]:
+    """Return what listens there."""
+    with _manager(address) as listener:
+        yield listener
+
+
+def _states(manager: socket.socket) -> list[str]:
+    return manager.recv(4096).decode().split("\n")
+
+
+def test_the_states_of_a_life(address: str, manager: socket.socket) -> None:
+    """Each is one datagram."""
+    notifier = Notifier(address)
+    notifier.ready("core/fentry, 0 requests")
+    assert _states(manager) == ["READY=1", "STATUS=core/fentry, 0 requests"]
+    with notifier.reloading("again"):
+        reloading, monotonic = _states(manager)
+    assert reloading == "RELOADING=1"
+    assert 0 <= time.monotonic() - int(monotonic.split("=")[1]) / 1e6 < DEADLINE_S
+    assert _states(manager) == ["READY=1", "STATUS=again"]
+    notifier.stopping()
+    assert _states(manager)[0] == "STOPPING=1"
+    notifier.close()
+
+
+def test_a_reload_that_fails_ends_too(address: str, manager: socket.socket) -> None:
+    """Otherwise systemd would wait for its end."""
+    notifier = Notifier(address)
+    with pytest.raises(KeyError), notifier.reloading("as before"):
+        raise KeyError
+    notifier.close()
+    assert [_states(manager)[0], _states(manager)[0]] == ["RELOADING=1", "READY=1"]
+
+
+def test_a_status_cannot_be_another_state(address: str, manager: socket.socket) -> None:
+    """Line ends in it are spaces."""
+    notifier = Notifier(address)
+    notifier.ready("two\nMAINPID=1")
+    notifier.close()
+    assert _states(manager) == ["READY=1", "STATUS=two MAINPID=1"]
+
+
+def test_the_watchdog_is_fed_in_time_and_not_with_every_tick(
+    address: str, manager: socket.socket
+) -> None:
+    """At the first tick, and again before half of its time is over, with no change of status."""
+    watchdog_s = 0.8
+    notifier = Notifier(address, watchdog_s)
+    manager.setblocking(False)
+    fed_s: list[float] = []
+    ticks = 0
+    end = time.monotonic() + DEADLINE_S
+    while len(fed_s) < 3:
+        assert time.monotonic() < end
+        notifier.advance("")
+        ticks += 1
+        with contextlib.suppress(BlockingIOError):
+            assert _states(manager) == ["WATCHDOG=1"]
+            fed_s.append(time.monotonic())
+    notifier.close()
+    assert ticks > len(fed_s)
+    # The scheduler of a busy machine may add to it.
+    assert fed_s[2] - fed_s[1] >= watchdog_s / 4 * 0.9
+
+
+def test_a_changed_status_is_told_but_not_with_every_tick(
+    address: str, manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a watchdog the status is all there is to say."""
+    notifier = Notifier(address)
+    notifier.ready("0 requests")
+    assert _states(manager)[0] == "READY=1"
+    manager.setblocking(False)
+    notifier.advance("1 request")
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)
+    monkeypatch.setattr("analyzer.service.notify.STATUS_EVERY_S", 0.0)
+    notifier.advance("0 requests")
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)
+    notifier.advance("2 requests")
+    assert _states(manager) == ["STATUS=2 requests"]
+    notifier.close()
+
+
+def test_what_could_not_be_sent_is_sent_with_the_next_tick(
+    address: str, manager: socket.socket
+) -> None:
+    """A manager that takes nothing for a while neither stops the pipeline nor its watchdog."""
+    notifier = Notifier(address, 3600.0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
+        filler.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filler.sendto(b"X=1", "\0" + address[1:] if address[0] == "@" else address)
+    notifier.advance("")
+    manager.setblocking(False)
+    waiting = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            waiting.append(manager.recv(4096))
+    assert set(waiting) == {b"X=1"}
+    notifier.advance("")
+    assert _states(manager) == ["WATCHDOG=1"]
+    notifier.close()
+
+
+def test_nobody_listening_is_an_error_only_when_it_says_ready(tmp_path: Path) -> None:
+    """A start that cannot be told would end with systemd's time-out, and no word why."""
+    notifier = Notifier(str(tmp_path / "none"), 0.001)
+    notifier.advance("x")
+    notifier.stopping()
+    with pytest.raises(ServiceError, match="none"):
+        notifier.ready("x")
+    notifier.close()
+
+
+def test_what_systemd_says_is_taken_out_of_the_environment(address: str) -> None:
+    """A child that speaks for the service would be believed."""
+    environment = {
+        "NOTIFY_SOCKET": address,
+        "WATCHDOG_USEC": "2000000",
+        "WATCHDOG_PID": str(os.getpid()),
+        "HOME": "/",
+    }
+    with _manager(address) as manager:
+        notifier = Notifier.take(environment)
+        notifier.advance("")
+        assert _states(manager)[0] == "WATCHDOG=1"
+        notifier.close()
+    assert environment == {"HOME": "/"}
+
+
+def test_without_a_manager_nothing_is_sent() -> None:
+    """As when it is run by hand."""
+    notifier = Notifier.take({})
+    notifier.ready("x")
+    notifier.advance("x")
+    with notifier.reloading("x"):
+        pass
+    notifier.stopping()
+    notifier.close()
+
+
+def test_a_watchdog_of_another_process_is_not_fed(address: str, manager: socket.socket) -> None:
+    """WATCHDOG_PID names who is watched."""
+    notifier = Notifier.take(
+        {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000", "WATCHDOG_PID": str(os.getppid())}
+    )
+    notifier.ready("x")
+    assert _states(manager)[0] == "READY=1"
+    notifier.advance("x")
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)
+    notifier.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NOTIFY_SOCKET", "relative/path"),
+        ("NOTIFY_SOCKET", "vsock:2:1234"),
+        ("WATCHDOG_USEC", "soon"),
+        ("WATCHDOG_USEC", "0"),
+        ("WATCHDOG_USEC", "-1"),
+    ],
+)
+def test_what_systemd_would_not_say_is_an_error(name: str, value: str) -> None:
+    """The message names the variable and its value."""
+    with pytest.raises(ServiceError, match=f"{name}={value}"):
+        Notifier.take({name: value})
