@@ -439,7 +439,7 @@ install_extras() { # when the new version is in use
     say "$config stays as it is; the new version's defaults are in $config.new"
   fi
   if [ "$logrotate" = yes ]; then
-    install_file "$package/systemd/logrotate.conf" "$logrotate_file"
+    install_file "$package/systemd/imds-analyzer.logrotate" "$logrotate_file"
     if [ -e "$config" ] && ! grep -q '^ *rotation *= *"external"' "$config"; then
       say "Set rotation = \"external\" under [log] in $config, or both will rotate the log."
     fi

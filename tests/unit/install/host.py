@@ -74,7 +74,7 @@ PYTHON = """case $* in
     cp "$wheel" "$home/version"
     lib=$home/lib/python$(cat "$H/version")/site-packages/analyzer
     touch "$lib/bpf/build/imds.x86_64.bpf.o" "$lib/bpf/build/imds.aarch64.bpf.o"
-    for each in imds-analyzer.service config.toml logrotate.conf bcc.conf backoff.conf \\
+    for each in imds-analyzer.service config.toml imds-analyzer.logrotate bcc.conf backoff.conf \\
         before-cloud-init.conf sys-admin.conf prometheus-tcp.conf; do
         { echo "# $each $(cat "$wheel")"; echo '#rotation = "size"'; } >"$lib/systemd/$each"
     done
@@ -90,6 +90,9 @@ class Host:
     def __init__(self, root: Path, os_release: str, machine: str = "x86_64") -> None:
         self.root = root
         self.release = root / "release"
+        # What /bin/sh is there.
+        debian = "debian" in os_release
+        self.shell = ("/bin/sh",) if debian else ("/bin/bash", "--posix")
         for place in ("usr/bin", "etc", "run/systemd/system", "proc/sys/kernel", "release"):
             (root / place).mkdir(parents=True)
         self.write("sys/kernel/btf/vmlinux", "")
@@ -131,7 +134,7 @@ class Host:
         """Run install.sh, behind the prefix's program if there is one; the calls are noted anew."""
         self.write("calls", "")
         return subprocess.run(
-            [*prefix, "/bin/sh", str(self.release / "install.sh"), *options],
+            [*prefix, *self.shell, str(self.release / "install.sh"), *options],
             capture_output=True,
             text=True,
             check=False,
