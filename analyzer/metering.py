@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer import config
 from analyzer.config import Config
+from analyzer.errors import AnalyzerError
 from analyzer.records import Lost, Record
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sources.counters import ANSWERS_RING_FULL, PROBE_BUSY, RING_FULL
@@ -87,8 +88,13 @@ class Metering:
         if self._metrics is not None:
             self._metrics.reconfigure(settings.metrics)
         elif is_wanted:
-            self._metrics = self._made(settings.metrics)
-            self._metrics.start(self._probe)
+            metrics = self._made(settings.metrics)
+            try:
+                metrics.start(self._probe)
+            except AnalyzerError:
+                metrics.close()
+                raise
+            self._metrics = metrics
         if self._observed is None or self._metrics is None:
             return
         observers = self._observed.observers

@@ -164,6 +164,7 @@ def _run(
             response_wait_s=capture.response_wait_s,
         )
         pipeline.observers.append(status)
+        # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)
 
         def stop() -> None:

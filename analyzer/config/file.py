@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -158,6 +157,8 @@ def _unknown_key(section: str, key: str, text: _Text) -> str:
 
 
 def _nearest(name: str, known: Collection[str], form: str) -> str:
+    import difflib  # noqa: PLC0415 (only where something is wrong)
+
     near = difflib.get_close_matches(name, known, 1)
     if near:
         return f"Do you mean {form.format(near[0])}?"

@@ -128,7 +128,7 @@ class Archive:
                 # Deleted meanwhile, to make room or by others: then there is nothing to do.
                 with contextlib.suppress(FileNotFoundError):
                     self._compress(self._path.with_name(plain[0].name))
-        except Stopped:
+        except (Stopped, FileNotFoundError):  # without the directory there is nothing to do
             return
         except OSError as error:
             self._not_before_s = time.monotonic() + _RETRY_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Optional
 
 from analyzer.config import Log as Settings
@@ -18,7 +19,7 @@ def open_writer(settings: Settings) -> Writer:
         from analyzer.sinks.journald import open_journal  # noqa: PLC0415 (only where it is used)
 
         return open_journal()
-    return open_file(settings.file, _archive(settings))
+    return open_file(_target(settings.file), _archive(settings))
 
 
 def is_same_place(one: Settings, other: Settings) -> bool:
@@ -39,7 +40,12 @@ def set_limits(writer: Writer, settings: Settings) -> None:
     writer.archive = archive
 
 
+def _target(path: str) -> str:
+    """Follow a link: what is put aside is the file, which stays where it is."""
+    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 (as given)
+
+
 def _archive(settings: Settings) -> Optional[Archive]:
     if settings.rotation != "size":
         return None
-    return Archive(settings.file, settings.rotate_bytes, settings.total_bytes)
+    return Archive(_target(settings.file), settings.rotate_bytes, settings.total_bytes)

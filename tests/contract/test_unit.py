@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd" / "imds-analyzer.service"
 CLOUD_INIT = Path(__file__).parent / "cloud-init"
-DROP_INS = sorted(path.name for path in UNIT.parent.glob("*.conf"))
+DROP_INS = sorted(
+    path.name for path in UNIT.parent.glob("*.conf") if re.search("(?m)^\\[", path.read_text())
+)
 # Settings that older versions of systemd do not know, with the one that brought them.
 NEWER = {"backoff.conf": 254}
 # What install.sh can add together: what belongs to a kernel, and what was configured.

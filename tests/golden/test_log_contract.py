@@ -43,6 +43,7 @@ from analyzer.sinks.stream import StreamWriter
 
 ATTRIBUTOR = Attributor()
 GOLDEN = Path(__file__).parent / "log"
+HOST_NAME, BOOT_ID = "ip-10-0-3-7", "0b5e8a52-7d3c-4c0e-9f5e-1c2d3e4f5a6b"
 NO_PID = 4_194_305
 TOKEN = "AQAEAN7Yc3VwZXItc2VjcmV0LXRva2VuLXZhbHVlLTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMw=="
 
@@ -178,11 +179,7 @@ def write(*records: Record) -> bytes:
     """Return what the sink writes, into a file without a name."""
     fd = os.memfd_create("log")
     try:
-        sink = JsonlSink(
-            Log(StreamWriter(os.dup(fd), "log")),
-            lambda: "ip-10-0-3-7",
-            "0b5e8a52-7d3c-4c0e-9f5e-1c2d3e4f5a6b",
-        )
+        sink = JsonlSink(Log(StreamWriter(os.dup(fd), "log")), lambda: HOST_NAME, BOOT_ID)
         sink.set_probe("core/fentry")
         for record in records:
             sink.write(record)
@@ -444,6 +441,7 @@ def test_every_snapshot_becomes_a_line_that_keeps_the_contract(
     checked(write(CONTRACT._replace(caller=ATTRIBUTOR.attribute(snapshot))), 1)
 
 
+@settings(deadline=None)
 @given(
     before=st.text(max_size=10),
     style=st.sampled_from(

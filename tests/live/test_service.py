@@ -219,8 +219,11 @@ def test_root_lets_go_of_what_it_does_not_need(fresh: Watch) -> None:
         ]
 
 
-# As systemd does it: tracefs is mounted, the user is another, the capabilities are the unit's.
+# As systemd does it: tracefs is mounted, memory may be locked (before Linux 5.11 the ring is),
+# the user is another, the capabilities are the unit's. Where the limit cannot be raised, the
+# kernel is newer.
 AS_A_SERVICE = """
+ulimit -l 131072 || true
 test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
 exec setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs \
   --bounding-set=-all,{capabilities} --inh-caps=-all,{capabilities} \
@@ -230,8 +233,17 @@ exec setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs \
 
 def _as_a_service(watch: Watch, directory: Path) -> list[str]:
     """Return what to put before the command, and let the user write where it has to."""
-    (setting,) = re.findall(r"^AmbientCapabilities=(.*)$", UNIT.read_text(), re.MULTILINE)
-    capabilities = ",".join(f"+{name[4:].lower()}" for name in setting.split())
+    files = [UNIT]
+    paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
+    if paranoid > 2 and not watch.probe.endswith("fentry"):
+        files.append(UNIT.with_name("sys-admin.conf"))
+    names = [
+        name
+        for file in files
+        for setting in re.findall(r"^AmbientCapabilities=(.*)$", file.read_text(), re.MULTILINE)
+        for name in setting.split()
+    ]
+    capabilities = ",".join(f"+{name[4:].lower()}" for name in names)
     watch.log.parent.mkdir()
     for place in (directory, watch.log.parent):
         os.chown(place, NOBODY, NOBODY)

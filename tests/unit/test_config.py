@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.commands.run import run
-from analyzer.config import NEEDS_RESTART, Config, TcpAddress, UnixAddress, settings
+from analyzer.config import NEEDS_RESTART, Config, TcpAddress, UnixAddress
+from analyzer.config import settings as known_settings
 from analyzer.config.file import SIZE_MAX, load
 from analyzer.errors import ConfigError
 
@@ -56,7 +57,7 @@ class TestShippedFile:
         text = SETTING_LINE.sub("", SHIPPED.read_text("utf-8"))
         document = tomllib.loads(text)
         names = [f"{section}.{key}" for section, keys in document.items() for key in keys]
-        assert names == [f"{section}.{key}" for section, key, _ in settings()]
+        assert names == [f"{section}.{key}" for section, key, _ in known_settings()]
         assert document == Config().as_dict()
 
     def test_uncommented_it_is_accepted(self, path: Path) -> None:
@@ -279,6 +280,7 @@ class TestFiles:
             with pytest.raises(ConfigError, match=re.escape(says)):
                 load(str(tmp_path / name) if "\0" not in name else name, {})
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8")))
     def test_no_file_is_a_crash(self, tmp_path_factory: Any, content: bytes) -> None:
         """Whatever is in it, it is a configuration or a ConfigError."""

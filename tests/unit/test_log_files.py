@@ -22,10 +22,12 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from analyzer.config import Log as Settings
 from analyzer.errors import SinkError
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
 from analyzer.sinks.logfile import FileWriter, open_file
+from analyzer.sinks.opening import open_writer
 from analyzer.sinks.repair import LINE_MAX
 
 DEADLINE_S = 60.0
@@ -211,6 +213,19 @@ class TestRotation:
         assert [str(each["log"]["file"]["path"]) + ".gz" for each in rotated] == [  # type: ignore[index]
             str(each) for each in kept(path)
         ]
+
+    def test_a_link_stays_one(self, path: Path, tmp_path: Path) -> None:
+        """The file it names is put aside where it is."""
+        link = tmp_path / "link.jsonl"
+        link.symlink_to(path)
+        settings = Settings(file=str(link), rotate_mib=1, total_mib=3)
+        with contextlib.closing(Log(open_writer(settings))) as log:
+            for number in range(30):
+                log.append(line(number, 100_000))
+            log.flush()
+        assert link.is_symlink()
+        assert len(kept(path)) > 1
+        assert not kept(link)
 
     def test_a_batch_larger_than_a_file_is_divided(self, path: Path) -> None:
         """As after a pause."""

@@ -159,7 +159,7 @@ class TestEndpoint:
             metrics.tick(0, 0)
         (line,) = bench.lines("metrics_failed")
         assert line["output"] == "prometheus"
-        assert "broken" in line["error"]
+        assert "broken" in line["reason"]
         assert line["level"] == "warning"
         metrics._exposition._registry.unregister(broken)
         samples = parsed(fetch(address))

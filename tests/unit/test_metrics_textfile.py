@@ -82,7 +82,7 @@ class TestTextfile:
             metrics.tick(0, 0)
         (failed,) = bench.lines("metrics_failed")
         assert failed["output"] == "textfile"
-        assert failed["error"] == "No such file or directory"
+        assert failed["reason"] == "No such file or directory"
         directory.mkdir()
         metrics._due = 0.0
         metrics.tick(0, 0)

@@ -53,7 +53,10 @@ class Metrics:
         self._outputs = self._open(settings)
 
     def start(self, probe: str) -> None:
-        """Begin to serve and write. The endpoint's thread has the capabilities one has now."""
+        """Begin to serve and write. Raises ConfigError where no thread can be had.
+
+        The endpoint's thread has the capabilities that its caller has now.
+        """
         self._probe = probe
         self._emf = Emf(self._counts.snapshot(), self._log.counters)
         if self._outputs.endpoint is not None:
@@ -73,11 +76,12 @@ class Metrics:
         self._outputs.close()
         try:
             self._outputs = self._open(settings)
-        except AnalyzerError:
-            self._outputs = self._open(before)
-            raise
-        finally:
             self.start(self._probe)
+        except AnalyzerError:
+            self._outputs.close()
+            self._outputs = self._open(before)
+            self.start(self._probe)
+            raise
 
     def tick(self, queued: int, queue_high_water: int) -> None:
         """Note the state of the queue; write what is due. Raises what the log raises."""
@@ -158,7 +162,7 @@ class Metrics:
         if failure is None:
             self._log.event("metrics_restored", "info", output=output)
         else:
-            self._log.event("metrics_failed", "warning", output=output, error=failure)
+            self._log.event("metrics_failed", "warning", output=output, reason=failure)
 
 
 def _write(log: Log, documents: Iterable[Document]) -> None:

@@ -1,0 +1,221 @@
+"""Lines about the log and the configuration keep the log contract, too.
+
+Each is brought about as in operation, not made up. Names, types and order are what readers rely
+on: a shape that has to change is a change of the contract.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.config import Log as Settings
+from analyzer.config.file import load
+from analyzer.reload import Reloader
+from analyzer.sinks.archive import Archive
+from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.log import HELD_MAX, Log
+from analyzer.sinks.logfile import open_file
+from tests.golden.test_log_contract import (
+    BOOT_ID,
+    CONTRACT,
+    HOST_NAME,
+    LINE,
+    TIMESTAMP,
+    Check,
+    Shape,
+    faults,
+    no_duplicates,
+    number,
+    one_of,
+    text,
+)
+
+PATH: Shape = {"file": {"path": text(r"/.*imds\.jsonl.*")}}
+CONFIG: Shape = {"file": {"path": text(r"/.*config\.toml")}}
+COUNT = number(1, 10**6)
+SETTING = text(r"(capture|log|metrics)\.[a-z_]+")
+
+
+def seconds(value: object) -> bool:
+    return isinstance(value, float) and value >= 0
+
+
+def is_settings(value: Any) -> bool:
+    return isinstance(value, list) and all(SETTING(each) for each in value)
+
+
+def begin(event: str, level: str) -> dict[str, Shape]:
+    return {"timestamp": TIMESTAMP, "level": one_of(level), "event": one_of(event)}
+
+
+def end() -> dict[str, Shape]:
+    return {"host": LINE["host"], "observer": LINE["observer"]}
+
+
+def shape(event: str, level: str, **fields: Shape) -> dict[str, Shape]:
+    return {**begin(event, level), **fields, **end()}
+
+
+REASON: Check = text()
+SHAPES: dict[str, dict[str, Shape]] = {
+    "log_repaired": shape(
+        "log_repaired", "warning", **{"log": PATH, "torn_bytes": COUNT, "torn_text?": text()}
+    ),
+    "log_rotated": shape("log_rotated", "info", log=PATH, size_bytes=COUNT),
+    "log_deleted": shape(
+        "log_deleted", "info", log=PATH, size_bytes=COUNT, reason=one_of("total_mib")
+    ),
+    "log_compression_failed": shape("log_compression_failed", "warning", log=PATH, reason=REASON),
+    "log_reopened": shape(
+        "log_reopened", "warning", log=PATH, reason=one_of("deleted", "moved", "signal")
+    ),
+    "log_resumed": shape(
+        "log_resumed", "warning", log=PATH, reason=REASON, since=TIMESTAMP, paused_s=seconds
+    ),
+    "events_lost": shape(
+        "events_lost",
+        "warning",
+        count=COUNT,
+        since=TIMESTAMP,
+        reason=one_of("log_not_written"),
+        not_written={"event?": COUNT, "unknown?": COUNT, "v1?": COUNT, "v2?": COUNT},
+    ),
+    "configuration_reloaded": shape(
+        "configuration_reloaded",
+        "info",
+        config=CONFIG,
+        changed=is_settings,
+        needs_restart=is_settings,
+    ),
+    "configuration_rejected": shape(
+        "configuration_rejected", "error", config=CONFIG, reason=REASON
+    ),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "imds.jsonl"
+
+
+@contextlib.contextmanager
+def writing(path: Path, rotate_bytes: int = 1 << 20) -> Iterator[JsonlSink]:
+    archive = Archive(str(path), rotate_bytes, 3 * rotate_bytes)
+    sink = JsonlSink(Log(open_file(str(path), archive)), lambda: HOST_NAME, BOOT_ID)
+    sink.set_probe("core/fentry")
+    with contextlib.closing(sink):
+        yield sink
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """Have nothing written to any file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, former)
+
+
+def check(path: Path, *expected: str) -> None:
+    """Fail unless these events are in the log, each in its shape."""
+    lines = [
+        json.loads(line, object_pairs_hook=no_duplicates) for line in path.read_bytes().splitlines()
+    ]
+    events = [line for line in lines if line["event"] != "imds_request"]
+    assert {line["event"] for line in events} == set(expected)
+    for line in events:
+        assert list(faults(line, SHAPES[line["event"]])) == []
+
+
+def test_after_a_crash(path: Path) -> None:
+    """What was torn is told."""
+    path.parent.mkdir()
+    path.write_bytes(b'{"timestamp":"20')
+    with writing(path) as sink:
+        sink.tick()
+    check(path, "log_repaired")
+
+
+def test_while_files_are_put_aside_and_deleted(path: Path) -> None:
+    """Each file by its name."""
+    path.parent.mkdir()
+    with writing(path, 3000) as sink:
+        for _ in range(12):
+            sink.write(CONTRACT)
+            sink.flush()
+        sink.tick()
+        sink.flush()
+        check(path, "log_rotated", "log_deleted")
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_when_the_file_is_gone(path: Path, removed: bool) -> None:
+    """Deleted with its directory, or moved."""
+    with writing(path) as sink:
+        if removed:
+            shutil.rmtree(path.parent)
+        else:
+            path.rename(path.with_name("moved"))
+        sink.tick()
+    check(path, "log_reopened")
+
+
+def test_after_a_pause(path: Path) -> None:
+    """With what could not be held."""
+    with writing(path, HELD_MAX * 2) as sink:
+        with no_room():
+            for _ in range(HELD_MAX // 1000):
+                sink.write(CONTRACT)
+            for _ in range(2000):
+                sink.event("heartbeat", "info", x="y" * 100)
+        sink.tick()
+        sink.flush()
+        lines = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join(each for each in lines if b'"heartbeat"' not in each) + b"\n")
+    check(path, "log_resumed", "events_lost")
+
+
+def test_when_a_file_cannot_be_compressed(path: Path) -> None:
+    """The log itself goes on."""
+    path.parent.mkdir()
+    aside = path.with_name(f"{path.name}-20261121T000000Z")
+    aside.write_bytes(b"{}\n")
+    blocked = aside.with_name(f"{aside.name}.gz.part")
+    blocked.mkdir()
+    with writing(path) as sink:
+        while b"log_compression_failed" not in path.read_bytes():
+            sink.tick()
+            sink.flush()
+    check(path, "log_compression_failed")
+
+
+def test_when_the_configuration_is_read_again(tmp_path: Path, path: Path) -> None:
+    """Taken, and refused."""
+    file = tmp_path / "config.toml"
+    head = f'[log]\nfile = "{path}"\n'
+    file.write_text(head)
+    config = load(str(file), {})
+    with contextlib.closing(open_log(Settings(file=str(path)))) as sink:
+        sink.set_probe("core/fentry")
+        reloader = Reloader(str(file), {}, config, sink.event, [sink.prepare])
+        file.write_text(f'{head}heartbeat_s = 5\n[capture]\nattach = "kprobe"\n')
+        reloader.reload()
+        os.truncate(file, 4)
+        reloader.reload()
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line["event"] for line in lines] == ["configuration_reloaded", "configuration_rejected"]
+    check(path, "configuration_reloaded", "configuration_rejected")

@@ -1,0 +1,98 @@
+"""Whatever a program calls itself, metrics stay readable and bounded."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import parser as plain
+from prometheus_client.openmetrics import parser as openmetrics
+
+from analyzer.config import Log
+from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.metrics.counts import NAME_MAX, Counts
+from analyzer.sinks.metrics.emf import Emf
+from analyzer.sinks.metrics.exchange import Page, answer
+from analyzer.sinks.metrics.exposition import Exposition
+from analyzer.sinks.metrics.health import Health
+from tests.metrics import parsed, requests_of
+from tests.unit.test_metrics_counts import named
+from tests.unit.test_metrics_emf import points
+
+# Half surrogate pairs, too; and what means something to one of the formats, more often.
+NAMES = st.lists(
+    st.text(st.characters(), max_size=20) | st.text('"\\\n\r#{}, =\x00\x85\u2028\ud800é'),
+    max_size=20,
+)
+
+
+# Texts made of what a request is made of are far likelier to confuse a server than random ones.
+HEADS = st.lists(
+    st.binary(max_size=5)
+    | st.sampled_from([b"GET", b"HEAD", b"POST", b" ", b"/metrics", b"//", b"?", b"HTTP/", b"1.1"])
+    | st.sampled_from([b"2.0", b"\r\n", b"\n", b"\0", b"Accept: application/openmetrics-text"])
+    | st.sampled_from([b"Expect: 100-continue", b"Host:", b":"]),
+    max_size=12,
+).map(b"".join)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JsonlSink]:
+    """Return a log, for what metrics say of it."""
+    log = open_log(Log(file=str(tmp_path_factory.mktemp("log") / "log")))
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@given(NAMES)
+def test_any_names_are_read_back_by_both_parsers(log: JsonlSink, names: list[str]) -> None:
+    """All requests are there, under as many names as were told apart, and nothing else is."""
+    counts = Counts()
+    for name in names:
+        counts.request(named(name))
+    exposition = Exposition(counts, log, Health(lambda *_: None), lambda: "core/fentry")
+    expected: collections.Counter[str] = collections.Counter()
+    for key, count in counts.snapshot().requests.items():
+        expected[key.process] += count
+    assert sum(expected.values()) == len(names)
+    assert all(label.isprintable() and 0 < len(label) <= NAME_MAX for label in expected)
+    pages = [
+        parsed(exposition.text().decode(), plain),
+        parsed(exposition.page(is_openmetrics=True).body.decode(), openmetrics),
+    ]
+    for page in pages:
+        assert requests_of(page) == expected
+        assert {name.split("_")[0] for name, _ in page} == {"imds"}
+
+
+@given(NAMES)
+def test_any_names_are_dimensions_that_cloudwatch_takes(log: JsonlSink, names: list[str]) -> None:
+    """Every document keeps the rules, and together they count all."""
+    counts = Counts()
+    emf = Emf(counts.snapshot(), log.counters)
+    for name in names:
+        counts.request(named(name))
+    total = 0.0
+    for document in emf.documents(counts.snapshot(), log.counters, 1_795_305_274_922):
+        for (dimensions, metric), value in points(document).items():
+            if metric == "Requests" and len(dimensions) == 1:
+                total += value
+    assert total == len(names)
+
+
+@given(HEADS)
+def test_whatever_is_sent_the_answer_is_http(head: bytes) -> None:
+    """One answer, with a status that is meant, and a body only where one is due."""
+    response = answer(head + b"\r\n\r\n", lambda _: Page("text/plain", b"page"))
+    if not response:
+        assert not (head + b"\r\n").split(b"\n")[0].decode("latin-1").split()
+        return
+    first, _, rest = response.partition(b"\r\n")
+    assert first.split(b" ")[0] in (b"HTTP/1.0", b"HTTP/1.1")
+    assert int(first.split(b" ")[1]) in (100, 200, 400, 404, 405, 414, 431, 505)
+    assert b"\r\n\r\n" in b"\r\n" + rest

@@ -1,0 +1,158 @@
+"""Metrics are there from the moment they are wanted, and go with the configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from analyzer.config import Config, Log, Metrics
+from analyzer.config.rules import TcpAddress, UnixAddress
+from analyzer.errors import ConfigError
+from analyzer.metering import Metering, Observer
+from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.metrics.address import listen
+from tests.metrics import fetch, parsed, requests_of
+from tests.unit.test_jsonl import RECORD, lines_of
+
+
+class Observed:
+    def __init__(self) -> None:
+        self.observers: list[Observer] = []
+
+    @property
+    def observer(self) -> Optional[Observer]:
+        assert len(self.observers) <= 1
+        return self.observers[0] if self.observers else None
+
+
+class Running:
+    """What `run` has beside a pipeline."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings = Config(log=Log(file=str(directory / "log")))
+        self.log: JsonlSink = open_log(self.settings.log)
+        self.observed = Observed()
+        self.metering = Metering(self.settings, self.log)
+        self.metering.start(self.observed, "core/fentry")
+
+    def prepare(self, undo: contextlib.ExitStack, **metrics: Any) -> None:
+        new = Config(log=self.settings.log, metrics=Metrics(**metrics))
+        self.metering.prepare(self.settings, new, undo)()
+
+    def reload(self, **metrics: Any) -> None:
+        with contextlib.ExitStack() as undo:
+            self.prepare(undo, **metrics)
+            undo.pop_all()
+        self.settings = Config(log=self.settings.log, metrics=Metrics(**metrics))
+
+    def close(self) -> None:
+        self.metering.close()
+        self.log.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def count(running: Running) -> None:
+    assert running.observed.observer is not None
+    running.observed.observer.request(RECORD)
+
+
+def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
+    """Neither the library nor our own part for it."""
+    program = """
+import sys
+from analyzer.config import Config, Log
+from analyzer.metering import Metering
+from analyzer.sinks.jsonl import open_log
+settings = Config(log=Log(sink="stdout"))
+metering = Metering(settings, open_log(settings.log))
+print([name for name in sys.modules if "metrics" in name or "prometheus" in name])
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout == "[]\n"
+
+
+def test_what_is_turned_on_by_a_reload_is_served(running: Running, tmp_path: Path) -> None:
+    address = UnixAddress(str(tmp_path / "metrics.sock"))
+    assert running.observed.observer is None
+    running.reload(prometheus=address)
+    count(running)
+    assert requests_of(parsed(fetch(address))) == {"curl": 1}
+    running.reload()
+    assert running.observed.observer is None
+    assert not Path(address.path).exists()
+
+
+def test_it_goes_back_where_another_part_refuses(running: Running, tmp_path: Path) -> None:
+    """From off, and from another address."""
+    first, second = (UnixAddress(str(tmp_path / name)) for name in ("first", "second"))
+    with contextlib.ExitStack() as undo:
+        running.prepare(undo, prometheus=first)
+        assert fetch(first)
+    assert running.observed.observer is None
+    assert not Path(first.path).exists()
+    running.reload(prometheus=first)
+    count(running)
+    with contextlib.ExitStack() as undo:
+        running.prepare(undo, prometheus=second)
+    count(running)
+    assert requests_of(parsed(fetch(first))) == {"curl": 2}
+    assert not Path(second.path).exists()
+
+
+def test_what_cannot_be_had_is_refused(running: Running, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as undo, pytest.raises(ConfigError, match="no directory"):
+        running.prepare(undo, textfile=str(tmp_path / "none" / "x.prom"))
+    assert running.observed.observer is None
+
+
+def test_a_file_of_embedded_metrics_is_opened_anew_when_it_was_moved(
+    running: Running, tmp_path: Path
+) -> None:
+    path, aside = tmp_path / "emf", tmp_path / "emf.1"
+    running.reload(emf=True, emf_file=str(path))
+    assert running.observed.observer is not None
+    running.observed.observer.finish()
+    path.rename(aside)
+    running.metering.reopen()
+    running.observed.observer.finish()
+    for each in (path, aside):
+        assert {line["observer"]["probe"] for line in lines_of(each)} == {"core/fentry"}
+
+
+def test_a_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
+    """Before anything is attached; so it needs no privilege to see it."""
+    config = tmp_path / "config.toml"
+    with listen(TcpAddress("127.0.0.1", 0)) as other:
+        address = "{}:{}".format(*other.getsockname())
+        config.write_text(f'[metrics]\nprometheus = "{address}"\n')
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "analyzer", "run", "--config", str(config)),
+                *("--log-file", str(tmp_path / "log"), "--ready-file", str(tmp_path / "ready")),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert run.returncode == 1
+    assert f"cannot listen on {address}: Address already in use" in run.stderr
+    assert "choose another address" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "ready").exists()
