@@ -472,9 +472,21 @@ install_units() {
   drop_in backoff "$([ "${systemd_version:-0}" -lt 254 ] || echo yes)"
   # CAP_PERFMON and CAP_BPF are 38 and 39: asked of the kernel, for some have them backported.
   old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
-  drop_in sys-admin "$([ "${systemd_version:-0}" -ge 247 ] || echo yes)$old_kernel"
+  old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
+  drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
   address=$(sed -n 's/^ *prometheus *= *["'\'']\([^"'\'']*\).*/\1/p' "$config" 2>/dev/null) || address=
   drop_in prometheus-tcp "$(case $address in '' | unix:*) ;; *) echo yes ;; esac)"
+}
+
+paranoid_kernel() { # yes where only CAP_SYS_ADMIN opens kprobes and tracepoints, and they are used
+  paranoid=$(cat "$root/proc/sys/kernel/perf_event_paranoid" 2>/dev/null) || paranoid=0
+  if [ "$paranoid" -le 2 ]; then return; fi
+  if [ ! -x "$target/bin/$name" ]; then return; fi # --dry-run
+  if ! grep -Eq '^ *(attach *= *.(kprobe|tracepoint)|source *= *.bcc)' "$config" &&
+    "$target/bin/$name" doctor --json 2>/dev/null 9>&- | grep -Eq '"probe": *"core/fentry"'; then
+    return
+  fi
+  echo yes
 }
 
 drop_in() { # NAME WANTED: there if the second begins with yes

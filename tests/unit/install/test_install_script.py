@@ -181,6 +181,28 @@ def test_drop_ins(host: Host, drop_in: str, path: str, content: str | None) -> N
     assert (place / f"{drop_in}.conf").exists() == (drop_in == "bcc")
 
 
+@pytest.mark.parametrize(
+    ("paranoid", "chosen", "config", "wanted"),
+    [
+        (2, "core/kprobe", "", False),
+        (3, "core/kprobe", "", True),
+        (4, "core/tracepoint", "", True),
+        (3, "core/fentry", "", False),
+        (3, "core/fentry", '[capture]\nattach = "kprobe"\n', True),
+        (3, "core/fentry", '[capture]\nattach = "fentry"\n', False),
+        (3, "core/fentry", '[capture]\nsource = "bcc"\n', True),
+    ],
+)
+def test_capabilities_of_a_paranoid_kernel(
+    host: Host, paranoid: int, chosen: str, config: str, *, wanted: bool
+) -> None:
+    host.write("proc/sys/kernel/perf_event_paranoid", f"{paranoid}\n")
+    host.write("chosen", f"{chosen}\n")
+    host.write(CONFIG, config)
+    assert host.run().returncode == 0
+    assert (host.root / DROP_INS / "sys-admin.conf").exists() == wanted
+
+
 @pytest.mark.parametrize("value", ['""', '"unix:/run/imds-analyzer/metrics.sock"'])
 def test_metrics_that_need_no_network(host: Host, value: str) -> None:
     host.write(CONFIG, f"[metrics]\nprometheus = {value}\n")
