@@ -5,15 +5,17 @@ VENV := .venv
 MACHINES := x86_64 aarch64
 OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-typed.%.bpf.o)
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
-SHELL_SCRIPTS := setup.sh .ci/run
+SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
+RELEASE := imds-analyzer-$(VERSION)
 PYTEST := $(VENV)/bin/python -m pytest
 
 TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build abi lab check lint test test-clients test-kernels bench clean
+.PHONY: help setup setup-vm build wheel release lock abi lab check lint test test-clients test-kernels bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,26 @@ bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
 bpf/build/imds-typed.%.bpf.o: $(BPF_SOURCES)
 	$(call compile,-DIMDS_TYPED)
 
+wheel: $(VENV)/installed build ## Pack the wheel, with the probes for each machine type, into dist/
+	rm -f dist/*.whl
+	$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --retries 5 --no-deps --wheel-dir dist .
+
+release: wheel ## Pack what a host needs, install.sh and the wheel, into dist/ as one archive
+	rm -rf dist/$(RELEASE)
+	mkdir dist/$(RELEASE)
+	cp install.sh requirements.lock LICENSE dist/imds_analyzer-$(VERSION)-py3-none-any.whl dist/$(RELEASE)
+	cd dist/$(RELEASE) && sha256sum * > SHA256SUMS
+	tar --create --gzip --file dist/$(RELEASE).tar.gz --directory dist --sort=name --owner=0 --group=0 \
+	  --numeric-owner --mtime='@$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))' $(RELEASE)
+	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
+	rm -rf dist/$(RELEASE)
+
+lock: $(VENV)/installed ## Write requirements.lock anew: what install.sh installs, each with its hashes
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[lock]'
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
+	  --only-binary :all: --upgrade --no-annotate --system-certs \
+	  --custom-compile-command 'make lock' --extra metrics pyproject.toml --output-file requirements.lock
+
 abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/_abi.py.tmp
 	mv analyzer/_abi.py.tmp analyzer/_abi.py
@@ -72,7 +94,7 @@ check: lint ## Linters and the fast tests; no root
 
 test: setup ## Everything that runs on this host's own kernel (root)
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/live
+	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/packaging tests/live
 
 test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)

@@ -1,0 +1,1 @@
+"""What is shipped, installed for real below a directory; needs root and the package index."""

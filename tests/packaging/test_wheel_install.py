@@ -1,0 +1,92 @@
+"""install.sh with a real wheel, real virtual environments and no network."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from analyzer import __version__
+from tests.unit.install.host import INSTALL, Host
+
+CHECKOUT = INSTALL.parent
+PYTHON = "/usr/bin/python3"
+WITHIN_S = 60
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the checkout's wheel and those that it needs."""
+    place = tmp_path_factory.mktemp("packed")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*pip, "wheel", "--retries", "5", "--no-deps", "--wheel-dir", place, CHECKOUT], check=True
+    )
+    lock = CHECKOUT / "requirements.lock"
+    words = ["--retries", "5", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    words += ["--dest", str(place / "needed"), "--requirement", str(lock)]
+    subprocess.run([*pip, "download", *words], check=True)
+    return place
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Return a host with this one's Python; the rest that belongs to a distribution is faked."""
+    os_release = Path("/etc/os-release").read_text(encoding="utf-8")
+    if "ID=debian" not in os_release and "ID=ubuntu" not in os_release:
+        pytest.skip("the packages of other distributions are looked up with other programs")
+    host = Host(tmp_path / "host", os_release)
+    host.program("usr/bin/python3", "python3", f'exec {PYTHON} "$@"')
+    shutil.copy2(CHECKOUT / "requirements.lock", host.release / "requirements.lock")
+    return host
+
+
+@pytest.mark.live
+def test_install_without_network(host: Host, packed: Path) -> None:
+    (wheel,) = packed.glob("*.whl")
+    options = ("--wheel", str(wheel), "--offline", str(packed / "needed"), "--no-start")
+    isolated = ("unshare", "--net")
+    start = time.monotonic()
+    done = host.run(*options, prefix=isolated)
+    took_s = time.monotonic() - start
+    assert done.returncode == 0, done.stderr
+    assert took_s < WITHIN_S
+    # doctor has loaded and attached the probes that came with the wheel.
+    assert "`imds-analyzer run` works here, with core/" in done.stdout, done.stdout
+    command = host.root / "usr/local/bin/imds-analyzer"
+    said = subprocess.run(
+        [command, "--version"], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert said.stdout == f"imds-analyzer, version {__version__}\n"
+    modules = host.root / "opt/imds-analyzer/current/lib"
+    for name in ("imds.x86_64", "imds.aarch64", "imds-typed.x86_64", "imds-typed.aarch64"):
+        (found,) = modules.rglob(f"{name}.bpf.o")
+        assert found.stat().st_size > 0
+    assert (host.root / "etc/systemd/system/imds-analyzer.service").exists()
+    assert (host.root / "etc/imds-analyzer/config.toml").exists()
+
+    before = host.tree_of("opt", "etc")
+    done = host.run(*options, prefix=isolated)
+    assert done.returncode == 0, done.stderr
+    assert f"Nothing to do: imds-analyzer {__version__} is installed." in done.stdout
+    assert host.tree_of("opt", "etc") == before
+
+    assert host.run("--uninstall", "--purge").returncode == 0
+    assert not (host.root / "opt/imds-analyzer").exists()
+
+
+@pytest.mark.live
+def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None:
+    (wheel,) = packed.glob("*.whl")
+    forged = host.root / "forged"
+    shutil.copytree(packed / "needed", forged)
+    (victim,) = forged.glob("click-*.whl")
+    victim.write_bytes(victim.read_bytes() + b"\0")
+    done = host.run("--wheel", str(wheel), "--offline", str(forged), "--no-start")
+    assert done.returncode == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
+    assert not (host.root / "opt/imds-analyzer").exists()

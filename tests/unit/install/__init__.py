@@ -1,0 +1,1 @@
+"""install.sh, run on hosts that are only directories; no root, no network."""

@@ -1,0 +1,192 @@
+"""A host to run install.sh on that is only a directory.
+
+What belongs to a distribution (package manager, systemctl, user database) is a program of a
+few lines under the directory's usr/bin that notes how it was called. Everything else that
+install.sh calls is the real thing. tests/packaging makes real virtual environments.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+INSTALL = Path(__file__).parents[3] / "install.sh"
+KERNEL = "6.1.0-99-test"
+CONFIG = "etc/imds-analyzer/config.toml"
+DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
+# What the fakes keep for themselves, and tests tell them.
+FAKES_OWN = ("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version")
+
+# Each notes its call in $H/calls. `fail` holds what a call must contain to fail, `signal`
+PREAMBLE = """#!/bin/sh
+H='{root}'
+call="{name} $*"
+printf '%s\\n' "$call" >>"$H/calls"
+matches() {{ [ -e "$H/$1" ] && case $call in *"$(cat "$H/$1")"*) ;; *) false ;; esac; }}
+if matches fail; then echo "no: $call" >&2; exit 7; fi
+if matches signal; then kill -s "$(cat "$H/signal_name")" $PPID; fi
+last() {{ shift $(($# - 1)); echo "$1"; }}
+"""
+
+PROGRAMS = {
+    "id": 'cat "$H/uid"',
+    "uname": 'if [ "$1" = -m ]; then cat "$H/machine"; else echo ' + KERNEL + "; fi",
+    "dpkg-query": 'grep -qx "$(last "$@")" "$H/installed" && printf "ii "',
+    "rpm": 'grep -qx "$(last "$@")" "$H/installed"',
+    "apt-get": 'case $* in *install*) printf "%s\\n" "$@" >>"$H/installed" ;; esac',
+    "dnf": """printf "%s\\n" "$@" >>"$H/installed"
+        case $* in *python3.12*)
+            cp "$H/python" "$H/usr/bin/python3.12"
+            echo 3.12 >"$H/version" ;;
+        esac""",
+    "sleep": "",
+    "getent": '[ "$1" = passwd ] && [ -e "$H/user" ]',
+    "useradd": 'touch "$H/user"',
+    "userdel": 'rm "$H/user"',
+    "chown": 'set -- ${2%:*}; echo "$1" >"$H/owner"',
+    "stat": 'if [ -e "$H/var/log/imds-analyzer" ]; then cat "$H/owner"; else exit 1; fi',
+    "journalctl": "echo the kernel said no",
+    "systemctl": """case $1 in
+        --version) echo "systemd $(cat "$H/systemd") (test)" ;;
+        is-active) [ -e "$H/active" ] ;;
+        is-enabled) [ -e "$H/enabled" ] ;;
+        enable) touch "$H/enabled" ;;
+        disable) rm -f "$H/enabled" ;;
+        stop) rm -f "$H/active" ;;
+        restart)
+            rm -f "$H/active"
+            ! grep -qs "$(cat "$H/opt/imds-analyzer/current/version")" "$H/broken" || exit 1
+            cat "$H/opt/imds-analyzer/current/version" >"$H/active" ;;
+        esac""",
+}
+
+# The interpreter: answers for its version, makes environments, and installs a wheel whose
+# content is its version.
+PYTHON = """case $* in
+*version_info*) cat "$H/version" ;;
+'-m venv '*)
+    lib=$3/lib/python$(cat "$H/version")/site-packages/analyzer
+    mkdir -p "$3/bin" "$lib/bpf/build" "$lib/systemd"
+    cp "$0" "$3/bin/python" ;;
+*' install '*.whl)
+    home=${0%/bin/python} wheel=$(last "$@")
+    cp "$wheel" "$home/version"
+    lib=$home/lib/python$(cat "$H/version")/site-packages/analyzer
+    touch "$lib/bpf/build/imds.x86_64.bpf.o" "$lib/bpf/build/imds.aarch64.bpf.o"
+    for each in imds-analyzer.service config.toml imds-analyzer.logrotate bcc.conf backoff.conf \\
+        before-cloud-init.conf sys-admin.conf prometheus-tcp.conf; do
+        { echo "# $each $(cat "$wheel")"; echo '#rotation = "size"'; } >"$lib/systemd/$each"
+    done
+    cp "$H/imds-analyzer" "$home/bin/imds-analyzer" ;;
+esac
+"""
+DOCTOR = """case $* in
+doctor) echo "ok  kernel"; echo; echo "doctor: all is well" ;;
+'doctor --json') printf '{\n  "probe": "%s"\n}\n' "$(cat "$H/chosen")" ;;
+esac"""
+
+
+class Host:
+    """One such host; ``run`` runs install.sh on it."""
+
+    def __init__(self, root: Path, os_release: str, machine: str = "x86_64") -> None:
+        self.root = root
+        self.release = root / "release"
+        # What /bin/sh is there.
+        debian = "debian" in os_release
+        self.shell = ("/bin/sh",) if debian else ("/bin/bash", "--posix")
+        for place in ("usr/bin", "etc", "run/systemd/system", "proc/sys/kernel", "release"):
+            (root / place).mkdir(parents=True)
+        self.write("sys/kernel/btf/vmlinux", "")
+        self.write("etc/os-release", os_release)
+        self.write("proc/sys/kernel/cap_last_cap", "40\n")
+        self.write("machine", f"{machine}\n")
+        self.write("version", "3.9\n")
+        self.write("systemd", "252\n")
+        self.write("chosen", "core/fentry\n")
+        self.write("uid", "0\n")
+        self.write("installed", "")
+        self.write("owner", "root\n")
+        for name, body in PROGRAMS.items():
+            self.program(f"usr/bin/{name}", name, body)
+        self.program("usr/bin/python3", "python3", PYTHON)
+        self.program("python", "python3.12", PYTHON)
+        self.program("imds-analyzer", "imds-analyzer", DOCTOR)
+        (self.release / "install.sh").symlink_to(INSTALL)
+        self.write("release/requirements.lock", "click==8.1.8\n")
+        self.offer("1.0.0")
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def program(self, path: str, name: str, body: str) -> None:
+        self.write(path, PREAMBLE.format(root=self.root, name=name) + body + "\n")
+        (self.root / path).chmod(0o755)
+
+    def offer(self, version: str) -> None:
+        """Put the wheel of a version beside install.sh, in place of another."""
+        for wheel in self.release.glob("*.whl"):
+            wheel.unlink()
+        self.write(f"release/imds_analyzer-{version}-py3-none-any.whl", f"{version}\n")
+
+    def run(
+        self, *options: str, umask: int = 0o022, prefix: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run install.sh, behind the prefix's program if there is one; the calls are noted anew."""
+        self.write("calls", "")
+        return subprocess.run(
+            [*prefix, *self.shell, str(self.release / "install.sh"), *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=110,
+            cwd=self.root,
+            env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
+            umask=umask,
+        )
+
+    def calls(self, *names: str) -> list[str]:
+        """Return the calls of these programs, in order."""
+        lines = (self.root / "calls").read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if not names or line.split()[0] in names]
+
+    @property
+    def running(self) -> str:
+        """The version that the service runs, or nothing."""
+        active = self.root / "active"
+        return active.read_text(encoding="utf-8").strip() if active.exists() else ""
+
+    @property
+    def current(self) -> str:
+        """The version that the host's command starts."""
+        command = self.root / "usr/local/bin/imds-analyzer"
+        return (command.resolve().parents[1] / "version").read_text(encoding="utf-8").strip()
+
+    def tree_of(self, *places: str) -> list[tuple[str, int]]:
+        """Return the files below these places, each with its time of change in ns."""
+        paths = (path for place in places for path in (self.root / place).rglob("*"))
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in paths)
+
+    def tree(self, *, without: tuple[str, ...] = ("calls",)) -> dict[str, str]:
+        """Return all files with their content, links with their target."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = str(path.relative_to(self.root))
+            if name in without:
+                continue
+            if path.is_symlink():
+                found[name] = f"-> {path.readlink()}"
+            elif path.is_file():
+                found[name] = f"{path.stat().st_mode:o} {path.read_text(encoding='utf-8')}"
+            else:
+                found[name] = f"{path.stat().st_mode:o}"
+        return found
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Return the files that are not alike in two trees; see Host.tree."""
+    names = {*before, *after} - set(FAKES_OWN)
+    return {name for name in names if before.get(name) != after.get(name)}

@@ -1,0 +1,234 @@
+"""install.sh: what it leaves behind when all goes well."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.unit.install.host import CONFIG, DROP_INS, Host, differences
+
+
+def test_install(host: Host) -> None:
+    done = host.run(umask=0o077)
+    assert done.returncode == 0, done.stderr
+    assert host.running == host.current == "1.0.0"
+    assert "imds-analyzer 1.0.0 is running." in done.stdout
+    assert done.stdout.endswith("is running.\ndoctor: all is well\n")
+    tree = host.tree()
+    assert tree[CONFIG].startswith("100644 # config.toml 1.0.0")
+    assert tree["opt/imds-analyzer/releases"] == "40755"
+    assert tree["var/log/imds-analyzer"] == "40750"
+    assert tree["owner"].endswith(" imds-analyzer\n")
+    assert [name for name in tree if name.startswith(DROP_INS)] == [
+        DROP_INS,
+        f"{DROP_INS}/before-cloud-init.conf",
+    ]
+    assert not [name for name in tree if name.startswith("run/imds")]
+
+
+def test_the_order_of_what_others_see(host: Host) -> None:
+    host.run()
+    calls = [re.sub(r" /.*", "", call) for call in host.calls("useradd", "chown", "systemctl")]
+    assert calls == [
+        "systemctl is-active --quiet imds-analyzer.service",
+        "useradd --system --user-group --no-create-home --home-dir",
+        "chown -R imds-analyzer:imds-analyzer",
+        "systemctl --version",
+        "systemctl daemon-reload",
+        "systemctl is-enabled --quiet imds-analyzer.service",
+        "systemctl enable --quiet imds-analyzer.service",
+        "systemctl restart imds-analyzer.service",
+        "systemctl is-active --quiet imds-analyzer.service",
+    ]
+
+
+def test_a_second_run_changes_nothing_and_says_so(host: Host) -> None:
+    host.run()
+    before = host.tree()
+    done = host.run()
+    assert done.returncode == 0
+    assert "Nothing to do: imds-analyzer 1.0.0 is installed and running." in done.stdout
+    assert host.tree() == before
+    assert not [call for call in host.calls("systemctl") if "restart" in call]
+
+
+def test_a_second_run_starts_a_service_that_was_stopped(host: Host) -> None:
+    host.run()
+    (host.root / "active").unlink()
+    assert host.run().returncode == 0
+    assert host.running == "1.0.0"
+
+
+def test_an_upgrade_keeps_configuration_and_logs(installed: Host) -> None:
+    installed.write(CONFIG, "# mine\n")
+    installed.write("var/log/imds-analyzer/imds.jsonl", "{}\n")
+    done = installed.run()
+    assert done.returncode == 0, done.stderr
+    assert installed.running == installed.current == "1.1.0"
+    tree = installed.tree()
+    assert tree[CONFIG].endswith(" # mine\n")
+    assert tree[f"{CONFIG}.new"].startswith("100644 # config.toml 1.1.0")
+    assert tree["var/log/imds-analyzer/imds.jsonl"].endswith(" {}\n")
+    assert len(list((installed.root / "opt/imds-analyzer/releases").iterdir())) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--uninstall", "--purge"), ("--logrotate",)])
+def test_dry_run_changes_nothing_and_needs_no_root(installed: Host, options: tuple[str]) -> None:
+    installed.write("uid", "1000\n")
+    before = installed.tree()
+    done = installed.run("--dry-run", *options)
+    assert done.returncode == 0, done.stderr
+    assert installed.tree() == before
+    assert "systemctl" in done.stdout
+    looking = {"is-active", "is-enabled", "--version"}
+    assert {call.split()[1] for call in installed.calls("systemctl")} <= looking
+
+
+def test_dry_run_prints_what_a_run_does(host: Host) -> None:
+    printed = host.run("--dry-run").stdout
+    host.run()
+    did = host.calls("apt-get", "useradd", "chown")
+    did += [call for call in host.calls("systemctl") if call.split()[1] in {"enable", "restart"}]
+    assert did
+    for call in did:
+        assert f"  {call}\n" in printed
+
+
+def test_without_systemd(host: Host) -> None:
+    (host.root / "run/systemd/system").rmdir()
+    done = host.run()
+    assert done.returncode == 1
+    assert "systemd is not running here" in done.stderr
+    done = host.run("--no-start")
+    assert done.returncode == 0, done.stderr
+    assert [call.split()[1] for call in host.calls("systemctl")] == [
+        *("--version", "is-enabled", "enable")
+    ]
+    assert "starts with the next boot" in done.stdout
+
+
+def test_no_start_leaves_a_running_service_alone(installed: Host) -> None:
+    done = installed.run("--no-start")
+    assert done.returncode == 0, done.stderr
+    assert installed.running == "1.0.0"
+    assert installed.current == "1.1.0"
+    # It imports when it needs to: its files must stay until it is restarted.
+    assert len(list((installed.root / "opt/imds-analyzer/releases").iterdir())) == 2
+    assert "the running service takes it with: systemctl restart" in done.stdout
+
+
+def test_uninstall_leaves_nothing_but_logs(host: Host) -> None:
+    before = host.tree()
+    host.run("--logrotate", "--with-bcc")
+    host.write("var/log/imds-analyzer/imds.jsonl", "{}\n")
+    host.write(f"{DROP_INS}/mine.conf", "")
+    done = host.run("--uninstall")
+    assert done.returncode == 0, done.stderr
+    assert "libbpf1 python3 python3-venv logrotate python3-bpfcc" in done.stdout
+    left = {"opt", "etc/systemd", "etc/systemd/system", "etc/logrotate.d", "var", "var/log"}
+    left |= {"usr/local", "usr/local/bin"}
+    logs = {"var/log/imds-analyzer", "var/log/imds-analyzer/imds.jsonl"}
+    assert differences(before, host.tree()) == left | logs
+    assert host.tree()["owner"].endswith(" root\n")
+    assert host.run("--uninstall", "--purge").returncode == 0
+    assert differences(before, host.tree()) == left
+    assert host.run("--uninstall").stdout == "Nothing to do: imds-analyzer is not installed.\n"
+
+
+def test_uninstall_leaves_another_ones_command(host: Host) -> None:
+    host.write("usr/local/bin/imds-analyzer", "another's")
+    done = host.run()
+    assert done.returncode == 1
+    assert "is there, and not from this script" in done.stderr
+    host.run("--uninstall")
+    assert (host.root / "usr/local/bin/imds-analyzer").read_text() == "another's"
+
+
+def test_logrotate(host: Host) -> None:
+    assert host.run("--logrotate").returncode == 0
+    tree = host.tree()
+    assert 'rotation = "external"\n' in tree[CONFIG]
+    assert "etc/logrotate.d/imds-analyzer" in tree
+    host.write(CONFIG, "[log]\n")
+    done = host.run("--logrotate")
+    assert 'Set rotation = "external" under [log]' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("drop_in", "path", "content"),
+    [
+        ("sys-admin", "proc/sys/kernel/cap_last_cap", "37\n"),
+        ("sys-admin", "systemd", "239\n"),
+        ("backoff", "systemd", "254\n"),
+        ("prometheus-tcp", CONFIG, '[metrics]\nprometheus = "127.0.0.1:9469"\n'),
+        ("bcc", "sys/kernel/btf/vmlinux", None),
+    ],
+)
+def test_drop_ins(host: Host, drop_in: str, path: str, content: str | None) -> None:
+    kept = host.tree().get(path, "100644 ")[len("100644 ") :]
+    if content is None:
+        (host.root / path).unlink()
+    else:
+        host.write(path, content)
+    assert host.run().returncode == 0
+    place = host.root / DROP_INS
+    assert (place / f"{drop_in}.conf").exists()
+    assert (place / "before-cloud-init.conf").exists() == (drop_in != "bcc")
+    # Gone when there is no reason any more; but who once asked for BCC, keeps it.
+    host.write(path, kept)
+    assert host.run().returncode == 0
+    assert (place / f"{drop_in}.conf").exists() == (drop_in == "bcc")
+
+
+@pytest.mark.parametrize(
+    ("paranoid", "chosen", "config", "wanted"),
+    [
+        (2, "core/kprobe", "", False),
+        (3, "core/kprobe", "", True),
+        (4, "core/tracepoint", "", True),
+        (3, "core/fentry", "", False),
+        (3, "core/fentry", '[capture]\nattach = "kprobe"\n', True),
+        (3, "core/fentry", '[capture]\nattach = "fentry"\n', False),
+        (3, "core/fentry", '[capture]\nsource = "bcc"\n', True),
+    ],
+)
+def test_capabilities_of_a_paranoid_kernel(
+    host: Host, paranoid: int, chosen: str, config: str, *, wanted: bool
+) -> None:
+    host.write("proc/sys/kernel/perf_event_paranoid", f"{paranoid}\n")
+    host.write("chosen", f"{chosen}\n")
+    host.write(CONFIG, config)
+    assert host.run().returncode == 0
+    assert (host.root / DROP_INS / "sys-admin.conf").exists() == wanted
+
+
+@pytest.mark.parametrize("value", ['""', '"unix:/run/imds-analyzer/metrics.sock"'])
+def test_metrics_that_need_no_network(host: Host, value: str) -> None:
+    host.write(CONFIG, f"[metrics]\nprometheus = {value}\n")
+    assert host.run().returncode == 0
+    assert not (host.root / DROP_INS / "prometheus-tcp.conf").exists()
+
+
+def test_offline(host: Host) -> None:
+    (host.root / "wheels").mkdir()
+    assert host.run("--offline", "wheels").returncode == 0
+    pip = [call for call in host.calls("python3") if " install " in call]
+    assert len(pip) == 2
+    assert all("--no-index" in call for call in pip)
+    assert f"--find-links {host.root / 'wheels'}" in pip[0]
+
+
+def test_where_the_wheel_comes_from(host: Host) -> None:
+    (wheel,) = host.release.glob("*.whl")
+    other = host.root / "other dir"
+    other.mkdir()
+    wheel.rename(other / wheel.name)
+    done = host.run()
+    assert done.returncode == 1
+    assert "there is no wheel beside this script" in done.stderr
+    assert "make wheel" in done.stderr
+    assert host.run("--version", "--wheel", f"other dir/{wheel.name}").stdout == (
+        "imds-analyzer 1.0.0\n"
+    )
+    assert host.run("--wheel", f"other dir/{wheel.name}").returncode == 0

@@ -1,0 +1,152 @@
+"""install.sh's package manager calls on each system, from recorded /etc/os-release files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.install.host import KERNEL, Host
+
+OS_RELEASE = Path(__file__).parent / "os_release"
+APT_UPDATE = "apt-get -o Acquire::Retries=3 update"
+APT_INSTALL = (
+    "apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "
+    "install --yes --no-install-recommends "
+)
+DNF_INSTALL = "dnf --assumeyes --setopt=install_weak_deps=False install "
+EL = ("rhel", "rocky", "almalinux", "ol", "centos")
+
+# System: the packages, and the version of its python3.
+SYSTEMS = {
+    "debian-11": ("libbpf0 python3 python3-venv", "3.9"),
+    "debian-12": ("libbpf1 python3 python3-venv", "3.11"),
+    "debian-13": ("libbpf1 python3 python3-venv", "3.13"),
+    "ubuntu-22.04": ("libbpf0 python3 python3-venv", "3.10"),
+    "ubuntu-24.04": ("libbpf1 python3 python3-venv", "3.12"),
+    "amzn-2023": ("libbpf", "3.9"),
+    **{f"{name}-8": ("libbpf python3.12", "3.6") for name in EL},
+    **{f"{name}-9": ("libbpf", "3.9") for name in EL},
+    **{f"{name}-10": ("libbpf", "3.12") for name in EL},
+}
+KINDS = ("debian-12", "amzn-2023", "rhel-8")
+REFUSED = (
+    *("debian-10", "debian-sid", "ubuntu-20.04", "rhel-7", "amzn-2"),
+    *("fedora-41", "alpine-3.20", "opensuse-leap-15.6"),
+)
+
+
+def recorded(system: str) -> str:
+    return (OS_RELEASE / system).read_text(encoding="utf-8")
+
+
+def bare(tmp_path: Path, system: str, python: str, machine: str = "x86_64") -> Host:
+    """Return a host where only Python is installed; 3.6 answers that it is too old."""
+    host = Host(tmp_path / "host", recorded(system), machine)
+    host.write("version", f"{python}\n")
+    if python == "3.6":
+        host.program("usr/bin/python3", "python3", "exit 1")
+    return host
+
+
+def install_calls(system: str, packages: str) -> list[str]:
+    if system.startswith(("debian", "ubuntu")):
+        return [APT_UPDATE, APT_INSTALL + packages]
+    return [DNF_INSTALL + packages]
+
+
+def test_every_recorded_system_is_tested() -> None:
+    assert {path.name for path in OS_RELEASE.iterdir()} == {*SYSTEMS, *REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("system", "machine"),
+    [*((system, "x86_64") for system in SYSTEMS), *((system, "aarch64") for system in KINDS)],
+)
+def test_packages(tmp_path: Path, system: str, machine: str) -> None:
+    packages, python = SYSTEMS[system]
+    host = bare(tmp_path, system, python, machine)
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert host.calls("apt-get", "dnf") == install_calls(system, packages)
+    assert host.running == "1.0.0"
+    assert host.run().returncode == 0
+    assert host.calls("apt-get", "dnf") == []
+
+
+@pytest.mark.parametrize(
+    ("system", "why"),
+    [*((system, "no BTF") for system in SYSTEMS), *((system, "--with-bcc") for system in KINDS)],
+)
+def test_packages_for_bcc(tmp_path: Path, system: str, why: str) -> None:
+    packages, python = SYSTEMS[system]
+    host = bare(tmp_path, system, python)
+    if why == "no BTF":
+        (host.root / "sys/kernel/btf/vmlinux").unlink()
+    done = host.run(*([] if why == "no BTF" else [why]))
+    assert done.returncode == 0, done.stderr
+    if system.startswith(("debian", "ubuntu")):
+        more = f" python3-bpfcc linux-headers-{KERNEL}"
+    else:
+        more = f" python3-bcc kernel-devel-uname-r = {KERNEL}"
+    assert host.calls("apt-get", "dnf") == install_calls(system, packages + more)
+    assert (host.root / "etc/systemd/system/imds-analyzer.service.d/bcc.conf").exists()
+
+
+@pytest.mark.parametrize("place", ["build", "source"])
+def test_headers_that_are_there_are_not_installed(tmp_path: Path, place: str) -> None:
+    host = bare(tmp_path, "debian-12", "3.11")
+    host.write(f"lib/modules/{KERNEL}/{place}/include/linux/uio.h", "")
+    assert host.run("--with-bcc").returncode == 0
+    (_, install) = host.calls("apt-get")
+    assert install.endswith(" python3-venv python3-bpfcc")
+
+
+def test_a_newer_python_that_is_there_is_used(tmp_path: Path) -> None:
+    host = bare(tmp_path, "rhel-8", "3.6")
+    host.write("version", "3.9\n")
+    host.program("usr/bin/python3.9", "python3.9", (host.root / "python").read_text())
+    host.write("installed", "libbpf\n")
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert host.calls("dnf") == []
+    assert (host.root / "opt/imds-analyzer/current/lib/python3.9").is_dir()
+
+
+@pytest.mark.parametrize("system", REFUSED)
+def test_refused_systems(tmp_path: Path, system: str) -> None:
+    host = bare(tmp_path, system, "3.9")
+    before = host.tree()
+    done = host.run()
+    assert done.returncode == 1
+    (pretty,) = [line for line in recorded(system).splitlines() if line.startswith("PRETTY_NAME")]
+    assert pretty.split('"')[1] in done.stderr
+    assert "What to do: " in done.stderr
+    assert host.tree() == before
+
+
+def test_amazon_linux_2_is_told_what_helps(tmp_path: Path) -> None:
+    done = bare(tmp_path, "amzn-2", "3.7").run()
+    assert done.stderr == (
+        "install.sh: Amazon Linux 2 is at its end of life, and its Python 3.7 is too old for "
+        "imds-analyzer\n"
+        "What to do: capture the calls there (tcpdump -i any -w imds.pcap host 169.254.169.254) "
+        "and run 'imds-analyzer replay' on the capture on another system\n"
+    )
+
+
+@pytest.mark.parametrize("machine", ["i686", "armv7l", "riscv64"])
+def test_refused_machines(tmp_path: Path, machine: str) -> None:
+    host = bare(tmp_path, "debian-12", "3.11", machine)
+    done = host.run()
+    assert done.returncode == 1
+    assert f"the machine type {machine} is not supported" in done.stderr
+    assert host.calls("apt-get") == []
+
+
+def test_no_os_release(tmp_path: Path) -> None:
+    host = bare(tmp_path, "debian-12", "3.11")
+    (host.root / "etc/os-release").unlink()
+    done = host.run()
+    assert done.returncode == 1
+    assert "this system is not supported: no /etc/os-release" in done.stderr
