@@ -7,13 +7,14 @@ OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-type
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh .ci/run
 KERNEL ?=
+SYSTEM ?=
 PYTEST := $(VENV)/bin/python -m pytest
 
 TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build abi lab check lint test test-clients test-kernels bench clean
+.PHONY: help setup setup-vm build abi lab check lint test test-clients test-kernels test-install bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +82,9 @@ test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints
 
 test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
 	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))
+
+test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
+	$(VENV)/bin/python -m tests.install $(if $(SYSTEM),--system $(SYSTEM))
 
 bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
 	@./setup.sh packages bpftrace tcpdump
