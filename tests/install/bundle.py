@@ -40,7 +40,7 @@ cd {SHARED}
 mkdir -p packages
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=131072 packages packages
 cd code
-exec python3 -B -m tests.install.guest.driver
+exec python3 -B -m tests.install.guest.driver {SHARED}
 """
 
 

@@ -1,6 +1,6 @@
 """The steps, in the order in which they happen to a machine; boot 1 ends in a reboot.
 
-``python -m tests.install.guest.driver`` in the directory that the host shares.
+``python -m tests.install.guest.driver DIRECTORY``, the one that the host shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Optional
 
 from tests.install.guest import place, service
 from tests.install.guest.outcome import Outcome, require
@@ -82,12 +82,6 @@ class Driver:
         with self.outcome.step("purge"):
             succeed(*self._installer("--uninstall", "--purge"), log=self.shared / "purge.log")
             self._check_removed(None)
-
-    def keep_journal(self) -> None:
-        """Leave the host what this boot's journal has of the service."""
-        journal = command("journalctl", "--no-pager", "-b", "-o", "short-monotonic").stdout
-        name = f"journal-{self.outcome.boot}.log"
-        (self.shared / name).write_text(journal, encoding="utf-8", errors="replace")
 
     def _wait_until_up(self) -> None:
         state = command("systemctl", "is-system-running", "--wait").stdout.strip()
@@ -163,25 +157,28 @@ def _facts(outcome: Outcome) -> None:
     outcome.fact("systemd", succeed("systemctl", "--version").split("\n")[0])
 
 
+def keep_journal(path: Path) -> None:
+    """Leave the host what this boot's journal has."""
+    journal = command("journalctl", "--no-pager", "-b", "-o", "short-monotonic").stdout
+    path.write_text(journal, encoding="utf-8", errors="replace")
+
+
 def main() -> int:
     """Do what belongs to this boot, then end it."""
-    shared = Path.cwd()
+    shared = Path(sys.argv[1])
     match = re.search(r"install_test\.boot=(\d+)", Path("/proc/cmdline").read_text())
     if match is None:
         raise SystemExit("the host did not say which boot this is")
     boot = int(match[1])
     (shared / f"started-{boot}").touch()
-    driver = Driver(shared, boot)
-    part: Callable[[], None] = driver.first_boot if boot == 1 else driver.second_boot
-    last = boot != 1
     try:
+        driver = Driver(shared, boot)
         _facts(driver.outcome)
-        part()
-        driver.outcome.end()
+        (driver.first_boot if boot == 1 else driver.second_boot)()
     finally:
-        driver.keep_journal()
+        keep_journal(shared / f"journal-{boot}.log")
         os.sync()
-        subprocess.run(["systemctl", "poweroff" if last else "reboot"], check=False)
+        subprocess.run(["systemctl", "reboot" if boot == 1 else "poweroff"], check=False)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The lines that the guest writes for the host: facts, steps, and the end of a boot."""
+"""The lines that the guest writes for the host: facts and steps."""
 
 from __future__ import annotations
 
@@ -46,10 +46,6 @@ class Outcome:
         seconds = round(time.monotonic() - began, 1)
         self._write(kind="step", name=name, ok=not trouble, seconds=seconds, trouble=trouble)
         print(f"== {name}: {trouble or 'ok'} ({seconds} s)", flush=True)
-
-    def end(self) -> None:
-        """Say that this boot came to its end: all its steps are written."""
-        self._write(kind="end")
 
     def _write(self, **line: Any) -> None:
         with self._path.open("a", encoding="utf-8") as file:
