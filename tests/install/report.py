@@ -35,6 +35,12 @@ class Report:
     steps: dict[tuple[int, str], Step] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def installed(self) -> bool:
+        """Tell whether there is anything that could survive a second boot."""
+        step = self.steps.get((1, "install"))
+        return step is not None and step.ok
+
 
 def judge(system: str, text: str, troubles: Iterable[str], total_s: float) -> Report:
     """Read a guest's lines. ``troubles`` is what the host saw go wrong; a missing step is one.

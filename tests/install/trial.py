@@ -61,7 +61,7 @@ def run(
     began = time.monotonic()
     guest = machine.prepare(trial.kernel, trial.root, trial.directory)
     bundle.fill(guest.shared, builds, trial.offline)
-    troubles = []
+    troubles: list[str] = []
     for number in BOOTS:
         done = machine.boot(guest, number, deadline_s, stop)
         if done.boot_s:
@@ -70,8 +70,10 @@ def run(
             troubles.append(f"boot {number}: {done.trouble}")
             console = trial.directory / f"console-{number}.log"
             print(f"== {console}\n{tail(console, SHOWN_LINES)}", flush=True)
+        results = guest.shared / "results.jsonl"
+        text = results.read_text(encoding="utf-8") if results.exists() else ""
+        report = judge(trial.system.name, text, troubles, time.monotonic() - began)
+        if done.trouble or not report.installed:
             break
     (trial.directory / machine.DISK).unlink()
-    results = guest.shared / "results.jsonl"
-    text = results.read_text(encoding="utf-8") if results.exists() else ""
-    return judge(trial.system.name, text, troubles, time.monotonic() - began)
+    return report
