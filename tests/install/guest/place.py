@@ -27,7 +27,7 @@ NOT_OURS = (
     *("/var/tmp/", "/tmp/"),  # noqa: S108 - named, not used
     *("/var/lib/logrotate/", "/etc/ld.so.cache", "/etc/passwd-", "/etc/shadow-", "/etc/group-"),
     *("/etc/gshadow-", "/etc/.pwd.lock", "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog"),
-    *("/etc/subuid-", "/etc/subgid-", "/root/.cache/", "/etc/alternatives/"),
+    *("/etc/subuid-", "/etc/subgid-"),
 )
 
 
