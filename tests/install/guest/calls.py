@@ -11,7 +11,7 @@ import sys
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 
 _SCRIPT = """\
 set -eu

@@ -16,8 +16,8 @@ LOG = LOG_DIR / "imds.jsonl"
 CONFIG = Path("/etc/imds-analyzer/config.toml")
 
 # Everything takes 10 to 30 times longer than on a real machine.
-COMMAND_TIMEOUT_S = 600
-WAIT_S = 120
+COMMAND_TIMEOUT_S = 1800
+WAIT_S = 300
 LOOK_AGAIN_S = 0.5
 
 # What packages and the system itself change while the analyzer is installed and removed.
