@@ -31,7 +31,8 @@ PLATFORMS = tuple(
 PIP_TIMEOUT_S = 600
 
 _VERSION = re.compile(r'^__version__ = "(?P<version>[^"]+)"$', re.MULTILINE)
-# In place of the daemon, in a version that must not replace one that works.
+# In place of what only the daemon loads, in a version that must not replace one that works: the
+# program answers to --version and takes the configuration, and ends as soon as it is a service.
 _BROKEN = 'raise SystemExit("broken on purpose")\n'
 # The guest's first command: the repository, then the driver.
 _START = f"""\
@@ -68,7 +69,7 @@ def build_wheels(into: Path) -> dict[str, Build]:
             _copy_checkout(copy)
             version = _set_version(copy / "analyzer" / "__init__.py", suffix)
             if which == "broken":
-                (copy / "analyzer/commands/run.py").write_text(_BROKEN, encoding="utf-8")
+                (copy / "analyzer/pipeline.py").write_text(_BROKEN, encoding="utf-8")
             place = into / which
             _pip("wheel", "--no-deps", "--wheel-dir", str(place), str(copy))
             (wheel,) = place.glob("*.whl")
