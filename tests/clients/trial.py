@@ -68,8 +68,9 @@ def look_up(client: Client, store: Store) -> Ready:
     """Find out a client's version, and whether it can be run."""
     needed = f"Needs {' '.join(client.packages)}" if client.packages else ""
     environment = client.environment
-    if environment is not None and not store.has(client.name, environment.facts):
-        why = "it has not been prepared (python -m tests.clients --prepare)"
+    if environment is not None and not store.has(client.name, environment):
+        flag = f" --for {store.target.name}" if store.target else ""
+        why = f"it has not been prepared (python -m tests.clients --prepare{flag})"
         return Ready(client, "", f"{why}. {needed}".rstrip(". "))
     with tempfile.TemporaryDirectory(prefix="imds-client-") as home:
         try:
