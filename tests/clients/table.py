@@ -64,7 +64,10 @@ def write_rows(path: Path, rows: Mapping[str, Sequence[Row]]) -> None:
 def read_rows(path: Path) -> dict[str, list[Row]]:
     """Read what ``write_rows`` wrote. Raises ValueError, or OSError where there is nothing."""
     written = json.loads(path.read_text(encoding="utf-8"))
-    return {probe: [Row(**each) for each in rows] for probe, rows in written.items()}
+    try:
+        return {probe: [Row(**each) for each in rows] for probe, rows in written.items()}
+    except (AttributeError, TypeError) as error:
+        raise ValueError(str(error)) from error
 
 
 def closing_line(rows: Iterable[Row]) -> str:

@@ -85,14 +85,18 @@ def judge(outcome: Outcome) -> Report:
     kernel = outcome.kernel
     problems = [f"{kernel.line}: {outcome.trouble}"] if outcome.trouble else []
     by_probe: dict[str, list[ClientRow]] = {}
+    probes = probes_of(line_named(kernel.line))
     try:
         by_probe = read_rows(outcome.directory / ROWS_FILE)
     except FileNotFoundError:
         problems.append(f"{kernel.line}: no results, see {outcome.directory}")
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         problems.append(f"{kernel.line}: the results are damaged: {error}")
+    else:
+        absent = [probe for probe in probes if not by_probe.get(probe)]
+        problems += [f"{kernel.line}, {probe}: no results" for probe in absent]
     rows = []
-    for probe in probes_of(line_named(kernel.line)):
+    for probe in probes:
         results = Counter(each.result for each in by_probe.get(probe, ()))
         count = Count(results["ok"], results["wrong"], results["skipped"])
         rows.append(Row(kernel.release, probe, count, "" if results else "none"))
