@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
 from tests.clients.store import ClientAbsent, build_step, download_step
-from tests.clients.targets import ForeignPython, Target, lay_out_environment
+from tests.clients.targets import (
+    SEARCH_PATH,
+    ForeignPython,
+    Target,
+    compile_ahead,
+    lay_out_environment,
+)
 
 PROGRAMS = Path(__file__).parent / "programs"
-# Debian's own come first: what is on a developer's PATH may be anything.
-SEARCH_PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"
 
 # The interpreters on which what was written for Python 2 and early 3 can still be imported:
 # 3.10 took the old names out of ``collections``. Debian 12 has one of them, PyPy 3.9.
@@ -69,6 +73,7 @@ class PipPackages(NamedTuple):
         machine = ("--platform", target.wheels, "--python-version", python.version)
         argv = [sys.executable, *_PIP_INSTALL, *wheels, *machine, *self.requirements]
         download_step(argv, directory)
+        compile_ahead(packages, python)
 
     def _foreign(self, target: Target) -> ForeignPython:
         return target.old_python if self.is_old else target.python

@@ -43,6 +43,11 @@ TREE = Recipe(
         ("usr/bin/php", "php8.2"),
         ("etc/php/8.2/cli/conf.d/20-curl.ini", "/usr/share/php8.2-curl/curl/curl.ini"),
     ),
+    (
+        ("usr/lib/python3.11", TARGET.python),
+        ("usr/lib/python3", TARGET.python),
+        ("usr/lib/pypy3.9", TARGET.old_python),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.clients.targets import ForeignPython, compile_ahead
 from tests.vm.kernels import cache_dir, extract, locked
 from tests.vm.mirror import machine_mirrors
 from tests.vm.packages import Apt
@@ -25,18 +26,23 @@ MARKER = "whole"
 
 
 class Recipe(NamedTuple):
-    """What a tree is made of. ``links``, by path, are what the packages' scripts would make."""
+    """What a tree is made of. ``links``, by path, are what the packages' scripts would make.
+
+    ``compiled`` are folders with the Python that they are compiled for, where that can be done.
+    """
 
     name: str
     arch: str
     suites: tuple[str, ...]
     packages: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
+    compiled: tuple[tuple[str, ForeignPython], ...] = ()
 
     @property
     def directory(self) -> Path:
         """Where the tree is kept. Another recipe of the same name has another directory."""
-        facts = repr((self.suites, self.packages, dict(self.links), ACCOUNTS, UNREAD))
+        lists = (self.suites, self.packages, dict(self.links), ACCOUNTS, UNREAD)
+        facts = repr((*lists, *self.compiled))
         name = f"{self.name}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
         return cache_dir().parent / "roots" / name
 
@@ -77,6 +83,8 @@ class Recipe(NamedTuple):
             source = tree / "usr" / "share" / "base-passwd" / f"{name}.master"
             shutil.copy(source, tree / "etc" / name)
         (tree / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", "utf-8")
+        for folder, python in self.compiled:
+            compile_ahead(tree / folder, python, tree)
         (tree / "usr" / "lib" / "modules").mkdir(exist_ok=True)
         for folder in UNREAD:
             shutil.rmtree(tree / folder, ignore_errors=True)
