@@ -104,12 +104,14 @@ class UnpackedDebian(NamedTuple):
         """Return what it is made of."""
         return (self.package,)
 
-    def build(self, directory: Path, _target: Optional[Target]) -> None:
+    def build(self, directory: Path, target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
         download_step(["apt-get", "-q", "download", self.package], directory)
         (archive,) = directory.glob("*.deb")
         build_step(["dpkg-deb", "-x", str(archive), "."], directory)
         archive.unlink()
+        if target:
+            compile_ahead(directory, target.python)
 
 
 class JavaClasses(NamedTuple):
