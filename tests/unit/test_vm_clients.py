@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from tests.clients.environments import GoProgram, NpmPackages, PipPackages
 from tests.clients.roster import CLIENTS
 from tests.clients.store import Store
 from tests.clients.table import ROWS_FILE, Row, write_rows
-from tests.clients.targets import TARGETS, lay_out_environment
+from tests.clients.targets import TARGETS, ForeignPython, compile_ahead, lay_out_environment
 from tests.vm import arm64, clients
 from tests.vm.kernels import LINES, Kernel, Line
 from tests.vm.machine import Outcome
 from tests.vm.mirror import VmError
 from tests.vm.suite import Count, table, total
 
+PYTHON = "/usr/bin/python3"
 ARM64 = TARGETS["arm64"]
 RIGHT = Row("curl", "7.88.1", "optional", ("1 x v1",), ("v1",), None, ())
 WRONG = RIGHT._replace(problems=("not in the log: 1 x GET", "IMDS was asked nothing"))
@@ -130,3 +132,26 @@ def test_a_virtual_environment_is_laid_out_without_its_python(tmp_path: Path) ->
     assert (tmp_path / "venv" / "bin" / "python").readlink() == Path("/usr/bin/pypy3")
     assert "home = /usr/bin\n" in (tmp_path / "venv" / "pyvenv.cfg").read_text()
     assert (ARM64.old_python.version, ARM64.python.version) == ("3.9", "3.11")
+
+
+def test_python_is_compiled_for_a_root_that_is_elsewhere(tmp_path: Path) -> None:
+    """What it says of itself in a traceback is where it will be, not where it was made."""
+    asked = [PYTHON, "-c", "import sys; print(sys.implementation.cache_tag)"]
+    tag = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    library = tmp_path / "usr" / "lib"
+    library.mkdir(parents=True)
+    (library / "good.py").write_text("ANSWER = 42\n")
+    (library / "old.py").write_text("print 'only Python 2 knows this'\n")
+    here = ForeignPython(PYTHON, "python3", tag)
+    assert compile_ahead(library, here, tmp_path)
+    (compiled,) = (library / "__pycache__").iterdir()
+    assert compiled.name == f"good.{tag}.pyc"
+    assert b"/usr/lib/good.py" in compiled.read_bytes()
+    assert str(tmp_path).encode() not in compiled.read_bytes()
+
+
+def test_without_that_python_here_nothing_is_compiled(tmp_path: Path) -> None:
+    """Code of another Python would only be in the way."""
+    (tmp_path / "module.py").touch()
+    assert not compile_ahead(tmp_path, ForeignPython(PYTHON, "python3", "cpython-20"))
+    assert [path.name for path in tmp_path.iterdir()] == ["module.py"]
