@@ -170,7 +170,8 @@ def _run(
 
 
 def _observer(probe: str, log: Path) -> ObserverProcess:
-    log.parent.mkdir(parents=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     source, _, attach = probe.partition("/")
     options = ("--source", source, "--attach", attach or "auto")
     return ObserverProcess(log, log.parent, options)

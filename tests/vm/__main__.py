@@ -43,7 +43,7 @@ class Task(NamedTuple):
 @click.option("--kernel", "names", multiple=True, metavar="NAME", help="Only this; repeatable.")
 @click.option("--list", "only_list", is_flag=True, help="Fetch and list the kernels, no more.")
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Passed on to pytest.")
-@click.option("--shell", metavar="COMMAND", help="Run this instead of the live suite.")
+@click.option("--shell", metavar="COMMAND", help="Run this instead.")
 @click.option("--clients", "with_clients", is_flag=True, help="Run real clients of IMDS instead.")
 @click.option(
     "--deadline",
@@ -107,13 +107,14 @@ def _interrupt(number: int, _frame: object) -> NoReturn:
 def _task(
     shell: Optional[str], keyword: Optional[str], client_options: Optional[Sequence[str]]
 ) -> Task:
+    userland = arm64.LIVE_SUITE if client_options is None else clients.userland()
+    if shell is not None:
+        return Task(lambda _: shell, _show_shell, DEADLINE_S, userland)
     if client_options is not None:
         command = partial(clients.guest_command, options=client_options)
-        return Task(command, _show_clients, clients.DEADLINE_S, clients.userland())
-    if shell is not None:
-        return Task(lambda _: shell, _show_shell, DEADLINE_S, arm64.LIVE_SUITE)
+        return Task(command, _show_clients, clients.DEADLINE_S, userland)
     command = partial(suite.guest_command, keyword=keyword)
-    return Task(command, _show_suite, DEADLINE_S, arm64.LIVE_SUITE)
+    return Task(command, _show_suite, DEADLINE_S, userland)
 
 
 def _run_all(
