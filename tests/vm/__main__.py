@@ -173,7 +173,8 @@ def _show_suite(outcomes: Sequence[Outcome]) -> bool:
 def _show_clients(outcomes: Sequence[Outcome]) -> bool:
     for outcome in outcomes:
         table = outcome.directory / clients.TABLE
-        if outcome.trouble or not table.exists():
+        # It is written as a whole at the end, and empty where the run did not get there.
+        if not table.exists() or not table.stat().st_size:
             _show_tail(outcome)
         else:
             print(f"\n== {outcome.kernel.line} ({outcome.kernel.release})")
