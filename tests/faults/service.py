@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, eventually, start_run
+from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, SLOWNESS, eventually, start_run
 
 Line = dict[str, Any]
 
 # Of the end of a log that is being written, to find the newest request in it.
 TAIL_BYTES = 1 << 16
+# What takes a second, on a machine that has other things to do.
+PATIENCE_S = 120 * SLOWNESS
 
 
 class Service:
@@ -134,6 +136,19 @@ class Service:
         found = re.findall(rf'"path":"[^"]*{marker}/([0-9]+)"'.encode(), tail)
         return int(found[-1]) if found else -1
 
+    def until_recorded(self, marker: str, number: int) -> None:
+        """Return once the request with this number, or a later one, is in the log."""
+        eventually("it is recorded", lambda: self.newest(marker) >= number, PATIENCE_S)
+
+    def until_put_aside(self, files: int) -> None:
+        """Return once there are more than so many files."""
+        eventually("the log is put aside", lambda: len(self.files()) > files, PATIENCE_S)
+
+    def until_told(self, event: str, times: int) -> None:
+        """Return once the log, which was not put aside, has an event so often."""
+        text = f'"event":"{event}"'.encode()
+        eventually(event, lambda: self.log.read_bytes().count(text) >= times, PATIENCE_S)
+
 
 def lines_of(path: Path) -> list[Line]:
     """Return a file's lines; fails unless each is whole and valid JSON."""
@@ -169,3 +184,8 @@ def programs_in_kernel() -> set[int]:
         ["bpftool", "--json", "prog", "show"], check=True, capture_output=True, timeout=DEADLINE_S
     )
     return {each["id"] for each in json.loads(told.stdout)}
+
+
+def until_gone(programs: set[int]) -> None:
+    """Return once none of these programs is in the kernel."""
+    eventually("the probe is gone", lambda: not programs & programs_in_kernel())

@@ -17,7 +17,7 @@ from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.load import Load
 from tests.faults.service import Line, Service, events_of, lines_of, numbers_of
-from tests.live.watch import eventually, new_marker
+from tests.live.watch import new_marker
 
 BACK_S, FORWARD_S = -3600, 86_400
 # The shifts are longer; what is slower than this is not the clock.
@@ -110,13 +110,10 @@ def test_a_clock_set_back_and_forth(
     with service.running(), Load(namespace, filler=f"?{'x' * 1500}") as load:
         for shift_s in (0, BACK_S, FORWARD_S):
             clock.set(shift_s)
-            before, marked = len(service.files()), len(load.sent_s)
-            eventually("the log is put aside", lambda n=before: len(service.files()) > n, 240)
+            marked = len(load.sent_s)
+            service.until_put_aside(len(service.files()))
             # Beyond the next tick, too, in which it takes notice of the clock.
-            target = max(len(load.sent_s), marked + 400) + 100
-            eventually(
-                "it records", lambda target=target: service.newest(load.marker) >= target, 240
-            )
+            service.until_recorded(load.marker, max(len(load.sent_s), marked + 400) + 100)
         sent = load.stop()
         service.stop()
     files = service.files()
@@ -178,7 +175,7 @@ def test_what_expires_does_so_whatever_the_clock_says(
             client.connect((IMDS_IPV4, 80))
             client.sendall(f"GET /latest/{marker}/{number} HTTP/1.1\r\n\r\n".encode())
             clock.set(shift_s)
-            eventually("it is written", lambda n=number: service.newest(marker) == n, 120)
+            service.until_recorded(marker, number)
         service.stop()
     requests = [line for line in events_of(service.lines(), "imds_request")
                 if marker in line["url"]["path"]]  # fmt: skip

@@ -9,8 +9,14 @@ import time
 from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.load import Load, Outage, explain
-from tests.faults.service import Service, events_of, numbers_of, programs_in_kernel, programs_of
-from tests.live.watch import eventually
+from tests.faults.service import (
+    Service,
+    events_of,
+    numbers_of,
+    programs_in_kernel,
+    programs_of,
+    until_gone,
+)
 
 KILLS = 5
 # Recorded before each kill, so that it hits one that is at work.
@@ -23,20 +29,14 @@ def test_kill_9_under_load(service: Service, namespace: LabNamespace, observed: 
     outages = []
     with service.running(), Load(namespace, filler=f"?{'x' * 1500}") as load:
         for _ in range(KILLS):
-            target = len(load.sent_s) + BETWEEN
-            eventually(
-                "it records", lambda target=target: service.newest(load.marker) >= target, 120
-            )
+            service.until_recorded(load.marker, len(load.sent_s) + BETWEEN)
             programs = programs_of(service.pid)
             assert programs <= programs_in_kernel()
             assert programs
             ended_s = time.monotonic()
             os.kill(service.pid, signal.SIGKILL)
             assert service.process.wait() == -signal.SIGKILL
-            eventually(
-                "the probe is gone",
-                lambda programs=programs: not programs & programs_in_kernel(),
-            )
+            until_gone(programs)
             service.restart()
             outages.append(Outage(ended_s, time.monotonic()))
         load.more(BETWEEN)

@@ -88,7 +88,7 @@ def test_the_limit_is_reached(
         server.listen(4096)
         undo.enter_context(service.running())
         load = undo.enter_context(Load(namespace))
-        eventually("it records", lambda: service.newest(load.marker) >= 100, 120)
+        service.until_recorded(load.marker, 100)
         group.limit(group.usage() + ROOM_BYTES)
         held: list[socket.socket] = []
         while service.process.poll() is None and len(held) < HALF_SENT:
@@ -131,14 +131,16 @@ def test_ten_thousand_restarts_of_a_client(
     marker = new_marker()
     program = compile_crowd(tmp_path)
     discard = compile_program("discard", tmp_path)
-    with LabNamespace() as quiet, open_discard(quiet, discard, IMDS_IPV4, 80):
-        service.configure(capture="ring_mib = 64")
-        with service.running():
-            before = peak_bytes(service.pid)
-            path = f"/latest/{marker}"
-            with crowd(program, quiet, path, CLIENT_STARTS, at_once=AT_ONCE) as callers:
-                after = peak_bytes(service.pid)
-            service.stop()
+    with (
+        LabNamespace() as quiet,
+        open_discard(quiet, discard, IMDS_IPV4, 80),
+        service.running(),
+    ):
+        before = peak_bytes(service.pid)
+        path = f"/latest/{marker}"
+        with crowd(program, quiet, path, CLIENT_STARTS, at_once=AT_ONCE) as callers:
+            after = peak_bytes(service.pid)
+        service.stop()
     lines = service.lines()
     named = {}
     for line in events_of(lines, "imds_request"):

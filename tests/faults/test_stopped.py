@@ -27,7 +27,7 @@ def test_a_minute_of_standstill_under_load(
     witness = Service(tmp_path / "witness")
     witness.configure(capture="ring_mib = 64")
     with witness.running(), service.running(), Load(namespace) as load:
-        eventually("it records", lambda: service.newest(load.marker) >= 100, 120)
+        service.until_recorded(load.marker, 100)
         os.kill(service.pid, signal.SIGSTOP)
         began_s, before = load.sent_s[-1], len(load.sent_s)
         try:
@@ -37,8 +37,7 @@ def test_a_minute_of_standstill_under_load(
         finally:
             os.kill(service.pid, signal.SIGCONT)
         during = len(load.sent_s) - before
-        target = len(load.sent_s) + 100
-        eventually("it records again", lambda: service.newest(load.marker) >= target, 120)
+        service.until_recorded(load.marker, len(load.sent_s) + 100)
         sent = load.stop()
         service.stop()
         witness.stop()

@@ -9,7 +9,7 @@ from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.load import Load
 from tests.faults.service import Service, events_of, numbers_of
-from tests.live.watch import DEADLINE_S, eventually, start_run
+from tests.live.watch import DEADLINE_S, start_run
 
 REQUESTS = 500
 
@@ -20,11 +20,8 @@ def test_two_at_once(
     """Both record all; one that would write another's log is refused and touches nothing."""
     other = Service(tmp_path / "other")
     with service.running(), other.running(), Load(namespace) as load:
-        eventually(
-            "both record",
-            lambda: all(each.newest(load.marker) >= 0 for each in (service, other)),
-            120,
-        )
+        for each in (service, other):
+            each.until_recorded(load.marker, 0)
         third = start_run("--log-file", str(service.log), stderr=subprocess.PIPE)
         _, said = third.communicate(timeout=6 * DEADLINE_S)
         assert third.returncode == 1
