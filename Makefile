@@ -7,6 +7,7 @@ OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-type
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
+SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
 PYTEST := $(VENV)/bin/python -m pytest
@@ -15,7 +16,8 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi lab check lint test test-clients test-kernels bench clean
+.PHONY: help setup setup-vm build wheel release lock abi lab check lint test test-clients test-kernels test-install bench \
+  clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +105,9 @@ test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints
 
 test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
 	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))
+
+test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
+	$(VENV)/bin/python -m tests.install $(if $(SYSTEM),--system $(SYSTEM))
 
 bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
 	@./setup.sh packages bpftrace tcpdump

@@ -429,7 +429,7 @@ install_config() {
   previous=$(find "$current/lib" -path '*/analyzer/systemd/config.toml' 2>/dev/null | head -n 1)
   new_defaults=no
   if [ -n "$previous" ] && [ -e "$defaults" ] && ! cmp -s "$defaults" "$previous"; then new_defaults=yes; fi
-  run "mend $config; until then the version that was there before goes on with what it has read" \
+  run "mend what it names; until then the version that was there before goes on with what it has read" \
     "$target/bin/$name" run --config "$config" --check
 }
 

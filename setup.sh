@@ -12,7 +12,9 @@ base)
   ;;
 vm)
   # Emulators of both machine types, and what virtme-ng makes its boot image from.
-  packages="qemu-system-x86 qemu-system-arm kmod udev zstd file iproute2 busybox-static"
+  # Disks of whole systems are made with debootstrap.
+  packages="qemu-system-x86 qemu-system-arm qemu-utils kmod udev zstd file iproute2
+    busybox-static debootstrap e2fsprogs"
   ;;
 packages)
   shift

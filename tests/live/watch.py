@@ -21,7 +21,7 @@ from analyzer.sources.preemption import is_preemptible
 
 # An emulated machine is 10 to 30 times slower than this one.
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "1"))
-DEADLINE_S = 10 * SLOWNESS
+DEADLINE_S = max(30, 10 * SLOWNESS)
 # BCC compiles the probe when it starts.
 ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
 LOOK_AGAIN_S = 0.01

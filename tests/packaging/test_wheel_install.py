@@ -5,17 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from analyzer import __version__
-from tests.unit.install.host import INSTALL, Host
-
-CHECKOUT = INSTALL.parent
-PYTHON = "/usr/bin/python3"
-WITHIN_S = 60
+from tests.unit.install.host import CHECKOUT, Host, host_with_this_python
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +30,11 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    """Return a host with this one's Python; the rest that belongs to a distribution is faked."""
-    os_release = Path("/etc/os-release").read_text(encoding="utf-8")
-    if "ID=debian" not in os_release and "ID=ubuntu" not in os_release:
-        pytest.skip("the packages of other distributions are looked up with other programs")
-    host = Host(tmp_path / "host", os_release)
-    host.program("usr/bin/python3", "python3", f'exec {PYTHON} "$@"')
-    shutil.copy2(CHECKOUT / "requirements.lock", host.release / "requirements.lock")
-    return host
+    """Return a host with this one's Python."""
+    try:
+        return host_with_this_python(tmp_path / "host")
+    except LookupError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.live
@@ -50,11 +42,8 @@ def test_install_without_network(host: Host, packed: Path) -> None:
     (wheel,) = packed.glob("*.whl")
     options = ("--wheel", str(wheel), "--offline", str(packed / "needed"), "--no-start")
     isolated = ("unshare", "--net")
-    start = time.monotonic()
     done = host.run(*options, prefix=isolated)
-    took_s = time.monotonic() - start
     assert done.returncode == 0, done.stderr
-    assert took_s < WITHIN_S
     # doctor has loaded and attached the probes that came with the wheel.
     assert "`imds-analyzer run` works here, with core/" in done.stdout, done.stdout
     command = host.root / "usr/local/bin/imds-analyzer"

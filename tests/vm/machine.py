@@ -147,9 +147,9 @@ def _attempt(
             start_new_session=True,
         )
         try:
-            boot_s, total_s, trouble = _watch(machine, directory / "started", deadline_s, stop)
+            boot_s, total_s, trouble = watch(machine, directory / "started", deadline_s, stop)
         finally:
-            _end(machine)
+            end(machine)
     status = _read(directory / "status").strip()
     if not status and not trouble:
         trouble = "the machine stopped while the command ran" if boot_s else "did not boot"
@@ -160,14 +160,14 @@ def _attempt(
     return Outcome(kernel, int(status) if status else None, trouble, boot_s, total_s, directory)
 
 
-def _watch(
+def watch(
     machine: subprocess.Popen[bytes], started: Path, deadline_s: float, stop: threading.Event
 ) -> tuple[float, float, str]:
     """Wait for a machine's end; returns seconds to its start and its end, and what went wrong."""
     began = time.monotonic()
     boot_s = 0.0
     while True:
-        # Not reaped before _end, so that the number of its session stays its own.
+        # Not reaped before `end`, so that the number of its session stays its own.
         ended = os.waitid(os.P_PID, machine.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         total_s = time.monotonic() - began
         if not boot_s and started.exists():
@@ -211,7 +211,7 @@ def vng_command(kernel: Kernel, script: Path) -> list[str]:
     return [*command, "--", f"bash {shlex.quote(str(script))}"]
 
 
-def _end(machine: subprocess.Popen[bytes]) -> None:
+def end(machine: subprocess.Popen[bytes]) -> None:
     """End the machine's own session; the processes in it are all ours."""
     # A machine that has powered off has left nobody to end.
     with contextlib.suppress(ProcessLookupError):

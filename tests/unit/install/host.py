@@ -8,10 +8,12 @@ install.sh calls is the real thing. tests/packaging makes real virtual environme
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-INSTALL = Path(__file__).parents[3] / "install.sh"
+CHECKOUT = Path(__file__).parents[3]
+INSTALL = CHECKOUT / "install.sh"
 KERNEL = "6.1.0-99-test"
 CONFIG = "etc/imds-analyzer/config.toml"
 DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
@@ -184,6 +186,20 @@ class Host:
             else:
                 found[name] = f"{path.stat().st_mode:o}"
         return found
+
+
+def host_with_this_python(root: Path) -> Host:
+    """Return a host with this one's Python and the real lock; packages and systemd are faked.
+
+    Raises LookupError on distributions whose packages are looked up with other programs.
+    """
+    os_release = Path("/etc/os-release").read_text(encoding="utf-8")
+    if "ID=debian" not in os_release and "ID=ubuntu" not in os_release:
+        raise LookupError("this is neither Debian nor Ubuntu")
+    host = Host(root, os_release)
+    host.program("usr/bin/python3", "python3", 'exec /usr/bin/python3 "$@"')
+    shutil.copy2(CHECKOUT / "requirements.lock", host.release / "requirements.lock")
+    return host
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> set[str]:

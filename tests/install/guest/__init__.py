@@ -1,0 +1,1 @@
+"""What runs inside the booted system, with its own Python and nothing but the standard library."""
