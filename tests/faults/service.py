@@ -169,6 +169,18 @@ def events_of(lines: Sequence[Line], name: str) -> list[Line]:
     return [line for line in lines if line["event"] == name]
 
 
+def requests_between(lines: list[Line], marker: str) -> int:
+    """Count the requests, by whomever, from the first one with the marker to the last.
+
+    The probe sees the whole host, where others may call, too.
+    """
+    requests = events_of(lines, "imds_request")
+    marked = [
+        line["timestamp"] for line in requests if marker in line.get("url", {}).get("path", "")
+    ]
+    return sum(min(marked) <= line["timestamp"] <= max(marked) for line in requests)
+
+
 def programs_of(pid: int) -> set[int]:
     """Return the kernel's numbers of the BPF programs that a process holds or has attached."""
     found: set[int] = set()

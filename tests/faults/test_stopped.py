@@ -9,7 +9,7 @@ from pathlib import Path
 from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.load import Load
-from tests.faults.service import Line, Service, events_of, numbers_of
+from tests.faults.service import Service, events_of, numbers_of, requests_between
 from tests.live.watch import eventually
 
 STOPPED_S = 60.0
@@ -50,8 +50,8 @@ def test_a_minute_of_standstill_under_load(
     lost = sum(each["count"] for each in reports if each["reason"] == "ring_buffer_full")
     (stopped,) = events_of(lines, "analyzer_stopped")
     assert stopped["lost"] == lost
-    others = _between(all_lines, load.marker) - sent
-    others_recorded = _between(lines, load.marker) - len(recorded)
+    others = requests_between(all_lines, load.marker) - sent
+    others_recorded = requests_between(lines, load.marker) - len(recorded)
     assert 0 < sent - len(recorded) < during
     assert len(recorded) + others_recorded + lost == sent + others
     observed(
@@ -59,12 +59,3 @@ def test_a_minute_of_standstill_under_load(
         f"{sent} sent ({during} of them meanwhile) + {others} of others on this host"
         f" = {len(recorded)} + {others_recorded} recorded + {lost} counted lost",
     )
-
-
-def _between(lines: list[Line], marker: str) -> int:
-    """Count the requests, by whomever, from the first one with the marker to the last."""
-    requests = events_of(lines, "imds_request")
-    marked = [
-        line["timestamp"] for line in requests if marker in line.get("url", {}).get("path", "")
-    ]
-    return sum(min(marked) <= line["timestamp"] <= max(marked) for line in requests)
