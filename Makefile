@@ -17,7 +17,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
-.PHONY: test test-clients test-kernels test-clients-kernels test-install
+.PHONY: test test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)
 	$(VENV)/bin/python -m tests.clients --prepare
 	$(VENV)/bin/python -m tests.clients
+
+test-faults: setup ## Break the analyzer and all it stands on, while it records; prints what was observed (root)
+	$(PYTEST) tests/faults
 
 test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
 	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))

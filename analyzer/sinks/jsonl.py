@@ -44,6 +44,9 @@ METHOD_MAX = 64
 # sixteen ancestors with long arguments make 70, so their length is bounded too.
 CALLERS_MAX = 512
 CALLERS_CHARACTERS_MAX = 4 << 20
+# A time of start that moves by less is the wall clock's drift, or its slewing, against the
+# kernel's; one process must not seem to have started twice. By more, the clock was set.
+CLOCK_SET_NS = 1_000_000_000
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -58,6 +61,7 @@ class _Rendered(NamedTuple):
     """A caller's part of the line. Holds the caller, so that its id() stays its own."""
 
     caller: Caller
+    start_at_ns: int
     text: str
 
 
@@ -183,8 +187,12 @@ class JsonlSink:
         """Return ``"process":{...},...,`` with the thread, which alone changes, put in."""
         caller = record.caller
         known = self._callers.get(id(caller))
+        if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
+            self._callers_characters -= len(self._callers.pop(id(caller)).text)
+            known = None
         if known is None:
-            known = _Rendered(caller, _encode(_caller_fields(record))[1:-1] + ",")
+            text = _encode(_caller_fields(record))[1:-1] + ","
+            known = _Rendered(caller, record.process_start_at_ns, text)
             self._callers[id(caller)] = known
             self._callers_characters += len(known.text)
             while (
@@ -266,8 +274,6 @@ def _caller_fields(record: Record) -> dict[str, Any]:
     caller = record.caller
     container = caller.container
     process = _process_fields(caller.process)
-    # Fixed when the caller is first written: the two clocks drift by microseconds, and one
-    # process must not seem to have started twice.
     process["start"] = timestamp(record.process_start_at_ns)
     process["user"] = _user_fields(caller.process.user)
     if caller.ancestors:

@@ -1,14 +1,11 @@
-"""What happens to a log while the analyzer runs: nothing of it is lost without a word."""
+"""The log while the analyzer runs: signals, and a real journald. Its faults: tests/faults."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ import pytest
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
-from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, new_marker, start_run
+from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker
 
 JOURNALD = Path("/lib/systemd/systemd-journald")
 # A journald of its own, with its own /run, for one test of the unit tests.
@@ -44,161 +41,6 @@ def send(watch: Watch, marker: str, count: int) -> None:
         for index in range(count):
             client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
             client.recv(4096)
-
-
-class SmallDisk:
-    """An analyzer whose log is on a file system of its own, which nobody else sees."""
-
-    def __init__(self, watch: Watch, directory: Path) -> None:
-        self.watch = watch
-        self.disk = directory / "disk"
-        self.disk.mkdir()
-        self._messages = directory / "messages"
-        self._ready = directory / "ready"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        source, attach = self.watch.probe.split("/")
-        mount = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"'
-        with self._messages.open("wb") as messages:
-            process = subprocess.Popen(
-                [
-                    *("unshare", "-m", "sh", "-c", mount, str(self.disk)),
-                    *(sys.executable, "-m", "analyzer", "run", "--heartbeat", "1"),
-                    *("--source", source, "--attach", attach),
-                    *("--log-file", str(self.disk / "imds.jsonl")),
-                    *("--ready-file", str(self._ready)),
-                ],
-                stderr=messages,
-                stdout=messages,
-            )
-        self.watch.process = process
-        try:
-            eventually(
-                "the probe is attached",
-                lambda: self._ready.exists() or process.poll() is not None,
-                ATTACH_DEADLINE_S,
-            )
-            if process.poll() is not None:
-                said = self.said()
-                assert "no way to capture" in said, said
-                pytest.skip(said)
-            # As the analyzer sees it.
-            self.disk = Path(f"/proc/{process.pid}/root{self.disk}")
-            self.watch.log = self.disk / "imds.jsonl"
-            yield
-        finally:
-            self.watch.stop()
-
-    def said(self) -> str:
-        return self._messages.read_text()
-
-    def mount(self, *command: str) -> None:
-        """Run a mount or umount command on the disk, where the analyzer sees it."""
-        assert self.watch.process is not None
-        pid = self.watch.process.pid
-        inside = f"/{self.disk.relative_to(f'/proc/{pid}/root')}"
-        subprocess.run(
-            ["nsenter", "-t", str(pid), "-m", *command, inside], check=True, timeout=DEADLINE_S
-        )
-
-
-def check_pause(disk: SmallDisk, marker: str, sent: int, reason: str) -> None:
-    """Wait for the log to be written again; fail unless all is there, once, and told."""
-    watch = disk.watch
-    eventually("writing goes on", lambda: watch.lines("log_resumed"))
-    found = watch.settled(marker)
-    assert sorted(line["url"]["path"] for line in found) == sorted(
-        f"/latest/{marker}/{index}" for index in range(sent)
-    )
-    (resumed,) = watch.lines("log_resumed")
-    assert resumed["reason"] == reason
-    assert resumed["since"] < resumed["timestamp"]
-    assert not watch.lines("events_lost")
-    assert "cannot write the log" in disk.said()
-
-
-def fill(disk: SmallDisk) -> Path:
-    """Leave no room on the disk; returns the file that takes it."""
-    filler = disk.disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 20))
-    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return filler
-
-
-def test_a_full_disk_is_waited_for(fresh: Watch, tmp_path: Path) -> None:
-    """Every line in the file is whole all the time, and all are there afterwards."""
-    disk, marker = SmallDisk(fresh, tmp_path), new_marker()
-    with disk.running():
-        filler = fill(disk)
-        send(fresh, marker, 200)
-        eventually("it says so", lambda: "No space left on device" in disk.said())
-        assert fresh.log.read_bytes()[-1:] in (b"\n", b"")
-        filler.unlink()
-        check_pause(disk, marker, 200, "No space left on device")
-        eventually("a heartbeat counts", lambda: fresh.lines("heartbeat"))
-        assert set(fresh.lines("heartbeat")[-1]["not_written"].values()) == {0}
-
-
-def test_what_a_full_disk_costs_is_counted(fresh: Watch, tmp_path: Path) -> None:
-    """Recorded and dropped together are what was sent; heartbeats say so, too."""
-    disk, marker, sent = SmallDisk(fresh, tmp_path), new_marker(), 8000
-    with disk.running():
-        filler = fill(disk)
-        send(fresh, marker, sent)
-        filler.unlink()
-        eventually("writing goes on", lambda: fresh.lines("log_resumed"))
-        found = fresh.settled(marker)
-        (lost,) = fresh.lines("events_lost")
-        assert lost["reason"] == "log_not_written"
-        dropped = lost["not_written"]["v1"]
-        assert 0 < dropped < sent
-        assert len(found) + dropped == sent
-        eventually(
-            "a heartbeat counts it",
-            lambda: sum(line["not_written"]["v1"] for line in fresh.lines("heartbeat")) == dropped,
-        )
-        assert fresh.stop() == 0
-
-
-def test_a_directory_that_turns_read_only_is_waited_for(fresh: Watch, tmp_path: Path) -> None:
-    """And that has lost the file, too."""
-    disk, marker = SmallDisk(fresh, tmp_path), new_marker()
-    with disk.running():
-        disk.mount("mount", "-t", "tmpfs", "-o", "ro", "none")
-        send(fresh, marker, 20)
-        eventually("it says so", lambda: "Read-only file system" in disk.said())
-        disk.mount("umount")
-        check_pause(disk, marker, 20, "Read-only file system")
-
-
-def test_a_deleted_directory_is_made_again(fresh: Watch) -> None:
-    """With what was written meanwhile."""
-    marker = new_marker()
-    with fresh.running(required=fresh.probe in REQUIRED):
-        shutil.rmtree(fresh.log.parent)
-        send(fresh, marker, 20)
-        eventually("it is there again", fresh.log.exists)
-        eventually("it says so", lambda: fresh.lines("log_reopened"))
-        assert len(fresh.settled(marker)) == 20
-        (reopened,) = fresh.lines("log_reopened")
-        assert reopened["reason"] == "deleted"
-        assert reopened["log"]["file"]["path"] == str(fresh.log)
-
-
-def test_two_at_once_do_not_write_one_log(fresh: Watch) -> None:
-    """The second one says who is first, and touches nothing."""
-    with fresh.running(required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        second = start_run("--log-file", str(fresh.log), stderr=subprocess.PIPE)
-        _, said = second.communicate(timeout=6 * DEADLINE_S)
-        assert second.returncode == 1
-        assert f"another analyzer (pid {fresh.process.pid}) writes it" in said.decode()
-        assert fresh.process.poll() is None
 
 
 def test_signals_reopen_and_reload(fresh: Watch, tmp_path: Path) -> None:

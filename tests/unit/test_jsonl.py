@@ -435,6 +435,17 @@ class TestLines:
         first, second = written(tmp_path, RECORD, later)
         assert first["process"]["start"] == second["process"]["start"]
 
+    def test_a_clock_that_was_set_moves_the_start_too(self, tmp_path: Path) -> None:
+        """No process starts after its own request because the clock went back meanwhile."""
+        hour_ns = 3600 * 10**9
+        earlier = RECORD._replace(
+            at_ns=RECORD.at_ns - hour_ns, process_start_at_ns=RECORD.process_start_at_ns - hour_ns
+        )
+        first, second, third = written(tmp_path, RECORD, earlier, earlier)
+        assert first["process"]["start"] > second["process"]["start"]
+        assert second["process"]["start"] < second["timestamp"]
+        assert third["process"] == second["process"]
+
     def test_more_callers_than_are_kept_ready_are_all_told_right(self, tmp_path: Path) -> None:
         """A caller that was pushed out is written anew, and a new one never as a former one."""
         records = [

@@ -1,0 +1,1 @@
+"""The fault drill: what becomes of the service, and of what it records, when things break."""
