@@ -16,11 +16,11 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi lab check lint test test-clients test-faults test-kernels \
-  test-install bench clean
+.PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
+.PHONY: test test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing; leaves .venv/bin/imds-analyzer and the compiled probes
 	@./setup.sh base
@@ -111,6 +111,12 @@ test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6
 
 test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
 	$(VENV)/bin/python -m tests.install $(if $(SYSTEM),--system $(SYSTEM))
+
+test-clients-kernels: setup-vm build ## The real clients in the virtual machines (root)
+	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)
+	$(VENV)/bin/python -m tests.clients --prepare
+	$(VENV)/bin/python -m tests.clients --prepare --for arm64
+	$(VENV)/bin/python -m tests.vm --clients $(if $(KERNEL),--kernel $(KERNEL))
 
 bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
 	@./setup.sh packages bpftrace tcpdump

@@ -15,17 +15,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Optional
 
 import click
 
 from analyzer.errors import AnalyzerError
 from analyzer.lab.observer import ObserverProcess
 from tests.clients import evidence
+from tests.clients.environments import Environment, of_the_analyzer
 from tests.clients.expectations import SETTINGS, Setting
 from tests.clients.roster import CLIENTS, Client, debian_packages
-from tests.clients.store import ClientAbsent, ClientError, Store
-from tests.clients.table import Row, closing_line, show
+from tests.clients.store import ANALYZER, ClientAbsent, ClientError, Store
+from tests.clients.table import ROWS_FILE, Row, closing_line, show, write_rows
+from tests.clients.targets import TARGETS
 from tests.clients.trial import Patience, Ready, Trial, look_up, run_setting
 
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "0"))  # set in emulated machines
@@ -49,6 +51,17 @@ _SETTING_NAMES = {setting.name: setting for setting in SETTINGS}
     help="As core/fentry; repeatable, each watches the same calls.",
 )
 @click.option("--no-skips", is_flag=True, help="A client that cannot be run is a failure.")
+@click.option(
+    "--for",
+    "target",
+    type=click.Choice(list(TARGETS)),
+    help="Prepare them for, or run them on, a machine of another type.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Where the logs and {ROWS_FILE} go; without it they are not kept.",
+)
 def main(
     prepare: bool,
     only_list: bool,
@@ -57,47 +70,60 @@ def main(
     settings: Sequence[str],
     probes: Sequence[str],
     no_skips: bool,
+    target: Optional[str],
+    results: Optional[Path],
 ) -> None:
     """Choose and do; exits with 1 when anything is wrong."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     clients = [client for client in CLIENTS if not names or client.name in names]
     chosen = [each for each in SETTINGS if not settings or each.name in settings]
+    store = Store(TARGETS[target] if target else None)
     if packages:
         print(*debian_packages())
     elif only_list:
         for client in clients:
             print(f"{client.name:24} {client.expectation.why}")
     elif prepare:
-        failed = [client for client in clients if not _prepare(client)]
-        sys.exit(1 if failed else 0)
+        sys.exit(0 if _prepare_all(clients, store) else 1)
     else:
-        sys.exit(0 if _run(clients, chosen, probes, no_skips=no_skips) else 1)
+        with contextlib.ExitStack() as kept:
+            place = results or Path(kept.enter_context(_scratch()))
+            good = _run(clients, chosen, probes, store, place, no_skips=no_skips)
+        sys.exit(0 if good else 1)
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _prepare(client: Client) -> bool:
-    """Make a client's environment unless it is there; say what was done."""
-    store, environment = Store(), client.environment
-    if environment is None:
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="imds-clients-")
+
+
+def _prepare_all(clients: Sequence[Client], store: Store) -> bool:
+    """Make the environments that are missing; say what was done, and return if all went well."""
+    environments = {each.name: each.environment for each in clients if each.environment}
+    if store.target:
+        environments[ANALYZER] = of_the_analyzer()
+    with store.locked():
+        failed = [each for each in environments.items() if not _prepare(store, *each)]
+    return not failed
+
+
+def _prepare(store: Store, name: str, environment: Environment) -> bool:
+    if store.has(name, environment):
+        print(f"{name}: is there")
         return True
     try:
-        with store.locked():
-            if store.has(client.name, environment.facts):
-                print(f"{client.name}: is there")
-                return True
-            with store.making(client.name, environment.facts) as directory:
-                environment.build(directory)
+        store.make(name, environment)
     except ClientAbsent as absent:
-        print(f"{client.name}: will be skipped: {absent}")
+        print(f"{name}: will be skipped: {absent}")
         return True
     except ClientError as error:
-        print(f"{client.name}: {error}")
+        print(f"{name}: {error}")
         return False
-    print(f"{client.name}: made in {store.directory(client.name)}", flush=True)
+    print(f"{name}: made in {store.directory(name)}", flush=True)
     return True
 
 
@@ -105,48 +131,50 @@ def _run(
     clients: Sequence[Client],
     settings: Sequence[Setting],
     probes: Sequence[str],
+    store: Store,
+    place: Path,
     *,
     no_skips: bool,
 ) -> bool:
-    store = Store()
     found = [look_up(client, store) for client in clients]
     usable = [ready.client for ready in found if ready.skipped is None]
-    all_rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="imds-clients-") as scratch:
-        try:
-            with contextlib.ExitStack() as analyzers:
-                observers = [
-                    analyzers.enter_context(_observer(probe, Path(scratch) / str(number)))
-                    for number, probe in enumerate(probes)
-                ]
-                logs = [Path(scratch) / str(number) / LOG for number in range(len(probes))]
-                trials = _run_settings(settings, usable, store, logs)
-                for observer in observers:
-                    observer.drain()
-        except AnalyzerError as error:
-            sys.exit(f"tests.clients: {error}")
-        for log in logs:
-            reader = evidence.LogReader(log, whole=True).read()
-            rows = [
-                _row(ready, setting, trials[setting.name].get(ready.client.name), reader)
-                for ready in found
-                for setting in settings
+    by_probe: dict[str, list[Row]] = {}
+    logs = {probe: place / probe.replace("/", "-") / LOG for probe in probes}
+    try:
+        with contextlib.ExitStack() as analyzers:
+            observers = [
+                analyzers.enter_context(_observer(probe, log)) for probe, log in logs.items()
             ]
-            rows.append(_whole(log, trials))
-            seen_by = {line["observer"]["probe"] for line in reader.requests}
-            show(rows, f"IMDS clients, seen through {', '.join(sorted(seen_by)) or 'nothing'}")
-            all_rows += rows
+            trials = _run_settings(settings, usable, store, list(logs.values()))
+            for observer in observers:
+                observer.drain()
+    except AnalyzerError as error:
+        sys.exit(f"tests.clients: {error}")
+    for probe, log in logs.items():
+        reader = evidence.LogReader(log, whole=True).read()
+        rows = [
+            _row(ready, setting, trials[setting.name].get(ready.client.name), reader)
+            for ready in found
+            for setting in settings
+        ]
+        rows.append(_whole(log, trials))
+        seen_by = {line["observer"]["probe"] for line in reader.requests}
+        show(rows, f"IMDS clients, seen through {', '.join(sorted(seen_by)) or 'nothing'}")
+        by_probe[probe] = rows
+    write_rows(place / ROWS_FILE, by_probe)
     for setting in settings:
         print(f"{setting.name}: {setting.title}")
+    all_rows = [row for rows in by_probe.values() for row in rows]
     print(closing_line(all_rows))
     return all(row.result == "ok" or (row.result == "skipped" and not no_skips) for row in all_rows)
 
 
-def _observer(probe: str, directory: Path) -> ObserverProcess:
-    directory.mkdir()
+def _observer(probe: str, log: Path) -> ObserverProcess:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     source, _, attach = probe.partition("/")
     options = ("--source", source, "--attach", attach or "auto")
-    return ObserverProcess(directory / LOG, directory, options)
+    return ObserverProcess(log, log.parent, options)
 
 
 def _whole(log: Path, trials: Mapping[str, Mapping[str, Trial]]) -> Row:

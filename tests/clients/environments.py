@@ -1,7 +1,8 @@
 """How to get a client: each by its own package client, by name, into a directory of its own.
 
 ``facts`` are what an environment is made of: others make it anew. ``build`` needs the
-network where something is to be downloaded, and raises ClientError.
+network where something is to be downloaded, and raises ClientError. A ``target`` is the
+machine of another type that it is for; None stands for this one.
 """
 
 from __future__ import annotations
@@ -10,29 +11,35 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
 from tests.clients.store import ClientAbsent, build_step, download_step
+from tests.clients.targets import (
+    SEARCH_PATH,
+    ForeignPython,
+    Target,
+    compile_ahead,
+    lay_out_environment,
+)
 
 PROGRAMS = Path(__file__).parent / "programs"
-# Debian's own come first: what is on a developer's PATH may be anything.
-SEARCH_PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"
 
 # The interpreters on which what was written for Python 2 and early 3 can still be imported:
 # 3.10 took the old names out of ``collections``. Debian 12 has one of them, PyPy 3.9.
 _OLD_PYTHONS = ("pypy3", "python3.9", "python3.8", "python3.7", "python3.6", "python3")
+_PIP_INSTALL = ("-m", "pip", "install", "--disable-pip-version-check", "--retries", "5")
 _IS_OLD = "import sys, venv; sys.exit(sys.version_info >= (3, 10))"
 
 
 class Environment(Protocol):
     """Something that can be built into a directory."""
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
+    def facts(self, target: Optional[Target], /) -> tuple[str, ...]:
+        """Return what it is made of."""
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, target: Optional[Target], /) -> None:
         """Build it. Raises ClientError."""
 
 
@@ -42,19 +49,34 @@ class PipPackages(NamedTuple):
     requirements: tuple[str, ...]
     is_old: bool = False
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
+    def facts(self, target: Optional[Target]) -> tuple[str, ...]:
+        """Return what it is made of."""
+        if target:
+            return (*self.requirements, target.wheels, self._foreign(target).library)
         return (*self.requirements, "any before 3.10" if self.is_old else sys.version)
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
+        if target:
+            self._build_foreign(directory, target)
+            return
         python = _maybe_old_python() if self.is_old else sys.executable
         if python is None:
             raise ClientAbsent("no Python before 3.10 is installed. Install pypy3 and pypy3-venv")
         build_step([python, "-m", "venv", "venv"], directory)
-        pip = ("venv/bin/python", "-m", "pip", "install", "--disable-pip-version-check")
-        download_step([*pip, "--retries", "5", *self.requirements], directory)
+        download_step(["venv/bin/python", *_PIP_INSTALL, *self.requirements], directory)
+
+    def _build_foreign(self, directory: Path, target: Target) -> None:
+        python = self._foreign(target)
+        packages = lay_out_environment(directory / "venv", python)
+        wheels = ("--only-binary=:all:", "--no-compile", "--target", str(packages))
+        machine = ("--platform", target.wheels, "--python-version", python.version)
+        argv = [sys.executable, *_PIP_INSTALL, *wheels, *machine, *self.requirements]
+        download_step(argv, directory)
+        compile_ahead(packages, python)
+
+    def _foreign(self, target: Target) -> ForeignPython:
+        return target.old_python if self.is_old else target.python
 
 
 class NpmPackages(NamedTuple):
@@ -62,12 +84,11 @@ class NpmPackages(NamedTuple):
 
     packages: tuple[str, ...]
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
+    def facts(self, _target: Optional[Target]) -> tuple[str, ...]:
+        """Return what it is made of."""
         return self.packages
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, _target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
         (directory / "package.json").write_text("{}", encoding="utf-8")
         flags = ("--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier")
@@ -79,17 +100,18 @@ class UnpackedDebian(NamedTuple):
 
     package: str
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
+    def facts(self, _target: Optional[Target]) -> tuple[str, ...]:
+        """Return what it is made of."""
         return (self.package,)
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
         download_step(["apt-get", "-q", "download", self.package], directory)
         (archive,) = directory.glob("*.deb")
         build_step(["dpkg-deb", "-x", str(archive), "."], directory)
         archive.unlink()
+        if target:
+            compile_ahead(directory, target.python)
 
 
 class JavaClasses(NamedTuple):
@@ -97,12 +119,11 @@ class JavaClasses(NamedTuple):
 
     source: str
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
+    def facts(self, _target: Optional[Target]) -> tuple[str, ...]:
+        """Return what it is made of."""
         return (self.source, _digest(self.source))
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, _target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
         # For the oldest Java that has the newer client, so that any installed one runs it.
         flags = ("--release", "11", "-d", str(directory))
@@ -114,12 +135,11 @@ class GoProgram(NamedTuple):
 
     source: str
 
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What it is made of."""
-        return (self.source, _digest(self.source))
+    def facts(self, target: Optional[Target]) -> tuple[str, ...]:
+        """Return what it is made of."""
+        return (self.source, _digest(self.source), *([target.go] if target else []))
 
-    def build(self, directory: Path) -> None:
+    def build(self, directory: Path, target: Optional[Target]) -> None:
         """Build it. Raises ClientError."""
         offline = {
             "GO111MODULE": "off",
@@ -128,11 +148,18 @@ class GoProgram(NamedTuple):
             "GOCACHE": str(directory / "build"),
             "GOPATH": str(directory / "path"),
             "CGO_ENABLED": "0",
+            **({"GOARCH": target.go} if target else {}),
         }
         output = str(directory / Path(self.source).stem)
         argv = [_program("go"), "build", "-o", output, str(PROGRAMS / self.source)]
         build_step(argv, directory, environment=offline)
         shutil.rmtree(directory / "build")
+
+
+def of_the_analyzer() -> PipPackages:
+    """Return what the analyzer itself needs, for a machine that it was not installed on."""
+    needed = metadata.requires("imds-analyzer") or []
+    return PipPackages(tuple(each for each in needed if "extra ==" not in each))
 
 
 def _digest(source: str) -> str:

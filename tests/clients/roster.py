@@ -190,7 +190,7 @@ CLIENTS = (
     Client(
         "Go net/http",
         ("{env}/net_http",),
-        ("go", "version"),
+        ("{env}/net_http", "version"),
         "net_http",
         BOTH_WAYS,
         ("golang-go",),

@@ -12,8 +12,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
+if TYPE_CHECKING:
+    from tests.clients.environments import Environment
+    from tests.clients.targets import Target
+
+# The place of what the analyzer itself needs on a machine of another type.
+ANALYZER = "the analyzer"
 _MARKER = "done.json"
 _ATTEMPTS = 3
 _PAUSE_S = 5.0  # before a download is tried again
@@ -29,49 +35,51 @@ class ClientAbsent(ClientError):
 
 
 def cache_dir() -> Path:
-    """Return where it all is: ``$IMDS_ANALYZER_CACHE``, else the user's cache directory."""
+    """Return where all is kept: ``$IMDS_ANALYZER_CACHE``, else in the user's cache directory."""
     own = os.environ.get("IMDS_ANALYZER_CACHE")
     if own:
-        return Path(own).absolute() / "clients"
+        return Path(own).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "imds-analyzer" / "clients"
+    return Path(base) / "imds-analyzer"
 
 
 class Store:
     """Directories by client name, each with a marker that tells what it was made of."""
 
-    def __init__(self, root: Optional[Path] = None) -> None:
-        self._root = root or cache_dir()
+    def __init__(self, target: Optional[Target] = None) -> None:
+        """Take the machine of another type that they are for; None stands for this one."""
+        self.target = target
+        self.root = cache_dir() / (f"clients-{target.name}" if target else "clients")
 
     def directory(self, name: str) -> Path:
         """Return the place of a client's environment, whether it is there or not."""
-        return self._root / re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+        return self.root / re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
 
-    def has(self, name: str, facts: Sequence[str]) -> bool:
-        """Tell whether the environment is there, whole, and made of these facts."""
+    def has(self, name: str, environment: Environment) -> bool:
+        """Tell whether the environment is there, whole, and of what it would be made now."""
         try:
             marked = json.loads((self.directory(name) / _MARKER).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return bool(marked == list(facts))
+        return bool(marked == list(environment.facts(self.target)))
 
-    @contextmanager
-    def making(self, name: str, facts: Sequence[str]) -> Iterator[Path]:
-        """Yield an empty directory, and mark it as whole when the block ends well.
+    def make(self, name: str, environment: Environment) -> None:
+        """Build the environment, and mark it as whole when that went well. Raises ClientError.
 
         It is made in its final place: virtual environments cannot be moved.
         """
         directory = self.directory(name)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        yield directory
-        (directory / _MARKER).write_text(json.dumps(list(facts)), encoding="utf-8")
+        environment.build(directory, self.target)
+        facts = json.dumps(list(environment.facts(self.target)))
+        (directory / _MARKER).write_text(facts, encoding="utf-8")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Let one process at a time change the store; the others wait for it."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / "lock").open("w") as handle:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 

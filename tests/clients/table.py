@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Optional
 
 from rich import box
@@ -12,6 +14,7 @@ from rich.table import Table
 
 # Wider than a log file's 80 columns, so that a kind stands in one line.
 WIDTH = 164
+ROWS_FILE = "clients.json"
 
 
 class Row(NamedTuple):
@@ -32,7 +35,7 @@ class Row(NamedTuple):
 
 
 def show(rows: Sequence[Row], title: str) -> None:
-    """Print the table, what is wrong under it, and the closing line."""
+    """Print the table, and under it what is wrong."""
     table = Table(title=title, box=box.HORIZONTALS, title_justify="left", pad_edge=False)
     for heading in ("client", "version", "setting", "recorded", "expected, in this order", ""):
         table.add_column(heading, overflow="fold")
@@ -50,6 +53,21 @@ def show(rows: Sequence[Row], title: str) -> None:
     for row in rows:
         for problem in dict.fromkeys(row.problems):
             print(f"{row.client}, {row.setting}: {problem}")
+
+
+def write_rows(path: Path, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Write, for each probe, its rows: what a machine leaves behind for the one it runs on."""
+    as_objects = {probe: [row._asdict() for row in each] for probe, each in rows.items()}
+    path.write_text(json.dumps(as_objects), encoding="utf-8")
+
+
+def read_rows(path: Path) -> dict[str, list[Row]]:
+    """Read what ``write_rows`` wrote. Raises ValueError, or OSError where there is nothing."""
+    written = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return {probe: [Row(**each) for each in rows] for probe, rows in written.items()}
+    except (AttributeError, TypeError) as error:
+        raise ValueError(str(error)) from error
 
 
 def closing_line(rows: Iterable[Row]) -> str:

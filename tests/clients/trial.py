@@ -18,11 +18,12 @@ from typing import NamedTuple, Optional
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 from analyzer.lab.server import Answered
-from tests.clients.environments import PROGRAMS, SEARCH_PATH
+from tests.clients.environments import PROGRAMS
 from tests.clients.evidence import LogReader
 from tests.clients.expectations import Setting
 from tests.clients.roster import Client
 from tests.clients.store import Store
+from tests.clients.targets import SEARCH_PATH
 
 _LOOK_AGAIN_S = 0.02
 _SAID_MAX = 2000  # characters shown of what a client said, of the end
@@ -66,10 +67,12 @@ class Trial(NamedTuple):
 
 def look_up(client: Client, store: Store) -> Ready:
     """Find out a client's version, and whether it can be run."""
+    print(f"looking for {client.name}", file=sys.stderr, flush=True)
     needed = f"Needs {' '.join(client.packages)}" if client.packages else ""
     environment = client.environment
-    if environment is not None and not store.has(client.name, environment.facts):
-        why = "it has not been prepared (python -m tests.clients --prepare)"
+    if environment is not None and not store.has(client.name, environment):
+        flag = f" --for {store.target.name}" if store.target else ""
+        why = f"it has not been prepared (python -m tests.clients --prepare{flag})"
         return Ready(client, "", f"{why}. {needed}".rstrip(". "))
     with tempfile.TemporaryDirectory(prefix="imds-client-") as home:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm import arm64
+from tests.vm import arm64, trees
 from tests.vm.kernels import LINES, Kernel, KernelError, line_named
 from tests.vm.machine import Outcome
 from tests.vm.packages import Package, parse_simulation
@@ -31,7 +31,7 @@ PASSED = (
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Return a kernel with the modules that mounting takes, and a tree with busybox."""
     monkeypatch.setenv("IMDS_ANALYZER_CACHE", str(tmp_path))
-    programs = arm64.root_dir() / "usr" / "bin"
+    programs = arm64.TREE.directory / "usr" / "bin"
     programs.mkdir(parents=True)
     (programs / "busybox").write_bytes(b"a program of the other machine type")
     root = tmp_path / "the, cache"
@@ -105,24 +105,23 @@ def test_any_command_survives_the_way_into_the_guest(command: str) -> None:
     assert script.splitlines()[-1] == "busybox poweroff -f"
 
 
-def test_another_list_of_packages_is_another_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_list_of_packages_is_another_tree() -> None:
     """A tree that was made before the list was changed is not used for it."""
-    before = arm64.root_dir()
-    assert arm64.root_dir() == before
-    monkeypatch.setattr(arm64, "PACKAGES", (*arm64.PACKAGES, "gdb"))
-    assert arm64.root_dir() != before
+    before = arm64.TREE.directory
+    assert arm64.TREE.directory == before
+    assert arm64.TREE._replace(packages=(*arm64.TREE.packages, "gdb")).directory != before
 
 
 def test_a_whole_tree_is_used_without_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that an interrupted run left behind has no marker, and is not."""
     monkeypatch.setenv("IMDS_ANALYZER_CACHE", str(tmp_path))
-    tree = arm64.root_dir()
+    tree = arm64.TREE.directory
     tree.mkdir(parents=True)
-    monkeypatch.setattr(arm64, "machine_mirrors", _no_mirrors)
+    monkeypatch.setattr(trees, "machine_mirrors", _no_mirrors)
     with pytest.raises(KernelError, match="asked for a mirror"):
-        arm64.make_root()
-    (tree / arm64.MARKER).touch()
-    assert arm64.make_root() == tree
+        arm64.TREE.make()
+    (tree / trees.MARKER).touch()
+    assert arm64.TREE.make() == tree
 
 
 def _no_mirrors() -> None:

@@ -7,35 +7,47 @@ longer to emulate than the tests; the few lines here mount what is needed and no
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.vm.guest import CHECKOUT, PROGRAMS, run_lines
-from tests.vm.kernels import Kernel, KernelError, cache_dir, extract, locked
-from tests.vm.mirror import machine_mirrors
-from tests.vm.packages import Apt
+from tests.vm.kernels import Kernel, KernelError
+from tests.vm.trees import Recipe
 
 ARCH = "arm64"
-SUITES = ("trixie", "trixie-security")
-# The oldest Debian whose own Python packages are as new as pyproject.toml asks for.
-PACKAGES = (
-    *("base-files", "base-passwd", "libc-bin", "bash", "dash", "coreutils", "util-linux", "mount"),
-    *("grep", "sed", "findutils", "iproute2", "procps", "kmod", "busybox-static", "curl", "wget"),
-    *("gcc", "libc6-dev", "libbpf1", "python3", "python-is-python3", "python3-click"),
-    *("python3-psutil", "python3-rich", "python3-structlog"),
-    *("python3-pytest", "python3-pytest-timeout"),
+# Debian 13 is the oldest whose own Python packages are as new as pyproject.toml asks for.
+TREE = Recipe(
+    ARCH,
+    ARCH,
+    ("trixie", "trixie-security"),
+    (
+        *("base-files", "base-passwd", "libc-bin", "bash", "dash", "coreutils", "util-linux"),
+        *("mount", "grep", "sed", "findutils", "iproute2", "procps", "kmod", "busybox-static"),
+        *("curl", "wget", "gcc", "libc6-dev", "libbpf1", "python3", "python-is-python3"),
+        *("python3-click", "python3-psutil", "python3-rich", "python3-structlog"),
+        *("python3-pytest", "python3-pytest-timeout"),
+    ),
+    (("usr/bin/cc", "gcc"), ("usr/bin/awk", "mawk")),
 )
-# What the packages' own scripts, which cannot run here, would have made: link -> target.
-LINKS = {"usr/bin/cc": "gcc", "usr/bin/awk": "mawk"}
-ACCOUNTS = ("passwd", "group")
-# Nobody reads these in the guest, and they are a third of the files.
-UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info")
-MARKER = "whole"
+
+
+class Userland(NamedTuple):
+    """What a guest has besides its kernel: its tree, and directories that are this machine's.
+
+    The guest sees these under their names here, and what it writes there is gone with it.
+    """
+
+    tree: Recipe
+    shared: tuple[Path, ...]
+
+
+LIVE_SUITE = Userland(TREE, (CHECKOUT,))
 
 # Graviton2's core. Newer ones sign pointers, which costs an emulator half of its speed.
 CPU = "neoverse-n1"
@@ -66,7 +78,7 @@ layered() {{
     "$1" "$2"
 }}
 layered root /new
-layered checkout /new{checkout}
+{layers}
 share modules /new/usr/lib/modules ro,cache=loose
 share results /new{results} rw
 for each in proc sys dev; do mount -o move /$each /new/$each; done
@@ -88,55 +100,6 @@ ip link set lo up
 _POWER_OFF = "busybox poweroff -f\n"
 
 
-def root_dir() -> Path:
-    """Return where the tree for this list of packages is kept."""
-    recipe = repr((SUITES, PACKAGES, LINKS, ACCOUNTS, UNREAD))
-    name = f"{ARCH}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    return cache_dir().parent / "roots" / name
-
-
-def make_root(*, refresh: bool = False) -> Path:
-    """Return the tree the guest runs on; makes it where there is none, in about a minute.
-
-    No program of the other machine type is run for it. Raises VmError.
-    """
-    final = root_dir()
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with locked(final.parent / "lock"):
-        if (final / MARKER).exists() and not refresh:
-            return final
-        # Nothing under the final name is ever incomplete: it appears by a rename.
-        scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=final.parent))
-        try:
-            apt = Apt(scratch / "apt", machine_mirrors(), SUITES, ARCH)
-            apt.update()
-            tree = scratch / "tree"
-            tree.mkdir()
-            for deb in apt.download(apt.closure(PACKAGES), scratch / "debs"):
-                extract(deb, tree)
-            _finish(tree)
-            shutil.rmtree(final, ignore_errors=True)
-            tree.rename(final)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        for other in final.parent.glob(f"{ARCH}-*"):
-            if other != final:
-                shutil.rmtree(other)
-    return final
-
-
-def _finish(tree: Path) -> None:
-    for link, target in LINKS.items():
-        (tree / link).symlink_to(target)
-    for name in ACCOUNTS:
-        shutil.copy(tree / "usr" / "share" / "base-passwd" / f"{name}.master", tree / "etc" / name)
-    (tree / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="utf-8")
-    (tree / "usr" / "lib" / "modules").mkdir(exist_ok=True)
-    for folder in UNREAD:
-        shutil.rmtree(tree / folder, ignore_errors=True)
-    (tree / MARKER).touch()
-
-
 def guest_script(command: str, directory: Path, deadline_s: float) -> str:
     """Return the script that the guest's first process runs, to the end of the machine."""
     root = _ROOT.format(results=shlex.quote(str(directory)))
@@ -144,11 +107,12 @@ def guest_script(command: str, directory: Path, deadline_s: float) -> str:
     return f"export PATH={PROGRAMS}\n{root}{run}{_POWER_OFF}"
 
 
-def qemu_command(kernel: Kernel, script: Path) -> list[str]:
+def qemu_command(kernel: Kernel, script: Path, userland: Userland = LIVE_SUITE) -> list[str]:
     """Return the command that boots a kernel and runs a script from its writable directory."""
-    root, results = root_dir(), script.parent
+    root, results = userland.tree.directory, script.parent
+    layers = {f"layer{number}": path for number, path in enumerate(userland.shared)}
     initial = results / "initial.cpio"
-    _make_initial(kernel, root, results, initial)
+    _make_initial(kernel, root, _init(layers, results), initial)
     command = ["qemu-system-aarch64", "-machine", "virt", "-cpu", CPU, "-smp", "2", "-m", "2G"]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     # The console goes where the machine's errors go.
@@ -159,7 +123,7 @@ def qemu_command(kernel: Kernel, script: Path) -> list[str]:
     command += ["-append", options]
     shares = {
         "root": (root, "on"),
-        "checkout": (CHECKOUT, "on"),
+        **{tag: (path, "on") for tag, path in layers.items()},
         "modules": (kernel.root / "usr" / "lib" / "modules", "on"),
         "results": (results, "off"),
     }
@@ -171,7 +135,15 @@ def qemu_command(kernel: Kernel, script: Path) -> list[str]:
     return command
 
 
-def _make_initial(kernel: Kernel, root: Path, results: Path, target: Path) -> None:
+def _init(layers: Mapping[str, Path], results: Path) -> str:
+    return _INIT.format(
+        modules=" ".join(MODULES),
+        layers="\n".join(f"layered {tag} /new{shlex.quote(str(layers[tag]))}" for tag in layers),
+        results=shlex.quote(str(results)),
+    )
+
+
+def _make_initial(kernel: Kernel, root: Path, script: str, target: Path) -> None:
     """Write the initial file system: busybox, the modules that mounting takes, the script."""
     modules = kernel.root / "usr" / "lib" / "modules" / kernel.release
     with tempfile.TemporaryDirectory() as scratch:
@@ -181,8 +153,7 @@ def _make_initial(kernel: Kernel, root: Path, results: Path, target: Path) -> No
         for name in MODULES:
             (tree / f"{name}.ko").write_bytes(_module(modules, name))
         init = tree / "init"
-        places = {"checkout": shlex.quote(str(CHECKOUT)), "results": shlex.quote(str(results))}
-        init.write_text(_INIT.format(modules=" ".join(MODULES), **places), encoding="utf-8")
+        init.write_text(script, encoding="utf-8")
         init.chmod(0o755)
         names = "".join(f"{path.relative_to(tree)}\n" for path in sorted(tree.rglob("*")))
         archive = subprocess.run(

@@ -109,27 +109,34 @@ def run(
     *,
     deadline_s: float,
     stop: threading.Event,
+    userland: arm64.Userland = arm64.LIVE_SUITE,
 ) -> Outcome:
     """Run a shell command under a kernel; ``directory`` is all the guest can write to on the host.
 
     It holds ``output.log`` and ``console.log`` afterwards, and what the command put there
     (``$RESULTS`` in the guest). A machine that does not get as far as the command is tried
-    once more; a command that fails is not. Setting ``stop`` ends the machine.
+    once more; a command that fails is not. Setting ``stop`` ends the machine. ``userland`` is for
+    a kernel of another machine type; the others run on this machine's own file system.
     """
     if kernel.arch == arm64.ARCH:
         script = arm64.guest_script(command, directory, deadline_s)
     else:
         script = guest_script(kernel, command, directory, deadline_s)
-    outcome = _attempt(kernel, script, directory, deadline_s, stop)
+    outcome = _attempt(kernel, script, userland, directory, deadline_s, stop)
     if not outcome.booted and not stop.is_set():
         first = (directory / "console.log").read_bytes()
-        outcome = _attempt(kernel, script, directory, deadline_s, stop)
+        outcome = _attempt(kernel, script, userland, directory, deadline_s, stop)
         (directory / "console-of-first-boot.log").write_bytes(first)
     return outcome
 
 
 def _attempt(
-    kernel: Kernel, script: str, directory: Path, deadline_s: float, stop: threading.Event
+    kernel: Kernel,
+    script: str,
+    userland: arm64.Userland,
+    directory: Path,
+    deadline_s: float,
+    stop: threading.Event,
 ) -> Outcome:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -137,7 +144,7 @@ def _attempt(
     path = f"{_vng().parent}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     with open_log(directory, "output") as output, open_log(directory, "console") as console:
         machine = subprocess.Popen(
-            _command(kernel, directory / "guest.sh"),
+            _command(kernel, directory / "guest.sh", userland),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=console,
@@ -187,9 +194,10 @@ def open_log(directory: Path, name: str) -> BinaryIO:
     return (directory / f"{name}.log").open("wb")
 
 
-def _command(kernel: Kernel, script: Path) -> list[str]:
-    start = arm64.qemu_command if kernel.arch == arm64.ARCH else vng_command
-    return start(kernel, script)
+def _command(kernel: Kernel, script: Path, userland: arm64.Userland) -> list[str]:
+    if kernel.arch == arm64.ARCH:
+        return arm64.qemu_command(kernel, script, userland)
+    return vng_command(kernel, script)
 
 
 def vng_command(kernel: Kernel, script: Path) -> list[str]:

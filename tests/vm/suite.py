@@ -112,13 +112,18 @@ def guest_command(line: str, keyword: Optional[str] = None) -> str:
     """Return the shell command that runs the suite in a guest of that kernel line."""
     if line_named(line).arch == ARM64:
         suite = _pytest("core", ARM64_PROBES, ARM64_TARGETS, keyword)
-        return f"python -c {shlex.quote(ARM64_WARM_UP)}; {suite}"
+        return warm_up("python") + suite
     core = _pytest("core", CORE_PROBES, CORE_TARGETS, keyword)
     bcc = _pytest("bcc", BCC_PROBES, BCC_TARGETS, keyword)
     if not line_named(line).bcc:
         # Where BCC is not expected to compile the headers, the reason is asked for anew.
         bcc = f"if python -m tests.vm.trial bcc/kprobe > $RESULTS/bcc.reason; then {bcc}; fi"
     return f"{core}; {bcc}"
+
+
+def warm_up(python: str) -> str:
+    """Return the command, closed, that has the analyzer compiled in a tree that is not."""
+    return f"{python} -c {shlex.quote(ARM64_WARM_UP)}; "
 
 
 def _pytest(

@@ -2,9 +2,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -31,6 +33,10 @@ func ask(method, path, header, value string) string {
 }
 
 func main() {
+	if len(os.Args) > 1 { // it is asked for the version of what it was built with
+		fmt.Println(runtime.Version())
+		return
+	}
 	timeout, err := time.ParseDuration(os.Getenv("IMDS_TIMEOUT_S") + "s")
 	if err != nil {
 		panic(err)
