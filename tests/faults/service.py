@@ -169,12 +169,21 @@ def events_of(lines: Sequence[Line], name: str) -> list[Line]:
     return [line for line in lines if line["event"] == name]
 
 
-def requests_between(lines: list[Line], marker: str) -> int:
-    """Count the requests, by whomever, from the first one with the marker to the last.
+def whole(lines: Sequence[Line]) -> list[Line]:
+    """Return the requests of which nothing was lost.
+
+    What is lost on a connection that goes on is counted, and leaves a line that says so, too.
+    """
+    requests = events_of(lines, "imds_request")
+    return [line for line in requests if line["imds"]["reason"] != "capture_gap"]
+
+
+def requests_between(lines: Sequence[Line], marker: str) -> int:
+    """Count the whole requests, by whomever, from the first one with the marker to the last.
 
     The probe sees the whole host, where others may call, too.
     """
-    requests = events_of(lines, "imds_request")
+    requests = whole(lines)
     marked = [
         line["timestamp"] for line in requests if marker in line.get("url", {}).get("path", "")
     ]

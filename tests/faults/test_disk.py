@@ -127,7 +127,7 @@ def test_what_a_full_disk_costs_is_counted(
     """
     disk, marker, sent = SmallDisk(fresh, tmp_path), new_marker(), 8000
     witness = Service(tmp_path / "witness")
-    witness.configure(capture="ring_mib = 64")
+    witness.configure(log="total_mib = 4096", capture="ring_mib = 64")
     with witness.running(), disk.running():
         filler = fill(disk)
         send(fresh, marker, sent)

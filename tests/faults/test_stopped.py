@@ -25,7 +25,7 @@ def test_a_minute_of_standstill_under_load(
     """
     service.configure(capture="ring_mib = 1")
     witness = Service(tmp_path / "witness")
-    witness.configure(capture="ring_mib = 64")
+    witness.configure(log="total_mib = 4096", capture="ring_mib = 64")
     with witness.running(), service.running(), Load(namespace) as load:
         service.until_recorded(load.marker, 100)
         os.kill(service.pid, signal.SIGSTOP)
