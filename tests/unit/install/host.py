@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -89,6 +90,12 @@ doctor) echo "ok  kernel"; echo; echo "doctor: all is well" ;;
 esac"""
 
 
+def _heed_signals() -> None:
+    """Undo what nohup and background jobs leave to children: a shell cannot trap what is ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Host:
     """One such host; ``run`` runs install.sh on it."""
 
@@ -148,6 +155,7 @@ class Host:
             cwd=self.root,
             env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
             umask=umask,
+            preexec_fn=_heed_signals,
         )
 
     def calls(self, *names: str) -> list[str]:
