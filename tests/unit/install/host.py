@@ -91,7 +91,7 @@ esac"""
 
 
 def _heed_signals() -> None:
-    """Undo what nohup and background jobs leave to children: a shell cannot trap what is ignored."""
+    """Undo what nohup leaves to children: a shell cannot trap what was ignored at its start."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 
