@@ -1,0 +1,147 @@
+"""The loop of the pipeline: when it reads, and when it waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from analyzer.pipeline import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace, Pipeline
+from analyzer.records import Closed, Event, Lost
+from analyzer.sinks.jsonl import JsonlSink
+from analyzer.sinks.log import Log
+from analyzer.sinks.stream import StreamWriter
+
+
+class Scripted:
+    """A source on a pipe: what is written there can be read, and each read is counted."""
+
+    probe, library = "none/pipe", "none"
+
+    def __init__(self) -> None:
+        self._read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        self.reads = 0
+
+    def fileno(self) -> int:
+        return self._read_fd
+
+    def read(self, limit_bytes: int) -> list[bytes]:
+        self.reads += 1
+        with contextlib.suppress(BlockingIOError):
+            return [bytes([each]) for each in os.read(self._read_fd, limit_bytes)]
+        return []
+
+    def decode(self, raw: bytes) -> Event:
+        return Closed(0, (raw[0], 0))
+
+    def lost(self) -> list[Lost]:
+        return []
+
+    def detach(self) -> None:
+        pass
+
+    def close(self) -> None:
+        os.close(self._read_fd)
+        os.close(self.write_fd)
+
+
+class Counting:
+    """Ends the pipeline after some ticks."""
+
+    def __init__(self, pipeline: Pipeline, ticks: int) -> None:
+        self._pipeline = pipeline
+        self._ticks = ticks
+
+    def request(self, record: object) -> None:
+        pass
+
+    def lost(self, lost: Lost) -> None:
+        pass
+
+    def tick(self, _queued: int, _high_water: int) -> None:
+        self._ticks -= 1
+        if self._ticks == 0:
+            self._pipeline.stop()
+
+    def finish(self) -> None:
+        pass
+
+
+@pytest.fixture
+def source() -> Iterator[Scripted]:
+    scripted = Scripted()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def pipeline(source: Scripted) -> Iterator[Pipeline]:
+    sink = JsonlSink(Log(StreamWriter(os.open(os.devnull, os.O_WRONLY), "null")), str, "")
+    yield Pipeline(source, sink, heartbeat_s=60, response_wait_s=5)
+    sink.close()
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """Have SIGUSR1 noted and nothing else."""
+    numbers: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: numbers.append(number))
+    yield numbers
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_wakes_the_loop_once(
+    pipeline: Pipeline, source: Scripted, heard: list[int]
+) -> None:
+    """What tells of a signal is taken; left there, it would end every wait at once."""
+    pipeline.call_soon(lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    pipeline.observers.append(Counting(pipeline, 2))
+    os.write(source.write_fd, b"a")  # the first turn, after which the signal is sent
+    pipeline.run()
+    assert heard == [signal.SIGUSR1]
+    # The event, the signal, two ticks, and what drains at the end.
+    assert source.reads <= 8
+
+
+def test_few_events_are_read_at_once_and_many_together() -> None:
+    """A steady rate of wake-ups is what remains when those that were saved are used up."""
+    pace, now_s, at_once = Pace(0.0), 0.0, 0
+    for _ in range(10 * 100):
+        now_s += 0.01  # a hundred events a second, for ten seconds
+        at_once += pace.linger_s(now_s) == 0
+    assert at_once == pytest.approx(WAKEUPS_SAVED_MAX + 10 * WAKEUPS_PER_S, abs=1)
+    assert pace.linger_s(now_s) == LINGER_S
+    quiet_s = WAKEUPS_SAVED_MAX / WAKEUPS_PER_S
+    assert [pace.linger_s(now_s + quiet_s) for _ in range(WAKEUPS_SAVED_MAX)].count(LINGER_S) == 0
+    assert pace.linger_s(now_s + quiet_s) == LINGER_S
+
+
+def test_the_end_is_not_delayed_by_events_that_gather(
+    pipeline: Pipeline, source: Scripted, heard: list[int]
+) -> None:
+    """A signal ends the wait for more; nothing that was sent before is left behind."""
+    signal.signal(signal.SIGUSR1, lambda *_: pipeline.stop())
+
+    class Late:
+        """More events than wake-ups are saved for, one at a time, and then the signal."""
+
+        def __init__(self) -> None:
+            self.left = WAKEUPS_SAVED_MAX + 3
+
+        def next(self) -> None:
+            os.write(source.write_fd, b"x")
+            self.left -= 1
+            if self.left:
+                pipeline.call_soon(self.next)
+            else:
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+    pipeline.call_soon(Late().next)
+    os.write(source.write_fd, b"a")
+    pipeline.run()
+    assert source.read(1) == []
+    assert heard == []
