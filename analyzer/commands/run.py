@@ -232,10 +232,17 @@ def without(*names: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ready(path: Path) -> Iterator[None]:
-    """Keep a file that holds our pid; raises ConfigError when it cannot be made."""
+    """Keep a file that holds our pid; raises ConfigError when it cannot be made.
+
+    Whoever waits for it never sees it empty.
+    """
+    unfinished = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+        unfinished.write_text(f"{os.getpid()}\n", encoding="ascii")
+        unfinished.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise ConfigError(f"--ready-file {path}: {error.strerror}") from error
     try:
         yield
