@@ -11,7 +11,6 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 import structlog
@@ -31,6 +30,7 @@ from analyzer.records import (
 )
 from analyzer.sinks import level
 from analyzer.sinks.log import Counters, Log
+from analyzer.sinks.machine import boot_id, instance_id
 from analyzer.sinks.opening import is_same_place, open_writer, set_limits
 from analyzer.text import timestamp
 
@@ -48,7 +48,6 @@ CALLERS_CHARACTERS_MAX = 4 << 20
 # kernel's; one process must not seem to have started twice. By more, the clock was set.
 CLOCK_SET_NS = 1_000_000_000
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 # Valid in JSON, but: C1 controls act on terminals, some readers end lines at U+0085, U+2028
 # and U+2029, and a lone surrogate cannot be written as UTF-8.
@@ -68,11 +67,14 @@ class _Rendered(NamedTuple):
 class JsonlSink:
     """Writes records and the analyzer's own events; made by :func:`open_log`."""
 
-    def __init__(self, log: Log, host_name: Callable[[], str], boot_id: str) -> None:
+    def __init__(
+        self, log: Log, host_name: Callable[[], str], boot_id: str, instance_id: str = ""
+    ) -> None:
         self._log = log
         self._tell_host_name = host_name
         self._host_name = host_name()
         self._boot_id = boot_id
+        self._instance_id = instance_id
         self._probe = ""
         self._callers: OrderedDict[int, _Rendered] = OrderedDict()
         self._callers_characters = 0
@@ -90,7 +92,9 @@ class JsonlSink:
         self._probe = probe
         observer = {"probe": probe, "version": __version__}
         host = {"name": self._host_name, "boot_id": self._boot_id}
-        self._last_text = _encode(_present({"host": host, "observer": observer}))[1:]
+        cloud = {"instance": {"id": self._instance_id}}
+        last = {"cloud": cloud, "host": host, "observer": observer}
+        self._last_text = _encode(_present(last))[1:]
 
     def write(self, record: Record) -> None:
         """Write one request. Raises SinkError where the log takes no more."""
@@ -211,11 +215,7 @@ class JsonlSink:
 
 def open_log(settings: Settings) -> JsonlSink:
     """Open the log that the settings name. Raises SinkError where it cannot be written."""
-    try:
-        boot_id = _BOOT_ID.read_text("ascii").strip()
-    except OSError:
-        boot_id = ""
-    return JsonlSink(Log(open_writer(settings)), socket.gethostname, boot_id)
+    return JsonlSink(Log(open_writer(settings)), socket.gethostname, boot_id(), instance_id())
 
 
 # Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB.

@@ -121,6 +121,7 @@ LINE: dict[str, Shape] = {
         "resource": {"type": one_of("pod", "task"), "id": text(r"[0-9a-f-]+")},
     },
     "service?": {"name": text()},
+    "cloud?": {"instance": {"id": text(r"i-[0-9a-f]+")}},
     "host": {"name": text(), "boot_id": text()},
     "observer": {"probe": text(), "version": text()},
 }
@@ -175,11 +176,12 @@ def checked(lines: bytes, count: int) -> list[dict[str, Any]]:
     return parsed
 
 
-def write(*records: Record) -> bytes:
+def write(*records: Record, instance_id: str = "") -> bytes:
     """Return what the sink writes, into a file without a name."""
     fd = os.memfd_create("log")
     try:
-        sink = JsonlSink(Log(StreamWriter(os.dup(fd), "log")), lambda: HOST_NAME, BOOT_ID)
+        log = Log(StreamWriter(os.dup(fd), "log"))
+        sink = JsonlSink(log, lambda: HOST_NAME, BOOT_ID, instance_id)
         sink.set_probe("core/fentry")
         for record in records:
             sink.write(record)
@@ -297,6 +299,13 @@ def test_a_line_is_what_it_always_was(name: str) -> None:
     checked(line, 1)
     text = line.decode().replace(f'"version":"{__version__}"', '"version":"VERSION"')
     assert text == (GOLDEN / f"{name}.jsonl").read_text("utf-8")
+
+
+def test_an_instance_that_knows_its_id_tells_it() -> None:
+    """And is otherwise the line that it is without."""
+    (line,) = checked(write(CONTRACT, instance_id="i-0123456789abcdef0"), 1)
+    assert line.pop("cloud") == {"instance": {"id": "i-0123456789abcdef0"}}
+    assert [line] == checked(write(CONTRACT), 1)
 
 
 def test_each_golden_is_of_a_case() -> None:
