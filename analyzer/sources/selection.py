@@ -77,9 +77,8 @@ def open_source(source: str, attach: str, ring_bytes: int) -> Opened:
 
 def _passed_over(order: list[tuple[str, str]], chosen: str, attach: str) -> list[SourceUnavailable]:
     """Say why fentry, which costs less, was not even tried."""
-    if attach != "kprobe" or (chosen, "fentry") not in order:
-        return []
-    if order.index((chosen, "fentry")) < order.index((chosen, attach)):
+    is_put_off = BTF.exists() and is_preemptible()  # else it was tried, or could not work
+    if attach != "kprobe" or not is_put_off or (chosen, "fentry") not in order:
         return []
     lacks = "was not tried: this kernel is preemptible, and calls could be missed"
     return [SourceUnavailable(f"{chosen}/fentry", lacks, "--attach fentry uses it anyway")]

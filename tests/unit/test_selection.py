@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analyzer.config import AUTO
-from analyzer.errors import ConfigError
+from analyzer.errors import ConfigError, SourceUnavailable
 from analyzer.sources import selection
 from analyzer.sources.preemption import is_preemptible
 from analyzer.sources.selection import candidates
@@ -88,3 +90,39 @@ def test_what_no_loader_does_is_refused() -> None:
     """Before anything is loaded."""
     with pytest.raises(ConfigError, match="bcc attaches with fentry or kprobe"):
         candidates("bcc", "tracepoint")
+
+
+@pytest.mark.parametrize(
+    ("preemptible", "has_btf", "works", "put_off"),
+    [
+        (True, True, "core/kprobe", ["core/fentry"]),
+        (True, True, "core/fentry", []),
+        (True, True, "bcc/kprobe", ["bcc/fentry"]),
+        (False, True, "core/kprobe", []),
+        (True, False, "bcc/kprobe", []),
+        (False, False, "bcc/kprobe", []),
+    ],
+)
+def test_fentry_is_said_to_be_put_off_only_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    preemptible: bool,
+    has_btf: bool,
+    works: str,
+    put_off: list[str],
+) -> None:
+    """Without type information it could not have worked; elsewhere it was tried."""
+
+    def opener(loader: str) -> Callable[[str, int], Any]:
+        def open_or_not(attach: str, _ring_bytes: int) -> object:
+            if f"{loader}/{attach}" != works:
+                raise SourceUnavailable(f"{loader}/{attach}", "is not there", "use another")
+            return object()
+
+        return open_or_not
+
+    monkeypatch.setattr(selection, "is_preemptible", lambda: preemptible)
+    monkeypatch.setattr(selection, "BTF", tmp_path if has_btf else tmp_path / "none")
+    monkeypatch.setattr(selection, "_OPEN", {name: opener(name) for name in ("core", "bcc")})
+    tried = selection.open_source(AUTO, AUTO, 1 << 20).tried
+    assert [each.source for each in tried if "not tried" in each.lacks] == put_off
