@@ -11,7 +11,7 @@ from analyzer.config import Config
 from analyzer.errors import AnalyzerError
 from analyzer.records import Lost, Record
 from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sources.counters import ANSWERS_RING_FULL, PROBE_BUSY, RING_FULL
+from analyzer.sources.counters import REASONS
 
 if TYPE_CHECKING:
     from analyzer.sinks.metrics import Metrics
@@ -111,7 +111,7 @@ class Metering:
             log=self._log,
             # With the log's own limits, in addition to the log.
             open_log=lambda path: open_log(replace(self._log_settings, sink="file", file=path)),
-            loss_reasons=(RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY),
+            loss_reasons=REASONS,
         )
 
 

@@ -14,6 +14,7 @@ RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 ANSWERS_PROBE_BUSY = "answers_probe_busy"
+REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY)
 # What tells only what became of a request; none is missing for it.
 _OF_ANSWERS = (ANSWERS_RING_FULL, ANSWERS_PROBE_BUSY)
 
