@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
-import resource
 import select
 import signal
 import socket
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Protocol
-
-import psutil
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
@@ -23,6 +19,7 @@ from analyzer.exchanges import Exchanges
 from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
+from analyzer.usage import cpu_s, rss_bytes
 
 if TYPE_CHECKING:
     from analyzer.metering import Observer
@@ -337,11 +334,7 @@ def _epoch_offset_ns() -> int:
 
 
 def _usage() -> dict[str, object]:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "cpu_s": round(used.ru_utime + used.ru_stime, 3),
-        "rss_bytes": psutil.Process(os.getpid()).memory_info().rss,
-    }
+    return {"cpu_s": cpu_s(), "rss_bytes": rss_bytes()}
 
 
 class _Waiting:

@@ -17,6 +17,7 @@ SHARED = {
     "analyzer.masking",
     "analyzer.records",
     "analyzer.text",
+    "analyzer.usage",
 }
 
 # stage: further modules it may import

@@ -19,7 +19,14 @@ def test_a_nitro_instance_is_known_by_its_asset_tag(tmp_path: Path, tag: str) ->
 
 @pytest.mark.parametrize(
     "tag",
-    [b"", b"Not Specified\n", b"i-0123456789abcdef0x\n", b"i-012345678\n", b"I-0A1B2C3D\n", b"\xff"],
+    [
+        b"",
+        b"Not Specified\n",
+        b"i-0123456789abcdef0x\n",
+        b"i-012345678\n",
+        b"I-0A1B2C3D\n",
+        b"\xff",
+    ],
 )
 def test_any_other_tag_is_no_instance(tmp_path: Path, tag: bytes) -> None:
     """Other makers write what they like there."""

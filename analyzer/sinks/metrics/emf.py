@@ -7,15 +7,13 @@ Logs makes metrics of such lines by itself. Names of members are in AWS's style,
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from typing import Any
-
-import psutil
 
 from analyzer.records import Version
 from analyzer.sinks.log import Counters
 from analyzer.sinks.metrics.counts import Snapshot
+from analyzer.usage import cpu_s, rss_bytes
 
 NAMESPACE = "ImdsAnalyzer"
 VERSION, PROCESS = "ImdsVersion", "ProcessName"
@@ -39,7 +37,7 @@ class Emf:
     def __init__(self, start: Snapshot, log: Counters) -> None:
         self._before = start
         self._errors_before, self._not_written_before = _failures(log)
-        self._cpu_s_before = _cpu_s()
+        self._cpu_s_before = cpu_s()
 
     def documents(self, now: Snapshot, log: Counters, at_ms: int) -> Iterator[Document]:
         """Yield one document for each version and caller, then one of the analyzer itself.
@@ -59,7 +57,7 @@ class Emf:
         for version in sorted({each.value for each in Version} - {used for used, _ in grown}):
             values = {VERSION: version, "Requests": 0}
             yield _document(at_ms, [[VERSION]], _REQUESTS, values)
-        cpu_s = _cpu_s()
+        cpu_s_now = cpu_s()
         errors, not_written = _failures(log)
         lost = sum(now.lost.values()) - sum(self._before.lost.values())
         analyzer = (
@@ -67,11 +65,11 @@ class Emf:
             now.queue_high_water,
             errors - self._errors_before,
             not_written - self._not_written_before,
-            round(cpu_s - self._cpu_s_before, 3),
-            psutil.Process().memory_info().rss,
+            round(cpu_s_now - self._cpu_s_before, 3),
+            rss_bytes(),
         )
         yield _document(at_ms, [[]], _ANALYZER, dict(zip(_ANALYZER, analyzer)))
-        self._before, self._cpu_s_before = now, cpu_s
+        self._before, self._cpu_s_before = now, cpu_s_now
         self._errors_before, self._not_written_before = errors, not_written
 
 
@@ -94,8 +92,3 @@ def _dimension(label: str) -> str:
 
 def _failures(log: Counters) -> tuple[int, int]:
     return log.errors, sum(log.not_written.values())
-
-
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
