@@ -180,10 +180,10 @@ class Pipeline:
                     waiting.rest(pace.linger_s(time.monotonic()))
                 self._fill()
                 self._judge(SLICE_EVENTS)
-                if not self._queue:
-                    self._sink.flush()
                 while self._soon:
                     self._soon.popleft()()
+                if not self._queue:
+                    self._sink.flush()
                 if time.monotonic() >= next_tick:
                     self._tick()
                     next_tick = time.monotonic() + TICK_S
