@@ -9,6 +9,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
+from tests.closing import show
 from tests.faults.service import Service
 from tests.live.conftest import imds, namespace
 from tests.live.watch import Watch
@@ -32,17 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print each fault, and what was observed."""
-    table = [
-        str(value)
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, ())
-        for name, value in report.user_properties
-        if name == "fault" and report.when == "call"
-    ]
-    if table:
-        terminalreporter.section("fault drill")
-        for each in table:
-            terminalreporter.write_line(each)
+    show(terminalreporter, "fault drill", "fault")
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
-"""The initial file system: busybox, and the modules it takes to reach the disk."""
+"""What a machine starts with to reach its disk and the systemd there."""
 
 from __future__ import annotations
 
-import lzma
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tests.install.roots import RootError
+from tests.vm.initial import make
 from tests.vm.kernels import Kernel
 
 # What the disk hangs on; each brings those it needs.
@@ -36,28 +35,8 @@ exec switch_root /new /sbin/init
 def make_initial(kernel: Kernel, target: Path) -> None:
     """Write the initial file system that starts /sbin/init on the first disk. Raises RootError."""
     busybox = shutil.which("busybox") or "/bin/busybox"
-    with tempfile.TemporaryDirectory() as scratch:
-        tree = Path(scratch)
-        (tree / "bin").mkdir()
-        shutil.copy(busybox, tree / "bin" / "busybox")
-        names = []
-        for path in module_files(kernel):
-            name = path.name.removesuffix(".xz")
-            data = path.read_bytes()
-            (tree / name).write_bytes(lzma.decompress(data) if path.suffix == ".xz" else data)
-            names.append(name)
-        init = tree / "init"
-        init.write_text(_INIT.format(modules=" ".join(names)), encoding="utf-8")
-        init.chmod(0o755)
-        listed = "".join(f"{path.relative_to(tree)}\n" for path in sorted(tree.rglob("*")))
-        archive = subprocess.run(
-            ["busybox", "cpio", "-o", "-H", "newc"],
-            cwd=tree,
-            input=listed.encode(),
-            capture_output=True,
-            check=True,
-        )
-    target.write_bytes(archive.stdout)
+    modules = {path.name.removesuffix(".xz"): path for path in module_files(kernel)}
+    make(Path(busybox), modules, _INIT.format(modules=" ".join(modules)), target)
 
 
 def module_files(kernel: Kernel) -> list[Path]:

@@ -16,6 +16,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
+from tests.closing import show
 from tests.live.paths.ways import Program, compiled
 from tests.live.watch import Watch
 
@@ -38,17 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what each probe saw of each path."""
-    table = [
-        str(value)
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, ())
-        for name, value in report.user_properties
-        if name == "path" and report.when == "call"
-    ]
-    if table:
-        terminalreporter.section("send paths")
-        for each in table:
-            terminalreporter.write_line(each)
+    show(terminalreporter, "send paths", "path")
 
 
 @pytest.fixture(scope="session")

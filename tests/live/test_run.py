@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import os
 import signal
 import stat
 import subprocess
@@ -81,18 +80,7 @@ def test_what_does_not_fit_the_buffer_is_counted(fresh: Watch) -> None:
     """Recorded plus reported lost is what was sent, and recording goes on by itself."""
     marker, sent = new_marker(), 2501
     with fresh.running("--ring-mib", "1", required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        with fresh.connect() as client:
-            os.kill(fresh.process.pid, signal.SIGSTOP)
-            try:
-                for index in range(sent):
-                    client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
-                    client.recv(4096)
-            finally:
-                os.kill(fresh.process.pid, signal.SIGCONT)
-        eventually("the loss is reported", lambda: fresh.lines("events_lost"))
-        # Requests after the flood are recorded again.
-        fresh.settled(marker)
+        fresh.flood(marker, sent)
         fresh.stop()
     lost = sum(
         line["count"] for line in fresh.lines("events_lost") if line["reason"] == "ring_buffer_full"

@@ -287,16 +287,7 @@ def test_with_the_units_capabilities_it_does_all_it_does_as_root(
         assert line["process"]["user"]["id"] == "1234"
         ours = [each for each in line["process"]["ancestors"] if each["pid"] == os.getpid()]
         assert ours[0]["executable"] == str(Path(f"/proc/{os.getpid()}/exe").readlink())
-        os.kill(watch.process.pid, signal.SIGSTOP)
-        try:
-            with watch.connect() as client:
-                for index in range(sent):
-                    client.sendall(f"GET /latest/{flood}/{index} HTTP/1.1\r\n\r\n".encode())
-                    client.recv(4096)
-        finally:
-            os.kill(watch.process.pid, signal.SIGCONT)
-        eventually("the loss is reported", lambda: watch.lines("events_lost"))
-        watch.settled(flood)
+        watch.flood(flood, sent)
         watch.stop()
     lost = sum(
         line["count"] for line in watch.lines("events_lost") if line["reason"] == "ring_buffer_full"

@@ -154,6 +154,23 @@ class Watch:
             line for line in self.lines("events_lost") if not line["reason"].startswith("answers_")
         ]
 
+    def flood(self, marker: str, sent: int) -> None:
+        """Send more than the ring holds while the analyzer stands still, and wait for the report.
+
+        What is sent afterwards is recorded again.
+        """
+        assert self.process is not None
+        with self.connect() as client:
+            os.kill(self.process.pid, signal.SIGSTOP)
+            try:
+                for index in range(sent):
+                    client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
+                    client.recv(4096)
+            finally:
+                os.kill(self.process.pid, signal.SIGCONT)
+        eventually("the loss is reported", lambda: self.lines("events_lost"))
+        self.settled(marker)
+
     def all_are_named(self, pids: Collection[int], found: list[Line]) -> bool:
         """Tell whether each process has one record.
 

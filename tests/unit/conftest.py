@@ -11,6 +11,12 @@ from tests.metrics import Bench
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where a log is to be; its directory is not there yet."""
+    return tmp_path / "log" / "imds.jsonl"
+
+
+@pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Return metrics that the test starts itself, and their log."""
     bench = Bench(tmp_path / "log")

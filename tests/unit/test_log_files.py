@@ -28,12 +28,6 @@ from tests.unit.log_files import (
     told,
 )
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log" / "imds.jsonl"
-
-
 # Writes numbered lines for ever, as the pipeline does; prints when it has begun.
 ENDLESS = """
 import itertools, json, sys

@@ -25,11 +25,6 @@ from tests.unit.log_files import (
 )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log" / "imds.jsonl"
-
-
 class TestPause:
     @contextlib.contextmanager
     def limited(self, size: int) -> Iterator[None]:

@@ -11,8 +11,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from analyzer.config import Log as Settings
 from analyzer.sinks.log import Log
 from analyzer.sinks.opening import open_writer
@@ -27,11 +25,6 @@ from tests.unit.log_files import (
     settled,
     told,
 )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log" / "imds.jsonl"
 
 
 class TestRotation:

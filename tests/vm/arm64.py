@@ -7,16 +7,13 @@ longer to emulate than the tests; the few lines here mount what is needed and no
 
 from __future__ import annotations
 
-import lzma
 import shlex
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.vm.guest import CHECKOUT, PROGRAMS, run_lines
+from tests.vm.initial import make as make_initial
 from tests.vm.kernels import Kernel, KernelError
 from tests.vm.trees import Recipe
 
@@ -112,7 +109,8 @@ def qemu_command(kernel: Kernel, script: Path, userland: Userland = LIVE_SUITE) 
     root, results = userland.tree.directory, script.parent
     layers = {f"layer{number}": path for number, path in enumerate(userland.shared)}
     initial = results / "initial.cpio"
-    _make_initial(kernel, root, _init(layers, results), initial)
+    busybox = root / "usr" / "bin" / "busybox"
+    make_initial(busybox, _modules(kernel), _init(layers, results), initial)
     command = ["qemu-system-aarch64", "-machine", "virt", "-cpu", CPU, "-smp", "2", "-m", "2G"]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     # The console goes where the machine's errors go.
@@ -143,31 +141,13 @@ def _init(layers: Mapping[str, Path], results: Path) -> str:
     )
 
 
-def _make_initial(kernel: Kernel, root: Path, script: str, target: Path) -> None:
-    """Write the initial file system: busybox, the modules that mounting takes, the script."""
-    modules = kernel.root / "usr" / "lib" / "modules" / kernel.release
-    with tempfile.TemporaryDirectory() as scratch:
-        tree = Path(scratch)
-        (tree / "bin").mkdir()
-        shutil.copy(root / "usr" / "bin" / "busybox", tree / "bin" / "busybox")
-        for name in MODULES:
-            (tree / f"{name}.ko").write_bytes(_module(modules, name))
-        init = tree / "init"
-        init.write_text(script, encoding="utf-8")
-        init.chmod(0o755)
-        names = "".join(f"{path.relative_to(tree)}\n" for path in sorted(tree.rglob("*")))
-        archive = subprocess.run(
-            ["busybox", "cpio", "-o", "-H", "newc"],
-            cwd=tree,
-            input=names.encode(),
-            capture_output=True,
-            check=True,
-        )
-    target.write_bytes(archive.stdout)
+def _modules(kernel: Kernel) -> dict[str, Path]:
+    """Return what mounting takes: name in the initial file system, and file."""
+    folder = kernel.root / "usr" / "lib" / "modules" / kernel.release
+    return {f"{name}.ko": _module(folder, name) for name in MODULES}
 
 
-def _module(modules: Path, name: str) -> bytes:
+def _module(modules: Path, name: str) -> Path:
     for path in modules.glob(f"kernel/**/{name}.ko*"):
-        data = path.read_bytes()
-        return lzma.decompress(data) if path.suffix == ".xz" else data
+        return path
     raise KernelError(f"the kernel in {modules} has no module {name}")
