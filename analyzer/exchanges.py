@@ -23,6 +23,10 @@ from analyzer.records import (
 MAX_WAITING = 8192
 # An SDK that falls back makes its tokenless call at once and repeats it while it starts up.
 FALLBACK_WINDOW_S = 30.0
+# A token request that has waited this long at the time of a tokenless call was given up by its
+# process: IMDS answers within milliseconds, and the most impatient agent waits 0.3 s. One that
+# was sent just before is somebody else's in the same process, such as a second SDK.
+GIVEN_UP_S = 0.2
 # Processes whose token request failed that recently.
 MAX_FAILURES = 4096
 
@@ -77,7 +81,8 @@ class Exchanges:
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         self._by_socket: dict[SocketId, collections.deque[int]] = {}
         self._failures: OrderedDict[ProcessId, _Failure] = OrderedDict()
-        self._unanswered_tokens: collections.Counter[ProcessId] = collections.Counter()
+        # When each token request that waits was sent, by process, oldest first.
+        self._unanswered_tokens: dict[ProcessId, list[int]] = {}
         self._next = 0
 
     def set_wait(self, wait_s: float) -> None:
@@ -99,7 +104,7 @@ class Exchanges:
         self._waiting[number] = _Waiting(boottime_ns, socket_id, record)
         self._by_socket.setdefault(socket_id, collections.deque()).append(number)
         if _is_token_request(record):
-            self._unanswered_tokens[_process_id(record)] += 1
+            self._unanswered_tokens.setdefault(_process_id(record), []).append(boottime_ns)
         if len(self._waiting) > self._max_waiting:
             return [self._finish(next(iter(self._waiting)), None)]
         return []
@@ -146,8 +151,9 @@ class Exchanges:
 
     def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
         process_id = _process_id(record)
-        self._unanswered_tokens[process_id] -= 1
-        if self._unanswered_tokens[process_id] <= 0:
+        unanswered = self._unanswered_tokens[process_id]
+        unanswered.remove(boottime_ns)
+        if not unanswered:
             del self._unanswered_tokens[process_id]
         if response is None:
             return
@@ -165,10 +171,11 @@ class Exchanges:
             return record
         process_id = _process_id(record)
         failure = self._failures.get(process_id)
+        oldest_ns, *_ = self._unanswered_tokens.get(process_id) or (boottime_ns,)
         if failure is not None and boottime_ns - failure.boottime_ns <= FALLBACK_WINDOW_S * _S:
             response = failure.response
-        elif self._unanswered_tokens[process_id]:
-            # The process has not waited for the answer, as after a time-out of its own.
+        elif boottime_ns - oldest_ns >= GIVEN_UP_S * _S:
+            # The process waits no longer, after a time-out of its own.
             response = NO_RESPONSE
         else:
             return record

@@ -6,7 +6,13 @@ from typing import Optional
 
 import pytest
 
-from analyzer.exchanges import FALLBACK, FALLBACK_WINDOW_S, Exchanges, response_of
+from analyzer.exchanges import (
+    FALLBACK,
+    FALLBACK_WINDOW_S,
+    GIVEN_UP_S,
+    Exchanges,
+    response_of,
+)
 from analyzer.records import (
     Answer,
     Caller,
@@ -177,6 +183,22 @@ def test_a_token_request_that_still_waits_has_failed_for_its_process(exchanges: 
     (done,) = exchanges.answer(answer(200, sock=2))
     assert done.verdict.reason == FALLBACK
     assert done.token_failure == Response(Outcome.NO_RESPONSE, None)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "reason"), [(GIVEN_UP_S - 0.01, "no_token_header"), (GIVEN_UP_S, FALLBACK)]
+)
+def test_a_token_request_that_was_just_sent_has_not_failed(
+    exchanges: Exchanges, waited_s: float, reason: str
+) -> None:
+    """An old and a new SDK in one process call side by side."""
+    exchanges.add(record(token=True, sock=3), 0, is_answered=True)
+    exchanges.answer(answer(200, sock=3))
+    exchanges.add(record(token=True), 10 * S, is_answered=True)
+    exchanges.add(record("/x", sock=2), int((10 + waited_s) * S), is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.verdict.reason == reason
+    assert (done.token_failure is None) == (reason != FALLBACK)
 
 
 @pytest.mark.parametrize(
