@@ -149,6 +149,7 @@ class Pipeline:
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
         self._epoch_offset_ns = _epoch_offset_ns()
         self._started_ns = self._beat_ns = time.monotonic_ns()
+        self._cpu_s_at_beat = 0.0  # the first interval has the start's cost
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
@@ -269,8 +270,9 @@ class Pipeline:
                 "info",
                 interval_s=round((now_ns - self._beat_ns) / 1e9, 3),
                 **self._interval.as_fields(),
-                **_usage(),
+                **_usage(self._cpu_s_at_beat),
             )
+            self._cpu_s_at_beat = cpu_s()
             self._totals.add(self._interval)
             self._interval = Totals()
             self._beat_ns = now_ns
@@ -333,8 +335,8 @@ def _epoch_offset_ns() -> int:
     return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
-def _usage() -> dict[str, object]:
-    return {"cpu_s": cpu_s(), "rss_bytes": rss_bytes()}
+def _usage(cpu_s_before: float = 0) -> dict[str, object]:
+    return {"cpu_s": round(cpu_s() - cpu_s_before, 3), "rss_bytes": rss_bytes()}
 
 
 class _Waiting:
