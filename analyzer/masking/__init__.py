@@ -23,16 +23,16 @@ __all__ = ["MASK", "mask_args", "mask_text"]
 _FLAGS = re.IGNORECASE | re.ASCII
 
 _OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9]{0,5}://", _FLAGS)
+_NAMED_SECRET = re.compile(r"(?:id|type)=")  # `docker build --secret id=...` names a file
 _ENVIRONMENT_OPTIONS = ("-e", "--env", "-E", "--preserve-env")
 _ONLY_SEPARATORS = " \t:="
 
 _USER_OPTION = re.compile(r"-[a-z]{0,8}u|--(?:proxy-)?user", _FLAGS)
 _USER_IN_OPTION = re.compile(r"(-u|--(?:proxy-)?user=)(?=[^:]*:)", _FLAGS)
-# AWS's key ids and secret keys have one length each, which is what tells them from words.
-_KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}\Z")
-_KEY_ID_LENGTH = 20
-_SECRET_KEY = re.compile(r"[A-Za-z0-9+/]{40}")
-_SECRET_KEY_LENGTH = 40
+# AWS's key ids and secret keys have one length each, which is what tells them from words. Behind
+# a key id, whatever option stands between, what has a secret key's length is taken for one.
+_KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
+_SECRET_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
 
 
 def mask_text(text: str) -> str:
@@ -48,14 +48,15 @@ def mask_args(args: Sequence[str]) -> tuple[str, ...]:
     masked: list[str] = []
     announced: Optional[str] = None
     before = ""
-    is_curl = False
+    is_curl = has_key_id = False
     for arg in args:
         if announced is not None:
             if not arg.strip(_ONLY_SEPARATORS):
                 masked.append(arg)
                 announced = "credential" if announced == "authorization" and arg else announced
                 continue
-            if announced == "authorization" and arg[:1] not in (":", "="):
+            is_value = announced != "authorization" or arg[:1] in (":", "=")
+            if not is_value or (before == "--secret" and _NAMED_SECRET.match(arg)):
                 announced = None
             elif _OPTION_OR_URL.match(arg) is None:
                 masked.append(MASK)
@@ -66,8 +67,9 @@ def mask_args(args: Sequence[str]) -> tuple[str, ...]:
         text, announced = _mask(arg)
         if announced == "key" and before in _ENVIRONMENT_OPTIONS and arg.isupper():
             announced = None  # `docker run -e NAME image` hands the variable on
-        if len(arg) == _SECRET_KEY_LENGTH and _SECRET_KEY.fullmatch(arg):
-            text = MASK if _KEY_ID.search(before[-_KEY_ID_LENGTH:]) else text
+        if has_key_id:
+            text = _SECRET_KEY.sub(MASK, text)
+        has_key_id = has_key_id or _KEY_ID.search(arg) is not None
         if is_curl:
             text = _mask_user(before, text)
         elif arg.endswith("curl"):

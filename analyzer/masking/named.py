@@ -23,7 +23,7 @@ _NAME = re.compile(
     r"|oauth2-bearer)"
     r"|(?P<variable>(?:token|secret|passw(?:or)?d)"
     rf"(?==|{_CLOSED}[:=]|\s{{1,8}}=\s{{0,8}}[\"']|:\s{{0,8}}[\"'])"
-    r"|(?<=[-_])token(?=:\s)|(?<=[-\w.])(?:token|password)\Z))(?![\w-])",
+    r"|(?<=[-_])token(?=:\s)|(?<=[-\w.])(?:token|password|secret)\Z))(?![\w-])",
     _FLAGS,
 )
 _NAME_CHARACTERS = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -116,6 +116,12 @@ WITH_SECRETS: list[tuple[str, ...]] = [
     ("x", f"AWS_CONTAINER_AUTHORIZATION_TOKEN: {SECRET}"),
     # AWS's keys and session tokens
     ("x", "--aws-secret-access-key", SECRET_KEY),
+    ("ec2-describe-instances", "-O", KEY_ID, "-W", SECRET_KEY),
+    ("x", "-a", KEY_ID, "-v", "-s", SECRET_KEY),
+    ("x", f"--id={KEY_ID}", f"-k={SECRET_KEY}"),
+    ("x", "--access-key", KEY_ID, "--secret", SECRET_KEY),
+    ("x", "--aws-secret", SECRET_KEY, "--access-key", KEY_ID),
+    ("x", "--client-secret", SECRET),
     ("x", f"aws_session_token = {SECRET}"),
     ("x", f"aws_session_token\u00a0=\u00a0{SECRET}"),
     ("docker", "run", "-e", f"AWS_SESSION_TOKEN={SECRET}", "image"),
