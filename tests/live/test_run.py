@@ -97,8 +97,10 @@ def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
         fresh.settled(marker)
         eventually(
             "a heartbeat counts the request, and there are several",
-            lambda: len(fresh.lines("heartbeat")) > 2
-            and [line for line in fresh.lines("heartbeat") if line["requests"]["v1"]],
+            lambda: (
+                len(fresh.lines("heartbeat")) > 2
+                and [line for line in fresh.lines("heartbeat") if line["requests"]["v1"]]
+            ),
         )
     beats = fresh.lines("heartbeat")
     beat = beats[0]
