@@ -36,8 +36,8 @@ NO_RESPONSE = Response(Outcome.NO_RESPONSE, None)
 _S = 1_000_000_000
 
 # First status code of a range -> outcome; the last that is not larger wins.
-_OUTCOMES = (
-    (0, Outcome.ERROR),
+_OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
+    (0, None),
     (200, Outcome.SUCCESS),
     (300, Outcome.ERROR),
     (401, Outcome.REJECTED),
@@ -61,10 +61,13 @@ class _Failure(NamedTuple):
     response: Response
 
 
-def response_of(status: int) -> Response:
-    """Return the outcome that a status code means; 0 stands for an answer that is not HTTP."""
+def response_of(status: int) -> Optional[Response]:
+    """Return the outcome that a status code means; None where it does not tell.
+
+    That is 0, an answer that could not be read, and what comes before the answer (1xx).
+    """
     outcome = [outcome for first, outcome in _OUTCOMES if status >= first][-1]
-    return Response(outcome, status or None)
+    return None if outcome is None else Response(outcome, status)
 
 
 class Exchanges:

@@ -94,7 +94,7 @@ class Chunk(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status line has been received. ``status`` is 0 when it was none of HTTP's."""
+    """An answer has been received. ``status`` is 0 where its status line could not be read."""
 
     boottime_ns: int
     socket_id: SocketId

@@ -50,8 +50,8 @@ static __always_inline void imds_report(unsigned int kind, unsigned int status,
 	answer.boottime_ns = bpf_ktime_get_boot_ns();
 	answer.sock = sock;
 	answer.netns = netns;
-	imds_count(imds_submit(&answer, sizeof(answer)) < 0 ? IMDS_COUNTER_LOST_ANSWERS
-							    : IMDS_COUNTER_SENT);
+	if (imds_submit(&answer, sizeof(answer)) < 0)
+		imds_count(IMDS_COUNTER_LOST_ANSWERS);
 }
 
 /*
@@ -133,14 +133,20 @@ static __always_inline int imds_received(const struct sock *sk)
 
 	if (!imds_is_port_80(sk))
 		return 0;
+	exchange = imds_exchange_of(sock);
 	receive = imds_current_receive();
-	if (!receive || receive->sock != sock)
+	if (!receive || receive->sock != sock) {
+		/* Received in a way that is not looked into, such as splice: there was an answer. */
+		if (exchange && exchange->is_expected) {
+			exchange->is_expected = 0;
+			imds_report(IMDS_KIND_ANSWER, 0, sock, exchange->netns);
+		}
 		return 0;
+	}
 	/* Bytes that were only peeked at (MSG_PEEK) do not move copied_seq. */
 	fresh = READ((const struct tcp_sock *)sk, copied_seq) - receive->copied_seq;
 	if (fresh > receive->room)
 		fresh = receive->room;
-	exchange = imds_exchange_of(sock);
 	if (!exchange || !exchange->is_expected) {
 		/* The rest of an earlier answer; a status line may follow it in the same call. */
 		receive->taken = fresh;

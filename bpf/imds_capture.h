@@ -403,7 +403,8 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	total = imds_offset(ONCE(scratch->end));
 	if (!(event->flags & IMDS_FLAG_NO_ANSWER))
 		imds_expect(event->sock, event->netns);
-	imds_count(imds_submit(scratch, total) < 0 ? IMDS_COUNTER_LOST : IMDS_COUNTER_SENT);
+	if (imds_submit(scratch, total) < 0)
+		imds_count(IMDS_COUNTER_LOST);
 }
 
 /* A send on a connected socket: fills in what is particular to it. Returns 0 if it is not ours. */

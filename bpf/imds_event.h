@@ -53,11 +53,9 @@ enum imds_flag {
 enum imds_counter {
 	/* Sends that did not fit into the ring buffer. */
 	IMDS_COUNTER_LOST = 0,
-	/* Events handed to user space. */
-	IMDS_COUNTER_SENT = 1,
 	/* Answers and ends of connections that did not fit: no request is missing for them. */
-	IMDS_COUNTER_LOST_ANSWERS = 2,
-	IMDS_COUNTERS = 3,
+	IMDS_COUNTER_LOST_ANSWERS = 1,
+	IMDS_COUNTERS = 2,
 };
 
 /* One process as the kernel saw it: always its thread group leader. */
@@ -116,7 +114,7 @@ struct imds_event {
 struct imds_answer {
 	/* IMDS_KIND_ANSWER or IMDS_KIND_CLOSED. */
 	unsigned int kind;
-	/* IMDS_KIND_ANSWER: the three digits of the status line, as a number. */
+	/* IMDS_KIND_ANSWER: the three digits of the status line, as a number; 0: not read. */
 	unsigned int status;
 	unsigned long long boottime_ns;
 	/* As in struct imds_event. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
 import queue
@@ -89,6 +90,67 @@ def test_the_status_is_read_however_it_is_received(watch: Watch, receive: Receiv
     assert first["imds"]["outcome"] == "not_found"
     assert second["http"]["response"]["status_code"] == 200
     assert second["imds"]["outcome"] == "success"
+
+
+def _splice(client: socket.socket) -> None:
+    reader, writer = os.pipe()
+    try:
+        assert os.splice(client.fileno(), writer, 65536) > 0
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+class _Message(ctypes.Structure):
+    """struct mmsghdr."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_size", ctypes.c_uint),
+        ("segments", ctypes.POINTER(_Segment)),
+        ("count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_size", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("received", ctypes.c_uint),
+    )
+
+
+def _recvmmsg(client: socket.socket) -> None:
+    buffer = ctypes.create_string_buffer(4096)
+    segment = _Segment(ctypes.addressof(buffer), len(buffer))
+    message = _Message(segments=ctypes.pointer(segment), count=1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.recvmmsg(client.fileno(), ctypes.byref(message), 1, 0, None) == 1
+    assert buffer.raw.startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("receive", [_splice, _recvmmsg])
+def test_a_status_that_is_not_seen_is_left_out(
+    watch: Watch, receive: Callable[[socket.socket], None]
+) -> None:
+    """Not every probe sees every way to receive; none takes it for the answer before."""
+    marker = new_marker()
+    with watch.connect() as client:
+        client.setblocking(True)
+        client.sendall(_request(f"/latest/meta-data/instance-id?{marker}"))
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        client.sendall(_request(f"/latest/meta-data/{marker}"))
+        receive(client)
+        client.sendall(_request(f"/latest/meta-data/ami-id?{marker}"))
+        while b"HTTP/1.1 200" not in client.recv(4096):
+            pass
+    line = watch.one(marker)
+    seen = line["imds"].get("outcome"), line["http"].get("response")
+    assert seen in ((None, None), ("not_found", {"status_code": 404}))
+    others = [
+        line for line in watch.lines("imds_request") if line.get("url", {}).get("query") == marker
+    ]
+    assert [line["http"]["response"]["status_code"] for line in others] == [200, 200]
 
 
 def _is_receiving(thread: threading.Thread) -> bool:

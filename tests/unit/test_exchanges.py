@@ -86,9 +86,10 @@ def test_a_status_has_its_outcome(status: int, outcome: str) -> None:
     assert response_of(status) == Response(Outcome(outcome), status)
 
 
-def test_an_answer_that_is_not_http_is_an_error_without_a_status() -> None:
-    """The kernel tells 0 for it."""
-    assert response_of(0) == Response(Outcome.ERROR, None)
+@pytest.mark.parametrize("status", [0, 100, 103])
+def test_what_does_not_tell_the_outcome_is_none(status: int) -> None:
+    """An answer that could not be read, for which the kernel tells 0, and interim ones."""
+    assert response_of(status) is None
 
 
 def test_a_request_is_written_when_it_is_answered(exchanges: Exchanges) -> None:
