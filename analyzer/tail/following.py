@@ -1,0 +1,303 @@
+"""Follow a log by its name: each line once and in order, whatever is done to the file.
+
+What was written before the file was put aside is read to its end from the descriptor that is
+open, what was put aside after it between two looks from the archive, then the file that has the
+name now. That one is taken only when something is in it: until then its writer may still be at the
+former. No line is given before its end is there, so that half a line never is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Optional
+
+from analyzer.errors import AnalyzerError
+from analyzer.tail.openfile import OpenFile, backwards
+from analyzer.tail.rotated import UNREADABLE, Rotated, compressed, put_aside
+from analyzer.tail.source import Say, Start, Wanted
+
+# How far back is looked for the last wanted lines: some 60,000, two seconds.
+LOOK_BACK_BYTES = 64 << 20
+# The analyzer writes once more what it wrote to a deleted file in its last second; it holds no
+# more than 4 MiB. For as many looks it may be at it.
+_AGAIN_BYTES = 8 << 20
+_AGAIN_LOOKS = 8
+
+
+class FileSource:
+    """Gives the lines of a log file; made by :func:`open_log_file`."""
+
+    def __init__(self, path: Path, start: Start, wanted: Wanted, say: Say, *, follow: bool) -> None:
+        self.is_over = False
+        self._path = path
+        self._say = say
+        self._follow = follow
+        self._file: Optional[OpenFile] = None
+        self._is_missing = False
+        self._looks_again = 0
+        self._first = self._begin(start, wanted)
+
+    def read(self, wait_s: float) -> Iterator[bytes]:
+        """Yield the lines that are new; sleeps ``wait_s`` where there are none."""
+        yield from self._first
+        if not self._follow:
+            self.is_over = True
+            return
+        line = None
+        for line in self._look():
+            yield line
+        if line is None:
+            time.sleep(wait_s)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.is_over = True
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _begin(self, start: Start, wanted: Wanted) -> Iterator[bytes]:
+        """Open what there is, and yield what of it is to be shown."""
+        self._file = self._open()
+        earlier = put_aside(self._path) if start.is_deep or self._file is None else []
+        if self._file is None and earlier and earlier[-1].paths[0].exists():
+            # Moved a moment ago: the writer may still be at it.
+            self._file = OpenFile(earlier[-1].paths[0])
+        if self._file is not None:
+            earlier = _before(self._file, earlier)
+        elif not self._follow and not earlier:
+            raise AnalyzerError(
+                f"there is no log {str(self._path)!r}. Name the file that the analyzer writes"
+                " (imds-analyzer run --log-file), or --journal."
+            )
+        self._known = {each.name for each in earlier}
+        if start.lines is None:
+            return itertools.chain(self._all(earlier), self._lines())
+        last: list[bytes] = []
+        budget = LOOK_BACK_BYTES
+        if self._file is not None:
+            self._file.skip_to_end()
+            last, budget = _last(self._file, start.lines, budget, wanted)
+        while earlier and budget > 0 and len(last) < start.lines:
+            last, budget = self._last_of(earlier.pop(), last, start.lines, budget, wanted)
+        return iter(last)
+
+    def _last_of(
+        self, rotated: Rotated, later: list[bytes], count: int, budget: int, wanted: Wanted
+    ) -> tuple[list[bytes], int]:
+        found: deque[bytes] = deque(maxlen=count - len(later))
+        for line in self._reading(rotated):
+            budget -= len(line)
+            if wanted(line):
+                found.append(line)
+        return [*found, *later], budget
+
+    def _all(self, earlier: Sequence[Rotated]) -> Iterator[bytes]:
+        for rotated in earlier:
+            yield from self._reading(rotated)
+
+    def _lines(self) -> Iterator[bytes]:
+        if self._file is not None:
+            yield from self._file.lines()
+
+    def _reading(self, rotated: Rotated, offset: int = 0) -> Iterator[bytes]:
+        try:
+            yield from rotated.lines(offset)
+        except UNREADABLE as error:
+            self._say(f"{rotated.paths[-1]} cannot be read on: {error}. Lines are missing here")
+
+    def _look(self) -> Iterator[bytes]:
+        """Yield what is new since the last look."""
+        found = self._found()  # before reading: what has a successor is complete
+        if self._file is None:
+            yield from self._after_waiting()
+            return
+        if self._file.is_emptied():
+            yield from self._after_emptying(self._file)
+        yield from self._file.lines()
+        if found is not None and found.st_size > 0 and _identity(found) != self._file.identity:
+            yield from self._after_another(self._file)
+
+    def _after_waiting(self) -> Iterator[bytes]:
+        """Begin with a file that is there at last, and what was put aside before it was seen."""
+        self._file = self._open()
+        if self._file is not None:
+            aside = _before(self._file, put_aside(self._path))
+            yield from self._all([each for each in aside if each.name not in self._known])
+            yield from self._file.lines()
+
+    def _after_emptying(self, file: OpenFile) -> Iterator[bytes]:
+        """Yield what a copy has of the lines that are gone (logrotate's copytruncate)."""
+        aside = put_aside(self._path)
+        at = _position(file, aside)
+        if at is None:
+            self._say(f"{self._path} was emptied; going on at its start")
+        else:
+            yield from self._reading(aside[at], file.offset)
+            yield from self._all(aside[at + 1 :])
+        file.rewind()
+
+    def _after_another(self, former: OpenFile) -> Iterator[bytes]:
+        """Go over to the file that has the name now; first to those that had it meanwhile."""
+        new = self._open()
+        if new is None:
+            return
+        aside = put_aside(self._path)
+        at = _position(former, aside)
+        if at is not None:
+            between = aside[at + 1 :]
+        else:
+            written_ns = os.fstat(former.fd).st_mtime_ns
+            between = [each for each in aside if each.written_ns > written_ns]
+        between = _before(new, between)
+        if at is None and between:
+            self._say(f"files of {self._path} were deleted before they were read: lines may miss")
+        if at is None and not between and former.is_deleted():
+            again = _again(former, new)
+            if again is None and self._looks_again < _AGAIN_LOOKS:
+                self._looks_again += 1
+                new.close()
+                return
+            new.offset = again or 0
+        self._looks_again = 0
+        if rest := former.rest():  # of a crash: nothing will be added to it
+            yield rest
+        yield from self._all(between)
+        former.close()
+        self._file = new
+        yield from new.lines()
+
+    def _found(self) -> Optional[os.stat_result]:
+        try:
+            found = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            if not self._is_missing and self._follow:
+                self._say(f"{self._path} is not there; waiting for it")
+            self._is_missing = True
+            return None
+        except OSError as error:
+            raise _unreadable(self._path, error) from None
+        self._is_missing = False
+        return found
+
+    def _open(self) -> Optional[OpenFile]:
+        if self._found() is None:
+            return None
+        try:
+            return OpenFile(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(self._path, error) from None
+
+
+class CompressedSource:
+    """Gives the lines of one compressed file, and ends."""
+
+    def __init__(self, path: Path, start: Start, wanted: Wanted) -> None:
+        self.is_over = False
+        self._path = path
+        self._count = start.lines
+        self._wanted = wanted
+
+    def read(self, wait_s: float) -> Iterator[bytes]:  # noqa: ARG002 (a Source)
+        """Yield the lines. Raises AnalyzerError where it is no compressed file."""
+        self.is_over = True
+        try:
+            lines = compressed(self._path).lines()
+            if self._count is None:
+                yield from lines
+            else:
+                yield from deque(filter(self._wanted, lines), self._count)
+        except UNREADABLE as error:
+            raise AnalyzerError(f"cannot read {str(self._path)!r}: {error}") from None
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
+def check(path: Path) -> None:
+    """Raise AnalyzerError where there is something that no lines can be followed in."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError:  # a NUL byte
+        raise AnalyzerError(f"cannot read the log {str(path)!r}: no path is like this.") from None
+    if stat.S_ISDIR(mode):
+        raise AnalyzerError(f"{str(path)!r} is a directory: name a file in it, such as imds.jsonl.")
+    if not stat.S_ISREG(mode):
+        raise AnalyzerError(f"{str(path)!r} is not a file: to read a pipe, name - and use <.")
+
+
+def _unreadable(path: Path, error: OSError) -> AnalyzerError:
+    remedy = "Name another file."
+    if isinstance(error, PermissionError):
+        remedy = "Run as root, or as a member of the group that the file belongs to."
+    return AnalyzerError(f"cannot read the log {str(path)!r}: {error.strerror}. {remedy}")
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _last(file: OpenFile, count: int, budget: int, wanted: Wanted) -> tuple[list[bytes], int]:
+    """Return the last wanted lines before where the file stands, and what is left to look at."""
+    found: list[bytes] = []
+    lines = backwards(file.fd, file.offset)
+    while len(found) < count and budget > 0:
+        line = next(lines, None)
+        if line is None:
+            break
+        budget -= len(line) + 1
+        if wanted(line):
+            found.append(line)
+    return found[::-1], budget
+
+
+def _position(file: OpenFile, aside: Sequence[Rotated]) -> Optional[int]:
+    """Return which of the files put aside is this one, or a copy of what it was."""
+    for at in range(len(aside) - 1, -1, -1):
+        if aside[at].identity == file.identity:
+            return at
+        if file.head:
+            with contextlib.suppress(*UNREADABLE):
+                if aside[at].head().startswith(file.head):
+                    return at
+    return None
+
+
+def _before(file: OpenFile, aside: Sequence[Rotated]) -> list[Rotated]:
+    """Return those put aside before this one, which may have been put aside itself meanwhile."""
+    at = _position(file, aside)
+    return list(aside if at is None else aside[:at])
+
+
+def _again(former: OpenFile, new: OpenFile) -> Optional[int]:
+    """Return how many bytes of a new file are lines of the deleted one, written once more.
+
+    None where that cannot be told yet, because there may come more of them.
+    """
+    start = max(0, former.offset - _AGAIN_BYTES)
+    tail = os.pread(former.fd, former.offset - start, start)
+    written = os.pread(new.fd, _AGAIN_BYTES, 0)
+    first = written[: written.find(b"\n") + 1]
+    at = tail.find(first) if first else -1
+    while at >= 0:
+        is_line = at == 0 or tail[at - 1 : at] == b"\n"
+        same = tail[at:]
+        if is_line and written.startswith(same):
+            return len(same)
+        if is_line and same.startswith(written):
+            return None
+        at = tail.find(first, at + 1)
+    return 0 if first else None
