@@ -8,7 +8,8 @@ from typing import NamedTuple, Optional
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from analyzer.tail.line import LOST, REQUEST, Line
+from analyzer.tail.line import LOST, REQUEST, Line, value_at
+from analyzer.tail.phrase import Symbols, fitted, phrase
 from analyzer.tail.who import Who, who
 from analyzer.tail.words import words
 from analyzer.text import decode_text, visible
@@ -42,19 +43,6 @@ class Span(NamedTuple):
 
     text: str
     style: Style = _PLAIN
-
-
-class Symbols(NamedTuple):
-    """What is drawn with characters that not every terminal has."""
-
-    arrow: str
-    ellipsis: str
-
-
-def symbols(encoding: str) -> Symbols:
-    """Return what a terminal of this encoding can show."""
-    is_unicode = encoding.lower().startswith("utf")
-    return Symbols(" ← ", "…") if is_unicode else Symbols(" <- ", "...")
 
 
 class Layout:
@@ -112,7 +100,7 @@ class Layout:
             spans.append(Span(f" ({visible(line.text('imds', 'provider'))})", _DIM))
         if line.text("imds", "reason") == "fallback_after_token_failure":
             spans.append(Span(f" {self._fallback(line)}", _UNKNOWN))
-        if line.fields.get("imds", {}).get("forwarded") is True:
+        if value_at(line.fields, "imds", "forwarded") is True:
             spans.append(Span(" forwarded", _UNKNOWN))
         return spans
 
@@ -125,25 +113,26 @@ class Layout:
     def _share(self, caller: Who, request: str, used: int) -> tuple[str, str]:
         """Divide what is left of a row between who and what."""
         if self.columns is None:
-            return _pad(_richest(caller, self._symbols), _WHO_COLUMNS), request
+            return _pad(phrase(caller, self._symbols), _WHO_COLUMNS), request
         left = max(self.columns, COLUMNS_MIN) - used - len("  ")
         # The path gives way before the caller does: its end says most.
         needed = min(cell_len(request), max(_REQUEST_COLUMNS_MIN, left - _WHO_COLUMNS))
         room = max(left - needed, left // 2)
-        said = _fitting(caller, self._symbols, room)
+        said = fitted(caller, self._symbols, room)
         said = _pad(said, min(_WHO_COLUMNS, room))
         return said, self._shortened(request, left - cell_len(said))
 
     def _shortened(self, request: str, room: int) -> str:
-        """Leave out the middle of a request: method and the path's end stay."""
+        """Leave out the middle of a request: the method and the path's end stay."""
         if cell_len(request) <= room:
             return request
         method, space, path = request.partition(" ")
         start = f"{method}{space}{self._symbols.ellipsis}" if space else self._symbols.ellipsis
-        path = path or method
-        while path and cell_len(start) + cell_len(path) > room:
-            path = path[1:]
-        return start + path
+        end = (path or method)[-room:]
+        while end and cell_len(start) + cell_len(end) > room:
+            end = end[1:]
+        # Rather from a part's beginning, where there is one before the last part.
+        return start + (end[max(end.find("/", 0, -1), 0) :])
 
     def _cut(self, spans: list[Span]) -> list[Span]:
         """Leave out what does not fit into the row."""
@@ -172,39 +161,6 @@ class Layout:
 
 def _is_for_another_cloud(line: Line) -> bool:
     return line.text("imds", "provider") not in ("", "aws")
-
-
-def _chain(actors: tuple[str, ...], symbols: Symbols) -> str:
-    return visible(symbols.arrow.join(actors))
-
-
-def _richest(caller: Who, symbols: Symbols) -> str:
-    unit = f"unit {caller.unit}" if caller.unit else ""
-    parts = (unit, caller.container, caller.user, caller.agent)
-    said = [_chain(caller.actors, symbols), *(visible(part) for part in parts if part)]
-    return ", ".join(said)
-
-
-def _fitting(caller: Who, symbols: Symbols, room: int) -> str:
-    """Return as much of who it was as there is room for: what is told last goes first."""
-    fewer = caller._replace(agent="")
-    tries = [caller, fewer, fewer._replace(user="")]
-    # Then ancestors in between go: who called, and who is behind it all, stay.
-    for kept in range(len(caller.actors) - 1, 1, -1):
-        first, last = caller.actors[: kept - 1], caller.actors[-1]
-        tries.append(tries[2]._replace(actors=(*first, symbols.ellipsis, last)))
-    shortest = tries[2]._replace(actors=caller.actors[:1])
-    tries.append(shortest)
-    if shortest.container:
-        tries.append(shortest._replace(unit=""))
-    for each in tries:
-        said = _richest(each, symbols)
-        if cell_len(said) <= room:
-            return said
-    said = _richest(tries[-1], symbols)
-    return (
-        set_cell_size(said, max(room - cell_len(symbols.ellipsis), 0)).rstrip() + symbols.ellipsis
-    )
 
 
 def _pad(text: str, columns: int) -> str:
