@@ -136,7 +136,10 @@ def tail(
     from analyzer.tail.filters import filters
     from analyzer.text import visible
 
-    wanted = filters(versions, processes, containers, paths, units)
+    try:
+        wanted = filters(versions, processes, containers, paths, units)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
     held: list[str] = []
 
     def say(message: str) -> None:

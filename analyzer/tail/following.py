@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import stat
 import time
@@ -29,6 +30,8 @@ LOOK_BACK_BYTES = 64 << 20
 # more than 4 MiB. For as many looks it may be at it.
 _AGAIN_BYTES = 8 << 20
 _AGAIN_LOOKS = 8
+# Between putting a file aside and making a new one it is not there for a moment.
+_MISSING_S = 3.0
 
 
 class FileSource:
@@ -40,7 +43,8 @@ class FileSource:
         self._say = say
         self._follow = follow
         self._file: Optional[OpenFile] = None
-        self._is_missing = False
+        # Since when it is not there; from the beginning is said at once.
+        self._missing_s: Optional[float] = -math.inf
         self._looks_again = 0
         self._first = self._begin(start, wanted)
 
@@ -71,7 +75,7 @@ class FileSource:
             # Moved a moment ago: the writer may still be at it.
             self._file = OpenFile(earlier[-1].paths[0])
         if self._file is not None:
-            earlier = _before(self._file, earlier)
+            earlier = _before(self._file.head, self._file.identity, earlier)
         elif not self._follow and not earlier:
             raise AnalyzerError(
                 f"there is no log {str(self._path)!r}. Name the file that the analyzer writes"
@@ -129,20 +133,27 @@ class FileSource:
         """Begin with a file that is there at last, and what was put aside before it was seen."""
         self._file = self._open()
         if self._file is not None:
-            aside = _before(self._file, put_aside(self._path))
+            aside = _before(self._file.head, self._file.identity, put_aside(self._path))
             yield from self._all([each for each in aside if each.name not in self._known])
             yield from self._file.lines()
 
     def _after_emptying(self, file: OpenFile) -> Iterator[bytes]:
-        """Yield what a copy has of the lines that are gone (logrotate's copytruncate)."""
+        """Go over to what was written since; first to the copies of what was there before.
+
+        logrotate's copytruncate makes them. Until something was written there is nothing to know
+        the new content by, should it be copied and emptied in turn.
+        """
+        head = file.present_head()
+        if not head:
+            return
         aside = put_aside(self._path)
-        at = _position(file, aside)
+        at = _position(file.head, file.identity, aside)
         if at is None:
             self._say(f"{self._path} was emptied; going on at its start")
         else:
             yield from self._reading(aside[at], file.offset)
-            yield from self._all(aside[at + 1 :])
-        file.rewind()
+            yield from self._all(_before(head, file.identity, aside[at + 1 :]))
+        file.rewind(head)
 
     def _after_another(self, former: OpenFile) -> Iterator[bytes]:
         """Go over to the file that has the name now; first to those that had it meanwhile."""
@@ -150,13 +161,13 @@ class FileSource:
         if new is None:
             return
         aside = put_aside(self._path)
-        at = _position(former, aside)
+        at = _position(former.head, former.identity, aside)
         if at is not None:
             between = aside[at + 1 :]
         else:
             written_ns = os.fstat(former.fd).st_mtime_ns
             between = [each for each in aside if each.written_ns > written_ns]
-        between = _before(new, between)
+        between = _before(new.head, new.identity, between)
         if at is None and between:
             self._say(f"files of {self._path} were deleted before they were read: lines may miss")
         if at is None and not between and former.is_deleted():
@@ -178,14 +189,20 @@ class FileSource:
         try:
             found = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            if not self._is_missing and self._follow:
-                self._say(f"{self._path} is not there; waiting for it")
-            self._is_missing = True
+            self._note_missing()
             return None
         except OSError as error:
             raise _unreadable(self._path, error) from None
-        self._is_missing = False
+        self._missing_s = None
         return found
+
+    def _note_missing(self) -> None:
+        now_s = time.monotonic()
+        if self._missing_s is None:
+            self._missing_s = now_s
+        elif self._follow and self._missing_s + _MISSING_S < now_s:
+            self._say(f"{self._path} is not there; waiting for it")
+            self._missing_s = math.inf
 
     def _open(self) -> Optional[OpenFile]:
         if self._found() is None:
@@ -264,22 +281,21 @@ def _last(file: OpenFile, count: int, budget: int, wanted: Wanted) -> tuple[list
     return found[::-1], budget
 
 
-def _position(file: OpenFile, aside: Sequence[Rotated]) -> Optional[int]:
+def _position(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) -> Optional[int]:
     """Return which of the files put aside is this one, or a copy of what it was."""
     for at in range(len(aside) - 1, -1, -1):
-        if aside[at].identity == file.identity:
+        if aside[at].identity == identity:
             return at
-        if file.head:
+        if head:
             with contextlib.suppress(*UNREADABLE):
-                if aside[at].head().startswith(file.head):
+                if aside[at].head().startswith(head):
                     return at
     return None
 
 
-def _before(file: OpenFile, aside: Sequence[Rotated]) -> list[Rotated]:
+def _before(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) -> Sequence[Rotated]:
     """Return those put aside before this one, which may have been put aside itself meanwhile."""
-    at = _position(file, aside)
-    return list(aside if at is None else aside[:at])
+    return aside[: _position(head, identity, aside)]
 
 
 def _again(former: OpenFile, new: OpenFile) -> Optional[int]:

@@ -30,8 +30,7 @@ _OUTCOMES = {
 }
 
 _VERSION_COLUMNS = 2  # "unknown" takes what it needs
-_WHO_COLUMNS = 34
-_REQUEST_COLUMNS_MIN = 24
+_WHO_COLUMNS = 36
 # A terminal narrower than this is written as if it were as wide: nothing can be told in less.
 COLUMNS_MIN = 40
 # Of what is no line of the analyzer's, so much is shown.
@@ -115,8 +114,11 @@ class Layout:
         if self.columns is None:
             return _pad(phrase(caller, self._symbols), _WHO_COLUMNS), request
         left = max(self.columns, COLUMNS_MIN) - used - len("  ")
-        # The path gives way before the caller does: its end says most.
-        needed = min(cell_len(request), max(_REQUEST_COLUMNS_MIN, left - _WHO_COLUMNS))
+        # The path gives way before the caller does: its last part says most.
+        method, _, path = request.partition(" ")
+        last = path[max(path.rfind("/", 0, -1), 0) :]
+        least = cell_len(f"{method} {self._symbols.ellipsis}{last}")
+        needed = min(cell_len(request), max(least, left - _WHO_COLUMNS))
         room = max(left - needed, left // 2)
         said = fitted(caller, self._symbols, room)
         said = _pad(said, min(_WHO_COLUMNS, room))

@@ -23,9 +23,7 @@ class OpenFile:
         found = os.fstat(self.fd)
         self.identity = (found.st_dev, found.st_ino)
         self.offset = 0
-        # Of whole lines only, as far as can be told: part of one may be cut off again.
-        head = os.pread(self.fd, HEAD_BYTES, 0)
-        self.head = head if len(head) == HEAD_BYTES else head[: head.rfind(b"\n") + 1]
+        self.head = self.present_head()
         self._is_passing_over = False
         # Where the last line stood, and its first bytes: others there now mean another content.
         self._anchor_at = 0
@@ -35,6 +33,8 @@ class OpenFile:
         """Yield the lines from ``offset`` to the present end; what has no end yet stays."""
         while True:
             data = os.pread(self.fd, LINE_MAX, self.offset)
+            if not self._is_anchored():  # asked last: then what was read is of one content
+                return
             if self._is_passing_over:
                 rest = data.find(b"\n") + 1
                 self._is_passing_over = not rest
@@ -54,6 +54,11 @@ class OpenFile:
                 self.offset += len(line) + 1
                 yield line
 
+    def present_head(self) -> bytes:
+        """Return the first bytes, of whole lines only: part of one may be cut off again."""
+        head = os.pread(self.fd, HEAD_BYTES, 0)
+        return head if len(head) == HEAD_BYTES else head[: head.rfind(b"\n") + 1]
+
     def rest(self) -> bytes:
         """Return the start of a line that has no end."""
         return b"" if self._is_passing_over else os.pread(self.fd, LINE_MAX, self.offset)
@@ -62,16 +67,17 @@ class OpenFile:
         """Tell whether what was read is no longer there, also when as much was written since."""
         if os.fstat(self.fd).st_size < self.offset:
             return True
-        return os.pread(self.fd, len(self._anchor), self._anchor_at) != self._anchor
+        return not self._is_anchored()
 
     def is_deleted(self) -> bool:
         """Tell whether it has no name any more."""
         return os.fstat(self.fd).st_nlink == 0
 
-    def rewind(self) -> None:
-        """Go on at the start, with what was written after the file was emptied."""
+    def rewind(self, head: bytes) -> None:
+        """Go on at the start of another content, which begins like this."""
         self.offset = self._anchor_at = 0
-        self._anchor = self.head = b""
+        self.head = head
+        self._anchor = head[:_ANCHOR_BYTES]
         self._is_passing_over = False
 
     def skip_to_end(self) -> None:
@@ -88,6 +94,9 @@ class OpenFile:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+    def _is_anchored(self) -> bool:
+        return os.pread(self.fd, len(self._anchor), self._anchor_at) == self._anchor
 
     def _remember(self, last: bytes, end: int) -> None:
         self._anchor_at = end - len(last) - 1

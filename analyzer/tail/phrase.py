@@ -37,21 +37,16 @@ def phrase(caller: Who, symbols: Symbols) -> str:
 
 def fitted(caller: Who, symbols: Symbols, room: int) -> str:
     """Return as much of who it was as there is room for: what is told last goes first."""
-    fewer = caller._replace(agent="")
-    tries = [caller, fewer, fewer._replace(user="")]
-    # Then ancestors in between go: who called, and who is behind it all, stay.
-    for kept in range(len(caller.actors) - 1, 1, -1):
-        first, last = caller.actors[: kept - 1], caller.actors[-1]
-        tries.append(tries[2]._replace(actors=(*first, symbols.ellipsis, last)))
-    shortest = tries[2]._replace(actors=caller.actors[:1])
-    tries.append(shortest)
-    if shortest.container:
-        tries.append(shortest._replace(unit=""))
-    for each in tries:
+    # Who called and who made it do so stay longest; where it ran tells the rest.
+    without_agent = caller._replace(agent="")
+    bare = without_agent._replace(user="")
+    placed = bare._replace(unit="") if bare.container else bare
+    nearest = placed._replace(actors=placed.actors[:2])
+    alone = placed._replace(actors=placed.actors[:1])
+    nowhere = nearest._replace(unit="", container="")
+    for each in (caller, without_agent, bare, placed, nearest, alone, nowhere):
         said = phrase(each, symbols)
         if cell_len(said) <= room:
             return said
-    said = phrase(tries[-1], symbols)
-    return (
-        set_cell_size(said, max(room - cell_len(symbols.ellipsis), 0)).rstrip() + symbols.ellipsis
-    )
+    kept_columns = max(room - cell_len(symbols.ellipsis), 0)
+    return set_cell_size(phrase(alone, symbols), kept_columns).rstrip() + symbols.ellipsis
