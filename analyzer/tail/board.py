@@ -16,10 +16,10 @@ from analyzer.tail.who import Who
 from analyzer.text import visible
 
 _GAP = 2
-_WHO_COLUMNS_MIN = 16
-_COUNT_COLUMNS_MIN = 3
+_WHO_COLUMNS_MIN = 20
 _VERSIONS = (("v1", "bold red"), ("unknown", "yellow"), ("v2", "green"))
-_HEAD_ROWS = 2  # the headings, and the line below the table
+_OTHER_ROWS = 3  # the headings, and what stands below the table, which may need two
+_FIRST_TO_GO = (f"{TREND_MINUTES} min", "first", "last")
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = ".:-=+*#@"
 
@@ -29,6 +29,13 @@ class Size(NamedTuple):
 
     columns: int
     rows: Optional[int]  # None where all callers are shown
+
+
+class _Column(NamedTuple):
+    heading: str
+    cells: list[Text]
+    width: int
+    is_count: bool = False
 
 
 class Board:
@@ -43,39 +50,31 @@ class Board:
     def draw(self, now_s: float, size: Optional[Size]) -> RenderableType:
         """Return the table, with what there is to say below it."""
         ranked = self._callers.ranked()
-        times = [self._times(caller, now_s) for _, caller in ranked]
-        headings = ["first", "last", *(name for name, _ in _VERSIONS), f"last {TREND_MINUTES} min"]
-        room = None if size is None else self._room(size, headings, ranked, times)
+        columns = [self._moments("first", [each.first_s for _, each in ranked], now_s)]
+        columns.append(self._moments("last", [each.last_s for _, each in ranked], now_s))
+        columns += [_counts(name, style, ranked) for name, style in _VERSIONS]
+        trends = [Text(self._trend(each, now_s)) for _, each in ranked]
+        columns.append(_Column(f"{TREND_MINUTES} min", trends, TREND_MINUTES))
+        room = None if size is None else _make_room(size.columns, columns)
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
         table.add_column("caller", no_wrap=True)
-        for heading in headings:
-            is_count = heading in dict(_VERSIONS)
-            table.add_column(heading, no_wrap=True, justify="right" if is_count else "left")
+        for column in columns:
+            table.add_column(
+                column.heading, no_wrap=True, justify="right" if column.is_count else "left"
+            )
         shown = rows = 0
-        for (key, caller), (first, last) in zip(ranked, times):
-            cell = self._who(key, room)
-            height = cell.plain.count("\n") + 1
-            if size is not None and size.rows is not None:
-                if rows + height > size.rows - _HEAD_ROWS - 1:
-                    break
-                rows += height
-            table.add_row(cell, first, last, *_counts(caller), self._trend(caller, now_s))
+        for (key, _), *cells in zip(ranked, *(column.cells for column in columns)):
+            who = self._who(key, room)
+            rows += who.plain.count("\n") + 1
+            if size is not None and size.rows is not None and rows > size.rows - _OTHER_ROWS:
+                break
+            table.add_row(who, *cells)
             shown += 1
         return Group(table, self._below(len(ranked) - shown))
 
-    def _room(
-        self,
-        size: Size,
-        headings: Sequence[str],
-        ranked: Sequence[tuple[Key, Caller]],
-        times: Sequence[tuple[str, str]],
-    ) -> int:
-        """Return the columns left for who it is."""
-        widths = [len(each) for each in headings]
-        for (_, caller), moments in zip(ranked, times):
-            cells = [*moments, *(str(caller.counts[name]) for name, _ in _VERSIONS)]
-            widths[: len(cells)] = [max(at, len(cell)) for at, cell in zip(widths, cells)]
-        return max(_WHO_COLUMNS_MIN, size.columns - sum(widths) - _GAP * len(widths) - _GAP)
+    def _moments(self, heading: str, at: list[Optional[float]], now_s: float) -> _Column:
+        cells = [Text(self._when(each, now_s)) for each in at]
+        return _Column(heading, cells, max([len(heading), *(len(each) for each in cells)]))
 
     def _who(self, key: Key, room: Optional[int]) -> Text:
         """Return the caller; on a terminal with its place on a second row."""
@@ -91,9 +90,6 @@ class Board:
             place = fitted(Who((place,), "", "", "", ""), self._symbols, room - 2)
             cell.append(f"\n  {place}", "dim")
         return cell
-
-    def _times(self, caller: Caller, now_s: float) -> tuple[str, str]:
-        return self._when(caller.first_s, now_s), self._when(caller.last_s, now_s)
 
     def _when(self, at_s: Optional[float], now_s: float) -> str:
         if at_s is None:
@@ -117,7 +113,7 @@ class Board:
     def _below(self, hidden: int) -> Text:
         callers = self._callers
         counts = ", ".join(f"{callers.total(name)} {name}" for name, _ in _VERSIONS)
-        others = callers.others.counts
+        others = callers.others
         notes = {
             "for other clouds": callers.for_other_clouds(),
             "callers more": hidden,
@@ -132,8 +128,21 @@ class Board:
         return text
 
 
-def _counts(caller: Caller) -> list[Text]:
-    return [
-        Text(str(caller.counts[name] or "-"), style if caller.counts[name] else "dim")
-        for name, style in _VERSIONS
-    ]
+def _counts(name: str, style: str, ranked: Sequence[tuple[Key, Caller]]) -> _Column:
+    counts = [caller.counts[name] for _, caller in ranked]
+    cells = [Text(str(count or "-"), style if count else "dim") for count in counts]
+    return _Column(name, cells, max([len(name), *map(len, cells)]), is_count=True)
+
+
+def _make_room(available: int, columns: list[_Column]) -> int:
+    """Return how wide a caller's name may be; columns go where that would be too little."""
+    while True:
+        room = available - sum(column.width + _GAP for column in columns) - _GAP
+        gone = next((each for each in _FIRST_TO_GO if each in _headings(columns)), None)
+        if room >= _WHO_COLUMNS_MIN or gone is None:
+            return max(room, _WHO_COLUMNS_MIN)
+        del columns[_headings(columns).index(gone)]
+
+
+def _headings(columns: Sequence[_Column]) -> list[str]:
+    return [column.heading for column in columns]

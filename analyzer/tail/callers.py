@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 
 class Caller:
-    """The calls of one caller, or of all that are not told apart."""
+    """The calls of one caller."""
 
     def __init__(self) -> None:
         self.first_s: Optional[float] = None
@@ -54,21 +54,14 @@ class Caller:
         now = int(now_s) // _MINUTE_S
         return [counts.get(minute, 0) for minute in range(now - TREND_MINUTES + 1, now + 1)]
 
-    def take(self, other: Caller) -> None:
-        """Add another's calls, without their trend."""
-        self.counts += other.counts
-        times = [self.first_s, self.last_s, other.first_s, other.last_s]
-        known = [each for each in times if each is not None]
-        self.first_s = min(known, default=None)
-        self.last_s = max(known, default=None)
-
 
 class Callers:
     """All callers, as far as they are told apart."""
 
     def __init__(self, most: int = CALLERS_MAX) -> None:
-        self.others = Caller()
+        self.others: Counter[str] = Counter()  # calls of those no longer told apart, by version
         self.others_folded = 0
+        self._others_for_clouds = 0
         self.lost = 0
         self.foreign = 0
         self.newest_s: Optional[float] = None
@@ -88,9 +81,7 @@ class Callers:
         if caller is None:
             caller = self._callers[key] = Caller()
             if len(self._callers) > self._most:
-                _, oldest = self._callers.popitem(last=False)
-                self.others.take(oldest)
-                self.others_folded += 1
+                self._fold(*self._callers.popitem(last=False))
         else:
             self._callers.move_to_end(key)
         version = line.text("imds", "version")
@@ -110,8 +101,17 @@ class Callers:
 
     def total(self, version: str) -> int:
         """Return the calls of a version, without those for other clouds."""
-        return sum(each.counts[version] for key, each in self._callers.items() if not key.provider)
+        known = (each.counts[version] for key, each in self._callers.items() if not key.provider)
+        return self.others[version] + sum(known)
 
     def for_other_clouds(self) -> int:
         """Return the calls that were meant for another cloud's service."""
-        return sum(sum(each.counts.values()) for key, each in self._callers.items() if key.provider)
+        known = (sum(each.counts.values()) for key, each in self._callers.items() if key.provider)
+        return self._others_for_clouds + sum(known)
+
+    def _fold(self, key: Key, caller: Caller) -> None:
+        self.others_folded += 1
+        if key.provider:
+            self._others_for_clouds += sum(caller.counts.values())
+        else:
+            self.others += caller.counts

@@ -293,7 +293,7 @@ def _position(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) 
     return None
 
 
-def _before(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) -> Sequence[Rotated]:
+def _before(head: bytes, identity: tuple[int, int], aside: list[Rotated]) -> list[Rotated]:
     """Return those put aside before this one, which may have been put aside itself meanwhile."""
     return aside[: _position(head, identity, aside)]
 

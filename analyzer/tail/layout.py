@@ -93,8 +93,9 @@ class Layout:
         outcome = line.text("imds", "outcome")
         word, style = _OUTCOMES.get(outcome, (visible(outcome), _PLAIN))
         status = line.number("http", "response", "status_code")
-        said = " ".join(filter(None, [str(status) if status is not None else "", word]))
-        spans = [Span(f" {said}", style)] if said else []
+        if status is not None:  # says the same, shorter; the word is for who reads it later
+            word = str(status) if self.columns is not None else f"{status} {word}".rstrip()
+        spans = [Span(f" {word}", style)] if word else []
         if _is_for_another_cloud(line):
             spans.append(Span(f" ({visible(line.text('imds', 'provider'))})", _DIM))
         if line.text("imds", "reason") == "fallback_after_token_failure":

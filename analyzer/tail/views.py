@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Sequence
 from typing import Optional, Protocol
@@ -94,11 +95,16 @@ class Rows:
 
 
 class Lines:
-    """The lines that are asked for, byte for byte."""
+    """The lines that are asked for, byte for byte.
+
+    The analyzer's lines hold nothing that acts on a terminal, but others may write to the file: on
+    a terminal it is escaped as JSON does that.
+    """
 
     def __init__(self, screen: Screen, filters: Filters) -> None:
         self.foreign = 0
         self._out = screen.out
+        self._is_terminal = screen.is_terminal
         self._filters = filters
 
     def wants(self, raw: bytes) -> bool:
@@ -112,7 +118,7 @@ class Lines:
         if line is None:
             self.foreign += 1
         elif self._filters.takes(line):
-            self._out.write(raw + b"\n")
+            self._out.write((_inert(raw) if self._is_terminal else raw) + b"\n")
             self._out.flush()
 
     def tick(self) -> None:
@@ -185,3 +191,11 @@ class Summary:
             console.print(self._board.draw(now_s, None if columns is None else Size(columns, None)))
         for row in captured.get().splitlines():
             self._screen.write(row)
+
+
+def _inert(raw: bytes) -> bytes:
+    """Escape in a JSON document what a terminal acts on; control characters are only spaces."""
+    return "".join(
+        each if each.isprintable() else " " if each < " " else json.dumps(each)[1:-1]
+        for each in raw.decode()
+    ).encode()
