@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 import click
 
-from analyzer.errors import ConfigError
+from analyzer.errors import AnalyzerError, ConfigError
 
 if TYPE_CHECKING:
     from analyzer.tail.filters import Filters
@@ -169,12 +169,19 @@ def tail(
     except _Stopped as stopped:
         code = _SIGNALLED + stopped.number
     except BrokenPipeError:
-        # What is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
+        _forget_output()
         code = _SIGNALLED + signal.SIGPIPE
+    except OSError as error:
+        _forget_output()
+        raise AnalyzerError(f"cannot go on: {error.strerror or error}.") from None
     for message in held:
         click.echo(f"imds-analyzer: {visible(message)}", err=True)
     context.exit(code)
+
+
+def _forget_output() -> None:
+    """Have what is still buffered go nowhere, because nothing takes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
 
 
 def _start(lines: Union[int, str, None], *, summary: bool) -> Start:
@@ -273,7 +280,10 @@ def _stopping() -> Iterator[None]:
     def stop(number: int, _frame: Optional[FrameType]) -> None:
         raise _Stopped(number)
 
-    before = {each: signal.signal(each, stop) for each in _SIGNALS}
+    # Under nohup a hangup is no reason to stop.
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heeded = [each for each in _SIGNALS if each is not signal.SIGHUP or not is_kept]
+    before = {each: signal.signal(each, stop) for each in heeded}
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analyzer.errors import ConfigError
 from analyzer.tail.line import HEARTBEAT, LOST, METRICS, REQUEST, Line
-from analyzer.tail.who import ancestors, names
+from analyzer.tail.who import ancestors, program
 
 VERSIONS = ("v1", "v2", "unknown")
 _WILD = frozenset("*?[")
@@ -43,7 +43,9 @@ class Filters(NamedTuple):
 
     def _is_process(self, line: Line) -> bool:
         caller = line.fields.get("process")
-        known = names(caller).union(*map(names, ancestors(caller)))
+        known = frozenset[str]().union(
+            *(program(each).names for each in (caller, *ancestors(caller)))
+        )
         return any(fnmatchcase(name, each) for each in self.processes for name in known)
 
     def _is_container(self, line: Line) -> bool:

@@ -24,7 +24,7 @@ from analyzer.tail.openfile import OpenFile, backwards
 from analyzer.tail.rotated import UNREADABLE, Rotated, compressed, put_aside
 from analyzer.tail.source import Say, Start, Wanted
 
-# How far back is looked for the last wanted lines: some 60,000, two seconds.
+# How far back is looked for the last wanted lines: some 30,000 lines, about a second.
 LOOK_BACK_BYTES = 64 << 20
 # The analyzer writes once more what it wrote to a deleted file in its last second; it holds no
 # more than 4 MiB. For as many looks it may be at it.

@@ -7,6 +7,8 @@ from typing import BinaryIO, NamedTuple, Optional
 
 from rich.console import Console
 
+from analyzer.errors import AnalyzerError
+
 COLOURS = ("auto", "always", "never")
 
 
@@ -31,7 +33,9 @@ class Screen(NamedTuple):
 
 
 def open_screen(colour: str) -> Screen:
-    """Return standard output; ``colour`` is one of COLOURS."""
+    """Return standard output; ``colour`` is one of COLOURS. Raises AnalyzerError for none."""
+    if sys.stdout is None:
+        raise AnalyzerError("standard output is closed: leave it open, or redirect it to a file.")
     is_terminal = sys.stdout.isatty()
     console = Console(
         highlight=False,

@@ -7,6 +7,8 @@ import select
 from collections.abc import Iterator
 from typing import Callable, NamedTuple, Optional, Protocol
 
+from analyzer.errors import AnalyzerError
+
 # The longest line a caller can bring about has 70 KB. Of a longer one this much is taken, which is
 # no line of this program then; the rest of it is passed over.
 LINE_MAX = 1 << 20
@@ -83,10 +85,13 @@ class StreamSource:
         self._poller.register(fd, select.POLLIN)
 
     def read(self, wait_s: float) -> Iterator[bytes]:
-        """Yield the lines that are new."""
+        """Yield the lines that are new. Raises AnalyzerError where it cannot be read."""
         if self.is_over or not self._poller.poll(wait_s * 1000):
             return
-        data = os.read(self._fd, self._PIECE)
+        try:
+            data = os.read(self._fd, self._PIECE)
+        except OSError as error:
+            raise AnalyzerError(f"cannot read standard input: {error.strerror}.") from None
         if data:
             yield from self._splitter.feed(data)
         else:

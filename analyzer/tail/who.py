@@ -5,6 +5,7 @@ Pure functions over the fields of one line. Nothing here is escaped: what shows 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -80,10 +81,17 @@ _AGENT_LIBRARY = re.compile(
 )
 
 
-class Who(NamedTuple):
-    """A caller in words. ``actors``: the program, then who started it, nearest first.
+# What is kept of programs seen before; a host has a few dozen. No name needs more of arguments.
+_PROGRAMS_MAX = 512
+_ARGS_MAX = 32
+_ARG_CHARACTERS_MAX = 1024
 
-    ``place`` is the unit, or the container or pod in which it ran; "" where there is neither.
+
+class Who(NamedTuple):
+    """A caller in words; "" for what is not known, or tells nothing.
+
+    ``actors`` is the program, then who started it, nearest first. ``container`` is the pod or task
+    where the log says it.
     """
 
     actors: tuple[str, ...]
@@ -93,6 +101,18 @@ class Who(NamedTuple):
     agent: str
 
 
+class Program(NamedTuple):
+    """What a process runs.
+
+    ``name`` is the script's where it interprets one, else its own; ``names`` all that it may be
+    called. A go-between only passes on what somebody else wants.
+    """
+
+    name: str
+    names: frozenset[str]
+    is_go_between: bool
+
+
 def who(fields: Mapping[str, Any]) -> Who:
     """Return the caller of one request."""
     caller = value_at(fields, "process")
@@ -100,25 +120,22 @@ def who(fields: Mapping[str, Any]) -> Who:
     unit = text_at(fields, "service", "name")
     if container and _MACHINE_SCOPE.fullmatch(unit):
         unit = ""
-    actors = (program(caller), *_launchers(caller))
-    return Who(actors, unit, container, _user(caller), _agent(fields, caller))
+    actors = [program(caller).name]
+    for each in map(program, ancestors(caller)):
+        if each.name != actors[-1] and not each.is_go_between:
+            actors.append(each.name)
+    return Who(tuple(actors), unit, container, _user(caller), _agent(fields, caller))
 
 
-def program(process: object) -> str:
-    """Return what a process is: the script's name where it interprets one, else its own."""
-    name = text_at(process, "name")
-    file = _script(process)
-    if file:
-        return PurePosixPath(file).name or file
-    return name or PurePosixPath(text_at(process, "executable")).name or "?"
-
-
-def names(process: object) -> set[str]:
-    """Return all that a process may be called: name, executable and script, also without path."""
-    found = {text_at(process, "name")}
-    for path in (text_at(process, "executable"), _script(process) or ""):
-        found |= {path, PurePosixPath(path).name}
-    return found - {""}
+def program(process: object) -> Program:
+    """Return what a process runs."""
+    args = value_at(process, "args")
+    words = args[:_ARGS_MAX] if isinstance(args, list) else []
+    return _program(
+        text_at(process, "name")[:_ARG_CHARACTERS_MAX],
+        text_at(process, "executable")[:_ARG_CHARACTERS_MAX],
+        tuple(word[:_ARG_CHARACTERS_MAX] for word in words if isinstance(word, str)),
+    )
 
 
 def ancestors(process: object) -> Sequence[object]:
@@ -128,63 +145,39 @@ def ancestors(process: object) -> Sequence[object]:
     return [one for one in each if value_at(one, "pid") != 1]
 
 
-def _launchers(caller: object) -> list[str]:
-    words: list[str] = []
-    former = program(caller)
-    for each in ancestors(caller):
-        name = program(each)
-        if name != former and not _is_go_between(each):
-            words.append(name)
-            former = name
-    return words
-
-
-def _is_go_between(process: object) -> bool:
-    if _GO_BETWEENS.fullmatch(text_at(process, "name")):
-        return True
-    args = _args(process)
+@functools.lru_cache(maxsize=_PROGRAMS_MAX)
+def _program(name: str, executable: str, args: tuple[str, ...]) -> Program:
+    binary = PurePosixPath(executable).name
+    interpreter = _interpreter(binary, args)
+    script = _script(interpreter, args) if interpreter is not None else ""
+    called = PurePosixPath(script).name or script or name or binary or "?"
+    names = frozenset({name, executable, binary, script, PurePosixPath(script).name} - {""})
     is_told = len(args) > 1 and _SHELL.inline.fullmatch(args[1]) is not None
-    return is_told and _interpreter(process) is _SHELL
+    is_go_between = _GO_BETWEENS.fullmatch(name) is not None
+    return Program(called, names, is_go_between or (interpreter is _SHELL and is_told))
 
 
-def _script(process: object) -> Optional[str]:
-    """Return the script, module or jar that an interpreter was told to run."""
-    interpreter = _interpreter(process)
-    if interpreter is None:
-        return None
-    rest = iter(_args(process)[1:])
+def _script(interpreter: _Interpreter, args: tuple[str, ...]) -> str:
+    """Return the script, module or jar that an interpreter was told to run; "" for none."""
+    rest = iter(args[1:])
     for arg in rest:
         if interpreter.inline.fullmatch(arg):
-            return None
+            return ""
         if arg in interpreter.module:
-            return next(rest, None)
+            return next(rest, "")
         if arg in interpreter.valued:
-            next(rest, None)
+            next(rest, "")
         elif not arg.startswith(("-", "+")) and arg:
             return arg
-    return None
+    return ""
 
 
-def _interpreter(process: object) -> Optional[_Interpreter]:
+def _interpreter(binary: str, args: tuple[str, ...]) -> Optional[_Interpreter]:
     """Return how its arguments are read; None also where it has put other words there itself."""
-    args = _args(process)
-    if not args:
+    if not args or (binary and not any(each.names.fullmatch(binary) for each in _INTERPRETERS)):
         return None
     called = PurePosixPath(args[0].lstrip("-")).name
-    executable = PurePosixPath(text_at(process, "executable")).name
-    for each in _INTERPRETERS:
-        if each.names.fullmatch(called) and (not executable or _is_one(executable)):
-            return each
-    return None
-
-
-def _is_one(executable: str) -> bool:
-    return any(each.names.fullmatch(executable) for each in _INTERPRETERS)
-
-
-def _args(process: object) -> list[str]:
-    args = value_at(process, "args")
-    return [arg for arg in args if isinstance(arg, str)] if isinstance(args, list) else []
+    return next((each for each in _INTERPRETERS if each.names.fullmatch(called)), None)
 
 
 def _container(fields: Mapping[str, Any]) -> str:
@@ -209,7 +202,7 @@ def _user(caller: object) -> str:
 
 def _agent(fields: Mapping[str, Any], caller: object) -> str:
     """Return of the user agent what the program's name does not say already."""
-    agent = text_at(fields, "user_agent", "original")
+    agent = text_at(fields, "user_agent", "original")[:_ARG_CHARACTERS_MAX]
     words = [word for word in re.sub(r"\([^)]*\)", "", agent).split() if word]
     telling = [word for word in words if not _AGENT_PLATFORM.fullmatch(word)]
     called = text_at(caller, "name").lower()

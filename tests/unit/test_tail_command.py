@@ -65,18 +65,18 @@ class Terminal:
 
     def shows(self, what: bytes) -> None:
         """Wait until that has been written."""
-        eventually(f"{what!r} is shown", lambda: self._read() and what in self.out)
+        eventually(f"{what!r} is shown", lambda: self.read() and what in self.out)
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        eventually("it ends", lambda: self._read() and self.process.poll() is not None)
-        self._read()
+        eventually("it ends", lambda: self.read() and self.process.poll() is not None)
+        self.read()
         return self.process.wait()
 
     def close(self) -> None:
         os.close(self._master)
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         with contextlib.suppress(OSError):  # the other side is closed
             while select.select([self._master], [], [], 0)[0]:
                 data = os.read(self._master, 65536)
@@ -143,6 +143,28 @@ class TestPipes:
             assert tail.process.wait(DEADLINE_S) == 128 + number
             assert tail.err == ""
 
+    def test_a_place_that_takes_nothing_is_an_error(self, path: Path) -> None:
+        """And no traceback."""
+        with Path("/dev/full").open("wb") as full:
+            found = subprocess.run(
+                [*TAIL, str(path)], stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert (found.returncode, found.stderr) == (
+            1,
+            b"imds-analyzer: cannot go on: No space left on device.\n",
+        )
+
+    @pytest.mark.parametrize("closed", ["0<&-", "1>&-"])
+    def test_a_closed_descriptor_is_an_error(self, closed: str) -> None:
+        """And no traceback."""
+        command = f'exec "$@" - {closed}'
+        found = subprocess.run(
+            ["sh", "-c", command, "sh", *TAIL], capture_output=True, check=False, timeout=DEADLINE_S
+        )
+        assert found.returncode == 1
+        assert found.stderr.startswith(b"imds-analyzer: ")
+        assert b"Traceback" not in found.stderr
+
     def test_a_summary_in_a_pipe_is_one_table_at_the_end(self, path: Path, tmp_path: Path) -> None:
         """When it is stopped."""
         with tailing(tmp_path, str(path), "--summary") as tail:
@@ -206,7 +228,7 @@ def _appears(path: Path, terminal: Terminal) -> bool:
     with path.open("ab") as file:
         file.write(LINES[0] + b"\n")
     time.sleep(0.1)
-    terminal._read()
+    terminal.read()
     return b"GET /latest/meta-data/placement/region" in terminal.out
 
 

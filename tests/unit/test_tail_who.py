@@ -44,7 +44,7 @@ BOTO = "Boto3/1.9.253 Botocore/1.12.253"
 )  # fmt: skip
 def test_an_interpreter_is_called_by_its_script(fields: Any, said: str) -> None:
     """Everything else by its name."""
-    assert program(fields) == said
+    assert program(fields).name == said
 
 
 def test_a_script_out_of_cron() -> None:
