@@ -133,13 +133,9 @@ def tail(
     ):
         if is_wrong:
             raise click.UsageError(fault)
-    from analyzer.tail.filters import filters
     from analyzer.text import visible
 
-    try:
-        wanted = filters(versions, processes, containers, paths, units)
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
+    wanted = _filters(versions, processes, containers, paths, units)
     held: list[str] = []
 
     def say(message: str) -> None:
@@ -177,6 +173,15 @@ def tail(
     for message in held:
         click.echo(f"imds-analyzer: {visible(message)}", err=True)
     context.exit(code)
+
+
+def _filters(*given: tuple[str, ...]) -> Filters:
+    from analyzer.tail.filters import filters
+
+    try:
+        return filters(*given)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _forget_output() -> None:
@@ -264,7 +269,8 @@ def _source(name: Optional[str], start: Start, wanted: Wanted, say: Say, *, foll
         from analyzer.tail.source import StreamSource
 
         return StreamSource(0)
-    from analyzer.tail.following import CompressedSource, FileSource, check
+    from analyzer.tail.compressed import CompressedSource
+    from analyzer.tail.following import FileSource, check
 
     path = Path(name)
     check(path)

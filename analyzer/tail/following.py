@@ -21,7 +21,7 @@ from typing import Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.tail.openfile import OpenFile, backwards
-from analyzer.tail.rotated import UNREADABLE, Rotated, compressed, put_aside
+from analyzer.tail.rotated import UNREADABLE, Rotated, put_aside
 from analyzer.tail.source import Say, Start, Wanted
 
 # How far back is looked for the last wanted lines: some 30,000 lines, about a second.
@@ -71,9 +71,9 @@ class FileSource:
         """Open what there is, and yield what of it is to be shown."""
         self._file = self._open()
         earlier = put_aside(self._path) if start.is_deep or self._file is None else []
-        if self._file is None and earlier and earlier[-1].paths[0].exists():
+        if self._file is None and earlier and (plain := earlier[-1].plain()):
             # Moved a moment ago: the writer may still be at it.
-            self._file = OpenFile(earlier[-1].paths[0])
+            self._file = OpenFile(plain)
         if self._file is not None:
             earlier = _before(self._file.head, self._file.identity, earlier)
         elif not self._follow and not earlier:
@@ -213,31 +213,6 @@ class FileSource:
             return None
         except OSError as error:
             raise _unreadable(self._path, error) from None
-
-
-class CompressedSource:
-    """Gives the lines of one compressed file, and ends."""
-
-    def __init__(self, path: Path, start: Start, wanted: Wanted) -> None:
-        self.is_over = False
-        self._path = path
-        self._count = start.lines
-        self._wanted = wanted
-
-    def read(self, wait_s: float) -> Iterator[bytes]:  # noqa: ARG002 (a Source)
-        """Yield the lines. Raises AnalyzerError where it is no compressed file."""
-        self.is_over = True
-        try:
-            lines = compressed(self._path).lines()
-            if self._count is None:
-                yield from lines
-            else:
-                yield from deque(filter(self._wanted, lines), self._count)
-        except UNREADABLE as error:
-            raise AnalyzerError(f"cannot read {str(self._path)!r}: {error}") from None
-
-    def close(self) -> None:
-        """There is nothing to release."""
 
 
 def check(path: Path) -> None:

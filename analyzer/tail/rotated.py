@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Union
+from typing import BinaryIO, NamedTuple, Optional, Union
 
 from analyzer.tail.openfile import HEAD_BYTES
 from analyzer.tail.source import LINE_MAX, Splitter
@@ -31,6 +31,11 @@ class Rotated(NamedTuple):
     paths: tuple[Path, ...]  # the plain one first: a compressed one may not be whole beside it
     written_ns: int
     identity: tuple[int, int]
+
+    def plain(self) -> Optional[Path]:
+        """Return the path of the file that is not compressed, None where there is none."""
+        path = self.paths[0]
+        return path if path.suffix != _GZ and path.exists() else None
 
     def head(self) -> bytes:
         """Return its first bytes. Raises what UNREADABLE names."""

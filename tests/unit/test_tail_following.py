@@ -257,6 +257,16 @@ class TestLastLines:
             assert tail.process.wait(60) == 1
             assert "cannot read" in tail.err
 
+    def test_a_log_of_which_only_compressed_files_are_left(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        """They are read, and the file is waited for."""
+        path.with_name(f"{path.name}.1.gz").write_bytes(gzip.compress(line(0, 10) + b"\n"))
+        with tailing(tmp_path, str(path), "--json") as tail:
+            tail.has_shown(0)
+            put(path, 1)
+            assert shown(tail, 1) == [0, 1]
+
     def test_a_moved_log_that_is_still_written_is_followed(
         self, path: Path, tmp_path: Path
     ) -> None:
