@@ -16,6 +16,7 @@ from analyzer.errors import AnalyzerError
 COMMANDS = {
     "run": "Watch IMDS calls and write them as JSON lines.",
     "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
+    "tail": "Follow the log: who calls how, a readable line per request.",
     "doctor": "Check what this host can do, and say how to mend what it cannot.",
 }
 

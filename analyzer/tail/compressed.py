@@ -1,0 +1,36 @@
+"""One compressed file, named by itself: read once, not followed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from analyzer.errors import AnalyzerError
+from analyzer.tail.rotated import UNREADABLE, compressed
+from analyzer.tail.source import Start, Wanted
+
+
+class CompressedSource:
+    """Gives the lines of one compressed file, and ends."""
+
+    def __init__(self, path: Path, start: Start, wanted: Wanted) -> None:
+        self.is_over = False
+        self._path = path
+        self._count = start.lines
+        self._wanted = wanted
+
+    def read(self, wait_s: float) -> Iterator[bytes]:  # noqa: ARG002 (a Source)
+        """Yield the lines. Raises AnalyzerError where it is no compressed file."""
+        self.is_over = True
+        try:
+            lines = compressed(self._path).lines()
+            if self._count is None:
+                yield from lines
+            else:
+                yield from deque(filter(self._wanted, lines), self._count)
+        except UNREADABLE as error:
+            raise AnalyzerError(f"cannot read {str(self._path)!r}: {error}") from None
+
+    def close(self) -> None:
+        """There is nothing to release."""

@@ -1,0 +1,174 @@
+"""One line per request, for a person: as wide as the terminal, or whole in a pipe."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple, Optional
+
+from rich.cells import cell_len, set_cell_size
+from rich.style import Style
+
+from analyzer.tail.line import LOST, REQUEST, Line, value_at
+from analyzer.tail.phrase import Symbols, fitted, phrase
+from analyzer.tail.who import Who, who
+from analyzer.tail.words import words
+from analyzer.text import decode_text, visible
+
+_PLAIN = Style()
+_DIM = Style(dim=True)
+_V1 = Style(color="red", bold=True)
+_UNKNOWN = Style(color="yellow", bold=True)
+_ALARM = Style(color="yellow", bold=True)
+_VERSION_STYLES = {"v1": _V1, "v2": Style(color="green"), "unknown": _UNKNOWN}
+
+_OUTCOMES = {
+    "success": ("", Style(color="green")),
+    "rejected": ("rejected", Style(color="magenta", bold=True)),
+    "not_found": ("not found", _PLAIN),
+    "error": ("error", Style(color="yellow")),
+    "no_response": ("no answer", Style(color="yellow")),
+}
+
+_VERSION_COLUMNS = 2  # "unknown" takes what it needs
+_WHO_COLUMNS = 36
+# A terminal narrower than this is written as if it were as wide: nothing can be told in less.
+COLUMNS_MIN = 40
+# Of what is no line of the analyzer's, so much is shown.
+_FOREIGN_MAX = 1000
+
+
+class Span(NamedTuple):
+    """A piece of text in one style. Holds nothing that a terminal acts on."""
+
+    text: str
+    style: Style = _PLAIN
+
+
+class Layout:
+    """Lays out lines. ``columns`` is the terminal's width, None where nothing is cut off."""
+
+    def __init__(self, symbols: Symbols, *, is_utc: bool) -> None:
+        self.columns: Optional[int] = None
+        self._symbols = symbols
+        self._is_utc = is_utc
+        self._day = ""
+
+    def rows(self, line: Line) -> list[list[Span]]:
+        """Return a row for the line, and before it one for its day where that has changed."""
+        day, clock = self._when(line.at_s)
+        if self.columns is None:
+            return [self._row(f"{day} {clock}", line)]
+        row = self._row(clock, line)
+        if day == self._day:
+            return [row]
+        self._day = day
+        return [[Span(day, _DIM)], row]
+
+    def foreign(self, raw: bytes) -> list[Span]:
+        """Return a row for what is no line of the analyzer's."""
+        shown = visible(decode_text(raw[:_FOREIGN_MAX]))
+        if len(raw) > _FOREIGN_MAX:
+            shown += self._symbols.ellipsis
+        return self._cut([Span("not a line of the log: ", _ALARM), Span(shown)])
+
+    def _row(self, when: str, line: Line) -> list[Span]:
+        if line.event != REQUEST:
+            style = _ALARM if line.event == LOST else _DIM
+            return self._cut([Span(f"{when} ", _DIM), Span(f"-- {visible(words(line))}", style)])
+        version = visible(line.text("imds", "version")) or "unknown"
+        is_foreign = _is_for_another_cloud(line)
+        style = _DIM if is_foreign else _VERSION_STYLES.get(version, _UNKNOWN)
+        head = [Span(f"{when} ", _DIM), Span(f"{version:{_VERSION_COLUMNS}}", style), Span(" ")]
+        tail = self._outcome(line)
+        used = _width(head) + _width(tail)
+        request = visible(f"{line.text('http', 'request', 'method')} {line.text('url', 'path')}")
+        request = request.strip() or f"({visible(line.text('imds', 'reason')) or 'unreadable'})"
+        if query := visible(line.text("url", "query")):
+            request += f"?{query}"
+        caller, request = self._share(who(line.fields), request, used)
+        rest = _DIM if is_foreign else _PLAIN
+        return self._cut([*head, Span(caller, rest), Span("  "), Span(request, rest), *tail])
+
+    def _outcome(self, line: Line) -> list[Span]:
+        outcome = line.text("imds", "outcome")
+        word, style = _OUTCOMES.get(outcome, (visible(outcome), _PLAIN))
+        status = line.number("http", "response", "status_code")
+        if status is not None:  # says the same, shorter; the word is for who reads it later
+            word = str(status) if self.columns is not None else f"{status} {word}".rstrip()
+        spans = [Span(f" {word}", style)] if word else []
+        if _is_for_another_cloud(line):
+            spans.append(Span(f" ({visible(line.text('imds', 'provider'))})", _DIM))
+        if line.text("imds", "reason") == "fallback_after_token_failure":
+            spans.append(Span(f" {self._fallback(line)}", _UNKNOWN))
+        if value_at(line.fields, "imds", "forwarded") is True:
+            spans.append(Span(" forwarded", _UNKNOWN))
+        return spans
+
+    def _fallback(self, line: Line) -> str:
+        outcome = line.text("imds", "token_request", "outcome")
+        if self.columns is not None or not outcome:
+            return "fallback"
+        return f"fallback (token request: {_OUTCOMES.get(outcome, (visible(outcome),))[0]})"
+
+    def _share(self, caller: Who, request: str, used: int) -> tuple[str, str]:
+        """Divide what is left of a row between who and what."""
+        if self.columns is None:
+            return _pad(phrase(caller, self._symbols), _WHO_COLUMNS), request
+        left = max(self.columns, COLUMNS_MIN) - used - len("  ")
+        # The path gives way before the caller does: its last part says most.
+        method, _, path = request.partition(" ")
+        last = path[max(path.rfind("/", 0, -1), 0) :]
+        least = cell_len(f"{method} {self._symbols.ellipsis}{last}")
+        needed = min(cell_len(request), max(least, left - _WHO_COLUMNS))
+        room = max(left - needed, left // 2)
+        said = fitted(caller, self._symbols, room)
+        said = _pad(said, min(_WHO_COLUMNS, room))
+        return said, self._shortened(request, left - cell_len(said))
+
+    def _shortened(self, request: str, room: int) -> str:
+        """Leave out the middle of a request: the method and the path's end stay."""
+        if cell_len(request) <= room:
+            return request
+        method, space, path = request.partition(" ")
+        start = f"{method}{space}{self._symbols.ellipsis}" if space else self._symbols.ellipsis
+        end = (path or method)[-room:]
+        while end and cell_len(start) + cell_len(end) > room:
+            end = end[1:]
+        # Rather from a part's beginning, where there is one before the last part.
+        return start + (end[max(end.find("/", 0, -1), 0) :])
+
+    def _cut(self, spans: list[Span]) -> list[Span]:
+        """Leave out what does not fit into the row."""
+        if self.columns is None:
+            return spans
+        room = max(self.columns, COLUMNS_MIN)
+        if _width(spans) <= room:
+            return spans
+        room -= cell_len(self._symbols.ellipsis)
+        kept: list[Span] = []
+        for span in spans:
+            width = cell_len(span.text)
+            if width > room:
+                kept.append(Span(set_cell_size(span.text, max(room, 0)), span.style))
+                break
+            kept.append(span)
+            room -= width
+        return [*kept, Span(self._symbols.ellipsis)]
+
+    def _when(self, at_s: Optional[float]) -> tuple[str, str]:
+        if at_s is None:
+            return self._day or "no date", "no time "
+        moment = time.gmtime(at_s) if self._is_utc else time.localtime(at_s)
+        return time.strftime("%Y-%m-%d", moment), time.strftime("%H:%M:%S", moment)
+
+
+def _is_for_another_cloud(line: Line) -> bool:
+    return line.text("imds", "provider") not in ("", "aws")
+
+
+def _pad(text: str, columns: int) -> str:
+    return text + " " * max(0, columns - cell_len(text))
+
+
+def _width(spans: list[Span]) -> int:
+    return sum(cell_len(span.text) for span in spans)

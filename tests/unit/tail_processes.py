@@ -1,0 +1,76 @@
+"""``imds-analyzer tail`` and a writer as real processes, for the tests of following."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.unit.log_files import DEADLINE_S, eventually
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """End a process with the block, whatever became of it."""
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait(DEADLINE_S)
+
+
+def writing(
+    path: Path, *, rotate_bytes: int, first: int = 0, end: int = 0
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    numbers = [str(each) for each in (rotate_bytes, first, end)]
+    command = [sys.executable, "-m", "tests.unit.tail_writer", str(path), *numbers]
+    return ended(subprocess.Popen(command))
+
+
+class Tail:
+    """A running tail, with what it has written so far in a file."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        self._out = directory / "tail.out"
+        self._err = directory / "tail.err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "analyzer", "tail", *arguments], stdout=out, stderr=err
+            )
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text("utf-8")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text("utf-8")
+
+    def numbers(self) -> list[int]:
+        """Return the number of each line that is shown whole."""
+        raw = self._out.read_bytes()
+        lines = raw[: raw.rfind(b"\n") + 1].splitlines()
+        return [json.loads(line)["n"] for line in lines if b'"n"' in line]
+
+    def has_shown(self, number: int) -> None:
+        """Wait for a line."""
+        token = f'"n": {number},'.encode()
+        eventually(f"line {number} is shown", lambda: token in self._out.read_bytes())
+
+    def end(self) -> int:
+        """Interrupt it as Ctrl-C does, and return its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(DEADLINE_S)
+
+
+@contextlib.contextmanager
+def tailing(directory: Path, *arguments: str) -> Iterator[Tail]:
+    tail = Tail(directory, *arguments)
+    with ended(tail.process):
+        yield tail
