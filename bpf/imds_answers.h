@@ -136,7 +136,7 @@ static __always_inline int imds_received(const struct sock *sk)
 	exchange = imds_exchange_of(sock);
 	receive = imds_current_receive();
 	if (!receive || receive->sock != sock) {
-		/* Received in a way that is not looked into, such as splice: there was an answer. */
+		/* Received in a way that is not looked into, such as splice. */
 		if (exchange && exchange->is_expected) {
 			exchange->is_expected = 0;
 			imds_report(IMDS_KIND_ANSWER, 0, sock, exchange->netns);
