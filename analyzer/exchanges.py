@@ -21,8 +21,9 @@ from analyzer.records import (
 
 # About 1 KiB each. Beyond that, the oldest are written without an outcome.
 MAX_WAITING = 8192
-# An SDK that falls back makes its tokenless call at once and repeats it while it starts up.
-FALLBACK_WINDOW_S = 30.0
+# An SDK that falls back makes its tokenless call as soon as it has given up the token, which is
+# after a second, or after what its user has set, and repeats it while it starts up.
+FALLBACK_WINDOW_S = 60.0
 # A token request that has waited this long at the time of a tokenless call was given up by its
 # process: IMDS answers within milliseconds, and the most impatient agent waits 0.3 s. One that
 # was sent just before is somebody else's in the same process, such as a second SDK.
