@@ -119,3 +119,11 @@ def test_every_probe_that_is_run_is_required() -> None:
     for names in ("'core/fentry core/kprobe'", "bcc/kprobe"):
         assert f"IMDS_ANALYZER_PROBES={names} IMDS_ANALYZER_REQUIRE={names} " in command
     assert command.count("-k 'wire and not v2'") == 2
+
+
+@pytest.mark.parametrize(("line", "is_end"), [("5.10", True), ("6.1", False), ("newest", True)])
+def test_what_depends_little_on_the_kernel_runs_at_both_ends(line: str, is_end: bool) -> None:
+    """On the oldest and the newest kernel; what reads the kernel's structures runs on all."""
+    command = guest_command(line)
+    assert ("test_pressure.py" in command) == ("test_run.py" in command) == is_end
+    assert "test_paths.py" in command
