@@ -23,6 +23,10 @@ FILE_MODE = 0o640
 # Lines that were written to a deleted file are read back in pieces of about this size.
 _PIECE = 1 << 20
 
+_GROUP_NOT_KEPT = (
+    "the new file has not the group {group} of the former one, which this user may not give it:"
+    " chgrp {group} {directory} and chmod g+s {directory} do it for each new file"
+)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
 
 
@@ -64,6 +68,8 @@ class FileWriter:
         self._notices: list[Notice] = []
         self._fd: Optional[int] = None
         self._adopt(fd)
+        if archive is not None:
+            archive.warn_if_stuck()
 
     def write(self, lines: bytearray) -> int:
         """Take lines; returns how many bytes. Raises OSError, and leaves no part of a line."""
@@ -148,22 +154,29 @@ class FileWriter:
         return fd
 
     def _put_aside(self, fd: int, archive: Archive) -> int:
-        """Rename the file, and go on in a new one with its mode and group. Raises OSError."""
-        found = os.fstat(fd)
-        name = archive.put_aside()
-        self._notices.append(
-            Notice(
-                "log_rotated",
-                "info",
-                {"log": {"file": {"path": name}}, "size_bytes": self._size},
-            )
-        )
+        """Rename the file, and go on in a new one with its mode and group. Raises OSError.
+
+        Where it cannot be renamed it goes on as it is.
+        """
+        name = archive.maybe_put_aside()
+        if name is None:
+            return fd
+        former = os.fstat(fd)
+        fields: dict[str, object] = {"log": {"file": {"path": name}}, "size_bytes": self._size}
+        told = Notice("log_rotated", "info", fields)
+        self._notices.append(told)
         self._release()
         fd = self._open_again()
         # Who could read the former file can read this one.
-        with contextlib.suppress(PermissionError):
-            os.fchown(fd, -1, found.st_gid)
-        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        try:
+            os.fchown(fd, -1, former.st_gid)
+        except PermissionError:
+            at = self._notices.index(told)
+            warning = _GROUP_NOT_KEPT.format(group=former.st_gid, directory=Path(self.name).parent)
+            self._notices[at] = told._replace(
+                level="warning", fields={**fields, "warning": warning}
+            )
+        os.fchmod(fd, stat.S_IMODE(former.st_mode))
         return fd
 
     def _cut(self, fd: int, size: int) -> None:
