@@ -152,7 +152,7 @@ class Log:
             self._pause.reason = reason_of(error)
             return
         self._pause = _Pause(error)
-        _say(
+        say(
             f"{sink_error('write', self._writer.name, error)} Until then up to"
             f" {HELD_MAX >> 20} MiB of lines are held, and further ones counted."
         )
@@ -160,7 +160,7 @@ class Log:
     def _resume(self, pause: _Pause) -> None:
         self._pause = None
         seconds = (time.monotonic_ns() - pause.began_ns) / 1e9
-        _say(f"the log {self._writer.name!r} is written again, after {seconds:.0f} s")
+        say(f"the log {self._writer.name!r} is written again, after {seconds:.0f} s")
         self._notices.append(
             Notice(
                 "log_resumed",
@@ -214,7 +214,7 @@ class Log:
             self._write()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
     """Say it where the log is not."""
     with contextlib.suppress(OSError, ValueError):  # nobody may listen
         print(f"imds-analyzer: {message}", file=sys.stderr, flush=True)

@@ -87,7 +87,8 @@ _DEFAULT_REMEDY = "Choose another path, or - for standard output."
 _REMEDIES = {
     errno.EACCES: "Run as root, or choose a path that this user may write.",
     errno.EPERM: "Choose another path: this one is protected even from its owner.",
-    errno.EROFS: "Choose a path on a file system that is mounted writable.",
+    errno.EROFS: "Choose a path on a file system that is mounted writable; under systemd, name its"
+    " directory in ReadWritePaths= (systemctl edit imds-analyzer).",
     errno.EISDIR: "It is a directory: name a file in it, such as imds.jsonl.",
     errno.ENOTDIR: "A part of the path is a file: choose a path through directories only.",
     errno.ENXIO: "Nobody reads from it: start the reader of the pipe first.",

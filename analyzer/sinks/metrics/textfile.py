@@ -26,6 +26,12 @@ class Textfile:
         directory = self.path.parent
         if not directory.is_dir():
             raise _unusable(path, f"there is no directory {directory}: make it first")
+        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+            raise _unusable(
+                path,
+                f"{directory} is read-only here. Under systemd add ReadWritePaths={directory}"
+                " (systemctl edit imds-analyzer)",
+            )
         if not os.access(directory, os.W_OK | os.X_OK):
             raise _unusable(path, f"this user may not write to {directory}")
 
