@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TextIO
 
 from analyzer.errors import SinkError
 from analyzer.sinks.writer import (
     NO_REQUEST,
+    Busy,
     Notice,
     Writer,
     count_lines,
@@ -26,6 +28,10 @@ BUFFER_MAX = 65536
 # service may have. Lines about the analyzer itself, a heartbeat a minute, get a little more.
 HELD_MAX = 4 << 20
 EVENTS_HELD_MAX = HELD_MAX + 65536
+# For as long lines are written in one go, so that what takes each of them slowly does not hold up
+# all else; and at the end, of what the service manager gives us.
+WRITE_S = 0.5
+CLOSE_S = 5.0
 
 
 class Counters(NamedTuple):
@@ -43,6 +49,7 @@ class _Pause:
         self.since_ns = time.time_ns()
         self.began_ns = time.monotonic_ns()
         self.reason = reason_of(error)
+        self.is_busy = isinstance(error, Busy)
         self.dropped_since_ns = 0
         self.dropped: Counter[str] = Counter()
 
@@ -50,8 +57,9 @@ class _Pause:
 class Log:
     """Takes lines and passes them on whole.
 
-    Where its writer can recover, an error is a pause: lines are held, and counted when there
-    are too many to hold. :meth:`tick` tries again. Otherwise an error is the end: SinkError.
+    Where its writer can recover, or is only slow, an error is a pause: lines are held, and
+    counted when there are too many to hold. :meth:`tick` tries again. Otherwise an error is the
+    end: SinkError.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -121,8 +129,14 @@ class Log:
         if self._is_closed:
             return
         self._is_closed = True
+        deadline = time.monotonic() + CLOSE_S
         try:
-            self._write()
+            self._write(CLOSE_S)
+            while self._pause is not None and self._pause.is_busy:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._write(left_s)
             if self._pause is not None:
                 lines = self._held.count(b"\n") + sum(self._pause.dropped.values())
                 raise SinkError(
@@ -133,10 +147,14 @@ class Log:
         finally:
             self._writer.close()
 
-    def _write(self) -> None:
+    def _write(self, limit_s: float = WRITE_S) -> None:
+        deadline = time.monotonic() + limit_s
         while self._held:
             try:
                 written = self._writer.write(self._held)
+            except Busy as error:
+                self._pause_for(error)
+                return
             except OSError as error:
                 self._errors += 1
                 if not self._writer.may_pause:
@@ -144,12 +162,16 @@ class Log:
                 self._pause_for(error)
                 return
             del self._held[:written]
+            if self._held and time.monotonic() >= deadline:
+                self._pause_for(Busy("it takes lines slowly"))
+                return
         if self._pause is not None:
             self._resume(self._pause)
 
     def _pause_for(self, error: OSError) -> None:
         if self._pause is not None:
             self._pause.reason = reason_of(error)
+            self._pause.is_busy = isinstance(error, Busy)
             return
         self._pause = _Pause(error)
         say(
@@ -217,4 +239,16 @@ class Log:
 def say(message: str) -> None:
     """Say it where the log is not."""
     with contextlib.suppress(OSError, ValueError):  # nobody may listen
-        print(f"imds-analyzer: {message}", file=sys.stderr, flush=True)
+        if sys.stderr is not None and _has_room(sys.stderr):
+            print(f"imds-analyzer: {message}", file=sys.stderr, flush=True)
+
+
+def _has_room(stream: TextIO) -> bool:
+    """Tell whether one may write without waiting: it may be the same pipe as the log."""
+    try:
+        fd = stream.fileno()
+    except (OSError, ValueError):  # it is no file
+        return True
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
+    return bool(room.poll(0))

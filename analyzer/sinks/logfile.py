@@ -16,7 +16,7 @@ from analyzer.errors import SinkError
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.repair import mend
 from analyzer.sinks.stream import StreamWriter
-from analyzer.sinks.writer import Notice, Writer, sink_error
+from analyzer.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
@@ -32,6 +32,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file 
 
 def open_stdout() -> Writer:
     """Return a writer to standard output, which stays open for others when it is closed."""
+    if sys.stdout is None:  # it was closed, and descriptor 1 may be anything by now
+        closed = OSError(errno.EBADF, os.strerror(errno.EBADF))
+        raise sink_error("open", "standard output", closed)
     try:
         sys.stdout.flush()
         return StreamWriter(os.dup(1), "standard output")
@@ -201,18 +204,25 @@ class FileWriter:
             if is_asked:
                 self._note_reopened("signal")
             return
-        is_deleted = os.fstat(self._fd).st_nlink == 0
-        if is_deleted:
-            yield from _lines_from(self._fd, self._safe_size)
+        is_deleted, at, failure = False, self._safe_size, ""
+        try:
+            is_deleted = os.fstat(self._fd).st_nlink == 0
+            if is_deleted:
+                for piece in _lines_from(self._fd, at):
+                    at += len(piece)
+                    yield piece
+        except OSError as error:
+            failure = reason_of(error)
+        reason = "deleted" if is_deleted else "moved"
+        lost_bytes = max(0, self._size - at) if failure else 0
         self._release()
-        if not is_asked:
-            self._note_reopened("deleted" if is_deleted else "moved")
-        else:
-            self._note_reopened("signal")
+        self._note_reopened("signal" if is_asked else reason, lost_bytes, failure)
 
-    def _note_reopened(self, reason: str) -> None:
+    def _note_reopened(self, reason: str, lost_bytes: int = 0, failure: str = "") -> None:
         fields: dict[str, object] = {"log": {"file": {"path": self.name}}, "reason": reason}
-        level = "info" if reason == "signal" else "warning"
+        if lost_bytes:  # lines that nobody can read any more, so nobody can count them
+            fields.update(lost_bytes=lost_bytes, lost_reason=failure)
+        level = "info" if reason == "signal" and not lost_bytes else "warning"
         self._notices.append(Notice("log_reopened", level, fields))
 
 
@@ -243,8 +253,13 @@ def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = _holder(os.fstat(fd).st_ino)
+        if pid == os.getpid():
+            raise InUse(
+                "this analyzer itself writes it",
+                "Choose another path; where two of its files change places, restart it instead.",
+            ) from None
         who = f"another analyzer (pid {pid})" if pid else "another analyzer"
-        raise OSError(errno.EWOULDBLOCK, f"{who} writes it") from None
+        raise InUse(f"{who} writes it", "Stop that one first, or choose another path.") from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

@@ -81,7 +81,14 @@ SHAPES: dict[str, dict[str, Shape]] = {
     ),
     "log_compression_failed": shape("log_compression_failed", "warning", log=PATH, reason=REASON),
     "log_reopened": shape(
-        "log_reopened", "warning", log=PATH, reason=one_of("deleted", "moved", "signal")
+        "log_reopened",
+        "warning",
+        **{
+            "log": PATH,
+            "reason": one_of("deleted", "moved", "signal"),
+            "lost_bytes?": COUNT,
+            "lost_reason?": text(),
+        },
     ),
     "log_resumed": shape(
         "log_resumed", "warning", log=PATH, reason=REASON, since=TIMESTAMP, paused_s=seconds
