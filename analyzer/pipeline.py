@@ -254,9 +254,9 @@ class Pipeline:
             self._epoch_offset_ns = offset_ns
         now_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         if not self._queue:
-            # With events still queued, an answer may be among them.
+            # With events still queued, an answer, or the rest of a request, may be among them.
             self._write(self._exchanges.expire(now_boottime_ns))
-        self._write_unanswered(self._connections.expire(now_boottime_ns))
+            self._write_unanswered(self._connections.expire(now_boottime_ns))
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()
