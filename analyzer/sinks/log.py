@@ -65,6 +65,7 @@ class Log:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._held = bytearray()
+        self._is_within_line = False  # whether the first held is the rest of one
         self._pause: Optional[_Pause] = None
         self._errors = 0
         self._not_written: Counter[str] = Counter()
@@ -113,6 +114,11 @@ class Log:
     def replace(self, writer: Writer) -> None:
         """Write to another place from now on; what is held goes there if it has to."""
         self.flush()
+        if self._is_within_line and self._pause is not None:  # its beginning stays behind
+            end = self._held.index(b"\n") + 1
+            self._drop(self._pause, bytes(self._held[:end]))
+            del self._held[:end]
+            self._is_within_line = False
         former, self._writer = self._writer, writer
         self._notices += former.notices()
         former.close()
@@ -161,6 +167,7 @@ class Log:
                     raise sink_error("write", self._writer.name, error) from None
                 self._pause_for(error)
                 return
+            self._is_within_line = self._held[written - 1 : written] != b"\n"
             del self._held[:written]
             if self._held and time.monotonic() >= deadline:
                 self._pause_for(Busy("it takes lines slowly"))

@@ -15,6 +15,7 @@ import pytest
 
 from analyzer.errors import SinkError
 from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
+from analyzer.sinks.logfile import open_file
 from analyzer.sinks.stream import StreamWriter
 from tests.unit.log_files import (
     content,
@@ -134,6 +135,19 @@ class TestSlowReader:
                 log.append(line(number, 1000))
             with pytest.raises(SinkError, match=r"its reader takes no more.*lines are lost"):
                 log.close()
+
+    def test_another_log_begins_with_a_whole_line(self, path: Path) -> None:
+        """The one that the pipe took a part of is counted."""
+        reader, writer = os.pipe()
+        log = Log(StreamWriter(writer, "a pipe"))
+        with os.fdopen(reader, "rb"), contextlib.closing(log):
+            for number in range(301):
+                log.append(line(number, 1000))
+            log.flush()
+            log.replace(open_file(str(path)))
+            assert sum(log.counters.not_written.values()) == 1
+            found = numbers(path)
+        assert found == list(range(found[0], 301))
 
     def test_one_that_has_ended_is_the_end(self) -> None:
         reader, writer = os.pipe()

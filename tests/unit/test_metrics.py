@@ -243,6 +243,18 @@ class TestReload:
         metrics.tick(0, 0)
         assert requests_of(parsed(path.read_text())) == {"curl": 1}
 
+    def test_a_file_that_it_has_not_written_is_not_removed(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        """Where a reload that names it is refused for something else."""
+        path = tmp_path / "other.prom"
+        path.write_text("another's")
+        bench.start(textfile=str(tmp_path / "imds.prom"))
+        assert bench.metrics is not None
+        with contextlib.ExitStack() as undo:
+            bench.metrics.prepare(bench.settings(textfile=str(path)), undo)
+        assert path.read_text() == "another's"
+
     def test_what_did_not_change_stays_open(self, bench: Bench, tmp_path: Path) -> None:
         """As it must where it could not be had again, such as a port for privileged ones."""
         address = UnixAddress(str(tmp_path / "metrics.sock"))
