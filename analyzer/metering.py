@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer import config
 from analyzer.config import Config
-from analyzer.errors import AnalyzerError
 from analyzer.records import Lost, Record
-from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sources.counters import REASONS
 
 if TYPE_CHECKING:
@@ -47,12 +46,11 @@ class Metering:
     """Has metrics as the settings want them, from the start and after each reload."""
 
     def __init__(self, settings: Config, log: JsonlSink) -> None:
-        """Listen where it is configured. Raises AnalyzerError where that cannot be had."""
+        """Listen where it is configured; where that cannot be had it is tried again later."""
         self._log = log
-        self._log_settings = settings.log
         self._observed: Optional[Observed] = None
         self._probe = ""
-        self._metrics = self._made(settings.metrics) if _is_wanted(settings.metrics) else None
+        self._metrics = self._made(settings) if _is_wanted(settings) else None
 
     def start(self, observed: Observed, probe: str) -> None:
         """Begin to count, serve and write; ``probe`` is what captures."""
@@ -62,15 +60,26 @@ class Metering:
             self._metrics.start(probe)
 
     def prepare(
-        self, present: Config, new: Config, undo: contextlib.ExitStack
+        self, _present: Config, new: Config, undo: contextlib.ExitStack
     ) -> Callable[[], None]:
-        """Put new settings into force, or back where another part refuses; see analyzer.reload.
+        """Open what new settings want; returns what puts it into force; see analyzer.reload.
 
-        Raises AnalyzerError where they cannot be had; then all is as before.
+        Raises AnalyzerError where it cannot be had; then all is as before.
         """
-        self._follow(new)
-        undo.callback(self._follow, present)
-        return lambda: None
+        metrics = self._metrics
+        if metrics is None:
+            if not _is_wanted(new):
+                return lambda: None
+            metrics = self._made(replace(new, metrics=config.Metrics()))
+            metrics.start(self._probe)
+        put_into_force = metrics.prepare(new, undo)
+
+        def commit() -> None:
+            self._metrics = metrics
+            put_into_force()
+            self._observe(metrics, is_wanted=_is_wanted(new))
+
+        return commit
 
     def reopen(self) -> None:
         """Go on in a new file, as the log does."""
@@ -82,38 +91,21 @@ class Metering:
         if self._metrics is not None:
             self._metrics.close()
 
-    def _follow(self, settings: Config) -> None:
-        self._log_settings = settings.log
-        is_wanted = _is_wanted(settings.metrics)
-        if self._metrics is not None:
-            self._metrics.reconfigure(settings.metrics)
-        elif is_wanted:
-            metrics = self._made(settings.metrics)
-            try:
-                metrics.start(self._probe)
-            except AnalyzerError:
-                metrics.close()
-                raise
-            self._metrics = metrics
-        if self._observed is None or self._metrics is None:
+    def _observe(self, metrics: Metrics, *, is_wanted: bool) -> None:
+        if self._observed is None:
             return
         observers = self._observed.observers
-        if is_wanted and self._metrics not in observers:
-            observers.append(self._metrics)
-        elif not is_wanted and self._metrics in observers:
-            observers.remove(self._metrics)
+        if is_wanted and metrics not in observers:
+            observers.append(metrics)
+        elif not is_wanted and metrics in observers:
+            observers.remove(metrics)
 
-    def _made(self, settings: config.Metrics) -> Metrics:
+    def _made(self, settings: Config) -> Metrics:
         from analyzer.sinks.metrics import Metrics  # noqa: PLC0415 (only where it is used)
 
-        return Metrics(
-            settings,
-            log=self._log,
-            # With the log's own limits, in addition to the log.
-            open_log=lambda path: open_log(replace(self._log_settings, sink="file", file=path)),
-            loss_reasons=REASONS,
-        )
+        return Metrics(settings, log=self._log, loss_reasons=REASONS)
 
 
-def _is_wanted(settings: config.Metrics) -> bool:
-    return bool(settings.prometheus or settings.textfile or settings.emf)
+def _is_wanted(settings: Config) -> bool:
+    metrics = settings.metrics
+    return bool(metrics.prometheus or metrics.textfile or metrics.emf)

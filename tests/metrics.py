@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 from pathlib import Path
@@ -27,15 +28,30 @@ class Bench:
         self.log = open_log(config.Log(file=str(self.log_path)))
         self.metrics: Optional[Metrics] = None
 
+    def settings(self, **settings: Any) -> config.Config:
+        """Return settings with these for metrics."""
+        log = config.Log(file=str(self.log_path))
+        return config.Config(log=log, metrics=config.Metrics(**settings))
+
     def start(self, **settings: Any) -> Metrics:
         self.metrics = Metrics(
-            config.Metrics(**settings),
-            log=self.log,
-            open_log=lambda path: open_log(config.Log(file=path)),
-            loss_reasons=("ring_buffer_full",),
+            self.settings(**settings), log=self.log, loss_reasons=("ring_buffer_full",)
         )
         self.metrics.start("core/fentry")
         return self.metrics
+
+    def reload(self, **settings: Any) -> None:
+        assert self.metrics is not None
+        with contextlib.ExitStack() as undo:
+            commit = self.metrics.prepare(self.settings(**settings), undo)
+            undo.pop_all()
+        commit()
+
+    def try_again(self) -> None:
+        """Have what could not be had tried at once."""
+        assert self.metrics is not None
+        self.metrics._retry_at = 0.0
+        self.metrics.tick(0, 0)
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         self.log.flush()

@@ -6,6 +6,7 @@ and keys are the names of the fields; ``systemd/config.toml`` explains them to o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Optional
@@ -162,3 +163,7 @@ def conflicts(config: Config) -> Iterator[tuple[str, str]]:
             "log.total_mib",
             f"must be at least {3 * config.log.rotate_mib}, three times rotate_mib",
         )
+    emf_file = config.metrics.emf_file if config.metrics.emf else None
+    is_log = config.log.sink == "file" and emf_file is not None
+    if is_log and os.path.normpath(emf_file or "") == os.path.normpath(config.log.file):
+        yield "metrics.emf_file", 'is the log itself: leave it "" to have these lines there'

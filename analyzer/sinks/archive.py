@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -33,7 +34,7 @@ from analyzer.sinks.writer import Notice, reason_of
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 # How long the thread may take to notice that it shall end; it looks for every piece it reads.
 _STOP_S = 5.0
-# After a failure, such as a full disk, compressing is tried again as often as this.
+# After a failure, such as a full disk, putting aside and compressing are tried again as often.
 _RETRY_S = 60.0
 _COMPRESSOR_NICE = 10
 
@@ -50,7 +51,9 @@ class Kept(NamedTuple):
 class Archive:
     """The files put aside of one log. Safe to use while its own thread compresses."""
 
-    def __init__(self, path: str, rotate_bytes: int, total_bytes: int) -> None:
+    def __init__(
+        self, path: str, rotate_bytes: int, total_bytes: int, *, retry_s: float = _RETRY_S
+    ) -> None:
         """Take the log's path, its largest size, and that of all together.
 
         All together are at least three times the largest: the file that is written, the one
@@ -66,16 +69,38 @@ class Archive:
         self._stop = threading.Event()
         self._is_due = True  # what an earlier run has left
         self._copy_bytes = 0  # the most that the file being compressed may come to
-        self._not_before_s = 0.0
+        self._retry_s = retry_s
+        self._not_before_s = 0.0  # when compressing may be tried again
+        self._is_stuck = False  # whether it was told that the log cannot be put aside
+        self._stuck_until_s = 0.0
 
-    def put_aside(self) -> str:
-        """Rename the log, and return its new name. Raises OSError, and changes nothing then."""
+    def warn_if_stuck(self) -> None:
+        """Tell at once where this user may not rename the log, not only when it is large."""
+        if not os.access(self._path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            self._note_stuck(os.strerror(errno.EACCES))
+
+    def maybe_put_aside(self) -> Optional[str]:
+        """Rename the log, and return its new name; None where that cannot be done now.
+
+        It is told once why, and tried again only after a while: the log goes on as it is.
+        """
+        if time.monotonic() < self._stuck_until_s:
+            return None
         with self._lock:
-            kept = self.kept()
-            stamp = _next_stamp(kept[-1].stamp if kept else "")
-            put_aside = self._path.rename(self._path.with_name(self._prefix + stamp))
+            try:
+                kept = self.kept()
+                stamp = _next_stamp(kept[-1].stamp if kept else "")
+                put_aside = self._path.rename(self._path.with_name(self._prefix + stamp))
+            except FileNotFoundError:  # moved by others: the next tick of the log finds that
+                return None
+            except OSError as error:
+                self._stuck_until_s = time.monotonic() + self._retry_s
+                self._note_stuck(reason_of(error))
+                return None
+            self._is_stuck = False
             self._is_due = True
-            self._make_room()
+            with contextlib.suppress(OSError):  # the thread tries that, too, and tells
+                self._make_room()
         return str(put_aside)
 
     def kept(self) -> list[Kept]:
@@ -87,8 +112,13 @@ class Archive:
         is_running = self._thread is not None and self._thread.is_alive()
         if self._is_due and not is_running and time.monotonic() >= self._not_before_s:
             self._is_due = False
-            self._thread = threading.Thread(target=self._work, name="compress", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="compress", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the service may have no more tasks
+                self._note_failure(str(error))
+            else:
+                self._thread = thread
 
     def notices(self) -> list[Notice]:
         """Return what there is to say since the last call."""
@@ -131,9 +161,7 @@ class Archive:
         except (Stopped, FileNotFoundError):  # without the directory there is nothing to do
             return
         except OSError as error:
-            self._not_before_s = time.monotonic() + _RETRY_S
-            self._is_due = True
-            self._tell("log_compression_failed", "warning", self._path, reason=reason_of(error))
+            self._note_failure(reason_of(error))
         finally:
             self._copy_bytes = 0
 
@@ -157,7 +185,9 @@ class Archive:
     def _forget_parts(self) -> None:
         """Delete what a run that was killed had not finished. Raises OSError."""
         for each in list(self._path.parent.iterdir()):
-            if each.name.startswith(self._prefix) and each.name.endswith(PART):
+            if not each.name.startswith(self._prefix) or not each.name.endswith(PART):
+                continue
+            if _STAMP.fullmatch(each.name[len(self._prefix) : -len(PART)]):
                 each.unlink()
 
     def _make_room(self, spare: str = "") -> None:
@@ -182,6 +212,16 @@ class Archive:
             else:
                 size -= each.size
                 self._tell("log_deleted", "info", path, size_bytes=each.size, reason="total_mib")
+
+    def _note_stuck(self, reason: str) -> None:
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._tell("log_not_rotated", "warning", self._path, reason=reason)
+
+    def _note_failure(self, reason: str) -> None:
+        self._not_before_s = time.monotonic() + self._retry_s
+        self._is_due = True
+        self._tell("log_compression_failed", "warning", self._path, reason=reason)
 
     def _tell(self, event: str, level: str, path: Path, **fields: object) -> None:
         self._told.append(Notice(event, level, {"log": {"file": {"path": str(path)}}, **fields}))

@@ -14,13 +14,11 @@ import socket
 from collections.abc import Iterable
 from typing import Optional
 
-from analyzer.sinks.writer import Notice, head_of, sink_error
+from analyzer.sinks.writer import SEND_S, Busy, Notice, head_of, sink_error
 
 SOCKET = "/run/systemd/journal/socket"
 _IDENTIFIER = b"imds-analyzer"
 _PRIORITIES = {"error": b"3", "warning": b"4", "info": b"6"}
-# A journald that takes nothing for as long is not waited for: lines are held until it does.
-_SEND_S = 0.2
 # What does not fit a datagram is handed over in memory that can no longer be changed.
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
@@ -51,7 +49,7 @@ class JournalWriter:
         if self._socket is None:
             journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             try:
-                journal.settimeout(_SEND_S)
+                journal.settimeout(SEND_S)
                 journal.connect(self._path)
             except BaseException:
                 journal.close()
@@ -65,7 +63,7 @@ class JournalWriter:
         try:
             _send(self.connect(), _entry(bytes(lines[: length - 1])))
         except socket.timeout:
-            raise OSError(errno.EAGAIN, "journald takes no more") from None
+            raise Busy("journald takes no more") from None
         except OSError:
             self.close()  # journald may have been started anew
             raise

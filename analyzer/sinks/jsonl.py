@@ -141,10 +141,14 @@ class JsonlSink:
         it cannot be written; then nothing has changed.
         """
         if is_same_place(present.log, new.log):
-            return lambda: set_limits(self._log.writer, new.log)
+            return lambda: self.set_limits(new.log)
         writer = open_writer(new.log)
         undo.callback(writer.close)
         return lambda: self._log.replace(writer)
+
+    def set_limits(self, settings: Settings) -> None:
+        """Put the limits of these settings into force; the place stays."""
+        set_limits(self._log.writer, settings)
 
     def flush(self) -> None:
         """Pass on to the file what was written. Raises SinkError where it takes no more."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TextIO
 
 from analyzer.errors import SinkError
 from analyzer.sinks.writer import (
     NO_REQUEST,
+    Busy,
     Notice,
     Writer,
     count_lines,
@@ -26,6 +28,10 @@ BUFFER_MAX = 65536
 # service may have. Lines about the analyzer itself, a heartbeat a minute, get a little more.
 HELD_MAX = 4 << 20
 EVENTS_HELD_MAX = HELD_MAX + 65536
+# For as long lines are written in one go, so that what takes each of them slowly does not hold up
+# all else; and at the end, of what the service manager gives us.
+WRITE_S = 0.5
+CLOSE_S = 5.0
 
 
 class Counters(NamedTuple):
@@ -43,6 +49,7 @@ class _Pause:
         self.since_ns = time.time_ns()
         self.began_ns = time.monotonic_ns()
         self.reason = reason_of(error)
+        self.is_busy = isinstance(error, Busy)
         self.dropped_since_ns = 0
         self.dropped: Counter[str] = Counter()
 
@@ -50,13 +57,15 @@ class _Pause:
 class Log:
     """Takes lines and passes them on whole.
 
-    Where its writer can recover, an error is a pause: lines are held, and counted when there
-    are too many to hold. :meth:`tick` tries again. Otherwise an error is the end: SinkError.
+    Where its writer can recover, or is only slow, an error is a pause: lines are held, and
+    counted when there are too many to hold. :meth:`tick` tries again. Otherwise an error is the
+    end: SinkError.
     """
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._held = bytearray()
+        self._is_within_line = False  # whether the first held is the rest of one
         self._pause: Optional[_Pause] = None
         self._errors = 0
         self._not_written: Counter[str] = Counter()
@@ -105,6 +114,11 @@ class Log:
     def replace(self, writer: Writer) -> None:
         """Write to another place from now on; what is held goes there if it has to."""
         self.flush()
+        if self._is_within_line and self._pause is not None:  # its beginning stays behind
+            end = self._held.index(b"\n") + 1
+            self._drop(self._pause, bytes(self._held[:end]))
+            del self._held[:end]
+            self._is_within_line = False
         former, self._writer = self._writer, writer
         self._notices += former.notices()
         former.close()
@@ -121,8 +135,14 @@ class Log:
         if self._is_closed:
             return
         self._is_closed = True
+        deadline = time.monotonic() + CLOSE_S
         try:
-            self._write()
+            self._write(CLOSE_S)
+            while self._pause is not None and self._pause.is_busy:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._write(left_s)
             if self._pause is not None:
                 lines = self._held.count(b"\n") + sum(self._pause.dropped.values())
                 raise SinkError(
@@ -133,26 +153,35 @@ class Log:
         finally:
             self._writer.close()
 
-    def _write(self) -> None:
+    def _write(self, limit_s: float = WRITE_S) -> None:
+        deadline = time.monotonic() + limit_s
         while self._held:
             try:
                 written = self._writer.write(self._held)
+            except Busy as error:
+                self._pause_for(error)
+                return
             except OSError as error:
                 self._errors += 1
                 if not self._writer.may_pause:
                     raise sink_error("write", self._writer.name, error) from None
                 self._pause_for(error)
                 return
+            self._is_within_line = self._held[written - 1 : written] != b"\n"
             del self._held[:written]
+            if self._held and time.monotonic() >= deadline:
+                self._pause_for(Busy("it takes lines slowly"))
+                return
         if self._pause is not None:
             self._resume(self._pause)
 
     def _pause_for(self, error: OSError) -> None:
         if self._pause is not None:
             self._pause.reason = reason_of(error)
+            self._pause.is_busy = isinstance(error, Busy)
             return
         self._pause = _Pause(error)
-        _say(
+        say(
             f"{sink_error('write', self._writer.name, error)} Until then up to"
             f" {HELD_MAX >> 20} MiB of lines are held, and further ones counted."
         )
@@ -160,7 +189,7 @@ class Log:
     def _resume(self, pause: _Pause) -> None:
         self._pause = None
         seconds = (time.monotonic_ns() - pause.began_ns) / 1e9
-        _say(f"the log {self._writer.name!r} is written again, after {seconds:.0f} s")
+        say(f"the log {self._writer.name!r} is written again, after {seconds:.0f} s")
         self._notices.append(
             Notice(
                 "log_resumed",
@@ -214,7 +243,19 @@ class Log:
             self._write()
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
     """Say it where the log is not."""
     with contextlib.suppress(OSError, ValueError):  # nobody may listen
-        print(f"imds-analyzer: {message}", file=sys.stderr, flush=True)
+        if sys.stderr is not None and _has_room(sys.stderr):
+            print(f"imds-analyzer: {message}", file=sys.stderr, flush=True)
+
+
+def _has_room(stream: TextIO) -> bool:
+    """Tell whether one may write without waiting: it may be the same pipe as the log."""
+    try:
+        fd = stream.fileno()
+    except (OSError, ValueError):  # it is no file
+        return True
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
+    return bool(room.poll(0))

@@ -16,18 +16,25 @@ from analyzer.errors import SinkError
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.repair import mend
 from analyzer.sinks.stream import StreamWriter
-from analyzer.sinks.writer import Notice, Writer, sink_error
+from analyzer.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 # Lines that were written to a deleted file are read back in pieces of about this size.
 _PIECE = 1 << 20
 
+_GROUP_NOT_KEPT = (
+    "the new file has not the group {group} of the former one, which this user may not give it:"
+    " chgrp {group} {directory} and chmod g+s {directory} do it for each new file"
+)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
 
 
 def open_stdout() -> Writer:
     """Return a writer to standard output, which stays open for others when it is closed."""
+    if sys.stdout is None:  # it was closed, and descriptor 1 may be anything by now
+        closed = OSError(errno.EBADF, os.strerror(errno.EBADF))
+        raise sink_error("open", "standard output", closed)
     try:
         sys.stdout.flush()
         return StreamWriter(os.dup(1), "standard output")
@@ -64,6 +71,8 @@ class FileWriter:
         self._notices: list[Notice] = []
         self._fd: Optional[int] = None
         self._adopt(fd)
+        if archive is not None:
+            archive.warn_if_stuck()
 
     def write(self, lines: bytearray) -> int:
         """Take lines; returns how many bytes. Raises OSError, and leaves no part of a line."""
@@ -148,22 +157,29 @@ class FileWriter:
         return fd
 
     def _put_aside(self, fd: int, archive: Archive) -> int:
-        """Rename the file, and go on in a new one with its mode and group. Raises OSError."""
-        found = os.fstat(fd)
-        name = archive.put_aside()
-        self._notices.append(
-            Notice(
-                "log_rotated",
-                "info",
-                {"log": {"file": {"path": name}}, "size_bytes": self._size},
-            )
-        )
+        """Rename the file, and go on in a new one with its mode and group. Raises OSError.
+
+        Where it cannot be renamed it goes on as it is.
+        """
+        name = archive.maybe_put_aside()
+        if name is None:
+            return fd
+        former = os.fstat(fd)
+        fields: dict[str, object] = {"log": {"file": {"path": name}}, "size_bytes": self._size}
+        told = Notice("log_rotated", "info", fields)
+        self._notices.append(told)
         self._release()
         fd = self._open_again()
         # Who could read the former file can read this one.
-        with contextlib.suppress(PermissionError):
-            os.fchown(fd, -1, found.st_gid)
-        os.fchmod(fd, stat.S_IMODE(found.st_mode))
+        try:
+            os.fchown(fd, -1, former.st_gid)
+        except PermissionError:
+            at = self._notices.index(told)
+            warning = _GROUP_NOT_KEPT.format(group=former.st_gid, directory=Path(self.name).parent)
+            self._notices[at] = told._replace(
+                level="warning", fields={**fields, "warning": warning}
+            )
+        os.fchmod(fd, stat.S_IMODE(former.st_mode))
         return fd
 
     def _cut(self, fd: int, size: int) -> None:
@@ -188,18 +204,25 @@ class FileWriter:
             if is_asked:
                 self._note_reopened("signal")
             return
-        is_deleted = os.fstat(self._fd).st_nlink == 0
-        if is_deleted:
-            yield from _lines_from(self._fd, self._safe_size)
+        is_deleted, at, failure = False, self._safe_size, ""
+        try:
+            is_deleted = os.fstat(self._fd).st_nlink == 0
+            if is_deleted:
+                for piece in _lines_from(self._fd, at):
+                    at += len(piece)
+                    yield piece
+        except OSError as error:
+            failure = reason_of(error)
+        reason = "deleted" if is_deleted else "moved"
+        lost_bytes = max(0, self._size - at) if failure else 0
         self._release()
-        if not is_asked:
-            self._note_reopened("deleted" if is_deleted else "moved")
-        else:
-            self._note_reopened("signal")
+        self._note_reopened("signal" if is_asked else reason, lost_bytes, failure)
 
-    def _note_reopened(self, reason: str) -> None:
+    def _note_reopened(self, reason: str, lost_bytes: int = 0, failure: str = "") -> None:
         fields: dict[str, object] = {"log": {"file": {"path": self.name}}, "reason": reason}
-        level = "info" if reason == "signal" else "warning"
+        if lost_bytes:  # lines that nobody can read any more, so nobody can count them
+            fields.update(lost_bytes=lost_bytes, lost_reason=failure)
+        level = "info" if reason == "signal" and not lost_bytes else "warning"
         self._notices.append(Notice("log_reopened", level, fields))
 
 
@@ -230,8 +253,13 @@ def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = _holder(os.fstat(fd).st_ino)
+        if pid == os.getpid():
+            raise InUse(
+                "this analyzer itself writes it",
+                "Choose another path; where two of its files change places, restart it instead.",
+            ) from None
         who = f"another analyzer (pid {pid})" if pid else "another analyzer"
-        raise OSError(errno.EWOULDBLOCK, f"{who} writes it") from None
+        raise InUse(f"{who} writes it", "Stop that one first, or choose another path.") from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

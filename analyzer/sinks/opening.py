@@ -38,6 +38,8 @@ def set_limits(writer: Writer, settings: Settings) -> None:
     if former is not None:
         former.stop()
     writer.archive = archive
+    if archive is not None:
+        archive.warn_if_stuck()
 
 
 def _target(path: str) -> str:

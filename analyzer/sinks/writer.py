@@ -19,16 +19,36 @@ class Notice(NamedTuple):
     fields: dict[str, object]
 
 
+class Busy(OSError):
+    """The place takes no lines now, and will when its reader goes on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EAGAIN, reason)
+
+
+class InUse(OSError):
+    """Somebody else writes there."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(errno.EWOULDBLOCK, reason)
+        self.remedy = remedy
+
+
+# A reader that takes nothing for as long is not waited for: lines are held until it does.
+SEND_S = 0.2
+
+
 class Writer(Protocol):
     """Takes whole lines to one place. Made with what it needs already open."""
 
     name: str
-    may_pause: bool  # whether lines are held while it takes none; else its errors are the end
+    # Whether lines are held while it takes none; else its errors are the end, but for Busy.
+    may_pause: bool
 
     def write(self, lines: bytearray) -> int:
         """Take lines, each with its end; returns how many bytes, at least one.
 
-        Raises OSError where it takes none now.
+        Raises OSError where it takes none now, and Busy after SEND_S without a reader.
         """
         ...
 
@@ -87,7 +107,8 @@ _DEFAULT_REMEDY = "Choose another path, or - for standard output."
 _REMEDIES = {
     errno.EACCES: "Run as root, or choose a path that this user may write.",
     errno.EPERM: "Choose another path: this one is protected even from its owner.",
-    errno.EROFS: "Choose a path on a file system that is mounted writable.",
+    errno.EROFS: "Choose a path on a file system that is mounted writable; under systemd, name its"
+    " directory in ReadWritePaths= (systemctl edit imds-analyzer).",
     errno.EISDIR: "It is a directory: name a file in it, such as imds.jsonl.",
     errno.ENOTDIR: "A part of the path is a file: choose a path through directories only.",
     errno.ENXIO: "Nobody reads from it: start the reader of the pipe first.",
@@ -95,7 +116,7 @@ _REMEDIES = {
     errno.EDQUOT: "Raise the quota, or choose a path on another file system.",
     errno.EPIPE: "Its reader has ended: start the analyzer together with a reader that stays.",
     errno.EBADF: "It is closed: start the analyzer with standard output open, or name a file.",
-    errno.EWOULDBLOCK: "Stop that one first, or choose another path.",
+    errno.EAGAIN: "Find out why its reader takes so long.",
 }
 
 
@@ -107,4 +128,6 @@ def reason_of(error: OSError) -> str:
 def sink_error(action: str, name: str, error: OSError) -> SinkError:
     """Return the error that says what cannot be done with a log, and what to do."""
     remedy = _REMEDIES.get(error.errno or 0, _DEFAULT_REMEDY)
+    if isinstance(error, InUse):
+        remedy = error.remedy
     return SinkError(f"cannot {action} the log {name!r}: {reason_of(error)}. {remedy}")

@@ -39,6 +39,7 @@ from tests.golden.test_log_contract import (
     one_of,
     text,
 )
+from tests.unit.log_files import protected
 
 PATH: Shape = {"file": {"path": text(r"/.*imds\.jsonl.*")}}
 CONFIG: Shape = {"file": {"path": text(r"/.*config\.toml")}}
@@ -71,13 +72,23 @@ SHAPES: dict[str, dict[str, Shape]] = {
     "log_repaired": shape(
         "log_repaired", "warning", **{"log": PATH, "torn_bytes": COUNT, "torn_text?": text()}
     ),
-    "log_rotated": shape("log_rotated", "info", log=PATH, size_bytes=COUNT),
+    "log_rotated": shape(
+        "log_rotated", "info", **{"log": PATH, "size_bytes": COUNT, "warning?": text()}
+    ),
+    "log_not_rotated": shape("log_not_rotated", "warning", log=PATH, reason=REASON),
     "log_deleted": shape(
         "log_deleted", "info", log=PATH, size_bytes=COUNT, reason=one_of("total_mib")
     ),
     "log_compression_failed": shape("log_compression_failed", "warning", log=PATH, reason=REASON),
     "log_reopened": shape(
-        "log_reopened", "warning", log=PATH, reason=one_of("deleted", "moved", "signal")
+        "log_reopened",
+        "warning",
+        **{
+            "log": PATH,
+            "reason": one_of("deleted", "moved", "signal"),
+            "lost_bytes?": COUNT,
+            "lost_reason?": text(),
+        },
     ),
     "log_resumed": shape(
         "log_resumed", "warning", log=PATH, reason=REASON, since=TIMESTAMP, paused_s=seconds
@@ -160,6 +171,18 @@ def test_while_files_are_put_aside_and_deleted(path: Path) -> None:
         sink.tick()
         sink.flush()
         check(path, "log_rotated", "log_deleted")
+
+
+def test_while_the_file_cannot_be_put_aside() -> None:
+    """Once, however large it gets."""
+    with protected() as directory:
+        path = directory / "imds.jsonl"
+        with writing(path, 4096) as sink:
+            for _ in range(10):
+                sink.write(CONTRACT)
+                sink.tick()
+        check(path, "log_not_rotated")
+        assert path.read_bytes().count(b"log_not_rotated") == 1
 
 
 @pytest.mark.parametrize("removed", [True, False])

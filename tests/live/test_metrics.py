@@ -110,6 +110,20 @@ def test_what_is_served_and_written_is_what_is_logged(fresh: Watch, tmp_path: Pa
     assert fresh.lines()[-1]["event"] == "analyzer_stopped"
 
 
+def test_an_output_that_cannot_be_had_stops_no_capture(fresh: Watch, tmp_path: Path) -> None:
+    """It is told, and there as soon as it can be."""
+    textfile = tmp_path / "collector" / "imds.prom"
+    config = tmp_path / "config.toml"
+    config.write_text(f'[metrics]\ntextfile = "{textfile}"\ninterval_s = 1\n')
+    with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
+        send(fresh, 7)
+        eventually("it is told", lambda: fresh.lines("metrics_failed"))
+        assert "no directory" in fresh.lines("metrics_failed")[0]["reason"]
+        textfile.parent.mkdir()
+        eventually("it is there", lambda: fresh.lines("metrics_restored"))
+        eventually("it has all", lambda: in_page(textfile.read_text()) == in_log(fresh))
+
+
 def test_nothing_is_loaded_or_served_unless_it_is_wanted(fresh: Watch) -> None:
     """Without [metrics] there is no thread, no listener and no library in memory."""
     with fresh.running(required=fresh.probe in REQUIRED):

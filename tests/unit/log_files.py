@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +40,46 @@ def opened(path: Path, *, rotate_bytes: int = 0, total_bytes: int = TOTAL_BYTES)
     finally:
         with contextlib.suppress(SinkError):
             log.close()
+
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def protected() -> Iterator[Path]:
+    """Yield a directory in which nobody makes or renames a file: root is somebody else meanwhile.
+
+    It holds an empty ``imds.jsonl`` that may be written.
+    """
+    is_root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to other users
+        directory = Path(name)
+        log = directory / "imds.jsonl"
+        log.touch()
+        log.chmod(0o666)
+        directory.chmod(0o555)
+        if is_root:
+            os.seteuid(NOBODY)
+        try:
+            yield directory
+        finally:
+            if is_root:
+                os.seteuid(0)
+            directory.chmod(0o755)
+
+
+@contextlib.contextmanager
+def writable(directory: Path) -> Iterator[None]:
+    """Lift the protection of such a directory, and be who one was."""
+    former = os.geteuid()
+    os.seteuid(os.getuid())
+    mode = directory.stat().st_mode
+    directory.chmod(0o755)
+    try:
+        yield
+    finally:
+        directory.chmod(mode)
+        os.seteuid(former)
 
 
 def content(path: Path) -> bytes:

@@ -249,6 +249,10 @@ class TestMistakes:
                 '[capture]\nsource = "bcc"\nattach = "tracepoint"\n',
                 "line 3: [capture] attach",
             ),
+            (
+                '[log]\nfile = "/x/y"\n[metrics]\nemf = true\nemf_file = "/x/./y"\n',
+                "line 5: [metrics] emf_file is the log itself",
+            ),
         ],
     )
     def test_settings_that_do_not_go_together_are_refused(

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -134,6 +135,35 @@ def test_a_journald_that_takes_no_more_is_waited_for(journal: Journal) -> None:
         assert received == list(range(1000))
         (notice,) = log.notices()
         assert (notice.event, notice.fields["reason"]) == ("log_resumed", "journald takes no more")
+
+
+def test_a_slow_journald_holds_up_nothing(journal: Journal) -> None:
+    """However long it takes for all lines, one turn has an end."""
+    with log_to(journal.path) as log:
+        received: list[int] = []
+        is_slow = threading.Event()
+        is_slow.set()
+
+        def receive() -> None:
+            while len(received) < 1000:
+                received.append(json.loads(journal.entry()["MESSAGE"])["n"])
+                if is_slow.is_set():
+                    time.sleep(0.05)  # less than is waited for each line
+
+        for number in range(1000):
+            log.append(line(number))
+        thread = threading.Thread(target=receive)
+        thread.start()
+        try:
+            log.flush()
+            assert log.counters.is_paused
+            assert len(received) < 500
+        finally:
+            is_slow.clear()
+            while log.counters.is_paused:
+                log.tick()
+            thread.join(DEADLINE_S)
+        assert received == list(range(1000))
 
 
 def test_a_journald_that_is_started_anew_is_found(journal: Journal, tmp_path: Path) -> None:

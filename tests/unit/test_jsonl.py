@@ -318,6 +318,18 @@ class TestWriting:
         with pytest.raises(SinkError):
             sink.close()
 
+    def test_a_standard_output_that_is_not_there_is_an_error(self) -> None:
+        """Whatever has its descriptor meanwhile is not written to."""
+        program = "from analyzer.sinks.logfile import open_stdout; open_stdout()"
+        told = subprocess.run(
+            ["sh", "-c", f"{sys.executable} -c '{program}' 2>&1 >&-"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert "start the analyzer with standard output open" in told.stdout
+
     def test_other_errors_are_told_with_their_reason(self) -> None:
         """A closed standard output is one."""
         log = LineLog(StreamWriter(-1, "standard output"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
@@ -46,6 +49,20 @@ for number in itertools.count(first):
     if number == first + 100:
         print("begun", flush=True)
 """
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Have no file opened, but for what is given back meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    with contextlib.ExitStack() as undo:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        undo.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                undo.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
 
 
 class TestRepair:
@@ -164,6 +181,26 @@ class TestMoved:
             assert told(log)["log_reopened"]["reason"] == "deleted"
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
 
+    def test_what_cannot_be_read_back_is_told_and_is_not_the_end(self, path: Path) -> None:
+        """As without a free descriptor."""
+        with opened(path) as log:
+            log.append(line(0))
+            log.flush()
+            log.tick()
+            log.append(line(1))
+            log.flush()
+            shutil.rmtree(path.parent)
+            with no_descriptors():
+                log.tick()
+                log.append(line(2))
+                log.flush()
+            log.tick()
+            assert numbers(path) == [2]
+            reopened = told(log)["log_reopened"]
+        assert reopened["reason"] == "deleted"
+        assert reopened["lost_bytes"] == len(line(1)) + 1
+        assert reopened["lost_reason"] == "Too many open files"
+
     def test_it_waits_until_the_directory_can_be_made(self, path: Path) -> None:
         """Something else stands in its place for a while."""
         with opened(path) as log:
@@ -217,6 +254,12 @@ class TestTwoWriters:
             finally:
                 first.kill()
         open_file(str(path)).close()
+
+    def test_one_of_its_own_is_called_so(self, path: Path) -> None:
+        """Nobody else is to be stopped."""
+        with opened(path), pytest.raises(SinkError, match="this analyzer itself") as refused:
+            open_file(str(path))
+        assert "Stop that one" not in str(refused.value)
 
     def test_a_place_that_was_taken_meanwhile_is_waited_for(self, path: Path) -> None:
         """Two do not write one file, also when it was moved under the first one."""

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import SinkError
-from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX
+from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
+from analyzer.sinks.logfile import open_file
+from analyzer.sinks.stream import StreamWriter
 from tests.unit.log_files import (
     content,
     line,
@@ -98,3 +100,61 @@ class TestPause:
             log.flush()
             with pytest.raises(SinkError, match=r"File too large.*: 3 lines are lost"):
                 log.close()
+
+
+class TestSlowReader:
+    def test_a_pipe_that_is_full_holds_up_nothing(self) -> None:
+        """What it does not take is held, and comes when it is read again, each byte once."""
+        reader, writer = os.pipe()
+        lines = [line(number, 1000) for number in range(301)]
+        received = b""
+        with os.fdopen(reader, "rb", buffering=0) as pipe:
+            os.set_blocking(reader, False)
+            with contextlib.closing(Log(StreamWriter(writer, "a pipe"))) as log:
+                for each in lines:
+                    log.append(each)
+                log.flush()
+                assert log.counters.is_paused
+                while received.count(b"\n") < len(lines):
+                    received += pipe.read(1 << 20) or b""
+                    log.tick()
+                assert not log.counters.is_paused
+                (resumed,) = log.notices()
+                assert resumed.event == "log_resumed"
+        assert received == b"".join(each + b"\n" for each in lines)
+
+    def test_at_the_end_it_is_not_waited_for_for_ever(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And what it did not take is an error."""
+        monkeypatch.setattr("analyzer.sinks.log.CLOSE_S", 0.3)
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb"):
+            log = Log(StreamWriter(writer, "a pipe"))
+            for number in range(301):
+                log.append(line(number, 1000))
+            with pytest.raises(SinkError, match=r"its reader takes no more.*lines are lost"):
+                log.close()
+
+    def test_another_log_begins_with_a_whole_line(self, path: Path) -> None:
+        """The one that the pipe took a part of is counted."""
+        reader, writer = os.pipe()
+        log = Log(StreamWriter(writer, "a pipe"))
+        with os.fdopen(reader, "rb"), contextlib.closing(log):
+            for number in range(301):
+                log.append(line(number, 1000))
+            log.flush()
+            log.replace(open_file(str(path)))
+            assert sum(log.counters.not_written.values()) == 1
+            found = numbers(path)
+        assert found == list(range(found[0], 301))
+
+    def test_one_that_has_ended_is_the_end(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        log = Log(StreamWriter(writer, "a pipe"))
+        log.append(line(0))
+        with pytest.raises(SinkError, match="Its reader has ended"):
+            log.flush()
+        with contextlib.suppress(SinkError):
+            log.close()

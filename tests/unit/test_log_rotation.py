@@ -8,13 +8,19 @@ import json
 import os
 import re
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from analyzer.config import Log as Settings
+from analyzer.sinks.archive import Archive
 from analyzer.sinks.log import Log
+from analyzer.sinks.logfile import open_file
 from analyzer.sinks.opening import open_writer
 from tests.unit.log_files import (
+    NOBODY,
     ROTATE_BYTES,
     TOTAL_BYTES,
     eventually,
@@ -22,8 +28,10 @@ from tests.unit.log_files import (
     line,
     numbers,
     opened,
+    protected,
     settled,
     told,
+    writable,
 )
 
 
@@ -126,6 +134,98 @@ class TestRotation:
         ]
         assert numbers(path) == list(range(100))
 
+    def test_a_log_that_cannot_be_renamed_goes_on_and_is_put_aside_later(self) -> None:
+        """It is told at once and not again; no line waits for it."""
+        with protected() as directory:
+            path = directory / "imds.jsonl"
+            archive = Archive(str(path), 4096, 1 << 20, retry_s=0.0)
+            with contextlib.closing(Log(open_file(str(path), archive))) as log:
+                (notice,) = log.notices()
+                assert (notice.event, notice.level) == ("log_not_rotated", "warning")
+                assert notice.fields["reason"] == "Permission denied"
+                for number in range(100):
+                    log.append(line(number, 100))
+                    log.flush()
+                    log.tick()
+                assert not log.counters.is_paused
+                assert not log.notices()
+                assert numbers(path) == list(range(100))
+                with writable(directory):
+                    log.append(line(100))
+                    log.flush()
+                    settled(log, path)
+                    assert [each.event for each in log.notices()] == ["log_rotated"]
+                    assert len(kept(path)) == 1
+                    assert numbers(path) == list(range(101))
+
+    def test_after_a_failure_it_is_not_tried_with_every_line(self) -> None:
+        """But once a while."""
+        with protected() as directory:
+            path = directory / "imds.jsonl"
+            with opened(path, rotate_bytes=100) as log:
+                for number in range(10):
+                    log.append(line(number))
+                    log.flush()
+                with writable(directory):
+                    log.append(line(10, 100))
+                    log.flush()
+                    assert numbers(path) == list(range(11))
+                    assert not kept(path)
+
+    def test_one_that_others_rename_meanwhile_is_not_waited_for(self, path: Path) -> None:
+        """As by logrotate, though it is put aside here."""
+        with opened(path, rotate_bytes=4096) as log:
+            log.append(line(0))
+            log.flush()
+            path.rename(path.with_name("moved"))
+            for number in range(1, 60):
+                log.append(line(number, 100))
+                log.flush()
+            assert not log.counters.is_paused
+            log.tick()
+            log.append(line(60))
+            log.flush()
+            assert told(log)["log_reopened"]["reason"] == "moved"
+            assert numbers(path) == [60]
+        assert numbers(path.with_name("moved")) == list(range(60))
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file any group")
+    def test_a_group_that_cannot_be_kept_is_told(self) -> None:
+        """Who reads the log by its group does not read the next one."""
+        with protected() as directory:
+            path = directory / "imds.jsonl"
+            with writable(directory):
+                os.chown(path, -1, 4)
+                os.chown(directory, NOBODY, -1)
+            directory.chmod(0o755)
+            with opened(path, rotate_bytes=4096) as log:
+                for number in range(150):
+                    log.append(line(number, 100))
+                    log.flush()
+                first, *others = (each for each in log.notices() if each.event == "log_rotated")
+            assert first.level == "warning"
+            assert "has not the group 4" in str(first.fields["warning"])
+            assert {each.level for each in others} == {"info"}
+
+    def test_without_a_thread_it_is_told_and_writing_goes_on(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As where the service may have no more tasks."""
+
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        # The limit itself, of processes, does not hold for root, and would hold for all tests.
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with opened(path, rotate_bytes=4096) as log:
+            for number in range(60):
+                log.append(line(number, 100))
+                log.tick()
+            log.flush()
+            failed = [each for each in log.notices() if each.event == "log_compression_failed"]
+            assert [each.fields["reason"] for each in failed] == ["can't start new thread"]
+            assert numbers(path) == list(range(60))
+
     def test_what_a_crash_has_left_is_finished(self, path: Path) -> None:
         """Half a compressed file is made anew; of two with the same lines one goes."""
         path.parent.mkdir()
@@ -136,12 +236,15 @@ class TestRotation:
         Path(second).write_bytes(b'{"n":1}\n{"n":2}\n')
         Path(f"{second}.gz").write_bytes(gzip.compress(b'{"n":1}\n{"n":2}\n'))
         Path(third).write_bytes(b'{"n":3}\n')
+        others = path.with_name(f"{path.name}-notes.gz.part")  # somebody else's
+        others.write_bytes(b"")
         with opened(path, rotate_bytes=ROTATE_BYTES) as log:
             settled(log, path)
         assert [str(each) for each in kept(path)] == [
             f"{each}.gz" for each in (first, second, third)
         ]
         assert numbers(path) == [0, 1, 2, 3, 4]
+        assert others.exists()
 
     def test_a_failure_to_compress_is_told_and_costs_nothing(self, path: Path) -> None:
         """The file stays as it is, and writing goes on."""

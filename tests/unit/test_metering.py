@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -41,14 +41,15 @@ class Running:
         self.metering = Metering(self.settings, self.log)
         self.metering.start(self.observed, "core/fentry")
 
-    def prepare(self, undo: contextlib.ExitStack, **metrics: Any) -> None:
+    def prepare(self, undo: contextlib.ExitStack, **metrics: Any) -> Callable[[], None]:
         new = Config(log=self.settings.log, metrics=Metrics(**metrics))
-        self.metering.prepare(self.settings, new, undo)()
+        return self.metering.prepare(self.settings, new, undo)
 
     def reload(self, **metrics: Any) -> None:
         with contextlib.ExitStack() as undo:
-            self.prepare(undo, **metrics)
+            commit = self.prepare(undo, **metrics)
             undo.pop_all()
+        commit()
         self.settings = Config(log=self.settings.log, metrics=Metrics(**metrics))
 
     def close(self) -> None:
@@ -135,24 +136,29 @@ def test_a_file_of_embedded_metrics_is_opened_anew_when_it_was_moved(
         assert {line["observer"]["probe"] for line in lines_of(each)} == {"core/fentry"}
 
 
-def test_a_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
-    """Before anything is attached; so it needs no privilege to see it."""
-    config = tmp_path / "config.toml"
-    with listen(TcpAddress("127.0.0.1", 0)) as other:
-        address = "{}:{}".format(*other.getsockname())
-        config.write_text(f'[metrics]\nprometheus = "{address}"\n')
-        run = subprocess.run(
-            [
-                *(sys.executable, "-m", "analyzer", "run", "--config", str(config)),
-                *("--log-file", str(tmp_path / "log"), "--ready-file", str(tmp_path / "ready")),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert run.returncode == 1
-    assert f"cannot listen on {address}: Address already in use" in run.stderr
-    assert "choose another address" in run.stderr
-    assert "Traceback" not in run.stderr
-    assert not (tmp_path / "ready").exists()
+def test_a_port_in_use_is_said_at_once_and_had_when_it_is_free(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Metrics that cannot be served are no reason not to capture."""
+    log = Log(file=str(tmp_path / "log"))
+    observed = Observed()
+    with contextlib.ExitStack() as undo:
+        sink = open_log(log)
+        undo.callback(sink.close)
+        with listen(TcpAddress("127.0.0.1", 0)) as other:
+            address = TcpAddress(*other.getsockname())
+            metering = Metering(Config(log=log, metrics=Metrics(prometheus=address)), sink)
+            undo.callback(metering.close)
+            metering.start(observed, "core/fentry")
+            assert observed.observer is not None
+            observed.observer.tick(0, 0)
+        said = capsys.readouterr().err
+        assert f"cannot listen on {address}: Address already in use" in said
+        assert "it is tried again" in said
+        sink.flush()
+        (failed,) = lines_of(tmp_path / "log")
+        assert failed["event"] == "metrics_failed"
+        observed.observer.request(RECORD)
+        observed.observer._retry_at = 0.0  # type: ignore[attr-defined]
+        observed.observer.tick(0, 0)
+        assert requests_of(parsed(fetch(address))) == {"curl": 1}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import platform
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,13 +20,13 @@ import psutil
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 
-from analyzer import __version__, config
+from analyzer import __version__
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError, SinkError
 from analyzer.records import Lost, Outcome, Response
 from tests.live.watch import DEADLINE_S, eventually
 from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
-from tests.unit.test_jsonl import RECORD
+from tests.unit.test_jsonl import RECORD, lines_of
 from tests.unit.test_metrics_counts import named
 
 HOSTILE = ['a"} 1\nfake_metric 1', "b\\", "c\r\n# EOF\n", "d\x00\u2028\ud800", "日本", " ", "{}"]
@@ -34,20 +36,17 @@ import sys
 sys.modules["prometheus_client"] = None
 from analyzer import config
 from analyzer.config.rules import UnixAddress
-from analyzer.errors import AnalyzerError
 from analyzer.sinks.jsonl import open_log
 from analyzer.sinks.metrics import Metrics
 
 def start(**settings):
-    settings = config.Metrics(**settings)
-    return Metrics(settings, log=log, open_log=open_log)
+    metrics = Metrics(config.Config(metrics=config.Metrics(**settings)), log=log)
+    metrics.start("none")
+    return metrics
 
 log = open_log(config.Log(file=sys.argv[1]))
 for settings in {"prometheus": UnixAddress("/run/x.sock")}, {"textfile": "/run/x.prom"}:
-    try:
-        start(**settings)
-    except AnalyzerError as error:
-        print(error)
+    start(**settings)
 start(emf=True).finish()
 log.close()
 """
@@ -69,6 +68,8 @@ class TestEndpoint:
         assert value(samples, "queue_events") == 13
         assert value(samples, "queue_high_water_events") == 1001
         assert value(samples, "log_errors_total") == value(samples, "log_paused") == 0
+        for version in ("v1", "v2", "unknown", "event"):
+            assert value(samples, "log_lines_not_written_total", version=version) == 0
         build = {
             "version": __version__,
             "probe": "core/fentry",
@@ -208,15 +209,15 @@ class TestReload:
         metrics = bench.start(prometheus=TcpAddress("127.0.0.1", port))
         metrics.request(RECORD)
         # The same port of all addresses: it cannot be had before the first is given up.
-        metrics.reconfigure(config.Metrics(prometheus=TcpAddress("::", port)))
+        bench.reload(prometheus=TcpAddress("::", port))
         assert requests_of(parsed(fetch(TcpAddress("::1", port)))) == {"curl": 1}
         path = tmp_path / "imds.prom"
-        metrics.reconfigure(config.Metrics(textfile=str(path)))
+        bench.reload(textfile=str(path))
         metrics.request(RECORD)
         with pytest.raises(ConnectionRefusedError):
             fetch(TcpAddress("::1", port))
         assert requests_of(parsed(path.read_text())) == {"curl": 1}
-        metrics.reconfigure(config.Metrics())
+        bench.reload()
         assert not path.exists()
 
     @pytest.mark.parametrize("bad", ["prometheus", "textfile", "emf_file"])
@@ -236,9 +237,91 @@ class TestReload:
                 "emf_file": {"emf": True, "emf_file": str(tmp_path)},
             }
             with pytest.raises((ConfigError, SinkError)):
-                metrics.reconfigure(config.Metrics(**settings[bad]))
+                bench.reload(**settings[bad])
         assert requests_of(parsed(fetch(address))) == {"curl": 1}
+        metrics._due = 0.0
+        metrics.tick(0, 0)
         assert requests_of(parsed(path.read_text())) == {"curl": 1}
+
+    def test_a_file_that_it_has_not_written_is_not_removed(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        """Where a reload that names it is refused for something else."""
+        path = tmp_path / "other.prom"
+        path.write_text("another's")
+        bench.start(textfile=str(tmp_path / "imds.prom"))
+        assert bench.metrics is not None
+        with contextlib.ExitStack() as undo:
+            bench.metrics.prepare(bench.settings(textfile=str(path)), undo)
+        assert path.read_text() == "another's"
+
+    def test_what_did_not_change_stays_open(self, bench: Bench, tmp_path: Path) -> None:
+        """As it must where it could not be had again, such as a port for privileged ones."""
+        address = UnixAddress(str(tmp_path / "metrics.sock"))
+        path = tmp_path / "collector" / "imds.prom"
+        path.parent.mkdir()
+        bench.start(prometheus=address, textfile=str(path))
+        inode = Path(address.path).stat().st_ino
+        shutil.rmtree(path.parent)
+        bench.reload(prometheus=address, textfile=str(path), interval_s=7.0)
+        assert Path(address.path).stat().st_ino == inode
+        with pytest.raises(ConfigError):
+            bench.reload(prometheus=address, textfile=str(tmp_path / "none" / "x.prom"))
+        assert fetch(address)
+        bench.reload(prometheus=address)
+        assert Path(address.path).stat().st_ino == inode
+
+    def test_embedded_metrics_wait_for_their_file(self, bench: Bench, tmp_path: Path) -> None:
+        """They do not go into the log instead, and nothing that was counted is missing."""
+        path = tmp_path / "emf"
+        path.mkdir()
+        metrics = bench.start(emf=True, emf_file=str(path))
+        metrics.request(RECORD)
+        metrics._due = 0.0
+        metrics.tick(0, 0)
+        assert [line["output"] for line in bench.lines("metrics_failed")] == ["emf"]
+        path.rmdir()
+        metrics.request(RECORD)
+        bench.try_again()
+        metrics.finish()
+        assert not bench.lines("metrics")
+        counted = [line for line in lines_of(path) if line.get("ProcessName") == "curl"]
+        assert [line["Requests"] for line in counted] == [2]
+        metrics.tick(0, 0)
+        assert len(bench.lines("metrics_restored")) == 1
+
+    def test_the_file_of_embedded_metrics_has_the_limits_of_the_log(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        """Also those of a reload."""
+        path = tmp_path / "emf"
+        metrics = bench.start(emf=True, emf_file=str(path))
+        before = bench.settings(emf=True, emf_file=str(path))
+        new = dataclasses.replace(before, log=dataclasses.replace(before.log, rotate_mib=1))
+        with contextlib.ExitStack() as undo:
+            commit = metrics.prepare(new, undo)
+            undo.pop_all()
+        commit()
+        assert metrics._emf_log.opened is not None
+        for _ in range(30):
+            metrics._emf_log.opened.event("test", "info", x="y" * 100_000)
+        metrics.finish()
+        assert len(list(tmp_path.glob("emf-*Z*"))) > 1
+
+    def test_an_address_that_another_takes_over_is_tried_again(self, bench: Bench) -> None:
+        """Where the former one had to be given up for it first."""
+        port = free_port()
+        bench.start(prometheus=TcpAddress("127.0.0.1", port))
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.2", port))
+            other.listen()
+            bench.reload(prometheus=TcpAddress("0.0.0.0", port))  # noqa: S104
+            (failed,) = bench.lines("metrics_failed")
+            assert "Address already in use" in failed["reason"]
+        bench.try_again()
+        assert fetch(TcpAddress("127.0.0.2", port))
+        assert len(bench.lines("metrics_restored")) == 1
 
 
 def test_without_the_library_the_error_names_what_to_install(tmp_path: Path) -> None:
@@ -251,5 +334,5 @@ def test_without_the_library_the_error_names_what_to_install(tmp_path: Path) -> 
         check=True,
         timeout=60,
     )
-    assert run.stdout.count("pip install 'imds-analyzer[metrics]'") == 2
+    assert run.stderr.count("pip install 'imds-analyzer[metrics]'") == 2
     assert "_aws" in log.read_text()

@@ -160,3 +160,18 @@ def test_it_is_off_unless_it_is_on(bench: Bench, tmp_path: Path, emf: bool) -> N
     metrics.finish()
     assert path.exists() == emf
     assert bench.lines("metrics") == []
+
+
+def test_the_queue_and_what_was_lost_are_those_of_the_interval(bench: Bench) -> None:
+    """The most in any of its ticks, also in an early one; answers that were lost are no loss."""
+    metrics = bench.start(emf=True)
+    metrics.lost(Lost(3, 0, "ring_buffer_full"))
+    metrics.lost(Lost(5, 0, "answers_ring_buffer_full", is_request=False))
+    for high_water in (7, 1001, 13):
+        metrics.tick(0, high_water)
+    metrics.finish()
+    metrics.tick(0, 17)
+    metrics.finish()
+    told = [line for line in bench.lines("metrics") if "EventsLost" in line]
+    assert [line["EventsLost"] for line in told] == [3, 0]
+    assert [line["QueueHighWater"] for line in told] == [1001, 17]

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from analyzer.errors import ConfigError
 from tests.metrics import Bench, parsed, requests_of, value
 from tests.unit.test_jsonl import RECORD, umask
 from tests.unit.test_metrics_counts import named
+
+# In a mount namespace of its own; prints what it is told.
+READ_ONLY = """
+import sys
+from analyzer.errors import AnalyzerError
+from analyzer.sinks.logfile import open_file
+from analyzer.sinks.metrics.textfile import Textfile
+for take in Textfile, open_file:
+    try:
+        take(sys.argv[1])
+    except AnalyzerError as error:
+        print(error)
+"""
 
 
 class TestTextfile:
@@ -34,6 +49,8 @@ class TestTextfile:
         """Every reading is a whole file, while it is written again and again."""
         path = tmp_path / "imds.prom"
         metrics = bench.start(textfile=str(path))
+        textfile = metrics._textfile.opened
+        assert textfile is not None
         for number in range(101):
             metrics.request(named(f"prog-{number}"))
         done = threading.Event()
@@ -47,7 +64,7 @@ class TestTextfile:
         thread.start()
         try:
             for _ in range(51):
-                metrics._write_textfile()
+                metrics._write_textfile(textfile)
         finally:
             done.set()
             thread.join()
@@ -94,9 +111,44 @@ class TestTextfile:
     @pytest.mark.parametrize(
         ("name", "said"), [("none/x.prom", "no directory"), ("dir.prom", "is a directory")]
     )
-    def test_what_cannot_be_written_is_an_error_at_start(
-        self, bench: Bench, tmp_path: Path, name: str, said: str
+    def test_what_cannot_be_written_is_told_at_start_and_tried_again(
+        self,
+        bench: Bench,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        name: str,
+        said: str,
     ) -> None:
+        """It is there as soon as the place is."""
+        path = tmp_path / name
         (tmp_path / "dir.prom").mkdir()
-        with pytest.raises(ConfigError, match=said):
-            bench.start(textfile=str(tmp_path / name))
+        metrics = bench.start(textfile=str(path))
+        assert said in capsys.readouterr().err
+        for _ in range(3):
+            bench.try_again()
+        (failed,) = bench.lines("metrics_failed")
+        assert failed["output"] == "textfile"
+        assert said in failed["reason"]
+        metrics.request(RECORD)
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.parent.mkdir()
+        bench.try_again()
+        assert requests_of(parsed(path.read_text())) == {"curl": 1}
+        assert len(bench.lines("metrics_restored")) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_a_read_only_directory_is_not_blamed_on_the_user(tmp_path: Path) -> None:
+    """As under a unit that protects the system; the same for the log."""
+    mount = 'mount -t tmpfs -o ro none "$1" && exec "$2" -c "$3" "$1/imds.prom"'
+    run = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mount, "sh", tmp_path, sys.executable, READ_ONLY],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout.count("ReadWritePaths=") == 2
+    assert "this user" not in run.stdout

@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from analyzer.config import Log
+from analyzer.decode.connections import IDLE_TIMEOUT_S
 from analyzer.pipeline import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace, Pipeline
 from analyzer.records import Closed, Event, Lost
-from analyzer.sinks.jsonl import JsonlSink
-from analyzer.sinks.log import Log
+from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.log import Log as LineLog
 from analyzer.sinks.stream import StreamWriter
+from tests.sends import chunk
+from tests.unit.test_jsonl import lines_of
 
 
 class Scripted:
@@ -80,7 +86,7 @@ def source() -> Iterator[Scripted]:
 
 @pytest.fixture
 def pipeline(source: Scripted) -> Iterator[Pipeline]:
-    sink = JsonlSink(Log(StreamWriter(os.open(os.devnull, os.O_WRONLY), "null")), str, "")
+    sink = JsonlSink(LineLog(StreamWriter(os.open(os.devnull, os.O_WRONLY), "null")), str, "")
     yield Pipeline(source, sink, heartbeat_s=60, response_wait_s=5)
     sink.close()
 
@@ -145,3 +151,29 @@ def test_the_end_is_not_delayed_by_events_that_gather(
     pipeline.run()
     assert source.read(1) == []
     assert heard == []
+
+
+def test_a_request_is_one_however_long_its_rest_has_waited(tmp_path: Path) -> None:
+    """After a stall there are events in the queue that are older than a connection's time."""
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    at_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - (IDLE_TIMEOUT_S + 10) * 1_000_000_000
+
+    class Stalled(Scripted):
+        """Two sends of one request, read late."""
+
+        def decode(self, raw: bytes) -> Event:
+            if raw == b"1":
+                return chunk(request[:9], at_ns=at_ns)
+            return chunk(request[9:], 9, at_ns=at_ns + 1)
+
+    sink = open_log(Log(file=str(tmp_path / "log")))
+    with contextlib.closing(Stalled()) as source, contextlib.closing(sink):
+        pipeline = Pipeline(source, sink, heartbeat_s=60, response_wait_s=5)
+        os.write(source.write_fd, b"12")
+        pipeline._fill()
+        pipeline._judge(1)
+        pipeline._tick()
+        pipeline.stop()
+        pipeline.run()
+    requests = [each for each in lines_of(tmp_path / "log") if each["event"] == "imds_request"]
+    assert [each["imds"]["version"] for each in requests] == ["v1"]

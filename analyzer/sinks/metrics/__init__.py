@@ -5,102 +5,154 @@ Nothing here is imported while no such output is configured.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer import config
+from analyzer.config.rules import Address
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.sinks.log import say
 from analyzer.sinks.metrics.counts import Counts
 from analyzer.sinks.metrics.emf import Document, Emf
 from analyzer.sinks.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
-from analyzer.sinks.metrics.outputs import Log, OpenLog, Outputs
+from analyzer.sinks.metrics.outputs import Output
+from analyzer.sinks.metrics.textfile import Textfile
 
 if TYPE_CHECKING:
+    from analyzer.sinks.metrics.endpoint import Endpoint
     from analyzer.sinks.metrics.exposition import Exposition
+
+# An output that cannot be had, as before a network interface has its address, is tried again.
+RETRY_S = 10.0
 
 
 class Metrics:
     """Counts for the pipeline, and every configured output of what is counted.
 
-    Listens from the moment it is made, so that what cannot work is an error at start;
-    serves and writes from :meth:`start` to :meth:`close`.
+    Listens from the moment it is made; serves and writes from :meth:`start` to :meth:`close`.
+    An output that cannot be had at the start is told and tried again: nothing waits for it.
     """
 
     def __init__(
-        self,
-        settings: config.Metrics,
-        *,
-        log: Log,
-        open_log: OpenLog,
-        loss_reasons: Iterable[str] = (),
+        self, settings: config.Config, *, log: JsonlSink, loss_reasons: Iterable[str] = ()
     ) -> None:
-        """``open_log`` opens a file of lines. Raises AnalyzerError where an output cannot work.
-
-        ``loss_reasons`` are shown as 0 until something is lost for them.
-        """
+        """``loss_reasons`` are shown as 0 until something is lost for them."""
         self._counts = Counts(loss_reasons)
         # The pipeline calls these for each record: no layer of ours in between.
         self.request = self._counts.request
         self.lost = self._counts.lost
+        self._settings = settings
         self._log = log
-        self._open_log = open_log
         self._health = Health(self._report)
         self._probe = ""
+        self._is_started = False
         self._emf = Emf(self._counts.snapshot(), log.counters)
         self._due = 0.0  # when textfile and embedded metrics are written, monotonic
-        self._outputs = self._open(settings)
+        self._retry_at = 0.0
+        self._endpoint: Output[Address, Endpoint] = Output(
+            PROMETHEUS,
+            self._health,
+            open=self._open_endpoint,
+            begin=lambda _: self._health.note(PROMETHEUS, None),
+            close=lambda endpoint: endpoint.close(),
+        )
+        self._textfile: Output[str, Textfile] = Output(
+            TEXTFILE,
+            self._health,
+            open=self._open_textfile,
+            begin=self._write_textfile,
+            close=Textfile.remove,
+        )
+        # Where embedded metrics go; without one, into the log.
+        self._emf_log: Output[str, JsonlSink] = Output(
+            EMF,
+            self._health,
+            open=lambda path: open_log(_limits(self._settings, path)),
+            begin=lambda log: log.set_probe(self._probe),
+            close=_close,
+        )
+        with _said():
+            self._endpoint.want(settings.metrics.prometheus)
+        with _said():
+            self._textfile.want(settings.metrics.textfile)
+        with _said():
+            self._emf_log.want(_emf_file(settings.metrics))
 
     def start(self, probe: str) -> None:
-        """Begin to serve and write. Raises ConfigError where no thread can be had.
+        """Begin to serve and write.
 
         The endpoint's thread has the capabilities that its caller has now.
         """
         self._probe = probe
         self._emf = Emf(self._counts.snapshot(), self._log.counters)
-        if self._outputs.endpoint is not None:
-            self._outputs.endpoint.start()
-        if self._outputs.emf_log is not None:
-            self._outputs.emf_log.set_probe(probe)
-        self._write_textfile()
-        self._due = time.monotonic() + self._outputs.settings.interval_s
+        self._is_started = True
+        if self._endpoint.opened is not None:
+            try:
+                self._endpoint.opened.start()
+            except ConfigError as error:
+                self._endpoint.close()
+                say(str(error))
+        self._textfile.begin()
+        self._emf_log.begin()
+        self._due = time.monotonic() + self._settings.metrics.interval_s
 
-    def reconfigure(self, settings: config.Metrics) -> None:
-        """Follow new settings; counts go on. Raises AnalyzerError, then it is as before."""
-        before = self._outputs.settings
-        if settings == before:
-            return
-        self._write_emf()
-        # First closed, then opened: 0.0.0.0 cannot be had while one holds 127.0.0.1.
-        self._outputs.close()
-        try:
-            self._outputs = self._open(settings)
-            self.start(self._probe)
-        except AnalyzerError:
-            self._outputs.close()
-            self._outputs = self._open(before)
-            self.start(self._probe)
-            raise
+    def prepare(self, new: config.Config, undo: contextlib.ExitStack) -> Callable[[], None]:
+        """Open what new settings want; returns what puts them into force. Counts go on.
+
+        ``undo`` takes the closing, in case that does not come to pass. Raises AnalyzerError
+        where something new cannot be had; then nothing has changed.
+        """
+        commits = (
+            self._endpoint.prepare(new.metrics.prometheus, undo),
+            self._textfile.prepare(new.metrics.textfile, undo),
+            self._emf_log.prepare(_emf_file(new.metrics), undo),
+        )
+
+        def commit() -> None:
+            before, now = self._settings.metrics, new.metrics
+            if before.emf:
+                self._write_emf()
+            elif now.emf:
+                self._emf = Emf(self._counts.snapshot(), self._log.counters)
+            self._settings = new
+            for each in commits:
+                each()
+            if self._emf_log.opened is not None and now.emf_file:
+                self._emf_log.opened.set_limits(_limits(new, now.emf_file))
+            if before.interval_s != now.interval_s:
+                self._due = time.monotonic() + now.interval_s
+            self._retry_at = 0.0  # what was missing may be why one reloads
+
+        return commit
 
     def tick(self, queued: int, queue_high_water: int) -> None:
         """Note the state of the queue; write what is due. Raises what the log raises."""
         self._counts.tick(queued, queue_high_water)
-        outputs = self._outputs
-        if outputs.endpoint is not None:
-            for failure in outputs.endpoint.take_results():
-                self._health.note(PROMETHEUS, failure)
-        if outputs.emf_log is not None:
-            self._try(outputs.emf_log, outputs.emf_log.tick)
+        self._emf.tick(queue_high_water)
         now = time.monotonic()
+        if now >= self._retry_at:
+            self._retry_at = now + RETRY_S
+            for each in (self._endpoint, self._textfile, self._emf_log):
+                each.try_again()
+        if self._endpoint.opened is not None:
+            for failure in self._endpoint.opened.take_results():
+                self._health.note(PROMETHEUS, failure)
+        if self._emf_log.opened is not None:
+            self._try(self._emf_log.opened, self._emf_log.opened.tick)
         if now >= self._due:
-            self._due = now + outputs.settings.interval_s
-            self._write_textfile()
+            self._due = now + self._settings.metrics.interval_s
+            if self._textfile.opened is not None:
+                self._write_textfile(self._textfile.opened)
             self._write_emf()
 
     def reopen(self) -> None:
         """Open the file of embedded metrics anew because it was moved."""
-        log = self._outputs.emf_log
+        log = self._emf_log.opened
         if log is not None:
             self._try(log, log.reopen)
 
@@ -110,7 +162,8 @@ class Metrics:
 
     def close(self) -> None:
         """End every output; the socket and the textfile go. May be called twice."""
-        self._outputs.close()
+        for each in (self._endpoint, self._textfile, self._emf_log):
+            each.close()
 
     @functools.cached_property
     def _exposition(self) -> Exposition:
@@ -123,33 +176,45 @@ class Metrics:
             ) from None
         return Exposition(self._counts, self._log, self._health, lambda: self._probe)
 
-    def _open(self, settings: config.Metrics) -> Outputs:
-        is_rendered = settings.prometheus or settings.textfile
-        return Outputs(settings, self._exposition.page if is_rendered else None, self._open_log)
+    def _open_endpoint(self, address: Address) -> Endpoint:
+        page = self._exposition.page
+        # Takes the standard library's HTTP along, 6 MB.
+        from analyzer.sinks.metrics.endpoint import Endpoint  # noqa: PLC0415
 
-    def _write_textfile(self) -> None:
-        if self._outputs.textfile is None:
-            return
+        with contextlib.ExitStack() as undo:
+            endpoint = Endpoint(address, page)
+            undo.callback(endpoint.close)
+            if self._is_started:
+                endpoint.start()
+            undo.pop_all()
+        return endpoint
+
+    def _open_textfile(self, path: str) -> Textfile:
+        _ = self._exposition  # without what makes the text there is nothing to write
+        return Textfile(path)
+
+    def _write_textfile(self, textfile: Textfile) -> None:
         try:
-            self._outputs.textfile.write(self._exposition.text())
+            textfile.write(self._exposition.text())
         except OSError as error:
             self._health.note(TEXTFILE, error.strerror or str(error))
         else:
             self._health.note(TEXTFILE, None)
 
     def _write_emf(self) -> None:
-        if not self._outputs.settings.emf:
+        settings = self._settings.metrics
+        log = self._emf_log.opened if settings.emf_file else self._log
+        if not settings.emf or log is None:  # what was counted is written when it is there
             return
         documents = self._emf.documents(
             self._counts.snapshot(), self._log.counters, time.time_ns() // 1_000_000
         )
-        log = self._outputs.emf_log
-        if log is None:
-            _write(self._log, documents)
+        if log is self._log:
+            _write(log, documents)
         else:
             self._try(log, lambda: _write(log, documents))
 
-    def _try(self, log: Log, action: Callable[[], None]) -> None:
+    def _try(self, log: JsonlSink, action: Callable[[], None]) -> None:
         """Do something with the file of embedded metrics, and note how it went."""
         try:
             action()
@@ -165,7 +230,30 @@ class Metrics:
             self._log.event("metrics_failed", "warning", output=output, reason=failure)
 
 
-def _write(log: Log, documents: Iterable[Document]) -> None:
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Say what cannot be had; the log says it when it is not there a moment later, either."""
+    try:
+        yield
+    except AnalyzerError as error:
+        say(f"{error} The capture begins without it; it is tried again.")
+
+
+def _emf_file(settings: config.Metrics) -> Optional[str]:
+    return settings.emf_file if settings.emf else None
+
+
+def _limits(settings: config.Config, path: str) -> config.Log:
+    """Return the log's own limits, for another file in addition to the log."""
+    return replace(settings.log, sink="file", file=path)
+
+
+def _close(log: JsonlSink) -> None:
+    with contextlib.suppress(SinkError):
+        log.close()
+
+
+def _write(log: JsonlSink, documents: Iterable[Document]) -> None:
     for document in documents:
         log.event("metrics", "info", **document)
     log.flush()

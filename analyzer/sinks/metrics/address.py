@@ -17,6 +17,10 @@ SOCKET_MODE = 0o660
 BACKLOG = 128
 
 
+class AddressInUse(ConfigError):
+    """Somebody listens there, maybe we ourselves."""
+
+
 def listen(address: Address) -> socket.socket:
     """Return a listening, non-blocking socket. Raises ConfigError where that cannot be had."""
     with contextlib.ExitStack() as undo:
@@ -97,6 +101,7 @@ def _explained(address: Address) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "Choose another address.")
-        raise ConfigError(
+        kind = AddressInUse if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind(
             f"[metrics] prometheus: cannot listen on {address}: {error.strerror}. {remedy}"
         ) from None

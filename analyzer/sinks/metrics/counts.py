@@ -38,6 +38,7 @@ class Snapshot(NamedTuple):
 
     requests: dict[Requests, int]
     lost: dict[str, int]  # events, by reason
+    requests_lost: int  # of them those for which requests may be missing
     queued: int  # raw events that waited when the pipeline last looked
     queue_high_water: int
     ticked_at: float  # seconds since the Unix epoch, when the pipeline last looked
@@ -57,6 +58,7 @@ class Counts:
         self._requests: dict[tuple[str, str, str, str], int] = {}
         self._names: dict[str, str] = {}
         self._lost = dict.fromkeys(reasons, 0)
+        self._requests_lost = 0
         self._queued = 0
         self._high_water = self._high_water_before = 0
         self._window_ends = time.monotonic() + WINDOW_S
@@ -80,6 +82,8 @@ class Counts:
     def lost(self, lost: Lost) -> None:
         """Count what was dropped."""
         self._lost[lost.reason] = self._lost.get(lost.reason, 0) + lost.events
+        if lost.is_request:
+            self._requests_lost += lost.events
 
     def tick(self, queued: int, queue_high_water: int) -> None:
         """Note how many events wait, and how many did at most since the last tick."""
@@ -96,6 +100,7 @@ class Counts:
         return Snapshot(
             {Requests(*key): count for key, count in self._requests.copy().items()},
             self._lost.copy(),
+            self._requests_lost,
             self._queued,
             max(self._high_water, self._high_water_before),
             self._ticked_at,

@@ -38,6 +38,11 @@ class Emf:
         self._before = start
         self._errors_before, self._not_written_before = _failures(log)
         self._cpu_s_before = cpu_s()
+        self._queue_high_water = 0
+
+    def tick(self, queue_high_water: int) -> None:
+        """Note how many events waited at most since the last tick."""
+        self._queue_high_water = max(self._queue_high_water, queue_high_water)
 
     def documents(self, now: Snapshot, log: Counters, at_ms: int) -> Iterator[Document]:
         """Yield one document for each version and caller, then one of the analyzer itself.
@@ -59,10 +64,10 @@ class Emf:
             yield _document(at_ms, [[VERSION]], _REQUESTS, values)
         cpu_s_now = cpu_s()
         errors, not_written = _failures(log)
-        lost = sum(now.lost.values()) - sum(self._before.lost.values())
+        high_water, self._queue_high_water = self._queue_high_water, 0
         analyzer = (
-            lost,
-            now.queue_high_water,
+            now.requests_lost - self._before.requests_lost,
+            high_water,
             errors - self._errors_before,
             not_written - self._not_written_before,
             round(cpu_s_now - self._cpu_s_before, 3),

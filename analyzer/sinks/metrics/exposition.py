@@ -12,20 +12,26 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from analyzer import __version__
+from analyzer.records import Version
+from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sinks.metrics.counts import Counts, Requests
 from analyzer.sinks.metrics.exchange import Page
 from analyzer.sinks.metrics.health import Health
-from analyzer.sinks.metrics.outputs import Log
+from analyzer.sinks.writer import NO_REQUEST
 
 NAMESPACE = "imds_analyzer"
 # Of the text format that all readers know, and that generate_latest() writes.
 PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
+_NONE_NOT_WRITTEN = dict.fromkeys((*(each.value for each in Version), NO_REQUEST), 0)
+
 
 class Exposition:
     """Renders what is counted."""
 
-    def __init__(self, counts: Counts, log: Log, health: Health, probe: Callable[[], str]) -> None:
+    def __init__(
+        self, counts: Counts, log: JsonlSink, health: Health, probe: Callable[[], str]
+    ) -> None:
         # A registry of our own: the library's global one has metrics that are not ours.
         self._registry = CollectorRegistry()
         self._registry.register(_Collector(counts, log, health, probe))
@@ -48,7 +54,9 @@ class Exposition:
 class _Collector(Collector):
     """Makes metrics of the counts when they are asked for; costs nothing before."""
 
-    def __init__(self, counts: Counts, log: Log, health: Health, probe: Callable[[], str]) -> None:
+    def __init__(
+        self, counts: Counts, log: JsonlSink, health: Health, probe: Callable[[], str]
+    ) -> None:
         self._counts = counts
         self._log = log
         self._health = health
@@ -83,7 +91,8 @@ class _Collector(Collector):
             "log_lines_not_written",
             'Lines that are missing in the log, by version; "event" for those of no request.',
             "version",
-            dict(log.not_written),
+            # All of them from the start: what appears with 1 has not increased to Prometheus.
+            {**_NONE_NOT_WRITTEN, **log.not_written},
         )
         yield _gauge("log_paused", "Whether the log takes no lines now.", log.is_paused)
         yield _counter(

@@ -24,3 +24,7 @@ class Health:
         if (failure is not None) != (output in self._failing):
             self._failing ^= {output}
             self._report(output, failure)
+
+    def forget(self, output: str) -> None:
+        """Take it as working: it is not wanted any more."""
+        self._failing.discard(output)

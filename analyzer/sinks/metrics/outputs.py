@@ -1,86 +1,110 @@
-"""The configured outputs of what is counted, opened and closed together."""
+"""One output of what is counted: opened, tried again where that failed, replaced by itself."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Optional, Protocol
+from typing import Generic, Optional, TypeVar
 
-from analyzer.config import Metrics
-from analyzer.errors import SinkError
-from analyzer.sinks.log import Counters
-from analyzer.sinks.metrics.textfile import Textfile
+from analyzer.config.rules import TcpAddress
+from analyzer.errors import AnalyzerError, ConfigError
+from analyzer.sinks.metrics.address import AddressInUse
+from analyzer.sinks.metrics.health import Health
 
-if TYPE_CHECKING:
-    from analyzer.sinks.metrics.endpoint import Endpoint
-    from analyzer.sinks.metrics.exchange import Render
+Wanted = TypeVar("Wanted")
+Opened = TypeVar("Opened")
 
 
-class Log(Protocol):
-    """Takes lines about the analyzer itself; its methods may raise SinkError."""
+class Output(Generic[Wanted, Opened]):
+    """What is wanted of an output, and what there is of it.
 
-    def set_probe(self, probe: str) -> None:
-        """Say what captures; it stands in every line from now on."""
-        ...
+    A change of another output leaves it alone: what is open may not be had a second time, such
+    as a port below 1024 once the capabilities are given up.
+    """
 
-    def event(self, name: str, level: str, /, **fields: object) -> None:
-        """Write one line."""
-        ...
+    def __init__(
+        self,
+        name: str,
+        health: Health,
+        *,
+        open: Callable[[Wanted], Opened],  # noqa: A002 (what it does)
+        begin: Callable[[Opened], None],
+        close: Callable[[Opened], None],
+    ) -> None:
+        """``open`` raises AnalyzerError or OSError; ``begin`` is called before it is used."""
+        self.wanted: Optional[Wanted] = None
+        self.opened: Optional[Opened] = None
+        self._name = name
+        self._health = health
+        self._open = open
+        self._begin = begin
+        self._close = close
 
-    @property
-    def counters(self) -> Counters:
-        """What became of the lines since the start."""
-        ...
+    def want(self, wanted: Optional[Wanted]) -> None:
+        """Open it, to be used later. Raises AnalyzerError; it may be tried again then."""
+        self.wanted = wanted
+        if wanted is not None:
+            self.opened = self._open_explained(wanted)
 
-    def flush(self) -> None:
-        """Pass on what is buffered."""
-        ...
+    def begin(self) -> None:
+        """Use what was opened."""
+        if self.opened is not None:
+            self._begin(self.opened)
 
-    def tick(self) -> None:
-        """Look after itself, about once a second."""
-        ...
+    def try_again(self) -> None:
+        """Open and use what is wanted and could not be had; note why that fails again."""
+        if self.wanted is None or self.opened is not None:
+            return
+        try:
+            self.opened = self._open_explained(self.wanted)
+        except AnalyzerError as error:
+            self._health.note(self._name, str(error))
+        else:
+            self.begin()
 
-    def reopen(self) -> None:
-        """Go on in a new file because the present one was moved."""
-        ...
+    def prepare(self, wanted: Optional[Wanted], undo: contextlib.ExitStack) -> Callable[[], None]:
+        """Open what is newly wanted; returns what puts it in the former one's place.
+
+        Raises AnalyzerError where it cannot be had; then nothing has changed.
+        """
+        if wanted == self.wanted:
+            return lambda: None
+        ready: Optional[Opened] = None
+        if wanted is not None:
+            try:
+                ready = self._open_explained(wanted)
+            except AddressInUse:
+                if not _overlap(wanted, self.wanted):
+                    raise
+                # By ourselves, as 0.0.0.0 is while one holds 127.0.0.1: first closed, then opened.
+            else:
+                undo.callback(self._close, ready)
+
+        def commit() -> None:
+            self.close()
+            self.wanted, self.opened = wanted, ready
+            if wanted is None:
+                self._health.forget(self._name)
+            self.begin()
+            self.try_again()
+
+        return commit
 
     def close(self) -> None:
-        """Flush and close."""
-        ...
+        """Close it where it is open. May be called twice."""
+        opened, self.opened = self.opened, None
+        if opened is not None:
+            self._close(opened)
+
+    def _open_explained(self, wanted: Wanted) -> Opened:
+        try:
+            return self._open(wanted)
+        except OSError as error:  # such as no free descriptor
+            reason = error.strerror or str(error)
+            raise ConfigError(f"[metrics] {self._name} cannot be had: {reason}.") from None
 
 
-OpenLog = Callable[[str], Log]
-
-
-class Outputs:
-    """Opens all, or none where one of them cannot be had."""
-
-    def __init__(self, settings: Metrics, render: Optional[Render], open_log: OpenLog) -> None:
-        """``render`` is needed for prometheus. Raises AnalyzerError."""
-        self.settings = settings
-        self.textfile: Optional[Textfile] = None
-        self.endpoint: Optional[Endpoint] = None
-        self.emf_log: Optional[Log] = None  # None: the analyzer's own
-        with contextlib.ExitStack() as undo:
-            undo.callback(self.close)
-            if settings.textfile:
-                self.textfile = Textfile(settings.textfile)
-            if settings.prometheus and render is not None:
-                # Takes the standard library's HTTP along, 6 MB.
-                from analyzer.sinks.metrics.endpoint import Endpoint  # noqa: PLC0415
-
-                self.endpoint = Endpoint(settings.prometheus, render)
-            if settings.emf and settings.emf_file:
-                self.emf_log = open_log(settings.emf_file)
-            undo.pop_all()
-
-    def close(self) -> None:
-        """Close what is open, remove socket and textfile. May be called twice."""
-        if self.endpoint is not None:
-            self.endpoint.close()
-        if self.textfile is not None:
-            self.textfile.remove()
-        if self.emf_log is not None:
-            with contextlib.suppress(SinkError):
-                self.emf_log.close()
-        self.endpoint = self.textfile = self.emf_log = None
+def _overlap(one: object, other: object) -> bool:
+    """Tell whether two addresses may be one to the kernel."""
+    is_tcp = isinstance(one, TcpAddress) and isinstance(other, TcpAddress)
+    return is_tcp and one.port == other.port  # type: ignore[attr-defined]

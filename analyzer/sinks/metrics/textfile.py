@@ -18,6 +18,7 @@ class Textfile:
     def __init__(self, path: str) -> None:
         """Raise ConfigError where the file could not be written."""
         self.path = Path(path)
+        self._is_written = False
         # A name the collector does not read, for its ending, and always the same: a crash
         # leaves one at most.
         self._beside = self.path.with_name(f".{self.path.name}.tmp")
@@ -26,6 +27,12 @@ class Textfile:
         directory = self.path.parent
         if not directory.is_dir():
             raise _unusable(path, f"there is no directory {directory}: make it first")
+        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+            raise _unusable(
+                path,
+                f"{directory} is read-only here. Under systemd add ReadWritePaths={directory}"
+                " (systemctl edit imds-analyzer)",
+            )
         if not os.access(directory, os.W_OK | os.X_OK):
             raise _unusable(path, f"this user may not write to {directory}")
 
@@ -40,6 +47,7 @@ class Textfile:
                 os.fchmod(file.fileno(), FILE_MODE)  # whatever the umask is
                 file.write(text)
             self._beside.replace(self.path)
+            self._is_written = True
         except OSError:
             with contextlib.suppress(OSError):
                 self._beside.unlink()
@@ -47,8 +55,9 @@ class Textfile:
 
     def remove(self) -> None:
         """Remove the file: what does not run any more has no metrics."""
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        if self._is_written:  # else it is another's, as where a reload is refused
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
 
 def _unusable(path: str, why: str) -> ConfigError:
