@@ -42,11 +42,12 @@ TICK_S = 1.0
 
 # To wake up costs 0.3 ms, however little there is to do, and a caller makes three: send, answer,
 # end. As long as there are few, each is answered at once, for a process that exits may still be
-# met in /proc then. Beyond that, events wait in the ring a moment, to be read together. It fills
-# by a fifth in that moment at the most requests that an instance can get answered.
+# met in /proc then. Beyond that, events wait in the ring a moment, to be read together. Where
+# they come in quantity each wake-up finds many anyway, and a small ring would not hold them.
 WAKEUPS_PER_S = 10
 WAKEUPS_SAVED_MAX = 60
 LINGER_S = 0.1
+QUANTITY_PER_S = 2000
 
 
 class Sink(Protocol):
@@ -116,15 +117,18 @@ class Pace:
         self._saved = float(WAKEUPS_SAVED_MAX)
         self._at_s = now_s
 
-    def linger_s(self, now_s: float) -> float:
-        """Return how long to wait for more, woken at this time (seconds, monotonic)."""
-        earned = (now_s - self._at_s) * WAKEUPS_PER_S
-        self._saved = min(WAKEUPS_SAVED_MAX, self._saved + earned)
+    def linger_s(self, now_s: float, events: int) -> float:
+        """Return how long to wait for more, woken at this time (seconds, monotonic).
+
+        ``events`` is how many were read since the last call.
+        """
+        passed_s = now_s - self._at_s
         self._at_s = now_s
-        if self._saved < 1:
-            return LINGER_S
-        self._saved -= 1
-        return 0.0
+        self._saved = min(WAKEUPS_SAVED_MAX, self._saved + passed_s * WAKEUPS_PER_S)
+        if self._saved >= 1:
+            self._saved -= 1
+            return 0.0
+        return 0.0 if events > passed_s * QUANTITY_PER_S else LINGER_S
 
 
 class Pipeline:
@@ -143,6 +147,7 @@ class Pipeline:
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._queue_high_water = 0  # since the last tick
+        self._read_since_wakeup = 0
         self._totals = Totals()
         self._interval = Totals()
         self._stopping = False
@@ -178,7 +183,8 @@ class Pipeline:
             while not self._stopping:
                 wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
                 if waiting.has_events(wait_s) and not self._queue:
-                    waiting.rest(pace.linger_s(time.monotonic()))
+                    waiting.rest(pace.linger_s(time.monotonic(), self._read_since_wakeup))
+                    self._read_since_wakeup = 0
                 self._fill()
                 self._judge(SLICE_EVENTS)
                 while self._soon:
@@ -195,6 +201,7 @@ class Pipeline:
             return
         received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
         self._queue.extend(received)
+        self._read_since_wakeup += len(received)
         self._queued_bytes += sum(map(len, received))
         self._queue_high_water = max(self._queue_high_water, len(self._queue))
 

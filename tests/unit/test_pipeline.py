@@ -113,17 +113,25 @@ def test_a_signal_wakes_the_loop_once(
     assert source.reads <= 8
 
 
-def test_few_events_are_read_at_once_and_many_together() -> None:
+def test_few_events_are_read_at_once_and_more_together() -> None:
     """A steady rate of wake-ups is what remains when those that were saved are used up."""
     pace, now_s, at_once = Pace(0.0), 0.0, 0
     for _ in range(10 * 100):
         now_s += 0.01  # a hundred events a second, for ten seconds
-        at_once += pace.linger_s(now_s) == 0
+        at_once += pace.linger_s(now_s, 1) == 0
     assert at_once == pytest.approx(WAKEUPS_SAVED_MAX + 10 * WAKEUPS_PER_S, abs=1)
-    assert pace.linger_s(now_s) == LINGER_S
-    quiet_s = WAKEUPS_SAVED_MAX / WAKEUPS_PER_S
-    assert [pace.linger_s(now_s + quiet_s) for _ in range(WAKEUPS_SAVED_MAX)].count(LINGER_S) == 0
-    assert pace.linger_s(now_s + quiet_s) == LINGER_S
+    assert pace.linger_s(now_s, 0) == LINGER_S
+    now_s += WAKEUPS_SAVED_MAX / WAKEUPS_PER_S
+    assert [pace.linger_s(now_s, 0) for _ in range(WAKEUPS_SAVED_MAX)].count(LINGER_S) == 0
+    assert pace.linger_s(now_s, 0) == LINGER_S
+
+
+def test_events_in_quantity_are_not_left_to_gather() -> None:
+    """The smallest ring holds no more than a tenth of a second of the most there can be."""
+    pace, now_s = Pace(0.0), 0.0
+    for _ in range(2 * WAKEUPS_SAVED_MAX):
+        now_s += 0.001
+        assert pace.linger_s(now_s, 30) == 0
 
 
 def test_the_end_is_not_delayed_by_events_that_gather(
