@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 from analyzer.config import RULES, SECTIONS, Config, build, conflicts
 from analyzer.errors import ConfigError
+from analyzer.text import visible
 
 # The shipped file with its explanations has 4 KiB.
 SIZE_MAX = 1 << 20
@@ -176,5 +177,5 @@ def _shown(value: object) -> str:
 
 def _safe(text: str) -> str:
     """Return text that was found in a file, fit for a terminal and a line."""
-    printable = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    printable = visible(text)
     return printable if len(printable) <= _SHOWN_MAX else f"{printable[:_SHOWN_MAX]}…"
