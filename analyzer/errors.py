@@ -20,6 +20,17 @@ class SourceUnavailable(AnalyzerError):
         self.remedy = remedy
 
 
+class KernelLacks(AnalyzerError):
+    """The running kernel lacks something that a way of attaching needs, or does not show it.
+
+    ``remedy`` says what to install or change.
+    """
+
+    def __init__(self, lacks: str, remedy: str) -> None:
+        super().__init__(lacks)
+        self.remedy = remedy
+
+
 class NoSourceWorks(AnalyzerError):
     """None of the ways that were tried works; lists each with its reason."""
 

@@ -10,6 +10,13 @@ from typing import Callable
 RELOAD = signal.SIGHUP
 REOPEN = signal.SIGUSR1
 
+_ALL = frozenset({RELOAD, REOPEN})
+
+
+def hold() -> None:
+    """Let the kernel keep orders until :func:`taken`: nobody can take them yet."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ALL)
+
 
 class Orders:
     """Keeps signals until somebody can carry them out."""
@@ -31,11 +38,17 @@ class Orders:
 
 @contextlib.contextmanager
 def taken(*numbers: int) -> Iterator[Orders]:
-    """Take these signals, which would end a process that is still attaching its probe."""
+    """Take these signals, which would end a process that is still attaching its probe.
+
+    Orders that were held come now. What was held before is held again afterwards, so that none
+    that comes too late ends what is ending.
+    """
     orders = Orders()
     former = {number: signal.signal(number, orders.take) for number in numbers}
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, _ALL)
     try:
         yield orders
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         for number, handler in former.items():
             signal.signal(number, handler)

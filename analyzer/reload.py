@@ -47,8 +47,8 @@ class Reloader:
         self._tell = tell
         self._parts = parts
 
-    def reload(self) -> None:
-        """Do it once."""
+    def reload(self) -> bool:
+        """Do it once; return whether the configuration was accepted."""
         try:
             wanted = load(self._path, self._flags)
             new = replace(
@@ -67,7 +67,7 @@ class Reloader:
                 config={"file": {"path": self._path}},
                 reason=str(error),
             )
-            return
+            return False
         changed = _differences(self._config, new)
         for commit in commits:
             commit()
@@ -79,6 +79,7 @@ class Reloader:
             changed=changed,
             needs_restart=[name for name in _differences(new, wanted) if name in NEEDS_RESTART],
         )
+        return True
 
 
 def _differences(one: Config, other: Config) -> list[str]:

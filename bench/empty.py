@@ -24,7 +24,7 @@ SEND_PROGRAMS: dict[str, tuple[str, ...]] = {
 
 
 class EmptyProbe:
-    """The attached programs of one attach type. Raises BpfError, OSError."""
+    """The attached programs of one attach type. Raises BpfError, OSError, KernelLacks."""
 
     def __init__(self, built: Path, attach: str) -> None:
         """Load the compiled empty.bpf.c and attach what belongs to the attach type."""

@@ -10,8 +10,9 @@ from typing import NamedTuple, Optional
 from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
-from analyzer.attribute.processes import Processes, UserNames, in_words, split_args
+from analyzer.attribute.processes import Processes, in_words, split_args
 from analyzer.attribute.services import maybe_unit
+from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
 from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
 
@@ -21,6 +22,8 @@ CALLERS_MAX = 1024
 ANCESTORS_MAX = 2048
 # How long a program may be shown that has replaced itself without a change of name.
 KEEP_S = 60.0
+# The same while the name of one of its users is being looked up.
+KEEP_NAMELESS_S = 1.0
 # Distinct texts of /proc/PID/cgroup: as many as there are units and containers.
 CGROUPS_MAX = 1024
 
@@ -63,8 +66,9 @@ class Attributor:
             # It was read while it lived; nothing better can be learned now.
             old = self._callers.maybe_old(key)
             if old is not None and old.seen == seen:
-                caller = old.caller
-        self._callers.put(key, _Known(seen, caller), now)
+                caller = _with_users_of(caller, old.caller)
+        keep_s = self._keep_s(kernel, *snapshot.ancestors)
+        self._callers.put(key, _Known(seen, caller), now, keep_s=keep_s)
         return caller
 
     def _describe(self, snapshot: Snapshot, now: float) -> tuple[Caller, bool]:
@@ -105,9 +109,25 @@ class Attributor:
                 user=self._users.user(kernel.uid, now),
             )
             if not facts.is_there:
-                process = self._ancestors.maybe_old(kernel) or process
-            self._ancestors.put(kernel, process, now)
+                old = self._ancestors.maybe_old(kernel) or process
+                process = old._replace(user=process.user)
+            self._ancestors.put(kernel, process, now, keep_s=self._keep_s(kernel))
         return process
+
+    def _keep_s(self, *processes: KernelProcess) -> float:
+        is_asking = any(self._users.is_asking(each.uid) for each in processes)
+        return KEEP_NAMELESS_S if is_asking else KEEP_S
+
+
+def _with_users_of(new: Caller, old: Caller) -> Caller:
+    """Return the old description with the users of the new one: only their names can be better."""
+    named = old._replace(
+        process=old.process._replace(user=new.process.user),
+        ancestors=tuple(
+            then._replace(user=now.user) for then, now in zip(old.ancestors, new.ancestors)
+        ),
+    )
+    return old if named == old else named
 
 
 @functools.lru_cache(maxsize=CGROUPS_MAX)

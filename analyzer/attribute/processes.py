@@ -8,13 +8,11 @@ time and name are the same.
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import psutil
 
-from analyzer.attribute.cache import Cache
 from analyzer.masking import mask_args
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
@@ -25,9 +23,6 @@ ARGS_KEPT_MAX = 4096
 # Longer argument vectors are not read at all (the system's limit is 6 MB): masking one of this
 # length takes about a millisecond.
 ARGS_READ_MAX = 65536
-# Names looked up, and for how long a name, or that there is none, is believed.
-USERS_MAX = 1024
-USER_KEEP_S = 60.0
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _NS_PER_S = 1_000_000_000
@@ -103,24 +98,6 @@ class Processes:
         if after is not None and after.comm != before.comm:
             return facts._replace(executable=None, args=None, args_too_long=False)
         return facts
-
-
-class UserNames:
-    """Name user ids by the host's database."""
-
-    def __init__(self) -> None:
-        self._known: Cache[int, str] = Cache(USERS_MAX, USER_KEEP_S)  # "" is: has no name
-
-    def user(self, uid: int, now: float) -> User:
-        """Return the user of an id; ``now`` in seconds, monotonic."""
-        name = self._known.get(uid, now)
-        if name is None:
-            try:
-                name = _plain(pwd.getpwuid(uid).pw_name)
-            except (KeyError, OverflowError, OSError):
-                name = ""
-            self._known.put(uid, name, now)
-        return User(uid, name or None)
 
 
 def in_words(

@@ -15,11 +15,8 @@ import click
 
 from analyzer.config import (
     ATTACHES,
-    HEARTBEAT_S,
-    MAX_RING_MIB,
-    MIN_RING_MIB,
-    RESPONSE_WAIT_S,
     ROTATIONS,
+    RULES,
     SOURCES,
     Capture,
     Config,
@@ -28,6 +25,18 @@ from analyzer.config import (
 from analyzer.config.file import load
 from analyzer.errors import ConfigError
 from analyzer.sources.selection import Opened, open_source
+
+
+def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object], object]:
+    """Return what judges a flag as the file's reader judges that setting."""
+
+    def parse(_context: click.Context, _flag: click.Parameter, value: object) -> object:
+        try:
+            return None if value is None else RULES[setting].parse(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value} {error}.") from None
+
+    return parse
 
 
 @click.command()
@@ -59,14 +68,16 @@ from analyzer.sources.selection import Opened, open_source
 @click.option("--attach", type=click.Choice(ATTACHES), show_default=Capture.attach)
 @click.option(
     "--ring-mib",
-    type=click.IntRange(MIN_RING_MIB, MAX_RING_MIB),
+    type=int,
+    callback=_by_rule("capture.ring_mib"),
     show_default=str(Capture.ring_mib),
     help="Size of the kernel's ring buffer, a power of two.",
 )
 @click.option(
     "--heartbeat",
     "heartbeat_s",
-    type=click.FloatRange(HEARTBEAT_S.low, HEARTBEAT_S.high),
+    type=float,
+    callback=_by_rule("log.heartbeat_s"),
     show_default=str(Log.heartbeat_s),
     metavar="SECONDS",
     help="How often a line says that the analyzer is alive.",
@@ -74,7 +85,8 @@ from analyzer.sources.selection import Opened, open_source
 @click.option(
     "--response-wait",
     "response_wait_s",
-    type=click.FloatRange(RESPONSE_WAIT_S.low, RESPONSE_WAIT_S.high),
+    type=float,
+    callback=_by_rule("capture.response_wait_s"),
     show_default=str(Capture.response_wait_s),
     metavar="SECONDS",
     help="How long a request may wait for its answer before it is written; 0 waits for none.",
@@ -96,8 +108,6 @@ def run(
     SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it. SIGHUP
     reads the configuration again, SIGUSR1 opens the log again after others have moved it.
     """
-    if ring_mib is not None and ring_mib & (ring_mib - 1):
-        raise ConfigError(f"--ring-mib {ring_mib} is not a power of two: use 1, 2, 4, 8, ...")
     flags = {
         "capture.source": source,
         "capture.attach": attach,

@@ -33,11 +33,6 @@ ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
 
-MIN_RING_MIB, MAX_RING_MIB = 1, 64
-# Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
-HEARTBEAT_S = Number(1, 86_400)
-# Requests that wait are held in memory.
-RESPONSE_WAIT_S = Number(0, 60)
 # What takes effect only with a new start: the probe stays attached over a reload.
 NEEDS_RESTART = frozenset({"capture.source", "capture.attach", "capture.ring_mib"})
 
@@ -54,9 +49,10 @@ class Capture:
     attach: str = _setting(AUTO, OneOf(ATTACHES))
     # 4 MiB hold about 8,000 events of an ordinary caller: half a second of the most
     # requests an instance can get answered. The kernel wants a power of two.
-    ring_mib: int = _setting(4, PowerOfTwo(MIN_RING_MIB, MAX_RING_MIB))
+    ring_mib: int = _setting(4, PowerOfTwo(1, 64))
     # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
-    response_wait_s: float = _setting(5.0, RESPONSE_WAIT_S)
+    # Requests that wait are held in memory.
+    response_wait_s: float = _setting(5.0, Number(0, 60))
 
     @property
     def ring_bytes(self) -> int:
@@ -73,7 +69,8 @@ class Log:
     rotation: str = _setting("size", OneOf(ROTATIONS))
     rotate_mib: int = _setting(20, Whole(1, 1024))
     total_mib: int = _setting(200, Whole(3, 1 << 20))
-    heartbeat_s: float = _setting(60.0, HEARTBEAT_S)
+    # Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
+    heartbeat_s: float = _setting(60.0, Number(1, 86_400))
 
     @property
     def rotate_bytes(self) -> int:
@@ -136,6 +133,9 @@ def settings() -> Iterator[tuple[str, str, Rule]]:
     for section, kind in SECTIONS.items():
         for each in fields(kind):
             yield section, each.name, each.metadata["rule"]
+
+
+RULES: dict[str, Rule] = {f"{section}.{key}": rule for section, key, rule in settings()}
 
 
 def build(values: dict[str, object]) -> Config:

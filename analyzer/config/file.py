@@ -9,15 +9,14 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Optional
 
-from analyzer.config import SECTIONS, Config, build, conflicts, settings
-from analyzer.config.rules import Rule
+from analyzer.config import RULES, SECTIONS, Config, build, conflicts
 from analyzer.errors import ConfigError
+from analyzer.text import visible
 
 # The shipped file with its explanations has 4 KiB.
 SIZE_MAX = 1 << 20
 _SHOWN_MAX = 60
 
-_RULES: dict[str, Rule] = {f"{section}.{key}": rule for section, key, rule in settings()}
 _HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]")
 _KEY = re.compile(r"\s*(?:([\w-]+)\s*\.\s*)?[\"']?([\w-]+)[\"']?\s*=")
 
@@ -126,11 +125,11 @@ def _settings_of(
             continue
         for key, value in entries.items():
             name = f"{section}.{key}"
-            if name not in _RULES:
+            if name not in RULES:
                 problems.append(_unknown_key(section, key, text))
                 continue
             try:
-                values[name] = _RULES[name].parse(value)
+                values[name] = RULES[name].parse(value)
             except ValueError as error:
                 place = text.place(section, key)
                 problems.append(f"{place}: [{section}] {key} = {_shown(value)}: {error}")
@@ -138,7 +137,7 @@ def _settings_of(
 
 
 def _unknown_section(section: str, text: _Text) -> str:
-    homes = sorted({each for each in SECTIONS if f"{each}.{section}" in _RULES})
+    homes = sorted({each for each in SECTIONS if f"{each}.{section}" in RULES})
     if homes:
         hint = f"{section} is a key of [{homes[0]}]: put it below that line"
     else:
@@ -147,11 +146,11 @@ def _unknown_section(section: str, text: _Text) -> str:
 
 
 def _unknown_key(section: str, key: str, text: _Text) -> str:
-    homes = [each for each in SECTIONS if f"{each}.{key}" in _RULES]
+    homes = [each for each in SECTIONS if f"{each}.{key}" in RULES]
     if homes:
         hint = f"{key} is a key of [{homes[0]}]: put it below that line"
     else:
-        known = [name.partition(".")[2] for name in _RULES if name.startswith(f"{section}.")]
+        known = [name.partition(".")[2] for name in RULES if name.startswith(f"{section}.")]
         hint = _nearest(key, known, "{}")
     return f"{text.place(section, key)}: there is no key {_safe(key)} in [{section}]. {hint}"
 
@@ -178,5 +177,5 @@ def _shown(value: object) -> str:
 
 def _safe(text: str) -> str:
     """Return text that was found in a file, fit for a terminal and a line."""
-    printable = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    printable = visible(text)
     return printable if len(printable) <= _SHOWN_MAX else f"{printable[:_SHOWN_MAX]}…"

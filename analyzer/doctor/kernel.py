@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import platform
 from collections.abc import Iterable
 from pathlib import Path
 
 from analyzer.doctor.findings import Answer, fine, lacking, note
+from analyzer.errors import KernelLacks
 from analyzer.sources import tracefs
-from analyzer.sources.core import PROGRAMS
+from analyzer.sources.core import NO_BTF, NO_OBJECT, PROGRAMS
 from analyzer.sources.files import bpf_file
+from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.symbols import BTF
 
 MACHINES = ("x86_64", "aarch64")
 
-KPROBE_SOURCE = Path("/sys/bus/event_source/devices/kprobe")
-KPROBE_SWITCH = Path("/sys/kernel/debug/kprobes/enabled")
 SYMBOLS = Path("/proc/kallsyms")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
 
@@ -37,20 +36,14 @@ def compiled_probe() -> Answer:
     """Check that the CO-RE object for this machine type is there."""
     path = bpf_file(f"build/imds.{platform.machine()}.bpf.o")
     if path is None:
-        return lacking(
-            f"the compiled probe for {platform.machine()} is not there",
-            "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
-        )
+        return lacking(f"the compiled probe for {platform.machine()} is not there", NO_OBJECT)
     return fine(f"{path}, {path.stat().st_size >> 10} KiB")
 
 
 def btf() -> Answer:
     """Check that the kernel carries its type information."""
     if not BTF.exists():
-        return lacking(
-            f"{BTF} does not exist: the kernel has no type information",
-            "Use --source bcc, or a kernel built with CONFIG_DEBUG_INFO_BTF",
-        )
+        return lacking(f"{BTF} does not exist: the kernel has no type information", NO_BTF)
     return fine(f"{BTF}, {BTF.stat().st_size >> 10} KiB")
 
 
@@ -86,42 +79,10 @@ def symbols_among(lines: Iterable[str], wanted: frozenset[str]) -> frozenset[str
 
 def kprobes() -> Answer:
     """Check that kprobes are built in and not switched off."""
-    if not KPROBE_SOURCE.exists():
-        place, options = configuration()
-        missing = [
-            name for name in ("CONFIG_KPROBES", "CONFIG_KPROBE_EVENTS") if options.get(name) != "y"
-        ]
-        found = f"{KPROBE_SOURCE} does not exist"
-        if options and missing:
-            found = f"the kernel was built without {' and '.join(missing)} ({place})"
-        return lacking(
-            found, "Use a kernel built with CONFIG_KPROBE_EVENTS, or another way to attach"
-        )
-    if KPROBE_SWITCH.exists() and KPROBE_SWITCH.read_text().strip() == "0":
-        return lacking(
-            f"switched off in {KPROBE_SWITCH}", f"Switch them on: echo 1 > {KPROBE_SWITCH}"
-        )
-    return fine(str(KPROBE_SOURCE))
-
-
-@functools.lru_cache(maxsize=1)
-def configuration() -> tuple[str, dict[str, str]]:
-    """Return where the kernel's configuration stands, and it; both empty where it does not."""
-    release = platform.release()
-    built_in = Path("/proc/config.gz")
-    if built_in.exists():
-        text = gzip.decompress(built_in.read_bytes()).decode("utf-8", "replace")
-        return str(built_in), parse_configuration(text)
-    for place in (f"/boot/config-{release}", f"/lib/modules/{release}/config"):
-        if Path(place).is_file():
-            return place, parse_configuration(Path(place).read_text("utf-8", "replace"))
-    return "", {}
-
-
-def parse_configuration(text: str) -> dict[str, str]:
-    """Return the options that are set, of a kernel's .config."""
-    options = (line.partition("=") for line in text.splitlines() if line.startswith("CONFIG_"))
-    return {name: value for name, _, value in options}
+    try:
+        return fine(find_kprobes())
+    except KernelLacks as error:
+        return lacking(str(error), error.remedy)
 
 
 def tracepoints() -> Answer:
@@ -130,12 +91,8 @@ def tracepoints() -> Answer:
     mounted = [str(place) for place in tracefs.PLACES if (place / "events").is_dir()]
     try:
         identifiers = tracefs.tracepoint_ids(names)
-    except OSError as error:
-        return lacking(
-            str(error).strip(),
-            "Use a kernel built with CONFIG_FTRACE_SYSCALLS; where only the mount failed: "
-            f"mount -t tracefs tracefs {tracefs.MOUNT_POINT}",
-        )
+    except KernelLacks as error:
+        return lacking(str(error), error.remedy)
     found = f"{len(identifiers)} system calls' tracepoints"
     if mounted:
         return fine(f"{found} in {mounted[0]}")

@@ -36,15 +36,37 @@ _NO_ROUTE = {
     "Invalid argument": "blocked by a blackhole route",
 }
 
+# Comments and names of interfaces, which may be any text.
+_QUOTED = re.compile(r'(?:--comment )?"(?:[^"\\]|\\.)*"|--comment \S+')
+# A rule's chain in iptables-save, where a chain of nft begins, and what it begins with if the
+# kernel itself sends packets there. Any other chain sees what is sent there by other rules.
+_CHAIN = re.compile(r"-A (\S+)|\s*chain (\S+) \{")
+_HOOKED = ("PREROUTING", "OUTPUT")
+_HOOK = re.compile(r"\s*type \S+ hook (?:prerouting|output)\b")
 # A destination in a rule of iptables-save, or in one of nft.
 _DESTINATION = re.compile(
     r"(?P<not>! )?(?:-d|--destination) (?P<one>\S+)"
     r"|ip6? daddr (?P<unequal>!= )?(?P<some>\{[^}]*\}|\S+)"
 )
-_REDIRECT = re.compile(
-    r"\b(?:dnat|redirect|tproxy)\b(?:.*?(?:\bto|--to-[a-z]+|--on-port) (?P<target>\S+))?",
-    re.IGNORECASE,
+# The same of a port, and of the protocol.
+_PORT = re.compile(
+    r"(?P<not>! )?--(?:dports?|destination-ports?|ports) (?P<one>\S+)"
+    r"|(?:tcp|th) dport (?P<unequal>!= )?(?P<some>\{[^}]*\}|\S+)"
 )
+_OTHER_PROTOCOL = re.compile(
+    r"! -p tcp\b|(?<!! )-p (?!tcp\b|all\b)\S|\b(?:udp|sctp|dccp) (?!\})"
+    r"|(?:l4proto|ip protocol) (?!tcp\b|[{])\S"
+)
+# Destinations that cannot be looked into, and the host's own.
+_OTHER_DESTINATION = re.compile(
+    r"--match-set \S+ \S*dst\b|--dst-range |(?<!! )--dst-type LOCAL"
+    r"|fib daddr (?:\. \w+ )?type local"
+)
+_REDIRECT = re.compile(
+    r"(?:-[jg] (?:DNAT|REDIRECT|TPROXY)|(?<!\S)(?<!jump )(?<!goto )(?:dnat|redirect|tproxy))(?!\S)"
+    r"(?:.*?(?:\bto|--to-[a-z]+|--on-port) (?P<target>\S+))?"
+)
+_HTTP = 80
 
 
 def ipv4_route() -> Answer:
@@ -125,25 +147,67 @@ def redirects() -> Answer:
 
 
 def redirect_targets(rules: str) -> list[str]:
-    """Return where the rules of nft or iptables-save send calls to IMDS, in their order."""
+    """Return where the rules of nft or iptables-save send calls to IMDS, in their order.
+
+    A rule without a destination counts in the chains that all packets pass: others are for
+    those that were sent there, such as Docker's for a port that a container publishes.
+    """
     targets = []
-    for rule in rules.splitlines():
+    is_hooked = False
+    for line in rules.splitlines():
+        rule = _QUOTED.sub('""', line)
+        chain = _CHAIN.match(rule)
+        if chain is not None:
+            is_hooked = chain[1] in _HOOKED
+        is_hooked = is_hooked or _HOOK.match(rule) is not None
         redirect = _REDIRECT.search(rule)
-        if redirect is not None and _is_for_imds(rule):
+        if redirect is not None and _is_for_imds(rule, is_hooked=is_hooked):
             targets.append(redirect["target"] or "this host")
     return targets
 
 
-def _is_for_imds(rule: str) -> bool:
-    for match in _DESTINATION.finditer(rule):
-        for word in re.split(r"[\s,{}]+", match["one"] or match["some"]):
-            try:
-                network = ipaddress.ip_network(word, strict=False)
-            except ValueError:
-                continue  # a named set, a range
-            if any(address in network for address in _ADDRESSES):
-                return not (match["not"] or match["unequal"])
-    return False
+def _is_for_imds(rule: str, *, is_hooked: bool) -> bool:
+    if _OTHER_PROTOCOL.search(rule) or not all(map(_has_http, _PORT.finditer(rule))):
+        return False
+    destinations = list(_DESTINATION.finditer(rule))
+    is_named = any(not _is_negated(match) for match in destinations)
+    return (
+        (is_named or is_hooked)
+        and all(map(_has_imds, destinations))
+        and not _OTHER_DESTINATION.search(rule)
+    )
+
+
+def _has_http(match: re.Match[str]) -> bool:
+    is_in = False
+    for word in _words(match):
+        first, _, last = word.replace("-", ":").partition(":")
+        if first.isdecimal() and (last or first).isdecimal():
+            is_in = is_in or int(first) <= _HTTP <= int(last or first)
+        elif word != "http":
+            return False  # a named set
+        else:
+            is_in = True
+    return is_in != _is_negated(match)
+
+
+def _has_imds(match: re.Match[str]) -> bool:
+    is_in = False
+    for word in _words(match):
+        try:
+            network = ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            return False  # a named set, a range
+        is_in = is_in or any(address in network for address in _ADDRESSES)
+    return is_in != _is_negated(match)
+
+
+def _words(match: re.Match[str]) -> list[str]:
+    return [each for each in re.split(r"[\s,{}]+", match["one"] or match["some"]) if each]
+
+
+def _is_negated(match: re.Match[str]) -> bool:
+    return bool(match["not"] or match["unequal"])
 
 
 def _maybe_program(name: str) -> Optional[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from analyzer.config import Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
-from analyzer.doctor.privileges import may_load
+from analyzer.privileges import maybe_obstacle
 
 # bpf(2): no wrapper in the C library, and libbpf may be what is missing.
 _NUMBERS = {"x86_64": 321, "aarch64": 280}
@@ -52,7 +52,7 @@ def locked_memory() -> Answer:
     code = ring_error(resource.RLIM_INFINITY)
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
     allowed = "unlimited" if limit == resource.RLIM_INFINITY else f"{limit >> 10} KiB"
-    if code in _NOT_PERMITTED and may_load():
+    if code in _NOT_PERMITTED and maybe_obstacle() is None:
         return lacking(
             f"a ring of {Capture.ring_mib} MiB does not fit into the limit, {allowed}",
             "Raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit",

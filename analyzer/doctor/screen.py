@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analyzer import __version__
 from analyzer.doctor.findings import Level, Report
+from analyzer.text import visible
 
 _STYLES = {
     Level.OK: "green",
@@ -69,8 +70,4 @@ def as_json(report: Report) -> str:
 
 def printable(text: str) -> str:
     """Return ``text`` as one line of ASCII, with all escaped that a terminal would act on."""
-    ascii_text = " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in ascii_text
-    )
+    return visible(" ".join(text.split())).encode("ascii", "backslashreplace").decode("ascii")

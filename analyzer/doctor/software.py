@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from analyzer.doctor.findings import Answer, fine, lacking
-from analyzer.sources.bcc import INSTALL_BCC, find_headers, import_bcc
+from analyzer.sources.bcc import INSTALL_BCC, INSTALL_HEADERS, find_headers, import_bcc
 from analyzer.sources.core import INSTALL_LIBBPF
 from analyzer.sources.libbpf import Libbpf
 
@@ -41,6 +41,6 @@ def headers() -> Answer:
     if place is None:
         return lacking(
             f"none of {release} in /lib/modules/{release}",
-            f"apt install linux-headers-{release}, or dnf install kernel-devel-{release}",
+            INSTALL_HEADERS,
         )
     return fine(str(place))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.config import AUTO, Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
-from analyzer.doctor.privileges import may_load
 from analyzer.errors import NoSourceWorks
-from analyzer.sources.core import NO_PRIVILEGE
 from analyzer.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
@@ -29,8 +25,8 @@ class Trial(NamedTuple):
 def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
     """Try the probes, and return them in the order in which ``run`` prefers them.
 
-    BCC compiles for seconds: without ``with_bcc`` it is tried only where nothing else works
-    and loading is permitted, and not further than to the first that does.
+    BCC compiles for seconds: without ``with_bcc`` it is tried only where nothing else works,
+    and not further than to the first that does.
     """
     # A source and its error are kept until all are tried: libbpf, which BCC uses too, may
     # still print through the callback of the one that was opened last.
@@ -43,9 +39,6 @@ def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
             tried[probe] = _try(source, attach, kept)
         elif maybe_chosen(tuple(tried.values())) is not None:
             answer = note("not tried, as compiling takes long; --bcc tries it")
-            tried[probe] = Trial(probe, answer, works=False)
-        elif not may_load():
-            answer = lacking("not tried, as loading is not permitted", NO_PRIVILEGE)
             tried[probe] = Trial(probe, answer, works=False)
         else:
             tried[probe] = _try(source, attach, kept)
@@ -65,11 +58,7 @@ def _try(source: str, attach: str, kept: list[object]) -> Trial:
     except NoSourceWorks as error:
         kept.append(error)
         reason = error.tried[0]
-        # Its own remedy goes by the user id, which root of a container has without the
-        # capabilities.
-        is_refused = os.strerror(errno.EPERM) in reason.lacks and not may_load()
-        fix = NO_PRIVILEGE if is_refused else reason.remedy
-        return Trial(probe, lacking(reason.lacks, fix), works=False)
+        return Trial(probe, lacking(reason.lacks, reason.remedy), works=False)
     took_s = time.monotonic() - began
     opened.source.close()
     kept.append(opened)

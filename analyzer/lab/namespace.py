@@ -16,13 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Optional, Union
 
+from analyzer import privileges
 from analyzer.errors import LabError
 from analyzer.lab.lifeline import join_network, tied_to_caller, unshare_network
 
 IMDS_IPV4 = "169.254.169.254"
 IMDS_IPV6 = "fd00:ec2::254"
 
-_NEEDED_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}  # linux/capability.h
+_NEEDED_CAPABILITIES = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 _NEEDED_PROGRAMS = {"ip": "iproute2 (Fedora, Amazon Linux: iproute)", "nsenter": "util-linux"}
 _ALLOW_IPV6 = (
     "for each in all lo; do f=/proc/sys/net/ipv6/conf/$each/disable_ipv6; "
@@ -244,11 +245,8 @@ def _find_program(name: str) -> str:
 
 
 def _require_capabilities() -> None:
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    effective = int(
-        next(line for line in status.splitlines() if line.startswith("CapEff:"))[7:], 16
-    )
-    missing = [name for name, bit in _NEEDED_CAPABILITIES.items() if not effective >> bit & 1]
+    effective = privileges.effective()
+    missing = [each for each in _NEEDED_CAPABILITIES if each not in effective]
     if missing:
         raise LabError(
             f"the lab makes its own network namespace and lacks {' and '.join(missing)} for it. "

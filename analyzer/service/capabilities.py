@@ -14,23 +14,13 @@ import threading
 from collections.abc import Collection
 
 from analyzer.errors import ServiceError
-
-# Numbers of linux/capability.h. Kept once the probe is attached:
-DAC_OVERRIDE = 1
-DAC_READ_SEARCH = 2
-SYS_PTRACE = 19
-NAMES = {
-    DAC_OVERRIDE: "CAP_DAC_OVERRIDE",
-    DAC_READ_SEARCH: "CAP_DAC_READ_SEARCH",
-    SYS_PTRACE: "CAP_SYS_PTRACE",
-}
-SETPCAP = 8
+from analyzer.privileges import CAPABILITIES
 
 # To find a cgroup by its id (open_by_handle_at(2)), which names containers and services of
 # processes that have ended; and to read /proc/PID/exe of other users' processes.
-NAMING = frozenset({DAC_READ_SEARCH, SYS_PTRACE})
+NAMING = frozenset({"CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"})
 # Root, started by hand, may have been given a log in somebody else's directory.
-NAMING_AS_ROOT = NAMING | {DAC_OVERRIDE}
+NAMING_AS_ROOT = NAMING | {"CAP_DAC_OVERRIDE"}
 
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
@@ -70,16 +60,16 @@ def let_go() -> list[str]:
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
     _prctl(libc, _PR_SET_DUMPABLE, 0)
     _prctl(libc, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    if held & _mask({SETPCAP}):
+    if held & _mask({"CAP_SETPCAP"}):
         # Without that capability the bounding set stays: it bounds what starting a program
         # can add, and that is nothing already.
         _bound(libc, keep)
     _set(libc, keep)
-    return [name for number, name in NAMES.items() if keep & _mask({number})]
+    return [name for name, number in CAPABILITIES.items() if keep >> number & 1]
 
 
-def _mask(numbers: Collection[int]) -> int:
-    return sum(1 << number for number in numbers)
+def _mask(names: Collection[str]) -> int:
+    return sum(1 << CAPABILITIES[each] for each in names)
 
 
 def _permitted(libc: ctypes.CDLL) -> int:

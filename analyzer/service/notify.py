@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, MutableMapping
-from typing import Optional
+from typing import Callable, Optional
 
 from analyzer.errors import ServiceError
 
@@ -27,6 +27,7 @@ class Notifier:
         self._watchdog_s = watchdog_s
         self._fed_s = self._told_s = -float("inf")
         self._status = ""
+        self._owed: list[tuple[str, ...]] = []  # datagrams that have to arrive, at most two
         self._socket: Optional[socket.socket] = None
         if address is not None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -53,9 +54,12 @@ class Notifier:
         return cls(address, int(watchdog_us) / 1e6 if watchdog_us and is_ours else None)
 
     def ready(self, status: str) -> None:
-        """Say that start, or a reload, is done. Raises ServiceError where it cannot be said."""
+        """Say that start, or a reload, is done. Raises ServiceError where it cannot be said.
+
+        A manager that is busy is told with the next :meth:`advance`.
+        """
         try:
-            self._send("READY=1", f"STATUS={_one_line(status)}")
+            self._tell("READY=1", f"STATUS={_one_line(status)}")
         except OSError as error:
             raise ServiceError(
                 f"cannot tell the service manager that the probe is attached: {self._address}: "
@@ -65,6 +69,8 @@ class Notifier:
 
     def advance(self, status: str) -> None:
         """Say that work goes on, and how: to be called about once a second."""
+        with contextlib.suppress(OSError):
+            self._tell()
         now_s = time.monotonic()
         states = []
         is_due = self._watchdog_s is not None and (
@@ -86,16 +92,21 @@ class Notifier:
                 self._status, self._told_s = status, now_s
 
     @contextlib.contextmanager
-    def reloading(self, status: str) -> Iterator[None]:
-        """Say that the configuration is read again, and at the end that this is done."""
+    def reloading(self, status: Callable[[], str]) -> Iterator[None]:
+        """Say that the configuration is read again, and at the end that this is done.
+
+        Neither may be missed by a manager that was busy: it would wait for the other.
+        """
+        self._owed.clear()  # what this reload says goes for one before, or for the start
         with contextlib.suppress(OSError):
             now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-            self._send("RELOADING=1", f"MONOTONIC_USEC={now_us}")
+            self._tell("RELOADING=1", f"MONOTONIC_USEC={now_us}")
         try:
             yield
         finally:
+            self._status, self._told_s = status(), time.monotonic()
             with contextlib.suppress(OSError):
-                self._send("READY=1", f"STATUS={_one_line(status)}")
+                self._tell("READY=1", f"STATUS={_one_line(self._status)}")
 
     def stopping(self) -> None:
         """Say that it ends; what was captured is still written. For signal handlers, too."""
@@ -107,6 +118,18 @@ class Notifier:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _tell(self, *states: str) -> None:
+        """Send what must arrive, behind all that could not be sent before.
+
+        What a busy manager does not take is owed to it; raises OSError where nobody listens.
+        """
+        if states:
+            self._owed.append(states)
+        with contextlib.suppress(BlockingIOError):
+            while self._owed:
+                self._send(*self._owed[0])
+                del self._owed[0]
 
     def _send(self, *states: str) -> None:
         if self._socket is None or self._address is None:

@@ -16,22 +16,27 @@ class StatusObserver:
         self._notifier = notifier
         self._probe = probe
         self._requests = self._v1 = self._lost = 0
+        self._is_rejected = False
 
     @property
     def status(self) -> str:
-        """Counts since the start, in one line."""
-        return f"{self._probe}, {self._requests} requests ({self._v1} v1), {self._lost} lost"
+        """Counts since the start, in one line.
+
+        It begins with a configuration that was rejected: `systemctl reload` itself cannot fail.
+        """
+        counts = f"{self._probe}, {self._requests} requests ({self._v1} v1), {self._lost} lost"
+        return f"new configuration rejected, see the log; {counts}" if self._is_rejected else counts
 
     def ready(self) -> None:
         """Say that the probe is attached; raises ServiceError where it cannot be said."""
         self._notifier.ready(self.status)
 
-    def reloading(self, reload: Callable[[], None]) -> Callable[[], None]:
-        """Return what reloads, and says when that begins and ends."""
+    def reloading(self, reload: Callable[[], bool]) -> Callable[[], None]:
+        """Return what reloads, and says when that begins and ends, and whether it was refused."""
 
         def reload_and_tell() -> None:
-            with self._notifier.reloading(self.status):
-                reload()
+            with self._notifier.reloading(lambda: self.status):
+                self._is_rejected = not reload()
 
         return reload_and_tell
 

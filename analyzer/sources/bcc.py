@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import SourceUnavailable
+from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
 from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter, MappedCounters
 from analyzer.sources.events import decode_event
@@ -28,6 +29,10 @@ from analyzer.sources.symbols import kernel_functions
 DISTRIBUTION_PACKAGES = ("/usr/lib/python3/dist-packages", "/usr/lib/python3*/site-packages")
 
 INSTALL_BCC = "Install BCC: apt install python3-bpfcc, or dnf install python3-bcc"
+INSTALL_HEADERS = (
+    f"Install them: apt install linux-headers-{platform.release()}, "
+    f"or dnf install kernel-devel-{platform.release()}"
+)
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 # What kernel_drift.h asks of the headers: definition, header, what must stand in it.
@@ -49,6 +54,10 @@ class BccSource:
         self._bytes = 0
         self._limit = 0
         self._counters: Optional[MappedCounters] = None
+        # Before it compiles, for seconds, and before it asks for packages that would not help.
+        obstacle = maybe_obstacle()
+        if obstacle is not None:
+            raise self._unavailable("loading is not permitted", obstacle)
         module = self._import()
         self.library = f"BCC {getattr(module, '__version__', 'of unknown version')}"
         source = bpf_file("imds.bcc.c")
@@ -99,8 +108,7 @@ class BccSource:
         if headers is None:
             raise self._unavailable(
                 f"the headers of the running kernel {platform.release()} are not there",
-                f"Install them: apt install linux-headers-{platform.release()}, "
-                f"or dnf install kernel-devel-{platform.release()}",
+                INSTALL_HEADERS,
             )
         return headers
 
@@ -110,8 +118,6 @@ class BccSource:
     def _explained(self, error: str, said: str) -> SourceUnavailable:
         first = next((line for line in said.splitlines() if "error:" in line), "")
         lacks = f"BCC could not compile or load the probe: {first or error}"
-        if os.geteuid() != 0:
-            return self._unavailable(lacks, "Run as root")
         return self._unavailable(lacks, "Try --attach kprobe, --source core, or a newer BCC")
 
     def _take(self, _context: object, data: int, size: int) -> int:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer import _abi
-from analyzer.errors import SourceUnavailable
+from analyzer.errors import KernelLacks, SourceUnavailable
+from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
 from analyzer.sources import perf, tracefs
 from analyzer.sources.counters import (
@@ -27,16 +28,10 @@ from analyzer.sources.counters import (
 )
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
+from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.sources.symbols import BTF, typed_functions
 
-# Where a kernel with kprobes shows them: since 4.17 the first, the other where tracefs is
-# mounted.
-KPROBES = (
-    Path("/sys/bus/event_source/devices/kprobe"),
-    Path("/sys/kernel/tracing/kprobe_events"),
-    Path("/sys/kernel/debug/tracing/kprobe_events"),
-)
 # Attach type: the programs of the object that it needs.
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "fentry": ("fentry_tcp_sendmsg", "fentry_tcp_recvmsg"),
@@ -74,12 +69,14 @@ REMEDIES = {
     "kprobe": "Needs a kernel with CONFIG_KPROBES; try --attach tracepoint",
     "tracepoint": "Needs a kernel with CONFIG_FTRACE_SYSCALLS; try --source bcc",
 }
-NO_PRIVILEGE = (
-    "Run as root, or with CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE "
-    "(CAP_SYS_ADMIN before Linux 5.8, and for kprobes and tracepoints on kernels where "
-    "kernel.perf_event_paranoid can be above 2 and is); before 5.11 also with more memory that "
-    "may be locked (ulimit -l) than the ring takes"
+# EPERM for one who may load.
+REFUSED = (
+    "Privileges to load are there, so it was refused by lockdown, a seccomp filter, "
+    "kernel.perf_event_paranoid (above 2 it wants CAP_SYS_ADMIN) or, before Linux 5.11, the limit "
+    "of locked memory (ulimit -l)"
 )
+NO_BTF = "Use --source bcc, or a kernel built with CONFIG_DEBUG_INFO_BTF"
+NO_OBJECT = "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine"
 INSTALL_LIBBPF = "Install libbpf: apt install libbpf1 (Debian 12, Ubuntu 24.04), libbpf0 (older), \
 or dnf install libbpf"
 
@@ -100,39 +97,40 @@ class CoreSource:
     def _open(self, attach: str, ring_bytes: int) -> None:
         if not BTF.exists():
             raise self._unavailable(
-                f"{BTF} does not exist: this kernel has no type information (BTF)",
-                "Use --source bcc, or a kernel built with CONFIG_DEBUG_INFO_BTF",
+                f"{BTF} does not exist: this kernel has no type information (BTF)", NO_BTF
             )
         try:
             self._libbpf = Libbpf()
         except OSError as error:
             raise self._unavailable(f"libbpf is not installed ({error})", INSTALL_LIBBPF) from None
         self.library = f"libbpf {self._libbpf.version}"
-        if attach == "kprobe" and not any(place.exists() for place in KPROBES):
-            raise self._unavailable("the kernel was built without kprobes", REMEDIES[attach])
         _allow_locked_memory()
         try:
+            if attach == "kprobe":
+                find_kprobes()
             if attach != "tracepoint" or not self._has_loaded_typed(ring_bytes):
-                self._load(self._object("imds"), attach, ring_bytes)
+                self._load(self._object(), attach, ring_bytes)
         except BpfError as error:
             raise self._explained(error, attach) from error
+        except KernelLacks as error:
+            raise self._unavailable(str(error), error.remedy) from error
         except OSError as error:
             raise self._unavailable(str(error), _remedy(error.errno, attach)) from error
 
-    def _object(self, name: str) -> Path:
+    def _object(self) -> Path:
         machine = platform.machine()
-        path = bpf_file(f"build/{name}.{machine}.bpf.o")
+        path = bpf_file(f"build/imds.{machine}.bpf.o")
         if path is None:
-            raise self._unavailable(
-                f"the compiled probe for {machine} is not there",
-                "In a source tree, run `make setup`; else reinstall imds-analyzer for this machine",
-            )
+            raise self._unavailable(f"the compiled probe for {machine} is not there", NO_OBJECT)
         return path
 
     def _has_loaded_typed(self, ring_bytes: int) -> bool:
         """Try the object whose tracepoints cost half; kernels before 6.2 refuse it."""
+        path = bpf_file(f"build/imds-typed.{platform.machine()}.bpf.o")
+        if path is None:
+            return False
         try:
-            self._load(self._object("imds-typed"), "tracepoint", ring_bytes)
+            self._load(path, "tracepoint", ring_bytes)
         except BpfError:
             self.close()
             return False
@@ -252,8 +250,7 @@ def _remedy(code: Optional[int], attach: str) -> str:
     remedy = REMEDIES[attach]
     if code not in (errno.EPERM, errno.EACCES):
         return remedy
-    # Root may lack them, too: in a container.
-    return f"{NO_PRIVILEGE}; if that is so already, {remedy[0].lower()}{remedy[1:]}"
+    return maybe_obstacle() or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
 
 
 def programs_for(attach: str) -> tuple[str, ...]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
+
+from analyzer.errors import KernelLacks
 
 _NUMBERS = {"x86_64": 298, "aarch64": 241}
 
@@ -12,6 +15,8 @@ PERF_TYPE_TRACEPOINT = 2
 PERF_FLAG_FD_CLOEXEC = 8
 ANY_PROCESS = -1
 NO_GROUP = -1
+
+_REMEDY = "Needs a kernel with CONFIG_PERF_EVENTS; try --attach fentry"
 
 
 class _Attributes(ctypes.Structure):
@@ -26,23 +31,27 @@ class _Attributes(ctypes.Structure):
 
 
 def open_tracepoint(identifier: int) -> int:
-    """Return a descriptor for a tracepoint, by its id; raises OSError.
+    """Return a descriptor for a tracepoint, by its id.
 
-    A BPF program attached to it runs on every CPU, whichever one is named here.
+    A BPF program attached to it runs on every CPU, whichever one is named here. Raises
+    PermissionError, or KernelLacks for all else.
     """
     number = _NUMBERS.get(platform.machine())
     if number is None:
-        raise OSError(f"perf_event_open is not known for {platform.machine()}")
+        raise KernelLacks(f"perf_event_open is not known for {platform.machine()}", _REMEDY)
     attributes = _Attributes(PERF_TYPE_TRACEPOINT, ctypes.sizeof(_Attributes), identifier)
     fd: int = ctypes.CDLL(None, use_errno=True).syscall(
         ctypes.c_long(number),
         ctypes.byref(attributes),
         ctypes.c_int(ANY_PROCESS),
-        ctypes.c_int(0),
+        ctypes.c_int(min(os.sched_getaffinity(0))),  # one that is there: CPU 0 may be offline
         ctypes.c_int(NO_GROUP),
         ctypes.c_ulong(PERF_FLAG_FD_CLOEXEC),
     )
     if fd < 0:
         code = ctypes.get_errno()
-        raise OSError(code, f"perf_event_open: {os.strerror(code)}")
+        said = f"perf_event_open: {os.strerror(code)}"
+        if code in (errno.EPERM, errno.EACCES):
+            raise PermissionError(code, said)
+        raise KernelLacks(said, _REMEDY)
     return fd

@@ -8,21 +8,17 @@ tracepoints run with preemption off (``trace_call_bpf``, kernel/trace/bpf_trace.
 
 from __future__ import annotations
 
-import gzip
 import platform
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from analyzer.sources import buildconfig
 
 # A kernel that can choose at run time (5.12 and later): "none voluntary (full)". Only root
 # reads it, and some services cannot see it at all.
 CURRENT_MODEL = Path("/sys/kernel/debug/sched/preempt")
 COMMAND_LINE = Path("/proc/cmdline")
-BUILD_CONFIGS = (
-    Path(f"/boot/config-{platform.release()}"),
-    Path(f"/lib/modules/{platform.release()}/config"),
-    Path("/proc/config.gz"),
-)
 _CALM = ("none", "voluntary")
 # What each tells of the model; the first that does is believed.
 _CURRENT = re.compile(r"\((\w+)\)")
@@ -34,7 +30,7 @@ def is_preemptible(
     version: str = platform.version(),
     model: Path = CURRENT_MODEL,
     command_line: Path = COMMAND_LINE,
-    configs: Sequence[Path] = BUILD_CONFIGS,
+    configs: Sequence[Path] = buildconfig.PLACES,
 ) -> bool:
     """Tell it from the kernel's build (``uname -v``) and, where that leaves a choice, from that.
 
@@ -43,17 +39,9 @@ def is_preemptible(
     words = [word for word in version.split() if word.startswith("PREEMPT")]
     if words != ["PREEMPT_DYNAMIC"]:
         return bool(words)
-    sources = [(model, _CURRENT), (command_line, _ASKED_FOR), *((each, _BUILT) for each in configs)]
-    for path, pattern in sources:
-        told = pattern.search(_read(path))
+    sources = (((model,), _CURRENT), ((command_line,), _ASKED_FOR), (configs, _BUILT))
+    for places, pattern in sources:
+        told = pattern.search(buildconfig.text(places)[1])
         if told is not None:
             return told[1].lower() not in _CALM
     return True
-
-
-def _read(path: Path) -> str:
-    unpack: Callable[[bytes], bytes] = gzip.decompress if path.suffix == ".gz" else bytes
-    try:
-        return unpack(path.read_bytes()).decode("ascii", "replace")
-    except (OSError, EOFError):
-        return ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from analyzer.errors import KernelLacks
+from analyzer.privileges import maybe_obstacle
+
 MOUNT_POINT = Path("/sys/kernel/tracing")
 PLACES = (MOUNT_POINT, Path("/sys/kernel/debug/tracing"))
 
@@ -12,20 +15,46 @@ PLACES = (MOUNT_POINT, Path("/sys/kernel/debug/tracing"))
 _READ_IN_OWN_NAMESPACE = 'mount -t tracefs tracefs "$1" && cd "$1/events" && shift && cat -- "$@"'
 
 
+_NO_TRACEPOINTS = "Needs a kernel with CONFIG_FTRACE_SYSCALLS; try --source bcc"
+_NOT_MOUNTED = f"Mount it: mount -t tracefs tracefs {MOUNT_POINT}"
+
+
 def tracepoint_ids(names: list[str]) -> dict[str, int]:
-    """Return the id of each tracepoint ``group/event``; raises OSError saying what is missing."""
+    """Return the id of each tracepoint ``group/event``.
+
+    Raises KernelLacks, or PermissionError where tracefs is mounted and not for us.
+    """
     files = [f"{name}/id" for name in names]
     for place in PLACES:
         if (place / "events").is_dir():
-            return {
-                name: int((place / "events" / file).read_text()) for name, file in zip(names, files)
-            }
+            try:
+                return {
+                    name: int((place / "events" / file).read_text())
+                    for name, file in zip(names, files)
+                }
+            except FileNotFoundError as error:
+                raise KernelLacks(f"{error.filename} does not exist", _NO_TRACEPOINTS) from None
     if not MOUNT_POINT.is_dir():
-        raise OSError(f"{MOUNT_POINT} does not exist: the kernel was built without tracing")
+        raise KernelLacks(
+            f"{MOUNT_POINT} does not exist: the kernel was built without tracing", _NO_TRACEPOINTS
+        )
+    return dict(zip(names, _read_in_own_namespace(files)))
+
+
+def _read_in_own_namespace(files: list[str]) -> list[int]:
     command = ["unshare", "--mount", "--propagation=private", "sh", "-c", _READ_IN_OWN_NAMESPACE]
-    done = subprocess.run(
-        [*command, "sh", str(MOUNT_POINT), *files], capture_output=True, text=True, check=False
+    try:
+        done = subprocess.run(
+            [*command, "sh", str(MOUNT_POINT), *files], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise KernelLacks(f"tracefs is not mounted ({error})", _NOT_MOUNTED) from None
+    said = done.stderr.strip()
+    if done.returncode == 0:
+        return [int(line) for line in done.stdout.split()]
+    if "cat:" in said:  # it was mounted, and has not these
+        raise KernelLacks(f"there are no such tracepoints ({said})", _NO_TRACEPOINTS)
+    raise KernelLacks(
+        f"tracefs is not mounted, and could not be for us ({said})",
+        maybe_obstacle() or _NOT_MOUNTED,
     )
-    if done.returncode != 0:
-        raise OSError(f"tracefs could not be mounted: {done.stderr.strip()}")
-    return {name: int(line) for name, line in zip(names, done.stdout.split())}

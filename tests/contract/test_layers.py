@@ -15,6 +15,7 @@ SHARED = {
     "analyzer.config.rules",
     "analyzer.errors",
     "analyzer.masking",
+    "analyzer.privileges",
     "analyzer.records",
     "analyzer.text",
     "analyzer.usage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import platform
 import signal
 import stat
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from analyzer import __version__
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
+from analyzer.sources import files
+from analyzer.sources.core import CoreSource
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_run
 
@@ -139,7 +142,7 @@ def test_where_nothing_works_the_error_lists_what_was_tried(tmp_path: Path) -> N
     run = subprocess.run(
         [
             *("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"),
-            *(sys.executable, "-m", "analyzer", "run", "--source", "core"),
+            *(sys.executable, "-m", "analyzer", "run"),
             *("--log-file", str(log), "--ready-file", str(tmp_path / "ready")),
         ],
         capture_output=True,
@@ -148,9 +151,28 @@ def test_where_nothing_works_the_error_lists_what_was_tried(tmp_path: Path) -> N
         check=False,
     )
     assert run.returncode == 1
-    for tried in ("core/fentry", "core/kprobe", "core/tracepoint"):
+    for tried in ("core/fentry", "core/kprobe", "core/tracepoint", "bcc/kprobe"):
         assert tried in run.stderr
+    # It is root, and has no use for packages.
+    assert "Run as root" not in run.stderr
+    assert "linux-headers" not in run.stderr
+    assert "docker run --privileged" in run.stderr
     assert "->" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "ready").exists()
     assert "analyzer_started" not in log.read_text()
+
+
+def test_tracepoints_do_without_the_faster_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saves time, and a kernel of before 6.2 refuses it as well."""
+    name = f"imds.{platform.machine()}.bpf.o"
+    present = files.bpf_file(f"build/{name}")
+    assert present is not None
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / name).symlink_to(present)
+    monkeypatch.setattr(files, "PLACES", (tmp_path,))
+    source = CoreSource("tracepoint", 1 << 20)
+    source.close()
+    assert source.probe == "core/tracepoint"

@@ -294,6 +294,26 @@ class TestFiles:
             assert isinstance(load(str(path), {}), Config)
 
 
+class TestFlags:
+    @pytest.mark.parametrize(
+        ("flag", "value", "allowed"),
+        [
+            *(("--heartbeat", each, "from 1 to 86400") for each in ("nan", "inf", "0.9", "-1.5")),
+            *(("--response-wait", each, "from 0 to 60") for each in ("nan", "60.5", "-inf")),
+            *(("--ring-mib", each, "a power of two from 1 to 64") for each in ("0", "3", "128")),
+        ],
+    )
+    def test_they_are_judged_as_the_same_settings_of_a_file(
+        self, flag: str, value: str, allowed: str
+    ) -> None:
+        """And the refusal names the flag."""
+        told = CliRunner().invoke(run, [flag, value, "--check"])
+        assert told.exit_code == 2
+        said = " ".join(told.output.split())
+        assert f"'{flag}': {value} must be" in said
+        assert allowed in said
+
+
 class TestCheck:
     def test_a_right_file_is_0_and_starts_nothing(self) -> None:
         """No privilege is needed for it."""

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from analyzer.commands.doctor import doctor
 from analyzer.config import AUTO
-from analyzer.doctor import kernel, privileges, ring, screen, software
+from analyzer.doctor import kernel, ring, screen, software
 from analyzer.doctor.checks import CHECKS
 from analyzer.doctor.findings import (
     Finding,
@@ -35,57 +35,6 @@ from analyzer.sources.selection import candidates
 
 OK, INFO, WARN, FAIL = Level.OK, Level.INFO, Level.WARN, Level.FAIL
 PROBES = ["core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe"]
-
-ALL = frozenset(privileges.CAPABILITIES)
-
-
-@pytest.mark.parametrize(
-    ("mask", "expected"),
-    [
-        pytest.param("000001ffffffffff", ALL, id="root, Linux 6.1"),
-        pytest.param(
-            "0000003fffffffff", ALL - {"CAP_BPF", "CAP_PERFMON"}, id="root, before Linux 5.8"
-        ),
-        pytest.param("00000000a80425fb", frozenset(), id="root of a Docker container"),
-        pytest.param(
-            "000000c000080000",
-            {"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"},
-            id="a unit with AmbientCapabilities",
-        ),
-        pytest.param("0000000000000000", frozenset(), id="an ordinary user"),
-    ],
-)
-def test_effective_capabilities_are_read_from_the_status_text(
-    mask: str, expected: frozenset[str]
-) -> None:
-    """Only CapEff counts, not what stands in the lines around it."""
-    status = (
-        "Name:\tpython3\nUid:\t0\t0\t0\t0\nCapInh:\t0000000000000000\n"
-        f"CapPrm:\t000001ffffffffff\nCapEff:\t{mask}\nCapBnd:\t000001ffffffffff\n"
-    )
-    assert privileges.decode_capabilities(status) == expected
-
-
-def test_a_status_without_capabilities_gives_none() -> None:
-    """A kernel that shows no CapEff line gives no privilege."""
-    assert privileges.decode_capabilities("Name:\tx\n") == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        ({"CAP_SYS_ADMIN"}, True),
-        ({"CAP_BPF", "CAP_PERFMON"}, True),
-        ({"CAP_BPF", "CAP_SYS_PTRACE"}, False),
-        ({"CAP_PERFMON", "CAP_DAC_READ_SEARCH"}, False),
-        (set(), False),
-    ],
-)
-def test_loading_needs_the_pair_or_the_old_capability(
-    capabilities: set[str], expected: bool
-) -> None:
-    """CAP_BPF without CAP_PERFMON cannot attach, and the other way round cannot load."""
-    assert privileges.suffice(frozenset(capabilities)) is expected
 
 
 @pytest.mark.parametrize(
@@ -127,14 +76,6 @@ ffffffff814a1ff0 T bpf_ringbuf_reserve
 def test_symbols_are_whole_names_of_functions(wanted: set[str], expected: set[str]) -> None:
     """Addresses may be hidden (kernel.kptr_restrict); names never are."""
     assert kernel.symbols_among(SYMBOLS.splitlines(), frozenset(wanted)) == expected
-
-
-def test_an_option_that_is_not_set_is_not_in_the_configuration() -> None:
-    """A .config says so in a comment."""
-    text = (
-        "#\n# Automatically generated\nCONFIG_BPF=y\n# CONFIG_KPROBES is not set\nCONFIG_HZ=250\n"
-    )
-    assert kernel.parse_configuration(text) == {"CONFIG_BPF": "y", "CONFIG_HZ": "250"}
 
 
 @pytest.mark.parametrize(

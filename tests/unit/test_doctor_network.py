@@ -116,6 +116,57 @@ RULES: list[Any] = [
         [],
         id="a source, a named set",
     ),
+    pytest.param(
+        "-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128\n"
+        "-A OUTPUT -p tcp -m multiport --dports 80,443 -m owner ! --uid-owner 13 -j REDIRECT "
+        "--to-ports 3129\n"
+        "-A OUTPUT -p tcp -m tcp --dport 1:1024 -j DNAT --to-destination 10.0.3.7:1\n"
+        "-A OUTPUT ! -d 127.0.0.1/32 -p tcp -j REDIRECT --to-ports 15001\n"
+        "-A PREROUTING -j TPROXY --on-port 3130 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x1\n",
+        ["3128", "3129", "10.0.3.7:1", "15001", "3130"],
+        id="a transparent proxy, for wherever it goes",
+    ),
+    pytest.param(
+        "table inet proxy {\n\tchain out {\n"
+        "\t\ttype nat hook output priority -100; policy accept;\n"
+        "\t\tmeta skuid != 13 tcp dport { 80, 443 } redirect to :3129\n"
+        "\t\ttcp dport 1-1024 redirect to :3131\n"
+        "\t\ttcp dport != 80 redirect to :3132\n"
+        "\t\ttcp dport @web redirect to :3133\n"
+        "\t\tudp dport 53 redirect to :5353\n"
+        "\t\tmeta l4proto udp redirect to :5354\n"
+        "\t\tfib daddr type local tcp dport 80 dnat to 172.17.0.2:80\n"
+        "\t\tip daddr != 10.0.0.0/8 tcp dport 80 redirect to :3134\n"
+        "\t\tmeta l4proto { tcp, udp } th dport 80 redirect to :3136\n\t}\n"
+        "\tchain other {\n\t\ttcp dport 80 redirect to :3135\n\t}\n}\n",
+        [":3129", ":3131", ":3134", ":3136"],
+        id="the same of nft",
+    ),
+    pytest.param(
+        "-A OUTPUT -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 3129\n"
+        "-A OUTPUT -p tcp -m tcp ! --dport 80 -j REDIRECT --to-ports 3129\n"
+        "-A OUTPUT -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353\n"
+        "-A OUTPUT ! -p tcp -j REDIRECT --to-ports 5353\n"
+        "-A PREROUTING -d 169.254.0.0/16 -p udp -j REDIRECT --to-ports 5353\n"
+        "-A PREROUTING -m set --match-set proxied dst -p tcp -j REDIRECT --to-ports 3129\n"
+        "-A PREROUTING -m addrtype --dst-type LOCAL -p tcp -j DNAT --to-destination 10.0.0.5\n"
+        "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.2:80\n"
+        "-A KUBE-SEP-ABC -p tcp -m comment --comment default/web -m tcp -j DNAT "
+        "--to-destination 10.1.0.5:8443\n",
+        [],
+        id="other ports and protocols, and what only some packets come to",
+    ),
+    pytest.param(
+        "-A PREROUTING -d 169.254.169.254/32 -m comment "
+        '--comment "no -j DNAT of \\"IMDS\\"" -j DROP\n'
+        "-A PREROUTING -d 169.254.169.254/32 -m comment --comment dnat -j ACCEPT\n"
+        "-A PREROUTING -d 169.254.169.254/32 -j dnat-chain\n"
+        'ip daddr 169.254.169.254 counter drop comment "instead of redirect to :8282"\n'
+        "ip daddr 169.254.169.254 jump redirect\n"
+        '-A OUTPUT -p tcp -m comment --comment "not -d 169.254.169.254" -j ACCEPT\n',
+        [],
+        id="words of comments, names of chains",
+    ),
     pytest.param("", [], id="no rule"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from analyzer.errors import ServiceError
 from analyzer.service.notify import Notifier
+from analyzer.service.status import StatusObserver
 
 DEADLINE_S = 20
 
@@ -49,7 +51,7 @@ def test_the_states_of_a_life(address: str, manager: socket.socket) -> None:
     notifier = Notifier(address)
     notifier.ready("core/fentry, 0 requests")
     assert _states(manager) == ["READY=1", "STATUS=core/fentry, 0 requests"]
-    with notifier.reloading("again"):
+    with notifier.reloading(lambda: "again"):
         reloading, monotonic = _states(manager)
     assert reloading == "RELOADING=1"
     assert 0 <= time.monotonic() - int(monotonic.split("=")[1]) / 1e6 < DEADLINE_S
@@ -62,7 +64,7 @@ def test_the_states_of_a_life(address: str, manager: socket.socket) -> None:
 def test_a_reload_that_fails_ends_too(address: str, manager: socket.socket) -> None:
     """Otherwise systemd would wait for its end."""
     notifier = Notifier(address)
-    with pytest.raises(KeyError), notifier.reloading("as before"):
+    with pytest.raises(KeyError), notifier.reloading(lambda: "as before"):
         raise KeyError
     notifier.close()
     assert [_states(manager)[0], _states(manager)[0]] == ["RELOADING=1", "READY=1"]
@@ -119,25 +121,79 @@ def test_a_changed_status_is_told_but_not_with_every_tick(
     notifier.close()
 
 
-def test_what_could_not_be_sent_is_sent_with_the_next_tick(
-    address: str, manager: socket.socket
-) -> None:
-    """A manager that takes nothing for a while neither stops the pipeline nor its watchdog."""
-    notifier = Notifier(address, 3600.0)
+def _fill(address: str) -> None:
+    """Have no room left for datagrams: the manager is busy."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
         filler.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
                 filler.sendto(b"X=1", "\0" + address[1:] if address[0] == "@" else address)
-    notifier.advance("")
+
+
+def _take_all(manager: socket.socket) -> list[list[str]]:
+    """Return the states of all datagrams that wait, without what filled the room."""
     manager.setblocking(False)
     waiting = []
     with contextlib.suppress(BlockingIOError):
         while True:
-            waiting.append(manager.recv(4096))
-    assert set(waiting) == {b"X=1"}
+            waiting.append(_states(manager))
+    return [each for each in waiting if each != ["X=1"]]
+
+
+def test_what_could_not_be_sent_is_sent_with_the_next_tick(
+    address: str, manager: socket.socket
+) -> None:
+    """A manager that takes nothing for a while neither stops the pipeline nor its watchdog."""
+    notifier = Notifier(address, 3600.0)
+    _fill(address)
     notifier.advance("")
-    assert _states(manager) == ["WATCHDOG=1"]
+    assert _take_all(manager) == []
+    notifier.advance("")
+    assert _take_all(manager) == [["WATCHDOG=1"]]
+    notifier.close()
+
+
+def test_a_busy_manager_learns_of_the_start_with_the_next_tick(
+    address: str, manager: socket.socket
+) -> None:
+    """It is no reason to end: the manager waits for that one datagram."""
+    notifier = Notifier(address)
+    _fill(address)
+    notifier.ready("attached")
+    notifier.advance("attached")
+    assert _take_all(manager) == []
+    notifier.advance("attached")
+    notifier.advance("attached")
+    assert _take_all(manager) == [["READY=1", "STATUS=attached"]]
+    notifier.close()
+
+
+def test_a_busy_manager_learns_of_a_reload_too(address: str, manager: socket.socket) -> None:
+    """In the order in which it was, and only of the last one."""
+    notifier = Notifier(address)
+    _fill(address)
+    for number in range(3):
+        with notifier.reloading(functools.partial(str, number)):
+            pass
+    assert _take_all(manager) == []
+    notifier.advance("2")
+    reloading, ready = _take_all(manager)
+    assert reloading[0] == "RELOADING=1"
+    assert ready == ["READY=1", "STATUS=2"]
+    notifier.close()
+
+
+def test_a_rejected_configuration_stays_in_the_status(address: str, manager: socket.socket) -> None:
+    """Until one is accepted: `systemctl reload` has no other way to tell."""
+    notifier = Notifier(address)
+    status = StatusObserver(notifier, "core/fentry")
+    accepted = [False, True]
+    reload = status.reloading(lambda: accepted.pop(0))
+    reload()
+    reload()
+    said = [each[1] for each in _take_all(manager) if each[0] == "READY=1"]
+    counts = "core/fentry, 0 requests (0 v1), 0 lost"
+    assert said == [f"STATUS=new configuration rejected, see the log; {counts}", f"STATUS={counts}"]
     notifier.close()
 
 
@@ -172,7 +228,7 @@ def test_without_a_manager_nothing_is_sent() -> None:
     notifier = Notifier.take({})
     notifier.ready("x")
     notifier.advance("x")
-    with notifier.reloading("x"):
+    with notifier.reloading(lambda: "x"):
         pass
     notifier.stopping()
     notifier.close()

@@ -22,7 +22,6 @@ from analyzer.attribute.processes import (
     ARGS_READ_MAX,
     Facts,
     Processes,
-    UserNames,
     boottime_offset_ns,
     in_words,
     split_args,
@@ -403,13 +402,6 @@ class TestNames:
             kernel, [b"python3.11"], args_truncated=False, executable=None, user=User(0, None)
         )
         assert process.name == "python"
-
-    def test_users_are_named_by_the_host_and_may_have_no_name(self) -> None:
-        """An id nobody has is a user without a name."""
-        names = UserNames()
-        assert names.user(0, 1.0) == User(0, "root")
-        assert names.user(UNNAMED_UID, 1.0) == User(UNNAMED_UID, None)
-        assert names.user(2**32 - 1, 1.0) == User(2**32 - 1, None)
 
 
 class TestExecutables:

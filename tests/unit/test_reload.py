@@ -48,9 +48,11 @@ class Service:
     def reload(self, text: str) -> dict[str, Any]:
         """Reload with this text; returns the event that says what became of it."""
         self.write(text)
-        self._reloader.reload()
+        is_accepted = self._reloader.reload()
         self.sink.flush()
-        return lines(Path(self.in_force.log.file))[-1]
+        told = lines(Path(self.in_force.log.file))[-1]
+        assert is_accepted == (told["event"] == "configuration_reloaded")
+        return told
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

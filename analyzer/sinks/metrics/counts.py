@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from analyzer.records import Lost, Record
+from analyzer.text import visible
 
 # A caller chooses its own name, and each new one is a time series for ever: the first ones get
 # their own, the rest are counted together. A busy host has some dozens of programs that ask.
@@ -107,18 +108,11 @@ class Counts:
         )
 
     def _admit(self, name: str) -> str:
-        """Return the label of a name that has none yet."""
+        """Return the label of a name that has none yet.
+
+        All formats could carry what does not print, but not all who read them.
+        """
         if len(self._names) >= NAMES_MAX:
             return OTHER
-        self._names[name] = label = printable(name)[:NAME_MAX] or UNKNOWN
+        self._names[name] = label = visible(name)[:NAME_MAX] or UNKNOWN
         return label
-
-
-def printable(text: str) -> str:
-    r"""Write what does not print, such as line ends and half surrogate pairs, as \n or \ud800.
-
-    All formats could carry most of it, but not all who read them.
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

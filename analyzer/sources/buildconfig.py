@@ -1,0 +1,39 @@
+"""The configuration that the running kernel was built with, where it can be read."""
+
+from __future__ import annotations
+
+import gzip
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+# The first is the kernel's own word; the others are files that belong to one of its name.
+PLACES = (
+    Path("/proc/config.gz"),
+    Path(f"/boot/config-{platform.release()}"),
+    Path(f"/lib/modules/{platform.release()}/config"),
+)
+
+
+def text(places: Sequence[Path] = PLACES) -> tuple[str, str]:
+    """Return where the configuration stands, and it; both empty where it does not."""
+    for place in places:
+        try:
+            raw = place.read_bytes()
+            raw = gzip.decompress(raw) if place.suffix == ".gz" else raw
+        except (OSError, EOFError):
+            continue
+        return str(place), raw.decode("ascii", "replace")
+    return "", ""
+
+
+def options() -> tuple[str, dict[str, str]]:
+    """Return where the configuration stands, and the options that are set."""
+    place, config = text()
+    return place, parse(config)
+
+
+def parse(config: str) -> dict[str, str]:
+    """Return the options that are set, of a kernel's .config."""
+    lines = (line.partition("=") for line in config.splitlines() if line.startswith("CONFIG_"))
+    return {name: value for name, _, value in lines}

@@ -1,0 +1,61 @@
+"""Signals that are orders, also while the program is only being loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.orders import RELOAD, REOPEN, hold, taken
+
+# Runs the command line, and sends itself a signal when the first module of another's is imported.
+EARLY = """
+import os, runpy, sys
+
+class Sender:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), int(sys.argv.pop()))
+
+sys.meta_path.insert(0, Sender())
+runpy.run_module("analyzer", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [RELOAD, REOPEN])
+def test_an_order_that_comes_while_modules_are_imported_does_not_end_it(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """Whoever rotates logs does not know that the analyzer was started this very moment."""
+    config = tmp_path / "config.toml"
+    config.touch()
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, "run", "--check", "--config", config, str(int(number))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{config}: nothing is wrong\n"), done.stderr
+
+
+def test_what_was_held_is_carried_out_once_somebody_can() -> None:
+    """And what comes at the very end ends nothing."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    carried_out: list[int] = []
+    try:
+        hold()
+        os.kill(os.getpid(), REOPEN)
+        with taken(REOPEN, RELOAD) as orders:
+            orders.hand_to(carried_out.append)
+            assert carried_out == [REOPEN]
+            os.kill(os.getpid(), RELOAD)
+            assert carried_out == [REOPEN, RELOAD]
+        os.kill(os.getpid(), REOPEN)
+        assert signal.sigpending() == {REOPEN}
+        signal.sigwait({REOPEN})
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
