@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,8 @@ def test_settings_of_pip_that_are_for_others(
         f"[global]\nfind-links =\n    {packed / 'needed'}\nno-index = true\n"
         f"[install]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n"
     )
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)  # they win over files
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     monkeypatch.setenv("PIP_PYTHON", "/usr/bin/python3")
     done = host.run("--wheel", str(wheel), "--no-start", prefix=("unshare", "--net"))
