@@ -463,9 +463,17 @@ make_release() { # sets target, package
       echo "$python_version"
     } | sha256sum | cut -c 1-8
   )
-  target=$base/releases/$version-$hash
+  plain=$base/releases/$version-$hash
+  for target in "$plain" "$plain.again"; do
+    package=$target/lib/python$python_version/site-packages/analyzer
+    if is_whole; then return; fi
+  done
+  # One that runs, or ran, is not deleted before there is another, even if it is damaged.
+  for target in "$plain" "$plain.again"; do
+    if [ "$target" != "$base/$running" ] && [ "$target" != "$base/$old" ]; then break; fi
+  done
   package=$target/lib/python$python_version/site-packages/analyzer
-  if is_whole; then return; fi
+  [ "$target" = "$plain" ] || say "$plain is damaged"
   changed=yes
   place=$base
   while [ ! -d "$place" ]; do place=${place%/*}; done
@@ -476,10 +484,7 @@ make_release() { # sets target, package
   say "Installing $name $version into $target"
   made_release=yes
   disk="see its output; is the disk full, or read-only?"
-  if [ -e "$target" ]; then # damaged, or what a run that was killed has left
-    if [ -e "$target/.complete" ]; then say "It is there and damaged: making it anew"; fi
-    remove_release "$target"
-  fi
+  [ ! -e "$target" ] || remove_release "$target" # what a run that was killed has left
   run "$disk" mkdir -p "$base/releases"
   run "$python cannot make virtual environments: install its venv module" "$python" -m venv "$target"
   [ "$dry_run" = yes ] || heed_pip_files
@@ -826,7 +831,7 @@ rollback() {
     rm -rf "$previous"
   fi
   rm -rf "$previous.tmp"
-  if [ "$made_release" = yes ] && [ "$base/$old" != "$target" ]; then rm -rf "$target/.complete" "$target"; fi
+  if [ "$made_release" = yes ]; then rm -rf "$target/.complete" "$target"; fi
   if [ -n "$old" ]; then return; fi
   [ "$made_config" = no ] || rm -f "$config"
   if [ "$made_user" = yes ]; then
