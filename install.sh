@@ -795,6 +795,7 @@ is_in_use() { # with all that belongs to it; asked of the process, for links tel
 
 drop_old_releases() {
   running=$([ "$systemd" = no ] || running_release)
+  [ "$dry_run$start" != yesyes ] || running= # by then it is the new one
   way_back=$(readlink "$previous/release") || way_back=
   for each in "$base"/releases/*; do
     if [ "$each" = "$target" ] || [ ! -d "$each" ]; then continue; fi

@@ -112,6 +112,13 @@ def test_dry_run_prints_what_a_run_does(host: Host) -> None:
         assert f"  {call}\n" in printed
 
 
+def test_dry_run_prints_what_an_upgrade_removes(installed: Host) -> None:
+    (release,) = installed.releases
+    removal = f"rm -rf {installed.root}/opt/imds-analyzer/releases/{release}\n"
+    assert removal in installed.run("--dry-run").stdout
+    assert removal not in installed.run("--dry-run", "--no-start").stdout
+
+
 def test_without_systemd(host: Host) -> None:
     (host.root / "run/systemd/system").rmdir()
     done = host.run()
