@@ -1,5 +1,5 @@
-# `make` alone lists what there is. Everything but `check` needs root: the probe is
-# loaded into the running kernel, and the tests make network namespaces.
+# `make` alone lists what there is. What loads the probe into the running kernel or makes network
+# namespaces needs root, and says so; so does setup, where Debian packages are missing.
 PYTHON ?= /usr/bin/python3
 VENV := .venv
 MACHINES := x86_64 aarch64
@@ -67,7 +67,8 @@ release: wheel ## Pack what a host needs, install.sh and the wheel, into dist/ a
 	cp install.sh requirements.lock LICENSE dist/imds_analyzer-$(VERSION)-py3-none-any.whl dist/$(RELEASE)
 	cd dist/$(RELEASE) && sha256sum * > SHA256SUMS
 	tar --create --gzip --file dist/$(RELEASE).tar.gz --directory dist --sort=name --owner=0 --group=0 \
-	  --numeric-owner --mtime='@$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))' $(RELEASE)
+	  --numeric-owner --mtime='@$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)' \
+	  $(RELEASE)
 	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
 	rm -rf dist/$(RELEASE)
 
@@ -84,14 +85,14 @@ abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
 lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
 
-lint: ## Only the linters and type checks
+lint: $(VENV)/installed ## Only the linters and type checks
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/clang-format --dry-run --Werror bpf/*.h bpf/*.c
 	shellcheck $(SHELL_SCRIPTS)
 
-check: lint ## Linters and the fast tests; no root
+check: lint build ## Linters and the fast tests; no root
 	$(PYTEST)
 
 test: setup ## Everything that runs on this host's own kernel (root)

@@ -4,6 +4,7 @@
 # A version lives in a directory of its own, /opt/imds-analyzer/releases/VERSION-HASH, and
 # the link `current` names the one in use. A new one is made whole beside the old one, the
 # link is then renamed into place, and renamed back if the new one does not report ready.
+# Until it has, `previous` holds the way back, also for the next run if this one is killed.
 #
 # For the tests only: IMDS_ANALYZER_TEST_ROOT is put in front of every path, and its
 # programs are found first.
@@ -11,9 +12,10 @@ set -eu
 umask 022
 export LC_ALL=C
 unset IFS CDPATH PYTHONHOME PYTHONPATH PYTHONSTARTUP
-# What would make pip install elsewhere than into the virtual environment; where it finds
-# packages is the operator's business.
-unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_DRY_RUN
+# What would make pip install something else, or elsewhere; where it finds packages is the
+# operator's business. The same from files: see heed_pip_files.
+unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_REQUIRE_HASHES PIP_DRY_RUN
+unset PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 root=${IMDS_ANALYZER_TEST_ROOT-}
 # Not the caller's: the distribution's own Python is wanted, and sbin is needed.
 PATH=${root:+$root/usr/bin:}/usr/sbin:/usr/bin:/sbin:/bin
@@ -24,6 +26,7 @@ name=imds-analyzer
 service=$name.service
 base=$root/opt/$name
 current=$base/current
+previous=$base/previous
 config=$root/etc/$name/config.toml
 units=$root/etc/systemd/system
 logs=$root/var/log/$name
@@ -40,8 +43,10 @@ Installs imds-analyzer as a systemd service, or upgrades it; configuration and l
 
   --wheel PATH    the wheel to install (default: the one beside this script, or in dist/)
   --offline DIR   take the Python packages from DIR, nothing from the network
-  --with-bcc      install BCC and the running kernel's headers, too
-                  (done without asking where the kernel has no type information)
+  --with-bcc      install BCC and the running kernel's headers, too, now and with upgrades
+                  (done without asking where the kernel has no type information,
+                  and where the configuration says source = "bcc")
+  --without-bcc   take an earlier --with-bcc back
   --logrotate     leave rotating the log to logrotate
   --no-start      install only; the service starts with the next boot
   --uninstall     remove everything but the logs
@@ -62,6 +67,11 @@ fail() { # WHAT TO-DO
   printf 'install.sh: %s\n' "$1" >&2
   printf 'What to do: %s\n' "$2" >&2
   exit 1
+}
+
+warn() { # WHAT [yes: with the output of the last command]
+  printf 'install.sh: %s\n' "$1" >&2
+  [ "${2-}" != yes ] || tail -n 5 "$work/output" | sed 's/^/  | /' >&2
 }
 
 wrong_usage() {
@@ -101,30 +111,32 @@ gave_up() { # STATUS TO-DO COMMAND...
   exit 1
 }
 
+shown() { # COMMAND...: yes with --dry-run, which only prints it
+  [ "$dry_run" = yes ] && printf '  %s\n' "$(quoted "$@")"
+}
+
 run() { # TO-DO COMMAND...: do it or stop
   to_do=$1
   shift
-  if [ "$dry_run" = yes ]; then
-    printf '  %s\n' "$(quoted "$@")"
-    return
-  fi
+  if shown "$@"; then return; fi
   attempt "$@" || gave_up $? "$to_do" "$@"
 }
 
-run_patiently() { # TO-DO COMMAND...: others use the package manager, mirrors are busy
-  to_do=$1
-  shift
-  if [ "$dry_run" = yes ]; then
-    printf '  %s\n' "$(quoted "$@")"
-    return
-  fi
+patiently() { # COMMAND...: others use the package manager, mirrors are busy
   # shellcheck disable=SC2046 # a list; without a way out waiting does not help
   for pause_s in $([ -n "$offline" ] || echo 5 10 20) 0; do
     attempt "$@" && return
     status=$?
     [ "$pause_s" = 0 ] || sleep "$pause_s"
   done
-  gave_up "$status" "$to_do" "$@"
+  return "$status"
+}
+
+run_patiently() { # TO-DO COMMAND...
+  to_do=$1
+  shift
+  if shown "$@"; then return; fi
+  patiently "$@" || gave_up $? "$to_do" "$@"
 }
 
 # --- What is asked for, and of whom ---------------------------------------------------
@@ -137,7 +149,7 @@ absolute() { # PATH: before the working directory is left
 }
 
 parse_options() {
-  wheel='' offline='' with_bcc=no logrotate=no start=yes uninstall=no purge=no dry_run=no
+  wheel='' offline='' bcc_asked='' logrotate=no start=yes uninstall=no purge=no dry_run=no
   show_version=no
   while [ $# -gt 0 ]; do
     case $1 in
@@ -146,7 +158,8 @@ parse_options() {
       if [ "$1" = --wheel ]; then wheel=$(absolute "$2"); else offline=$(absolute "$2"); fi
       shift
       ;;
-    --with-bcc) with_bcc=yes ;;
+    --with-bcc) bcc_asked=yes ;;
+    --without-bcc) bcc_asked=no ;;
     --logrotate) logrotate=yes ;;
     --no-start) start=no ;;
     --uninstall) uninstall=yes ;;
@@ -229,7 +242,8 @@ detect_system() { # sets family, libbpf, python_packages
       "capture the calls there (tcpdump -i any -w imds.pcap host 169.254.169.254) and run '$name replay' on the capture on another system"
     ;;
   rhel-8* | rocky-8* | almalinux-8* | ol-8* | centos-8*)
-    family=dnf libbpf=libbpf python_packages=python3.12 # its python3 is 3.6
+    # Its python3 is 3.6. The newest of these came with 8.10, the oldest with 8.4.
+    family=dnf libbpf=libbpf python_packages="python3.12 python3.11 python39"
     ;;
   rhel-9* | rocky-9* | almalinux-9* | ol-9* | centos-9*) family=dnf libbpf=libbpf ;;
   rhel-10* | rocky-10* | almalinux-10* | ol-10* | centos-10*) family=dnf libbpf=libbpf ;;
@@ -251,6 +265,12 @@ check_host() {
   if [ "$(id -u)" != 0 ] && [ "$dry_run" = no ]; then
     fail "this needs root" "run it with sudo; --dry-run shows without root what it would do"
   fi
+  lacking=
+  for each in awk find flock getent grep sed sha256sum; do
+    command -v "$each" >/dev/null || lacking="$lacking $each"
+  done
+  [ -z "$lacking" ] || fail "these programs are missing:$lacking" \
+    "install them: they are in mawk or gawk, findutils, util-linux, glibc, grep, sed and coreutils"
   systemd=no
   [ ! -d "$root/run/systemd/system" ] || systemd=yes
   if [ "$uninstall" = no ] && [ "$start" = yes ] && [ "$systemd" = no ]; then
@@ -261,11 +281,12 @@ check_host() {
 
 take_lock() {
   [ "$dry_run" = no ] || return 0
-  work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
   mkdir -p "$root/opt" || fail "/opt cannot be made" "$disk"
   # The directory itself, so that no lock file is left behind.
   exec 9<"$root/opt"
   flock -n 9 || fail "another install.sh is at work" "wait until it has ended"
+  rm -rf "$root/run/$name-install".* # of runs that were killed
+  work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
 }
 
 # --- Packages -------------------------------------------------------------------------
@@ -293,44 +314,17 @@ print('%d.%d' % sys.version_info[:2])" 2>/dev/null) || continue
 }
 
 install_packages() {
-  if [ "$family" = dnf ] && find_python; then python_packages=; fi
-  # Once asked for, it stays with upgrades.
-  if [ ! -r "$root/sys/kernel/btf/vmlinux" ] || [ -e "$units/$service.d/bcc.conf" ]; then with_bcc=yes; fi
-  missing=
+  if [ "$family" = dnf ]; then
+    if find_python; then python_packages=; else choose_python; fi
+  fi
+  decide_bcc
+  missing='' headers=''
   # The lists are package names: they are meant to be split.
   for each in $libbpf $python_packages $([ "$logrotate" = no ] || echo logrotate); do
     installed "$each" || missing="$missing $each"
   done
-  headers=
-  if [ "$with_bcc" = yes ]; then
-    bcc=python3-bpfcc
-    [ "$family" = apt ] || bcc=python3-bcc
-    installed "$bcc" || missing="$missing $bcc"
-    if [ ! -e "$root/lib/modules/$kernel/build/include/linux/uio.h" ] &&
-      [ ! -e "$root/lib/modules/$kernel/source/include/linux/uio.h" ]; then
-      headers="linux-headers-$kernel"
-      # What provides it has other names for Amazon's newer and Oracle's own kernels.
-      [ "$family" = apt ] || headers="kernel-devel-uname-r = $kernel"
-    fi
-  fi
-  if [ -n "$missing$headers" ]; then
-    what="$missing${headers:+ $headers}"
-    say "Installing the distribution's packages:$what"
-    to_do="make the package sources reachable, or install these yourself and run this again:$what"
-    # shellcheck disable=SC2086 # the list of names
-    set -- $missing ${headers:+"$headers"}
-    if [ "$family" = apt ]; then
-      # Or needrestart would restart other services in passing.
-      export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-      run_patiently "$to_do" apt-get -o Acquire::Retries=3 update
-      run_patiently "$to_do" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
-        install --yes --no-install-recommends "$@"
-    else
-      run_patiently "$to_do" dnf --assumeyes --setopt=install_weak_deps=False install "$@"
-    fi
-    changed=yes
-    added="$what"
-  fi
+  [ "$with_bcc" = no ] || miss_bcc
+  add_packages
   find_python && return
   python=$root/usr/bin/${python_packages%% *}
   python_version=${python##*/python}
@@ -338,7 +332,129 @@ install_packages() {
     "install one with its venv module, and run this again"
 }
 
+choose_python() { # of several that will do, the first that is on offer
+  if [ "$dry_run" = yes ] || [ "${python_packages#* }" = "$python_packages" ]; then return; fi
+  for each in $python_packages; do
+    if attempt dnf --assumeyes --quiet list "$each"; then
+      python_packages=$each
+      return
+    fi
+  done
+  python_packages=${python_packages%% *}
+}
+
+decide_bcc() { # sets with_bcc, has_btf
+  has_btf=yes with_bcc=no
+  [ -r "$root/sys/kernel/btf/vmlinux" ] || has_btf=no
+  case $has_btf-$bcc_asked in
+  no-* | yes-yes) with_bcc=yes ;;
+  yes-no) ;;
+  *) [ ! -e "$base/with-bcc" ] || with_bcc=yes ;; # asked for with an earlier version
+  esac
+}
+
+miss_bcc() { # adds to missing and headers what BCC needs
+  bcc=python3-bpfcc
+  [ "$family" = apt ] || bcc=python3-bcc
+  installed "$bcc" || missing="$missing $bcc"
+  if [ ! -e "$root/lib/modules/$kernel/build/include/linux/uio.h" ] &&
+    [ ! -e "$root/lib/modules/$kernel/source/include/linux/uio.h" ]; then
+    headers="linux-headers-$kernel"
+    # What provides it has other names for Amazon's newer and Oracle's own kernels.
+    [ "$family" = apt ] || headers="kernel-devel-uname-r = $kernel"
+  fi
+}
+
+add_packages() { # what missing and headers name
+  # Without type information nothing works but BCC; with it, headers that a mirror does not
+  # have any more are no reason to install nothing.
+  wanted=
+  if [ "$has_btf" = no ]; then wanted=$headers headers=; fi
+  if [ -n "$missing$wanted" ]; then
+    what="$missing${wanted:+ $wanted}"
+    say "Installing the distribution's packages:$what"
+    to_do="make the package sources reachable, or install these yourself and run this again:$what"
+    update_lists
+    # shellcheck disable=SC2086 # the list of names
+    set -- $missing ${wanted:+"$wanted"}
+    # shellcheck disable=SC2046 # a command
+    run_patiently "$to_do" $(install_command) "$@"
+    note_packages "$what"
+  fi
+  if [ -z "$headers" ]; then return; fi
+  say "Installing the kernel's headers, for BCC: $headers"
+  update_lists
+  # shellcheck disable=SC2046 # a command
+  if shown $(install_command) "$headers"; then
+    return
+  elif attempt $(install_command) "$headers"; then
+    note_packages " $headers"
+  else
+    warn "$headers could not be installed; without it BCC does not work with this kernel" yes
+  fi
+}
+
+update_lists() { # once
+  if [ "$family" = dnf ] || [ "$updated" = yes ]; then return; fi
+  updated=yes
+  # Or needrestart would restart other services in passing.
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  set -- apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
+  if shown "$@"; then return; fi
+  # One foreign package source that is broken is enough to fail it; what is needed may be there.
+  patiently "$@" || warn "apt-get update failed; going on with the lists that are there" yes
+}
+
+install_command() {
+  if [ "$family" = apt ]; then
+    echo apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 install --yes --no-install-recommends
+  else
+    echo dnf --assumeyes --setopt=install_weak_deps=False install
+  fi
+}
+
+note_packages() { # LIST: for --uninstall, also if this installation is taken back
+  changed=yes
+  if [ "$dry_run" = yes ]; then return; fi
+  run "$disk" mkdir -p "$base"
+  printf '%s' "$1" >>"$base/packages"
+}
+
 # --- The version ----------------------------------------------------------------------
+
+is_whole() { # of what it was made of nothing is missing or changed, and its Python is there
+  [ -e "$target/.complete" ] &&
+    (cd "$target" && sha256sum --quiet --check .complete) >/dev/null 2>&1 &&
+    "$target/bin/$name" --version >/dev/null 2>&1 9>&-
+}
+
+seal_release() { # from here on it counts as whole, and so it must be on the disk
+  (
+    cd "$target" && find . -type f ! -name '*.pyc' ! -name '.complete*' -exec sha256sum {} + >.complete.tmp &&
+      sync -f . && mv .complete.tmp .complete
+  ) 2>"$work/output" || fail "$target could not be finished: $(cat "$work/output")" "$disk"
+}
+
+remove_release() { # DIRECTORY: never one that counts as whole and is not
+  run "$disk" rm -f "$1/.complete"
+  run "$disk" rm -rf "$1"
+}
+
+heed_pip_files() { # pip.conf may say where packages are, and nothing else
+  places='index-url\|extra-index-url\|find-links\|no-index\|trusted-host\|proxy\|cert\|client-cert\|keyring-provider'
+  settings=$("$target/bin/python" -m pip --disable-pip-version-check config list 2>/dev/null |
+    sed -n "s/^\(global\|install\)\.\($places\)='\(.*\)'\$/\2 \3/p")
+  while read -r key values; do
+    [ -n "$key" ] || continue
+    key=PIP_$(printf '%s' "$key" | tr 'a-z-' 'A-Z_')
+    # shellcheck disable=SC2034 # eval takes it
+    values=$(printf '%s' "$values" | sed 's/\\n/ /g')
+    eval "[ -n \"\${$key-}\" ] || export $key=\"\$values\""
+  done <<END
+$settings
+END
+  export PIP_CONFIG_FILE=/dev/null
+}
 
 make_release() { # sets target, package
   hash=$(
@@ -347,9 +463,17 @@ make_release() { # sets target, package
       echo "$python_version"
     } | sha256sum | cut -c 1-8
   )
-  target=$base/releases/$version-$hash
+  plain=$base/releases/$version-$hash
+  for target in "$plain" "$plain.again"; do
+    package=$target/lib/python$python_version/site-packages/analyzer
+    if is_whole; then return; fi
+  done
+  # One that runs, or ran, is not deleted before there is another, even if it is damaged.
+  for target in "$plain" "$plain.again"; do
+    if [ "$target" != "$base/$running" ] && [ "$target" != "$base/$old" ]; then break; fi
+  done
   package=$target/lib/python$python_version/site-packages/analyzer
-  if [ -e "$target/.complete" ]; then return; fi
+  [ "$target" = "$plain" ] || say "$plain is damaged"
   changed=yes
   place=$base
   while [ ! -d "$place" ]; do place=${place%/*}; done
@@ -360,9 +484,10 @@ make_release() { # sets target, package
   say "Installing $name $version into $target"
   made_release=yes
   disk="see its output; is the disk full, or read-only?"
-  remove "$target" # what an interrupted run has left
-  run "$disk" mkdir -p "$base/releases" "$base/bin"
+  [ ! -e "$target" ] || remove_release "$target" # what a run that was killed has left
+  run "$disk" mkdir -p "$base/releases"
   run "$python cannot make virtual environments: install its venv module" "$python" -m venv "$target"
+  [ "$dry_run" = yes ] || heed_pip_files
   set -- "$target/bin/python" -m pip --disable-pip-version-check --no-input install --no-cache-dir
   if [ -n "$offline" ]; then
     run "fill $offline on a host with network, with this Python ($python_version, $machine): pip download --require-hashes -r requirements.lock -d DIR" \
@@ -383,40 +508,73 @@ make_release() { # sets target, package
   if command -v restorecon >/dev/null; then
     run "is the SELinux policy in order?" restorecon -R "$base"
   fi
-  run "$disk" touch "$target/.complete"
+  [ "$dry_run" = yes ] || seal_release
 }
 
 # --- What surrounds it ----------------------------------------------------------------
 
+changing() { # PATH: about to be
+  changed=yes
+  case $uninstall-$1 in
+  no-"$units"/* | no-"$current")
+    changed_service=yes
+    keep_way_back
+    ;;
+  esac
+}
+
+keep_way_back() { # in `previous`: the unit with its drop-ins, and the release
+  if [ "$dry_run" = yes ] || [ -d "$previous" ]; then return; fi
+  run "$disk" rm -rf "$previous.tmp"
+  run "$disk" mkdir -p "$previous.tmp/units"
+  for part in "$units/$service" "$units/$service.d"; do
+    [ ! -e "$part" ] || run "$disk" cp -Rp "$part" "$previous.tmp/units/"
+  done
+  [ -z "$old" ] || run "$disk" ln -s "$old" "$previous.tmp/release"
+  run "$disk" mv -T "$previous.tmp" "$previous"
+}
+
 remove() { # PATH...: what of it is there
   for each in "$@"; do
     if [ ! -e "$each" ] && [ ! -h "$each" ]; then continue; fi
-    changed=yes
+    changing "$each"
     run "see its output" rm -rf "$each"
   done
 }
 
+same() { # FILE FILE; cmp is not on every host
+  [ -r "$1" ] && [ -r "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
+}
+
 install_file() { # SOURCE TARGET: unless it is the same already
-  if cmp -s "$1" "$2"; then return; fi
-  changed=yes
+  if same "$1" "$2"; then return; fi
+  changing "$2"
   run "$disk" install -D -m 0644 "$1" "$2"
 }
 
 install_link() { # TO LINK: by renaming, so that there is no moment without it
   if [ "$(readlink "$2" || true)" = "$1" ]; then return; fi
-  changed=yes
+  changing "$2"
   run "$disk" ln -sfn "$1" "$2.tmp"
   run "$disk" mv -fT "$2.tmp" "$2"
 }
 
 make_user() {
-  if getent passwd "$name" >/dev/null; then return; fi
+  writable="is /etc/passwd writable, and nobody else at work on it?"
+  with_group=--user-group
+  if getent group "$name" >/dev/null; then with_group="--gid $name"; fi
+  if getent passwd "$name" >/dev/null; then
+    # From a directory, it may have no group of this name, and the unit names one.
+    [ "$with_group" != --user-group ] || run "$writable" groupadd --system "$name"
+    return
+  fi
   changed=yes made_user=yes
-  run "is /etc/passwd writable, and nobody else at work on it?" useradd --system --user-group \
+  # shellcheck disable=SC2086 # one word, or two
+  run "$writable" useradd --system $with_group \
     --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$name"
 }
 
-install_config() {
+install_config() { # sets needs
   defaults=$package/systemd/config.toml
   if [ ! -e "$config" ]; then
     made_config=yes
@@ -426,21 +584,48 @@ install_config() {
     fi
   fi
   # Defaults that the operator has had before are no news.
-  previous=$(find "$current/lib" -path '*/analyzer/systemd/config.toml' 2>/dev/null | head -n 1)
   new_defaults=no
-  if [ -n "$previous" ] && [ -e "$defaults" ] && ! cmp -s "$defaults" "$previous"; then new_defaults=yes; fi
+  for each in "$current"/lib/python*/site-packages/analyzer/systemd/config.toml; do
+    if [ -r "$each" ] && [ -r "$defaults" ] && ! same "$defaults" "$each"; then new_defaults=yes; fi
+  done
   run "mend what it names; until then the version that was there before goes on with what it has read" \
     "$target/bin/$name" run --config "$config" --check
+  asked=$target/bin/$name
+  [ -x "$asked" ] || asked=$current/bin/$name # --dry-run
+  needs=" $("$asked" run --config "$config" --needs 2>/dev/null 9>&- | tr '\n' ' ')"
+  if needed bcc && [ "$with_bcc" = no ]; then
+    with_bcc=yes missing='' headers=''
+    miss_bcc
+    add_packages
+  fi
+}
+
+needed() { # NAME: by the configuration; see Config.needs
+  case $needs in
+  *" $1 "*) ;;
+  *) false ;;
+  esac
 }
 
 install_extras() { # when the new version is in use
-  if [ "$new_defaults" = yes ] && ! cmp -s "$defaults" "$config"; then
+  # For --uninstall, when what was unpacked is long gone.
+  if [ -r "$here/install.sh" ]; then install_file "$here/install.sh" "$base/install.sh"; fi
+  case $bcc_asked in
+  yes)
+    if [ ! -e "$base/with-bcc" ]; then
+      changed=yes
+      run "$disk" touch "$base/with-bcc"
+    fi
+    ;;
+  no) remove "$base/with-bcc" ;;
+  esac
+  if [ "$new_defaults" = yes ] && ! same "$defaults" "$config"; then
     install_file "$defaults" "$config.new"
     say "$config stays as it is; the new version's defaults are in $config.new"
   fi
   if [ "$logrotate" = yes ]; then
     install_file "$package/systemd/imds-analyzer.logrotate" "$logrotate_file"
-    if [ -e "$config" ] && ! grep -q '^ *rotation *= *"external"' "$config"; then
+    if [ -e "$config" ] && ! needed logrotate; then
       say "Set rotation = \"external\" under [log] in $config, or both will rotate the log."
     fi
   fi
@@ -457,32 +642,65 @@ make_log_directory() {
 }
 
 install_units() {
-  if [ "$dry_run" = no ]; then
-    mkdir "$work/units"
-    for each in "$units/$service" "$units/$service.d"; do
-      [ ! -e "$each" ] || cp -Rp "$each" "$work/units/"
-    done
-  fi
-  changed_service=yes
   install_file "$package/systemd/$service" "$units/$service"
   systemd_version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
   # What each is for stands in it.
   drop_in bcc "$with_bcc"
-  drop_in before-cloud-init "$([ "$with_bcc" = yes ] || echo yes)"
+  early=yes
+  late=$(late_mount)
+  if [ "$with_bcc" = yes ]; then
+    early=no
+  elif [ -n "$late" ]; then
+    early=no
+    say "The service will not start before cloud-init: $late"
+  fi
+  drop_in before-cloud-init "$early"
   drop_in backoff "$([ "${systemd_version:-0}" -lt 254 ] || echo yes)"
   # CAP_PERFMON and CAP_BPF are 38 and 39: asked of the kernel, for some have them backported.
   old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
   old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
   drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
-  address=$(sed -n 's/^ *prometheus *= *["'\'']\([^"'\'']*\).*/\1/p' "$config" 2>/dev/null) || address=
-  drop_in prometheus-tcp "$(case $address in '' | unix:*) ;; *) echo yes ;; esac)"
+  drop_in prometheus-tcp "$(! needed port || echo yes)"
+}
+
+late_mount() { # prints why, if a mount that the service needs waits for what waits for the service
+  # Its mounts, by systemd's names: of /opt, /etc and /var/log, and what lies above and below.
+  next="opt.mount opt-imds\\x2danalyzer.mount etc.mount etc-imds\\x2danalyzer.mount
+    var.mount var-log.mount var-log-imds\\x2danalyzer.mount"
+  if [ "$systemd" = no ]; then
+    # An image, or a chroot: there is nobody to ask.
+    awk '$1 !~ /^#/ && $2 ~ "^/(opt|etc|var|var/log)(/imds-analyzer)?/?$" \
+      && ($3 ~ /^(nfs|cifs|smb|ceph|gluster|fuse)/ || $4 ~ /_netdev|x-systemd\.(requires|after)/) \
+      { print $2 " in /etc/fstab waits for the network or for other units"; exit }' \
+      "$root/etc/fstab" 2>/dev/null || true
+    return
+  fi
+  seen=' '
+  while [ -n "$next" ]; do
+    # shellcheck disable=SC2086 # names
+    after=$(systemctl show --property=After -- $next 2>/dev/null | sed -n 's/^After=//p')
+    next=
+    for each in $after; do
+      case $each in
+      # What before-cloud-init.conf names.
+      cloud-init-local.service | cloud-init-main.service | cloud-init.service | network-pre.target)
+        say "a mount that it needs (/opt, /etc or /var/log) waits for $each"
+        return
+        ;;
+      esac
+      case $seen in
+      *" $each "*) ;;
+      *) seen="$seen$each " next="$next $each" ;;
+      esac
+    done
+  done
 }
 
 paranoid_kernel() { # yes where only CAP_SYS_ADMIN opens kprobes and tracepoints, and they are used
   paranoid=$(cat "$root/proc/sys/kernel/perf_event_paranoid" 2>/dev/null) || paranoid=0
   if [ "$paranoid" -le 2 ]; then return; fi
   if [ ! -x "$target/bin/$name" ]; then return; fi # --dry-run
-  if ! grep -Eq '^ *(attach *= *.(kprobe|tracepoint)|source *= *.bcc)' "$config" &&
+  if ! needed perf &&
     "$target/bin/$name" doctor --json 2>/dev/null 9>&- | grep -Eq '"probe": *"core/fentry"'; then
     return
   fi
@@ -501,79 +719,131 @@ drop_in() { # NAME WANTED: there if the second begins with yes
 
 # --- The switch -----------------------------------------------------------------------
 
+look_at_service() { # sets was_active, running, stale
+  if [ "$systemd" = no ]; then return; fi
+  properties=$(systemctl show --property=ActiveState,Job,NeedDaemonReload "$service" 2>/dev/null) || properties=
+  # One that is starting, or waits to be started again, is meant to run.
+  case $(property ActiveState)-$(property Job) in
+  inactive- | failed- | inactive-0 | failed-0 | -*) ;;
+  *) was_active=yes ;;
+  esac
+  [ "$(property NeedDaemonReload)" != yes ] || stale=yes
+  running=$(running_release)
+}
+
+property() { # NAME
+  printf '%s\n' "$properties" | sed -n "s/^$1=//p"
+}
+
+running_release() { # as `current` names it: the one that the service's process was started from
+  pid=$(systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p')
+  [ -r "$root/proc/${pid:=0}/cmdline" ] || return 0
+  interpreter=$(tr '\0' '\n' 2>/dev/null <"$root/proc/$pid/cmdline" | sed 1q)
+  case $interpreter in
+  "$base/releases/"*/bin/*)
+    interpreter=${interpreter#"$base/releases/"}
+    printf 'releases/%s\n' "${interpreter%%/*}"
+    ;;
+  esac
+}
+
 explain_failed_start() {
   explained=yes
   {
     say "install.sh: $name $version did not report ready"
     say "What the service said:"
     journalctl --unit "$service" --lines 20 --no-pager --output cat 2>&1 | sed 's/^/  | /'
-    say "What to do: mend what it names; '$target/bin/$name doctor' checks this host"
+    # Now, for what is to be mended is this version's, which goes.
+    say "What its doctor finds on this host:"
+    "$target/bin/$name" doctor 2>&1 </dev/null 9>&- |
+      awk '/^(ok|info) / { wanted = 0 } /^(warn|fail) / || /^$/ { wanted = 1 } wanted && !/^$/ { print "  | " $0 }'
+    say "What to do: mend what these name, and run this again"
   } >&2
   exit 1
 }
 
 switch_over() {
   install_link "releases/${target##*/}" "$current"
-  install_link "../current/bin/$name" "$base/bin/$name"
   [ -d "${command_link%/*}" ] || run "$disk" mkdir -p "${command_link%/*}"
-  install_link "$base/bin/$name" "$command_link"
-  if [ "$systemd" = yes ] && [ "$changed" = yes ]; then
+  install_link "$current/bin/$name" "$command_link"
+  if [ "$systemd" = yes ] && [ "$changed_service$stale" != nono ]; then
     run "see its output" systemctl daemon-reload
   fi
-  if command -v systemctl >/dev/null; then
+  # Once: whoever disables it later has a reason.
+  if [ -z "$old" ] && command -v systemctl >/dev/null; then
     systemctl is-enabled --quiet "$service" 2>/dev/null ||
       run "see its output" systemctl enable --quiet "$service"
   fi
-  if [ "$start" = no ] || { [ "$changed" = no ] && [ "$was_active" = yes ]; }; then return; fi
+  if [ "$start" = no ] || is_in_use; then return; fi
   changed=yes
   if [ "$dry_run" = yes ]; then
     run '' systemctl restart "$service"
   else
     say "Starting $service, until it reports ready"
+    # Its failure is to be taken back also where the files were there before.
+    changed_service=yes
     # Type=notify: this returns when the probe is attached, or with an error.
     systemctl restart "$service" >"$work/output" 2>&1 9>&- || explain_failed_start
     systemctl is-active --quiet "$service" || explain_failed_start
   fi
 }
 
+is_in_use() { # with all that belongs to it; asked of the process, for links tell what should be
+  [ "$changed_service$unfinished$stale$made_release" = nononono ] &&
+    [ "$(property ActiveState)" = active ] && [ "$base/$running" = "$target" ]
+}
+
 drop_old_releases() {
+  running=$([ "$systemd" = no ] || running_release)
+  [ "$dry_run$start" != yesyes ] || running= # by then it is the new one
+  way_back=$(readlink "$previous/release") || way_back=
   for each in "$base"/releases/*; do
     if [ "$each" = "$target" ] || [ ! -d "$each" ]; then continue; fi
     # A service that was not restarted still imports from its own.
-    if [ "$start" = no ] && [ "$was_active" = yes ] && [ "$each" = "$base/$old" ]; then continue; fi
+    if [ "$each" = "$base/$running" ] || [ "$each" = "$base/$way_back" ]; then continue; fi
     changed=yes
-    run "$disk" rm -rf "$each"
+    remove_release "$each"
   done
 }
 
 rollback() {
   if [ "$changed_service" = yes ]; then
-    rm -rf "${units:?}/$service" "$units/$service.d" "$current.tmp" "$command_link.tmp"
-    cp -Rp "$work/units/." "$units/"
+    rm -rf "$current.tmp" "$command_link.tmp"
+    if [ -d "$previous" ]; then
+      rm -rf "${units:?}/$service" "$units/$service.d"
+      cp -Rp "$previous/units/." "$units/"
+    fi
     if [ -n "$old" ]; then
       ln -sfn "$old" "$current.tmp" && mv -fT "$current.tmp" "$current"
     else
-      rm -f "$current" "$base/bin/$name" "$command_link"
+      rm -f "$current" "$command_link"
       ! command -v systemctl >/dev/null || systemctl disable --quiet "$service"
     fi
     if [ "$systemd" = yes ]; then
       # Or it would be tried again and again.
       [ "$was_active" = yes ] || systemctl stop "$service"
       systemctl daemon-reload
-      if [ "$was_active" = yes ] && [ "$(readlink "$current")" = "$old" ]; then
-        systemctl restart "$service"
-      else
+      if [ "$was_active" = no ]; then
         systemctl reset-failed "$service"
+      elif [ "$(running_release)" != "$old" ] || ! systemctl is-active --quiet "$service"; then
+        systemctl restart "$service"
       fi
     fi
+    rm -rf "$previous"
   fi
-  [ "$made_release" = no ] || rm -rf "$target"
+  rm -rf "$previous.tmp"
+  if [ "$made_release" = yes ]; then rm -rf "$target/.complete" "$target"; fi
   if [ -n "$old" ]; then return; fi
   [ "$made_config" = no ] || rm -f "$config"
-  [ "$made_user" = no ] || userdel "$name"
+  if [ "$made_user" = yes ]; then
+    userdel "$name"
+    # The user's number may be given to another.
+    [ ! -d "$logs" ] || chown -R root:root "$logs"
+  fi
   # Those that are empty: nothing was there before.
-  [ "$made_release" = no ] ||
-    rmdir "$base/releases" "$base/bin" "$base" "$logs" "${config%/*}" 2>/dev/null
+  [ "$made_release" = no ] || for each in "$base/releases" "$base" "$logs" "${config%/*}"; do
+    rmdir "$each" 2>/dev/null
+  done
 }
 
 finish() {
@@ -585,7 +855,11 @@ finish() {
   129-* | 130-* | 143-*) say "install.sh: interrupted" >&2 ;;
   *) say "install.sh: a command failed (exit code $status) that should not; its message is above" >&2 ;;
   esac
-  if [ "$status" != 0 ] && [ -n "$work" ]; then
+  if [ "$status" = 0 ] || [ -z "$work" ]; then
+    :
+  elif [ "$kept" = yes ]; then
+    say "$name $version is installed$([ "$start" = no ] || echo " and running"); what failed comes after that: mend it and run this again." >&2
+  else
     set +e
     rollback >"$work/output" 2>&1 9>&-
     if [ -n "$old" ] && [ "$was_active" = yes ]; then
@@ -622,7 +896,7 @@ uninstall() {
   "$base"/*) remove "$command_link" "$command_link.tmp" ;;
   esac
   remove "$logrotate_file" "${config%/*}" "$base"
-  if getent passwd "$name" >/dev/null; then
+  if getent -s files passwd "$name" >/dev/null; then # not from a directory
     changed=yes
     run "does a process of this user's still run?" userdel "$name"
     # Where userdel leaves it.
@@ -650,8 +924,14 @@ install_or_upgrade() {
   if [ -e "$command_link" ] && [ ! -h "$command_link" ]; then
     fail "$command_link is there, and not from this script" "move it away"
   fi
-  old=$(readlink "$current") || old=
-  if [ "$systemd" = yes ] && systemctl is-active --quiet "$service"; then was_active=yes; fi
+  if [ -d "$previous" ]; then # a run was killed, or nobody has started what it installed
+    unfinished=yes
+    old=$(readlink "$previous/release") || old=
+  else
+    old=$(readlink "$current") || old=
+  fi
+  [ -d "$base/$old" ] || old=
+  look_at_service
   install_packages
   make_release
   make_user
@@ -659,27 +939,31 @@ install_or_upgrade() {
   make_log_directory
   install_units
   switch_over
-  # From here on the new version is the one to keep.
-  changed_service=no made_release=no made_config=no made_user=no
+  # From here on the new version is the one to keep. The way back is needed until it has
+  # been ready once; where nothing ran before, there is none.
+  kept=yes
+  if [ "$start" = yes ] || [ "$was_active" = no ]; then remove "$previous"; fi
   install_extras
   drop_old_releases
-  if [ -n "$added" ] && [ "$dry_run" = no ]; then printf '%s' "$added" >>"$base/packages"; fi
 
   if [ "$dry_run" = yes ]; then
-    say "  $base/bin/$name doctor"
+    say "  $current/bin/$name doctor"
     say "Nothing was changed."
     return
   fi
   if [ "$changed" = no ]; then
     say "Nothing to do: $name $version is installed$([ "$start" = no ] || echo " and running")."
   elif [ "$start" = yes ]; then
+    [ "$base/$old" != "$target" ] || old=
     say "$name $version is running${old:+ (before: ${old#releases/})}."
   elif [ "$was_active" = yes ]; then
     say "$name $version is installed; the running service takes it with: systemctl restart $name"
+  elif [ -n "$old" ] && ! systemctl is-enabled --quiet "$service" 2>/dev/null; then
+    say "$name $version is installed; the service is disabled, and stays so."
   else
     say "$name $version is installed and starts with the next boot, or with: systemctl start $name"
   fi
-  if attempt "$base/bin/$name" doctor; then
+  if attempt "$current/bin/$name" doctor; then
     sed '1,/^$/d' "$work/output" # below the table
   else
     cat "$work/output"
@@ -691,7 +975,8 @@ main() {
   parse_options "$@"
   cd /
   # What rollback goes by.
-  explained=no work='' old='' added='' changed=no changed_service=no was_active=no
+  explained=no work='' old='' running='' properties='' changed=no changed_service=no
+  was_active=no unfinished=no stale=no kept=no updated=no needs=' '
   made_release=no made_config=no made_user=no disk="is the disk full, or read-only?"
   if [ "$show_version" = yes ]; then
     find_wheel

@@ -47,6 +47,8 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     help="A file with settings; flags win over it. Read again on SIGHUP.",
 )
 @click.option("--check", is_flag=True, help="Only say whether the settings are right.")
+# For install.sh, which cannot read TOML itself: one word a line.
+@click.option("--needs", is_flag=True, hidden=True)
 @click.option(
     "--log-file",
     show_default="- without --config",
@@ -94,6 +96,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
 def run(
     config_file: Optional[str],
     check: bool,
+    needs: bool,
     log_file: Optional[str],
     rotation: Optional[str],
     ready_file: Optional[str],
@@ -119,6 +122,10 @@ def run(
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
+    if needs:
+        for each in config.needs():
+            click.echo(each)
+        return
     if check:
         click.echo(f"{config_file or 'the settings'}: nothing is wrong")
         return

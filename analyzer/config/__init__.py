@@ -109,6 +109,20 @@ class Config:
             for section, settings in asdict(self).items()
         }
 
+    def needs(self) -> list[str]:
+        """Return what install.sh has to prepare for these settings, in its words.
+
+        ``bcc`` and its files, ``perf`` events for attaching, a TCP ``port``, ``logrotate``.
+        """
+        capture, address = self.capture, self.metrics.prometheus
+        needs = {
+            "bcc": capture.source == "bcc",
+            "perf": capture.source == "bcc" or capture.attach in {"kprobe", "tracepoint"},
+            "port": isinstance(address, TcpAddress),
+            "logrotate": self.log.rotation == "external",
+        }
+        return [name for name, is_needed in needs.items() if is_needed]
+
     def flat(self) -> dict[str, object]:
         """Return the settings by ``section.key``."""
         return {

@@ -22,8 +22,8 @@ _STYLES = {
 
 # way to attach: what to know of it when it is the one that would be used
 _LIMITS = {
-    "tracepoint": "System-call tracepoints do not see what is sent by io_uring, sendfile or "
-    "splice, and cost a little on every write and send of the host.",
+    "tracepoint": "System-call tracepoints do not see what is sent by io_uring, sendfile, splice "
+    "and 32-bit programs, and cost a little on every read and write of the host.",
 }
 
 

@@ -102,23 +102,27 @@ def test_the_exposure_is_low(tmp_path: Path, drop_ins: list[str]) -> None:
     assert float(found[1]) <= EXPOSURE_MAX, done.stdout
 
 
-def _boot(directory: Path, release: str, ours: str) -> str:
+def _boot(directory: Path, release: str, ours: str, *, early: bool = True) -> str:
     """Have systemd plan a boot with cloud-init and us, ``ours`` added; return what it says."""
     for unit in (CLOUD_INIT / release).iterdir():
         shutil.copy(unit, directory)
         for target in re.findall(r"^WantedBy=(.*)$", unit.read_text(), re.MULTILINE):
             _want(directory, target, unit.name)
     _want(directory, "multi-user.target", "cloud-init.target")  # cloud-init's generator does
-    _install(directory, ["before-cloud-init.conf"])
+    _install(directory, ["before-cloud-init.conf"] if early else [])
     _want(directory, "multi-user.target", UNIT.name)
     (directory / f"{UNIT.name}.d" / "zz-ours.conf").write_text(ours)
     # A file system of which cloud-init's first stage has to do with, and that others wait for.
-    (directory / "mnt.mount").write_text(
-        "[Unit]\nDefaultDependencies=no\nAfter=cloud-init-local.service\n"
-        "Before=local-fs.target\n[Mount]\nWhat=tmpfs\nWhere=/mnt\nType=tmpfs\n"
-    )
+    _mount(directory, "mnt", "After=cloud-init-local.service\nBefore=local-fs.target")
     _want(directory, "local-fs.target", "mnt.mount")
     return _verify(directory, "multi-user.target")
+
+
+def _mount(directory: Path, name: str, order: str) -> None:
+    """Add the mount of ``/name``, with its place in the order."""
+    (directory / f"{name}.mount").write_text(
+        f"[Unit]\nDefaultDependencies=no\n{order}\n[Mount]\nWhat=tmpfs\nWhere=/{name}\nType=tmpfs\n"
+    )
 
 
 def _want(directory: Path, target: str, unit: str) -> None:
@@ -140,6 +144,30 @@ def test_a_cycle_would_be_found(tmp_path: Path, release: str, after: str) -> Non
     """What the unit leaves out, it leaves out for this reason."""
     said = _boot(tmp_path, release, f"[Unit]\nAfter={after}\n")
     assert re.search(r"(?m)ordering cycle", said), said
+
+
+@pytest.mark.parametrize("release", sorted(path.name for path in CLOUD_INIT.iterdir()))
+@pytest.mark.parametrize(
+    ("order", "early", "cycle"),
+    [
+        ("After=local-fs-pre.target", True, False),
+        # As cloud-init's `mounts:` and a file system over the network are ordered: these are why
+        # install.sh looks at the mounts before it adds the drop-in.
+        ("Requires=cloud-init.service\nAfter=cloud-init.service", True, True),
+        ("Wants=network.target\nAfter=network.target", True, True),
+        ("Requires=cloud-init.service\nAfter=cloud-init.service", False, False),
+        ("Wants=network.target\nAfter=network.target", False, False),
+    ],
+)
+def test_mounts_that_the_service_needs(
+    tmp_path: Path, release: str, order: str, *, early: bool, cycle: bool
+) -> None:
+    """It can be before cloud-init, or wait for what waits for cloud-init."""
+    if "cloud-init.service" in order and not (CLOUD_INIT / release / "cloud-init.service").exists():
+        order = order.replace("cloud-init.service", "cloud-init-network.service")
+    _mount(tmp_path, "opt", order)
+    said = _boot(tmp_path, release, "", early=early)
+    assert ("ordering cycle" in said) == cycle, said
 
 
 def test_the_unit_says_what_each_capability_is_for() -> None:

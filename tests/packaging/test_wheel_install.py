@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -78,4 +79,26 @@ def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None
     done = host.run("--wheel", str(wheel), "--offline", str(forged), "--no-start")
     assert done.returncode == 1
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
-    assert not (host.root / "opt/imds-analyzer").exists()
+    assert not (host.root / "opt/imds-analyzer/releases").exists()
+
+
+@pytest.mark.live
+def test_settings_of_pip_that_are_for_others(
+    host: Host, packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where packages come from is the operator's to say; where they go is not."""
+    (wheel,) = packed.glob("*.whl")
+    elsewhere = host.root / "elsewhere"
+    settings = host.root / "pip.conf"
+    settings.write_text(
+        f"[global]\nfind-links =\n    {packed / 'needed'}\nno-index = true\n"
+        f"[install]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n"
+    )
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)  # they win over files
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("PIP_PYTHON", "/usr/bin/python3")
+    done = host.run("--wheel", str(wheel), "--no-start", prefix=("unshare", "--net"))
+    assert done.returncode == 0, done.stderr
+    assert (host.root / "opt/imds-analyzer/current/bin/imds-analyzer").exists()
+    assert not elsewhere.exists()

@@ -321,6 +321,26 @@ class TestCheck:
         assert told.exit_code == 0
         assert told.output == f"{SHIPPED}: nothing is wrong\n"
 
+    @pytest.mark.parametrize(
+        ("text", "needs"),
+        [
+            ("", []),
+            ('[capture]\nsource = "bcc"', ["bcc", "perf"]),
+            ('capture.attach = "kprobe"', ["perf"]),
+            ('[capture]\n\tattach="tracepoint"', ["perf"]),
+            ('[capture]\nattach = "fentry"', []),
+            ('metrics = { prometheus = "127.0.0.1:9469" }', ["port"]),
+            ('[metrics]\nprometheus = "unix:/run/imds-analyzer/metrics.sock"', []),
+            ('# rotation = "size"\n[log]\nrotation = "external"', ["logrotate"]),
+        ],
+    )
+    def test_what_install_sh_has_to_prepare(self, path: Path, text: str, needs: list[str]) -> None:
+        """However TOML lets it be written."""
+        path.write_text(text)
+        told = CliRunner().invoke(run, ["--config", str(path), "--needs"])
+        assert told.exit_code == 0
+        assert told.output.split() == needs
+
     def test_a_wrong_file_is_an_error(self, path: Path) -> None:
         """The same as at a start."""
         path.write_text("[log]\nx = 1\n")

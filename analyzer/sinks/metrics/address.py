@@ -91,7 +91,8 @@ _REMEDIES = {
     errno.EEXIST: "Choose another path, or move the file away.",
     errno.EPERM: "This user may not: choose another address.",
     errno.ENOENT: "Make the directory first, or choose one that is there.",
-    errno.EAFNOSUPPORT: "The host, or the service's unit, does not allow that kind of socket.",
+    errno.EAFNOSUPPORT: "The host, or the service's unit, does not allow that kind of socket: run"
+    " install.sh again, it gives the unit what a port needs.",
 }
 
 

@@ -19,7 +19,10 @@ KERNEL = "6.1.0-99-test"
 CONFIG = "etc/imds-analyzer/config.toml"
 DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
 # What the fakes keep for themselves, and tests tell them.
-FAKES_OWN = ("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version")
+FAKES_OWN = (
+    *("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version"),
+    *("loaded", "state", "job"),
+)
 
 # Each notes its call in $H/calls. `fail` holds what a call must contain to fail, `signal`
 PREAMBLE = """#!/bin/sh
@@ -38,30 +41,61 @@ PROGRAMS = {
     "dpkg-query": 'grep -qx "$(last "$@")" "$H/installed" && printf "ii "',
     "rpm": 'grep -qx "$(last "$@")" "$H/installed"',
     "apt-get": 'case $* in *install*) printf "%s\\n" "$@" >>"$H/installed" ;; esac',
-    "dnf": """printf "%s\\n" "$@" >>"$H/installed"
-        case $* in *python3.12*)
-            cp "$H/python" "$H/usr/bin/python3.12"
-            echo 3.12 >"$H/version" ;;
-        esac""",
+    "dnf": """case $* in *' list '*)
+            [ ! -e "$H/offered" ] || grep -qx "$4" "$H/offered"
+            exit ;;
+        esac
+        printf "%s\\n" "$@" >>"$H/installed"
+        for version in 3.12 3.11 3.9; do
+            case $* in *python$version* | *"python$(echo $version | tr -d .)"*)
+                cp "$H/python" "$H/usr/bin/python$version"
+                echo $version >"$H/version" ;;
+            esac
+        done""",
     "sleep": "",
-    "getent": '[ "$1" = passwd ] && [ -e "$H/user" ]',
-    "useradd": 'touch "$H/user"',
-    "userdel": 'rm "$H/user"',
+    "getent": """case $* in
+        *passwd*) [ -e "$H/user" ] ;;
+        *) [ -e "$H/group" ] ;;
+        esac""",
+    "useradd": """case $* in *--user-group*) [ ! -e "$H/group" ] || exit 9 ;; esac
+        touch "$H/user" "$H/group" """,
+    "groupadd": 'touch "$H/group"',
+    "userdel": 'rm "$H/user" "$H/group"',
     "chown": 'set -- ${2%:*}; echo "$1" >"$H/owner"',
     "stat": 'if [ -e "$H/var/log/imds-analyzer" ]; then cat "$H/owner"; else exit 1; fi',
     "journalctl": "echo the kernel said no",
-    "systemctl": """case $1 in
+    # What it has loaded, and the process that it runs, are files. Units wait for others as in
+    # the file `after`.
+    "systemctl": """units=$H/etc/systemd/system/imds-analyzer.service base=$H/opt/imds-analyzer
+        content() { cat "$units" "$units.d/"*.conf 2>/dev/null || true; }
+        end() { rm -rf "$H/active" "$H/proc/4242" "$H/state"; }
+        case $* in
         --version) echo "systemd $(cat "$H/systemd") (test)" ;;
-        is-active) [ -e "$H/active" ] ;;
-        is-enabled) [ -e "$H/enabled" ] ;;
-        enable) touch "$H/enabled" ;;
-        disable) rm -f "$H/enabled" ;;
-        stop) rm -f "$H/active" ;;
-        restart)
-            rm -f "$H/active"
-            ! grep -qs "$(cat "$H/opt/imds-analyzer/current/version")" "$H/broken" || exit 1
-            cat "$H/opt/imds-analyzer/current/version" >"$H/active" ;;
-        esac""",
+        *=After*)
+            for unit in "$@"; do grep -F "$unit After=" "$H/after" | sed 's/^[^ ]* //'; done ;;
+        show*)
+            if [ -e "$H/active" ]; then printf 'ActiveState=active\\nMainPID=4242\\n'
+            else printf 'ActiveState=%s\\nMainPID=0\\n' "$(cat "$H/state" || echo inactive)"; fi
+            echo "Job=$(cat "$H/job")"
+            if [ -e "$H/loaded" ] && [ "$(cat "$H/loaded")" != "$(content)" ]
+            then echo NeedDaemonReload=yes; else echo NeedDaemonReload=no; fi ;;
+        daemon-reload) content >"$H/loaded" ;;
+        is-active*) [ -e "$H/active" ] ;;
+        is-enabled*) [ -e "$H/enabled" ] ;;
+        enable*) touch "$H/enabled" ;;
+        disable*) rm -f "$H/enabled" ;;
+        stop* | reset-failed*) end ;;
+        restart*)
+            end
+            if grep -qs "$(cat "$base/current/version")" "$H/broken"; then
+                echo activating >"$H/state"
+                exit 1
+            fi
+            mkdir -p "$H/proc/4242"
+            printf '%s\\0' "$base/$(readlink "$base/current")/bin/python" run \\
+                >"$H/proc/4242/cmdline"
+            cat "$base/current/version" >"$H/active" ;;
+        esac 2>/dev/null""",
 }
 
 # The interpreter: answers for its version, makes environments, and installs a wheel whose
@@ -84,8 +118,14 @@ PYTHON = """case $* in
     cp "$H/imds-analyzer" "$home/bin/imds-analyzer" ;;
 esac
 """
-DOCTOR = """case $* in
-doctor) echo "ok  kernel"; echo; echo "doctor: all is well" ;;
+PROGRAM = """case $* in
+doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all is well" ;;
+*--needs)
+    config=$H/etc/imds-analyzer/config.toml
+    ! grep -q '^source = "bcc"' "$config" || echo bcc
+    ! grep -Eq '^(source = "bcc"|attach = "(kprobe|tracepoint)")' "$config" || echo perf
+    ! grep -q '^prometheus = "[0-9]' "$config" || echo port
+    ! grep -q '^rotation = "external"' "$config" || echo logrotate ;;
 'doctor --json') printf '{\n  "probe": "%s"\n}\n' "$(cat "$H/chosen")" ;;
 esac"""
 
@@ -121,7 +161,7 @@ class Host:
             self.program(f"usr/bin/{name}", name, body)
         self.program("usr/bin/python3", "python3", PYTHON)
         self.program("python", "python3.12", PYTHON)
-        self.program("imds-analyzer", "imds-analyzer", DOCTOR)
+        self.program("imds-analyzer", "imds-analyzer", PROGRAM)
         (self.release / "install.sh").symlink_to(INSTALL)
         self.write("release/requirements.lock", "click==8.1.8\n")
         self.offer("1.0.0")
@@ -142,12 +182,16 @@ class Host:
         self.write(f"release/imds_analyzer-{version}-py3-none-any.whl", f"{version}\n")
 
     def run(
-        self, *options: str, umask: int = 0o022, prefix: tuple[str, ...] = ()
+        self,
+        *options: str,
+        umask: int = 0o022,
+        prefix: tuple[str, ...] = (),
+        script: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run install.sh, behind the prefix's program if there is one; the calls are noted anew."""
         self.write("calls", "")
         return subprocess.run(
-            [*prefix, *self.shell, str(self.release / "install.sh"), *options],
+            [*prefix, *self.shell, str(script or self.release / "install.sh"), *options],
             capture_output=True,
             text=True,
             check=False,
@@ -157,6 +201,12 @@ class Host:
             umask=umask,
             preexec_fn=_heed_signals,
         )
+
+    def boot(self) -> None:
+        """Start the service as a boot would: nothing of what ran before is left."""
+        for command in ("daemon-reload", "restart"):
+            program = self.root / "usr/bin/systemctl"
+            subprocess.run([program, command, "imds-analyzer.service"], check=True)
 
     def calls(self, *names: str) -> list[str]:
         """Return the calls of these programs, in order."""
@@ -168,6 +218,11 @@ class Host:
         """The version that the service runs, or nothing."""
         active = self.root / "active"
         return active.read_text(encoding="utf-8").strip() if active.exists() else ""
+
+    @property
+    def releases(self) -> list[str]:
+        """The releases that are there."""
+        return sorted(path.name for path in (self.root / "opt/imds-analyzer/releases").iterdir())
 
     @property
     def current(self) -> str:

@@ -11,8 +11,7 @@ import pytest
 from tests.unit.install.host import FAKES_OWN, Host, differences
 
 STEPS = (
-    "apt-get -o Acquire::Retries=3 update",
-    "apt-get -o DPkg::Lock::Timeout=300",
+    "install --yes --no-install-recommends",
     "-m venv",
     "--requirement",
     ".whl",
@@ -20,13 +19,13 @@ STEPS = (
     "imds-analyzer --version",
     "useradd",
     "--check",
-    "chown",
+    "chown -R imds",
     "systemctl daemon-reload",
     "systemctl enable",
     "systemctl restart",
 )
 # Those that an upgrade has, too.
-UPGRADE_STEPS = [step for step in STEPS if step.split()[0] not in {"apt-get", "useradd", "chown"}]
+UPGRADE_STEPS = [step for step in STEPS if step.split()[0] not in {"install", "useradd", "chown"}]
 UPGRADE_STEPS.remove("systemctl enable")
 
 
@@ -41,10 +40,16 @@ def test_a_step_of_the_first_installation_fails(host: Host, step: str) -> None:
         assert failed.split(" ", 1)[1] in done.stderr
         assert f"| no: {failed}" in done.stderr
     assert "What to do: " in done.stderr
+    # The packages stay, and so does the list of them.
     assert differences(before, host.tree()) <= {
         *("opt", "usr/local", "usr/local/bin", "var", "var/log"),
         *("etc/systemd", "etc/systemd/system"),
+        *("opt/imds-analyzer", "opt/imds-analyzer/packages"),
     }
+    (host.root / "fail").unlink()
+    done = host.run("--uninstall")
+    if step != STEPS[0]:
+        assert "for it, and that others may use by now: libbpf1 python3 python3-venv" in done.stdout
 
 
 @pytest.mark.parametrize("step", UPGRADE_STEPS)
@@ -159,8 +164,47 @@ def test_package_sources_that_do_not_answer(
     done = host.run(*options)
     assert done.returncode == 1
     assert "install these yourself and run this again: libbpf1 python3" in done.stderr
-    assert len(host.calls("apt-get")) == attempts
-    assert [call.split()[1] for call in host.calls("sleep")] == ["5", "10", "20"][: attempts - 1]
+    assert len(host.calls("apt-get")) == 2 * attempts
+    pauses = ["5", "10", "20"][: attempts - 1]
+    assert [call.split()[1] for call in host.calls("sleep")] == 2 * pauses
+
+
+def test_a_broken_package_source_of_somebody_else(host: Host) -> None:
+    host.write("fail", "Retries=3 update")
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == (
+        "install.sh: apt-get update failed; going on with the lists that are there\n"
+        "  | no: apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update\n"
+    )
+    assert host.running == "1.0.0"
+
+
+def test_a_failed_start_says_what_doctor_finds(host: Host) -> None:
+    """Its doctor goes with it, so the remedy cannot be to run it."""
+    host.write("broken", "1.0.0\n")
+    host.write("finding", "fail  libbpf  is missing\n            -> install it\ninfo  more\n")
+    done = host.run()
+    assert done.returncode == 1
+    assert done.stderr == (
+        "install.sh: imds-analyzer 1.0.0 did not report ready\n"
+        "What the service said:\n"
+        "  | the kernel said no\n"
+        "What its doctor finds on this host:\n"
+        "  | fail  libbpf  is missing\n"
+        "  |             -> install it\n"
+        "  | doctor: all is well\n"
+        "What to do: mend what these name, and run this again\n"
+        "What was installed until then is removed again; the distribution's packages stay.\n"
+    )
+
+
+def test_logs_of_an_installation_that_was_taken_back(host: Host) -> None:
+    """The user is gone, and its number may be given to another."""
+    host.write("var/log/imds-analyzer/imds.jsonl", "{}\n")
+    host.write("broken", "1.0.0\n")
+    assert host.run().returncode == 1
+    assert host.tree()["owner"].endswith(" root\n")
 
 
 def test_a_stopped_service_is_stopped_after_a_failed_upgrade(installed: Host) -> None:

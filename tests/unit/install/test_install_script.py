@@ -6,7 +6,21 @@ import re
 
 import pytest
 
-from tests.unit.install.host import CONFIG, DROP_INS, Host, differences
+from tests.unit.install.host import CONFIG, DROP_INS, KERNEL, Host, differences
+
+# The mounts that would hold what the service needs.
+HOLDING = (
+    "opt.mount opt-imds\\x2danalyzer.mount etc.mount etc-imds\\x2danalyzer.mount "
+    "var.mount var-log.mount var-log-imds\\x2danalyzer.mount"
+)
+
+# Orderings as they come from fstab, by way of others; every loop must end, too.
+NFS = """opt.mount After=remote-fs-pre.target
+remote-fs-pre.target After=nfs-client.target opt.mount
+nfs-client.target After=network-online.target
+network-online.target After=network.target
+network.target After=network-pre.target
+"""
 
 
 def test_install(host: Host) -> None:
@@ -31,15 +45,18 @@ def test_the_order_of_what_others_see(host: Host) -> None:
     host.run()
     calls = [re.sub(r" /.*", "", call) for call in host.calls("useradd", "chown", "systemctl")]
     assert calls == [
-        "systemctl is-active --quiet imds-analyzer.service",
+        "systemctl show --property=ActiveState,Job,NeedDaemonReload imds-analyzer.service",
+        "systemctl show --property=MainPID imds-analyzer.service",
         "useradd --system --user-group --no-create-home --home-dir",
         "chown -R imds-analyzer:imds-analyzer",
         "systemctl --version",
+        "systemctl show --property=After -- " + HOLDING,
         "systemctl daemon-reload",
         "systemctl is-enabled --quiet imds-analyzer.service",
         "systemctl enable --quiet imds-analyzer.service",
         "systemctl restart imds-analyzer.service",
         "systemctl is-active --quiet imds-analyzer.service",
+        "systemctl show --property=MainPID imds-analyzer.service",
     ]
 
 
@@ -81,7 +98,7 @@ def test_dry_run_changes_nothing_and_needs_no_root(installed: Host, options: tup
     assert done.returncode == 0, done.stderr
     assert installed.tree() == before
     assert "systemctl" in done.stdout
-    looking = {"is-active", "is-enabled", "--version"}
+    looking = {"show", "is-active", "is-enabled", "--version"}
     assert {call.split()[1] for call in installed.calls("systemctl")} <= looking
 
 
@@ -93,6 +110,13 @@ def test_dry_run_prints_what_a_run_does(host: Host) -> None:
     assert did
     for call in did:
         assert f"  {call}\n" in printed
+
+
+def test_dry_run_prints_what_an_upgrade_removes(installed: Host) -> None:
+    (release,) = installed.releases
+    removal = f"rm -rf {installed.root}/opt/imds-analyzer/releases/{release}\n"
+    assert removal in installed.run("--dry-run").stdout
+    assert removal not in installed.run("--dry-run", "--no-start").stdout
 
 
 def test_without_systemd(host: Host) -> None:
@@ -175,10 +199,10 @@ def test_drop_ins(host: Host, drop_in: str, path: str, content: str | None) -> N
     place = host.root / DROP_INS
     assert (place / f"{drop_in}.conf").exists()
     assert (place / "before-cloud-init.conf").exists() == (drop_in != "bcc")
-    # Gone when there is no reason any more; but who once asked for BCC, keeps it.
+    # Gone when there is no reason any more.
     host.write(path, kept)
     assert host.run().returncode == 0
-    assert (place / f"{drop_in}.conf").exists() == (drop_in == "bcc")
+    assert not (place / f"{drop_in}.conf").exists()
 
 
 @pytest.mark.parametrize(
@@ -208,6 +232,98 @@ def test_metrics_that_need_no_network(host: Host, value: str) -> None:
     host.write(CONFIG, f"[metrics]\nprometheus = {value}\n")
     assert host.run().returncode == 0
     assert not (host.root / DROP_INS / "prometheus-tcp.conf").exists()
+
+
+def test_bcc_is_remembered_only_when_asked_for(host: Host) -> None:
+    place = host.root / DROP_INS / "bcc.conf"
+    host.write(f"lib/modules/{KERNEL}/build/include/linux/uio.h", "")
+    assert host.run("--with-bcc").returncode == 0
+    assert host.run().returncode == 0
+    assert place.exists()
+    assert "Nothing to do" in host.run().stdout
+    assert host.run("--without-bcc").returncode == 0
+    assert not place.exists()
+    assert host.run().returncode == 0
+    assert not place.exists()
+
+
+def test_bcc_by_configuration(host: Host) -> None:
+    assert host.run().returncode == 0
+    host.write(CONFIG, '[capture]\nsource = "bcc"\n')
+    assert host.run().returncode == 0
+    assert (host.root / DROP_INS / "bcc.conf").exists()
+    assert [call for call in host.calls("apt-get") if call.endswith(" python3-bpfcc")]
+    assert "systemctl restart imds-analyzer.service" in host.calls("systemctl")
+
+
+@pytest.mark.parametrize(
+    ("after", "early"),
+    [
+        ("", True),
+        ("opt.mount After=local-fs-pre.target dev-sdb1.device\n", True),
+        # As cloud-init writes it, and as NFS comes to it by way of others.
+        ("var-log.mount After=local-fs-pre.target cloud-init.service\n", False),
+        (NFS, False),
+    ],
+)
+def test_mounts_that_wait_for_cloud_init_or_the_network(
+    host: Host, after: str, *, early: bool
+) -> None:
+    """To wait for them and to stand before cloud-init cannot be had together."""
+    host.write("after", after)
+    done = host.run()
+    assert done.returncode == 0
+    assert (host.root / DROP_INS / "before-cloud-init.conf").exists() == early
+    assert ("The service will not start before cloud-init: a mount" in done.stdout) != early
+
+
+@pytest.mark.parametrize(
+    ("fstab", "early"),
+    [
+        ("# /dev/sdb1 /opt ext4 _netdev 0 0\n/dev/sda2 /var/log ext4 defaults 0 2\n", True),
+        ("/dev/sdb1 /mnt ext4 defaults,_netdev 0 0\n", True),
+        ("LABEL=logs /var/log auto nofail,x-systemd.requires=cloud-init.service 0 2\n", False),
+        ("fs-1:/ /opt nfs4 defaults 0 0\n", False),
+    ],
+)
+def test_mounts_of_an_image(host: Host, fstab: str, *, early: bool) -> None:
+    """Where no systemd runs that could be asked."""
+    (host.root / "run/systemd/system").rmdir()
+    host.write("etc/fstab", fstab)
+    assert host.run("--no-start").returncode == 0
+    assert (host.root / DROP_INS / "before-cloud-init.conf").exists() == early
+
+
+def test_a_group_that_is_there_already(host: Host) -> None:
+    host.write("group", "")
+    assert host.run().returncode == 0
+    (call,) = host.calls("useradd")
+    assert call.startswith("useradd --system --gid imds-analyzer --no-create-home")
+
+
+def test_a_user_that_has_no_group_of_its_name(host: Host) -> None:
+    """As one from a directory service may; the unit names both."""
+    host.write("user", "")
+    assert host.run().returncode == 0
+    assert host.calls("useradd", "groupadd") == ["groupadd --system imds-analyzer"]
+
+
+def test_removal_long_after(host: Host) -> None:
+    """What was unpacked for the installation need not be kept for it."""
+    before = host.tree()
+    assert host.run().returncode == 0
+    kept = host.root / "opt/imds-analyzer/install.sh"
+    done = host.run("--uninstall", script=kept)
+    assert done.returncode == 0, done.stderr
+    assert not kept.exists()
+    assert not {each for each in differences(before, host.tree()) if "opt/" in each}
+
+
+def test_programs_that_a_small_system_has_not(host: Host) -> None:
+    """The diffutils are not on every host; without them files are not taken for changed."""
+    assert host.run().returncode == 0
+    host.program("usr/bin/cmp", "cmp", "exit 127")
+    assert "Nothing to do" in host.run().stdout
 
 
 def test_offline(host: Host) -> None:

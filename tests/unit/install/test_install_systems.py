@@ -9,7 +9,7 @@ import pytest
 from tests.unit.install.host import KERNEL, Host
 
 OS_RELEASE = Path(__file__).parent / "os_release"
-APT_UPDATE = "apt-get -o Acquire::Retries=3 update"
+APT_UPDATE = "apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update"
 APT_INSTALL = (
     "apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "
     "install --yes --no-install-recommends "
@@ -55,6 +55,11 @@ def install_calls(system: str, packages: str) -> list[str]:
     return [DNF_INSTALL + packages]
 
 
+def asked(host: Host) -> list[str]:
+    """Return the package manager's calls that change something."""
+    return [call for call in host.calls("apt-get", "dnf") if " list " not in call]
+
+
 def test_every_recorded_system_is_tested() -> None:
     assert {path.name for path in OS_RELEASE.iterdir()} == {*SYSTEMS, *REFUSED}
 
@@ -68,7 +73,7 @@ def test_packages(tmp_path: Path, system: str, machine: str) -> None:
     host = bare(tmp_path, system, python, machine)
     done = host.run()
     assert done.returncode == 0, done.stderr
-    assert host.calls("apt-get", "dnf") == install_calls(system, packages)
+    assert asked(host) == install_calls(system, packages)
     assert host.running == "1.0.0"
     assert host.run().returncode == 0
     assert host.calls("apt-get", "dnf") == []
@@ -85,12 +90,47 @@ def test_packages_for_bcc(tmp_path: Path, system: str, why: str) -> None:
         (host.root / "sys/kernel/btf/vmlinux").unlink()
     done = host.run(*([] if why == "no BTF" else [why]))
     assert done.returncode == 0, done.stderr
+    bcc, headers = "python3-bcc", f"kernel-devel-uname-r = {KERNEL}"
     if system.startswith(("debian", "ubuntu")):
-        more = f" python3-bpfcc linux-headers-{KERNEL}"
-    else:
-        more = f" python3-bcc kernel-devel-uname-r = {KERNEL}"
-    assert host.calls("apt-get", "dnf") == install_calls(system, packages + more)
+        bcc, headers = "python3-bpfcc", f"linux-headers-{KERNEL}"
+    if why == "no BTF":
+        expected = install_calls(system, f"{packages} {bcc} {headers}")
+    else:  # by themselves: they may fail
+        expected = install_calls(system, f"{packages} {bcc}")
+        expected += install_calls(system, headers)[-1:]
+    assert asked(host) == expected
     assert (host.root / "etc/systemd/system/imds-analyzer.service.d/bcc.conf").exists()
+
+
+@pytest.mark.parametrize("system", KINDS)
+def test_headers_that_are_gone_from_the_mirror(tmp_path: Path, system: str) -> None:
+    """Where there is type information, it works without BCC."""
+    host = bare(tmp_path, system, SYSTEMS[system][1])
+    host.write("fail", KERNEL)
+    done = host.run("--with-bcc")
+    assert done.returncode == 0, done.stderr
+    assert f"{KERNEL} could not be installed; without it BCC does not work" in done.stderr
+    (host.root / "sys/kernel/btf/vmlinux").unlink()
+    assert host.run().returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen", "version"),
+    [
+        ("python3.11\npython39\n", "python3.11", "3.11"),
+        ("python39\n", "python39", "3.9"),
+        ("", "python3.12", "3.12"),
+    ],
+)
+def test_an_older_minor_release_has_an_older_python(
+    tmp_path: Path, offered: str, chosen: str, version: str
+) -> None:
+    host = bare(tmp_path, "rocky-8", "3.6")
+    host.write("offered", offered)
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert asked(host) == install_calls("rocky-8", f"libbpf {chosen}")
+    assert (host.root / f"opt/imds-analyzer/current/lib/python{version}").is_dir()
 
 
 @pytest.mark.parametrize("place", ["build", "source"])
@@ -98,7 +138,7 @@ def test_headers_that_are_there_are_not_installed(tmp_path: Path, place: str) ->
     host = bare(tmp_path, "debian-12", "3.11")
     host.write(f"lib/modules/{KERNEL}/{place}/include/linux/uio.h", "")
     assert host.run("--with-bcc").returncode == 0
-    (_, install) = host.calls("apt-get")
+    (_, install) = asked(host)
     assert install.endswith(" python3-venv python3-bpfcc")
 
 
