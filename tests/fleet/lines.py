@@ -63,7 +63,7 @@ def write_fleet(directory: Path, fleet: Fleet) -> int:
         host = directory / f"ip-10-0-{number // 250}-{number % 250 + 1}"
         host.mkdir(parents=True)
         made = _Host(fleet, number, host.name, requests)
-        aside = requests // 2 if number % 3 == 2 else 0  # noqa: PLR2004
+        aside = requests // 2 if number % 3 == 2 else 0
         lines += _write(made.lines(), host / "imds.jsonl", aside)
     return lines
 
@@ -144,11 +144,12 @@ class _Host:
             yield _at(own["heartbeat"], beat)
             beat += beat_ns
         if is_last:
-            yield _at(own["analyzer_stopped"], end)
+            uptime = b'"uptime_s":%.1f' % ((end - start) / _S)
+            yield _at(own["analyzer_stopped"].replace(b'"uptime_s":1.0', uptime), end)
 
     def _losses(self, own: dict[str, bytes], at_ns: int) -> Iterator[bytes]:
         """Yield a loss now and then, on the hosts that have trouble."""
-        if not self._fleet.calm and self._number % 5 == 1 and self._random.random() < 0.02:  # noqa: PLR2004
+        if not self._fleet.calm and self._number % 5 == 1 and self._random.random() < 0.02:
             names = ("ring_buffer_full", "answers_ring_buffer_full", "not_written")
             yield _at(own[self._random.choice(names)], at_ns + 1000)
 

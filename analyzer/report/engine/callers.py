@@ -18,16 +18,43 @@ from analyzer.report.engine.sql import RECORD, UNIT, fill, matches, quoted, with
 ANCESTORS_MAX = 16
 UNNAMED = "(unnamed)"
 
-CALLERS = """
-SELECT DISTINCT process, ancestors FROM cells
-WHERE is_cell AND is_ours AND event = 'imds_request'
-"""
+# A process as one text. What would be taken for a separator is a name that somebody chose to
+# be that; arguments may hold UNIT, as only later ones can be mistaken for it.
+_PROCESS = """replace(
+  replace(coalesce(${whose}name, ''), $unit, '?') || $unit
+  || replace(coalesce(${whose}executable, ''), $unit, '?')
+  || coalesce($unit || array_to_string(${whose}args, $unit), ''),
+$record, '?')"""
+
+
+_TEXTS = fill(
+    """
+SELECT *, $own AS process,
+  coalesce(array_to_string(list_transform(ancestors, lambda each: $ancestor), $record), '')
+    AS tree
+FROM $source
+""",
+    own=fill(_PROCESS, whose="", unit=UNIT, record=RECORD),
+    ancestor=fill(_PROCESS, whose="each.", unit=UNIT, record=RECORD),
+    record=RECORD,
+    source="$source",
+)
+
+
+def with_texts(source: str) -> str:
+    """Return the query that adds the caller and its ancestors as texts: ``process``, ``tree``."""
+    return fill(_TEXTS, source=source)
+
+
+REQUESTS = with_texts("cells WHERE is_cell AND is_ours AND event = 'imds_request'")
+
+CALLERS = "SELECT DISTINCT process, tree FROM requests"
 
 ANCESTRY = fill(
     """
-SELECT process, ancestors, distance, split_part(ancestors, $record, distance) AS ancestor
+SELECT process, tree, distance, split_part(tree, $record, distance) AS ancestor
 FROM callers CROSS JOIN (VALUES $numbers) AS distances(distance)
-WHERE split_part(ancestors, $record, distance) <> ''
+WHERE split_part(tree, $record, distance) <> ''
 """,
     record=RECORD,
     numbers=", ".join(f"({each})" for each in range(1, ANCESTORS_MAX + 1)),
@@ -104,34 +131,33 @@ FROM named
 )
 
 NAMED = """
-SELECT callers.process, callers.ancestors, programs.program, programs.is_tool,
+SELECT callers.process, callers.tree, programs.program, programs.is_tool,
   coalesce(CASE WHEN programs.is_tool THEN launchers.program END, '') AS launcher
 FROM callers
 JOIN programs ON programs.process = callers.process
 LEFT JOIN (
-  SELECT ancestry.process, ancestry.ancestors, ancestry.distance, programs.program
+  SELECT ancestry.process, ancestry.tree, ancestry.distance, programs.program
   FROM ancestry JOIN programs ON programs.process = ancestry.ancestor
   JOIN (
-    SELECT ancestry.process, ancestry.ancestors, min(distance) AS distance
+    SELECT ancestry.process, ancestry.tree, min(distance) AS distance
     FROM ancestry JOIN programs ON programs.process = ancestry.ancestor
     WHERE NOT programs.is_carrier
-    GROUP BY ancestry.process, ancestry.ancestors
+    GROUP BY ancestry.process, ancestry.tree
   ) AS nearest
-    ON nearest.process = ancestry.process AND nearest.ancestors = ancestry.ancestors
+    ON nearest.process = ancestry.process AND nearest.tree = ancestry.tree
     AND nearest.distance = ancestry.distance
 ) AS launchers
-  ON launchers.process = callers.process AND launchers.ancestors = callers.ancestors
+  ON launchers.process = callers.process AND launchers.tree = callers.tree
 """
 
 KEYED = fill(
     """
-SELECT cells.*, named.program, named.launcher, named.is_tool,
+SELECT requests.*, named.program, named.launcher, named.is_tool,
   CASE WHEN $is_containers THEN '' ELSE $clean_unit END AS key_unit,
   CASE WHEN orchestrator <> '' THEN orchestrator WHEN runtime <> '' THEN runtime
     WHEN container <> '' THEN 'container' ELSE 'host' END AS place,
   $clean_agent AS key_agent
-FROM cells JOIN named ON named.process = cells.process AND named.ancestors = cells.ancestors
-WHERE cells.is_cell AND cells.is_ours AND cells.event = 'imds_request'
+FROM requests JOIN named ON named.process = requests.process AND named.tree = requests.tree
 """,
     is_containers=matches("unit", CONTAINER_UNIT),
     clean_unit=without_runs("unit", RUNS_OF_UNITS),

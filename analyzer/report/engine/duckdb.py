@@ -24,7 +24,9 @@ from analyzer.report.inputs import File
 if TYPE_CHECKING:
     import duckdb
 
-_MISSING = "reports need DuckDB, which is not installed. Install it: pip install 'imds-analyzer[report]'"
+_MISSING = (
+    "reports need DuckDB, which is not installed. Install it: pip install 'imds-analyzer[report]'"
+)
 # How often the share that is done is asked for.
 _PROGRESS_S = 0.2
 _GLOB = re.compile(r"([*?\[])")
@@ -34,8 +36,10 @@ _TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
     r"(?:Z|[+]00(?::?00)?)?\z"
 )
-_MICROSECONDS = f"""CASE WHEN regexp_matches(%s, {quoted(_TIME)})
-  THEN epoch_us(try_cast(%s AS TIMESTAMP)) END"""
+# The quick way first, for the form that the log has.
+_MICROSECONDS = """epoch_us(try_cast(CASE
+  WHEN length(%s) = 27 AND ends_with(%s, 'Z') THEN %s
+  WHEN regexp_matches(%s, $time) THEN %s END AS TIMESTAMP))""".replace("$time", quoted(_TIME))
 
 _JSON = """SELECT $names, filename AS file FROM read_json([$paths], records = true,
   columns = {$columns}, $options)"""
@@ -45,15 +49,15 @@ _OPTIONS = """format = 'newline_delimited', compression = '$compression', ignore
 _PARQUET_LINES = """SELECT to_json(whole) AS line, whole.filename AS file
 FROM read_parquet([$paths], union_by_name = true, filename = true) AS whole"""
 _PARSED = "SELECT unnest(json_transform(line, $structure)), $kept file FROM ($lines) AS lines"
-_TIMED = f"""SELECT *, {_MICROSECONDS.replace('%s', 'timestamp')} AS at_us,
-  {_MICROSECONDS.replace('%s', 'process.start')} AS started_us FROM ($records) AS records"""
+_TIMED = f"""SELECT *, {_MICROSECONDS.replace("%s", "timestamp")} AS at_us,
+  {_MICROSECONDS.replace("%s", "process.start")} AS started_us FROM ($records) AS records"""
 
 # Where the analyzer's own writer has put the time, it need not be parsed to be compared.
 _AT_TIMES = f"""SELECT line, file FROM ($lines) AS lines
 WHERE CASE WHEN starts_with(line, '{{"timestamp":"') AND substr(line, 41, 2) = 'Z"'
     THEN substr(line, 15, 27)
     ELSE strftime(make_timestamp(
-      {_MICROSECONDS.replace('%s', "json_extract_string(line, '$$.timestamp')")}
+      {_MICROSECONDS.replace("%s", "json_extract_string(line, '$$.timestamp')")}
     ), '%Y-%m-%dT%H:%M:%S.%fZ') END
   IN (SELECT strftime(make_timestamp(at_us), '%Y-%m-%dT%H:%M:%S.%fZ') FROM examples)"""
 

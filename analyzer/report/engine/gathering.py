@@ -90,6 +90,7 @@ def gather(
     window = {"since": options.since_us, "until": options.until_us}
     engine.keep("cells", cells(flat_lines(engine.records), **_window(window)))
     for name, query in (
+        ("requests", callers.REQUESTS),
         ("callers", callers.CALLERS),
         ("ancestry", callers.ANCESTRY),
         ("programs", callers.PROGRAMS),
@@ -105,7 +106,7 @@ def gather(
     hosts = _hosts(engine, window)
     bucket_s = options.bucket_s or _period_s(hosts)
     lines, damaged = engine.ask(fill(questions.TOTALS, **window))[0]
-    counts = {name: count for name, count in engine.ask(questions.DAMAGED_FILES)}
+    counts = dict(engine.ask(questions.DAMAGED_FILES))
     named = [(file, int(counts[file.path])) for file in files if file.path in counts]
     return Findings(
         files=len(files),
@@ -142,9 +143,8 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
     users = _by_number(engine.ask(questions.USERS))
     workloads = _by_number(engine.ask(questions.WORKLOADS))
     failures = _by_number(engine.ask(questions.FAILURES))
-    examples = dict(
-        engine.ask(fill(questions.EXAMPLE_LINES, lines=flat_lines(engine.example_records(), kept="line")))
-    )
+    lines = callers.with_texts(f"({flat_lines(engine.example_records(), kept='line')}) AS flat")
+    examples = dict(engine.ask(fill(questions.EXAMPLE_LINES, lines=lines)))
     return tuple(
         Group(
             key=Key(

@@ -34,7 +34,7 @@ RANKS = _numbered("keyed")
 
 FOLDED = fill(
     """
-SELECT $cells, keyed.is_tool,
+SELECT $cells, keyed.process, keyed.tree, keyed.is_tool,
   keyed.lines, keyed.first_us, keyed.last_us, keyed.started_us,
   CASE WHEN ranks.number <= $most THEN keyed.program ELSE $further END AS program,
   CASE WHEN ranks.number <= $most THEN keyed.launcher ELSE '' END AS launcher,

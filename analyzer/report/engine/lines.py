@@ -7,7 +7,7 @@ time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
 
 from __future__ import annotations
 
-from analyzer.report.engine.sql import RECORD, UNIT, fill, listed
+from analyzer.report.engine.sql import fill, listed
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -15,6 +15,7 @@ DAY_US = 86_400_000_000
 MARKS = ("heartbeat", "analyzer_started", "analyzer_stopped", "events_lost")
 
 # What all lines of one cell have in common. Text that a line lacks is empty.
+PROCESS_COLUMNS = ("name", "executable", "args", "ancestors")
 REQUEST_COLUMNS = (
     "version",
     "reason",
@@ -25,8 +26,7 @@ REQUEST_COLUMNS = (
     "token_outcome",
     "path",
     "agent",
-    "process",
-    "ancestors",
+    *PROCESS_COLUMNS,
     "account",
     "container",
     "runtime",
@@ -38,14 +38,6 @@ HOST_COLUMNS = ("event", "host", "boot", "instance", "probe", "day_us")
 MARK_COLUMNS = ("mark_us", "interval_s", "uptime_s", "lost", "lost_reason", "not_written")
 CELL_COLUMNS = ("is_ours", "damaged_file", *HOST_COLUMNS, *REQUEST_COLUMNS, *MARK_COLUMNS)
 MINUTE_COLUMNS = ("is_ours", "minute_us", "event", "provider", "version", "outcome")
-
-# A process as one text. What would be taken for a separator is a name that somebody chose to
-# be that; arguments may hold UNIT, as only later ones can be mistaken for it.
-_PROCESS = """replace(
-  replace(coalesce($process.name, ''), $unit, '?') || $unit
-  || replace(coalesce($process.executable, ''), $unit, '?')
-  || coalesce($unit || array_to_string($process.args, $unit), ''),
-$record, '?')"""
 
 _FLAT = """
 SELECT $kept file, at_us,
@@ -63,9 +55,7 @@ SELECT $kept file, at_us,
   coalesce(imds.token_request.outcome, '') AS token_outcome,
   coalesce(url.path, '') AS path,
   coalesce(user_agent.original, '') AS agent,
-  $own AS process,
-  coalesce(array_to_string(
-    list_transform(process.ancestors, lambda each: $ancestor), $record), '') AS ancestors,
+  process.name, process.executable, process.args, process.ancestors,
   coalesce(process."user".name, process."user".id, '') AS account,
   coalesce(container.id, '') AS container,
   coalesce(container.runtime, '') AS runtime,
@@ -106,13 +96,9 @@ GROUP BY GROUPING SETS (($columns), ($minutes))
 
 def flat_lines(records: str, *, kept: str = "") -> str:
     """Return the query for flat lines; ``kept`` is a further column to pass through."""
-    ancestor = fill(_PROCESS, process="each", unit=UNIT, record=RECORD)
     flat = fill(
         _FLAT,
         kept=f"{kept}," if kept else "",
-        own=fill(_PROCESS, process="process", unit=UNIT, record=RECORD),
-        ancestor=ancestor,
-        record=RECORD,
         day=DAY_US,
         minute=MINUTE_US,
         marks=listed(MARKS, "'%s'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.report.engine.groups import KEY_COLUMNS
-from analyzer.report.engine.lines import CELL_COLUMNS
+from analyzer.report.engine.lines import HOST_COLUMNS, PROCESS_COLUMNS, REQUEST_COLUMNS
 from analyzer.report.engine.sql import MICROSECONDS, fill, listed
 from analyzer.report.findings import HOSTS_LISTED_MAX, PATHS_LISTED_MAX, WORKLOADS_LISTED_MAX
 
@@ -78,8 +78,14 @@ WORKLOADS = _most_frequent(
     "CASE WHEN workload <> '' THEN workload ELSE container END", WORKLOADS_LISTED_MAX
 )
 
-# The cell that holds a group's example: the worst version's last one. The other columns only
-# decide where two are as late.
+# The cell that holds a group's example: the worst version's last one. What else a cell is known
+# by decides where two are as late.
+_CELL = (
+    *(name for name in HOST_COLUMNS + REQUEST_COLUMNS if name not in PROCESS_COLUMNS),
+    "process",
+    "tree",
+)
+
 EXAMPLES = fill(
     """
 SELECT number, last_us AS at_us, $columns FROM (
@@ -89,7 +95,7 @@ SELECT number, last_us AS at_us, $columns FROM (
   FROM members
 ) AS ranked WHERE place_in_group = 1
 """,
-    columns=listed(name for name in CELL_COLUMNS if name not in ("is_ours", "damaged_file")),
+    columns=listed(_CELL),
 )
 
 EXAMPLE_LINES = fill(
@@ -99,12 +105,7 @@ FROM examples JOIN ($lines) AS lines ON $same
 GROUP BY examples.number ORDER BY examples.number
 """,
     lines="$lines",
-    same=" AND ".join(
-        f"examples.{name} = lines.{name}"
-        for name in ("at_us", *CELL_COLUMNS)
-        if name not in ("is_ours", "damaged_file")
-        and name not in ("mark_us", "interval_s", "uptime_s", "lost", "lost_reason", "not_written")
-    ),
+    same=" AND ".join(f"examples.{name} = lines.{name}" for name in ("at_us", *_CELL)),
 )
 
 # --- hosts -----------------------------------------------------------------------------
