@@ -59,7 +59,7 @@ def open_inputs(paths: Iterable[str]) -> Iterator[tuple[File, ...]]:
         for path in list(paths) or [DEFAULT]:
             for candidate in _candidates(path, Path(spool)):
                 file = _looked_at(*candidate)
-                status = os.stat(file.path)
+                status = Path(file.path).stat()
                 found.setdefault((status.st_dev, status.st_ino), file)
         yield tuple(_without_copies(found.values()))
 
@@ -70,13 +70,13 @@ def _candidates(path: str, spool: Path) -> Iterator[tuple[str, str]]:
         yield "standard input", _spooled(sys.stdin.buffer, spool)
         return
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             yield from ((each, each) for each in _in_directory(path))
         elif stat.S_ISREG(mode):
             yield path, path
         else:
-            with open(path, "rb") as stream:  # noqa: PTH123 (as it was given)
+            with Path(path).open("rb") as stream:
                 yield path, _spooled(stream, spool)
     except OSError as error:
         raise _unreadable(path, error) from None
@@ -105,7 +105,7 @@ def _fail(error: OSError) -> None:
 def _looked_at(name: str, path: str) -> File:
     """Tell by its first bytes what a file is. Raises InputError."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 (as it was given)
+        with Path(path).open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
             size = os.fstat(stream.fileno()).st_size
     except OSError as error:
@@ -113,16 +113,18 @@ def _looked_at(name: str, path: str) -> File:
     for magic, other in _OTHERS.items():
         if head.startswith(magic):
             raise InputError(f"{name!r} is compressed with {other}. Unpack it, or use gzip.")
-    return File(name, path, size, head.startswith(_GZIP), head.startswith(_PARQUET))
+    return File(
+        name, os.path.realpath(path), size, head.startswith(_GZIP), head.startswith(_PARQUET)
+    )
 
 
 def _without_copies(files: Iterable[File]) -> list[File]:
     """Leave out the compressed copies of what is there plain."""
     kept = list(files)
-    plain = {os.path.realpath(file.path) for file in kept}
+    plain = {file.path for file in kept}
 
     def is_copy(file: File) -> bool:
-        match = _PUT_ASIDE.fullmatch(os.path.realpath(file.path))
+        match = _PUT_ASIDE.fullmatch(file.path)
         return match is not None and match[1] in plain
 
     return [file for file in kept if not is_copy(file)]
@@ -131,7 +133,7 @@ def _without_copies(files: Iterable[File]) -> list[File]:
 def _spooled(stream: BinaryIO, spool: Path) -> str:
     descriptor, path = tempfile.mkstemp(dir=spool)
     try:
-        with open(descriptor, "wb") as copy:
+        with os.fdopen(descriptor, "wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
     except OSError as error:
         raise InputError(

@@ -8,13 +8,13 @@ import datetime
 import gzip
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
 from analyzer.report.findings import Bucket, Findings, Group, Host, Key, Loss, Span, Tally
 
-Line = dict[str, Any]
+Line = Mapping[str, Any]
 
 _ONE_S = datetime.timedelta(seconds=1)
 _INTERPRETERS = ("python", "bash", "dash", "sh", "java", "perl")
@@ -53,8 +53,7 @@ def read_lines(files: Iterable[Path]) -> list[Line]:
     """Read all lines of files that are not damaged."""
     lines: list[Line] = []
     for file in files:
-        opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-        with opened as stream:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             lines += [json.loads(line) for line in stream]
     return lines
 
@@ -89,7 +88,7 @@ def key_of(line: Line) -> Key:
 
 def _program(process: Line) -> tuple[str, bool, bool]:
     """Return the script or executable, whether it is a tool, whether it is only a shell."""
-    executable = process.get("executable", process["name"])
+    executable = str(process.get("executable", process["name"]))
     base = executable.rpartition("/")[2].rstrip("0123456789.")
     if base not in _INTERPRETERS:
         return executable, base in ("curl", "wget"), False
@@ -102,7 +101,7 @@ def _program(process: Line) -> tuple[str, bool, bool]:
         elif word == "-c":
             break
         elif not word.startswith("-"):
-            return word, False, False
+            return str(word), False, False
     return executable, True, base.endswith("sh")
 
 

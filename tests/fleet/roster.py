@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from analyzer.classify import classify
 from analyzer.exchanges import FALLBACK, NO_RESPONSE, response_of
@@ -61,7 +61,7 @@ def ask(
     path: str,
     agent: Optional[str] = None,
     status: Optional[int] = 200,
-    **more: object,
+    **more: Any,
 ) -> Call:
     """Return a tokenless GET, or what ``more`` makes of it; status None is an answer not known."""
     request = Request("GET", path, Token.ABSENT, agent, False, frozenset(), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import tempfile
 import threading
@@ -38,8 +37,8 @@ _TIME = (
 )
 # The quick way first, for the form that the log has.
 _MICROSECONDS = """epoch_us(try_cast(CASE
-  WHEN length(%s) = 27 AND ends_with(%s, 'Z') THEN %s
-  WHEN regexp_matches(%s, $time) THEN %s END AS TIMESTAMP))""".replace("$time", quoted(_TIME))
+  WHEN length($text) = 27 AND ends_with($text, 'Z') THEN $text
+  WHEN regexp_matches($text, $time) THEN $text END AS TIMESTAMP))"""
 
 _JSON = """SELECT $names, filename AS file FROM read_json([$paths], records = true,
   columns = {$columns}, $options)"""
@@ -49,16 +48,12 @@ _OPTIONS = """format = 'newline_delimited', compression = '$compression', ignore
 _PARQUET_LINES = """SELECT to_json(whole) AS line, whole.filename AS file
 FROM read_parquet([$paths], union_by_name = true, filename = true) AS whole"""
 _PARSED = "SELECT unnest(json_transform(line, $structure)), $kept file FROM ($lines) AS lines"
-_TIMED = f"""SELECT *, {_MICROSECONDS.replace("%s", "timestamp")} AS at_us,
-  {_MICROSECONDS.replace("%s", "process.start")} AS started_us FROM ($records) AS records"""
+_TIMED = "SELECT *, $at AS at_us, $started AS started_us FROM ($records) AS records"
 
 # Where the analyzer's own writer has put the time, it need not be parsed to be compared.
-_AT_TIMES = f"""SELECT line, file FROM ($lines) AS lines
-WHERE CASE WHEN starts_with(line, '{{"timestamp":"') AND substr(line, 41, 2) = 'Z"'
-    THEN substr(line, 15, 27)
-    ELSE strftime(make_timestamp(
-      {_MICROSECONDS.replace("%s", "json_extract_string(line, '$$.timestamp')")}
-    ), '%Y-%m-%dT%H:%M:%S.%fZ') END
+_AT_TIMES = """SELECT line, file FROM ($lines) AS lines
+WHERE CASE WHEN starts_with(line, '{"timestamp":"') AND substr(line, 41, 2) = 'Z"'
+    THEN substr(line, 15, 27) ELSE strftime(make_timestamp($at), '%Y-%m-%dT%H:%M:%S.%fZ') END
   IN (SELECT strftime(make_timestamp(at_us), '%Y-%m-%dT%H:%M:%S.%fZ') FROM examples)"""
 
 
@@ -128,7 +123,7 @@ class _DuckDB:
         parquet = self._parquet_lines()
         if parquet:
             records.append(_parsed(parquet))
-        self.records = _relation(fill(_TIMED, records=" UNION ALL BY NAME ".join(records)))
+        self.records = _timed(" UNION ALL BY NAME ".join(records))
 
     def keep(self, name: str, query: str) -> None:
         """Keep a query's answer under a name."""
@@ -142,8 +137,12 @@ class _DuckDB:
         """Return the records at the examples' times, with their lines."""
         lines = [fill(_JSON_LINES, **parts) for parts in self._json_parts()]
         parquet = self._parquet_lines()
-        wanted = fill(_AT_TIMES, lines=" UNION ALL ".join(lines + [parquet] * bool(parquet)))
-        return _relation(fill(_TIMED, records=_parsed(wanted, kept="line,")))
+        wanted = fill(
+            _AT_TIMES,
+            lines=" UNION ALL ".join(lines + [parquet] * bool(parquet)),
+            at=_microseconds("json_extract_string(line, '$.timestamp')"),
+        )
+        return _timed(_parsed(wanted, kept="line,"))
 
     def _json_parts(self) -> list[dict[str, str]]:
         """Return, for plain and for compressed files, what a query for them is filled with."""
@@ -178,11 +177,16 @@ def _structure(shape: Shape) -> object:
 
 def _paths(files: Sequence[File]) -> str:
     # What would be a pattern is a name here.
-    return ", ".join(quoted(_GLOB.sub(r"[\1]", os.path.realpath(each.path))) for each in files)
+    return ", ".join(quoted(_GLOB.sub(r"[\1]", each.path)) for each in files)
 
 
-def _relation(query: str) -> str:
-    return f"({query}) AS records"
+def _timed(records: str) -> str:
+    at, started = _microseconds("timestamp"), _microseconds("process.start")
+    return "(" + fill(_TIMED, at=at, started=started, records=records) + ") AS records"
+
+
+def _microseconds(text: str) -> str:
+    return fill(_MICROSECONDS, text=text, time=quoted(_TIME))
 
 
 def _mended(files: Sequence[File], directory: Path) -> tuple[list[File], list[Damage]]:

@@ -106,7 +106,7 @@ def gather(
     hosts = _hosts(engine, window)
     bucket_s = options.bucket_s or _period_s(hosts)
     lines, damaged = engine.ask(fill(questions.TOTALS, **window))[0]
-    counts = dict(engine.ask(questions.DAMAGED_FILES))
+    counts: dict[str, int] = dict(engine.ask(questions.DAMAGED_FILES))
     named = [(file, int(counts[file.path])) for file in files if file.path in counts]
     return Findings(
         files=len(files),
@@ -144,7 +144,7 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
     workloads = _by_number(engine.ask(questions.WORKLOADS))
     failures = _by_number(engine.ask(questions.FAILURES))
     lines = callers.with_texts(f"({flat_lines(engine.example_records(), kept='line')}) AS flat")
-    examples = dict(engine.ask(fill(questions.EXAMPLE_LINES, lines=lines)))
+    examples: dict[int, str] = dict(engine.ask(fill(questions.EXAMPLE_LINES, lines=lines)))
     return tuple(
         Group(
             key=Key(
@@ -196,7 +196,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
     losses = _by_number(engine.ask(fill(questions.LOSSES, **window)))
     boots = _by_number(engine.ask(questions.BOOTS))
     probes = _by_number(engine.ask(questions.PROBES))
-    deployed = dict(engine.ask(questions.DEPLOYMENTS))
+    deployed: dict[str, int] = dict(engine.ask(questions.DEPLOYMENTS))
     return tuple(
         Host(
             name=name,

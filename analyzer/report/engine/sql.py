@@ -1,4 +1,4 @@
-"""The parts that queries are put together from. The dialect is DuckDB's; ``dialects`` has others."""
+"""What queries are put together with. Their dialect is DuckDB's; ``dialects`` has others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNIT, RECORD = "chr(31)", "chr(30)"
 MICROSECONDS = 1_000_000
 
 
-def fill(text: str, **parts: object) -> str:
+def fill(query: str, /, **parts: object) -> str:
     """Put parts into a query; raises KeyError for one that is missing."""
-    return Template(text).substitute({name: str(part) for name, part in parts.items()})
+    return Template(query).substitute({name: str(part) for name, part in parts.items()})
 
 
 def quoted(text: str) -> str:
