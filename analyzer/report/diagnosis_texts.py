@@ -128,8 +128,8 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
 _FORWARDED = (
     "its token requests were refused, as they carry X-Forwarded-For",
     (
-        "IMDS answers 403 to a token request with X-Forwarded-For: have the proxy on the way to IMDS"
-        " leave that header out."
+        "IMDS answers 403 to a token request with X-Forwarded-For: have the proxy on the way"
+        " to IMDS leave that header out."
     ),
 )
 
@@ -248,8 +248,8 @@ def unknown(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return what to look at."""
     advice = [
         (
-            "Look at the example process and its ancestors, at the package that owns the executable,"
-            " and at what the program is made of; then upgrade it or its AWS SDK."
+            "Look at the example process and its ancestors, at the package that owns the"
+            " executable, and at what the program is made of; then upgrade it or its AWS SDK."
         ),
     ]
     if found is not None:
