@@ -130,8 +130,8 @@ def _scope(cloudwatch: CloudWatch, findings: Findings) -> list[str]:
             return []
         return [
             (
-                f"the labels name no instance; the log has {hosts} hosts, and the figures must be of"
-                " all of them"
+                f"the labels name no instance; the log has {hosts} hosts, and the figures must be"
+                " of all of them"
             )
         ]
     recorded = {each.instance_id for each in findings.hosts}

@@ -1,0 +1,102 @@
+"""Commands for the instances that were seen: one each, or a loop where there are many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Group, Host
+
+# More become a file of ids and a loop over it.
+COMMANDS_MAX = 20
+# Names in one look-up; EC2 takes 200 values in a filter.
+LOOKUP_MAX = 50
+
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})(?![0-9a-z])", re.ASCII)
+_HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,250}[0-9A-Za-z])?", re.ASCII)
+_MODIFY = "aws ec2 modify-instance-metadata-options"
+_SHOWN = (
+    "'Reservations[].Instances[].[InstanceId,MetadataOptions.HttpTokens,"
+    "MetadataOptions.HttpPutResponseHopLimit]'"
+)
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Hosts, as far as they can be named to EC2."""
+
+    ids: tuple[str, ...]
+    unknown: tuple[str, ...]  # names of hosts whose instance id is not known
+
+
+def instances_of(hosts: Sequence[Host]) -> Instances:
+    """Return the hosts' instance ids, from the log or from a name that is one."""
+    ids: dict[str, None] = {}
+    unknown = []
+    for host in hosts:
+        found = _INSTANCE_ID.fullmatch(host.instance_id or "") or _INSTANCE_ID.match(host.name)
+        if found is None:
+            unknown.append(host.name)
+        else:
+            ids[found[0]] = None
+    return Instances(tuple(ids), tuple(unknown))
+
+
+def needs_two_hops(group: Group) -> bool:
+    """Tell whether tokens must travel two hops for a group: it uses v1 out of a container.
+
+    A container that has the host's network does with one, and that cannot be told from the log;
+    two do no harm to it. Containers whose calls have tokens get them with the present limit.
+    """
+    return group.key.provider == "aws" and group.key.place != "host" and group.count("v1") > 0
+
+
+def hosts_with_two_hops(findings: Findings) -> frozenset[str]:
+    """Return the names of the hosts on which tokens must travel two hops."""
+    names: set[str] = set()
+    for group in findings.groups:
+        if not needs_two_hops(group):
+            continue
+        if len(group.v1_hosts) >= HOSTS_LISTED_MAX:
+            return frozenset(each.name for each in findings.hosts)
+        names.update(group.v1_hosts)
+    return frozenset(names)
+
+
+def modify(instances: Instances, options: str, file: str) -> Iterator[str]:
+    """Return the commands that set options; ``file`` is where many ids are put."""
+    if len(instances.ids) > COMMANDS_MAX:
+        yield listing(instances.ids, file)
+        yield f"xargs -I ID {_MODIFY} --instance-id ID {options} < {file}"
+    else:
+        yield from (f"{_MODIFY} --instance-id {each} {options}" for each in instances.ids)
+    if instances.unknown:
+        yield from look_up(instances.unknown)
+        yield f"{_MODIFY} --instance-id INSTANCE_ID {options}"
+
+
+def show(instances: Instances) -> Iterator[str]:
+    """Return the command that shows the present settings."""
+    if instances.ids:
+        shown = instances.ids if len(instances.ids) <= COMMANDS_MAX else ("$(cat instances.txt)",)
+        if len(instances.ids) > COMMANDS_MAX:
+            yield listing(instances.ids, "instances.txt")
+        ids = " ".join(shown)
+        yield f"aws ec2 describe-instances --instance-ids {ids} --query {_SHOWN} --output table"
+
+
+def look_up(names: Sequence[str]) -> Iterator[str]:
+    """Return the command that finds instances by the names of hosts."""
+    safe = [each for each in names if _HOST_NAME.fullmatch(each)][:LOOKUP_MAX]
+    if safe:
+        values = ",".join(f"{each.partition('.')[0]}.*" for each in safe)
+        yield (
+            f"aws ec2 describe-instances --filters 'Name=private-dns-name,Values={values}'"
+            " --query 'Reservations[].Instances[].[InstanceId,PrivateDnsName]' --output text"
+        )
+
+
+def listing(ids: Sequence[str], file: str) -> str:
+    """Return the command that puts ids into a file."""
+    return "\n".join((f"cat > {file} <<'END'", *ids, "END"))
