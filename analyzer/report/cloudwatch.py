@@ -17,21 +17,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.cloudwatch_question import NO_TOKEN, PERIOD_S, REJECTED, command
 
-NO_TOKEN = "MetadataNoToken"  # noqa: S105 (a metric's name)
-REJECTED = "MetadataNoTokenRejected"
-# What EC2 publishes without detailed monitoring, and the command below asks for.
-PERIOD_S = 300
 _MINUTE_S = 60
 # A year of 5-minute figures for one instance has 4 MB.
 SIZE_MAX = 256 << 20
-
-COMMAND = (
-    "aws cloudwatch get-metric-data --start-time START --end-time END --metric-data-queries"
-    ' \'[{"Id":"no_token","Label":"MetadataNoToken 300 INSTANCE_ID","MetricStat":{"Stat":"Sum",'
-    '"Period":300,"Metric":{"Namespace":"AWS/EC2","MetricName":"MetadataNoToken","Dimensions":'
-    '[{"Name":"InstanceId","Value":"INSTANCE_ID"}]}}}]\' > metrics.json'
-)
 
 _METRIC = re.compile(r"metadata_?no_?token(_?rejected)?", re.IGNORECASE)
 _PERIOD = re.compile(r"\bMetadataNoToken(?:Rejected)?\s+(\d{2,6})\b")
@@ -264,4 +254,4 @@ def _bucket_s(series: _Series, period_s: int, name: str) -> int:
 
 
 def _run() -> str:
-    return f"Run\n  {COMMAND}"
+    return f"Run\n  {command()}"

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from analyzer.report import diagnosis_sdks as sdks
 from analyzer.report import diagnosis_texts as texts
 from analyzer.report.clients import Client, Clients, Recognition
 from analyzer.report.findings import Group
@@ -108,22 +109,22 @@ RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] 
         lambda facts: facts.client is not None and facts.client.kind == "proxy",
         lambda f: texts.proxy(f.group, f.found),
     ),
-    (lambda facts: facts.fell_back, lambda f: texts.fallback(f.group, f.found)),
+    (lambda facts: facts.fell_back, lambda f: sdks.fallback(f.group, f.found)),
     (lambda facts: facts.group.forwarded > 0, lambda f: texts.proxy(f.group, f.found)),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
-        lambda f: texts.configured(f.group, f.found, needs_setting=True),
+        lambda f: sdks.configured(f.group, f.found, needs_setting=True),
     ),
-    (lambda facts: facts.is_below is True, lambda f: texts.old(f.group, f.found)),
+    (lambda facts: facts.is_below is True, lambda f: sdks.old(f.group, f.found)),
     (
         lambda facts: facts.is_below is False or (_is_known(facts) and facts.group.count("v2") > 0),
-        lambda f: texts.configured(f.group, f.found, needs_setting=False),
+        lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
-    (_is_known, lambda f: texts.version_unknown(f.group, f.found)),
+    (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
     (lambda facts: facts.is_script, lambda f: texts.script(f.group, f.found)),
     (
         lambda facts: facts.group.count("v2") > 0,
-        lambda f: texts.configured(f.group, f.found, needs_setting=False),
+        lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
     (lambda _: True, lambda f: texts.unknown(f.group, f.found)),
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Optional
 
-from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Group, Host
+from analyzer.report.cloudwatch_question import command
+from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Group, Host, Span
 
 # More become a file of ids and a loop over it.
 COMMANDS_MAX = 20
@@ -84,6 +86,18 @@ def show(instances: Instances) -> Iterator[str]:
             yield listing(instances.ids, "instances.txt")
         ids = " ".join(shown)
         yield f"aws ec2 describe-instances --instance-ids {ids} --query {_SHOWN} --output table"
+
+
+def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:
+    """Return the command that asks CloudWatch for what it counted in the window."""
+    if len(instances.ids) == 1:
+        yield command(instances.ids[0], window)
+    elif instances.ids:
+        yield listing(instances.ids, "all-instances.txt")
+        yield f"xargs -I @ID@ {command('@ID@', window, 'all-instances.txt')}"
+    else:
+        yield from look_up(instances.unknown)
+        yield command("INSTANCE_ID", window)
 
 
 def look_up(names: Sequence[str]) -> Iterator[str]:

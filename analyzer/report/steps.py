@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.cloudwatch import COMMAND
-from analyzer.report.diagnosis_texts import HOP_LIMIT
+from analyzer.report.diagnosis_sdks import HOP_LIMIT
 from analyzer.report.findings import Findings, Host
-from analyzer.report.instances import Instances, hosts_with_two_hops, instances_of, modify, show
+from analyzer.report.instances import (
+    Instances,
+    ask,
+    hosts_with_two_hops,
+    instances_of,
+    modify,
+    show,
+)
 from analyzer.report.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Reason, Step, Verdict
 from analyzer.report.verdict import EFFECTS
@@ -36,7 +42,7 @@ def steps(
     if not findings.hosts:
         return tuple(found)
     if comparison is None:
-        found.append(_COMPARE)
+        found.append(_compare(findings, verdict))
     found += _require(findings, verdict, judgements)
     found.append(_back(instances_of(findings.hosts)))
     found += _keep(findings, verdict)
@@ -91,12 +97,16 @@ def _evidence(reasons: Sequence[Reason]) -> Iterator[Step]:
         )
 
 
-_COMPARE = Step(
-    "Compare with what AWS counted",
-    "MetadataNoToken is AWS's own count of calls without a token, for each instance: with it the"
-    " report shows whether the analyzer saw them all.",
-    (COMMAND, "imds-analyzer report --against metrics.json"),
-)
+def _compare(findings: Findings, verdict: Verdict) -> Step:
+    return Step(
+        "Compare with what AWS counted",
+        "MetadataNoToken is AWS's own count of calls without a token, for each instance: with it"
+        " the report shows whether the analyzer saw them all.",
+        (
+            *ask(instances_of(findings.hosts), verdict.window),
+            "imds-analyzer report --against metrics.json",
+        ),
+    )
 
 
 def _require(
@@ -143,16 +153,16 @@ def _back(instances: Instances) -> Step:
         "If something breaks, go back",
         "This takes effect at once, without a restart. MetadataNoTokenRejected in CloudWatch, and"
         " v1 calls with the outcome `rejected` in the log, show who was refused.",
-        tuple(modify(instances, "--http-tokens optional", "instances.txt")),
+        tuple(modify(instances, "--http-tokens optional", "all-instances.txt")),
     )
 
 
 def _keep(findings: Findings, verdict: Verdict) -> Iterator[Step]:
     """Return what makes new instances begin without v1."""
-    when = "" if verdict.judgement is _SAFE else "When SAFE: "
+    when = "Then " if verdict.judgement is _SAFE else "When SAFE: "
     hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
     yield Step(
-        f"{when}Make it the account's default",
+        f"{when}make it the account's default",
         "In each Region. Templates and launches that say otherwise still win over a default;"
         " --http-tokens-enforced makes launches fail that do not require tokens, so set it last.",
         (
@@ -162,7 +172,7 @@ def _keep(findings: Findings, verdict: Verdict) -> Iterator[Step]:
         ),
     )
     yield Step(
-        f"{when}Change launch templates and Auto Scaling groups",
+        f"{when}change launch templates and Auto Scaling groups",
         "What is launched anew gets its settings from there, not from the instance it replaces."
         " A launch configuration cannot be changed: move to a launch template.",
         (
@@ -175,13 +185,13 @@ def _keep(findings: Findings, verdict: Verdict) -> Iterator[Step]:
         ),
     )
     yield Step(
-        f"{when}Forbid IMDSv1 with a service control policy",
+        f"{when}forbid IMDSv1 with a service control policy",
         "For an organization or an account. In GovCloud and China, arn:aws is arn:aws-us-gov and"
         " arn:aws-cn.",
         (SERVICE_CONTROL,),
     )
     yield Step(
-        f"{when}Make credentials from IMDSv1 worthless",
+        f"{when}make credentials from IMDSv1 worthless",
         "For an instance's role, or as a service control policy for all. CloudTrail tells who still"
         " has such credentials: userIdentity.sessionContext.ec2RoleDelivery is 1.0.",
         (ROLE_DELIVERY,),
