@@ -38,7 +38,8 @@ Other clouds' probes never count. A reboot within the period is good evidence, a
 were seen; that there was none is only a remark, because servers run for months, and a caller that
 is known to use v1 at boot has a rule of its own. So has no deployment: a job that a timer starts
 looks like one. More v1 calls, losses, gaps or damage never make a verdict better; the one
-exception is a call before the period that shows a rare caller to be less rare than it seemed.
+exception is a call before the period that shows a rare caller to be less rare than it seemed, or
+not to call at boot alone.
 """
 
 from __future__ import annotations

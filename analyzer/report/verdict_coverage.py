@@ -28,20 +28,22 @@ def short(of: Evidence) -> Optional[str]:
 
 
 def gaps(of: Evidence) -> Optional[str]:
-    """Say that watching was interrupted too long."""
+    """Say that watching was interrupted too long, or not long enough in all."""
+    if of.covered_s <= 0:
+        return None
     inner = [
         each for each in of.uncovered if each.start != of.window.start and each.end != of.window.end
     ]
-    gone_s = sum(each.seconds for each in of.uncovered)
-    inner_s = sum(each.seconds for each in inner)
-    edges_s = max((each.seconds for each in of.uncovered if each not in inner), default=0.0)
-    is_sum = gone_s > of.tolerance_s and edges_s <= of.tolerance_s
-    if of.covered_s <= 0 or not inner or not (inner_s > of.tolerance_s or is_sum):
+    is_long = sum(each.seconds for each in inner) > of.tolerance_s
+    is_sum = sum(each.seconds for each in of.uncovered) > of.tolerance_s
+    if not is_long and (not is_sum or short(of) is not None or silent(of) is not None):
         return None
-    longest = max(inner, key=lambda each: each.seconds)
+    said = inner if is_long else of.uncovered
+    gone = lasting(datetime.timedelta(seconds=sum(each.seconds for each in said)))
+    longest = max(said, key=lambda each: each.seconds)
     return (
-        f"not watched for {lasting(datetime.timedelta(seconds=inner_s))} in"
-        f" {number(len(inner), 'gap')}, the longest from {at(longest.start)} to {at(longest.end)}"
+        f"not watched for {gone} in {number(len(said), 'gap')}, the longest from"
+        f" {at(longest.start)} to {at(longest.end)}"
     )
 
 
