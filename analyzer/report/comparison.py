@@ -11,7 +11,7 @@ from analyzer.report.cloudwatch import CloudWatch
 from analyzer.report.cloudwatch_question import NO_TOKEN, REJECTED
 from analyzer.report.findings import Bucket, Findings, Host, Span
 from analyzer.report.result import Comparison, Difference
-from analyzer.report.wording import listed
+from analyzer.report.wording import listed, number
 
 METRICS = (NO_TOKEN, REJECTED)
 
@@ -48,7 +48,8 @@ def compare(cloudwatch: CloudWatch, findings: Findings) -> Comparison:
         shifted += moved
     notes = [*cloudwatch.notes, *_scope(cloudwatch, findings)]
     if shifted:
-        notes.append(f"{shifted} calls were counted in a period beside the one they were recorded")
+        were = "call was" if shifted == 1 else "calls were"
+        notes.append(f"{shifted} {were} counted in the period beside that in which it was recorded")
     differences.sort(key=lambda each: (each.period.start, each.metric))
     return Comparison(len(periods), counted, recorded, tuple(differences), tuple(notes))
 
@@ -135,20 +136,18 @@ def _scope(cloudwatch: CloudWatch, findings: Findings) -> list[str]:
                 " of all of them"
             )
         ]
-    recorded = {each.instance_id for each in findings.hosts}
-    notes = []
-    unrecorded = sorted(cloudwatch.instances - recorded)
-    if unrecorded and None not in recorded:
-        notes.append(
-            f"of {len(unrecorded)} instances there are figures but no log: {unrecorded[0]}"
-        )
-    uncounted = [
+    logged = {each.instance_id for each in findings.hosts}
+    without_log = sorted(cloudwatch.instances - logged)
+    without_figures = [
         each.name
         for each in findings.hosts
         if each.instance_id and each.instance_id not in cloudwatch.instances
     ]
-    if uncounted:
-        notes.append(
-            f"of {len(uncounted)} hosts there is a log, but no figures: {listed(uncounted)}"
-        )
+    notes = []
+    if without_log and None not in logged:
+        many = number(len(without_log), "instance")
+        notes.append(f"of {many} there are figures, but no log: {listed(without_log)}")
+    if without_figures:
+        many = number(len(without_figures), "host")
+        notes.append(f"of {many} there is a log, but no figures: {listed(without_figures)}")
     return notes
