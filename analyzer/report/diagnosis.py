@@ -5,6 +5,7 @@
 | asks for another cloud                                          | other_cloud   |
 | no v1, but requests that could not be read                      | unreadable    |
 | no v1                                                           | v2_only       |
+| v1 from what stands for all further callers                     | unknown       |
 | v1 from a known proxy, or with X-Forwarded-For and no failed token request | proxy |
 | v1 after a token request that failed                            | fallback      |
 | a version below the first that needs no v1, with a setting for it | configured_v1 |
@@ -27,7 +28,7 @@ from typing import Callable, Optional
 from analyzer.report import diagnosis_sdks as sdks
 from analyzer.report import diagnosis_texts as texts
 from analyzer.report.clients import Client, Clients, Recognition
-from analyzer.report.findings import Group
+from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis
 from analyzer.report.versions import maybe_version
 
@@ -105,6 +106,7 @@ RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] 
         lambda f: texts.unreadable(f.group),
     ),
     (lambda facts: not facts.v1, lambda f: texts.v2_only(f.group, f.found)),
+    (lambda facts: facts.group.key.program == FURTHER, lambda f: texts.further(f.group)),
     (
         lambda facts: facts.client is not None and facts.client.kind == "proxy",
         lambda f: texts.proxy(f.group, f.found),

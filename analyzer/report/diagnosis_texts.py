@@ -92,6 +92,20 @@ def proxy(group: Group, found: Optional[Recognition]) -> Diagnosis:
     return assembled(Cause.PROXY, summary, advice, (*commands, *looks(group)), found, group)
 
 
+def further(group: Group) -> Diagnosis:
+    """Return that this is not one caller but many."""
+    return Diagnosis(
+        Cause.UNKNOWN,
+        f"{group.count('v1')} requests without a token, of more callers than are told apart",
+        (
+            (
+                "See who makes up so many names: the log has them all (`imds-analyzer tail`, or"
+                " jq). Reports on fewer hosts or less time (--since) tell them apart."
+            ),
+        ),
+    )
+
+
 def script(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return that somebody wrote the call by hand."""
     key = group.key

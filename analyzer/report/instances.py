@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.report.cloudwatch_question import command
-from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Group, Host, Span
+from analyzer.report.evidence import AWS
+from analyzer.report.findings import HOSTS_LISTED_MAX, Host, Span
+from analyzer.report.result import Cause, Entry
 
 # More become a file of ids and a loop over it.
 COMMANDS_MAX = 20
@@ -45,23 +47,19 @@ def instances_of(hosts: Sequence[Host]) -> Instances:
     return Instances(tuple(ids), tuple(unknown))
 
 
-def needs_two_hops(group: Group) -> bool:
-    """Tell whether tokens must travel two hops for a group: it uses v1 out of a container.
+def hosts_with_two_hops(entries: Sequence[Entry], hosts: Sequence[Host]) -> frozenset[str]:
+    """Return the names of the hosts on which tokens must travel two hops.
 
-    A container that has the host's network does with one, and that cannot be told from the log;
-    two do no harm to it. Containers whose calls have tokens get them with the present limit.
+    That is where a container uses v1: its tokens must reach it. One that has the host's network
+    does with one hop, which the log does not tell; proxies have it, they could not do their work
+    otherwise. Containers whose calls have tokens get them with the present limit.
     """
-    return group.key.provider == "aws" and group.key.place != "host" and group.count("v1") > 0
-
-
-def hosts_with_two_hops(findings: Findings) -> frozenset[str]:
-    """Return the names of the hosts on which tokens must travel two hops."""
     names: set[str] = set()
-    for group in findings.groups:
-        if not needs_two_hops(group):
+    for group in (each.group for each in entries if each.diagnosis.cause is not Cause.PROXY):
+        if group.key.provider != AWS or group.key.place == "host" or not group.count("v1"):
             continue
         if len(group.v1_hosts) >= HOSTS_LISTED_MAX:
-            return frozenset(each.name for each in findings.hosts)
+            return frozenset(each.name for each in hosts)
         names.update(group.v1_hosts)
     return frozenset(names)
 

@@ -38,12 +38,13 @@ def steps(
 ) -> tuple[Step, ...]:
     """Return what to do next. Without any host there is only evidence to get."""
     judgements = {each.host: each.judgement for each in host_verdicts if each.host is not None}
-    found = [*_fixes(entries, verdict), *_hops(findings), *_evidence(verdict.reasons)]
+    far = hosts_with_two_hops(entries, findings.hosts)
+    found = [*_fixes(entries, verdict), *_hops(findings, far), *_evidence(verdict.reasons)]
     if not findings.hosts:
         return tuple(found)
     if comparison is None:
         found.append(_compare(findings, verdict))
-    found += _require(findings, verdict, judgements)
+    found += _require(findings, verdict, judgements, far)
     found.append(_back(instances_of(findings.hosts)))
     found += _keep(findings, verdict)
     return tuple(found)
@@ -73,8 +74,7 @@ def _fixes(entries: Sequence[Entry], verdict: Verdict) -> Iterator[Step]:
         )
 
 
-def _hops(findings: Findings) -> Iterator[Step]:
-    names = hosts_with_two_hops(findings)
+def _hops(findings: Findings, names: frozenset[str]) -> Iterator[Step]:
     if not names:
         return
     hosts = [each for each in findings.hosts if each.name in names]
@@ -82,7 +82,9 @@ def _hops(findings: Findings) -> Iterator[Step]:
         f"Let tokens travel two hops on {number(len(hosts), 'host')}",
         "Containers there use v1. With the default limit of 1, a token's answer does not reach a"
         " container that has a network of its own. This can be done at once and breaks nothing;"
-        " leave out instances whose limit is 2 or more already.",
+        " leave out instances whose limit is 2 or more already. It lets every container there ask"
+        " for the instance's credentials: where pods or tasks have roles of their own, give this"
+        " caller one, too, and keep the limit of 1.",
         (*show(instances_of(hosts)), *modify(instances_of(hosts), TWO_HOPS, "two-hops.txt")),
     )
 
@@ -110,12 +112,14 @@ def _compare(findings: Findings, verdict: Verdict) -> Step:
 
 
 def _require(
-    findings: Findings, verdict: Verdict, judgements: Mapping[str, Judgement]
+    findings: Findings,
+    verdict: Verdict,
+    judgements: Mapping[str, Judgement],
+    names: frozenset[str],
 ) -> Iterator[Step]:
     """Return the switch itself: now where a host is safe, later for the others."""
     safe = [each for each in findings.hosts if judgements.get(each.name) is _SAFE]
     others = [each for each in findings.hosts if judgements.get(each.name) is not _SAFE]
-    names = hosts_with_two_hops(findings)
     if safe:
         where = f"{number(len(safe), 'host')} that are SAFE" if others else "all hosts"
         why = "From then on IMDS refuses calls without a token."

@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.report.clients import load_clients
 from analyzer.report.diagnosis import RULES, Facts, diagnose
-from analyzer.report.findings import Group, Tally
+from analyzer.report.findings import FURTHER, Group, Tally
 from analyzer.report.result import Cause, Diagnosis
 from tests.unit.report_samples import (
     BOTO_NEW,
@@ -76,6 +76,14 @@ def test_whoever_sends_tokens_only_has_nothing_to_do() -> None:
     assert not said(v2_only()).advice
     assert said(python(V2, TOKEN, user_agent=BOTO_OLD)).cause is Cause.V2_ONLY
     assert said(kube2iam(tallies=(V2, TOKEN))).cause is Cause.V2_ONLY
+
+
+def test_further_callers_are_not_taken_for_one() -> None:
+    """Whatever their example looks like."""
+    diagnosis = said(python(V1, V2, program=FURTHER, user_agent=BOTO_OLD, forwarded=3))
+    assert (diagnosis.cause, diagnosis.client) == (Cause.UNKNOWN, None)
+    assert "more callers than are told apart" in diagnosis.summary
+    assert said(python(V2, program=FURTHER)).cause is Cause.V2_ONLY
 
 
 # --- proxies ----------------------------------------------------------------------------
@@ -338,6 +346,7 @@ def test_every_rule_is_the_first_for_some_caller() -> None:
     program = "/opt/datadog-agent/bin/agent/agent"
     callers: Sequence[Group] = (
         *everything().groups,
+        group(FURTHER),
         group("/usr/sbin/haproxy", executable="/usr/sbin/haproxy", forwarded=1),
         group("/opt/x", user_agent="datadog-agent/7.20.0"),
         group("/opt/x", user_agent=BOTO_NEW),

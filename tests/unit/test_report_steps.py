@@ -32,6 +32,7 @@ from tests.unit.report_samples import (
     group,
     host,
     hostile,
+    kube2iam,
     old_botocore,
     v2_only,
 )
@@ -111,6 +112,7 @@ def test_many_callers_are_not_all_told() -> None:
         ((v2_only(place="kubernetes"),), False),
         ((fallback(place="host", container=None),), False),
         ((old_botocore(place="docker", provider="gcp"),), False),
+        ((kube2iam(),), False),
     ],
 )
 def test_the_hop_limit_is_raised_for_containers_that_use_v1(
