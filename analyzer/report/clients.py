@@ -7,6 +7,7 @@ whose entries come first.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -215,8 +216,16 @@ def _pattern(text: str, place: str) -> re.Pattern[str]:
         raise ConfigError(f"{place}: user_agent is not a regular expression: {error}") from None
 
 
-def _is_like(texts: Sequence[str], patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(text, each) for each in patterns for text in texts)
+def _is_like(texts: Sequence[str], patterns: tuple[str, ...]) -> bool:
+    if not patterns:
+        return False
+    match = _matcher(patterns)
+    return any(match(text) for text in texts)
+
+
+@functools.lru_cache(maxsize=1024)  # one for each entry; a report asks for each of its callers
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], Optional[re.Match[str]]]:
+    return re.compile("|".join(fnmatch.translate(each) for each in patterns)).match
 
 
 def _names(group: Group) -> tuple[str, ...]:

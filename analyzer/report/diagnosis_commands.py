@@ -118,7 +118,8 @@ def _path(group: Group) -> str:
     for each in candidates:
         path = _SCHEME_AND_AUTHORITY.sub("", each, count=1) if isinstance(each, str) else ""
         if path.startswith("/") and not path.endswith("/api/token"):
-            return urllib.parse.quote(path, safe=_IN_PATH)
+            # Half a surrogate pair, which JSON can hold, becomes a question mark.
+            return urllib.parse.quote(path, safe=_IN_PATH, errors="replace")
     return _FALLBACK_PATH
 
 

@@ -83,6 +83,7 @@ def test_a_hostile_path_stays_a_path() -> None:
         ("http://evil.example/latest/user-data", "/latest/user-data"),
         ("/a b[1]{2}", "/a%20b%5B1%5D%7B2%7D"),
         ("/%41", "/%41"),
+        ("/\ud800", "/%3F"),
         ("@evil.example/x", "/latest/meta-data/"),
         ("", "/latest/meta-data/"),
     ],
