@@ -16,9 +16,11 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 WIDE = (1280, 900)
 NARROW = (360, 740)
+WAIT_S = 30  # for a machine that is busy; a page does it at once
 
 _FLAGS = (
     "--headless=new",
@@ -102,6 +104,10 @@ class Browser:
         """Return the value of a function's body."""
         return self.driver.execute_script(script, *values)
 
+    def until(self, condition: str) -> None:
+        """Wait until a function's body returns what is true. Raises TimeoutException."""
+        WebDriverWait(self.driver, WAIT_S).until(lambda _: self.run(condition))
+
     def press(self, *keys: str) -> None:
         """Press keys where the focus is."""
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
@@ -140,7 +146,7 @@ class Browser:
         file.write_bytes(base64.b64decode(image["data"]))
 
     def _log(self, kind: str) -> list[dict[str, str]]:
-        entries: list[dict[str, str]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        entries: list[dict[str, str]] = self.driver.execute("getLog", {"type": kind})["value"]
         return entries
 
     def find(self, selector: str) -> Any:

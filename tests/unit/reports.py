@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from typing import Any, Optional
 
-from analyzer.report.findings import Damage, Findings, Group, Span
+from analyzer.report.findings import Damage, Findings, Group, Span, Tally
 from analyzer.report.result import (
     Cause,
     Comparison,
@@ -256,4 +256,47 @@ def large(groups: int, hosts: int) -> Report:
             verdict(Judgement.NOT_SAFE, "1 caller still uses IMDSv1.", host=name) for name in names
         ),
         steps=(Step("Require tokens on each instance", "One call for each.", commands),),
+    )
+
+
+def hostile(text: str) -> Report:
+    """Return a report with ``text`` wherever a text of the log, or about it, may be."""
+    group = samples.hostile(
+        program=text,
+        launcher=text,
+        unit=text,
+        place=text,
+        user_agent=text,
+        hosts=(text,),
+        paths=((text, 1),),
+        workloads=(text,),
+        users=(text,),
+        token_failures={text: 1},
+        tallies=(Tally("v1", text, text, text, 2), Tally("unknown", text, None, text, 1)),
+        line=samples.example(args=(text, text), ancestors=((text,), (text, text))),
+    )
+    probe = samples.gcp_probe(program=text, provider=text, user_agent=text)
+    entries = (Entry(group, hostile_diagnosis(text)), Entry(probe, hostile_diagnosis(text)))
+    verdicts = tuple(verdict(Judgement.NOT_SAFE, text, text, host=host) for host in (None, text))
+    figures = comparison()
+    return report(
+        dataclasses.replace(
+            samples.findings(
+                (group, probe),
+                (samples.host(text, instance_id=text, probes=(text,)),),
+                timeline=samples.hourly(),
+            ),
+            damaged=1,
+            damage=(Damage(text, 1, text),),
+        ),
+        analyzer_version=text,
+        entries=entries,
+        verdict=verdicts[0],
+        host_verdicts=verdicts[1:],
+        steps=(Step(text, text, (text, text)),),
+        comparison=dataclasses.replace(
+            figures,
+            differences=(dataclasses.replace(figures.differences[0], metric=text),),
+            notes=(text,),
+        ),
     )
