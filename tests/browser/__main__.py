@@ -31,7 +31,9 @@ def main(directory: Path) -> None:
             file.write_text(FORMATS["html"](getattr(reports, page)()), encoding="utf-8")
             browser.open(file, size=size, scheme=scheme)
             if is_open:
-                browser.run("for (const each of document.querySelectorAll('.caller')) each.open = true")
+                browser.run(
+                    "for (const each of document.querySelectorAll('.caller')) each.open = true"
+                )
             browser.picture(directory / f"{name}.png")
     finally:
         browser.close()

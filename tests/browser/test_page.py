@@ -50,7 +50,7 @@ def test_the_policy_stops_what_escaping_would_have_let_through(
     chromium.open(pages / "full.html")
     chromium.run(
         "document.body.insertAdjacentHTML('beforeend',"
-        " '<img src=\"http://192.0.2.1/a.png\"><p id=styled style=\"color: red\">a</p>');"
+        ' \'<img src="http://192.0.2.1/a.png"><p id=styled style="color: red">a</p>\');'
         "const script = document.createElement('script');"
         "script.textContent = 'document.title = \"owned\"'; document.body.append(script)"
     )

@@ -79,6 +79,7 @@ def _environment() -> Environment:
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.globals.update(
         words=wording, tree=ancestry.tree, first=selection.first, is_link=_is_link

@@ -31,7 +31,7 @@ _MARKUP = re.compile(r"[][&<>|\\`*~]|:(?=[a-z])|(?<![^\W_])_|_(?![^\W_])")
 _LIVE = re.compile(r"[@#]|://|www\.|[!$%&~]\w", re.IGNORECASE)
 # Begins a list within a list, or a heading's underline.
 _OPENING = re.compile(r"[-+=]+|\d+[.)]")
-_REFERRED = re.compile(r"[^\w\s./,;=+-]|_")
+_REFERRED = re.compile(r"[^\w\s/,;=+-]|_")
 
 
 def as_text(report: Report) -> str:
