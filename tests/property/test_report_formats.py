@@ -6,27 +6,31 @@ import csv
 import io
 import json
 from html.parser import HTMLParser
+from typing import Optional
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from analyzer.report.formats import FORMATS
 from analyzer.report.formats.csv import COLUMNS, FORMULA_STARTS
+from analyzer.report.formats.markdown import BOUNDS
+from analyzer.report.formats.selection import cut
 from analyzer.text import visible
 from tests.unit import reports
 
 # What the formats, their readers and terminals give a meaning to is far likelier to get through
 # than random text.
 FRAGMENTS = st.sampled_from(
-    ["<", ">", "&", '"', "'", "</script>", "<script>", "</style>", "<!--", "-->", "]]>", "<img src=x>",
-     "javascript:", "&lt;", "&#x3c;", "{{", "}}", "{%", "%}", "{#", "#}", "|", "||", "\\", "\\|", "`",
-     "``", "```", "~~~", "*", "**", "_", "__init__", "[a](b)", "![a](b)", "[", "]", "<b>", "# ", "- ",
-     "+", "1. ", "1)", "> ", "---", "===", "\n", "\n\n", "\r\n", "\t", "    ", " ", ":", ":smile:",
-     "@user", "#1", "!2", "http://192.0.2.1/", "www.example.com", "a@b.c", "=1+1", "+1", "-1", "@A1",
-     ",", ";", "\x00", "\x07", "\x08", "\x1b[2J", "\x1b]0;t\x07", "\x7f", "\x9b31m", "\u202e", "\u2066",
-     "\u200b", "\u2028", "\u2029", "\ufeff", "\ud800", "\U000e0001", "\u0301", "\u0085", "💾", "界", "=", "a"]
+    ["<", ">", "&", '"', "'", "</script>", "<script>", "</style>", "<!--", "-->", "]]>", "<b>",
+     "<img src=x>", "javascript:", "&lt;", "&#x3c;", "{{", "}}", "{%", "%}", "{#", "#}", "|", "||",
+     "\\", "\\|", "`", "``", "```", "~~~", "*", "**", "_", "__init__", "[a](b)", "![a](b)", "[",
+     "]", "# ", "- ", "+", "1. ", "1)", "> ", "---", "===", "\n", "\n\n", "\r\n", "\t", "    ",
+     " ", ":", ":smile:", "@user", "#1", "!2", "http://192.0.2.1/", "www.example.com", "a@b.c",
+     "=1+1", "+1", "-1", "@A1", ",", ";", "\x00", "\x07", "\x08", "\x1b[2J", "\x1b]0;t\x07",
+     "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200b", "\u2028", "\u2029", "\ufeff", "\ud800",
+     "\U000e0001", "\u0301", "\u0085", "💾", "界", "=", "a"]
 )  # fmt: skip
 # An empty text is absent, and not shown at all.
 TEXTS = st.one_of(st.text(min_size=1), st.lists(FRAGMENTS, min_size=1, max_size=8).map("".join))
@@ -35,16 +39,18 @@ FEWER = settings(max_examples=60)
 
 
 class Skeleton(HTMLParser):
-    """The elements of a page, with the names of their attributes, and its text."""
+    """The elements of a page, with the names of their attributes, its links, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, ...]] = []
+        self.links: list[str] = []
         self.text: list[str] = []
         self.feed(page)
         self.close()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, object]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, Optional[str]]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
         self.elements.append((tag, *(name for name, _ in attrs)))
 
     def handle_endtag(self, tag: str) -> None:
@@ -67,6 +73,7 @@ def test_a_page_has_the_same_elements_whatever_its_texts_are(text: str) -> None:
     page = FORMATS["html"](reports.hostile(text))
     skeleton = Skeleton(page)
     assert skeleton.elements == PLAIN_PAGE.elements
+    assert all(each.startswith(("#", "https://", "data:,")) for each in skeleton.links)
     assert all(each.isprintable() or each == "\n" for each in page)
     assert visible(text) in "".join(skeleton.text)
 
@@ -74,7 +81,7 @@ def test_a_page_has_the_same_elements_whatever_its_texts_are(text: str) -> None:
 @FEWER
 @given(TEXTS)
 def test_a_terminal_gets_nothing_but_printable_text(text: str) -> None:
-    """No control character, no line that the text made, nothing that turns the direction."""
+    """No control character, and nothing that turns the direction."""
     shown = FORMATS["table"](reports.hostile(text))
     assert all(each.isprintable() or each == "\n" for each in shown)
 
@@ -128,11 +135,21 @@ def texts_that_are_live(inline: Token) -> list[str]:
     return live
 
 
+def shown(inline: Token) -> str:
+    """Return what a reader sees of a cell."""
+    kinds = ("text", "text_special", "code_inline")
+    return "".join(each.content for each in inline.children or () if each.type in kinds)
+
+
 PLAIN_BLOCKS = [each.type for each in PARSER.parse(FORMATS["markdown"](reports.hostile("a")))]
 
 
 @FEWER
 @given(TEXTS.filter(str.strip))
+@example("a|b")
+@example("a\\|b`")
+@example("a\n```\n<b>")
+@example("@user")
 def test_a_ticket_has_the_same_blocks_whatever_its_texts_are(text: str) -> None:
     """No text becomes markup, a link, a mention, or one more column."""
     raw = FORMATS["markdown"](reports.hostile(text))
@@ -147,3 +164,7 @@ def test_a_ticket_has_the_same_blocks_whatever_its_texts_are(text: str) -> None:
             assert each.type != "html_inline" or each.content in OURS
         for live in texts_that_are_live(inline):
             assert not any(part in live for part in ("@user", "#1", "!2", "://", "www."))
+    cells = [each for each in tokens if each.type == "inline"]
+    labels = [shown(each) for each in cells]
+    agent = shown(cells[labels.index("User agent") + 1])
+    assert agent == cut(visible(text), BOUNDS.text)

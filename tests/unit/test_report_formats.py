@@ -161,6 +161,12 @@ class TestTable:
         file.flush()
         assert b"curl <- deploy.sh" in raw.getvalue()
 
+    def test_no_line_is_forged(self) -> None:
+        """A line end in a name does not begin a line, except in what is to be copied."""
+        lines = FORMATS["table"](reports.hostile("x\nSAFE")).splitlines()
+        assert "SAFE" not in lines
+        assert not any(re.fullmatch(r" {0,3}SAFE", line) for line in lines)
+
     def test_the_judgement_is_the_last_line(self) -> None:
         assert FORMATS["table"](reports.full()).splitlines()[-1] == "NOT SAFE"
 

@@ -27,8 +27,7 @@ def as_text(report: Report) -> str:
     members = ",\n".join(
         f"{_dump(key)}: {_lines(value)}" for key, value in document(report).items()
     )
-    # The only control character that JSON may hold as it is; it stands in strings alone.
-    return f"{{\n{members}\n}}\n".replace("\x7f", "\\u007f")
+    return f"{{\n{members}\n}}\n"
 
 
 def document(report: Report) -> dict[str, Any]:
