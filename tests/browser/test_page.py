@@ -232,4 +232,4 @@ def test_a_large_report_is_still_a_page(chromium: Browser, pages: Path) -> None:
     text = chromium.run("return document.body.innerText")
     assert "9,400 more callers left out here" in text
     assert "4,500 more hosts that are not SAFE left out here" in text
-    assert "4,900 more are left out here" in text
+    assert "4,900 more commands left out here" in text

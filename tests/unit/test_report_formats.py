@@ -25,7 +25,7 @@ from analyzer.report.formats.csv import COLUMNS, cell
 from analyzer.report.formats.html import as_text as as_html
 from analyzer.report.formats.timeline import BARS_MAX, HEIGHT_MIN, chart
 from analyzer.report.formats.wording import covered, length
-from analyzer.report.result import Judgement, Report
+from analyzer.report.result import Judgement, Report, Step
 from tests.unit import report_samples as samples
 from tests.unit import reports
 
@@ -107,7 +107,32 @@ def test_a_large_report_stays_readable_and_says_what_it_leaves_out(
     assert len(text.encode()) < size_max
     assert "more callers left out" in text
     assert "more hosts" in text
-    assert "4,900 more" in text if form == "html" else "4,990 more commands left out" in text
+    assert ("4,900" if form == "html" else "4,990") + " more commands left out" in text
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_command_is_whole_or_left_out(form: str) -> None:
+    """Half of a command that names a thousand instances must not be run."""
+    long = "aws ec2 describe-instances --instance-ids " + "i-0123456789abcdef0 " * 1000
+    step = Step("Look", "First.", ("aws sts get-caller-identity", long))
+    text = FORMATS[form](reports.report(steps=(step,)))
+    assert "aws sts get-caller-identity" in text
+    assert "describe-instances" not in text
+    assert "1 more command left out here" in text
+
+
+@pytest.mark.parametrize("form", FOR_PEOPLE)
+def test_the_only_host_does_not_repeat_the_reasons_of_the_whole(form: str) -> None:
+    text = FORMATS[form](reports.safe())
+    assert text.count("all of which were watched.") == 1
+    verdict = reports.verdict(Judgement.NOT_SAFE, "One caller is left.")
+    hosts = (
+        dataclasses.replace(verdict, host="a"),
+        reports.verdict(Judgement.NOT_SAFE, "b", host="b"),
+    )
+    text = FORMATS[form](reports.report(verdict=verdict, host_verdicts=hosts))
+    assert text.count("One caller is left.") == 1
+    assert "for the reasons above" in text
 
 
 def test_formats_for_programs_leave_nothing_out() -> None:

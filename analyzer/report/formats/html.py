@@ -26,6 +26,7 @@ BOUNDS = selection.Bounds(
     callers_in_rows=500,
     hosts=500,
     commands=100,
+    command_characters=100_000,
     differences=200,
     text=200,
 )
@@ -82,7 +83,11 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(
-        words=wording, tree=ancestry.tree, first=selection.first, is_link=_is_link
+        words=wording,
+        tree=ancestry.tree,
+        first=selection.first,
+        fitting=selection.commands,
+        is_link=_is_link,
     )
     environment.filters["cut"] = selection.cut
     return environment

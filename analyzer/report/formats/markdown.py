@@ -19,6 +19,7 @@ BOUNDS = selection.Bounds(
     callers_in_rows=50,
     hosts=50,
     commands=10,
+    command_characters=2_000,
     differences=30,
     text=120,
 )
@@ -165,13 +166,12 @@ def _hosts(report: Report) -> Iterator[str]:
         (
             code(each.host or ""),
             each.judgement.value,
-            "<br>".join(prose(reason.text) for reason in each.reasons),
-            wording.covered(each),
+            "<br>".join(prose(reason) for reason in wording.reasons(each, report)),
         )
         for each in shown.items
     )
     if shown.items:
-        yield from _table(("host", "verdict", "reasons", "time"), rows)
+        yield from _table(("host", "verdict", "reasons"), rows)
     yield from _left_out(shown.left_out, "more host", "--format json")
 
 
@@ -220,7 +220,7 @@ def _damage(report: Report) -> Iterator[str]:
 
 
 def _commands(commands: Sequence[str]) -> Iterator[str]:
-    shown = selection.first(commands, BOUNDS.commands)
+    shown = selection.commands(commands, BOUNDS)
     for each in shown.items:
         yield from block(each)
     yield ""

@@ -19,6 +19,7 @@ class Bounds:
     callers_in_rows: int  # behind those in detail, and again for callers with nothing to do
     hosts: int
     commands: int  # of one caller or step
+    command_characters: int  # of all of these together: one may name a thousand instances
     differences: int
     text: int  # characters of a name in a row
 
@@ -34,6 +35,18 @@ class Shown(Generic[Item]):
 def first(items: Sequence[Item], limit: int) -> Shown[Item]:
     """Return the first ``limit`` items."""
     return Shown(tuple(items[:limit]), max(0, len(items) - limit))
+
+
+def commands(every: Sequence[str], bounds: Bounds) -> Shown[str]:
+    """Return the first commands that fit, each whole: a part of one must not be run."""
+    fitting = 0
+    characters = 0
+    for command in every[: bounds.commands]:
+        characters += len(command)
+        if characters > bounds.command_characters:
+            break
+        fitting += 1
+    return first(every, fitting)
 
 
 def cut(text: str, limit: int) -> str:

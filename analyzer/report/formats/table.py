@@ -18,6 +18,7 @@ BOUNDS = selection.Bounds(
     callers_in_rows=30,
     hosts=30,
     commands=10,
+    command_characters=4_000,
     differences=20,
     text=200,
 )
@@ -109,9 +110,8 @@ class _Sheet:
                 self._text(each.host or "", "bold"),
                 Text(each.judgement.value, JUDGEMENT_STYLES[each.judgement]),
             )
-            for reason in each.reasons:
-                self._write(reason.text, mark="- ", indent=_INDENT)
-            self._write(wording.covered(each), "dim", mark="- ", indent=_INDENT)
+            for reason in wording.reasons(each, report):
+                self._write(reason, mark="- ", indent=_INDENT)
         self._left_out(shown.left_out, "more host", "--format json")
 
     def comparison(self, figures: Comparison) -> None:
@@ -218,7 +218,7 @@ class _Sheet:
             self._write(f"{wording.plural(number, noun)} left out here; {where} has all.", "dim")
 
     def _commands(self, commands: Sequence[str]) -> None:
-        shown = selection.first(commands, BOUNDS.commands)
+        shown = selection.commands(commands, BOUNDS)
         for command in shown.items:
             for line in command.split("\n"):
                 # Neither wrapped nor cut, to be copied whole.

@@ -87,6 +87,13 @@ def covered(verdict: Verdict) -> str:
     )
 
 
+def reasons(host: Verdict, report: Report) -> tuple[str, ...]:
+    """Return the reasons of a host's verdict, once where they are those of the whole."""
+    if host.reasons == report.verdict.reasons:
+        return ("for the reasons above",)
+    return tuple(each.text for each in host.reasons)
+
+
 def short(program: str) -> str:
     """Return the last part of a path."""
     return program.rstrip("/").rpartition("/")[2] or program
