@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from analyzer.report.formats.csv import COLUMNS, FORMULA_STARTS
 from analyzer.report.formats.markdown import BOUNDS
 from analyzer.report.formats.selection import cut
 from analyzer.text import visible
+from tests.unit import report_samples as samples
 from tests.unit import reports
 
 # What the formats, their readers and terminals give a meaning to is far likelier to get through
@@ -168,3 +170,27 @@ def test_a_ticket_has_the_same_blocks_whatever_its_texts_are(text: str) -> None:
     labels = [shown(each) for each in cells]
     agent = shown(cells[labels.index("User agent") + 1])
     assert agent == cut(visible(text), BOUNDS.text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+PROCESSES = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("pid", "name", "executable", "args", "user"), JSON)
+)
+LINES = st.fixed_dictionaries(
+    {"process": JSON | st.fixed_dictionaries({"ancestors": JSON | st.lists(JSON | PROCESSES)})}
+)
+
+
+@FEWER
+@given(LINES)
+def test_an_example_of_any_shape_is_shown(line: dict[str, object]) -> None:
+    """A line that somebody else wrote has what it likes where processes should be."""
+    group = samples.old_botocore(line=line)
+    entry = dataclasses.replace(reports.everything()[0], group=group)
+    report = reports.report(entries=(entry,))
+    for form in FORMATS:
+        FORMATS[form](report)

@@ -66,8 +66,6 @@ DIAGNOSES = {
         Cause.PROXY,
         "kube2iam asks on behalf of pods, which it hides.",
         ("Upgrade kube2iam to 0.12.0 or later, or move to IAM roles for service accounts.",),
-        client="kube2iam",
-        needed="0.12.0",
     ),
     Cause.OTHER_CLOUD: Diagnosis(
         Cause.OTHER_CLOUD, "It looks for Google's metadata service. Harmless: ignore it."
@@ -147,7 +145,7 @@ def report(findings: Optional[Findings] = None, **fields: Any) -> Report:
     values: dict[str, Any] = {
         "generated_at": samples.NOW,
         "analyzer_version": "0.1.0",
-        "findings": findings or samples.everything(),
+        "findings": samples.everything() if findings is None else findings,
         "entries": everything(),
         "verdict": verdict(
             Judgement.NOT_SAFE,
@@ -199,12 +197,12 @@ def full() -> Report:
 def safe() -> Report:
     """Return a report with nothing left to do but to enforce."""
     found = samples.findings((samples.v2_only(),), timeline=samples.hourly(v1=0))
-    reasons = "No IMDSv1 call in 7 days, all of which were watched."
+    reason = "No IMDSv1 call in 7 days, all of which were watched."
     return report(
         found,
         entries=(entry(samples.v2_only(), Cause.V2_ONLY),),
-        verdict=verdict(Judgement.SAFE, reasons),
-        host_verdicts=(verdict(Judgement.SAFE, reasons, host=samples.HOST),),
+        verdict=verdict(Judgement.SAFE, reason),
+        host_verdicts=(verdict(Judgement.SAFE, reason, host=samples.HOST),),
     )
 
 
