@@ -14,6 +14,21 @@ def decode_text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
+def visible(text: str) -> str:
+    r"""Return ``text`` with everything escaped that acts on a terminal or is not to be seen.
+
+    That is control characters of any kind (``\x1b``, C1), line ends, what turns the direction
+    of writing, zero-width and unassigned characters, and lone surrogates. The result is one
+    line and can always be encoded as UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
 def timestamp(at_ns: int) -> str:
     """Write nanoseconds since the Unix epoch as UTC with microseconds, cut, not rounded."""
     seconds, rest_ns = divmod(at_ns, 1_000_000_000)

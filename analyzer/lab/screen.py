@@ -14,19 +14,12 @@ from analyzer.lab.exercise import Outcome
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 from analyzer.lab.programs import Call
 from analyzer.lab.sighting import Sighting
+from analyzer.text import visible
 
 _STYLES = {"v1": "bold red", "v2": "green"}  # others: unknown
 _OTHER_STYLE = "yellow"
 _WHO_COLUMNS = 26  # with the lab's own paths a line then fits into 80 columns
 _MAX_ACTORS = 6  # of a tree that is not the lab's; ours are shorter
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with everything escaped that a terminal would act on or not show."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )
 
 
 class Screen:
