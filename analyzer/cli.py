@@ -16,6 +16,7 @@ from analyzer.errors import AnalyzerError
 COMMANDS = {
     "run": "Watch IMDS calls and write them as JSON lines.",
     "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
+    "report": "Say who still calls IMDSv1, why, what to do, and is it safe to enforce.",
     "doctor": "Check what this host can do, and say how to mend what it cannot.",
 }
 

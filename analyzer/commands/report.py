@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
@@ -98,9 +99,7 @@ def report(
             made = _made(
                 paths, since, until, period, against, clients, engine, spark_master, memory
             )
-            if not steps:
-                made = made._replace_steps() if False else _without_steps(made)
-            _show(made, form, output, write)
+            _show(made if steps else replace(made, steps=()), form, output, write)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
         context.exit(INTERRUPTED)
@@ -158,12 +157,6 @@ def _made(
         now=min(end, now) if end is not None else now,
         cloudwatch=counted,
     )
-
-
-def _without_steps(made: Report) -> Report:
-    from dataclasses import replace
-
-    return replace(made, steps=())
 
 
 def _show(made: Report, form: str, output: Optional[str], write: Callable[[str], None]) -> None:

@@ -22,7 +22,7 @@ from analyzer.sinks.stream import StreamWriter
 from analyzer.text import timestamp
 from tests.fleet.roster import CLIENTS, CONTAINER_ID, PID, POD_ID, Call, Client
 
-START_NS = 1_795_132_800_000_000_000  # 2026-11-20T00:00:00Z
+START_NS = 1_794_528_000_000_000_000  # 2026-11-13T00:00:00Z
 _S = 1_000_000_000
 _DAY_S = 86_400
 _AT_NS = 1_795_300_000_123_456_000
@@ -71,7 +71,7 @@ def write_fleet(directory: Path, fleet: Fleet) -> int:
 def _write(lines: Iterator[bytes], path: Path, aside: int) -> int:
     count = 0
     if aside:
-        with gzip.open(f"{path}-20261121T000000Z.gz", "wb", compresslevel=1) as kept:
+        with gzip.open(f"{path}-20261114T000000Z.gz", "wb", compresslevel=1) as kept:
             for line in lines:
                 kept.write(line)
                 count += 1

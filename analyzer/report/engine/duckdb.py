@@ -28,6 +28,8 @@ _MISSING = (
 )
 # How often the share that is done is asked for.
 _PROGRESS_S = 0.2
+# How much of the time it takes to add up; the rest goes into finding the examples.
+_SUM_SHARE = 0.8
 _GLOB = re.compile(r"([*?\[])")
 
 # A time in UTC as the log has it, or as a database writes it.
@@ -94,7 +96,7 @@ def _gather(
     with connection:
         engine = _DuckDB(connection, files)
         try:
-            with _watched(connection, options):
+            with _watched(connection, engine, options):
                 return gather_with(engine, files, options, damage)
         except duckdb.OutOfMemoryException as error:
             raise AnalyzerError(
@@ -109,6 +111,7 @@ class _DuckDB:
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Sequence[File]) -> None:
         self._connection = connection
         self._files = files
+        self.is_summed = False
         records = [
             fill(
                 _JSON,
@@ -128,6 +131,7 @@ class _DuckDB:
     def keep(self, name: str, query: str) -> None:
         """Keep a query's answer under a name."""
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {query}")
+        self.is_summed = True
 
     def ask(self, query: str) -> Rows:
         """Return a query's answer."""
@@ -196,14 +200,20 @@ def _mended(files: Sequence[File], directory: Path) -> tuple[list[File], list[Da
 
 
 @contextlib.contextmanager
-def _watched(connection: duckdb.DuckDBPyConnection, options: Options) -> Iterator[None]:
-    """Tell from a thread how far the longest query, the first, has come."""
+def _watched(
+    connection: duckdb.DuckDBPyConnection, engine: _DuckDB, options: Options
+) -> Iterator[None]:
+    """Tell from a thread how far the two passes over the input have come."""
     connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     ended = threading.Event()
 
     def watch() -> None:
+        furthest = 0.0
         while not ended.wait(_PROGRESS_S):
-            options.progress(max(0.0, connection.query_progress() / 100))
+            share = max(0.0, connection.query_progress() / 100)
+            done = _SUM_SHARE + share * (1 - _SUM_SHARE) if engine.is_summed else share * _SUM_SHARE
+            furthest = max(furthest, done)
+            options.progress(furthest)
 
     watcher = threading.Thread(target=watch, name="progress", daemon=True)
     watcher.start()
