@@ -32,7 +32,9 @@ PROGRESS_BYTES = 64 << 20
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[FILES or directories, or -]...")
-@click.option("--since", metavar="TIME", help="2026-11-21, 2026-11-21T18:50:00Z, or 7d: so long ago.")
+@click.option(
+    "--since", metavar="TIME", help="2026-11-21, 2026-11-21T18:50:00Z, or 7d: so long ago."
+)
 @click.option("--until", metavar="TIME", help="The same; what is later does not count.")
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True

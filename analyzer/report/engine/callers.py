@@ -68,8 +68,8 @@ WITH fields AS (
   SELECT process,
     split_part(process, $unit, 1) AS name,
     split_part(process, $unit, 2) AS executable,
-    regexp_extract(split_part(process, $unit, 3), '[^/]*\z') AS called,
-    split_part(process, $unit, 4) AS word,
+    regexp_extract(coalesce(split_part(process, $unit, 3), ''), '[^/]*\z') AS called,
+    coalesce(split_part(process, $unit, 4), '') AS word,
     regexp_replace(process, '^[^\x1f]*\x1f[^\x1f]*(?:\x1f[^\x1f]*)?', '') AS words
   FROM (SELECT process FROM callers UNION SELECT ancestor AS process FROM ancestry) AS processes
 ), files AS (
@@ -87,14 +87,17 @@ WITH fields AS (
       THEN regexp_replace(words, '^\x1f[^\x1f]*', '') ELSE words END AS words,
     CASE $families ELSE '' END AS family
   FROM applets
+), ended AS (
+  SELECT *, CASE WHEN words <> '' THEN substr(words, 2) || $unit ELSE '' END AS ended_words
+  FROM interpreters
 ), rests AS (
-  SELECT *, CASE family $options ELSE '' END AS rest FROM interpreters
+  SELECT *, CASE family $options ELSE '' END AS rest FROM ended
 ), scripts AS (
   SELECT *,
     CASE WHEN rest = '' THEN ''
       WHEN family = 'python' AND $is_module THEN 'python -m ' || regexp_extract(rest, $module, 1)
       WHEN $is_option THEN ''
-      ELSE split_part(rest, $unit, 2) END AS script
+      ELSE split_part(rest, $unit, 1) END AS script
   FROM rests
 ), named AS (
   SELECT *,
@@ -115,12 +118,12 @@ FROM named
         for each in FAMILIES
     ),
     options=" ".join(
-        f"WHEN {quoted(each.name)} THEN regexp_replace(words, {quoted(each.options)}, '')"
+        f"WHEN {quoted(each.name)} THEN regexp_replace(ended_words, {quoted(each.options)}, '')"
         for each in FAMILIES
     ),
     is_module=matches("rest", MODULE),
     module=quoted(MODULE),
-    is_option=matches("rest", r"^\x1f[-+]"),
+    is_option=matches("rest", "^[-+]"),
     script=without_runs("script", RUNS_OF_PATHS),
     executable=without_runs("executable", RUNS_OF_PATHS),
     unnamed=quoted(UNNAMED),
@@ -162,4 +165,14 @@ FROM requests JOIN named ON named.process = requests.process AND named.tree = re
     is_containers=matches("unit", CONTAINER_UNIT),
     clean_unit=without_runs("unit", RUNS_OF_UNITS),
     clean_agent=without_runs("agent", RUNS_OF_AGENTS),
+)
+
+# What is kept, in order, of ``cells``.
+STEPS = (
+    ("requests", REQUESTS),
+    ("callers", CALLERS),
+    ("ancestry", ANCESTRY),
+    ("programs", PROGRAMS),
+    ("named", NAMED),
+    ("keyed", KEYED),
 )

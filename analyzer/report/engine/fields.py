@@ -77,10 +77,15 @@ DUCKDB = Types(
     '"%s" %s',
     "%s[]",
 )
-# Hive's, which Spark and Athena share.
-HIVE = Types(
+SPARK = Types(
     {TEXT: "string", WHOLE: "bigint", REAL: "double", FLAG: "boolean"},
     "struct<%s>",
     "`%s`: %s",
     "array<%s>",
+)
+ATHENA = Types(
+    {TEXT: "VARCHAR", WHOLE: "BIGINT", REAL: "DOUBLE", FLAG: "BOOLEAN"},
+    "ROW(%s)",
+    '"%s" %s',
+    "ARRAY(%s)",
 )

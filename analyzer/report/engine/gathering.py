@@ -90,16 +90,8 @@ def gather(
     window = {"since": options.since_us, "until": options.until_us}
     engine.keep("cells", cells(flat_lines(engine.records), **_window(window)))
     for name, query in (
-        ("requests", callers.REQUESTS),
-        ("callers", callers.CALLERS),
-        ("ancestry", callers.ANCESTRY),
-        ("programs", callers.PROGRAMS),
-        ("named", callers.NAMED),
-        ("keyed", callers.KEYED),
-        ("ranks", groups.RANKS),
-        ("folded", groups.folded(options.groups_max)),
-        ("numbered", groups.NUMBERED),
-        ("members", groups.MEMBERS),
+        *callers.STEPS,
+        *groups.steps(options.groups_max),
         ("examples", questions.EXAMPLES),
     ):
         engine.keep(name, query)

@@ -57,6 +57,11 @@ MEMBERS = fill(
 )
 
 
-def folded(groups_max: int = GROUPS_MAX) -> str:
-    """Return the query that puts together what is beyond the limit."""
-    return fill(FOLDED, most=groups_max)
+def steps(groups_max: int = GROUPS_MAX) -> tuple[tuple[str, str], ...]:
+    """Return what is kept, in order, of ``keyed``."""
+    return (
+        ("ranks", RANKS),
+        ("folded", fill(FOLDED, most=groups_max)),
+        ("numbered", NUMBERED),
+        ("members", MEMBERS),
+    )

@@ -14,7 +14,7 @@ class Family(NamedTuple):
     """One kind of interpreter.
 
     ``names`` is how its file is called; ``options`` are those that may stand before the script,
-    each with the separator before it and, where it has one, its value behind another.
+    each with its value where that is a word of its own, and the separator behind it.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Family(NamedTuple):
 
 
 def _options(with_value: str, others: str) -> str:
-    return rf"^(?:\x1f(?:(?:{with_value})\x1f[^\x1f]*|{others}))*"
+    return rf"^(?:(?:(?:{with_value})\x1f[^\x1f]*|{others})\x1f)*"
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -81,7 +81,7 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 # Python's own way to name a module in place of a script, behind the options.
-MODULE = r"^\x1f-[bBdEhiIOPqRsSuvVx]*m\x1f?([^\x1f]+)"
+MODULE = r"^-[bBdEhiIOPqRsSuvVx]*m\x1f?([^\x1f]+)"
 
 # What others make call; whoever did is the launcher.
 TOOLS = (
@@ -91,7 +91,7 @@ TOOLS = (
 # What only passes on that it was started; never the launcher itself.
 CARRIERS = (
     r"^(?:sudo|doas|su|runuser|setpriv|env|timeout|xargs|nohup|nice|ionice|chrt|setsid|flock"
-    r"|script|stdbuf|unshare|nsenter|chroot|tini|dumb-init|catatonit|parallel|time|watch|busybox)\z"
+    r"|script|stdbuf|unshare|nsenter|chroot|tini|dumb-init|catatonit|parallel|time|watch)\z"
 )
 
 # (pattern, what takes its place), one after the other: what differs from run to run in the path
