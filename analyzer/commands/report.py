@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import signal
 import stat
 import sys
 import tempfile
@@ -204,8 +205,15 @@ def _written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
         return
     path = Path(os.path.realpath(path))
     with _explained(output):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        # Between the file and its name nobody may interrupt, or it would stay.
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
+            raise
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 yield lambda text: _discard(stream.write(text))
                 os.fchmod(stream.fileno(), _mode(path))

@@ -67,7 +67,8 @@ def problem_of(line: bytes) -> Optional[str]:
     if not line.strip():
         return None
     try:
-        value = json.loads(line)
+        # As bytes, NULs would make it UTF-16 to Python.
+        value = json.loads(line.decode())
     except UnicodeDecodeError:
         return "is not UTF-8"
     except (ValueError, RecursionError):

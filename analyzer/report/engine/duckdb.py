@@ -89,11 +89,15 @@ def _gather(
                 "memory_limit": options.memory,
                 "temp_directory": directory,
                 "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
             }
         )
     except duckdb.Error as error:
         raise AnalyzerError(f"--memory {options.memory}: {error}") from None
     with connection:
+        # Tables' times are shown in it; without the extension for zones there are no others.
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("SET TimeZone = 'UTC'")
         engine = _DuckDB(connection, files)
         try:
             with _watched(connection, engine, options):

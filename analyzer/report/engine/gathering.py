@@ -160,7 +160,7 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
             users=tuple(name for name, _ in users[number]),
             forwarded=int(forwarded),
             token_failures={outcome: int(count) for outcome, count in failures[number]},
-            example=json.loads(examples[number]) if number in examples else {},
+            example=_present(json.loads(examples[number])) if number in examples else {},
         )
         for (
             number,
@@ -178,6 +178,13 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
             workload_count,
         ) in engine.ask(questions.GROUPS)
     )  # fmt: skip
+
+
+def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Leave out nulls, which stand in a table's row for what a line does not have."""
+    if isinstance(value, dict):
+        return {name: _present(inner) for name, inner in value.items() if inner is not None}
+    return [_present(each) for each in value] if isinstance(value, list) else value
 
 
 # --- hosts -----------------------------------------------------------------------------

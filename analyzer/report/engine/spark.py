@@ -37,7 +37,7 @@ _LOCAL = "local[*]"
 _CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
-    "spark.sql.shuffle.partitions": "16",
+    "spark.sql.shuffle.partitions": "8",
     "spark.sql.caseSensitive": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -116,8 +116,9 @@ class _Spark:
     def keep(self, name: str, query: str) -> None:
         """Keep a query's answer under a name; what is added up is added up once."""
         answer = self._spark.sql(translated(query, "spark"))
+        # Without the plan that led to it: each of the following would take it in again.
         if name not in _PASSING:
-            answer = answer.persist()
+            answer = answer.localCheckpoint()
         answer.createOrReplaceTempView(name)
 
     def ask(self, query: str) -> Rows:
