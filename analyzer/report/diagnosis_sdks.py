@@ -18,16 +18,17 @@ HOP_LIMIT = (
 )
 NO_FALLBACK = "AWS_EC2_METADATA_V1_DISABLED=true"
 
+_IN_CONTAINER = (
+    "From a container with a network of its own, the answer takes one hop more than the default"
+    " limit of 1 allows: raise the hop limit to 2."
+)
+_ON_HOST = (
+    "On the host itself one hop is enough: look for a firewall or a proxy in between, or for more"
+    " requests at once than IMDS answers."
+)
 # What became of the token request -> why the tokens do not arrive, and what to do.
 _FAILURES: Mapping[str, tuple[str, str]] = {
-    "no_response": (
-        "its token requests got no answer",
-        (
-            "From a container with a network of its own, the answer takes one hop more than the"
-            " default limit of 1 allows: raise the hop limit to 2. If the program runs on the host"
-            " itself, look for a firewall or proxy in between."
-        ),
-    ),
+    "no_response": ("its token requests got no answer", _IN_CONTAINER),
     "rejected": (
         "its token requests were refused",
         (
@@ -62,8 +63,9 @@ def fallback(group: Group, found: Optional[Recognition]) -> Diagnosis:
     why, cure = _FAILURES.get(outcome, _FAILURES["error"])
     if outcome == "rejected" and group.forwarded:
         why, cure = _FORWARDED
-    is_hop = outcome == "no_response" and group.key.place != "host"
-    commands = (HOP_LIMIT,) if is_hop else looks(group)
+    if outcome == "no_response" and group.key.place == "host":
+        cure = _ON_HOST
+    commands = (HOP_LIMIT,) if cure == _IN_CONTAINER else looks(group)
     advice = [cure, _fallback_off(found)]
     if found is not None and found.client.kind == "program" and found.client.advice:
         advice.append(found.client.advice)
@@ -80,13 +82,18 @@ def old(group: Group, found: Optional[Recognition]) -> Diagnosis:
         summary = f"{client.name} {version}{where} does not speak v2"
         advice = [f"No version of {client.name} that needs no v1 is known."]
     else:
-        summary = f"{client.name} {version}{where} is older than {client.needs}"
+        summary = (
+            f"{client.name} {version}{where} is older than {client.needs}, the first that needs"
+            " no v1"
+        )
         advice = [f"Upgrade {client.name} from {version} to {client.needs} or later."]
     if found is not None and found.host is not None:
         advice.append(_of_host(found.host))
     elif client.kind == "sdk" and group.key.place != "host":
         advice.append("It is part of a container's image: build that anew.")
-    return assembled(Cause.OLD_SDK, summary, with_advice(advice, client), (), found, group)
+    is_here = client.version_command is not None and group.key.place == "host"
+    commands = (client.version_command or "",) if is_here else ()
+    return assembled(Cause.OLD_SDK, summary, with_advice(advice, client), commands, found, group)
 
 
 def configured(group: Group, found: Optional[Recognition], *, needs_setting: bool) -> Diagnosis:

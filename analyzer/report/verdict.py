@@ -32,7 +32,6 @@ between two calls, and a day.
 | no_boot_seen        | remark              | no reboot: callers at boot have not been seen       |
 | boot_seen           | remark              | the last reboot that was seen                       |
 | accounted           | remark              | all that AWS counted is accounted for               |
-| covered             | remark              | how much of the window was watched                  |
 
 Other clouds' probes never count. A reboot within the period is good evidence, as callers at boot
 were seen; that there was none is only a remark, because servers run for months, and a caller that
@@ -101,7 +100,6 @@ RULES: tuple[Rule, ...] = (
     Rule("no_boot_seen", _SAFE, calls.no_boot_seen),
     Rule("boot_seen", _SAFE, calls.boot_seen),
     Rule("accounted", _SAFE, calls.accounted),
-    Rule("covered", _SAFE, coverage.covered),
 )
 
 # What each code does to a verdict; SAFE is a remark.
@@ -158,8 +156,6 @@ def _whole(found: Sequence[tuple[Evidence, tuple[Reason, ...]]]) -> tuple[Reason
             continue
         if len(found) == 1 or rule.code in _OF_ALL:
             text = having[0][1]
-        elif rule.code == "covered":
-            text = min(having, key=lambda each: each[0].covered_s)[1]
         elif rule.code == "v1_calls":
             text = calls.callers_of_hosts([each for each, _ in having], len(found))
         else:

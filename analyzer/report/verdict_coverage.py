@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from typing import Optional
 
 from analyzer.report.evidence import Evidence
@@ -65,11 +64,3 @@ def small_gaps(of: Evidence) -> Optional[str]:
         return None
     gone = lasting(datetime.timedelta(seconds=gone_s))
     return f"not watched for {gone}, in {number(len(of.uncovered), 'gap')}"
-
-
-def covered(of: Evidence) -> Optional[str]:
-    """Say how much was watched."""
-    whole = lasting(of.window.end - of.window.start)
-    share = of.covered_s / of.window.seconds if of.window.seconds else 0.0
-    cut = math.floor(share * 10_000) / 100  # 100 % is only what leaves nothing out
-    return f"watched {cut:.2f} % of {whole}, until {at(of.window.end)}"

@@ -140,6 +140,7 @@ def test_the_hop_limit_is_raised_for_containers_only() -> None:
     on_host = said(fallback(place="host", container=None))
     assert "--http-put-response-hop-limit" not in " ".join(on_host.commands)
     assert on_host.cause is Cause.FALLBACK
+    assert "a firewall or a proxy" in text(on_host)
 
 
 def test_the_most_frequent_failure_counts() -> None:
