@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pypdf
 from selenium import webdriver
@@ -32,12 +32,6 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--no-first-run",
 )
-
-
-def missing() -> Optional[str]:
-    """Return what is not installed, or None."""
-    absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    return " and ".join(absent) or None
 
 
 class Browser:

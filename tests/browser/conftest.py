@@ -1,35 +1,25 @@
-"""One Chromium for all tests; without one they are skipped, or fail where it is required."""
+"""One Chromium for all tests, and the pages that it shows."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from analyzer.report.formats import FORMATS
 from tests.unit import reports
 
-# Set by `make test-browser`, which installs what is needed: there a skip would hide a failure.
-REQUIRED = "browser" in os.environ.get("IMDS_ANALYZER_REQUIRE", "").split()
-
-if not REQUIRED:
-    for module in ("selenium", "pypdf", "axe_core_python"):
-        pytest.importorskip(module, reason=f"{module} is not installed: make test-browser")
-
-from tests.browser.chromium import Browser, missing  # noqa: E402 needs what is probed above
+if TYPE_CHECKING:
+    from tests.browser.chromium import Browser
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Start Chromium once: that takes longer than a page."""
-    absent = missing()
-    if absent is not None:
-        reason = f"{absent} not installed: make test-browser installs it"
-        if REQUIRED:
-            pytest.fail(reason)
-        pytest.skip(reason)
+    from tests.browser.chromium import Browser  # noqa: PLC0415 may not be installed
+
     browser = Browser()
     try:
         yield browser

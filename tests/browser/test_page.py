@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_core_python.base import AXE_SCRIPT
-from selenium.webdriver.common.keys import Keys
 
-from tests.browser.chromium import NARROW, WIDE, Browser
+from tests.browser import skip_without_browser
+
+skip_without_browser()
+
+from axe_core_python.base import AXE_SCRIPT  # noqa: E402 as the next two: may not be installed
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+from tests.browser.chromium import NARROW, WIDE, Browser  # noqa: E402
 
 PAGES = ("full", "safe", "empty", "large", "hostile")
 OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
