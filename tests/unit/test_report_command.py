@@ -97,7 +97,7 @@ def test_a_file_appears_when_it_is_whole(fleet: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert json.loads(output.read_text())
     assert output.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == ["report.json"]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.3])
@@ -112,7 +112,7 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, delay_s: fl
     command = [sys.executable, "-m", "analyzer", "report", *[str(log)], "--output", str(output)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + DEADLINE_S
-        while len(os.listdir(output.parent)) < 2 and time.monotonic() < deadline:
+        while len([*output.parent.iterdir()]) < 2 and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(delay_s)  # no condition to wait for: any moment has to do
         process.send_signal(signal.SIGINT)
@@ -120,7 +120,7 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, delay_s: fl
     assert process.returncode == 130
     assert said == "imds-analyzer: interrupted; nothing was written\n"
     assert output.read_text() == "the former"
-    assert os.listdir(output.parent) == ["report.json"]
+    assert [each.name for each in output.parent.iterdir()] == ["report.json"]
 
 
 def test_athena_gets_the_same_queries_in_its_own_words() -> None:

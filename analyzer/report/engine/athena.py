@@ -48,6 +48,9 @@ FROM (
   FROM "$database"."recorded_lines" WHERE TRIM(line) <> ''
 ) AS lines
 """
+_REMARK = """\
+-- Send these one by one, in this order, with imds as the database from the third on.
+-- The table and the views are made once; a query reads all that is there by then."""
 _VIEW = 'CREATE OR REPLACE VIEW "$database"."$name" AS\n$query'
 
 QUESTIONS = (
@@ -69,8 +72,7 @@ def statements(location: Optional[str]) -> str:
     """Return all statements, each ended by a semicolon. Raises AnalyzerError."""
     place = PLACE if location is None else _checked(location)
     parts = [
-        "-- Send these one by one, in this order, with imds as the database from the third on."
-        "\n-- The table and the views are made once; a query reads all that is there by then.",
+        _REMARK,
         fill(_DATABASE, database=DATABASE),
         fill(_TABLE, database=DATABASE, place=place),
         fill(

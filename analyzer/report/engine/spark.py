@@ -18,7 +18,7 @@ from analyzer.report.engine.fields import FIELDS, SPARK
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.sql import fill, listed, quoted
-from analyzer.report.findings import Damage, Findings
+from analyzer.report.findings import Findings
 from analyzer.report.inputs import File
 
 if TYPE_CHECKING:
