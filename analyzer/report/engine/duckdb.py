@@ -102,6 +102,10 @@ def _gather(
         try:
             with _watched(connection, engine, options):
                 return gather_with(engine, files, options, damage)
+        except RuntimeError as error:
+            if isinstance(error, duckdb.Error) or "interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from None  # which is what it was
         except duckdb.OutOfMemoryException as error:
             raise AnalyzerError(
                 f"{options.memory} of memory are not enough: {error}. Give more with --memory,"

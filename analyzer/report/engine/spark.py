@@ -91,7 +91,11 @@ class _Spark:
 
     def __init__(self, spark: SparkSession, files: Sequence[File]) -> None:
         self._spark = spark
-        self._paths: dict[str, str] = {Path(each.path).as_uri(): each.path for each in files}
+        # Hadoop writes URLs of local files with one slash or with three.
+        self._paths: dict[str, str] = {}
+        for each in files:
+            url = Path(each.path).as_uri()
+            self._paths[url] = self._paths[url.replace("///", "/", 1)] = each.path
         text = [each for each in files if not each.is_parquet]
         parquet = [each for each in files if each.is_parquet]
         parts = [
