@@ -47,7 +47,9 @@ _JSON = """SELECT $names, filename AS file FROM read_json([$paths], records = tr
 _JSON_LINES = "SELECT json AS line, filename AS file FROM read_ndjson_objects([$paths], $options)"
 _OPTIONS = """format = 'newline_delimited', compression = '$compression', ignore_errors = true,
   filename = true, maximum_object_size = $longest"""
-_PARQUET_LINES = """SELECT to_json(whole) AS line, whole.filename AS file
+# The file's name is no part of the line; null takes it out.
+_PARQUET_LINES = """SELECT
+  json_merge_patch(to_json(whole), '{"filename": null}') AS line, whole.filename AS file
 FROM read_parquet([$paths], union_by_name = true, filename = true) AS whole"""
 _PARSED = "SELECT unnest(json_transform(line, $structure)), $kept file FROM ($lines) AS lines"
 _TIMED = "SELECT *, $at AS at_us, $started AS started_us FROM ($records) AS records"

@@ -23,11 +23,12 @@ INTERVAL_MAX_S = 86_400
 
 GROUPS = fill(
     """
-SELECT number, $key, min(first_us), max(last_us),
-  max(CASE WHEN version = 'v1' THEN last_us END),
-  sum(CASE WHEN forwarded THEN lines ELSE 0 END),
-  count(DISTINCT host),
+SELECT number, $key, min(first_us) AS first_seen_us, max(last_us) AS last_seen_us,
+  max(CASE WHEN version = 'v1' THEN last_us END) AS last_v1_us,
+  sum(CASE WHEN forwarded THEN lines ELSE 0 END) AS forwarded_requests,
+  count(DISTINCT host) AS host_count,
   count(DISTINCT nullif(CASE WHEN workload <> '' THEN workload ELSE container END, ''))
+    AS workload_count
 FROM members GROUP BY number, $key ORDER BY number
 """,
     key=listed(KEY_COLUMNS),
@@ -45,7 +46,7 @@ FROM members GROUP BY number, day_us ORDER BY number, day_us
 """
 
 FAILURES = """
-SELECT number, token_outcome, sum(lines)
+SELECT number, token_outcome, sum(lines) AS requests
 FROM members WHERE version = 'v1' AND token_outcome <> ''
 GROUP BY number, token_outcome ORDER BY number, token_outcome
 """
@@ -111,14 +112,18 @@ GROUP BY examples.number ORDER BY examples.number
 # --- hosts -----------------------------------------------------------------------------
 
 HOSTS = """
-SELECT host, nullif(max(instance), ''),
-  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'v1' THEN lines ELSE 0 END),
-  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'v2' THEN lines ELSE 0 END),
-  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'unknown' THEN lines ELSE 0 END),
-  sum(CASE WHEN is_request AND provider <> 'aws' THEN lines ELSE 0 END),
-  min(first_us), max(last_us),
-  max(CASE WHEN is_request AND provider = 'aws' AND version = 'v1' THEN last_us END),
+SELECT host, nullif(max(instance), '') AS instance_id,
+  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'v1' THEN lines ELSE 0 END)
+    AS v1_requests,
+  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'v2' THEN lines ELSE 0 END)
+    AS v2_requests,
+  sum(CASE WHEN is_request AND provider = 'aws' AND version = 'unknown' THEN lines ELSE 0 END)
+    AS unknown_requests,
+  sum(CASE WHEN is_request AND provider <> 'aws' THEN lines ELSE 0 END) AS other_clouds,
+  min(first_us) AS first_seen_us, max(last_us) AS last_seen_us,
+  max(CASE WHEN is_request AND provider = 'aws' AND version = 'v1' THEN last_us END) AS last_v1_us,
   max(CASE WHEN is_request AND provider = 'aws' AND version = 'unknown' THEN last_us END)
+    AS last_unknown_us
 FROM (
   SELECT *, event = 'imds_request' AS is_request FROM cells
   WHERE is_cell AND is_ours AND (mark_us IS NULL OR (mark_us >= $since AND mark_us < $until))
@@ -256,12 +261,12 @@ FROM cells WHERE is_cell
 """
 
 DAMAGED_FILES = """
-SELECT damaged_file, sum(lines) FROM cells WHERE is_cell AND NOT is_ours
+SELECT damaged_file, sum(lines) AS damaged_lines FROM cells WHERE is_cell AND NOT is_ours
 GROUP BY damaged_file ORDER BY damaged_file
 """
 
 TIMELINE = """
-SELECT minute_us - minute_us % $bucket AS start_us, version, outcome, sum(lines)
+SELECT minute_us - minute_us % $bucket AS start_us, version, outcome, sum(lines) AS requests
 FROM cells
 WHERE NOT is_cell AND is_ours AND event = 'imds_request' AND provider = 'aws'
 GROUP BY minute_us - minute_us % $bucket, version, outcome
