@@ -17,7 +17,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
-.PHONY: test test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ $(VENV)/installed: pyproject.toml analyzer/__init__.py
 
 $(VENV)/installed-vm: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[vm]'
+	@touch $@
+
+$(VENV)/installed-browser: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[browser]'
+	@touch $@
+
+$(VENV)/installed-spark: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[spark]'
 	@touch $@
 
 build: $(OBJECTS) ## Compile the probes, for each machine type
@@ -98,6 +106,16 @@ check: lint build ## Linters and the fast tests; no root
 test: setup ## Everything that runs on this host's own kernel (root)
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/packaging tests/live
+
+test-browser: $(VENV)/installed ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
+	@./setup.sh packages chromium chromium-driver
+	@$(MAKE) --no-print-directory $(VENV)/installed-browser
+	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
+
+test-spark: $(VENV)/installed ## Reports by Spark with two workers: the same as DuckDB's, number by number
+	@./setup.sh packages openjdk-17-jre-headless
+	@$(MAKE) --no-print-directory $(VENV)/installed-spark
+	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
 
 test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)

@@ -16,6 +16,10 @@ HOSTS_LISTED_MAX = 20
 PATHS_LISTED_MAX = 10
 WORKLOADS_LISTED_MAX = 5
 DAMAGE_LISTED_MAX = 20
+# Callers choose their names, so that a hostile one can make up any number of groups. Those beyond
+# this many, the ones with the fewest calls, are one for each provider, with this for a program.
+GROUPS_MAX = 10_000
+FURTHER = "(further callers)"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""Why a group calls as it does, and what to do: a table of rules, the first match wins.
+
+| what is seen                                                    | cause         |
+|-----------------------------------------------------------------|---------------|
+| asks for another cloud                                          | other_cloud   |
+| no v1, but requests that could not be read                      | unreadable    |
+| no v1                                                           | v2_only       |
+| v1 from what stands for all further callers                     | unknown       |
+| v1 from a known proxy, or with X-Forwarded-For and no failed token request | proxy |
+| v1 after a token request that failed                            | fallback      |
+| a version below the first that needs no v1, with a setting for it | configured_v1 |
+| a version below the first that needs no v1                      | old_sdk       |
+| a version that speaks v2, or v2 calls beside v1, no failed token request | configured_v1 |
+| known by name, version unknown                                  | unknown       |
+| curl and the like, or an interpreter's script                   | script        |
+| anything else                                                   | unknown       |
+
+No I/O. Everything quoted from the log is hostile: ``formats`` neutralise what they show, and
+commands quote it (:mod:`analyzer.report.diagnosis_commands`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from analyzer.report import diagnosis_sdks as sdks
+from analyzer.report import diagnosis_texts as texts
+from analyzer.report.clients import Client, Clients, Recognition
+from analyzer.report.findings import FURTHER, Group
+from analyzer.report.result import Diagnosis
+from analyzer.report.versions import maybe_version
+
+AWS = "aws"
+FALLBACK = "fallback_after_token_failure"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules look at."""
+
+    group: Group
+    found: Optional[Recognition]
+
+    @property
+    def client(self) -> Optional[Client]:
+        """Who it is, as far as known."""
+        return self.found.client if self.found else None
+
+    @property
+    def v1(self) -> int:
+        """Tokenless requests."""
+        return self.group.count("v1")
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether v1 calls came after a token request that failed."""
+        return bool(self.group.token_failures) or any(
+            each.reason == FALLBACK for each in self.group.tallies
+        )
+
+    @property
+    def is_below(self) -> Optional[bool]:
+        """Whether its version is below the first that needs no v1; None where that is unknown."""
+        if self.found is None or self.found.version is None:
+            return None
+        if self.found.client.kind not in ("program", "sdk"):
+            return None
+        if self.found.client.needs is None:
+            return True
+        return self._is_below(self.found.client.needs)
+
+    @property
+    def has_setting(self) -> bool:
+        """Whether a setting makes it speak v2 at its version."""
+        since = self.client.setting_since if self.client else None
+        return since is not None and not self._is_below(since)
+
+    @property
+    def is_script(self) -> bool:
+        """Whether a tool was called, or an interpreter runs a script."""
+        key = self.group.key
+        kind = self.client.kind if self.client else None
+        if kind == "tool" or key.launcher is not None:
+            return True
+        process = self.group.example.get("process")
+        executable = process.get("executable") if isinstance(process, Mapping) else None
+        return isinstance(executable, str) and texts.is_interpreter(executable, key.program)
+
+    def _is_below(self, other: str) -> bool:
+        version = maybe_version(self.found.version if self.found else None)
+        threshold = maybe_version(other)
+        return version is not None and threshold is not None and version < threshold
+
+
+def _is_known(facts: Facts) -> bool:
+    return facts.client is not None and facts.client.kind in ("program", "sdk")
+
+
+# What is seen -> what is said of it.
+RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] = (
+    (lambda facts: facts.group.key.provider != AWS, lambda f: texts.other_cloud(f.group)),
+    (
+        lambda facts: not facts.v1 and facts.group.count("unknown") > 0,
+        lambda f: texts.unreadable(f.group),
+    ),
+    (lambda facts: not facts.v1, lambda f: texts.v2_only(f.group, f.found)),
+    (lambda facts: facts.group.key.program == FURTHER, lambda f: texts.further(f.group)),
+    (
+        lambda facts: facts.client is not None and facts.client.kind == "proxy",
+        lambda f: texts.proxy(f.group, f.found),
+    ),
+    (lambda facts: facts.fell_back, lambda f: sdks.fallback(f.group, f.found)),
+    (lambda facts: facts.group.forwarded > 0, lambda f: texts.proxy(f.group, f.found)),
+    (
+        lambda facts: facts.is_below is True and facts.has_setting,
+        lambda f: sdks.configured(f.group, f.found, needs_setting=True),
+    ),
+    (lambda facts: facts.is_below is True, lambda f: sdks.old(f.group, f.found)),
+    (
+        lambda facts: facts.is_below is False or (_is_known(facts) and facts.group.count("v2") > 0),
+        lambda f: sdks.configured(f.group, f.found, needs_setting=False),
+    ),
+    (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
+    (lambda facts: facts.is_script, lambda f: texts.script(f.group, f.found)),
+    (
+        lambda facts: facts.group.count("v2") > 0,
+        lambda f: sdks.configured(f.group, f.found, needs_setting=False),
+    ),
+    (lambda _: True, lambda f: texts.unknown(f.group, f.found)),
+)
+
+
+def diagnose(group: Group, clients: Clients) -> Diagnosis:
+    """Return why a group calls as it does."""
+    facts = Facts(group, clients.maybe_recognise(group))
+    return next(say(facts) for matches, say in RULES if matches(facts))

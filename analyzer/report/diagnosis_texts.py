@@ -1,0 +1,161 @@
+"""What is said of all other callers: a sentence why, advice, and commands to copy."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from analyzer.report.clients import Recognition
+from analyzer.report.diagnosis_commands import looks, replacement
+from analyzer.report.diagnosis_parts import assembled, with_advice
+from analyzer.report.findings import Group
+from analyzer.report.result import Cause, Diagnosis
+
+USER_GUIDE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide"
+TRANSITION = f"{USER_GUIDE}/instance-metadata-transition-to-version-2.html"
+RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
+
+_CLOUDS = {
+    "azure": "Azure",
+    "digitalocean": "DigitalOcean",
+    "gcp": "Google Cloud",
+    "hetzner": "Hetzner Cloud",
+    "ibm": "IBM Cloud",
+    "linode": "Linode",
+    "oci": "Oracle Cloud",
+    "openstack": "OpenStack",
+    "vultr": "Vultr",
+}
+_INTERPRETERS = (
+    "python", "pypy", "ruby", "perl", "php", "bash", "dash", "sh", "zsh", "ksh", "lua", "tclsh",
+)  # fmt: skip
+
+
+def is_interpreter(executable: str, program: str) -> bool:
+    """Tell whether an executable is an interpreter, and the program a script that it runs."""
+    name = executable.rpartition("/")[2]
+    return program != executable and name.rstrip("0123456789.") in _INTERPRETERS
+
+
+def other_cloud(group: Group) -> Diagnosis:
+    """Return that a group asks for another cloud."""
+    provider = group.key.provider
+    cloud = _CLOUDS.get(provider, provider)
+    return Diagnosis(
+        Cause.OTHER_CLOUD,
+        f"looks for the metadata service of {cloud}, which has the same address",
+        ("Harmless: it gets no AWS credentials, and works on without an answer. Ignore it.",),
+    )
+
+
+def unreadable(group: Group) -> Diagnosis:
+    """Return that requests could not be read."""
+    reasons = sorted({each.reason for each in group.tallies if each.version == "unknown"})
+    count = group.count("unknown")
+    return Diagnosis(
+        Cause.UNREADABLE,
+        f"{count} of {group.requests} requests could not be read whole ({', '.join(reasons)});"
+        " the others had a token" if count < group.requests
+        else f"none of its {count} requests could be read whole ({', '.join(reasons)})",
+        (
+            ("Whether it sends a token cannot be told from the log: look at the program itself, or"
+            " count its calls with CloudWatch's MetadataNoToken (--against)."),
+        ),
+        looks(group),
+    )  # fmt: skip
+
+
+def v2_only(group: Group, found: Optional[Recognition]) -> Diagnosis:
+    """Return that there is nothing to do."""
+    return assembled(Cause.V2_ONLY, "every call had a token", (), (), found, group)
+
+
+def proxy(group: Group, found: Optional[Recognition]) -> Diagnosis:
+    """Return that a group forwards the calls of others."""
+    known = found.client if found and found.client.kind == "proxy" else None
+    advice: list[str] = []
+    if known is not None:
+        summary = f"{known.name} forwards the calls of pods, and hides which pod it was"
+        if known.needs:
+            advice.append(f"Upgrade it to {known.needs} or later, which forwards token requests.")
+        advice = with_advice(advice, known)
+    else:
+        summary = (
+            f"forwards the calls of others: {group.forwarded} of {group.requests} carry"
+            " X-Forwarded-For"
+        )
+        advice.append(
+            "IMDS gives no token to a request with X-Forwarded-For: have the proxy leave it out"
+            " on the way to IMDS, or let its clients ask IMDS themselves."
+        )
+    advice.append("Who really called stands in the proxy's own log; those clients must use v2 too.")
+    commands = (known.version_command,) if known and known.version_command else ()
+    return assembled(Cause.PROXY, summary, advice, (*commands, *looks(group)), found, group)
+
+
+def further(group: Group) -> Diagnosis:
+    """Return that this is not one caller but many."""
+    return Diagnosis(
+        Cause.UNKNOWN,
+        f"{group.count('v1')} requests without a token, of more callers than are told apart",
+        (
+            (
+                "See who makes up so many names: the log has them all (`imds-analyzer tail`, or"
+                " jq). Reports on fewer hosts or less time (--since) tell them apart."
+            ),
+        ),
+    )
+
+
+def script(group: Group, found: Optional[Recognition]) -> Diagnosis:
+    """Return that somebody wrote the call by hand."""
+    key = group.key
+    tool = found.client.name if found else key.program.rpartition("/")[2]
+    is_called = key.launcher is not None and key.launcher != key.program
+    whose = f"{key.launcher} calls {tool}" if is_called else f"{key.program} asks"
+    mixed = group.count("v2")
+    summary = f"{whose} without a token"
+    if mixed:
+        summary += f" ({group.count('v1')} of {group.requests} requests)"
+    advice = [
+        (
+            "Ask for a token first, and send it with each request; one token is good for six hours."
+            " The lines below ask for what this caller asked for."
+        ),
+    ]
+    client = found.client if found else None
+    if client is not None and client.kind == "library":
+        advice.append(f"In a program, let the AWS SDK do it. It uses {client.name}.")
+        advice = with_advice(advice, client)
+    if tool == "wget":
+        advice.append("Busybox's wget cannot PUT: use curl there.")
+    return assembled(Cause.SCRIPT, summary, advice, replacement(group), found, group, (RETRIEVAL,))
+
+
+def unknown(group: Group, found: Optional[Recognition]) -> Diagnosis:
+    """Return what to look at."""
+    advice = [
+        (
+            "Look at the example process and its ancestors, at the package that owns the"
+            " executable, and at what the program is made of; then upgrade it or its AWS SDK."
+        ),
+    ]
+    if found is not None:
+        advice = with_advice(advice, found.client)
+        summary = f"asks without a token, through {found.client.name}: nothing tells which program"
+    elif group.key.user_agent:
+        summary = "asks without a token, with a user agent that is not known"
+    else:
+        summary = "asks without a token, and sends no user agent"
+        advice.append(
+            "The AWS SDK for JavaScript sends none, and old SDKs neither: look for one in the"
+            " program's folder."
+        )
+    advice.append(
+        "If you know what it is, an entry of your own (--clients) makes the report name it."
+    )
+    commands: list[str] = []
+    if found is not None and found.client.version_command:
+        commands.append(found.client.version_command)
+    return assembled(
+        Cause.UNKNOWN, summary, advice, (*commands, *looks(group)), found, group, (TRANSITION,)
+    )

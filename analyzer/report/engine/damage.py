@@ -1,0 +1,198 @@
+"""What of the input cannot be read: where it is, and how to get at the rest."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, Callable, NamedTuple, Optional
+
+from analyzer.report.findings import DAMAGE_LISTED_MAX, Damage
+from analyzer.report.inputs import File
+
+# Longer lines are damage: those of the log are below 100 KB.
+LINE_MAX = 16 << 20
+_PIECE = 1 << 20
+_GZIP_WINDOW = 31  # zlib's number for gzip's header around the largest window
+
+IsOurs = Callable[[Mapping[str, object]], bool]
+
+
+class Salvaged(NamedTuple):
+    """A file with what could be read of it in its place, and what is wrong with it."""
+
+    file: File
+    damage: tuple[Damage, ...]
+
+
+def located(files: Sequence[tuple[File, int]], taken: int = 0) -> list[Damage]:
+    """Name the first damaged lines of files that have as many.
+
+    ``taken`` is how many are listed already. Where a line cannot be found again, the file alone
+    is named.
+    """
+    found: list[Damage] = []
+    for file, count in files:
+        room = DAMAGE_LISTED_MAX - taken - len(found)
+        if room <= 0:
+            break
+        here = [] if file.is_parquet else _in_file(file, min(room, count))
+        if len(here) < min(room, count):
+            rest = count - len(here)
+            here.append(Damage(file.name, None, f"{rest} lines that are not the analyzer's"))
+        found += here
+    return found
+
+
+def _in_file(file: File, most: int) -> list[Damage]:
+    found: list[Damage] = []
+    try:
+        with _opened(file) as stream:
+            for number, line in enumerate(stream, 1):
+                problem = problem_of(line)
+                if problem is not None:
+                    found.append(Damage(file.name, number, problem))
+                    if len(found) == most:
+                        break
+    except (OSError, EOFError, zlib.error):  # counted already, or the file is gone since
+        pass
+    return found
+
+
+def problem_of(line: bytes) -> Optional[str]:
+    """Return what is wrong with a line, None where nothing is or it is blank."""
+    if not line.strip():
+        return None
+    try:
+        # As bytes, NULs would make it UTF-16 to Python.
+        value = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return "is not UTF-8"
+    except (ValueError, RecursionError):
+        return "is not whole JSON" if line.lstrip().startswith(b"{") else "is not JSON"
+    return None if is_ours(value) else "is not a line of the analyzer's"
+
+
+def is_ours(value: object) -> bool:
+    """Tell whether a JSON value has what every line of the analyzer's has."""
+    if not isinstance(value, dict):
+        return False
+    host, imds = value.get("host"), value.get("imds")
+    if not value.get("timestamp") or not isinstance(host, dict) or not host.get("name"):
+        return False
+    if value.get("event") != "imds_request":
+        return bool(value.get("event"))
+    names = ("reason", "operation", "provider")
+    return (
+        isinstance(imds, dict)
+        and imds.get("version") in ("v1", "v2", "unknown")
+        and all(imds.get(name) for name in names)
+    )
+
+
+def salvaged(files: Sequence[File], directory: Path) -> list[Salvaged]:
+    """Read every file to its end, and put aside what can be had of those that are damaged.
+
+    Damage here is compressed data that breaks off or is none, and lines without an end.
+    """
+    return [_salvaged(file, directory) for file in files]
+
+
+def _salvaged(file: File, directory: Path) -> Salvaged:
+    if file.is_parquet:
+        return Salvaged(file, ())
+    problem, longest = _examined(file)
+    if problem is None and longest <= LINE_MAX:
+        return Salvaged(file, ())
+    damage = [] if problem is None else [Damage(file.name, None, problem)]
+    with tempfile.NamedTemporaryFile(dir=directory, delete=False) as copy:
+        for number, line in enumerate(_lines(file), 1):
+            if line is None:
+                damage.append(Damage(file.name, number, f"is longer than {LINE_MAX >> 20} MiB"))
+            else:
+                copy.write(line)
+        size = copy.tell()
+    return Salvaged(file._replace(path=copy.name, size=size, is_gzip=False), tuple(damage))
+
+
+def _examined(file: File) -> tuple[Optional[str], int]:
+    """Return what is wrong with a file as a whole, and a length no line of it goes beyond."""
+    longest = length = 0
+    pieces = Pieces(file)
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        length += len(first)
+        longest = max(longest, length)
+        if others:
+            longest = max(longest, *map(len, others))
+            length = len(others[-1])
+    return pieces.problem, max(longest, length)
+
+
+def _lines(file: File) -> Iterator[Optional[bytes]]:
+    """Yield each line with its end, None for one that is too long."""
+    held = bytearray()
+    is_too_long = False
+    for piece in Pieces(file):
+        *whole, rest = piece.split(b"\n")
+        for part in whole:
+            held += part
+            yield None if is_too_long or len(held) > LINE_MAX else bytes(held) + b"\n"
+            held.clear()
+            is_too_long = False
+        held += rest
+        if len(held) > LINE_MAX:
+            held.clear()
+            is_too_long = True
+    if held or is_too_long:
+        yield None if is_too_long else bytes(held) + b"\n"
+
+
+class Pieces:
+    """A file's bytes, unpacked, as far as that goes; then ``problem`` says what ended it."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self.problem: Optional[str] = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield pieces of bounded length."""
+        try:
+            with Path(self._file.path).open("rb") as stream:
+                if self._file.is_gzip:
+                    yield from self._unpacked(stream)
+                else:
+                    yield from iter(lambda: stream.read(_PIECE), b"")
+        except OSError as error:
+            self.problem = f"cannot be read any further: {error.strerror}"
+
+    def _unpacked(self, stream: BinaryIO) -> Iterator[bytes]:
+        unpacker = zlib.decompressobj(_GZIP_WINDOW)
+        is_first = True
+        packed = stream.read(_PIECE)
+        while packed:
+            try:
+                piece = unpacker.decompress(packed, _PIECE)
+            except zlib.error:
+                what = "data is damaged" if is_first else "data is followed by what is none"
+                self.problem = f"its compressed {what}: read up to there"
+                return
+            yield piece
+            packed = unpacker.unconsumed_tail
+            if unpacker.eof:  # further members may follow, or zeros that fill a block
+                is_first = False
+                packed = unpacker.unused_data.lstrip(b"\0") or stream.read(_PIECE).lstrip(b"\0")
+                unpacker = zlib.decompressobj(_GZIP_WINDOW)
+            elif not packed:
+                packed = stream.read(_PIECE)
+                if not packed:
+                    self.problem = "its compressed data ends early: read up to there"
+
+
+def _opened(file: File) -> BinaryIO:
+    if file.is_gzip:
+        return gzip.open(file.path, "rb")  # type: ignore[return-value] # reads as one
+    return Path(file.path).open("rb")

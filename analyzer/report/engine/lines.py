@@ -1,0 +1,123 @@
+"""From nested lines to flat ones, and those added up: the one pass over all of the input.
+
+``records`` is what an engine makes of its files: ``file`` (a number), ``at_us`` and ``started_us``
+(microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is no
+time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
+"""
+
+from __future__ import annotations
+
+from analyzer.report.engine.sql import fill, listed
+
+MINUTE_US = 60_000_000
+DAY_US = 86_400_000_000
+# Lines about the analyzer itself that say when it was running, or what it has lost.
+MARKS = ("heartbeat", "analyzer_started", "analyzer_stopped", "events_lost")
+
+# What all lines of one cell have in common. Text that a line lacks is empty.
+PROCESS_COLUMNS = ("name", "executable", "args", "ancestors")
+REQUEST_COLUMNS = (
+    "version",
+    "reason",
+    "outcome",
+    "operation",
+    "provider",
+    "forwarded",
+    "token_outcome",
+    "path",
+    "agent",
+    *PROCESS_COLUMNS,
+    "account",
+    "container",
+    "runtime",
+    "orchestrator",
+    "workload",
+    "unit",
+)
+HOST_COLUMNS = ("event", "host", "boot", "instance", "probe", "day_us")
+MARK_COLUMNS = ("mark_us", "interval_s", "uptime_s", "lost", "lost_reason", "not_written")
+CELL_COLUMNS = ("is_ours", "damaged_file", *HOST_COLUMNS, *REQUEST_COLUMNS, *MARK_COLUMNS)
+MINUTE_COLUMNS = ("is_ours", "minute_us", "event", "provider", "version", "outcome")
+
+_FLAT = """
+SELECT $kept file, at_us,
+  event,
+  coalesce(host.name, '') AS host,
+  coalesce(host.boot_id, '') AS boot,
+  coalesce(cloud.instance.id, '') AS instance,
+  coalesce(observer.probe, '') AS probe,
+  coalesce(imds.version, '') AS version,
+  coalesce(imds.reason, '') AS reason,
+  coalesce(imds.outcome, '') AS outcome,
+  coalesce(imds.operation, '') AS operation,
+  coalesce(imds.provider, '') AS provider,
+  coalesce(imds.forwarded, FALSE) AS forwarded,
+  coalesce(imds.token_request.outcome, '') AS token_outcome,
+  coalesce(url.path, '') AS path,
+  coalesce(user_agent.original, '') AS agent,
+  process.name, process.executable, process.args, process.ancestors,
+  coalesce(process."user".name, process."user".id, '') AS account,
+  coalesce(container.id, '') AS container,
+  coalesce(container.runtime, '') AS runtime,
+  coalesce(orchestrator."type", '') AS orchestrator,
+  coalesce(orchestrator.resource.id, '') AS workload,
+  coalesce(service.name, '') AS unit,
+  at_us - at_us % $day AS day_us,
+  at_us - at_us % $minute AS minute_us,
+  CASE WHEN event IN ($marks) THEN at_us END AS mark_us,
+  CASE WHEN event = 'heartbeat' THEN interval_s END AS interval_s,
+  CASE WHEN event = 'analyzer_stopped' THEN uptime_s END AS uptime_s,
+  CASE WHEN event = 'events_lost' THEN count END AS lost,
+  CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
+  CASE WHEN event IN ('heartbeat', 'events_lost') THEN coalesce(not_written.v1, 0)
+    + coalesce(not_written.v2, 0) + coalesce(not_written.unknown, 0) END AS not_written,
+  CASE WHEN service.name IS NOT NULL OR container.id IS NOT NULL THEN started_us END AS started_us
+FROM $records
+"""
+
+# A line is the analyzer's own when it has all that none of its lines is without.
+_JUDGED = """
+SELECT *, coalesce(at_us >= 0 AND event <> '' AND host <> '' AND (event <> 'imds_request' OR (
+  version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
+)), FALSE) AS is_ours
+FROM ($flat) AS flat
+"""
+
+_CELLS = """
+SELECT $columns, minute_us, grouping(minute_us) = 1 AS is_cell,
+  count(*) AS lines, min(at_us) AS first_us, max(at_us) AS last_us, max(started_us) AS started_us
+FROM (
+  SELECT *, CASE WHEN NOT is_ours THEN file END AS damaged_file FROM ($lines) AS lines
+  WHERE NOT is_ours OR mark_us IS NOT NULL OR (at_us >= $since AND at_us < $until)
+) AS lines
+GROUP BY GROUPING SETS (($columns), ($minutes))
+"""
+
+
+def flat_lines(records: str, *, kept: str = "") -> str:
+    """Return the query for flat lines; ``kept`` is a further column to pass through."""
+    flat = fill(
+        _FLAT,
+        kept=f"{kept}," if kept else "",
+        day=DAY_US,
+        minute=MINUTE_US,
+        marks=listed(MARKS, "'%s'"),
+        records=records,
+    )
+    return fill(_JUDGED, flat=flat)
+
+
+def cells(lines: str, since_us: int, until_us: int) -> str:
+    """Return the query that adds up: rows of cells (``is_cell``), and such of minutes.
+
+    Requests and other lines count from ``since_us`` to before ``until_us``. Marks count always:
+    one behind the end says what was before it.
+    """
+    return fill(
+        _CELLS,
+        lines=lines,
+        since=since_us,
+        until=until_us,
+        columns=listed(CELL_COLUMNS),
+        minutes=listed(MINUTE_COLUMNS),
+    )

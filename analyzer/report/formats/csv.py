@@ -1,0 +1,99 @@
+"""A row per caller, for a spreadsheet or a script that reads columns.
+
+Columns are only ever added, behind the others. A cell is one line: control characters are
+escaped. A cell that a spreadsheet would take for a formula has an apostrophe before it, which
+is not part of the value.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from typing import Callable, Optional, Union
+
+from analyzer.report.findings import Group
+from analyzer.report.result import Entry, Report
+from analyzer.text import visible
+
+Cell = Union[str, int, None]
+
+# Between the parts of a cell that lists several.
+SEPARATOR = " | "
+
+# What spreadsheets begin a formula with, also in the full width of East Asian input methods.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+OUTCOMES = ("success", "rejected", "not_found", "error", "no_response")
+
+
+def _outcome(version: str, outcome: Optional[str]) -> Callable[[Entry], Cell]:
+    def count(entry: Entry) -> Cell:
+        return sum(
+            each.requests
+            for each in entry.group.tallies
+            if each.version == version and each.outcome == outcome
+        )
+
+    return count
+
+
+COLUMNS: dict[str, Callable[[Entry], Cell]] = {
+    "program": lambda entry: entry.group.key.program,
+    "launcher": lambda entry: entry.group.key.launcher,
+    "unit": lambda entry: entry.group.key.unit,
+    "place": lambda entry: entry.group.key.place,
+    "user_agent": lambda entry: entry.group.key.user_agent,
+    "provider": lambda entry: entry.group.key.provider,
+    "v1": lambda entry: entry.group.count("v1"),
+    "unknown": lambda entry: entry.group.count("unknown"),
+    "v2": lambda entry: entry.group.count("v2"),
+    **{f"v1_{outcome}": _outcome("v1", outcome) for outcome in OUTCOMES},
+    "v1_outcome_not_known": _outcome("v1", None),
+    "first_at": lambda entry: _moment(entry.group.first_at),
+    "last_at": lambda entry: _moment(entry.group.last_at),
+    "last_v1_at": lambda entry: _moment(entry.group.last_v1_at),
+    "days": lambda entry: len(entry.group.days),
+    "v1_days": lambda entry: len(entry.group.v1_days),
+    "host_count": lambda entry: entry.group.host_count,
+    "hosts": lambda entry: SEPARATOR.join(entry.group.hosts),
+    "users": lambda entry: SEPARATOR.join(entry.group.users),
+    "workload_count": lambda entry: entry.group.workload_count,
+    "workloads": lambda entry: SEPARATOR.join(entry.group.workloads),
+    "paths": lambda entry: SEPARATOR.join(path for path, _ in entry.group.paths),
+    "forwarded": lambda entry: entry.group.forwarded,
+    "token_failures": lambda entry: _failures(entry.group),
+    "cause": lambda entry: entry.diagnosis.cause.value,
+    "summary": lambda entry: entry.diagnosis.summary,
+    "advice": lambda entry: " ".join(entry.diagnosis.advice),
+    "client": lambda entry: entry.diagnosis.client,
+    "version": lambda entry: entry.diagnosis.version,
+    "needed": lambda entry: entry.diagnosis.needed,
+}
+
+
+def as_text(report: Report) -> str:
+    """Return the header and a row for each caller, in the report's order."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in report.entries:
+        writer.writerow([cell(column(entry)) for column in COLUMNS.values()])
+    return file.getvalue()
+
+
+def cell(value: Cell) -> str:
+    """Return what stands in a cell; it can do nothing there."""
+    if value is None or isinstance(value, int):
+        return "" if value is None else str(value)
+    text = visible(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _moment(at: Optional[datetime.datetime]) -> Optional[str]:
+    return None if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _failures(group: Group) -> str:
+    return SEPARATOR.join(
+        f"{name} {number}" for name, number in sorted(group.token_failures.items())
+    )

@@ -1,0 +1,129 @@
+"""One HTML page that needs nothing but itself: to read, to filter, to print, to send on.
+
+The page is a template, so that escaping is not left to the author's care: Jinja2 escapes every
+value that is put into it, and before that :func:`analyzer.text.visible` takes away what a browser
+would act on without showing it. No text is ever marked as safe. What is run and styled is named
+by its hash in the page's own policy; a browser refuses all else, and every request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analyzer.errors import AnalyzerError
+from analyzer.report.formats import ancestry, selection, timeline, wording
+from analyzer.report.result import Entry, Report
+from analyzer.text import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+BOUNDS = selection.Bounds(
+    callers_in_detail=100,
+    callers_in_rows=500,
+    hosts=500,
+    commands=100,
+    command_characters=100_000,
+    differences=200,
+    text=200,
+)
+TOP_CALLERS = 10
+# Sources of a diagnosis may come from a user's own file; only these become links.
+LINK_SCHEMES = ("https://",)
+
+
+def as_text(report: Report) -> str:
+    """Return the page. Raises AnalyzerError where Jinja2 is not installed."""
+    environment = _environment()
+    style = environment.get_template("report.css").render()
+    script = environment.get_template("report.js").render()
+    open_entries = selection.open_entries(report)
+    settled = selection.settled_entries(report)
+    detailed = selection.first(open_entries, BOUNDS.callers_in_detail)
+    rows = selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows)
+    page: str = environment.get_template("report.html").render(
+        report=report,
+        findings=report.findings,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        chart=timeline.chart(report.findings.timeline, report.findings.bucket_s),
+        top=_top(open_entries),
+        detailed=detailed.items,
+        rows=rows,
+        open_count=len(open_entries),
+        settled=selection.first(settled, BOUNDS.callers_in_rows),
+        settled_count=len(settled),
+        unsafe=selection.first(selection.unsafe_hosts(report), BOUNDS.hosts),
+        hosts={each.name: each for each in report.findings.hosts},
+        bounds=BOUNDS,
+    )
+    return page
+
+
+def _environment() -> Environment:
+    try:
+        import jinja2  # noqa: PLC0415 only this format needs it
+    except ImportError as error:
+        message = (
+            "the HTML format needs Jinja2, which is not installed. "
+            "Install it with: pip install 'imds-analyzer[report]'"
+        )
+        raise AnalyzerError(message) from error
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("analyzer.report.formats", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals.update(
+        words=wording,
+        tree=ancestry.tree,
+        first=selection.first,
+        fitting=selection.commands,
+        is_link=_is_link,
+    )
+    environment.filters["cut"] = selection.cut
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Make each text that is put into the page visible; what macros made is markup already."""
+    return visible(value) if type(value) is str else value
+
+
+def _is_link(source: str) -> bool:
+    return source.startswith(LINK_SCHEMES)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _top(entries: Sequence[Entry]) -> tuple[tuple[int, Entry, dict[str, float]], ...]:
+    """Return the callers with the most requests in the way: place, entry, width per version."""
+    ranked = sorted(
+        enumerate(entries[: BOUNDS.callers_in_detail], 1), key=lambda each: -_in_the_way(each[1])
+    )[:TOP_CALLERS]
+    highest = max((_in_the_way(entry) for _, entry in ranked), default=1)
+    return tuple(
+        (
+            place,
+            entry,
+            {
+                version: round(100 * entry.group.count(version) / highest, 2)
+                for version in ("v1", "unknown")
+            },
+        )
+        for place, entry in ranked
+    )
+
+
+def _in_the_way(entry: Entry) -> int:
+    return entry.group.count("v1") + entry.group.count("unknown")

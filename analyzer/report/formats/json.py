@@ -1,0 +1,174 @@
+"""A report for programs: one JSON document, whole, nothing left out.
+
+Its shape is described by ``report.schema.json`` beside this file. Within one ``format`` members
+are added, never renamed or taken away. Times are ISO 8601 in UTC, lengths are in seconds, what
+is absent is null. The document is ASCII: a terminal cannot act on it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any, Optional
+
+from analyzer.report.findings import Bucket, Findings, Host
+from analyzer.report.formats.wording import VERSIONS
+from analyzer.report.result import Comparison, Difference, Entry, Report, Verdict
+
+FORMAT = 1
+
+
+def as_text(report: Report) -> str:
+    """Return the document: a line per member, and one for each item of a list."""
+    members = ",\n".join(
+        f"{_dump(key)}: {_lines(value)}" for key, value in document(report).items()
+    )
+    return f"{{\n{members}\n}}\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the document's members."""
+    findings = report.findings
+    verdicts = {each.host: each for each in report.host_verdicts}
+    comparison = report.comparison
+    return {
+        "format": FORMAT,
+        "generated_at": report.generated_at,
+        "analyzer": {"version": report.analyzer_version},
+        "input": _input(findings),
+        "verdict": _verdict(report.verdict),
+        "hosts": [_host(each, verdicts.get(each.name)) for each in findings.hosts],
+        "callers": [_caller(each) for each in report.entries],
+        "timeline": {
+            "bucket_s": findings.bucket_s,
+            "buckets": [_bucket(each) for each in findings.timeline],
+        },
+        "steps": report.steps,
+        "cloudwatch": None if comparison is None else _comparison(comparison),
+    }
+
+
+def _lines(value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return _dump(value)
+    return "[\n" + ",\n".join(map(_dump, value)) + "\n]"
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, allow_nan=False, default=_form)
+
+
+def _input(findings: Findings) -> dict[str, Any]:
+    return {
+        "files": findings.files,
+        "lines": findings.lines,
+        "first_at": findings.first_at,
+        "last_at": findings.last_at,
+        "damaged": findings.damaged,
+        "damage": findings.damage,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "judgement": verdict.judgement.value,
+        "reasons": verdict.reasons,
+        "window": verdict.window,
+        "covered_s": verdict.covered_s,
+    }
+
+
+def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "instance_id": host.instance_id,
+        "verdict": None if verdict is None else _verdict(verdict),
+        "requests": _requests(host.requests),
+        "other_clouds": host.other_clouds,
+        "first_at": host.first_at,
+        "last_at": host.last_at,
+        "last_v1_at": host.last_v1_at,
+        "last_unknown_at": host.last_unknown_at,
+        "covered": host.covered,
+        "losses": host.losses,
+        "boots": host.boots,
+        "deployed_at": host.deployed_at,
+        "probes": host.probes,
+    }
+
+
+def _caller(entry: Entry) -> dict[str, Any]:
+    group = entry.group
+    return {
+        **vars(group.key),
+        "requests": {version: group.count(version) for version in VERSIONS},
+        "tallies": group.tallies,
+        "first_at": group.first_at,
+        "last_at": group.last_at,
+        "last_v1_at": group.last_v1_at,
+        "days": group.days,
+        "v1_days": group.v1_days,
+        "host_count": group.host_count,
+        "hosts": group.hosts,
+        "v1_hosts": group.v1_hosts,
+        "paths": [{"path": path, "requests": requests} for path, requests in group.paths],
+        "workload_count": group.workload_count,
+        "workloads": group.workloads,
+        "users": group.users,
+        "forwarded": group.forwarded,
+        "token_failures": dict(sorted(group.token_failures.items())),
+        "diagnosis": entry.diagnosis,
+        "example": _finite(group.example),
+    }
+
+
+def _bucket(bucket: Bucket) -> dict[str, Any]:
+    return {**vars(bucket), "requests": _requests(bucket.requests)}
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "periods": comparison.periods,
+        "counted": comparison.counted,
+        "recorded": comparison.recorded,
+        "differences": [_difference(each) for each in comparison.differences],
+        "notes": comparison.notes,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {**vars(difference), "missing": difference.missing}
+
+
+def _requests(counts: Mapping[str, int]) -> dict[str, int]:
+    return {version: counts.get(version, 0) for version in VERSIONS}
+
+
+def _form(value: object) -> object:
+    """Return what JSON knows in place of something it does not; called by the encoder."""
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, enum.Enum):
+        return value.value
+    if is_dataclass(value):
+        return vars(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+def _finite(value: object) -> object:
+    """Return a value out of a line of the log; Python reads numbers there that JSON has not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return value

@@ -1,0 +1,209 @@
+"""How numbers, times and judgements are put into words, the same in each format for people.
+
+The words may hold text of the log as it was recorded: each format neutralises what it shows.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Optional
+
+from analyzer.report.findings import Damage, Findings, Group, Key, Span
+from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
+
+VERSIONS = ("v1", "unknown", "v2")  # the worst first
+VERSION_NAMES = {"v1": "IMDSv1", "unknown": "unknown", "v2": "IMDSv2"}
+
+CAUSES = {
+    Cause.V2_ONLY: "IMDSv2 only",
+    Cause.OLD_SDK: "old SDK",
+    Cause.FALLBACK: "falls back",
+    Cause.CONFIGURED_V1: "configured for v1",
+    Cause.SCRIPT: "script",
+    Cause.PROXY: "proxy",
+    Cause.OTHER_CLOUD: "other cloud",
+    Cause.UNREADABLE: "unreadable",
+    Cause.UNKNOWN: "unknown cause",
+}
+
+# What goes with a judgement where colour may not be seen.
+SIGNS = {Judgement.SAFE: "✓", Judgement.NOT_SAFE: "✗", Judgement.NOT_ENOUGH_EVIDENCE: "?"}
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def count(number: int) -> str:
+    """Write an integer with its thousands set apart."""
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Write how many of something: ``1 host``, ``2 hosts``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def moment(at: Optional[datetime.datetime]) -> str:
+    """Write a time to the second, without its zone: all are UTC, which is said once."""
+    return "never" if at is None else at.isoformat(" ", "seconds").partition("+")[0]
+
+
+def minute(at: datetime.datetime) -> str:
+    """Write a time to the minute."""
+    return moment(at)[:16]
+
+
+def span(stretch: Optional[Span]) -> str:
+    """Write from when to when."""
+    if stretch is None:
+        return "no time at all"
+    return f"{minute(stretch.start)} to {minute(stretch.end)} UTC"
+
+
+def length(seconds: float) -> str:
+    """Write a length of time in its two largest units."""
+    rest = max(0, round(seconds))
+    parts: list[str] = []
+    for name, size in _UNITS:
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(f"{number} {name}")
+        elif parts:
+            break
+        if len(parts) == 2:  # noqa: PLR2004 the two largest
+            break
+    return " ".join(parts) or "0 s"
+
+
+def covered(verdict: Verdict) -> str:
+    """Write how much of its window was watched."""
+    if verdict.window is None or verdict.window.seconds <= 0:
+        return "nothing was watched"
+    share = min(1.0, max(0.0, verdict.covered_s / verdict.window.seconds))
+    # Cut, not rounded: 100 % is said only of what is whole.
+    percent = int(share * 1000) / 10
+    return (
+        f"watched {length(verdict.covered_s)} of {length(verdict.window.seconds)} ({percent:g} %)"
+    )
+
+
+def reasons(host: Verdict, report: Report) -> tuple[str, ...]:
+    """Return the reasons of a host's verdict, once where they are those of the whole."""
+    if host.reasons == report.verdict.reasons:
+        return ("for the reasons above",)
+    return tuple(each.text for each in host.reasons)
+
+
+def short(program: str) -> str:
+    """Return the last part of a path."""
+    return program.rstrip("/").rpartition("/")[2] or program
+
+
+def who(key: Key, arrow: str = "←") -> str:
+    """Return who calls, in a few words: ``curl ← deploy.sh``."""
+    if key.launcher is None:
+        return short(key.program)
+    return f"{short(key.program)} {arrow} {short(key.launcher)}"
+
+
+def some(names: Iterable[str], total: int) -> str:
+    """List names, and say how many there are besides."""
+    listed = list(names)
+    rest = total - len(listed)
+    more = [f"{count(rest)} more"] if rest > 0 else []
+    return ", ".join(listed + more)
+
+
+def counts(group: Group) -> str:
+    """Write the requests by version, leaving out what there was none of."""
+    parts = [
+        f"{count(group.count(version))} {version}" for version in VERSIONS if group.count(version)
+    ]
+    return ", ".join(parts) or "no requests"
+
+
+def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
+    """Return what is known of a caller, each with its label, without what is absent."""
+    group = entry.group
+    key = group.key
+    failures = [f"{count(number)} {name}" for name, number in sorted(group.token_failures.items())]
+    known: tuple[tuple[str, Optional[str]], ...] = (
+        ("Program", key.program),
+        ("Started by", key.launcher),
+        ("Unit", key.unit),
+        ("Place", key.place),
+        ("User agent", key.user_agent),
+        ("Asks for", None if key.provider == "aws" else key.provider),
+        ("Users", ", ".join(group.users)),
+        ("Hosts", some(group.hosts, group.host_count)),
+        ("Containers", some(group.workloads, group.workload_count)),
+        ("First seen", moment(group.first_at)),
+        ("Last seen", moment(group.last_at)),
+        ("Last IMDSv1", None if group.last_v1_at is None else moment(group.last_v1_at)),
+        ("Days with IMDSv1", f"{len(group.v1_days)} of {len(group.days)}"),
+        ("Outcomes", outcomes(group)),
+        ("Forwarded for others", count(group.forwarded) if group.forwarded else None),
+        ("Failed token requests before", ", ".join(failures)),
+    )
+    return tuple((label, value) for label, value in known if value)
+
+
+def outcomes(group: Group) -> str:
+    """Write what became of the requests, per version: ``v1: 3 success, 1 rejected``."""
+    parts = []
+    for version in VERSIONS:
+        by_outcome: dict[str, int] = {}
+        for each in group.tallies:
+            if each.version == version:
+                name = each.outcome or "no answer seen"
+                by_outcome[name] = by_outcome.get(name, 0) + each.requests
+        if by_outcome:
+            ranked = sorted(by_outcome.items(), key=lambda pair: (-pair[1], pair[0]))
+            parts.append(f"{version}: " + ", ".join(f"{count(n)} {name}" for name, n in ranked))
+    return "; ".join(parts)
+
+
+def material(findings: Findings) -> str:
+    """Say what the report is made of."""
+    lines = f"{plural(findings.lines, 'line')} in {plural(findings.files, 'file')}"
+    where = f"from {plural(len(findings.hosts), 'host')}"
+    if findings.first_at is None or findings.last_at is None:
+        return f"{lines} {where}"
+    return f"{lines} {where}, {minute(findings.first_at)} to {minute(findings.last_at)} UTC"
+
+
+def nobody(report: Report) -> str:
+    """Say that no caller is in the way, without making more of it than it is."""
+    if not report.entries:
+        return "No request is in these lines at all, which proves nothing."
+    return "In these lines nobody calls IMDSv1, and every request could be read."
+
+
+def comparison(figures: Comparison) -> str:
+    """Say in a sentence how CloudWatch's figures and the log compare."""
+    agreement = (
+        "they agree in each"
+        if not figures.differences
+        else f"they differ in {plural(len(figures.differences), 'period')}"
+    )
+    return (
+        f"CloudWatch counted {plural(figures.counted, 'tokenless call')} in "
+        f"{plural(figures.periods, 'period')}, the log has {count(figures.recorded)}; {agreement}."
+    )
+
+
+def damage(each: Damage) -> str:
+    """Say what could not be read."""
+    place = each.file if each.line is None else f"{each.file}:{each.line}"
+    return f"{place}: {each.problem}"
+
+
+def judgements(report: Report) -> str:
+    """Say how many hosts were judged how: ``2 NOT SAFE, 11 SAFE``."""
+    order = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
+    parts = []
+    for judgement in order:
+        number = sum(1 for each in report.host_verdicts if each.judgement is judgement)
+        if number:
+            parts.append(f"{count(number)} {judgement.value}")
+    return ", ".join(parts)

@@ -1,0 +1,43 @@
+"""From findings to the report: why each caller calls as it does, the verdict, the next steps."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Optional
+
+from analyzer import __version__
+from analyzer.report.clients import Clients
+from analyzer.report.cloudwatch import CloudWatch
+from analyzer.report.comparison import compare
+from analyzer.report.diagnosis import diagnose
+from analyzer.report.findings import Findings
+from analyzer.report.result import Entry, Report
+from analyzer.report.steps import steps
+from analyzer.report.verdict import judge_hosts
+
+
+def judge(
+    findings: Findings,
+    *,
+    clients: Clients,
+    period: datetime.timedelta,
+    now: datetime.datetime,
+    cloudwatch: Optional[CloudWatch] = None,
+) -> Report:
+    """Return the report on findings, as of ``now``: the end of what was asked for, or the present.
+
+    With ``cloudwatch``, the findings' buckets must be its ``bucket_s``.
+    """
+    entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
+    comparison = compare(cloudwatch, findings) if cloudwatch else None
+    verdict, host_verdicts = judge_hosts(findings, period, now, comparison)
+    return Report(
+        generated_at=now,
+        analyzer_version=__version__,
+        findings=findings,
+        entries=entries,
+        verdict=verdict,
+        host_verdicts=host_verdicts,
+        steps=steps(findings, entries, verdict, host_verdicts, comparison),
+        comparison=comparison,
+    )

@@ -1,0 +1,1 @@
+"""Reports by Spark, with workers of its own: ``make test-spark``."""

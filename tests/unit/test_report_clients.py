@@ -1,0 +1,270 @@
+"""The known clients: what is shipped is right at its thresholds, and bad files are refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Optional
+
+import pytest
+
+from analyzer.errors import ConfigError
+from analyzer.report import clients as module
+from analyzer.report.clients import BUILT_IN, KINDS, Client, Clients, load_clients
+from analyzer.report.diagnosis import diagnose
+from analyzer.report.result import Cause
+from analyzer.report.versions import maybe_version
+from tests.unit.report_samples import group
+
+CLIENTS = load_clients()
+# What each that states its version sends; {} is the version.
+USER_AGENTS = {
+    "kube2iam": "kube2iam/{}",
+    "kiam": "kiam/{}",
+    "cloud-init": "Cloud-Init/{}",
+    "Amazon SSM Agent": "aws-sdk-go/1.55.5 (go1.22.12; linux; amd64) amazon-ssm-agent/{}",
+    "Amazon CloudWatch agent": "CWAgent/{}b213 (go1.20.7; linux; amd64)",
+    "AWS CodeDeploy agent": "codedeploy-agent/{}",
+    "Datadog Agent": "datadog-agent/{}",
+    "Amazon VPC CNI plugin": "amazon-vpc-cni-k8s/v{} aws-sdk-go/1.51.32",
+    "AWS IAM Authenticator": "aws-sdk-go/1.19.11 (go1.12; linux; amd64) aws-iam-authenticator/v{}",
+    "AWS Node Termination Handler": "aws-node-termination-handler/{}",
+    "Fluent Bit": "fluent-bit/{}",
+    "Facter": "facter/{}",
+    "Chef Ohai": "ohai/{}",
+    "Salt": "Salt/{}",
+    "New Relic infrastructure agent": "New Relic-Infrastructure-Agent/{}",
+    "CrowdStrike Falcon sensor": "falcon-sensor/{}",
+    "Redpanda": "redpanda/v{}",
+    "systemd-imdsd": "systemd-imdsd/{}",
+    "AWS CLI 2": "aws-cli/2{} Python/3.11.8 Linux/6.1 exe/x86_64",
+    "AWS CLI": "aws-cli/{} Python/3.7.4 Linux/4.14 botocore/1.13.25",
+    "botocore": "Boto3/1.9.253 Python/3.7.4 Linux/4.14 Botocore/{}",
+    "boto3": "Boto3/{} Python/3.7.4 Linux/4.14",
+    "AWS SDK for Go v2": "aws-sdk-go-v2/{} ua/2.1 os/linux lang/go#1.24.2 ft/ec2-imds",
+    "AWS SDK for Go": "aws-sdk-go/{} (go1.13.4; linux; amd64)",
+    "AWS SDK for Java 2.x": "aws-sdk-java/{} Linux/4.14 OpenJDK_64-Bit_Server_VM",
+    "AWS SDK for Java": "aws-sdk-java/{} Linux/4.14 OpenJDK_64-Bit_Server_VM",
+    "AWS SDK for .NET": "aws-sdk-dotnet-coreclr/{} .NET_Core/3.1",
+    "AWS Tools for PowerShell": "AWSPowerShell.Common/{} .NET_Core/3.1",
+    "AWS SDK for C++": "aws-sdk-cpp/{} Linux/4.14 x86_64 GCC/7.3.1",
+    "AWS SDK for PHP": "aws-sdk-php/{} GuzzleHttp/6.5.5",
+    "AWS SDK for Ruby": "aws-sdk-ruby3/{}",
+    "AWS SDK for Ruby 2": "aws-sdk-ruby2/{}",
+    "AWS SDK for Rust": "aws-sdk-rust/{} api/imds/0.1 os/linux lang/rust",
+    "AWS SDK for Kotlin": "aws-sdk-kotlin/{}",
+    "AWS SDK for Swift": "aws-sdk-swift/{}",
+    "New Relic Java agent": "NewRelic-Java-Agent/{}",
+    "AWS SDK for JavaScript": "aws-sdk-nodejs/{} linux/v12",
+}
+
+
+def _just_below(version: str) -> Optional[str]:
+    """Return the version with its last number that can be lowered by one, lowered by one."""
+    parts = re.split(r"([.-])", version)
+    for index in range(len(parts) - 1, -1, -2):
+        if int(parts[index]) > 0:
+            rest = ["9" if n % 2 == 0 else sign for n, sign in enumerate(parts[index + 1 :], 1)]
+            return "".join([*parts[:index], str(int(parts[index]) - 1), *rest])
+    return None
+
+
+def _with_threshold() -> list[Client]:
+    return [each for each in CLIENTS.entries if each.needs and each.kind in ("program", "sdk")]
+
+
+def _by_name(name: str) -> Client:
+    return next(each for each in CLIENTS.entries if each.name == name)
+
+
+@pytest.mark.parametrize("client", _with_threshold(), ids=lambda each: each.name)
+def test_every_client_is_old_just_below_what_it_needs_and_not_at_it(client: Client) -> None:
+    """The threshold is the first version that needs no v1."""
+    needs = client.needs or ""
+    template = USER_AGENTS.get(client.name)
+    if template is None:
+        # Told by its program alone: then there is no version, and no guess.
+        program = client.program[0].replace("*", "/usr/bin").replace("//", "/")
+        said = diagnose(group(program, executable=program), CLIENTS)
+        assert (said.client, said.cause, said.version) == (client.name, Cause.UNKNOWN, None)
+        assert needs in " ".join(said.advice)
+        return
+    at = diagnose(group(user_agent=template.format(needs)), CLIENTS)
+    assert at.client == client.name
+    assert at.cause is Cause.CONFIGURED_V1
+    below = _just_below(needs)
+    if below is None:
+        return
+    said = diagnose(group(user_agent=template.format(below)), CLIENTS)
+    assert said.client == client.name
+    assert said.version is not None
+    assert said.version.startswith(below)
+    assert said.needed == needs
+    assert said.cause is (Cause.CONFIGURED_V1 if client.setting else Cause.OLD_SDK)
+    text = " ".join((said.summary, *said.advice))
+    assert needs in text
+    assert client.setting is not None or said.version in text
+
+
+@pytest.mark.parametrize("name", sorted(USER_AGENTS))
+def test_a_user_agent_is_recognised_as_its_own_client_alone(name: str) -> None:
+    """No entry before it takes it."""
+    client = _by_name(name)
+    found = CLIENTS.maybe_recognise(
+        group(user_agent=USER_AGENTS[name].format(client.needs or "1.2.3"))
+    )
+    assert found is not None
+    assert found.client is client
+    assert found.version is not None
+
+
+@pytest.mark.parametrize("client", CLIENTS.entries, ids=lambda each: each.name)
+def test_every_entry_that_is_shipped_is_whole(client: Client) -> None:
+    """Names are unique, sources are public pages, versions and settings make sense."""
+    assert [each.name for each in CLIENTS.entries].count(client.name) == 1
+    assert client.kind in KINDS
+    assert all(each.startswith("https://") for each in client.source)
+    if client.user_agent is not None and client.kind in ("program", "sdk"):
+        assert "version" in client.user_agent.groupindex
+        assert client.name == "boto 2" or client.name in USER_AGENTS
+    if client.setting_since and client.needs:
+        since, needs = maybe_version(client.setting_since), maybe_version(client.needs)
+        assert since is not None
+        assert needs is not None
+        assert since < needs
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("/opt/datadog-agent/bin/agent/agent", "Datadog Agent"),
+        ("/usr/bin/amazon-ssm-agent", "Amazon SSM Agent"),
+        ("/opt/aws/bin/eic_run_authorized_keys", "EC2 Instance Connect"),
+        ("/opt/codedeploy-agent/bin/codedeploy-agent", "AWS CodeDeploy agent"),
+        ("/usr/bin/ec2metadata", "ec2metadata (cloud-guest-utils)"),
+        ("/usr/lib/systemd/systemd-imdsd", "systemd-imdsd"),
+        ("/opt/CrowdStrike/falcon-sensor", "CrowdStrike Falcon sensor"),
+    ],
+)
+def test_a_program_is_recognised_by_its_path(program: str, name: str) -> None:
+    """Agents in Go send the HTTP library's user agent, which says nothing."""
+    found = CLIENTS.maybe_recognise(
+        group(program, executable=program, user_agent="Go-http-client/1.1")
+    )
+    assert found is not None
+    assert (found.client.name, found.version) == (name, None)
+
+
+def test_who_has_a_tool_called_is_recognised_too() -> None:
+    """EC2 Instance Connect calls curl; it is what has to be upgraded."""
+    found = CLIENTS.maybe_recognise(
+        group("/usr/bin/curl", launcher="/opt/aws/bin/eic_run_authorized_keys",
+              user_agent="curl/7.88.1", executable="/usr/bin/curl")
+    )  # fmt: skip
+    assert found is not None
+    assert found.client.name == "EC2 Instance Connect"
+
+
+def test_an_sdk_in_a_known_program_is_the_sdk_with_the_program() -> None:
+    """The SDK has the version, the program is what is upgraded."""
+    said = diagnose(
+        group("/usr/bin/amazon-ssm-agent", executable="/usr/bin/amazon-ssm-agent",
+              user_agent="aws-sdk-go/1.20.0 (go1.9; linux; amd64)"),
+        CLIENTS,
+    )  # fmt: skip
+    assert (said.client, said.cause) == ("AWS SDK for Go", Cause.OLD_SDK)
+    assert "It is part of Amazon SSM Agent: upgrade that to 3.2.1041.0 or later." in said.advice
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    ["MyBotocore/1.0", "xaws-cli/1.0", "curly/1.0", "something aws-sdk-golang", "Wgetter/1"],
+)
+def test_a_name_that_only_resembles_a_known_one_is_not_recognised(user_agent: str) -> None:
+    """A pattern does not match in the middle of a word."""
+    assert CLIENTS.maybe_recognise(group(user_agent=user_agent)) is None
+
+
+def test_an_entry_of_ones_own_comes_first(tmp_path: Path) -> None:
+    """It may correct what is shipped."""
+    file = tmp_path / "clients.toml"
+    file.write_text(
+        '[[client]]\nname = "our botocore"\nkind = "sdk"\nneeds = "1.99"\n'
+        "user_agent = 'botocore/(?P<version>[0-9.]+)'\nsource = [\"https://example.com/\"]\n"
+    )
+    said = diagnose(group(user_agent="Botocore/1.44.5"), load_clients([file]))
+    assert (said.client, said.cause, said.needed) == ("our botocore", Cause.OLD_SDK, "1.99")
+
+
+def test_the_sites_file_is_read_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the files that are named, before what is shipped."""
+    site, named = tmp_path / "site.toml", tmp_path / "named.toml"
+    entry = (
+        '[[client]]\nname = "{}"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]\n'
+    )
+    site.write_text(entry.format("of the site"))
+    named.write_text(entry.format("named"))
+    monkeypatch.setattr(module, "SITE", site)
+    names = [each.name for each in load_clients([named]).entries]
+    assert names[:2] == ["named", "of the site"]
+    assert len(names) == len(CLIENTS.entries) + 2
+
+
+GOOD = 'name = "x"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[[client]]\n" + GOOD + 'nedes = "1"', "entry 1 ('x'): there is no key 'nedes'"),
+        ("[[client]]\n" + GOOD + "user_agent = '('", "is not a regular expression"),
+        ("[[client]]\n" + GOOD + 'needs = "new"', "needs = 'new' is not a version"),
+        ("[[client]]\n" + GOOD + "needs = 1.2", "needs must be a text in quotes"),
+        ("[[client]]\n" + GOOD + 'setting = "y"', "setting and setting_since go together"),
+        ("[[client]]\n" + GOOD.replace('program"', 'agent"'), "kind must be one of program"),
+        ("[[client]]\n" + GOOD.replace('program = ["*/x"]', ""), "must say how to recognise it"),
+        ("[[client]]\n" + GOOD.replace('["*/x"]', '"*/x"'), "program must be a list"),
+        ("[[client]]\n" + GOOD.replace('["*/x"]', "[]"), "program must be a list"),
+        ("[[client]]\n" + GOOD.replace('name = "x"', ""), "entry 1 ('without a name'): name is"),
+        ("[[client]]\n" + GOOD + "[[client]]\nname = 'y'", "entry 2 ('y'): kind is missing"),
+        ("[client]\n" + GOOD, "must begin with [[client]]"),
+        ("[[cleint]]\n" + GOOD, "there is no 'cleint'"),
+        ("client = 1", "must begin with [[client]]"),
+        ("= 1", "is not TOML"),
+        ("\xff", "is not TOML"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_refused_with_file_and_entry(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    """Nothing of it is taken."""
+    file = tmp_path / "own.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError) as caught:
+        load_clients([file])
+    assert str(file) in str(caught.value)
+    assert complaint in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With what to do."""
+    with pytest.raises(ConfigError, match=r"cannot read the clients .*No such file"):
+        load_clients([tmp_path / "none.toml"])
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    """It is not read whole."""
+    file = tmp_path / "own.toml"
+    file.write_bytes(b"#" * (module.SIZE_MAX + 1))
+    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+        load_clients([file])
+
+
+def test_a_hostile_user_agent_costs_little() -> None:
+    """Only its beginning is searched."""
+    hostile = "aws-sdk-java/" * 100_000
+    assert CLIENTS.maybe_recognise(group(user_agent=hostile)) is None
+    assert isinstance(CLIENTS, Clients)
+    assert BUILT_IN.exists()
