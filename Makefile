@@ -84,7 +84,7 @@ lock: $(VENV)/installed ## Write requirements.lock anew: what install.sh install
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[lock]'
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
-	  --custom-compile-command 'make lock' --extra metrics pyproject.toml --output-file requirements.lock
+	  --custom-compile-command 'make lock' --extra metrics --extra report pyproject.toml --output-file requirements.lock
 
 abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/_abi.py.tmp

@@ -17,7 +17,7 @@ COMMANDS = {
     "run": "Watch IMDS calls and write them as JSON lines.",
     "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
     "tail": "Follow the log: who calls how, a readable line per request.",
-    "report": "Say who still calls IMDSv1, why, what to do, and whether it is safe to enforce IMDSv2.",
+    "report": "Say who still calls IMDSv1, why, what to do, and whether to enforce v2.",
     "doctor": "Check what this host can do, and say how to mend what it cannot.",
 }
 
