@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.diagnosis_sdks import HOP_LIMIT
 from analyzer.report.findings import Findings, Host
 from analyzer.report.instances import (
     Instances,
@@ -18,10 +17,8 @@ from analyzer.report.instances import (
 from analyzer.report.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Reason, Step, Verdict
 from analyzer.report.verdict import EFFECTS
-from analyzer.report.wording import label, number
+from analyzer.report.wording import label, listed, number
 
-# The callers that get a step of their own; the report lists them all.
-FIXES_MAX = 10
 REQUIRED = "--http-tokens required --http-endpoint enabled"
 TWO_HOPS = "--http-put-response-hop-limit 2"
 
@@ -51,25 +48,21 @@ def steps(
 
 
 def _fixes(entries: Sequence[Entry], verdict: Verdict) -> Iterator[Step]:
-    """Return a step for each caller that used v1, or may have, within the window."""
+    """Return the step that is for the callers that used v1, or may have, within the window.
+
+    What to do with each is its diagnosis, which the report has; it is not said twice.
+    """
     start = verdict.window.start if verdict.window else None
     left = [
-        each
+        label(each.group)
         for each in entries
         if each.diagnosis.cause not in _FINE
         and (start is None or (each.group.last_v1_at or each.group.last_at) >= start)
     ]
-    for each in left[:FIXES_MAX]:
-        said = each.diagnosis
-        verb = "Look at" if said.cause in (Cause.UNKNOWN, Cause.UNREADABLE) else "Fix"
-        why = " ".join((f"{said.summary}.", *said.advice))
-        # The hop limit has a step of its own, with the instances' ids.
-        commands = tuple(command for command in said.commands if command != HOP_LIMIT)
-        yield Step(f"{verb} {label(each.group)}", why, commands)
-    if len(left) > FIXES_MAX:
+    if left:
         yield Step(
-            f"Fix {len(left) - FIXES_MAX} more callers",
-            "The report lists them all, each with its diagnosis.",
+            f"Fix {number(len(left), 'caller')}: {listed(left)}",
+            "Each caller in the way is listed with what is known of it, advice, and commands.",
             (),
         )
 
