@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -149,51 +148,54 @@ def test_a_stopped_analyzer_does_not_feed_the_watchdog(fresh: Watch, manager: Ma
         assert _is_fed(manager)
 
 
+# linux/ptrace.h, and what waits for traced threads (bits/waitflags.h)
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WALL = 0x40000000
+
+
+@contextlib.contextmanager
+def _thread_stopped(thread: int) -> Iterator[None]:
+    """Have one thread stand still, as where the kernel does not let it go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def trace(request: int) -> None:
+        arguments = (ctypes.c_long(request), ctypes.c_long(thread), None, None)
+        assert libc.ptrace(*arguments) == 0, os.strerror(ctypes.get_errno())
+
+    trace(PTRACE_SEIZE)
+    trace(PTRACE_INTERRUPT)
+    os.waitpid(thread, WALL)
+    try:
+        yield
+    finally:
+        trace(PTRACE_DETACH)
+
+
+def _metrics(address: Path) -> bytes:
+    """Return what a Prometheus endpoint on a Unix socket serves."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(DEADLINE_S)
+        client.connect(str(address))
+        client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
 def test_a_pipeline_that_hangs_does_not_feed_the_watchdog(
-    one_probe: str, namespace: LabNamespace, imds: ImdsProcess, manager: Manager, tmp_path: Path
+    fresh: Watch, manager: Manager, tmp_path: Path
 ) -> None:
-    """A process that is alive is not enough: here its log takes no more."""
-    assert imds.listening
-    source, attach = one_probe.split("/")
-    ready = tmp_path / "ready"
-    run = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "analyzer", "run", "--source", source, "--attach", attach),
-            *("--log-file", "-", "--ready-file", str(ready)),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert run.stdout is not None
-    with contextlib.ExitStack() as undo:
-        undo.callback(run.wait)
-        undo.callback(run.kill)
-        undo.callback(run.stdout.close)
-        eventually(
-            "it is attached", lambda: ready.exists() or run.poll() is not None, 60 + 30 * SLOWNESS
-        )
-        if run.poll() is not None:
-            if one_probe in REQUIRED:
-                pytest.fail(f"{one_probe} must work here")
-            pytest.skip(f"{one_probe} does not work here")
+    """A process that is alive is not enough: its other threads run, and serve metrics."""
+    address = tmp_path / "metrics.sock"
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'[metrics]\nprometheus = "unix:{address}"\n')
+    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
         assert _is_fed(manager)
-        # More than a pipe holds, of which nobody reads.
-        with namespace.socket() as client:
-            client.settimeout(DEADLINE_S)
-            client.connect((IMDS_IPV4, 80))
-            for _ in range(300):
-                client.sendall(b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n")
-                client.recv(4096)
-        end = time.monotonic() + DEADLINE_S + 2 * WATCHDOG_S
-        while _is_fed(manager, 1):
-            assert time.monotonic() < end, "it is fed although nothing is written"
-        reader = threading.Thread(target=run.stdout.read)
-        reader.start()
-        try:
-            assert _is_fed(manager), "it is not fed although it writes again"
-        finally:
-            run.terminate()
-            reader.join()
+        with _thread_stopped(fresh.process.pid):
+            end = time.monotonic() + DEADLINE_S + 2 * WATCHDOG_S
+            while _is_fed(manager, 1):
+                assert time.monotonic() < end, "it is fed although nothing is done"
+            assert b"imds_analyzer" in _metrics(address)
+        assert _is_fed(manager), "it is not fed although it goes on"
 
 
 def _capabilities(pid: int) -> dict[str, int]:

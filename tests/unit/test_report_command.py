@@ -15,6 +15,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from tests import signals
 from tests.fleet.lines import Fleet, write_fleet
 
 DEADLINE_S = 60.0
@@ -110,7 +111,12 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, delay_s: fl
     output.parent.mkdir()
     output.write_text("the former")
     command = [sys.executable, "-m", "analyzer", "report", *[str(log)], "--output", str(output)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=signals.heed,  # noqa: PLW1509 (this process has one thread)
+    ) as process:
         deadline = time.monotonic() + DEADLINE_S
         while len([*output.parent.iterdir()]) < 2 and time.monotonic() < deadline:
             time.sleep(0.005)

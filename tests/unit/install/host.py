@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
+
+from tests import signals
 
 CHECKOUT = Path(__file__).parents[3]
 INSTALL = CHECKOUT / "install.sh"
@@ -130,12 +131,6 @@ doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all
 esac"""
 
 
-def _heed_signals() -> None:
-    """Undo what nohup leaves to children: a shell cannot trap what was ignored at its start."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
 class Host:
     """One such host; ``run`` runs install.sh on it."""
 
@@ -199,7 +194,7 @@ class Host:
             cwd=self.root,
             env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
             umask=umask,
-            preexec_fn=_heed_signals,
+            preexec_fn=signals.heed,
         )
 
     def boot(self) -> None:
