@@ -26,7 +26,8 @@ FURTHER = "(further callers)"
 class Key:
     """What tells groups of calls apart: what a person would fix, not a process that ran once.
 
-    ``program`` is the script where an interpreter runs one, else the executable, else the name.
+    ``program`` is the script where an interpreter runs one, else the executable, else the name; a
+    tool such as curl is its name alone, as the path of one that exits at once may not be known.
     ``launcher`` is the nearest ancestor's script or program where ``program`` is a tool that
     somebody else makes call (curl, a shell, ...), else None. ``unit`` is the systemd unit with
     the numbers of a single run taken out (``session-*.scope``). ``place`` is ``host``, else the

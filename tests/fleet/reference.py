@@ -91,7 +91,9 @@ def _program(process: Line) -> tuple[str, bool, bool]:
     executable = str(process.get("executable", process["name"]))
     base = executable.rpartition("/")[2].rstrip("0123456789.")
     if base not in _INTERPRETERS:
-        return executable, base in ("curl", "wget"), False
+        if base in ("curl", "wget"):
+            return base, True, False
+        return executable, False, False
     words = iter(process.get("args", ())[1:])
     for word in words:
         if word in _WITH_VALUE:

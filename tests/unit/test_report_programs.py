@@ -38,7 +38,7 @@ PROGRAMS: tuple[tuple[str, list[str], str, bool], ...] = (
     ("/usr/bin/perl", ["perl", "-wne", "print", "p.pl"], "/usr/bin/perl", True),
     ("/usr/bin/ruby3.1", ["ruby", "-W0", "-rjson", "r.rb"], "r.rb", False),
     ("/usr/bin/php8.2", ["php", "-d", "x=y", "-f", "p.php"], "p.php", False),
-    ("/usr/bin/curl", ["curl", "-s", "http://x/"], "/usr/bin/curl", True),
+    ("/usr/bin/curl", ["curl", "-s", "http://x/"], "curl", True),
     ("/bin/busybox", ["wget", "http://x/"], "/bin/busybox wget", True),
     ("/bin/busybox", ["busybox", "wget", "http://x/"], "/bin/busybox wget", True),
     ("/bin/busybox", ["sh", "/opt/x.sh"], "/opt/x.sh", False),

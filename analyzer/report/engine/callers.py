@@ -101,7 +101,8 @@ WITH fields AS (
   FROM rests
 ), named AS (
   SELECT *,
-    CASE WHEN script <> '' THEN $script WHEN executable <> '' THEN $executable
+    CASE WHEN script <> '' THEN $script WHEN executable <> '' AND NOT ($is_plain_tool)
+      THEN $executable WHEN executable <> '' THEN file
       WHEN name <> '' THEN name ELSE $unnamed END AS program
   FROM scripts
 )
@@ -127,6 +128,8 @@ FROM named
     script=without_runs("script", RUNS_OF_PATHS),
     executable=without_runs("executable", RUNS_OF_PATHS),
     unnamed=quoted(UNNAMED),
+    # One that has exited before it was looked at is known by its name alone: the same caller.
+    is_plain_tool="applet = '' AND " + matches("file", TOOLS),
     is_tool=matches(r"regexp_extract(program, '[^/]*\z')", TOOLS),
     applet_is_tool=matches("applet", TOOLS),
     is_carrier=matches("file", CARRIERS),
