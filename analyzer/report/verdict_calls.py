@@ -162,8 +162,8 @@ def no_requests(of: Evidence) -> Optional[str]:
 
 
 def recent_boot(of: Evidence) -> Optional[str]:
-    """Say that it booted just now."""
-    last = max(of.host.boots, default=None)
+    """Say that it booted just now. The first boot is when it was first seen, not a boot."""
+    last = max(of.host.boots[1:], default=None)
     if last is None or of.period.end - last >= HOUR:
         return None
     return f"booted on {at(last)}, less than an hour before the end: not all may have called yet"

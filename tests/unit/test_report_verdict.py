@@ -348,6 +348,11 @@ def test_a_host_that_booted_just_now_is_not_enough(
     assert verdict.judgement is judgement
 
 
+def test_the_begin_of_a_log_is_no_boot() -> None:
+    """When the host really booted is not known."""
+    assert "recent_boot" not in codes(judged(of_host(boots=(NOW - MINUTE,))))
+
+
 def test_that_no_reboot_was_seen_is_a_remark() -> None:
     """Servers run for months; the first boot of a log is only where it begins."""
     verdict = judged(of_host(boots=(NOW - 8 * DAY,)))
