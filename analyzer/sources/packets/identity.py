@@ -1,0 +1,91 @@
+"""Who is at the client's end of a connection that was seen in packets."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections import OrderedDict
+from typing import Callable, Optional
+
+import psutil
+
+from analyzer.records import Connection, Snapshot
+from analyzer.sources.packets.owners import Owners
+from analyzer.sources.packets.reassembly import NOBODY, Sender
+from analyzer.sources.packets.sockets import SocketTable
+
+# What was found when a connection began, until its packets are read; 200 bytes each.
+FOUND_MAX = 8192
+# How long the host's own addresses are believed: a new one is used by nobody before it is there.
+ADDRESSES_S = 5.0
+
+Key = tuple[bytes, int, bytes, int]
+FORWARDED = Sender(0, None, is_forwarded=True)
+
+
+class Identity:
+    """Answers the reassembler's question; see ``reassembly.Identify``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the socket table; raises OSError."""
+        self._clock = clock
+        self._sockets = SocketTable()
+        self._owners = Owners(clock)
+        self._found: OrderedDict[Key, Snapshot] = OrderedDict()
+        self._addresses: frozenset[str] = frozenset()
+        self._addresses_until_s = -float("inf")
+
+    def note_opening(self, key: Key) -> None:
+        """Look up whose a connection is while it is opened: its socket may be gone soon."""
+        snapshot = self._maybe_snapshot(key)
+        if snapshot is not None:
+            self._found[key] = snapshot
+            self._found.move_to_end(key)
+            if len(self._found) > FOUND_MAX:
+                self._found.popitem(last=False)
+
+    def identify(self, connection: Connection, _packet_type: int) -> Optional[Sender]:
+        """Return who sends on a connection; None where there was no time to look."""
+        if connection.source_ip not in self._own_addresses():
+            return FORWARDED
+        key = (
+            _packed(connection.source_ip),
+            connection.source_port,
+            _packed(connection.destination_ip),
+            connection.destination_port,
+        )
+        snapshot = self._found.pop(key, None)
+        if snapshot is None:
+            if not self._owners.has_time:
+                return None
+            snapshot = self._maybe_snapshot(key)
+        if snapshot is None:
+            return NOBODY
+        return Sender(snapshot.process.pid, snapshot, is_forwarded=False)
+
+    def close(self) -> None:
+        """Close the socket table. May be called twice."""
+        self._sockets.close()
+
+    def _maybe_snapshot(self, key: Key) -> Optional[Snapshot]:
+        if not self._owners.has_time:
+            return None
+        owner = self._sockets.maybe_owner(*key)
+        return None if owner is None else self._owners.maybe_snapshot(owner.inode)
+
+    def _own_addresses(self) -> frozenset[str]:
+        now_s = self._clock()
+        if now_s >= self._addresses_until_s:
+            self._addresses_until_s = now_s + ADDRESSES_S
+            self._addresses = frozenset(
+                address.address.partition("%")[0]
+                for addresses in psutil.net_if_addrs().values()
+                for address in addresses
+                if address.family in (socket.AF_INET, socket.AF_INET6)
+            )
+        return self._addresses
+
+
+def _packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
