@@ -16,7 +16,7 @@ from analyzer.classify import classify
 from analyzer.config import Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
-from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
+from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
@@ -128,7 +128,7 @@ class Pace:
 
 
 class Pipeline:
-    """Runs one source into one sink until it is told to stop."""
+    """Runs one source into one sink until it is told to stop, or the source ends."""
 
     def __init__(
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
@@ -147,7 +147,8 @@ class Pipeline:
         self._interval = Totals()
         self._stopping = False
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
-        self._epoch_offset_ns = _epoch_offset_ns()
+        self._clock = source.clock
+        self._epoch_offset_ns = self._clock.epoch_offset_ns()
         self._started_ns = self._beat_ns = time.monotonic_ns()
 
     def stop(self) -> None:
@@ -170,13 +171,15 @@ class Pipeline:
         return commit
 
     def run(self) -> None:
-        """Process events until :meth:`stop`; then detach, drain, and write the totals."""
+        """Process events until :meth:`stop` or the end; then detach, drain, write the totals."""
         with _Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
-            while not self._stopping:
+            while not (self._stopping or self._source.is_ended):
                 wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
-                if waiting.has_events(wait_s) and not self._queue:
+                has_events = waiting.has_events(wait_s)
+                # What was recorded before is there already: nothing gathers meanwhile.
+                if has_events and not self._queue and self._clock.is_running:
                     waiting.rest(pace.linger_s(time.monotonic()))
                 self._fill()
                 self._judge(SLICE_EVENTS)
@@ -202,7 +205,8 @@ class Pipeline:
         for _ in range(min(events, len(queue))):
             raw = queue.popleft()
             self._queued_bytes -= len(raw)
-            self._handle(self._source.decode(raw))
+            for event in self._source.decode(raw):
+                self._handle(event)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
@@ -210,16 +214,24 @@ class Pipeline:
                 self._await_answer(captured)
         elif isinstance(event, Answer):
             self._write(self._exchanges.answer(event))
-        else:
+        elif isinstance(event, Closed):
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
+        else:
+            self._expire(event.boottime_ns, is_answer_queued=False)
+
+    def _expire(self, now_boottime_ns: int, *, is_answer_queued: bool) -> None:
+        """Write what has waited long enough."""
+        if not is_answer_queued:
+            self._write(self._exchanges.expire(now_boottime_ns))
+        self._write_unanswered(self._connections.expire(now_boottime_ns))
 
     def _record(self, captured: Captured) -> Record:
         snapshot = captured.snapshot
         return Record(
             captured.boottime_ns + self._epoch_offset_ns,
-            snapshot.process.start_boottime_ns + self._epoch_offset_ns,
+            0 if snapshot is None else snapshot.process.start_boottime_ns + self._epoch_offset_ns,
             captured.connection,
             captured.tid,
             captured.request,
@@ -249,14 +261,14 @@ class Pipeline:
                 observer.request(record)
 
     def _tick(self) -> None:
-        offset_ns = _epoch_offset_ns()
+        offset_ns = self._clock.epoch_offset_ns()
         if abs(offset_ns - self._epoch_offset_ns) > CLOCK_STEP_NS:
             self._epoch_offset_ns = offset_ns
-        now_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        if not self._queue:
-            # With events still queued, an answer may be among them.
-            self._write(self._exchanges.expire(now_boottime_ns))
-        self._write_unanswered(self._connections.expire(now_boottime_ns))
+        if self._clock.is_running:
+            now_boottime_ns = self._clock.now_ns()
+            for event in self._source.expire(now_boottime_ns):
+                self._handle(event)
+            self._expire(now_boottime_ns, is_answer_queued=bool(self._queue))
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()
@@ -308,6 +320,8 @@ class Pipeline:
             if not self._queue:
                 break
             self._judge(len(self._queue))
+        for event in self._source.flush():
+            self._handle(event)
         self._write(self._exchanges.flush())
         self._write_unanswered(self._connections.flush())
         for lost in self._source.lost():
@@ -326,11 +340,6 @@ class Pipeline:
             **_usage(),
         )
         self._sink.flush()
-
-
-def _epoch_offset_ns() -> int:
-    """Nanoseconds to add to CLOCK_BOOTTIME to get the time since the Unix epoch."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def _usage() -> dict[str, object]:

@@ -59,7 +59,7 @@ def begin(event: str, level: str) -> dict[str, Shape]:
 
 
 def end() -> dict[str, Shape]:
-    return {name: LINE[name] for name in ("cloud?", "host", "observer")}
+    return {name: LINE[name] for name in ("cloud?", "host?", "observer")}
 
 
 def shape(event: str, level: str, **fields: Shape) -> dict[str, Shape]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -14,9 +14,10 @@ from analyzer.records import Closed, Event, Lost
 from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sinks.log import Log
 from analyzer.sinks.stream import StreamWriter
+from analyzer.sources import Probe
 
 
-class Scripted:
+class Scripted(Probe):
     """A source on a pipe: what is written there can be read, and each read is counted."""
 
     probe, library = "none/pipe", "none"
@@ -35,8 +36,8 @@ class Scripted:
             return [bytes([each]) for each in os.read(self._read_fd, limit_bytes)]
         return []
 
-    def decode(self, raw: bytes) -> Event:
-        return Closed(0, (raw[0], 0))
+    def decode(self, raw: bytes) -> Iterable[Event]:
+        return (Closed(0, (raw[0], 0)),)
 
     def lost(self) -> list[Lost]:
         return []
