@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
@@ -23,6 +23,7 @@ from analyzer.usage import cpu_s, rss_bytes
 
 if TYPE_CHECKING:
     from analyzer.metering import Observer
+    from analyzer.recording import Recording
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -134,6 +135,7 @@ class Pipeline:
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
         self.observers: list[Observer] = []
+        self.recording: Optional[Recording] = None
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -210,11 +212,18 @@ class Pipeline:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
-            for captured in self._connections.feed(event):
-                self._await_answer(captured)
+            captured = self._connections.feed(event)
+            records = [self._await_answer(each) for each in captured]
+            if self.recording is not None:
+                caller = self._attributor.attribute(event.snapshot)
+                self.recording.sent(event, caller, records)
         elif isinstance(event, Answer):
+            if self.recording is not None:
+                self.recording.answered(event)
             self._write(self._exchanges.answer(event))
         elif isinstance(event, Closed):
+            if self.recording is not None:
+                self.recording.closed(event)
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
@@ -239,14 +248,12 @@ class Pipeline:
             self._attributor.attribute(snapshot),
         )
 
-    def _await_answer(self, captured: Captured) -> None:
+    def _await_answer(self, captured: Captured) -> Record:
+        record = self._record(captured)
         self._write(
-            self._exchanges.add(
-                self._record(captured),
-                captured.boottime_ns,
-                is_answered=captured.is_answered,
-            )
+            self._exchanges.add(record, captured.boottime_ns, is_answered=captured.is_answered)
         )
+        return record
 
     def _write_unanswered(self, captured: list[Captured]) -> None:
         """Write what was never a whole request: no answer can be told to be its own."""
@@ -269,6 +276,8 @@ class Pipeline:
             for event in self._source.expire(now_boottime_ns):
                 self._handle(event)
             self._expire(now_boottime_ns, is_answer_queued=bool(self._queue))
+        if self.recording is not None:
+            self.recording.tick(self._clock.now_ns(), self._epoch_offset_ns, self._sink.event)
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()
@@ -324,6 +333,8 @@ class Pipeline:
             self._handle(event)
         self._write(self._exchanges.flush())
         self._write_unanswered(self._connections.flush())
+        if self.recording is not None:
+            self.recording.finish(self._sink.event)
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()

@@ -21,6 +21,7 @@ from analyzer.config import (
     RESPONSE_WAIT_S,
     ROTATIONS,
     SOURCES,
+    WRITE_PCAP_MIB,
     Capture,
     Config,
     Log,
@@ -79,6 +80,17 @@ from analyzer.sources.selection import Opened, open_source
     metavar="SECONDS",
     help="How long a request may wait for its answer before it is written; 0 waits for none.",
 )
+@click.option(
+    "--write-pcap",
+    metavar="FILE",
+    help="Also write what was seen as packets for Wireshark (pcapng), secrets covered.",
+)
+@click.option(
+    "--write-pcap-mib",
+    type=click.IntRange(WRITE_PCAP_MIB.low, WRITE_PCAP_MIB.high),
+    show_default=str(Capture.write_pcap_mib),
+    help="Size at which that file takes no more.",
+)
 def run(
     config_file: Optional[str],
     check: bool,
@@ -90,6 +102,8 @@ def run(
     ring_mib: Optional[int],
     heartbeat_s: Optional[float],
     response_wait_s: Optional[float],
+    write_pcap: Optional[str],
+    write_pcap_mib: Optional[int],
 ) -> None:
     """Watch IMDS calls and write them as JSON lines.
 
@@ -103,6 +117,8 @@ def run(
         "capture.attach": attach,
         "capture.ring_mib": ring_mib,
         "capture.response_wait_s": response_wait_s,
+        "capture.write_pcap": None if write_pcap is None else _absolute(write_pcap),
+        "capture.write_pcap_mib": write_pcap_mib,
         "log.rotation": rotation,
         "log.heartbeat_s": heartbeat_s,
         **_log_flags(log_file, config_file),
@@ -120,8 +136,12 @@ def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str,
         return {} if config_file is not None else {"log.sink": "stdout"}
     if log_file == "-":
         return {"log.sink": "stdout"}
-    # From / on, and otherwise as it was given: the file is opened again after it was put aside.
-    return {"log.sink": "file", "log.file": os.path.join(Path.cwd(), log_file)}  # noqa: PTH118
+    return {"log.sink": "file", "log.file": _absolute(log_file)}
+
+
+def _absolute(path: str) -> str:
+    """From / on, and otherwise as it was given: a log is opened again after it was put aside."""
+    return os.path.join(Path.cwd(), path)  # noqa: PTH118
 
 
 def _run(
@@ -153,6 +173,12 @@ def _run(
         metering = Metering(config, sink)
         undo.callback(metering.close)
         capture = config.capture
+        recording = None
+        if capture.write_pcap is not None:
+            from analyzer.recording import open_recording
+
+            recording = open_recording(capture.write_pcap, capture.write_pcap_mib << 20)
+            undo.callback(recording.close)
         opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
@@ -164,6 +190,7 @@ def _run(
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
         )
+        pipeline.recording = recording
         pipeline.observers.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)

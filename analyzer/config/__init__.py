@@ -27,7 +27,7 @@ from analyzer.config.rules import (
 __all__ = ["Address", "TcpAddress", "UnixAddress"]  # and what is defined here
 
 AUTO = "auto"
-SOURCES = (AUTO, "core", "bcc")
+SOURCES = (AUTO, "core", "bcc", "packet")
 ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
@@ -37,8 +37,11 @@ MIN_RING_MIB, MAX_RING_MIB = 1, 64
 HEARTBEAT_S = Number(1, 86_400)
 # Requests that wait are held in memory.
 RESPONSE_WAIT_S = Number(0, 60)
+WRITE_PCAP_MIB = Whole(1, 65536)
 # What takes effect only with a new start: the probe stays attached over a reload.
-NEEDS_RESTART = frozenset({"capture.source", "capture.attach", "capture.ring_mib"})
+NEEDS_RESTART = frozenset(
+    f"capture.{key}" for key in ("source", "attach", "ring_mib", "write_pcap", "write_pcap_mib")
+)
 
 
 def _setting(default: object, rule: Rule) -> Any:  # noqa: ANN401 (as dataclasses.field does)
@@ -56,6 +59,9 @@ class Capture:
     ring_mib: int = _setting(4, PowerOfTwo(MIN_RING_MIB, MAX_RING_MIB))
     # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
     response_wait_s: float = _setting(5.0, RESPONSE_WAIT_S)
+    # A request and its answer take about 1 KiB with the caller's name.
+    write_pcap: Optional[str] = _setting(None, FilePath(may_be_empty=True))
+    write_pcap_mib: int = _setting(64, WRITE_PCAP_MIB)
 
     @property
     def ring_bytes(self) -> int:
@@ -157,6 +163,8 @@ def conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the key and what is wrong, for settings that do not go together."""
     if config.capture.source == "bcc" and config.capture.attach == "tracepoint":
         yield "capture.attach", 'source "bcc" attaches with "fentry" or "kprobe" only'
+    if config.capture.source == "packet" and config.capture.attach != AUTO:
+        yield "capture.attach", 'must be "auto": source "packet" attaches to nothing'
     if config.log.rotation == "size" and config.log.total_mib < 3 * config.log.rotate_mib:
         yield (
             "log.total_mib",

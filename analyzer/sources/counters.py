@@ -14,7 +14,9 @@ RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 ANSWERS_PROBE_BUSY = "answers_probe_busy"
-REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY)
+# Packets, of which a request takes one and its answer another.
+PACKET_RING_FULL = "packet_ring_full"
+REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY, PACKET_RING_FULL)
 # What tells only what became of a request; none is missing for it.
 _OF_ANSWERS = (ANSWERS_RING_FULL, ANSWERS_PROBE_BUSY)
 

@@ -21,16 +21,19 @@ from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
 from analyzer.sources.counters import PACKET_RING_FULL
 from analyzer.sources.packets import filter as packet_filter
+from analyzer.sources.packets.filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
 from analyzer.sources.packets.identity import Identity
-from analyzer.sources.packets.link import RAW_IP
+from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
-from analyzer.sources.packets.reassembly import Reassembler
+from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
+from analyzer.sources.packets.segments import Segment, dissect
 
 PROBE = "packet/af_packet"
 
-# Of a packet that waits to be reassembled: when, how long on the wire, its kind.
-_WAITING = struct.Struct("=QIB")
+# Of a packet that waits to be reassembled: when, how long on the wire, its kind, and whether it
+# was received through anything but lo.
+_WAITING = struct.Struct("=QIB?")
 # Openings read in one go: to look for whose they are must not keep the ring from being read.
 _OPENINGS_MAX = 64
 _OPENING_BYTES = 128
@@ -92,16 +95,26 @@ class PacketSource:
             time.sleep(max(0.0, left_ms / 1000))
         offset_ns = self.clock.epoch_offset_ns()
         return [
-            _WAITING.pack(max(0, packet.at_ns - offset_ns), packet.length, packet.kind)
+            _WAITING.pack(
+                max(0, packet.at_ns - offset_ns),
+                packet.length,
+                packet.kind,
+                packet.kind != OUTGOING and packet.interface != LOOPBACK_IFINDEX,
+            )
             + packet.data
             for packet in map(_untagged, self._ring.read(limit_bytes))
-            if not self._passages.is_repeated(packet)
         ]
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return what the packet brings about: bytes that were sent, answers, ends."""
-        boottime_ns, length, kind = _WAITING.unpack_from(raw)
-        return self._reassembler.feed(boottime_ns, RAW_IP, raw[_WAITING.size :], length, kind)
+        boottime_ns, length, kind, comes_in = _WAITING.unpack_from(raw)
+        data = raw[_WAITING.size :]
+        segment = dissect(RAW, data, length)
+        if isinstance(segment, Segment) and self._passages.is_repeated(
+            segment, boottime_ns, comes_in=comes_in
+        ):
+            return ()
+        return self._reassembler.feed(boottime_ns, RAW, data, length, kind)
 
     def expire(self, now_boottime_ns: int) -> Iterable[Event]:
         """Return what comes of not waiting any longer for packets that are missing."""
@@ -130,22 +143,21 @@ class PacketSource:
         for _ in range(_OPENINGS_MAX):
             try:
                 data, address = self._openings.recvfrom(_OPENING_BYTES)
-            except OSError:  # BlockingIOError; or an interface went down, which is told once
+            except OSError:  # there is none; or an interface went down, which is told once
                 return
-            _, protocol, kind, *_ = address
-            is_ours = kind == packet_filter.PACKET_OUTGOING or address[0] == "lo"
-            if is_ours:
+            interface, protocol, kind, *_ = address
+            if kind == OUTGOING or interface == "lo":
                 packet = _untagged(Packet(0, len(data), protocol, 0, kind, data))
-                key = maybe_key(packet.data)
-                if key is not None:
-                    self._identity.note_opening(key)
+                segment = dissect(RAW, packet.data, packet.length)
+                if isinstance(segment, Segment):
+                    self._identity.note_opening(segment.key)
 
 
 def _untagged(packet: Packet) -> Packet:
     """Take off the VLAN tag that the kernel has left."""
-    if packet.protocol in packet_filter.VLAN_PROTOCOLS:
+    if packet.protocol in VLAN_PROTOCOLS:
         inner = int.from_bytes(packet.data[2:4], "big")
-        if inner in (packet_filter.ETH_P_IP, packet_filter.ETH_P_IPV6):
+        if inner in (IPV4, IPV6):
             return packet._replace(protocol=inner, data=packet.data[4:], length=packet.length - 4)
     return packet
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import time
 from collections import OrderedDict
@@ -13,6 +12,7 @@ import psutil
 from analyzer.records import Connection, Snapshot
 from analyzer.sources.packets.owners import Owners
 from analyzer.sources.packets.reassembly import NOBODY, Sender
+from analyzer.sources.packets.segments import PORT, Key
 from analyzer.sources.packets.sockets import SocketTable
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
@@ -20,7 +20,6 @@ FOUND_MAX = 8192
 # How long the host's own addresses are believed: a new one is used by nobody before it is there.
 ADDRESSES_S = 5.0
 
-Key = tuple[bytes, int, bytes, int]
 FORWARDED = Sender(0, None, is_forwarded=True)
 
 
@@ -53,7 +52,6 @@ class Identity:
             _packed(connection.source_ip),
             connection.source_port,
             _packed(connection.destination_ip),
-            connection.destination_port,
         )
         snapshot = self._found.pop(key, None)
         if snapshot is None:
@@ -71,7 +69,7 @@ class Identity:
     def _maybe_snapshot(self, key: Key) -> Optional[Snapshot]:
         if not self._owners.has_time:
             return None
-        owner = self._sockets.maybe_owner(*key)
+        owner = self._sockets.maybe_owner(*key, PORT)
         return None if owner is None else self._owners.maybe_snapshot(owner.inode)
 
     def _own_addresses(self) -> frozenset[str]:
@@ -88,4 +86,4 @@ class Identity:
 
 
 def _packed(address: str) -> bytes:
-    return ipaddress.ip_address(address).packed
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)

@@ -7,28 +7,19 @@ the TCP sequence numbers as they are, and by them the second sight is known.
 
 from __future__ import annotations
 
-import struct
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from analyzer.sources.packets.filter import (
-    IMDS_PORT,
-    LOOPBACK_IFINDEX,
-    PACKET_OUTGOING,
-    TCP,
-)
-from analyzer.sources.packets.ring import Packet
+from analyzer.sources.packets.segments import SYN, Key, Segment
 
-# As many connections as are assembled at once (decode/connections.py), and 200 bytes each.
+# As many connections as are assembled at once (decode/connections.py), and 300 bytes each.
 CONNECTIONS_MAX = 8192
 # To pass through takes microseconds, more where packets are shaped. Sequence numbers of two
 # connections are the same once in four billion.
 PASSAGE_NS = 2_000_000_000
 
-_SYN = 0x02
-_IPV4_HEADER, _IPV6_HEADER = 20, 40
-_TCP_HEADER = 20
-_NUMBERS = struct.Struct("!HHIIxB")  # ports, sequence, acknowledgement, flags
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class _Seen(NamedTuple):
@@ -40,46 +31,36 @@ class Passages:
     """Remembers the connections that came in, and which of those going out are the same."""
 
     def __init__(self) -> None:
-        self._connections: OrderedDict[bytes, _Seen] = OrderedDict()
-        # By what address translation leaves alone: when it came in, and which connection it was.
-        self._came_in: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
+        self._connections: OrderedDict[Key, _Seen] = OrderedDict()
+        # By what address translation leaves alone (the server's address and the numbers): when
+        # it came in, and which connection it was.
+        self._came_in: OrderedDict[tuple[bytes, int, int], tuple[int, Key]] = OrderedDict()
 
-    def is_repeated(self, packet: Packet) -> bool:
-        """Tell whether the packet is of a connection that is known under another address."""
-        data = packet.data
-        if not data:
-            return False
-        if data[0] >> 4 == 4 and len(data) >= _IPV4_HEADER:  # noqa: PLR2004 (the version)
-            at, addresses = (data[0] & 0x0F) * 4, data[12:20]
-        elif data[0] >> 4 == 6 and data[6] == TCP:  # noqa: PLR2004
-            at, addresses = _IPV6_HEADER, data[8:40]
-        else:
-            return False
-        if len(data) < at + _TCP_HEADER:
-            return False
-        source_port, port, sequence, acknowledged, flags = _NUMBERS.unpack_from(data, at)
-        half = len(addresses) // 2
-        if port != IMDS_PORT:
-            key = addresses[half:] + addresses[:half] + struct.pack("!H", port)
-            seen = self._connections.get(key)
-            return seen is not None and seen.is_repeated
-        key = addresses + struct.pack("!H", source_port)
+    def is_repeated(self, segment: Segment, at_ns: int, *, comes_in: bool) -> bool:
+        """Tell whether the segment is of a connection that is known under another address.
+
+        ``comes_in`` says that it was received, and not through lo.
+        """
+        key = segment.key
         seen = self._connections.get(key)
-        if seen is None or (flags & _SYN and seen.sequence != sequence):
-            sign = addresses[half:] + struct.pack("!II", sequence, acknowledged)
-            seen = _Seen(sequence, self._has_come_in(packet, key, sign))
+        if not segment.is_from_client:
+            return seen is not None and seen.is_repeated
+        if seen is None or (segment.flags & SYN and seen.sequence != segment.sequence):
+            is_repeated = self._has_come_in(segment, at_ns, comes_in=comes_in)
+            seen = _Seen(segment.sequence, is_repeated)
             _put(self._connections, key, seen)
         return seen.is_repeated
 
-    def _has_come_in(self, packet: Packet, key: bytes, sign: bytes) -> bool:
-        if packet.kind != PACKET_OUTGOING and packet.interface != LOOPBACK_IFINDEX:
-            _put(self._came_in, sign, (packet.at_ns, key))
+    def _has_come_in(self, segment: Segment, at_ns: int, *, comes_in: bool) -> bool:
+        sign = segment.key[2], segment.sequence, segment.acknowledgment
+        if comes_in:
+            _put(self._came_in, sign, (at_ns, segment.key))
             return False
-        at_ns, earlier = self._came_in.get(sign, (0, key))
-        return earlier != key and abs(packet.at_ns - at_ns) < PASSAGE_NS
+        earlier_ns, earlier = self._came_in.get(sign, (0, segment.key))
+        return earlier != segment.key and abs(at_ns - earlier_ns) < PASSAGE_NS
 
 
-def _put(table: OrderedDict[bytes, object], key: bytes, value: object) -> None:
+def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
     table[key] = value
     table.move_to_end(key)
     if len(table) > CONNECTIONS_MAX:
