@@ -174,6 +174,8 @@ class Pipeline:
 
     def run(self) -> None:
         """Process events until :meth:`stop` or the end; then detach, drain, write the totals."""
+        if self.recording is not None:
+            self.recording.epoch_offset_ns = self._epoch_offset_ns
         with _Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
@@ -277,7 +279,8 @@ class Pipeline:
                 self._handle(event)
             self._expire(now_boottime_ns, is_answer_queued=bool(self._queue))
         if self.recording is not None:
-            self.recording.tick(self._clock.now_ns(), self._epoch_offset_ns, self._sink.event)
+            self.recording.epoch_offset_ns = self._epoch_offset_ns
+            self.recording.tick(self._clock.now_ns(), self._sink.event)
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()

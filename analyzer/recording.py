@@ -20,7 +20,7 @@ class Recording:
         self._file = file
         self._redactor = Redactor()
         self._framing = Framing()
-        self._offset_ns = 0
+        self.epoch_offset_ns = 0  # what to add to the times of events
 
     def sent(self, chunk: Chunk, caller: Caller, records: Sequence[Record]) -> None:
         """Take a send, who made it, and the requests that are whole with it."""
@@ -30,20 +30,17 @@ class Recording:
         """Take a status line."""
         frame = self._framing.maybe_answered(answer)
         if frame.data:
-            self._file.write(answer.boottime_ns + self._offset_ns, frame, _STATUS_ALONE)
+            self._file.write(answer.boottime_ns + self.epoch_offset_ns, frame, _STATUS_ALONE)
 
     def closed(self, closed: Closed) -> None:
         """Take the end of a connection."""
         self._write(self._redactor.close(closed))
         frame = self._framing.maybe_closed(closed)
         if frame.data:
-            self._file.write(closed.boottime_ns + self._offset_ns, frame, "")
+            self._file.write(closed.boottime_ns + self.epoch_offset_ns, frame, "")
 
-    def tick(
-        self, now_boottime_ns: int, epoch_offset_ns: int, say: Callable[..., None]
-    ) -> None:
+    def tick(self, now_boottime_ns: int, say: Callable[..., None]) -> None:
         """Write what waits too long and what is buffered; ``say`` what there is to say of it."""
-        self._offset_ns = epoch_offset_ns
         self._write(self._redactor.expire(now_boottime_ns))
         self._file.flush()
         for notice in self._file.notices():
@@ -62,7 +59,7 @@ class Recording:
     def _write(self, ready: Sequence[Noted]) -> None:
         for chunk, note in ready:
             frame = self._framing.sent(chunk)
-            self._file.write(chunk.boottime_ns + self._offset_ns, frame, note)
+            self._file.write(chunk.boottime_ns + self.epoch_offset_ns, frame, note)
 
 
 def open_recording(path: str, limit_bytes: int) -> Recording:
