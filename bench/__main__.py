@@ -18,6 +18,7 @@ FIGURES = {
     "memory": "memory and CPU of the idle analyzer",
     "throughput": "requests a second without a loss",
     "flood": "what is lost of 20,000 requests sent as fast as the machine can",
+    "packet": "requests a second without a loss, seen in packets",
     "million": "memory after a million requests from 10,000 processes; takes three minutes",
     "profile": "where the analyzer's time goes, per request",
     "install": "install.sh from the wheel",

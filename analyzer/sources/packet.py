@@ -108,13 +108,12 @@ class PacketSource:
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return what the packet brings about: bytes that were sent, answers, ends."""
         boottime_ns, length, kind, comes_in = _WAITING.unpack_from(raw)
-        data = raw[_WAITING.size :]
-        segment = dissect(RAW, data, length)
-        if isinstance(segment, Segment) and self._passages.is_repeated(
-            segment, boottime_ns, comes_in=comes_in
-        ):
+        segment = dissect(RAW, raw[_WAITING.size :], length)
+        if isinstance(segment, str):
             return ()
-        return self._reassembler.feed(boottime_ns, RAW, data, length, kind)
+        if self._passages.is_repeated(segment, boottime_ns, comes_in=comes_in):
+            return ()
+        return self._reassembler.take(boottime_ns, segment, kind)
 
     def expire(self, now_boottime_ns: int) -> Iterable[Event]:
         """Return what comes of not waiting any longer for packets that are missing."""

@@ -78,7 +78,7 @@ class Reassembler:
         if segment.__class__ is str:
             self.counters[segment] += 1
             return ()
-        return self._take(at_ns, segment, packet_type)  # type: ignore[arg-type] # no str, see above
+        return self.take(at_ns, segment, packet_type)  # type: ignore[arg-type] # no str, see above
 
     def expire(self, now_ns: int) -> Sequence[Event]:
         """Return what comes of not waiting any longer; call it about once a second."""
@@ -101,7 +101,8 @@ class Reassembler:
         self._held = 0
         return events
 
-    def _take(self, at_ns: int, segment: Segment, packet_type: int) -> Sequence[Event]:
+    def take(self, at_ns: int, segment: Segment, packet_type: int = -1) -> Sequence[Event]:
+        """Do as :meth:`feed` with a frame that is dissected already."""
         self.counters[SEGMENTS] += 1
         is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
         if is_from_client:
