@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
@@ -29,6 +29,9 @@ from analyzer.config import (
 from analyzer.config.file import load
 from analyzer.errors import ConfigError
 from analyzer.sources.selection import Opened, open_source
+
+if TYPE_CHECKING:
+    from analyzer.recording import Recording
 
 
 @click.command()
@@ -173,12 +176,6 @@ def _run(
         metering = Metering(config, sink)
         undo.callback(metering.close)
         capture = config.capture
-        recording = None
-        if capture.write_pcap is not None:
-            from analyzer.recording import open_recording
-
-            recording = open_recording(capture.write_pcap, capture.write_pcap_mib << 20)
-            undo.callback(recording.close)
         opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
@@ -190,7 +187,7 @@ def _run(
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
         )
-        pipeline.recording = recording
+        pipeline.recording = _maybe_recording(capture, undo)
         pipeline.observers.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)
@@ -219,6 +216,16 @@ def _run(
             undo.enter_context(_ready(Path(ready_file)))
         status.ready()
         pipeline.run()
+
+
+def _maybe_recording(capture: Capture, undo: contextlib.ExitStack) -> Optional[Recording]:
+    if capture.write_pcap is None:
+        return None
+    from analyzer.recording import open_recording
+
+    recording = open_recording(capture.write_pcap, capture.write_pcap_mib << 20)
+    undo.callback(recording.close)
+    return recording
 
 
 def _return_memory() -> None:

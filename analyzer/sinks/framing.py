@@ -63,9 +63,7 @@ class Framing:
         size = min(chunk.size, MAX_DATA)
         self._put(
             socket_id,
-            _Numbers(
-                chunk.connection, (sequence + chunk.size) % _SEQUENCES, known.server, shift
-            ),
+            _Numbers(chunk.connection, (sequence + chunk.size) % _SEQUENCES, known.server, shift),
         )
         return _frame(
             chunk.connection, sequence, known.server, chunk.data[:size], size, flags=_PSH | _ACK

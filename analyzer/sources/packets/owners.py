@@ -108,7 +108,7 @@ class Owners:
         if process is None:
             return None
         args = _read(f"/proc/{pid}/cmdline")
-        ancestors = []
+        ancestors: list[KernelProcess] = []
         stat = _maybe_stat(pid)
         while stat is not None and stat.parent and len(ancestors) < _abi.ANCESTORS_MAX:
             ancestor = self._maybe_process(stat.parent)
@@ -136,7 +136,8 @@ class Owners:
 
 def _newest_first() -> Iterator[int]:
     """Yield the processes by number, from those that were numbered last on."""
-    pids = sorted((int(each) for each in os.listdir("/proc") if each.isdigit()), reverse=True)
+    names = (each.name for each in Path("/proc").iterdir())
+    pids = sorted((int(name) for name in names if name.isdigit()), reverse=True)
     last = _read("/proc/sys/kernel/ns_last_pid").strip()
     newest = int(last) if last.isdigit() else pids[0]
     # Numbers begin anew where they are used up.
@@ -147,12 +148,12 @@ def _newest_first() -> Iterator[int]:
 def _holds(pid: int, link: str) -> bool:
     fds = f"/proc/{pid}/fd"
     try:
-        names = os.listdir(fds)
+        names = os.listdir(fds)  # noqa: PTH208 -- for each process there is
     except OSError:
         return False
     for name in reversed(names):
         try:
-            if os.readlink(f"{fds}/{name}") == link:
+            if os.readlink(f"{fds}/{name}") == link:  # noqa: PTH115 -- as above
                 return True
         except OSError:
             continue
@@ -180,7 +181,7 @@ def _is_shared(pid: int, link: str) -> bool:
 def _children(pid: int) -> list[int]:
     children = []
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- as above
     except OSError:
         return []
     for task in tasks[:FAMILY_MAX]:

@@ -71,9 +71,7 @@ class PacketRing:
         packet_socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
         blocks = ring_bytes // BLOCK_BYTES
         frame = mmap.PAGESIZE
-        request = _REQUEST.pack(
-            BLOCK_BYTES, blocks, frame, ring_bytes // frame, RETIRE_MS, 0, 0
-        )
+        request = _REQUEST.pack(BLOCK_BYTES, blocks, frame, ring_bytes // frame, RETIRE_MS, 0, 0)
         packet_socket.setsockopt(_SOL_PACKET, _RX_RING, request)
         self._blocks = blocks
         self._pages = mmap.mmap(packet_socket.fileno(), blocks * BLOCK_BYTES)

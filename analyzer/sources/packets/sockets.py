@@ -20,7 +20,7 @@ _MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr
 _QUESTION = struct.Struct("=BBBBI")
 _SOCKET = struct.Struct("!HH16s16s")
 _ANY_SOCKET = struct.pack("=III", 0, _NO_COOKIE, _NO_COOKIE)
-# struct inet_diag_msg: the socket's ports and addresses behind four bytes, uid and inode at its end.
+# struct inet_diag_msg: behind four bytes the ports of the socket; at its end uid and inode.
 _ANSWER = struct.Struct("!4xHH")
 _OWNER = struct.Struct("=II")
 _OWNER_AT = 64
