@@ -475,6 +475,7 @@ install_units() {
   old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
   drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
   address=$(sed -n 's/^ *prometheus *= *["'\'']\([^"'\'']*\).*/\1/p' "$config" 2>/dev/null) || address=
+  drop_in packet "$(if grep -Eq '^ *source *= *.packet' "$config"; then echo yes; fi)"
   drop_in prometheus-tcp "$(case $address in '' | unix:*) ;; *) echo yes ;; esac)"
 }
 

@@ -16,6 +16,11 @@ from analyzer.sources.core import NO_PRIVILEGE
 from analyzer.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
+# It shows less than the others, and is no reason not to try them.
+LAST_SOURCE = "packet"
+
+
+_TURNS = {SLOW_SOURCE: 1, LAST_SOURCE: 2}
 
 
 class Trial(NamedTuple):
@@ -37,7 +42,7 @@ def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
     kept: list[object] = []
     tried: dict[str, Trial] = {}
     order = candidates(AUTO, AUTO)
-    for source, attach in sorted(order, key=lambda each: each[0] == SLOW_SOURCE):
+    for source, attach in sorted(order, key=lambda each: _TURNS.get(each[0], 0)):
         probe = f"{source}/{attach}"
         if source != SLOW_SOURCE or with_bcc:
             tried[probe] = _try(source, attach, kept)
@@ -67,7 +72,9 @@ def _try(source: str, attach: str, kept: list[object]) -> Trial:
         reason = error.tried[0]
         # Its own remedy goes by the user id, which root of a container has without the
         # capabilities.
-        is_refused = os.strerror(errno.EPERM) in reason.lacks and not may_load()
+        is_refused = (
+            source != LAST_SOURCE and os.strerror(errno.EPERM) in reason.lacks and not may_load()
+        )
         fix = NO_PRIVILEGE if is_refused else reason.remedy
         return Trial(probe, lacking(reason.lacks, fix), works=False)
     took_s = time.monotonic() - began

@@ -16,6 +16,8 @@ import struct
 import time
 from collections.abc import Iterable
 
+import psutil
+
 from analyzer.clock import BootClock, Clock
 from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
@@ -27,7 +29,7 @@ from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import Segment, dissect
+from analyzer.sources.packets.segments import SERVERS, Segment, dissect
 
 PROBE = "packet/af_packet"
 
@@ -38,8 +40,11 @@ _WAITING = struct.Struct("=QIB?")
 _OPENINGS_MAX = 64
 _OPENING_BYTES = 128
 
-NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW"
-NO_PACKETS = "Needs a kernel with CONFIG_PACKET; where it is a module, modprobe af_packet"
+NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
+NO_PACKETS = (
+    "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
+    "RestrictAddressFamilies=AF_PACKET AF_NETLINK AF_INET (systemd/packet.conf)"
+)
 
 
 class PacketSource:
@@ -56,6 +61,7 @@ class PacketSource:
         self._stopped_ns = 0
         with contextlib.ExitStack() as on_error:
             on_error.callback(self.close)
+            _require_interfaces()
             try:
                 self._open(ring_bytes)
             except OSError as error:
@@ -152,6 +158,19 @@ class PacketSource:
                     self._identity.note_opening(segment.key)
 
 
+def _require_interfaces() -> None:
+    """Raise SourceUnavailable where nothing can ever be seen, such as in PrivateNetwork=."""
+    names = {name for _, name in socket.if_nameindex()}
+    addresses = {each.address for each in psutil.net_if_addrs().get("lo", ())}
+    if names <= {"lo"} and addresses.isdisjoint(SERVERS.values()):
+        raise SourceUnavailable(
+            PROBE,
+            "this network namespace has no interface but lo",
+            "Start it in the host's: with PrivateNetwork=no (systemd/packet.conf), or outside of"
+            " the container",
+        )
+
+
 def _untagged(packet: Packet) -> Packet:
     """Take off the VLAN tag that the kernel has left."""
     if packet.protocol in VLAN_PROTOCOLS:
@@ -166,7 +185,7 @@ def _explained(error: OSError) -> SourceUnavailable:
     if error.errno in (errno.EPERM, errno.EACCES):
         return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", NO_PRIVILEGE)
     if error.errno in (errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTONOSUPPORT):
-        return SourceUnavailable(PROBE, f"there are no packet sockets ({said})", NO_PACKETS)
+        return SourceUnavailable(PROBE, f"packet sockets are not to be had ({said})", NO_PACKETS)
     return SourceUnavailable(
         PROBE, f"the packet socket cannot be set up ({said})", "Try a smaller --ring-mib"
     )
