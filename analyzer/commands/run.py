@@ -105,7 +105,7 @@ def run(
         "capture.response_wait_s": response_wait_s,
         "log.rotation": rotation,
         "log.heartbeat_s": heartbeat_s,
-        **_log_flags(log_file, config_file),
+        **log_flags(log_file, config_file),
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
@@ -115,7 +115,8 @@ def run(
     _run(config, ready_file, config_file, flags)
 
 
-def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+    """Return the settings that --log-file means, beside a configuration file or without."""
     if log_file is None:
         return {} if config_file is not None else {"log.sink": "stdout"}
     if log_file == "-":
