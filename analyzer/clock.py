@@ -54,7 +54,9 @@ class CaptureClock:
         """Return 0."""
         return 0
 
-    def advance(self, at_ns: int) -> None:
-        """Take the time of a packet."""
-        if at_ns > self._now_ns or self._now_ns - at_ns > SET_BACK_NS:
+    def advance(self, at_ns: int) -> bool:
+        """Take the time of a packet; returns whether the clock was set back for it."""
+        is_set_back = self._now_ns - at_ns > SET_BACK_NS
+        if at_ns > self._now_ns or is_set_back:
             self._now_ns = at_ns
+        return is_set_back

@@ -151,7 +151,8 @@ class Pipeline:
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
         self._clock = source.clock
         self._epoch_offset_ns = self._clock.epoch_offset_ns()
-        self._started_ns = self._beat_ns = time.monotonic_ns()
+        # On a clock that does not run, the first event tells when it was started.
+        self._started_ns = self._beat_ns = time.monotonic_ns() if self._clock.is_running else 0
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
@@ -230,7 +231,15 @@ class Pipeline:
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
         else:
-            self._expire(event.boottime_ns, is_answer_queued=False)
+            self._pass(event.boottime_ns)
+
+    def _pass(self, now_ns: int) -> None:
+        """Take note that a clock that does not run by itself has come this far."""
+        self._expire(now_ns, is_answer_queued=False)
+        if not 0 < self._beat_ns <= now_ns:
+            self._beat_ns = now_ns
+        self._started_ns = min(self._started_ns or now_ns, now_ns)
+        self._beat_if_due(now_ns)
 
     def _expire(self, now_boottime_ns: int, *, is_answer_queued: bool) -> None:
         """Write what has waited long enough."""
@@ -285,7 +294,11 @@ class Pipeline:
             self._report_lost(lost)
         self._note_queue()
         self._sink.tick()
-        now_ns = time.monotonic_ns()
+        if self._clock.is_running:
+            self._beat_if_due(time.monotonic_ns())
+        self._sink.flush()
+
+    def _beat_if_due(self, now_ns: int) -> None:
         if now_ns - self._beat_ns >= self._heartbeat_ns:
             self._count_not_written()
             self._sink.event(
@@ -298,7 +311,6 @@ class Pipeline:
             self._totals.add(self._interval)
             self._interval = Totals()
             self._beat_ns = now_ns
-        self._sink.flush()
 
     def _note_queue(self) -> None:
         high_water, self._queue_high_water = self._queue_high_water, 0
@@ -325,6 +337,9 @@ class Pipeline:
             reason=lost.reason,
         )
 
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() if self._clock.is_running else self._clock.now_ns()
+
     def _finish(self) -> None:
         self._source.detach()
         while True:
@@ -349,7 +364,7 @@ class Pipeline:
         self._sink.event(
             "analyzer_stopped",
             "info",
-            uptime_s=round((time.monotonic_ns() - self._started_ns) / 1e9, 3),
+            uptime_s=round((self._now_ns() - self._started_ns) / 1e9, 3),
             **self._totals.as_fields(),
             **_usage(),
         )

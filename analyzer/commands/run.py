@@ -124,7 +124,7 @@ def run(
         "capture.write_pcap_mib": write_pcap_mib,
         "log.rotation": rotation,
         "log.heartbeat_s": heartbeat_s,
-        **_log_flags(log_file, config_file),
+        **log_flags(log_file, config_file),
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
@@ -134,7 +134,8 @@ def run(
     _run(config, ready_file, config_file, flags)
 
 
-def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+    """Return the settings that --log-file means, beside a configuration file or without."""
     if log_file is None:
         return {} if config_file is not None else {"log.sink": "stdout"}
     if log_file == "-":

@@ -12,7 +12,17 @@ from typing import Callable, Optional
 
 from analyzer.records import Connection, Event
 from analyzer.sources.packets.conversations import NOBODY, Conversation, Sender
-from analyzer.sources.packets.segments import PORT, SYN, Key, Segment, dissect
+from analyzer.sources.packets.segments import (
+    CUT_HEADERS,
+    FRAGMENT,
+    MALFORMED,
+    PORT,
+    SYN,
+    UNKNOWN_LINK,
+    Key,
+    Segment,
+    dissect,
+)
 
 __all__ = ["NOBODY", "Identify", "Reassembler", "Sender"]
 
@@ -38,6 +48,8 @@ _BEHIND = 1 << 31
 SEGMENTS = "segments"
 EVICTED = "connections_evicted"
 HOLES = "holes"
+# Those for which requests may be missing.
+LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
 
 # Asked at the first packet of a connection (its SYN, where that is seen), and until it tells at
 # each further one that carries bytes of the client. Gets the packet type, -1 where there is none.
