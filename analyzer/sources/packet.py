@@ -23,13 +23,18 @@ from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
 from analyzer.sources.counters import PACKET_RING_FULL
 from analyzer.sources.packets import filter as packet_filter
-from analyzer.sources.packets.filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
+from analyzer.sources.packets.filter import (
+    IMDS_IPV4,
+    IMDS_IPV6,
+    LOOPBACK_IFINDEX,
+    VLAN_PROTOCOLS,
+)
 from analyzer.sources.packets.identity import Identity
 from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import SERVERS, Segment, dissect
+from analyzer.sources.packets.segments import Segment, dissect
 
 PROBE = "packet/af_packet"
 
@@ -162,7 +167,7 @@ def _require_interfaces() -> None:
     """Raise SourceUnavailable where nothing can ever be seen, such as in PrivateNetwork=."""
     names = {name for _, name in socket.if_nameindex()}
     addresses = {each.address for each in psutil.net_if_addrs().get("lo", ())}
-    if names <= {"lo"} and addresses.isdisjoint(SERVERS.values()):
+    if names <= {"lo"} and addresses.isdisjoint((IMDS_IPV4, IMDS_IPV6)):
         raise SourceUnavailable(
             PROBE,
             "this network namespace has no interface but lo",
