@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,19 +46,18 @@ def _get(marker: str, *fields: str) -> bytes:
     return "\r\n".join([f"GET /latest/{marker} HTTP/1.1", *fields, "", ""]).encode()
 
 
-def _ask(watch: Watch, request: bytes, address: str = IMDS_IPV4, send: Send | None = None) -> None:
-    """Send it, and read the answer: a caller that lives that long can be named."""
-    with watch.connect(address) as client:
-        (send or SENDS["send"])(client, request)
-        assert client.recv(65536).startswith(b"HTTP/1.1")
+def _ask(client: socket.socket, request: bytes, send: Send = SENDS["send"]) -> None:
+    send(client, request)
+    assert client.recv(65536).startswith(b"HTTP/1.1")
 
 
 @pytest.mark.parametrize("address", [IMDS_IPV4, IMDS_IPV6])
 def test_a_request_is_recorded_with_its_caller_and_its_answer(watch: Watch, address: str) -> None:
     """With whose the socket is, and that this was looked up."""
     marker = new_marker()
-    _ask(watch, _get(marker, f"X-aws-ec2-metadata-token: {TOKEN}"), address)
-    line = watch.one(marker)
+    with watch.connect(address) as client:
+        _ask(client, _get(marker, f"X-aws-ec2-metadata-token: {TOKEN}"))
+        line = watch.one(marker)
     assert line["imds"]["version"] == "v2"
     assert line["imds"]["attribution"] == "socket"
     assert line["http"]["response"]["status_code"] == 401
@@ -73,7 +73,8 @@ def test_a_request_is_recorded_with_its_caller_and_its_answer(watch: Watch, addr
 def test_however_it_is_sent_it_is_one_request(watch: Watch, name: str) -> None:
     """Lo shows each packet twice; segments may come in any number."""
     marker = new_marker()
-    _ask(watch, _get(marker, f"X-aws-ec2-metadata-token: {TOKEN}"), send=SENDS[name])
+    with watch.connect() as client:
+        _ask(client, _get(marker, f"X-aws-ec2-metadata-token: {TOKEN}"), SENDS[name])
     assert watch.one(marker)["imds"]["version"] == "v2"
 
 
@@ -82,8 +83,7 @@ def test_a_connection_is_used_again_and_again(watch: Watch) -> None:
     marker = new_marker()
     with watch.connect() as client:
         for index in range(7):
-            client.sendall(_get(f"{marker}/{index}"))
-            assert client.recv(65536)
+            _ask(client, _get(f"{marker}/{index}"))
     found = watch.settled(marker)
     assert [line["url"]["path"].rpartition("/")[2] for line in found] == list("0123456")
     assert {line["imds"]["outcome"] for line in found} == {"not_found"}
@@ -122,26 +122,6 @@ def test_a_socket_that_several_hold_is_nobodys(watch: Watch, tmp_path: Path) -> 
         line = watch.one(marker)
     assert "process" not in line
     assert "attribution" not in line["imds"]
-
-
-def test_a_flood_while_it_stands_still_is_counted(tmp_path: Path, imds: ImdsProcess) -> None:
-    """The kernel's own count of what the ring had no room for; what comes after is seen."""
-    assert imds.listening
-    watch = Watch(PROBE, imds._namespace, tmp_path)
-    watch.prefix = watch.namespace.command([])
-    with watch.running("--ring-mib", "1", required=True):
-        marker = new_marker()
-        watch.flood(marker, sent=12_001)
-        (first, *_) = watch.lines("events_lost")
-        assert first["reason"] == "packet_ring_full"
-        lost = sum(line["count"] for line in watch.lines("events_lost"))
-        found = watch.requests(marker)
-        whole = [line for line in found if line["imds"]["version"] == "v1"]
-        assert lost >= 12_001 - len(whole) > 0
-        assert {line["imds"]["version"] for line in found} <= {"v1", "unknown"}
-        after = new_marker()
-        _ask(watch, _get(after))
-        assert watch.one(after)["imds"]["version"] == "v1"
 
 
 @pytest.fixture
@@ -221,6 +201,30 @@ def test_attaching_is_refused(tmp_path: Path, namespace: LabNamespace) -> None:
     options = ["--source", "packet", "--attach", "kprobe", "--log-file", str(tmp_path / "log")]
     done = _ended(namespace, [sys.executable, "-m", "analyzer", "run", *options])
     assert "attaches to nothing" in done.stderr
+
+
+def test_a_flood_while_it_stands_still_is_counted(tmp_path: Path, imds: ImdsProcess) -> None:
+    """The kernel's own count of what the ring had no room for; what comes after is seen.
+
+    Last, because the others' analyzer sees the flood, too.
+    """
+    assert imds.listening
+    watch = Watch(PROBE, imds._namespace, tmp_path)
+    watch.prefix = watch.namespace.command([])
+    with watch.running("--ring-mib", "1", required=True):
+        marker = new_marker()
+        watch.flood(marker, sent=12_001)
+        (first, *_) = watch.lines("events_lost")
+        assert first["reason"] == "packet_ring_full"
+        lost = sum(line["count"] for line in watch.lines("events_lost"))
+        found = watch.requests(marker)
+        whole = [line for line in found if line["imds"]["version"] == "v1"]
+        assert lost >= 12_001 - len(whole) > 0
+        assert {line["imds"]["version"] for line in found} <= {"v1", "unknown"}
+        after = new_marker()
+        with watch.connect() as client:
+            _ask(client, _get(after))
+        assert watch.one(after)["imds"]["version"] == "v1"
 
 
 def _ended(namespace: LabNamespace, argv: list[str]) -> subprocess.CompletedProcess[str]:
