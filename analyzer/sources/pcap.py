@@ -207,7 +207,8 @@ class PcapSource:
             events = feed(at_ns, link_type, frame, wire_bytes)
             if events:
                 yield from events
-        self._clock.advance(at_ns)
+        if packets:
+            self._clock.advance(at_ns)
         if file.recording.damage is not None:
             raise file.recording.damage
 

@@ -82,7 +82,7 @@ class Conversation:
         if self.is_settled:
             return start == self.start
         position = self._position(start)
-        if not 0 <= self.held.pieces[0].begin - position <= FAR_OFF:
+        if not self.held.pieces or not 0 <= self.held.pieces[0].begin - position <= FAR_OFF:
             return False
         self.start, self.is_settled = start, True
         self.at = self._base = self._acked = position
@@ -118,7 +118,10 @@ class Conversation:
         _, _, sequence, acknowledgment, flags, size, data = segment
         self._last_ns = at_ns
         self.is_answered = True
-        self.settle(events)
+        if not self.is_settled:
+            if flags & SYN:
+                self.start_at(acknowledgment)
+            self.settle(events)
         if flags & ACK:
             self._acked = max(self._acked, self._position(acknowledgment))
         if flags & SYN:
@@ -150,10 +153,10 @@ class Conversation:
         self._note_waiting()
 
     def skip_holes(self, events: list[Event]) -> None:
-        """Do not wait for what is missing any longer; what is behind it is told with a gap."""
+        """Do not wait for what is missing any longer; what is behind it is told after a gap."""
         self.settle(events)
         while self.held.pieces:
-            self.at = self.held.pieces[0].begin
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
             self._deliver(events)
 
     def give_up(self, events: list[Event]) -> None:
@@ -168,6 +171,7 @@ class Conversation:
         if self.is_ended:
             return
         self.is_ended = True
+        is_closed = is_closed or self._is_closing
         self.skip_holes(events)
         end = self._acked if self._fin is None else self._fin
         missing = end - self.at
@@ -217,7 +221,7 @@ class Conversation:
             size = piece.end - piece.begin
             self._send(piece.at_ns, size, piece.data, piece.acknowledgment, events)
         if self.held.cost > HELD_MAX:
-            self.at = self.held.pieces[0].begin
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
             self._deliver(events)
         self._end_if_complete(events)
 

@@ -126,9 +126,9 @@ class Reassembler:
         events: list[Event] = []
         conversation = self._conversations.get(key)
         if conversation is not None and not (
-            (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
-            if start is None
-            else conversation.start_at(start)
+            conversation.start_at(start)
+            if is_from_client and start is not None
+            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
         ):
             # The port is used again.
             self._end(key, conversation, events)
