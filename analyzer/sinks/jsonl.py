@@ -336,10 +336,10 @@ def _user_fields(user: User) -> dict[str, str]:
 
 
 def _present(fields: Mapping[str, object]) -> dict[str, Any]:
-    """Leave out what is None or empty, at any depth of mappings."""
+    """Leave out what is None or empty, at any depth of dictionaries."""
     kept: dict[str, Any] = {}
     for key, value in fields.items():
-        plain = _present(value) if isinstance(value, Mapping) else value
+        plain = _present(value) if isinstance(value, dict) else value
         if plain is not None and plain not in ("", {}):
             kept[key] = plain
     return kept

@@ -65,6 +65,12 @@ class CaptureFile:
                 self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
             yield unpacked
 
+    def finish(self) -> None:
+        """Take the file's end."""
+        self.recording.finish()
+        if self.error is None and self.recording.damage is not None:
+            self.fail(self.recording.damage)
+
     def fail(self, damaged: DamagedError) -> None:
         """Take note of where and why it cannot be read any further."""
         where = "standard input" if self.name == STANDARD_INPUT else self.name
@@ -142,15 +148,12 @@ class PcapSource:
         """Return the events in the file's next bytes."""
         file = self._file
         try:
-            if raw == _END:
-                if file.error is None:
-                    file.recording.finish()
-            else:
-                for data in file.unpack(raw):
-                    yield from self._follow(file, data)
-        except DamagedError as damaged:
-            file.fail(damaged)
+            for data in file.unpack(raw):
+                yield from self._follow(file, data)
+        except DamagedError as damage:
+            file.fail(damage)
         if raw == _END:
+            file.finish()
             self._file_read(file)
             if self._unread:
                 self._file = CaptureFile(self._unread[0])
@@ -193,21 +196,33 @@ class PcapSource:
         os.close(fd)
 
     def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
-        clock, feed = self._clock, self._reassembler.feed
-        for at_ns, link_type, frame, wire_bytes in file.recording.feed(data):
-            file.packets += 1
-            if clock.advance(at_ns):
-                # Another capture, of other connections.
-                yield from self._reassembler.flush()
-            now_ns = clock.now_ns()
-            if not 0 <= now_ns - self._tick_ns < _TICK_NS:
-                self._tick_ns = now_ns
-                self._tell_begun()
-                yield from self._reassembler.expire(now_ns)
-                yield Passed(now_ns)
+        feed = self._reassembler.feed
+        packets = file.recording.feed(data)
+        file.packets += len(packets)
+        at_ns, since_ns, until_ns = 0, self._tick_ns, self._tick_ns + _TICK_NS
+        for at_ns, link_type, frame, wire_bytes in packets:
+            if not since_ns <= at_ns < until_ns:
+                yield from self._pass(at_ns)
+                since_ns, until_ns = self._tick_ns, self._tick_ns + _TICK_NS
             events = feed(at_ns, link_type, frame, wire_bytes)
             if events:
                 yield from events
+        if packets:
+            self._clock.advance(at_ns)
+        if file.recording.damage is not None:
+            raise file.recording.damage
+
+    def _pass(self, at_ns: int) -> Iterator[Event]:
+        """Let time come as far as a packet, if that is not one a little out of order."""
+        if self._clock.advance(at_ns):
+            # Another capture, of other connections.
+            yield from self._reassembler.flush()
+        now_ns = self._clock.now_ns()
+        if not 0 <= now_ns - self._tick_ns < _TICK_NS:
+            self._tick_ns = now_ns
+            self._tell_begun()
+            yield from self._reassembler.expire(now_ns)
+            yield Passed(now_ns)
 
     def _tell_begun(self) -> None:
         begun, self._begun = self._begun, None

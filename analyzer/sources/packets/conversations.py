@@ -33,16 +33,17 @@ NOBODY = Sender(0, None, is_forwarded=False)
 
 
 class Conversation:
-    """Follows one connection. What comes of a segment is appended to ``events``.
+    """Follows one connection; what comes of a segment is appended to ``events``.
 
+    ``at`` is the position of the client's next byte; its sequence number is that mod 2**32.
     ``start`` is the sequence number of the client's first byte. Without it the connection was
     joined on its way, and which byte is the first shows when a bit more of it has been seen.
     """
 
     __slots__ = (
-        "_acked", "_at", "_base", "_fin", "_has_sent", "_is_opened_with_data", "_last_ns",
-        "_reached", "_server_fin", "connection", "held", "is_answered", "is_ended", "is_settled",
-        "sender", "start", "watch",
+        "_acked", "_base", "_fin", "_has_sent", "_is_opened_with_data", "_last_ns", "_reached",
+        "_server_fin", "at", "connection", "held", "is_answered", "is_ended", "is_settled",
+        "is_waiting", "sender", "start", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, start: Optional[int], sequence: int) -> None:
@@ -50,14 +51,16 @@ class Conversation:
         self.sender: Optional[Sender] = None
         self.start = start
         self.is_settled = start is not None
+        # Whether something is held back that time will decide on.
+        self.is_waiting = not self.is_settled
         self.is_answered = False  # whether the server's packets are seen
         self.is_ended = False
         self.held = Held()
         self.watch = AnswerWatch()
-        self._at = _FIRST + sequence  # position of the next byte; its sequence number mod 2**32
+        self.at = _FIRST + sequence  # position of the next byte; its sequence number mod 2**32
         # Offsets count from here. What was joined has at least one byte before it.
-        self._base = self._at - (start is None)
-        self._acked = self._at  # what the server has of it
+        self._base = self.at - (start is None)
+        self._acked = self.at  # what the server has of it
         self._fin: Optional[int] = None
         self._reached: Optional[int] = None  # how far the server has come, a sequence number
         self._server_fin = False
@@ -68,30 +71,21 @@ class Conversation:
     @property
     def next(self) -> int:
         """The sequence number of the client's next byte."""
-        return self._at % _SEQUENCES
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether something is held back that time will decide on."""
-        return bool(self.held.pieces) or not self.is_settled or self._is_closing
+        return self.at % _SEQUENCES
 
     @property
     def _is_closing(self) -> bool:
         return self._server_fin and self._fin is not None
-
-    def is_far_off(self, sequence: int) -> bool:
-        """Tell whether a sequence number of the client's cannot be of this connection."""
-        return abs(self._position(sequence) - self._at) > FAR_OFF
 
     def start_at(self, start: int) -> bool:
         """Take where the client begins; returns whether it is this connection's at all."""
         if self.is_settled:
             return start == self.start
         position = self._position(start)
-        if any(each.begin < position for each in self.held.pieces) or self.is_far_off(start):
+        if not self.held.pieces or not 0 <= self.held.pieces[0].begin - position <= FAR_OFF:
             return False
         self.start, self.is_settled = start, True
-        self._at = self._base = self._acked = position
+        self.at = self._base = self._acked = position
         return True
 
     def take_from_client(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
@@ -100,13 +94,15 @@ class Conversation:
         self._last_ns = at_ns
         if flags & SYN:
             sequence = (sequence + 1) % _SEQUENCES
+            self._deliver(events)
         acknowledged = acknowledgment if flags & ACK else None
         if size:
-            if self.is_settled and (sequence - self._at) % _SEQUENCES == 0 and not self.held.pieces:
+            if self.is_settled and (sequence - self.at) % _SEQUENCES == 0 and not self.held.pieces:
                 self._send(at_ns, size, data, acknowledged, events)
             else:
                 self._hold(at_ns, sequence, size, data, acknowledged, flags)
                 self._deliver(events)
+                self._note_waiting()
         if flags & (FIN | RST):
             if acknowledged is not None:
                 self._reach(acknowledged)
@@ -115,16 +111,21 @@ class Conversation:
             else:
                 self._fin = self._position((sequence + size) % _SEQUENCES)
                 self._end_if_complete(events)
+                self._note_waiting()
 
     def take_from_server(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the server's."""
         _, _, sequence, acknowledgment, flags, size, data = segment
         self._last_ns = at_ns
         self.is_answered = True
-        self.settle(events)
+        if not self.is_settled:
+            if flags & SYN:
+                self.start_at(acknowledgment)
+            self.settle(events)
         if flags & ACK:
             self._acked = max(self._acked, self._position(acknowledgment))
         if flags & SYN:
+            self._deliver(events)
             if self._is_opened_with_data:
                 self.watch.expect((sequence + 1) % _SEQUENCES)
             return
@@ -138,6 +139,7 @@ class Conversation:
         elif flags & FIN or self._is_closing:
             self._server_fin = True
             self._end_if_complete(events)
+            self._note_waiting()
 
     def settle(self, events: list[Event]) -> None:
         """Let what was seen first be the first there is."""
@@ -145,15 +147,16 @@ class Conversation:
             return
         self.is_settled = True
         if self.held.pieces:
-            self._at = self.held.pieces[0].begin
-            self._base = self._at - 1
+            self.at = self.held.pieces[0].begin
+            self._base = self.at - 1
         self._deliver(events)
+        self._note_waiting()
 
     def skip_holes(self, events: list[Event]) -> None:
-        """Do not wait for what is missing any longer; what is behind it is told with a gap."""
+        """Do not wait for what is missing any longer; what is behind it is told after a gap."""
         self.settle(events)
         while self.held.pieces:
-            self._at = self.held.pieces[0].begin
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
             self._deliver(events)
 
     def give_up(self, events: list[Event]) -> None:
@@ -161,15 +164,17 @@ class Conversation:
         self.skip_holes(events)
         if self._is_closing:
             self.finish(events)
+        self._note_waiting()
 
     def finish(self, events: list[Event], *, is_closed: bool = True) -> None:
         """Tell what is left to tell, and unless it may go on, that the connection has ended."""
         if self.is_ended:
             return
         self.is_ended = True
+        is_closed = is_closed or self._is_closing
         self.skip_holes(events)
         end = self._acked if self._fin is None else self._fin
-        missing = end - self._at
+        missing = end - self.at
         # The server acknowledges an end that was not seen as if it were a byte.
         if (self._fin is None) < missing <= FAR_OFF:
             self._send_missing(missing, events)
@@ -180,8 +185,11 @@ class Conversation:
         if is_closed and self._has_sent:
             events.append(Closed(self._last_ns, self.connection.socket_id))
 
+    def _note_waiting(self) -> None:
+        self.is_waiting = bool(self.held.pieces) or not self.is_settled or self._is_closing
+
     def _position(self, sequence: int) -> int:
-        return self._at + (sequence - self._at + _BEHIND) % _SEQUENCES - _BEHIND
+        return self.at + (sequence - self.at + _BEHIND) % _SEQUENCES - _BEHIND
 
     def _reach(self, sequence: int) -> None:
         if self._reached is None or 0 < (sequence - self._reached) % _SEQUENCES < _BEHIND:
@@ -189,7 +197,7 @@ class Conversation:
 
     def _end_if_complete(self, events: list[Event]) -> None:
         """End when both ends have said so and nothing is missing before."""
-        if self.is_ended or not self._is_closing or self._fin != self._at:
+        if self.is_ended or not self._is_closing or self._fin != self.at:
             return
         if self._reached is not None and self.watch.is_beyond(self._reached):
             return
@@ -200,7 +208,7 @@ class Conversation:
     ) -> None:
         position = self._position(sequence)
         if self.is_settled:
-            if position + size <= self._at:
+            if position + size <= self.at:
                 return  # sent again
         elif size == 1 and not flags & PSH:
             return  # a keep-alive probe, whose byte is none
@@ -209,11 +217,11 @@ class Conversation:
     def _deliver(self, events: list[Event]) -> None:
         if not self.is_settled:
             return
-        for piece in self.held.take(self._at):
+        for piece in self.held.take(self.at):
             size = piece.end - piece.begin
             self._send(piece.at_ns, size, piece.data, piece.acknowledgment, events)
         if self.held.cost > HELD_MAX:
-            self._at = self.held.pieces[0].begin
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
             self._deliver(events)
         self._end_if_complete(events)
 
@@ -233,8 +241,8 @@ class Conversation:
             Chunk(
                 at_ns,
                 connection,
-                self._at % _SEQUENCES,
-                (self._at - self._base) % _SEQUENCES,
+                self.at % _SEQUENCES,
+                (self.at - self._base) % _SEQUENCES,
                 size,
                 data,
                 None if len(data) == size else Problem.TRUNCATED,
@@ -243,15 +251,15 @@ class Conversation:
                 self.is_answered,
             )
         )
-        self._at += size
+        self.at += size
         self._has_sent = True
 
     def _send_missing(self, size: int, events: list[Event]) -> None:
         tid, snapshot, _ = self.sender or NOBODY
-        sequence, offset = self._at % _SEQUENCES, (self._at - self._base) % _SEQUENCES
+        sequence, offset = self.at % _SEQUENCES, (self.at - self._base) % _SEQUENCES
         events.append(
             Chunk(self._last_ns, self.connection, sequence, offset, size, b"",
                   Problem.NOT_CAPTURED, tid, snapshot, is_answered=False)
         )  # fmt: skip
-        self._at += size
+        self.at += size
         self._has_sent = True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Callable, Optional
 
 from analyzer.records import Connection, Event
-from analyzer.sources.packets.conversations import NOBODY, Conversation, Sender
+from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.sources.packets.segments import (
     CUT_HEADERS,
     FRAGMENT,
@@ -126,7 +126,12 @@ class Reassembler:
             sequence = acknowledgment
         events: list[Event] = []
         conversation = self._conversations.get(key)
-        if conversation is not None and not _belongs(conversation, start, sequence):
+        if conversation is not None and not (
+            conversation.start_at(start)
+            if is_from_client and start is not None
+            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
+        ):
+            # The port is used again.
             self._end(key, conversation, events)
             conversation = None
         if conversation is None:
@@ -143,7 +148,8 @@ class Reassembler:
         else:
             conversation.take_from_server(at_ns, segment, events)
         self._held += conversation.held.cost - held
-        self._look_after(at_ns, key, conversation, events)
+        if conversation.is_ended or conversation.is_waiting or self._waiting:
+            self._look_after(at_ns, key, conversation, events)
         return events
 
     def _look_after(
@@ -155,7 +161,7 @@ class Reassembler:
             self._waiting.setdefault(key, at_ns)
             while self._held > HELD_TOTAL_MAX:
                 self._give_up(next(iter(self._waiting)), events)
-        elif self._waiting:
+        else:
             self._waiting.pop(key, None)
 
     def _is_joined_by(self, segment: Segment) -> bool:
@@ -199,7 +205,7 @@ class Reassembler:
         del self._waiting[key]
         conversation = self._conversations[key]
         held = conversation.held.cost
-        if conversation.held.pieces and conversation.is_settled:
+        if held and conversation.is_settled:
             self.counters[HOLES] += 1
         conversation.give_up(events)
         self._held += conversation.held.cost - held
@@ -219,13 +225,6 @@ class Reassembler:
         self._ended[key] = conversation.next
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
-
-
-def _belongs(conversation: Conversation, start: Optional[int], sequence: int) -> bool:
-    """Tell whether a segment can be of a connection: ports are used again."""
-    if start is not None:
-        return conversation.start_at(start)
-    return not conversation.is_far_off(sequence)
 
 
 @functools.lru_cache(maxsize=4096)

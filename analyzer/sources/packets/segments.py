@@ -18,7 +18,7 @@ FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 # What else a packet may be; each is a counter. The first two are nothing that could be missed.
 NOT_IMDS = "not_imds"
-NO_PAYLOAD = "no_payload"  # acknowledges, and no more
+NO_PAYLOAD = "no_payload"  # acknowledges, and no more; of whatever connection
 FRAGMENT = "fragment"  # of an IP packet to or from IMDS
 CUT_HEADERS = "cut_headers"  # the capture's snapshot length is below the headers'
 MALFORMED = "malformed"  # an IMDS packet whose lengths contradict each other
@@ -46,6 +46,13 @@ _IPV4_TCP = struct.Struct(_IPV4.format + _PORTS_ON.format[1:])
 _IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 20, 40, 20
 _MAPPED = bytes(10) + b"\xff\xff"
 
+# Half of all packets acknowledge, and no more. Those without tags and options of IP are told by
+# four fields of theirs: the second line of their TCP header says how long they have to be.
+_ETHERNET_IPV4 = b"\x08\x00\x45"
+_ACKS = {
+    bytes([words << 4, ACK]): (_IPV4_BYTES + 4 * words).to_bytes(2, "big") for words in range(5, 16)
+}
+
 # A connection: the client's address and port, and the server's address.
 Key = tuple[bytes, int, bytes]
 
@@ -67,7 +74,9 @@ class Segment(NamedTuple):
 
 def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Union[Segment, str]:
     """Return the segment in a frame, or what the frame is instead. Never raises."""
-    if link_type == link.ETHERNET and frame[12:14] == b"\x08\x00":
+    if link_type == link.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
+        if frame[16:18] == _ACKS.get(frame[46:48]) and frame[23] == _TCP:
+            return NO_PAYLOAD
         return _dissect_ipv4(frame, 14, wire_bytes, depth)
     try:
         network = link.maybe_network(link_type, frame)
