@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from analyzer import __version__
 from analyzer.errors import SinkError
@@ -44,14 +44,14 @@ class PacketFile:
         self._buffered = 0  # packets in the buffer
         self._at = 0  # bytes in the file
         self._is_full = False
-        self._fault: Optional[OSError] = None
+        self._is_paused = False
         self._notices: list[Notice] = []
         self.written = 0
         self.not_written = 0
 
     def write(self, at_ns: int, frame: Frame, comment: str) -> None:
         """Add a packet, seen at this time since the Unix epoch. Raises nothing."""
-        if self._is_full or self._fault is not None:
+        if self._is_full or self._is_paused:
             self.not_written += 1
             return
         block = _packet(at_ns, frame, comment)
@@ -74,20 +74,20 @@ class PacketFile:
         try:
             # Not behind half a block that an earlier attempt may have left.
             os.ftruncate(self._fd, self._at)
-            _write_all(self._fd, self._buffer, self._at)
+            _write_all(self._fd, bytes(self._buffer), self._at)
         except OSError as error:
-            if self._fault is None:
+            if not self._is_paused:
                 self._notices.append(
                     Notice("error", {"lacks": error.strerror or str(error), **self._state()})
                 )
-            self._fault = error
+            self._is_paused = True
             return
         self._at += len(self._buffer)
         self.written += self._buffered
         self._buffer.clear()
         self._buffered = 0
-        if self._fault is not None:
-            self._fault = None
+        if self._is_paused:
+            self._is_paused = False
             self._notices.append(Notice("info", {"lacks": "it goes on", **self._state()}))
 
     def notices(self) -> list[Notice]:
@@ -133,14 +133,10 @@ def _unusable(path: str, reason: object) -> SinkError:
     return SinkError(f"--write-pcap {path}: {reason}. Name a new file that can be written.")
 
 
-def _write_all(fd: int, data: bytearray, at: int) -> None:
-    view = memoryview(data)
-    try:
-        done = 0
-        while done < len(view):
-            done += os.pwrite(fd, view[done:], at + done)
-    finally:
-        view.release()
+def _write_all(fd: int, data: bytes, at: int) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(fd, data[done:], at + done)
 
 
 def _beginning() -> bytes:
