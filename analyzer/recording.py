@@ -42,15 +42,18 @@ class Recording:
     def tick(self, now_boottime_ns: int, say: Callable[..., None]) -> None:
         """Write what waits too long and what is buffered; ``say`` what there is to say of it."""
         self._write(self._redactor.expire(now_boottime_ns))
-        self._file.flush()
-        for notice in self._file.notices():
-            say("packet_file", notice.level, **notice.fields)
+        self._pass_on(say)
 
     def finish(self, say: Callable[..., None]) -> None:
         """Write what is left, and say how much there was."""
         self._write(self._redactor.flush())
-        self._file.flush()
+        self._pass_on(say)
         say("packet_file", "info", written=self._file.written, not_written=self._file.not_written)
+
+    def _pass_on(self, say: Callable[..., None]) -> None:
+        self._file.flush()
+        for notice in self._file.notices():
+            say("packet_file", notice.level, **notice.fields)
 
     def close(self) -> None:
         """Close the file. May be called twice."""
