@@ -160,7 +160,7 @@ class PacketSource:
                 packet = _untagged(Packet(0, len(data), protocol, 0, kind, data))
                 segment = dissect(RAW, packet.data, packet.length)
                 if isinstance(segment, Segment):
-                    self._identity.note_opening(segment.key)
+                    self._identity.note_opening(segment.key, segment.sequence)
 
 
 def _require_interfaces() -> None:

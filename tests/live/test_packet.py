@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,33 @@ def test_capabilities_are_let_go(watch: Watch) -> None:
     status = Path(f"/proc/{watch.process.pid}/status").read_text()
     effective = int(status.partition("CapEff:\t")[2].split()[0], 16)
     assert not effective >> 13 & 1
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """Return a directory in which everybody may write."""
+    with tempfile.TemporaryDirectory(prefix="imds-analyzer-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_as_a_service_it_names_other_users_callers(open_directory: Path, imds: ImdsProcess) -> None:
+    """With the capabilities of packet.conf, of which those for naming stay."""
+    watch = Watch(PROBE, imds._namespace, open_directory)
+    kept = "+net_raw,+dac_read_search,+sys_ptrace"
+    watch.prefix = [
+        *watch.namespace.command([]),
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"),
+        *(f"--inh-caps=-all,{kept}", f"--ambient-caps=-all,{kept}"),
+    ]
+    marker = new_marker()
+    with watch.running(required=True), watch.connect() as client:
+        _ask(client, _get(marker))
+        line = watch.one(marker)
+        (started,) = watch.lines("analyzer_started")
+    assert line["process"]["pid"] == os.getpid()
+    assert line["process"]["executable"] == str(Path(sys.executable).resolve())
+    assert started["capabilities"] == ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"]
 
 
 def test_without_the_capability_it_says_so(tmp_path: Path, namespace: LabNamespace) -> None:

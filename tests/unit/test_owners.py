@@ -9,12 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
 from analyzer.attribute import Attributor
 from analyzer.attribute.processes import Processes
-from analyzer.records import Attribution
+from analyzer.records import Attribution, Snapshot
 from analyzer.sources.packets.owners import DESCRIBED_S, SAVED_S, SHARE, Owners
 from analyzer.sources.packets.sockets import SocketTable
 
@@ -103,18 +104,19 @@ def test_the_holder_is_described_as_the_kernel_would(
 
 
 def test_a_thread_that_connects_is_its_process() -> None:
-    """Descriptors belong to the whole of it."""
+    """Also while it is the newest number there is."""
+    found: list[Optional[Snapshot]] = []
+
+    def connect() -> None:
+        with socket.create_connection(server.getsockname()) as client:
+            found.append(Owners().maybe_snapshot(_inode(client)))
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-        held: list[socket.socket] = []
-        thread = threading.Thread(
-            target=lambda: held.append(socket.create_connection(server.getsockname()))
-        )
+        thread = threading.Thread(target=connect)
         thread.start()
         thread.join()
-        with held[0]:
-            snapshot = Owners().maybe_snapshot(_inode(held[0]))
-    assert snapshot is not None
-    assert snapshot.process.pid == os.getpid()
+    assert found[0] is not None
+    assert found[0].process.pid == os.getpid()
 
 
 def test_a_socket_that_was_handed_on_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import OrderedDict
-from typing import Callable, Optional
+from typing import Callable, Optional, TypeVar
 
 import psutil
 
@@ -17,9 +17,12 @@ from analyzer.sources.packets.sockets import SocketTable
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
 FOUND_MAX = 8192
-# How long the host's own addresses are believed: a new one is used by nobody before it is there.
+# How long the host's own addresses are believed, and how long one is believed not to be among
+# them: a new one may be used at once.
 ADDRESSES_S = 5.0
+STRANGERS_S = 0.2
 
+V = TypeVar("V")
 FORWARDED = Sender(0, None, is_forwarded=True)
 
 
@@ -31,22 +34,28 @@ class Identity:
         self._clock = clock
         self._sockets = SocketTable()
         self._owners = Owners(clock)
+        self._noted: OrderedDict[Key, int] = OrderedDict()
         self._found: OrderedDict[Key, Snapshot] = OrderedDict()
         self._addresses: frozenset[str] = frozenset()
-        self._addresses_until_s = -float("inf")
+        self._listed_s = -float("inf")
 
-    def note_opening(self, key: Key) -> None:
-        """Look up whose a connection is while it is opened: its socket may be gone soon."""
+    def note_opening(self, key: Key, sequence: int) -> None:
+        """Look up whose a connection is while it is opened: its socket may be gone soon.
+
+        ``sequence`` tells a connection from another that has the same ports later. What several
+        interfaces show, or is sent again, is looked up once.
+        """
+        if self._noted.get(key) == sequence:
+            return
+        _put(self._noted, key, sequence)
+        self._found.pop(key, None)
         snapshot = self._maybe_snapshot(key)
         if snapshot is not None:
-            self._found[key] = snapshot
-            self._found.move_to_end(key)
-            if len(self._found) > FOUND_MAX:
-                self._found.popitem(last=False)
+            _put(self._found, key, snapshot)
 
     def identify(self, connection: Connection, _packet_type: int) -> Optional[Sender]:
         """Return who sends on a connection; None where there was no time to look."""
-        if connection.source_ip not in self._own_addresses():
+        if not self._is_own(connection.source_ip):
             return FORWARDED
         key = (
             _packed(connection.source_ip),
@@ -72,17 +81,29 @@ class Identity:
         owner = self._sockets.maybe_owner(*key, PORT)
         return None if owner is None else self._owners.maybe_snapshot(owner.inode)
 
-    def _own_addresses(self) -> frozenset[str]:
+    def _is_own(self, address: str) -> bool:
+        is_known = address in self._addresses
         now_s = self._clock()
-        if now_s >= self._addresses_until_s:
-            self._addresses_until_s = now_s + ADDRESSES_S
-            self._addresses = frozenset(
-                address.address.partition("%")[0]
-                for addresses in psutil.net_if_addrs().values()
-                for address in addresses
-                if address.family in (socket.AF_INET, socket.AF_INET6)
-            )
-        return self._addresses
+        if now_s - self._listed_s >= (ADDRESSES_S if is_known else STRANGERS_S):
+            self._listed_s = now_s
+            self._addresses = _own_addresses()
+        return address in self._addresses
+
+
+def _own_addresses() -> frozenset[str]:
+    return frozenset(
+        address.address.partition("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    )
+
+
+def _put(table: OrderedDict[Key, V], key: Key, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > FOUND_MAX:
+        table.popitem(last=False)
 
 
 def _packed(address: str) -> bytes:

@@ -20,6 +20,8 @@ from analyzer.records import Attribution, KernelProcess, Snapshot
 
 # Processes that open many connections one after the other; a host has some dozens.
 KNOWN_MAX = 64
+# Numbers of processes that are tried without looking which there are.
+NEWEST = 32
 # How long one is described as it was.
 DESCRIBED_S = 1.0
 # Part of the time that may go into all of this, and how much of it can be saved up: on a host
@@ -73,7 +75,9 @@ class Owners:
             self._saved_s -= self._clock() - began_s
 
     def _maybe_snapshot(self, link: str, now_s: float) -> Optional[Snapshot]:
-        pid = next(filter(lambda each: _holds(each, link), self._candidates()), None)
+        found = next(filter(lambda each: _holds(each, link), self._candidates()), None)
+        # The number may be that of a thread.
+        pid = None if found is None else _maybe_number(found, b"Tgid:", 1)
         if pid is None or _is_shared(pid, link):
             return None
         known = self._known.pop(pid, None)
@@ -89,8 +93,15 @@ class Owners:
         return known.snapshot
 
     def _candidates(self) -> Iterator[int]:
-        yield from list(reversed(self._known))
-        yield from _newest_first()
+        # A caller that will not live long was just started; it must be met before it is gone.
+        newest = _maybe_newest()
+        yield from range(newest, max(0, newest - NEWEST), -1)
+        for pid in list(reversed(self._known)):
+            if Path(f"/proc/{pid}").exists():
+                yield pid
+            else:
+                del self._known[pid]
+        yield from _all_newest_first(newest)
 
     def _is_same(self, process: KernelProcess) -> bool:
         stat = _maybe_stat(process.pid)
@@ -128,18 +139,21 @@ class Owners:
 
     def _maybe_process(self, pid: int) -> Optional[KernelProcess]:
         stat = _maybe_stat(pid)
-        uid = _maybe_effective_uid(pid)
+        uid = _maybe_number(pid, b"Uid:", 2)  # real, effective
         if stat is None or uid is None:
             return None
         return KernelProcess(self._start_ns(stat), pid, uid, stat.comm)
 
 
-def _newest_first() -> Iterator[int]:
-    """Yield the processes by number, from those that were numbered last on."""
+def _maybe_newest() -> int:
+    """Return the number that was given last; 0 where the kernel does not tell."""
+    last = _read("/proc/sys/kernel/ns_last_pid").strip()
+    return int(last) if last.isdigit() else 0
+
+
+def _all_newest_first(newest: int) -> Iterator[int]:
     names = (each.name for each in Path("/proc").iterdir())
     pids = sorted((int(name) for name in names if name.isdigit()), reverse=True)
-    last = _read("/proc/sys/kernel/ns_last_pid").strip()
-    newest = int(last) if last.isdigit() else pids[0]
     # Numbers begin anew where they are used up.
     yield from (pid for pid in pids if pid <= newest)
     yield from (pid for pid in pids if pid > newest)
@@ -199,10 +213,11 @@ def _maybe_stat(pid: int) -> Optional[_Stat]:
     return _Stat(comm, int(fields[_PARENT]), int(fields[_START]))
 
 
-def _maybe_effective_uid(pid: int) -> Optional[int]:
+def _maybe_number(pid: int, name: bytes, at: int) -> Optional[int]:
+    """Return a number of a line of /proc/PID/status, counted from the name on."""
     for line in _read(f"/proc/{pid}/status").splitlines():
-        if line.startswith(b"Uid:"):
-            return int(line.split()[2])
+        if line.startswith(name):
+            return int(line.split()[at])
     return None
 
 
