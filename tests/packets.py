@@ -51,7 +51,7 @@ class Side(NamedTuple):
         )
         addresses = (CLIENT, SERVER) if self.version == 4 else (CLIENT_6, SERVER_6)
         source, destination = addresses if self.is_client else addresses[::-1]
-        ip = IP if self.version == 4 else IPv6
+        ip: Any = IP if self.version == 4 else IPv6
         return ip(src=source, dst=destination) / tcp / data
 
 

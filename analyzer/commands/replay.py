@@ -68,7 +68,8 @@ def replay(
         return clock.now_ns() or time.time_ns()  # a capture without a packet has no time
 
     def begun() -> None:
-        sink.event("analyzer_started", "info", configuration=config.as_dict())
+        settings = {"capture": {"response_wait_s": response_wait_s}}
+        sink.event("analyzer_started", "info", configuration=settings)
 
     def file_read(file: CaptureFile) -> None:
         if file.error is not None:

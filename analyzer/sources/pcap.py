@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
@@ -38,6 +39,7 @@ class CaptureFile:
         self.recording = Recording()
         self._unpacker: Any = None
         self._is_begun = False
+        self._is_cut = False  # whether more must come, by gzip's own account
 
     def unpack(self, raw: bytes) -> Iterator[bytes]:
         """Yield what the file's next bytes hold. Raises DamagedError."""
@@ -57,17 +59,23 @@ class CaptureFile:
             try:
                 unpacked = self._unpacker.decompress(raw, UNPACKED_BYTES)
             except zlib.error:
-                what = "the compressed file is damaged; the capture in it is readable up to here"
-                raise DamagedError(self.recording.offset, what) from None
+                raise DamagedError(
+                    self.recording.offset, "the compressed file is damaged"
+                ) from None
             raw = self._unpacker.unconsumed_tail
             if self._unpacker.eof:  # another one may be appended
                 raw = self._unpacker.unused_data
                 self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
+                self._is_cut = False
+            else:
+                self._is_cut = True
             yield unpacked
 
     def finish(self) -> None:
         """Take the file's end."""
         self.recording.finish()
+        if self.error is None and self._is_cut:
+            self.fail(DamagedError(self.recording.offset, "the compressed file is cut off"))
         if self.error is None and self.recording.damage is not None:
             self.fail(self.recording.damage)
 
@@ -117,6 +125,8 @@ class PcapSource:
         with contextlib.ExitStack() as on_error:
             on_error.callback(self.close)
             self._open()
+            self._readable = select.poll()
+            self._readable.register(self._fd, select.POLLIN)
             on_error.pop_all()
 
     @property
@@ -129,8 +139,8 @@ class PcapSource:
         return -1 if self._fd is None else self._fd
 
     def read(self, limit_bytes: int) -> list[bytes]:
-        """Return the file's next bytes; b"" for its end."""
-        if self.is_ended or self._fd is None:
+        """Return the file's next bytes, as far as there are any; b"" for its end."""
+        if self.is_ended or self._fd is None or not self._readable.poll(0):
             return []
         data, file = _END, self._file
         if file.error is None:
@@ -154,6 +164,7 @@ class PcapSource:
             file.fail(damage)
         if raw == _END:
             file.finish()
+            self._tell_begun()
             self._file_read(file)
             if self._unread:
                 self._file = CaptureFile(self._unread[0])

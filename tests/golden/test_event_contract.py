@@ -90,6 +90,14 @@ SHAPES: dict[str, dict[str, Shape]] = {
         reason=one_of("log_not_written"),
         not_written={"event?": COUNT, "unknown?": COUNT, "v1?": COUNT, "v2?": COUNT},
     ),
+    "capture_read": {
+        **begin("capture_read", "info"),
+        "level": one_of("info", "warning"),
+        "file": {"path": text()},
+        "packets": number(0, 10**9),
+        "reason?": REASON,
+        **end(),
+    },
     "configuration_reloaded": shape(
         "configuration_reloaded",
         "info",

@@ -96,7 +96,8 @@ def mutilated(draw: st.DrawFn) -> bytes:
 def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, int]]) -> None:
     """No crash, nothing held for ever, and no byte that was not there."""
     reassembler = Reassembler()
-    now_ns, events = 0, []
+    now_ns = 0
+    events: list[Event] = []
     for frame, later_ns in frames:
         now_ns += later_ns
         events += reassembler.feed(now_ns, link.ETHERNET, frame, len(frame))

@@ -6,7 +6,21 @@ import struct
 from typing import Any, Callable
 
 import pytest
+from scapy.contrib.mpls import MPLS
+from scapy.layers.dot11 import Dot11, RadioTap
+from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert, fragment
+from scapy.layers.inet6 import (
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+)
+from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Ether
+from scapy.layers.ppp import PPP, PPPoE
+from scapy.layers.vxlan import VXLAN
 
+from analyzer.records import Event
 from analyzer.sources.packets import link
 from analyzer.sources.packets.reassembly import Reassembler
 from analyzer.sources.packets.segments import (
@@ -19,20 +33,7 @@ from analyzer.sources.packets.segments import (
 )
 from tests.packets import CLIENT, SERVER, V2, conversation, requests, statuses
 
-from scapy.layers.dot11 import Dot11, RadioTap  # noqa: E402 isort: skip
-from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert, fragment  # noqa: E402 isort: skip
-from scapy.layers.inet6 import (  # noqa: E402 isort: skip
-    IPv6,
-    IPv6ExtHdrDestOpt,
-    IPv6ExtHdrFragment,
-    IPv6ExtHdrHopByHop,
-    IPv6ExtHdrRouting,
-)
-from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Ether  # noqa: E402 isort: skip
-from scapy.contrib.mpls import MPLS  # noqa: E402 isort: skip
-from scapy.layers.ppp import PPP, PPPoE  # noqa: E402 isort: skip
-from scapy.layers.vxlan import VXLAN  # noqa: E402 isort: skip
-
+cut_up: Any = fragment
 ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 
 
@@ -126,7 +127,7 @@ def test_a_conversation_is_found(name: str) -> None:
     """Whatever it is wrapped in."""
     link_type, version, wrap = LINKS[name]
     reassembler = Reassembler()
-    events = []
+    events: list[Event] = []
     for number, packet in enumerate(conversation(V2, version=version)):
         frame = bytes(wrap(packet))
         events += reassembler.feed(number, link_type, frame, len(frame))
@@ -159,7 +160,7 @@ def test_fragments_are_counted() -> None:
     """Requests are far smaller than what has to be cut up."""
     reassembler = Reassembler()
     packet = conversation(V2 + bytes(3000))[3]
-    pieces = [bytes(ETHER / each) for each in fragment(packet, 1000)]
+    pieces = [bytes(ETHER / each) for each in cut_up(packet, 1000)]
     pieces.append(bytes(ETHER / IPv6(dst="fd00:ec2::254") / IPv6ExtHdrFragment(m=1) / b"x"))
     for frame in pieces:
         reassembler.feed(0, link.ETHERNET, frame, len(frame))

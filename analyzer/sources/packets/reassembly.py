@@ -32,8 +32,9 @@ TO_US, BROADCAST, MULTICAST, TO_OTHERS, OUTGOING = range(5)
 # Connections that are followed, about 1.5 KiB each. As many as can have requests waiting for an
 # answer; beyond that the longest unused are forgotten.
 MAX_CONVERSATIONS = 8192
-# Of those that have ended, how far they had come: segments that are sent again, or captured
-# twice, must not look like new ones. 250 bytes each.
+# Of those that have ended, where they began and how far they had come: segments that are sent
+# again, or captured a second time on another interface, must not look like new ones. 300 bytes
+# each.
 MAX_ENDED = 16384
 # Memory for all that is held because something before it is missing.
 HELD_TOTAL_MAX = 8 << 20
@@ -66,7 +67,7 @@ class Reassembler:
         self.counters: collections.Counter[str] = collections.Counter()
         self._identify = identify
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
-        self._ended: OrderedDict[Key, int] = OrderedDict()
+        self._ended: OrderedDict[Key, tuple[Optional[int], int]] = OrderedDict()
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
         self._held = 0
@@ -135,7 +136,7 @@ class Reassembler:
             self._end(key, conversation, events)
             conversation = None
         if conversation is None:
-            if start is None and not self._is_joined_by(segment):
+            if not self._is_new(segment, start):
                 return events
             conversation = self._begin(key, start, sequence, events)
         else:
@@ -164,14 +165,16 @@ class Reassembler:
         else:
             self._waiting.pop(key, None)
 
-    def _is_joined_by(self, segment: Segment) -> bool:
+    def _is_new(self, segment: Segment, start: Optional[int]) -> bool:
         """Tell whether a segment without a known connection is of one that we have to follow."""
-        if not segment.size:
+        if start is None and not segment.size:
             return False
-        ended = self._ended.get(segment.key)
-        if ended is None:
+        if segment.key not in self._ended:
             return True
-        # Sent again, or captured twice: nothing new. The end itself counts as one.
+        former, ended = self._ended[segment.key]
+        if start is not None:
+            return start != former
+        # The end itself counts as one.
         end = segment.sequence + segment.size if segment.is_from_client else segment.acknowledgment
         return 1 < (end - ended) % _SEQUENCES < _BEHIND
 
@@ -222,7 +225,8 @@ class Reassembler:
     def _forget(self, key: Key, conversation: Conversation) -> None:
         del self._conversations[key]
         self._waiting.pop(key, None)
-        self._ended[key] = conversation.next
+        self._ended[key] = (conversation.start, conversation.next)
+        self._ended.move_to_end(key)
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
