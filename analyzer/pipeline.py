@@ -268,9 +268,12 @@ class Pipeline:
 
     def _write_unanswered(self, captured: list[Captured]) -> None:
         """Write what was never a whole request: no answer can be told to be its own."""
-        self._write([self._record(each) for each in captured])
+        if captured:
+            self._write([self._record(each) for each in captured])
 
     def _write(self, records: list[Record]) -> None:
+        if not records:
+            return
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)

@@ -34,12 +34,15 @@ class Recorder(NamedTuple):
     begun: bytes
 
 
-TCPDUMP = ("tcpdump", "-n", "--immediate-mode", "-U", "-Z", "root", "-w")
+# A packet has as much room in its buffer as the snapshot length says, and the default buffer
+# holds eight of the default length.
+TCPDUMP = ("tcpdump", "-n", "--immediate-mode", "-U", "-Z", "root", "-B", "16384", "-w")
+LENGTH = ("-s", "9000")
 # File name: what records it. The filter is of whoever wants no more than needed.
 RECORDERS = {
-    "lo.pcap": Recorder((*TCPDUMP, "FILE", "-i", "lo", "port", "80"), b"listening on"),
+    "lo.pcap": Recorder((*TCPDUMP, "FILE", "-i", "lo", *LENGTH, "port", "80"), b"listening on"),
     "any-nano.pcap": Recorder(
-        (*TCPDUMP, "FILE", "-i", "any", "--time-stamp-precision=nano"), b"listening on"
+        (*TCPDUMP, "FILE", "-i", "any", *LENGTH, "--time-stamp-precision=nano"), b"listening on"
     ),
     "short.pcap": Recorder((*TCPDUMP, "FILE", "-i", "lo", "-s", "120"), b"listening on"),
     "dumpcap.pcapng": Recorder(("dumpcap", "-q", "-i", "lo", "-i", "any", "-w", "FILE"), b"File:"),

@@ -59,6 +59,8 @@ def replay(
     from analyzer.sinks.jsonl import JsonlSink
     from analyzer.sinks.log import Log
     from analyzer.sinks.opening import open_writer
+    from analyzer.sources.packets.odd import has_scapy
+    from analyzer.sources.packets.segments import UNKNOWN_LINK
     from analyzer.sources.pcap import CaptureFile, PcapSource
 
     clock = CaptureClock()
@@ -76,9 +78,10 @@ def replay(
             errors.append(file.error)
         sink.event(
             "capture_read",
-            "info" if file.error is None else "warning",
+            "info" if file.error is None and not file.recording.untimed else "warning",
             file={"path": file.name},
             packets=file.packets,
+            packets_without_time=file.recording.untimed or None,
             reason=None if file.error is None else str(file.error),
         )
 
@@ -93,5 +96,12 @@ def replay(
         )
         stop_on_signals(pipeline.stop)
         pipeline.run()
+    unknown = source.counters[UNKNOWN_LINK]
+    if unknown and not has_scapy():
+        click.echo(
+            f"imds-analyzer: {unknown} packets are of a link type or in a tunnel that needs scapy"
+            " to be read. Install it: pip install 'imds-analyzer[packet]'",
+            err=True,
+        )
     if errors:
         raise CaptureError("\n".join(map(str, errors)))

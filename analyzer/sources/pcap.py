@@ -115,8 +115,7 @@ class PcapSource:
         self._begun: Optional[Callable[[], None]] = begun
         self._file_read = file_read
         self._reassembler = Reassembler()
-        counters = self._reassembler.counters
-        self._losses = LossMeter({name: _reader(counters, name) for name in LOSSES}, clock)
+        self._losses: Optional[LossMeter] = None  # until there is a time to begin with
         self._tick_ns = 0
         self._unread = list(names)
         self._file = CaptureFile(self._unread[0])
@@ -130,9 +129,9 @@ class PcapSource:
             on_error.pop_all()
 
     @property
-    def counters(self) -> dict[str, int]:
-        """Frames, by what became of them."""
-        return dict(sorted(self._reassembler.counters.items()))
+    def counters(self) -> Mapping[str, int]:
+        """Frames, by what became of them; 0 for what did not occur."""
+        return self._reassembler.counters
 
     def fileno(self) -> int:
         """Return the descriptor of the file that is being read."""
@@ -180,7 +179,7 @@ class PcapSource:
 
     def lost(self) -> list[Lost]:
         """Return how many packets could not be read, by why."""
-        return self._losses.take()
+        return [] if self._losses is None else self._losses.take()
 
     def detach(self) -> None:
         """Read no further."""
@@ -231,6 +230,10 @@ class PcapSource:
         now_ns = self._clock.now_ns()
         if not 0 <= now_ns - self._tick_ns < _TICK_NS:
             self._tick_ns = now_ns
+            if self._losses is None:
+                counters = self._reassembler.counters
+                readers = {name: _reader(counters, name) for name in LOSSES}
+                self._losses = LossMeter(readers, self._clock)
             self._tell_begun()
             yield from self._reassembler.expire(now_ns)
             yield Passed(now_ns)

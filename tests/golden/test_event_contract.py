@@ -95,6 +95,7 @@ SHAPES: dict[str, dict[str, Shape]] = {
         "level": one_of("info", "warning"),
         "file": {"path": text()},
         "packets": number(0, 10**9),
+        "packets_without_time?": COUNT,
         "reason?": REASON,
         **end(),
     },

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Optional
 import pytest
 
 from tests.packets import V1, V2, conversation, ethernet, pcap
+from tests.unit.test_recordings import block, interface, packet, section
 
 S = 1_000_000_000
 BEGIN_NS = 1_795_287_001_000_000_000  # 2026-11-21T18:50:01Z
@@ -184,7 +186,18 @@ def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
     run = Replayed(short, odd)
     lost = {line["reason"]: line["count"] for line in run.of("events_lost")}
     assert lost == {"cut_headers": 10, "unknown_link": 10}
+    assert all(line["since"].startswith("2026-11-21T18:50:01") for line in run.of("events_lost"))
     assert run.of("analyzer_stopped")[0]["lost"] == 20
+
+
+def test_packets_without_a_time_are_said(tmp_path: Path) -> None:
+    """Nothing can be told of them."""
+    path = tmp_path / "simple.pcapng"
+    body = struct.pack("<I", len(FRAMES[0])) + FRAMES[0]
+    simple = block("<", 3, body)
+    path.write_bytes(section() + interface() + simple + packet("<", 0, 7, FRAMES[1]))
+    (read,) = Replayed(path).of("capture_read")
+    assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 1, 1)
 
 
 def test_a_pipe_is_written_as_it_comes() -> None:

@@ -122,7 +122,7 @@ class Conversation:
             if flags & SYN:
                 self.start_at(acknowledgment)
             self.settle(events)
-        if flags & ACK:
+        if flags & ACK and (acknowledgment - self.at) % _SEQUENCES:
             self._acked = max(self._acked, self._position(acknowledgment))
         if flags & SYN:
             self._deliver(events)
@@ -172,14 +172,14 @@ class Conversation:
             return
         self.is_ended = True
         is_closed = is_closed or self._is_closing
-        self.skip_holes(events)
+        if self.held.pieces or not self.is_settled:
+            self.skip_holes(events)
         end = self._acked if self._fin is None else self._fin
         missing = end - self.at
         # The server acknowledges an end that was not seen as if it were a byte.
         if (self._fin is None) < missing <= FAR_OFF:
             self._send_missing(missing, events)
-        is_missed = self._reached is not None and self.watch.is_beyond(self._reached)
-        if self.watch.is_waiting and (is_missed or not is_closed):
+        if self.watch.is_waiting and (self._is_answer_missed() or not is_closed):
             events.append(Answer(self._last_ns, self.connection.socket_id, None))
             self.watch.give_up()
         if is_closed and self._has_sent:
@@ -197,11 +197,14 @@ class Conversation:
 
     def _end_if_complete(self, events: list[Event]) -> None:
         """End when both ends have said so and nothing is missing before."""
-        if self.is_ended or not self._is_closing or self._fin != self.at:
+        if not self._server_fin or self._fin != self.at or self.is_ended:
             return
-        if self._reached is not None and self.watch.is_beyond(self._reached):
-            return
-        self.finish(events)
+        if not self.watch.is_waiting or not self._is_answer_missed():
+            self.finish(events)
+
+    def _is_answer_missed(self) -> bool:
+        """Tell whether the server has gone further than what was seen of it."""
+        return self._reached is not None and self.watch.is_beyond(self._reached)
 
     def _hold(
         self, at_ns: int, sequence: int, size: int, data: bytes, acked: Optional[int], flags: int

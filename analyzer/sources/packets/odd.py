@@ -13,6 +13,7 @@ def _maybe_scapy() -> Any:  # noqa: ANN401 -- scapy is imported late, and untype
     logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it warns of missing routes
     try:
         import scapy.config  # noqa: PLC0415 (only where such a frame occurs)
+        import scapy.contrib.mpls  # noqa: PLC0415
         import scapy.layers.all  # noqa: PLC0415
     except ImportError:
         return None

@@ -141,15 +141,15 @@ class Reassembler:
             conversation = self._begin(key, start, sequence, events)
         else:
             self._conversations.move_to_end(key)
-        held = conversation.held.cost
+        held = conversation.held.cost if self._waiting else 0
         if is_from_client:
             if conversation.sender is None and (size or flags & SYN):
                 self._name(conversation, packet_type)
             conversation.take_from_client(at_ns, segment, events)
         else:
             conversation.take_from_server(at_ns, segment, events)
-        self._held += conversation.held.cost - held
         if conversation.is_ended or conversation.is_waiting or self._waiting:
+            self._held += conversation.held.cost - held
             self._look_after(at_ns, key, conversation, events)
         return events
 
@@ -167,15 +167,16 @@ class Reassembler:
 
     def _is_new(self, segment: Segment, start: Optional[int]) -> bool:
         """Tell whether a segment without a known connection is of one that we have to follow."""
-        if start is None and not segment.size:
+        is_from_client, key, sequence, acknowledgment, _, size, _ = segment
+        if start is None and not size:
             return False
-        if segment.key not in self._ended:
+        if key not in self._ended:
             return True
-        former, ended = self._ended[segment.key]
+        former, ended = self._ended[key]
         if start is not None:
             return start != former
         # The end itself counts as one.
-        end = segment.sequence + segment.size if segment.is_from_client else segment.acknowledgment
+        end = sequence + size if is_from_client else acknowledgment
         return 1 < (end - ended) % _SEQUENCES < _BEHIND
 
     def _begin(
