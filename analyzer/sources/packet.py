@@ -34,7 +34,7 @@ from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import Segment, dissect
+from analyzer.sources.packets.segments import dissect
 
 PROBE = "packet/af_packet"
 
@@ -159,8 +159,9 @@ class PacketSource:
             if kind == OUTGOING or interface == "lo":
                 packet = _untagged(Packet(0, len(data), protocol, 0, kind, data))
                 segment = dissect(RAW, packet.data, packet.length)
-                if isinstance(segment, Segment):
-                    self._identity.note_opening(segment.key, segment.sequence)
+                if not isinstance(segment, str):
+                    _, key, sequence, *_ = segment
+                    self._identity.note_opening(key, sequence)
 
 
 def _require_interfaces() -> None:

@@ -16,11 +16,11 @@ Seen = tuple[Segment, int, bool]
 
 
 def _sent(key: tuple[bytes, int, bytes], sequence: int, flags: int = PSH | ACK) -> Segment:
-    return Segment(True, key, sequence, 0 if flags == SYN else 77, flags, 0, b"")
+    return True, key, sequence, 0 if flags == SYN else 77, flags, 0, b""
 
 
 def _answered(key: tuple[bytes, int, bytes]) -> Segment:
-    return Segment(False, key, 77, 1, PSH | ACK, 0, b"")
+    return False, key, 77, 1, PSH | ACK, 0, b""
 
 
 def _repeated(*seen: Seen) -> list[bool]:

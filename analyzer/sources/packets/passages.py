@@ -18,6 +18,8 @@ CONNECTIONS_MAX = 8192
 # connections are the same once in four billion.
 PASSAGE_NS = 2_000_000_000
 
+# What address translation leaves alone: the server's address, sequence and acknowledgment number.
+_Sign = tuple[bytes, int, int]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -32,32 +34,30 @@ class Passages:
 
     def __init__(self) -> None:
         self._connections: OrderedDict[Key, _Seen] = OrderedDict()
-        # By what address translation leaves alone (the server's address and the numbers): when
-        # it came in, and which connection it was.
-        self._came_in: OrderedDict[tuple[bytes, int, int], tuple[int, Key]] = OrderedDict()
+        # When it came in, and which connection it was.
+        self._came_in: OrderedDict[_Sign, tuple[int, Key]] = OrderedDict()
 
     def is_repeated(self, segment: Segment, at_ns: int, *, comes_in: bool) -> bool:
         """Tell whether the segment is of a connection that is known under another address.
 
         ``comes_in`` says that it was received, and not through lo.
         """
-        key = segment.key
+        is_from_client, key, sequence, acknowledgment, flags, _, _ = segment
         seen = self._connections.get(key)
-        if not segment.is_from_client:
+        if not is_from_client:
             return seen is not None and seen.is_repeated
-        if seen is None or (segment.flags & SYN and seen.sequence != segment.sequence):
-            is_repeated = self._has_come_in(segment, at_ns, comes_in=comes_in)
-            seen = _Seen(segment.sequence, is_repeated)
+        if seen is None or (flags & SYN and seen.sequence != sequence):
+            sign = key[2], sequence, acknowledgment
+            seen = _Seen(sequence, self._has_come_in(key, sign, at_ns, comes_in=comes_in))
             _put(self._connections, key, seen)
         return seen.is_repeated
 
-    def _has_come_in(self, segment: Segment, at_ns: int, *, comes_in: bool) -> bool:
-        sign = segment.key[2], segment.sequence, segment.acknowledgment
+    def _has_come_in(self, key: Key, sign: _Sign, at_ns: int, *, comes_in: bool) -> bool:
         if comes_in:
-            _put(self._came_in, sign, (at_ns, segment.key))
+            _put(self._came_in, sign, (at_ns, key))
             return False
-        earlier_ns, earlier = self._came_in.get(sign, (0, segment.key))
-        return earlier != segment.key and abs(at_ns - earlier_ns) < PASSAGE_NS
+        earlier_ns, earlier = self._came_in.get(sign, (0, key))
+        return earlier != key and abs(at_ns - earlier_ns) < PASSAGE_NS
 
 
 def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
