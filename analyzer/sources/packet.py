@@ -48,7 +48,7 @@ _OPENING_BYTES = 128
 NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
 NO_PACKETS = (
     "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
-    "RestrictAddressFamilies=AF_PACKET AF_NETLINK AF_INET (systemd/packet.conf)"
+    "RestrictAddressFamilies=AF_PACKET AF_NETLINK (systemd/packet.conf)"
 )
 
 
