@@ -175,28 +175,28 @@ class JsonlSink:
                 **_present(event["fields"]),
                 "end": self._last_text,
             }
-        return {
-            "timestamp": timestamp(record.at_ns),
-            "level": level,
-            "event": event["event"],
-            "end": (
-                _request_text(
-                    record.request,
-                    record.verdict,
-                    record.response,
-                    record.token_failure,
-                    record.caller.attribution,
-                )
-                + _endpoints_text(record.connection)
-                + self._caller_text(record)
-                + self._last_text
-            ),
-        }
+        # None of the first three has anything in it that JSON escapes.
+        text = (
+            f'{{"timestamp":"{timestamp(record.at_ns)}","level":"{level}","event":"{event["event"]}",'
+            + _request_text(
+                record.request,
+                record.verdict,
+                record.response,
+                record.token_failure,
+                record.caller.attribution,
+            )
+            + _endpoints_text(record.connection)
+            + self._caller_text(record)
+            + self._last_text
+        )
+        return {"text": text}
 
     def _render(self, event: dict[str, Any], **_: object) -> bytes:
-        """Serialize for structlog's JSONRenderer; ``end`` is JSON already."""
-        end: str = event.pop("end")
-        line = f"{_encode(event)[:-1]},{end}"
+        """Serialize for structlog's JSONRenderer; ``text`` and ``end`` are JSON already."""
+        line: Optional[str] = event.get("text")
+        if line is None:
+            end: str = event.pop("end")
+            line = f"{_encode(event)[:-1]},{end}"
         if not line.isascii() or "\x7f" in line:
             line = _UNSAFE.sub(_escape, line)
         return line.encode()

@@ -17,6 +17,7 @@ from analyzer.sources.packets.segments import (
     FRAGMENT,
     MALFORMED,
     PORT,
+    PORT_BYTES,
     SYN,
     UNKNOWN_LINK,
     Key,
@@ -139,7 +140,7 @@ class Reassembler:
             if not self._is_new(segment, start):
                 return events
             conversation = self._begin(key, start, sequence, events)
-        else:
+        elif is_from_client:
             self._conversations.move_to_end(key)
         held = conversation.held.cost if self._waiting else 0
         if is_from_client:
@@ -186,10 +187,10 @@ class Reassembler:
             oldest, evicted = next(iter(self._conversations.items()))
             self.counters[EVICTED] += 1
             self._end(oldest, evicted, events, is_closed=False)
-        client, port, server = key
-        connection = Connection(
-            next(self._numbers), 0, _address(client), port, _address(server), PORT
-        )
+        half = (len(key) - PORT_BYTES) // 2
+        port = int.from_bytes(key[-PORT_BYTES:], "big")
+        client, server = _address(key[:half]), _address(key[half:-PORT_BYTES])
+        connection = Connection(next(self._numbers), 0, client, port, server, PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way
         self._ended.pop(key, None)

@@ -53,8 +53,10 @@ _ACKS = {
     bytes([words << 4, ACK]): (_IPV4_BYTES + 4 * words).to_bytes(2, "big") for words in range(5, 16)
 }
 
-# A connection: the client's address and port, and the server's address.
-Key = tuple[bytes, int, bytes]
+PORT_BYTES = 2
+# A connection: the client's address, the server's, and the client's port, as in the packet. Its
+# hash is made once; that of a tuple each time it is looked for.
+Key = bytes
 
 
 # A segment that opens, ends or carries something: whether it is the client's, its connection, its
@@ -102,9 +104,9 @@ def _dissect_ipv4(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[S
     if version != 0x45 or protocol != _TCP or fragment & 0x3FFF or not total:  # noqa: PLR2004
         return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
     if destination_port == PORT and destination in SERVERS:
-        key, is_from_client = (source, source_port, destination), True
+        key, is_from_client = frame[at + 12 : at + 22], True
     elif source_port == PORT and source in SERVERS:
-        key, is_from_client = (destination, destination_port, source), False
+        key, is_from_client = destination + source + frame[at + 22 : at + 24], False
     else:
         return NOT_IMDS
     header = (offset >> 4) * 4
@@ -175,9 +177,9 @@ def _dissect_tcp(
     except struct.error:
         return CUT_HEADERS
     if destination_port == PORT and destination in SERVERS:
-        key, is_from_client = (source, source_port, destination), True
+        key, is_from_client = source + destination + frame[at : at + 2], True
     elif source_port == PORT and source in SERVERS:
-        key, is_from_client = (destination, destination_port, source), False
+        key, is_from_client = destination + source + frame[at + 2 : at + 4], False
     else:
         return NOT_IMDS
     begin = at + (offset >> 4) * 4
