@@ -72,7 +72,7 @@ def test_what_was_noted_holds_for_one_connection(known: Identity) -> None:
     ):
         snapshot = known._owners.maybe_snapshot(os.fstat(client.fileno()).st_ino)
     assert snapshot is not None
-    key = (LOOPBACK, PORT, SERVER)
+    key = LOOPBACK + SERVER + PORT.to_bytes(2, "big")
     scripted = Scripted(snapshot, None, snapshot, None, None)
     scripted.note_opening(key, 5)
     scripted.note_opening(key, 5)  # on another interface

@@ -6,20 +6,21 @@ import pytest
 
 from analyzer.sources.packets import passages
 from analyzer.sources.packets.passages import PASSAGE_NS, Passages
-from analyzer.sources.packets.segments import ACK, PSH, SYN, Segment
+from analyzer.sources.packets.segments import ACK, PSH, SYN, Key, Segment
 
 IMDS = bytes([169, 254, 169, 254])
-GUEST, HOST = (bytes([10, 8, 0, 7]), 41234, IMDS), (bytes([10, 9, 0, 2]), 50001, IMDS)
+GUEST = bytes([10, 8, 0, 7]) + IMDS + bytes([161, 18])
+HOST = bytes([10, 9, 0, 2]) + IMDS + bytes([195, 81])
 IN, OUT = True, False
 
 Seen = tuple[Segment, int, bool]
 
 
-def _sent(key: tuple[bytes, int, bytes], sequence: int, flags: int = PSH | ACK) -> Segment:
+def _sent(key: Key, sequence: int, flags: int = PSH | ACK) -> Segment:
     return True, key, sequence, 0 if flags == SYN else 77, flags, 0, b""
 
 
-def _answered(key: tuple[bytes, int, bytes]) -> Segment:
+def _answered(key: Key) -> Segment:
     return False, key, 77, 1, PSH | ACK, 0, b""
 
 
@@ -59,7 +60,7 @@ def test_a_connection_joined_on_its_way_is_known_by_its_numbers() -> None:
         ),
         pytest.param(
             (_sent(GUEST, 5, SYN), 0, IN),
-            (_sent((*HOST[:2], bytes(16)), 5, SYN), 1, OUT),
+            (_sent(HOST[:4] + bytes(4) + HOST[8:], 5, SYN), 1, OUT),
             id="another server",
         ),
     ],
@@ -83,7 +84,7 @@ def test_a_port_that_is_used_again_is_judged_again() -> None:
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten: a repeated one then counts as one of its own."""
     monkeypatch.setattr(passages, "CONNECTIONS_MAX", 2)
-    others = [(_sent((*GUEST[:1], port, IMDS), port, SYN), 0, IN) for port in (1, 2, 3)]
+    others = [(_sent(GUEST[:-1] + bytes([port]), port, SYN), 0, IN) for port in (1, 2, 3)]
     assert _repeated(*others, (_sent(HOST, 1, SYN), 1, OUT), (_sent(HOST, 3, SYN), 1, OUT)) == [
         *[False] * 4,
         True,

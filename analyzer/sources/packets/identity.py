@@ -12,7 +12,7 @@ import psutil
 from analyzer.records import Connection, Snapshot
 from analyzer.sources.packets.owners import Owners
 from analyzer.sources.packets.reassembly import NOBODY, Sender
-from analyzer.sources.packets.segments import PORT, Key
+from analyzer.sources.packets.segments import PORT, PORT_BYTES, Key
 from analyzer.sources.packets.sockets import SocketTable
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
@@ -57,11 +57,7 @@ class Identity:
         """Return who sends on a connection; None where there was no time to look."""
         if not self._is_own(connection.source_ip):
             return FORWARDED
-        key = (
-            _packed(connection.source_ip),
-            connection.source_port,
-            _packed(connection.destination_ip),
-        )
+        key = _key(connection)
         snapshot = self._found.pop(key, None)
         if snapshot is None:
             if not self._owners.has_time:
@@ -78,7 +74,9 @@ class Identity:
     def _maybe_snapshot(self, key: Key) -> Optional[Snapshot]:
         if not self._owners.has_time:
             return None
-        owner = self._sockets.maybe_owner(*key, PORT)
+        half = (len(key) - PORT_BYTES) // 2
+        source, destination, port = key[:half], key[half:-PORT_BYTES], key[-PORT_BYTES:]
+        owner = self._sockets.maybe_owner(source, int.from_bytes(port, "big"), destination, PORT)
         return None if owner is None else self._owners.maybe_snapshot(owner.inode)
 
     def _is_own(self, address: str) -> bool:
@@ -104,6 +102,12 @@ def _put(table: OrderedDict[Key, V], key: Key, value: V) -> None:
     table.move_to_end(key)
     if len(table) > FOUND_MAX:
         table.popitem(last=False)
+
+
+def _key(connection: Connection) -> Key:
+    """Return what dissecting its packets gives; see segments.Key."""
+    ends = _packed(connection.source_ip) + _packed(connection.destination_ip)
+    return ends + connection.source_port.to_bytes(PORT_BYTES, "big")
 
 
 def _packed(address: str) -> bytes:

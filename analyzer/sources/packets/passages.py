@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, TypeVar
 
-from analyzer.sources.packets.segments import SYN, Key, Segment
+from analyzer.sources.packets.segments import PORT_BYTES, SYN, Key, Segment
 
 # As many connections as are assembled at once (decode/connections.py), and 300 bytes each.
 CONNECTIONS_MAX = 8192
@@ -47,7 +47,8 @@ class Passages:
         if not is_from_client:
             return seen is not None and seen.is_repeated
         if seen is None or (flags & SYN and seen.sequence != sequence):
-            sign = key[2], sequence, acknowledgment
+            server = key[(len(key) - PORT_BYTES) // 2 : -PORT_BYTES]
+            sign = server, sequence, acknowledgment
             seen = _Seen(sequence, self._has_come_in(key, sign, at_ns, comes_in=comes_in))
             _put(self._connections, key, seen)
         return seen.is_repeated
