@@ -138,7 +138,7 @@ test-clients-kernels: setup-vm build ## The real clients in the virtual machines
 	$(VENV)/bin/python -m tests.vm --clients $(if $(KERNEL),--kernel $(KERNEL))
 
 bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
-	@./setup.sh packages bpftrace tcpdump
+	@./setup.sh packages bpftrace tcpdump tshark
 	$(VENV)/bin/python -m bench
 
 clean: ## Remove what was built here

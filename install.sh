@@ -660,6 +660,7 @@ install_units() {
   old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
   old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
   drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
+  drop_in packet "$(! needed packet || echo yes)"
   drop_in prometheus-tcp "$(! needed port || echo yes)"
 }
 

@@ -15,6 +15,7 @@ from analyzer.errors import AnalyzerError
 # it is used, so that `run` does not carry the weight of the others.
 COMMANDS = {
     "run": "Watch IMDS calls and write them as JSON lines.",
+    "replay": "Read captures of packets, and write the same lines.",
     "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
     "tail": "Follow the log: who calls how, a readable line per request.",
     "report": "Say who still calls IMDSv1, why, what to do, and whether to enforce v2.",
@@ -46,9 +47,9 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; an AnalyzerError becomes its message and exit code 1."""
+    """Run the command line; an AnalyzerError becomes its message and exit code."""
     try:
         cli(prog_name="imds-analyzer")
     except AnalyzerError as error:
         click.echo(f"imds-analyzer: {error}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_code)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class AnalyzerError(Exception):
-    """Base of every error the command line turns into a message and exit code 1."""
+    """Base of every error the command line turns into a message and an exit code."""
+
+    exit_code = 1
 
 
 class SourceUnavailable(AnalyzerError):
@@ -46,6 +48,12 @@ class NoSourceWorks(AnalyzerError):
 
 class SinkError(AnalyzerError):
     """The log cannot be written where it was asked for."""
+
+
+class CaptureError(AnalyzerError):
+    """A capture could not be read, or not all of it."""
+
+    exit_code = 2
 
 
 class ConfigError(AnalyzerError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections
 from collections import OrderedDict
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from analyzer.records import (
     Answer,
@@ -48,7 +48,9 @@ _OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
     (405, Outcome.ERROR),
 )
 
-ProcessId = tuple[int, int]
+# Of a caller that is not known, its address: what the log says of them, too. Behind one
+# address may be several programs, whose calls cannot be told apart then.
+ProcessId = Union[tuple[int, int], str]
 
 
 class _Waiting(NamedTuple):
@@ -118,8 +120,9 @@ class Exchanges:
         first, *pipelined = self._by_socket.get(answer.socket_id) or (None,)
         if first is None:
             return []
+        response = None if answer.status is None else response_of(answer.status)
         return [
-            self._finish(first, response_of(answer.status)),
+            self._finish(first, response),
             *(self._finish(number, None) for number in pipelined),
         ]
 
@@ -195,4 +198,6 @@ def _is_token_request(record: Record) -> bool:
 
 def _process_id(record: Record) -> ProcessId:
     process = record.caller.process
+    if process is None:
+        return record.connection.source_ip
     return process.pid, process.start_boottime_ns

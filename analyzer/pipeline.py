@@ -9,20 +9,21 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
 from analyzer.config import Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
-from analyzer.records import Answer, Captured, Chunk, Event, Lost, Record, Version
+from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
 
 if TYPE_CHECKING:
     from analyzer.metering import Observer
+    from analyzer.recording import Recording
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -132,12 +133,13 @@ class Pace:
 
 
 class Pipeline:
-    """Runs one source into one sink until it is told to stop."""
+    """Runs one source into one sink until it is told to stop, or the source ends."""
 
     def __init__(
         self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
     ) -> None:
         self.observers: list[Observer] = []
+        self.recording: Optional[Recording] = None
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -152,8 +154,10 @@ class Pipeline:
         self._interval = Totals()
         self._stopping = False
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
-        self._epoch_offset_ns = _epoch_offset_ns()
-        self._started_ns = self._beat_ns = time.monotonic_ns()
+        self._clock = source.clock
+        self._epoch_offset_ns = self._clock.epoch_offset_ns()
+        # On a clock that does not run, the first event tells when it was started.
+        self._started_ns = self._beat_ns = time.monotonic_ns() if self._clock.is_running else 0
         self._cpu_s_at_beat = 0.0  # the first interval has the start's cost
 
     def stop(self) -> None:
@@ -176,13 +180,17 @@ class Pipeline:
         return commit
 
     def run(self) -> None:
-        """Process events until :meth:`stop`; then detach, drain, and write the totals."""
+        """Process events until :meth:`stop` or the end; then detach, drain, write the totals."""
+        if self.recording is not None:
+            self.recording.epoch_offset_ns = self._epoch_offset_ns
         with _Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
-            while not self._stopping:
+            while not (self._stopping or self._source.is_ended):
                 wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
-                if waiting.has_events(wait_s) and not self._queue:
+                has_events = waiting.has_events(wait_s)
+                # What was recorded before is there already: nothing gathers meanwhile.
+                if has_events and not self._queue and self._clock.is_running:
                     waiting.rest(pace.linger_s(time.monotonic(), self._read_since_wakeup))
                     self._read_since_wakeup = 0
                 self._fill()
@@ -210,24 +218,47 @@ class Pipeline:
         for _ in range(min(events, len(queue))):
             raw = queue.popleft()
             self._queued_bytes -= len(raw)
-            self._handle(self._source.decode(raw))
+            for event in self._source.decode(raw):
+                self._handle(event)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
-            for captured in self._connections.feed(event):
-                self._await_answer(captured)
+            captured = self._connections.feed(event)
+            records = [self._await_answer(each) for each in captured]
+            if self.recording is not None:
+                caller = self._attributor.attribute(event.snapshot)
+                self.recording.sent(event, caller, records)
         elif isinstance(event, Answer):
+            if self.recording is not None:
+                self.recording.answered(event)
             self._write(self._exchanges.answer(event))
-        else:
+        elif isinstance(event, Closed):
+            if self.recording is not None:
+                self.recording.closed(event)
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
+        else:
+            self._pass(event.boottime_ns)
+
+    def _pass(self, now_ns: int) -> None:
+        """Take note that a clock that does not run by itself has come this far."""
+        self._expire(now_ns)
+        if not 0 < self._beat_ns <= now_ns:
+            self._beat_ns = now_ns
+        self._started_ns = min(self._started_ns or now_ns, now_ns)
+        self._beat_if_due(now_ns)
+
+    def _expire(self, now_boottime_ns: int) -> None:
+        """Write what has waited long enough."""
+        self._write(self._exchanges.expire(now_boottime_ns))
+        self._write_unanswered(self._connections.expire(now_boottime_ns))
 
     def _record(self, captured: Captured) -> Record:
         snapshot = captured.snapshot
         return Record(
             captured.boottime_ns + self._epoch_offset_ns,
-            snapshot.process.start_boottime_ns + self._epoch_offset_ns,
+            0 if snapshot is None else snapshot.process.start_boottime_ns + self._epoch_offset_ns,
             captured.connection,
             captured.tid,
             captured.request,
@@ -235,20 +266,21 @@ class Pipeline:
             self._attributor.attribute(snapshot),
         )
 
-    def _await_answer(self, captured: Captured) -> None:
+    def _await_answer(self, captured: Captured) -> Record:
+        record = self._record(captured)
         self._write(
-            self._exchanges.add(
-                self._record(captured),
-                captured.boottime_ns,
-                is_answered=captured.is_answered,
-            )
+            self._exchanges.add(record, captured.boottime_ns, is_answered=captured.is_answered)
         )
+        return record
 
     def _write_unanswered(self, captured: list[Captured]) -> None:
         """Write what was never a whole request: no answer can be told to be its own."""
-        self._write([self._record(each) for each in captured])
+        if captured:
+            self._write([self._record(each) for each in captured])
 
     def _write(self, records: list[Record]) -> None:
+        if not records:
+            return
         for record in records:
             self._interval.requests[record.verdict.version.value] += 1
             self._sink.write(record)
@@ -257,19 +289,28 @@ class Pipeline:
                 observer.request(record)
 
     def _tick(self) -> None:
-        offset_ns = _epoch_offset_ns()
+        offset_ns = self._clock.epoch_offset_ns()
         if abs(offset_ns - self._epoch_offset_ns) > CLOCK_STEP_NS:
             self._epoch_offset_ns = offset_ns
-        now_boottime_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        if not self._queue:
-            # With events still queued, the answer or the rest of a request may be among them.
-            self._write(self._exchanges.expire(now_boottime_ns))
-            self._write_unanswered(self._connections.expire(now_boottime_ns))
+        if self._clock.is_running:
+            now_boottime_ns = self._clock.now_ns()
+            for event in self._source.expire(now_boottime_ns):
+                self._handle(event)
+            if not self._queue:
+                # With events still queued, the answer or the rest of a request may be among them.
+                self._expire(now_boottime_ns)
+        if self.recording is not None:
+            self.recording.epoch_offset_ns = self._epoch_offset_ns
+            self.recording.tick(self._clock.now_ns(), self._sink.event)
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()
         self._sink.tick()
-        now_ns = time.monotonic_ns()
+        if self._clock.is_running:
+            self._beat_if_due(time.monotonic_ns())
+        self._sink.flush()
+
+    def _beat_if_due(self, now_ns: int) -> None:
         if now_ns - self._beat_ns >= self._heartbeat_ns:
             self._count_not_written()
             self._sink.event(
@@ -283,7 +324,6 @@ class Pipeline:
             self._totals.add(self._interval)
             self._interval = Totals()
             self._beat_ns = now_ns
-        self._sink.flush()
 
     def _note_queue(self) -> None:
         high_water, self._queue_high_water = self._queue_high_water, 0
@@ -310,6 +350,9 @@ class Pipeline:
             reason=lost.reason,
         )
 
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() if self._clock.is_running else self._clock.now_ns()
+
     def _finish(self) -> None:
         self._source.detach()
         while True:
@@ -317,8 +360,12 @@ class Pipeline:
             if not self._queue:
                 break
             self._judge(len(self._queue))
+        for event in self._source.flush():
+            self._handle(event)
         self._write(self._exchanges.flush())
         self._write_unanswered(self._connections.flush())
+        if self.recording is not None:
+            self.recording.finish(self._sink.event)
         for lost in self._source.lost():
             self._report_lost(lost)
         self._note_queue()
@@ -330,16 +377,11 @@ class Pipeline:
         self._sink.event(
             "analyzer_stopped",
             "info",
-            uptime_s=round((time.monotonic_ns() - self._started_ns) / 1e9, 3),
+            uptime_s=round((self._now_ns() - self._started_ns) / 1e9, 3),
             **self._totals.as_fields(),
             **_usage(),
         )
         self._sink.flush()
-
-
-def _epoch_offset_ns() -> int:
-    """Nanoseconds to add to CLOCK_BOOTTIME to get the time since the Unix epoch."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def _usage(cpu_s_before: float = 0) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
 All are immutable. They are named tuples rather than frozen dataclasses because one
 of each is made per request, and a tuple is made in a third of the time.
-Times ending in ``boottime_ns`` are CLOCK_BOOTTIME nanoseconds, those ending in
-``at_ns`` nanoseconds since the Unix epoch.
+Times ending in ``boottime_ns`` are nanoseconds on the source's clock (analyzer.clock):
+CLOCK_BOOTTIME of a live one, the capture's own time of a recorded one. Those ending in
+``at_ns`` are nanoseconds since the Unix epoch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ class KernelProcess(NamedTuple):
     comm: bytes  # without the trailing NULs; any byte may occur
 
 
+class Attribution(enum.Enum):
+    """How it is known who made a call. The value is ``imds.attribution``."""
+
+    CALL = "call"  # the kernel told with the call itself; the log says nothing of it
+    SOCKET = "socket"  # found in the socket tables afterwards: best effort
+
+
 class Snapshot(NamedTuple):
     """The caller as the kernel saw it. ``ancestors`` is nearest first.
 
@@ -36,9 +44,11 @@ class Snapshot(NamedTuple):
     args_truncated: bool
     ancestors: tuple[KernelProcess, ...]
     ancestors_truncated: bool
+    attribution: Attribution = Attribution.CALL
 
 
 # The kernel's socket and its network namespace: what tells connections apart while they live.
+# A connection that was seen in packets has a number of its own, and no namespace (0).
 SocketId = tuple[int, int]
 
 
@@ -46,7 +56,8 @@ class Connection(NamedTuple):
     """Identity and addresses of one TCP connection. IPv4-mapped addresses are IPv4.
 
     ``source_port`` is 0, and ``source_ip`` means nothing, before there is a connection
-    (TCP Fast Open).
+    (TCP Fast Open). ``is_forwarded`` says that it passed through this host, from a guest or
+    another network namespace; only sources that see packets can tell.
     """
 
     sock: int  # identity of the kernel's socket, valid while it lives
@@ -55,6 +66,7 @@ class Connection(NamedTuple):
     source_port: int
     destination_ip: str
     destination_port: int
+    is_forwarded: bool = False
 
     @property
     def socket_id(self) -> SocketId:
@@ -68,6 +80,7 @@ class Problem(enum.Enum):
     TRUNCATED = "truncated"  # longer than the copy limit
     UNREADABLE = "unreadable_payload"  # user memory that was not resident
     NOT_USER_MEMORY = "payload_in_pages"  # sendfile, splice
+    NOT_CAPTURED = "capture_gap"  # the packets that carried them were not seen
 
 
 class Chunk(NamedTuple):
@@ -77,8 +90,9 @@ class Chunk(NamedTuple):
     had, for the reason ``problem`` (None exactly when ``len(data) == size``).
     ``sequence`` is the TCP sequence number of the first byte (mod 2**32; None where there
     is none yet), ``offset`` the number of bytes the connection had taken before (mod 2**32,
-    0 at its start; None where the kernel does not tell). ``is_answered`` says whether
-    answers on the connection are seen.
+    0 at its start; None where the kernel does not tell). ``tid`` is 0 and ``snapshot`` None
+    where nobody knows who sent it. ``is_answered`` says whether answers on the connection
+    are seen.
     """
 
     boottime_ns: int
@@ -89,16 +103,20 @@ class Chunk(NamedTuple):
     data: bytes
     problem: Optional[Problem]
     tid: int
-    snapshot: Snapshot
+    snapshot: Optional[Snapshot]
     is_answered: bool = True
 
 
 class Answer(NamedTuple):
-    """An answer has been received. ``status`` is 0 where its status line could not be read."""
+    """An answer has been received.
+
+    ``status`` is 0 where its status line could not be read, None where its beginning was not
+    seen.
+    """
 
     boottime_ns: int
     socket_id: SocketId
-    status: int
+    status: Optional[int]
 
 
 class Closed(NamedTuple):
@@ -108,7 +126,13 @@ class Closed(NamedTuple):
     socket_id: SocketId
 
 
-Event = Union[Chunk, Answer, Closed]
+class Passed(NamedTuple):
+    """Time has come this far, on a clock that does not run by itself."""
+
+    boottime_ns: int
+
+
+Event = Union[Chunk, Answer, Closed, Passed]
 
 
 class Lost(NamedTuple):
@@ -167,7 +191,7 @@ class Captured(NamedTuple):
     boottime_ns: int
     connection: Connection
     tid: int
-    snapshot: Snapshot
+    snapshot: Optional[Snapshot]
     request: Request
     is_answered: bool  # whether an answer to it would be seen
 
@@ -230,14 +254,18 @@ class Workload(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who made a request. ``ancestors`` is nearest first."""
+    """Who made a request. ``ancestors`` is nearest first.
 
-    process: Process
+    ``process`` is None, and all else empty, where nobody is known.
+    """
+
+    process: Optional[Process]
     ancestors: tuple[Process, ...]
     ancestors_truncated: bool
     container: Optional[Container]
     service: Optional[str]  # systemd unit
     workload: Optional[Workload] = None
+    attribution: Attribution = Attribution.CALL
 
 
 class Outcome(enum.Enum):
@@ -260,7 +288,8 @@ class Response(NamedTuple):
 class Record(NamedTuple):
     """One line of the log.
 
-    ``response`` is None where it cannot be known. ``token_failure`` is what became of the
+    ``process_start_at_ns`` and ``tid`` are 0 where nobody is known, ``response`` is None
+    where it cannot be known. ``token_failure`` is what became of the
     token request that failed before this request, where there was one.
     """
 

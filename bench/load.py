@@ -40,6 +40,11 @@ class Load:
         self._generator = generator
         self._answers = answers
 
+    @property
+    def prefix(self) -> list[str]:
+        """What begins a command that is to run in the same namespace."""
+        return self._namespace.command([])
+
     def send(self, rate: int, seconds: float, processes: int = 1) -> Sent:
         """Send ``rate`` requests a second in all, from so many processes."""
         connections = max(1, CONNECTIONS // processes)

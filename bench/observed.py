@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
@@ -41,13 +41,16 @@ class ObservedAnalyzer:
     Raises CannotMeasureError with the analyzer's own words where it cannot attach.
     """
 
-    def __init__(self, directory: Path, probe: str, *options: str) -> None:
-        """Take an empty directory and a probe such as ``core/auto``."""
+    def __init__(
+        self, directory: Path, probe: str, *options: str, prefix: Sequence[str] = ()
+    ) -> None:
+        """Take an empty directory, a probe such as ``core/auto``, and what to run it by."""
         source, _, attach = probe.partition("/")
         self.log = directory / "imds.jsonl"
         self._ready = directory / "ready"
         self._messages = directory / "messages"
         self._argv = [
+            *prefix,
             *(str(Path(sys.executable).with_name("imds-analyzer")), "run"),
             *("--source", source, "--attach", attach or "auto"),
             *("--log-file", str(self.log), "--ready-file", str(self._ready)),

@@ -87,7 +87,8 @@ def capture(probe: str, directory: Path) -> Capture:
 def _stages(captured: Capture, directory: Path) -> list[Row]:
     raws, count = captured.raws, len(captured.raws)
     decode = captured.source.decode
-    chunks = [each for each in map(decode, raws) if isinstance(each, Chunk)]
+    events = (event for raw in raws for event in decode(raw))
+    chunks = [each for each in events if isinstance(each, Chunk)]
     fed = _feed(chunks)
     records = _judge(fed)
     # What is kept here for the next stage would be searched by the garbage collector in each.
@@ -153,7 +154,7 @@ def _record(attributor: Attributor, captured: Captured) -> Record:
     snapshot = captured.snapshot
     return Record(
         captured.boottime_ns,
-        snapshot.process.start_boottime_ns,
+        snapshot.process.start_boottime_ns if snapshot is not None else 0,
         captured.connection,
         captured.tid,
         captured.request,
@@ -169,11 +170,9 @@ def _whole(captured: Capture, directory: Path) -> None:
     decode = captured.source.decode
     with _opened(directory) as sink:
         for raw in captured.raws:
-            event = decode(raw)
             # The server of this load answers nothing.
-            if not isinstance(event, Chunk):
-                continue
-            for each in connections.feed(event):
+            chunks = [event for event in decode(raw) if isinstance(event, Chunk)]
+            for each in (captured for chunk in chunks for captured in connections.feed(chunk)):
                 judged = _record(attributor, each)
                 for record in exchanges.add(judged, each.boottime_ns, is_answered=each.is_answered):
                     sink.write(record)

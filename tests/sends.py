@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.records import Chunk, Connection, KernelProcess, Problem, Snapshot
+from analyzer.records import (
+    Caller,
+    Chunk,
+    Connection,
+    KernelProcess,
+    Problem,
+    Process,
+    Snapshot,
+)
 
 # Looks like a session token of IMDSv2; opens nothing.
 TOKEN = "AQAEAHYKwxKSU3m1Zc0gKq7dV9sPz2LtXbE4nRfWjUyOaIhQlGMTBw=="
@@ -48,3 +56,9 @@ def chunk(
         tid=tid,
         snapshot=snapshot(tid),
     )
+
+
+def process_of(caller: Caller) -> Process:
+    """Return who it is; fails for nobody."""
+    assert caller.process is not None
+    return caller.process

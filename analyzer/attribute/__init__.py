@@ -26,6 +26,7 @@ KEEP_S = 60.0
 KEEP_NAMELESS_S = 1.0
 # Distinct texts of /proc/PID/cgroup: as many as there are units and containers.
 CGROUPS_MAX = 1024
+NOBODY = Caller(None, (), False, None, None)
 
 
 class _Known(NamedTuple):
@@ -44,8 +45,10 @@ class Attributor:
         self._callers: Cache[tuple[int, int], _Known] = Cache(CALLERS_MAX, KEEP_S)
         self._ancestors: Cache[KernelProcess, Process] = Cache(ANCESTORS_MAX, KEEP_S)
 
-    def attribute(self, snapshot: Snapshot) -> Caller:
+    def attribute(self, snapshot: Optional[Snapshot]) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed."""
+        if snapshot is None:
+            return NOBODY
         now = self._clock()
         kernel = snapshot.process
         key = (kernel.pid, kernel.start_boottime_ns)
@@ -57,6 +60,7 @@ class Attributor:
             snapshot.args_truncated,
             snapshot.ancestors,
             snapshot.ancestors_truncated,
+            snapshot.attribution,
         )
         known = self._callers.get(key, now)
         if known is not None and known.seen == seen:
@@ -94,6 +98,7 @@ class Attributor:
             container=container,
             service=service,
             workload=workload,
+            attribution=snapshot.attribution,
         )
         return caller, facts.is_there
 

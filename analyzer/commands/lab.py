@@ -116,7 +116,11 @@ def _is_named_rightly(
         log = log_file or directory / "imds.jsonl"
         tail = LogTail(log)
         screen.open(namespace, str(log_file) if log_file else "thrown away (--log-file keeps it)")
-        observer = stack.enter_context(ObserverProcess(log, directory, passed_on, pause=pause))
+        # In the kernel it would see the namespace from outside; of packets, only from inside.
+        inside = namespace.command([])
+        observer = stack.enter_context(
+            ObserverProcess(log, directory, passed_on, prefix=inside, pause=pause)
+        )
         exercise = Exercise(namespace, observer, tail, directory, pause=pause)
 
         screen.head_columns()

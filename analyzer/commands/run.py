@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
@@ -25,6 +25,9 @@ from analyzer.config import (
 from analyzer.config.file import load
 from analyzer.errors import ConfigError
 from analyzer.sources.selection import Opened, open_source
+
+if TYPE_CHECKING:
+    from analyzer.recording import Recording
 
 
 def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object], object]:
@@ -93,6 +96,18 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     metavar="SECONDS",
     help="How long a request may wait for its answer before it is written; 0 waits for none.",
 )
+@click.option(
+    "--write-pcap",
+    metavar="FILE",
+    help="Also write what was seen as packets for Wireshark (pcapng), secrets covered.",
+)
+@click.option(
+    "--write-pcap-mib",
+    callback=_by_rule("capture.write_pcap_mib"),
+    metavar="MIB",
+    show_default=str(Capture.write_pcap_mib),
+    help="Size at which that file takes no more.",
+)
 def run(
     config_file: Optional[str],
     check: bool,
@@ -105,6 +120,8 @@ def run(
     ring_mib: Optional[int],
     heartbeat_s: Optional[float],
     response_wait_s: Optional[float],
+    write_pcap: Optional[str],
+    write_pcap_mib: Optional[int],
 ) -> None:
     """Watch IMDS calls and write them as JSON lines.
 
@@ -116,9 +133,11 @@ def run(
         "capture.attach": attach,
         "capture.ring_mib": ring_mib,
         "capture.response_wait_s": response_wait_s,
+        "capture.write_pcap": None if write_pcap is None else _absolute(write_pcap),
+        "capture.write_pcap_mib": write_pcap_mib,
         "log.rotation": rotation,
         "log.heartbeat_s": heartbeat_s,
-        **_log_flags(log_file, config_file),
+        **log_flags(log_file, config_file),
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
@@ -132,13 +151,18 @@ def run(
     _run(config, ready_file, config_file, flags)
 
 
-def _log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
+    """Return the settings that --log-file means, beside a configuration file or without."""
     if log_file is None:
         return {} if config_file is not None else {"log.sink": "stdout"}
     if log_file == "-":
         return {"log.sink": "stdout"}
-    # From / on, and otherwise as it was given: the file is opened again after it was put aside.
-    return {"log.sink": "file", "log.file": os.path.join(Path.cwd(), log_file)}  # noqa: PTH118
+    return {"log.sink": "file", "log.file": _absolute(log_file)}
+
+
+def _absolute(path: str) -> str:
+    """From / on, and otherwise as it was given: a log is opened again after it was put aside."""
+    return os.path.join(Path.cwd(), path)  # noqa: PTH118
 
 
 def _run(
@@ -181,6 +205,7 @@ def _run(
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
         )
+        pipeline.recording = _maybe_recording(capture, undo)
         pipeline.observers.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, opened.source.probe)
@@ -209,6 +234,16 @@ def _run(
             undo.enter_context(_ready(Path(ready_file)))
         status.ready()
         pipeline.run()
+
+
+def _maybe_recording(capture: Capture, undo: contextlib.ExitStack) -> Optional[Recording]:
+    if capture.write_pcap is None:
+        return None
+    from analyzer.recording import open_recording
+
+    recording = open_recording(capture.write_pcap, capture.write_pcap_mib << 20)
+    undo.callback(recording.close)
+    return recording
 
 
 def _return_memory() -> None:

@@ -28,13 +28,15 @@ from analyzer.config.rules import (
 __all__ = ["Address", "TcpAddress", "UnixAddress"]  # and what is defined here
 
 AUTO = "auto"
-SOURCES = (AUTO, "core", "bcc")
+SOURCES = (AUTO, "core", "bcc", "packet")
 ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
 
 # What takes effect only with a new start: the probe stays attached over a reload.
-NEEDS_RESTART = frozenset({"capture.source", "capture.attach", "capture.ring_mib"})
+NEEDS_RESTART = frozenset(
+    f"capture.{key}" for key in ("source", "attach", "ring_mib", "write_pcap", "write_pcap_mib")
+)
 
 
 def _setting(default: object, rule: Rule) -> Any:  # noqa: ANN401 (as dataclasses.field does)
@@ -53,6 +55,9 @@ class Capture:
     # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
     # Requests that wait are held in memory.
     response_wait_s: float = _setting(5.0, Number(0, 60))
+    # A request and its answer take about 1 KiB with the caller's name.
+    write_pcap: Optional[str] = _setting(None, FilePath(may_be_empty=True))
+    write_pcap_mib: int = _setting(64, Whole(1, 65536))
 
     @property
     def ring_bytes(self) -> int:
@@ -112,12 +117,14 @@ class Config:
     def needs(self) -> list[str]:
         """Return what install.sh has to prepare for these settings, in its words.
 
-        ``bcc`` and its files, ``perf`` events for attaching, a TCP ``port``, ``logrotate``.
+        ``bcc`` and its files, ``perf`` events for attaching, the ``packet`` sockets' drop-in, a TCP
+        ``port``, ``logrotate``.
         """
         capture, address = self.capture, self.metrics.prometheus
         needs = {
             "bcc": capture.source == "bcc",
             "perf": capture.source == "bcc" or capture.attach in {"kprobe", "tracepoint"},
+            "packet": capture.source == "packet",
             "port": isinstance(address, TcpAddress),
             "logrotate": self.log.rotation == "external",
         }
@@ -172,6 +179,8 @@ def conflicts(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the key and what is wrong, for settings that do not go together."""
     if config.capture.source == "bcc" and config.capture.attach == "tracepoint":
         yield "capture.attach", 'source "bcc" attaches with "fentry" or "kprobe" only'
+    if config.capture.source == "packet" and config.capture.attach != AUTO:
+        yield "capture.attach", 'must be "auto": source "packet" attaches to nothing'
     if config.log.rotation == "size" and config.log.total_mib < 3 * config.log.rotate_mib:
         yield (
             "log.total_mib",

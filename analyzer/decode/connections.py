@@ -24,7 +24,7 @@ _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
 
 # Of a chunk: when, by which thread, by whom. Never its bytes.
-Origin = tuple[int, int, Snapshot]
+Origin = tuple[int, int, Optional[Snapshot]]
 
 
 class Connections:

@@ -24,6 +24,8 @@ _STYLES = {
 _LIMITS = {
     "tracepoint": "System-call tracepoints do not see what is sent by io_uring, sendfile, splice "
     "and 32-bit programs, and cost a little on every read and write of the host.",
+    "af_packet": "Packets show what passes this network namespace. Who sent it is looked up in the "
+    "socket tables, and not known of callers that are gone by then, nor of those behind this host.",
 }
 
 

@@ -12,6 +12,11 @@ from analyzer.errors import NoSourceWorks
 from analyzer.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
+# It shows less than the others, and is no reason not to try them.
+LAST_SOURCE = "packet"
+
+
+_TURNS = {SLOW_SOURCE: 1, LAST_SOURCE: 2}
 
 
 class Trial(NamedTuple):
@@ -33,7 +38,7 @@ def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
     kept: list[object] = []
     tried: dict[str, Trial] = {}
     order = candidates(AUTO, AUTO)
-    for source, attach in sorted(order, key=lambda each: each[0] == SLOW_SOURCE):
+    for source, attach in sorted(order, key=lambda each: _TURNS.get(each[0], 0)):
         probe = f"{source}/{attach}"
         if source != SLOW_SOURCE or with_bcc:
             tried[probe] = _try(source, attach, kept)

@@ -29,7 +29,7 @@ def pause_a_moment() -> None:
 
 
 class ObserverProcess:
-    """Run ``imds-analyzer run`` until the context is left, in the caller's own namespaces.
+    """Run ``imds-analyzer run`` until the context is left.
 
     Raises LabError with the analyzer's own words where it cannot attach.
     """
@@ -40,13 +40,18 @@ class ObserverProcess:
         directory: Path,
         options: Sequence[str] = (),
         *,
+        prefix: Sequence[str] = (),
         pause: Pause = pause_a_moment,
     ) -> None:
-        """Take the log to write, a directory for its other files, and further options."""
+        """Take the log to write, a directory for its other files, and further options.
+
+        ``prefix`` is a command that becomes the one behind it, such as one that enters a namespace.
+        """
         self._pause = pause
         self._ready_file = directory / "ready"
         self._messages = directory / "messages"
         self._argv = [
+            *prefix,
             *(sys.executable, "-m", "analyzer", "run"),
             *("--log-file", str(log_file.absolute()), "--ready-file", str(self._ready_file)),
             *("--rotation", "external"),

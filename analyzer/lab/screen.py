@@ -48,7 +48,7 @@ class Screen:
         """Write one request: when, which version, who, what."""
         call = sighting.call
         actors = sighting.actors_below(os.getpid())
-        titles = [visible(actor.title) for actor in actors[:_MAX_ACTORS]]
+        titles = [visible(actor.title) for actor in actors[:_MAX_ACTORS]] or ["(not known)"]
         if len(titles) < len(actors):
             titles.append("...")
         line = Text(f"{visible(sighting.timestamp[11:19]):10}")

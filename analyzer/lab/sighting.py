@@ -30,7 +30,7 @@ class Actor(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """One request. ``actors``: who sent it, then its ancestors, nearest first."""
+    """One request. ``actors``: who sent it, then its ancestors, nearest first; () is not known."""
 
     timestamp: str
     call: Call
@@ -84,8 +84,9 @@ def _sighting(event: Mapping[str, Any]) -> Sighting:
         event.get("http", {}).get("request", {}).get("method", "?"),
         event.get("url", {}).get("path", "?"),
     )
-    process = event["process"]
-    actors = tuple(_actor(each) for each in (process, *process.get("ancestors", ())))
+    process = event.get("process")  # packets do not always tell
+    seen = [] if process is None else [process, *process.get("ancestors", ())]
+    actors = tuple(_actor(each) for each in seen)
     return Sighting(event["timestamp"], call, actors, event.get("observer", {}).get("probe", "?"))
 
 

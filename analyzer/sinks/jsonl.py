@@ -19,6 +19,7 @@ from analyzer import __version__
 from analyzer.config import Config
 from analyzer.config import Log as Settings
 from analyzer.records import (
+    Attribution,
     Caller,
     Connection,
     Process,
@@ -68,9 +69,16 @@ class JsonlSink:
     """Writes records and the analyzer's own events; made by :func:`open_log`."""
 
     def __init__(
-        self, log: Log, host_name: Callable[[], str], boot_id: str, instance_id: str = ""
+        self,
+        log: Log,
+        host_name: Callable[[], str],
+        boot_id: str,
+        instance_id: str = "",
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        """``now_ns`` is what the lines about the analyzer itself are stamped with."""
         self._log = log
+        self._now_ns = now_ns
         self._tell_host_name = host_name
         self._host_name = host_name()
         self._boot_id = boot_id
@@ -165,28 +173,34 @@ class JsonlSink:
         record: Optional[Record] = event.get("record")
         if record is None:
             return {
-                "timestamp": timestamp(time.time_ns()),
+                "timestamp": timestamp(self._now_ns()),
                 "level": level,
                 "event": event["event"],
                 **_present(event["fields"]),
                 "end": self._last_text,
             }
-        return {
-            "timestamp": timestamp(record.at_ns),
-            "level": level,
-            "event": event["event"],
-            "end": (
-                _request_text(record.request, record.verdict, record.response, record.token_failure)
-                + _endpoints_text(record.connection)
-                + self._caller_text(record)
-                + self._last_text
-            ),
-        }
+        # None of the first three has anything in it that JSON escapes.
+        text = (
+            f'{{"timestamp":"{timestamp(record.at_ns)}","level":"{level}","event":"{event["event"]}",'
+            + _request_text(
+                record.request,
+                record.verdict,
+                record.response,
+                record.token_failure,
+                record.caller.attribution,
+            )
+            + _endpoints_text(record.connection)
+            + self._caller_text(record)
+            + self._last_text
+        )
+        return {"text": text}
 
     def _render(self, event: dict[str, Any], **_: object) -> bytes:
-        """Serialize for structlog's JSONRenderer; ``end`` is JSON already."""
-        end: str = event.pop("end")
-        line = f"{_encode(event)[:-1]},{end}"
+        """Serialize for structlog's JSONRenderer; ``text`` and ``end`` are JSON already."""
+        line: Optional[str] = event.get("text")
+        if line is None:
+            end: str = event.pop("end")
+            line = f"{_encode(event)[:-1]},{end}"
         if not line.isascii() or "\x7f" in line:
             line = _UNSAFE.sub(_escape, line)
         return line.encode()
@@ -199,7 +213,8 @@ class JsonlSink:
             self._callers_characters -= len(self._callers.pop(id(caller)).text)
             known = None
         if known is None:
-            text = _encode(_caller_fields(record))[1:-1] + ","
+            fields = _caller_fields(record)
+            text = _encode(fields)[1:-1] + "," if fields else ""
             known = _Rendered(caller, record.process_start_at_ns, text)
             self._callers[id(caller)] = known
             self._callers_characters += len(known.text)
@@ -211,7 +226,7 @@ class JsonlSink:
                 self._callers_characters -= len(dropped.text)
         else:
             self._callers.move_to_end(id(caller))
-        if record.tid == caller.process.pid:
+        if caller.process is None or record.tid == caller.process.pid:
             return known.text
         opening = '"process":{'
         return f'{opening}"thread":{{"id":{record.tid}}},{known.text[len(opening) :]}'
@@ -232,6 +247,7 @@ def _request_text(
     verdict: Verdict,
     response: Optional[Response],
     token_failure: Optional[Response],
+    attribution: Attribution,
 ) -> str:
     """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
     imds: dict[str, Any] = {
@@ -248,6 +264,8 @@ def _request_text(
         )
     if request.forwarded:
         imds["forwarded"] = True
+    if attribution is not Attribution.CALL:
+        imds["attribution"] = attribution.value
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
     path, _, query = (request.target or "").partition("?")
     fields = {
@@ -265,6 +283,8 @@ def _request_text(
 def _endpoints_text(connection: Connection) -> str:
     """Return ``"source":{...},"destination":{...},``; before there is a connection no source."""
     destination = f'"destination":{_endpoint(connection[4], connection[5])},'
+    if connection.is_forwarded:
+        destination += '"network":{"forwarded":true},'
     if not connection.source_port:
         return destination
     return f'"source":{_endpoint(connection[2], connection[3])},{destination}'
@@ -277,6 +297,8 @@ def _endpoint(address: str, port: int) -> str:
 def _caller_fields(record: Record) -> dict[str, Any]:
     caller = record.caller
     container = caller.container
+    if caller.process is None:
+        return {}
     process = _process_fields(caller.process)
     process["start"] = timestamp(record.process_start_at_ns)
     process["user"] = _user_fields(caller.process.user)
@@ -318,10 +340,10 @@ def _user_fields(user: User) -> dict[str, str]:
 
 
 def _present(fields: Mapping[str, object]) -> dict[str, Any]:
-    """Leave out what is None or empty, at any depth of mappings."""
+    """Leave out what is None or empty, at any depth of dictionaries."""
     kept: dict[str, Any] = {}
     for key, value in fields.items():
-        plain = _present(value) if isinstance(value, Mapping) else value
+        plain = _present(value) if isinstance(value, dict) else value
         if plain is not None and plain not in ("", {}):
             kept[key] = plain
     return kept

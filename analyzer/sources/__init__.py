@@ -6,8 +6,10 @@ do is :class:`Source`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
+from analyzer.clock import BootClock, Clock
 from analyzer.records import Event, Lost
 
 
@@ -16,6 +18,12 @@ class Source(Protocol):
 
     probe: str
     library: str  # name and version of what loaded it
+    clock: Clock  # what the times of its events are on
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing will ever come again. Only recordings end."""
+        ...
 
     def fileno(self) -> int:
         """Return a descriptor that polls readable when there is something to read."""
@@ -25,8 +33,16 @@ class Source(Protocol):
         """Return raw events that wait, at least up to ``limit_bytes``; never blocks."""
         ...
 
-    def decode(self, raw: bytes) -> Event:
-        """Decode one raw event."""
+    def decode(self, raw: bytes) -> Iterable[Event]:
+        """Return the events that a raw one brings about; called once, read to the end."""
+        ...
+
+    def expire(self, now_boottime_ns: int) -> Iterable[Event]:
+        """Return the events that time alone brings about; called about once a second."""
+        ...
+
+    def flush(self) -> Iterable[Event]:
+        """Return the events that are held back; called once, when all is read."""
         ...
 
     def lost(self) -> list[Lost]:
@@ -40,3 +56,18 @@ class Source(Protocol):
     def close(self) -> None:
         """Detach and release everything. May be called twice."""
         ...
+
+
+class Probe:
+    """What all probes in the kernel have in common: they hold nothing back."""
+
+    clock: Clock = BootClock()
+    is_ended = False
+
+    def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
+        """Return nothing: the kernel tells of each event when it happens."""
+        return ()
+
+    def flush(self) -> Iterable[Event]:
+        """Return nothing, as :meth:`expire`."""
+        return ()

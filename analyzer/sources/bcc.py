@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Optional
@@ -19,6 +19,7 @@ from analyzer import _abi
 from analyzer.errors import SourceUnavailable
 from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
+from analyzer.sources import Probe
 from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter, MappedCounters
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
@@ -44,7 +45,7 @@ FEATURES = (
 )
 
 
-class BccSource:
+class BccSource(Probe):
     """The attached BCC probe."""
 
     def __init__(self, attach: str, ring_bytes: int) -> None:
@@ -137,9 +138,9 @@ class BccSource:
         received, self._received = self._received, []
         return received
 
-    def decode(self, raw: bytes) -> Event:
+    def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return decode_event(raw)
+        return (decode_event(raw),)
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""

@@ -16,7 +16,7 @@ from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
-from analyzer.sources import perf, tracefs
+from analyzer.sources import Probe, perf, tracefs
 from analyzer.sources.counters import (
     ANSWERS_PROBE_BUSY,
     ANSWERS_RING_FULL,
@@ -81,7 +81,7 @@ INSTALL_LIBBPF = "Install libbpf: apt install libbpf1 (Debian 12, Ubuntu 24.04),
 or dnf install libbpf"
 
 
-class CoreSource:
+class CoreSource(Probe):
     """The attached CO-RE probe."""
 
     def __init__(self, attach: str, ring_bytes: int) -> None:
@@ -229,9 +229,9 @@ class CoreSource:
         """Return the raw events that wait."""
         return self._ring.consume(limit_bytes)
 
-    def decode(self, raw: bytes) -> Event:
+    def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return decode_event(raw)
+        return (decode_event(raw),)
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import time
-from typing import Callable
+from typing import Callable, Optional
 
+from analyzer.clock import BootClock, Clock
 from analyzer.records import Lost
 
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 ANSWERS_PROBE_BUSY = "answers_probe_busy"
-REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY)
+# Packets, of which a request takes one and its answer another.
+PACKET_RING_FULL = "packet_ring_full"
+REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY, PACKET_RING_FULL)
 # What tells only what became of a request; none is missing for it.
 _OF_ANSWERS = (ANSWERS_RING_FULL, ANSWERS_PROBE_BUSY)
 
@@ -89,14 +91,16 @@ class LossMeter:
     ``answers_probe_busy``.
     """
 
-    def __init__(self, totals: dict[str, Callable[[], int]]) -> None:
+    def __init__(self, totals: dict[str, Callable[[], int]], clock: Optional[Clock] = None) -> None:
+        """``clock`` is the source's; None is that of the probes in the kernel."""
+        self._clock = clock or BootClock()
         self._totals = totals
         self._seen = {reason: read() for reason, read in totals.items()}
-        self._looked_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._looked_ns = self._clock.now_ns()
 
     def take(self) -> list[Lost]:
         """Return what each counter has grown by."""
-        since_ns, self._looked_ns = self._looked_ns, time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        since_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
         lost = []
         for reason, read in self._totals.items():
             total = read()

@@ -30,18 +30,37 @@ def _open_bcc(attach: str, ring_bytes: int) -> Source:
     return BccSource(attach, ring_bytes)
 
 
-_OPEN: dict[str, Callable[[str, int], Source]] = {"core": _open_core, "bcc": _open_bcc}
+def _open_packet(attach: str, ring_bytes: int) -> Source:
+    from analyzer.sources.packet import PacketSource  # noqa: PLC0415 (only what is used is loaded)
+
+    return PacketSource(attach, ring_bytes)
+
+
+_OPEN: dict[str, Callable[[str, int], Source]] = {
+    "core": _open_core,
+    "bcc": _open_bcc,
+    "packet": _open_packet,
+}
 
 # What each loader can do, best first: fentry costs least, tracepoints see least. Where the
-# kernel is preemptible, kprobes come before fentry, which misses calls there.
+# kernel is preemptible, kprobes come before fentry, which misses calls there. Packets are last:
+# they show one network namespace only, and who sent them is found afterwards, or not.
 _CANDIDATES = (
     ("core", "fentry"),
     ("core", "kprobe"),
     ("core", "tracepoint"),
     ("bcc", "fentry"),
     ("bcc", "kprobe"),
+    ("packet", "af_packet"),
 )
 _LOADERS = tuple(_OPEN)
+
+
+# Source: what it attaches to, where that is not all there is.
+NO_SUCH = {
+    "bcc": "bcc attaches with fentry or kprobe",
+    "packet": "it reads packets and attaches to nothing; leave --attach out",
+}
 
 
 def candidates(source: str, attach: str) -> list[tuple[str, str]]:
@@ -50,9 +69,7 @@ def candidates(source: str, attach: str) -> list[tuple[str, str]]:
         each for each in _CANDIDATES if source in (AUTO, each[0]) and attach in (AUTO, each[1])
     ]
     if not found:
-        raise ConfigError(
-            f"--source {source} cannot do --attach {attach}: bcc attaches with fentry or kprobe"
-        )
+        raise ConfigError(f"--source {source} cannot do --attach {attach}: {NO_SUCH[source]}")
     if is_preemptible():
         found.sort(key=lambda each: (_LOADERS.index(each[0]), each[1] != "kprobe"))
     if not BTF.exists():

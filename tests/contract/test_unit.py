@@ -27,6 +27,7 @@ COMBINATIONS = [
     ["bcc.conf"],
     ["bcc.conf", "prometheus-tcp.conf", "sys-admin.conf"],
     ["backoff.conf", "before-cloud-init.conf"],
+    ["before-cloud-init.conf", "packet.conf", "prometheus-tcp.conf"],
 ]
 # Without a drop-in, and with the one that most hosts have, the service is as closed as promised;
 # others open what they are for.

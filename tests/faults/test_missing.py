@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -83,11 +84,17 @@ def test_without_btf_bcc_is_tried_first(tmp_path: Path, observed: Observed) -> N
     script = f"{WITHOUT_BTF.replace('exec', 'exec timeout --preserve-status -s TERM 60')}"
     run = run_without(script, hidden, "--source", "auto")
     if run.returncode == 0:  # it attached, and ran until it was told to stop
-        assert '"probe":"bcc/kprobe"' in (tmp_path / "imds.jsonl").read_text()
-        observed("without BTF, --source auto", "bcc/kprobe attached")
+        log = (tmp_path / "imds.jsonl").read_text()
+        started = json.loads(next(line for line in log.splitlines() if "analyzer_started" in line))
+        tried = [each["probe"] for each in started["tried"]]
+        assert (started["observer"]["probe"], tried[:1]) in (
+            ("bcc/kprobe", []),
+            ("packet/af_packet", ["bcc/kprobe"]),
+        )
+        observed("without BTF, --source auto", f"{started['observer']['probe']} attached")
         return
     assert run.returncode == 1, run.stderr
     tried = re.findall(r"^  (\S+): ", run.stderr, re.MULTILINE)
     assert tried[0] == "bcc/kprobe"
-    assert sorted(tried) == sorted([*CORE, "bcc/fentry", "bcc/kprobe"])
+    assert sorted(tried) == sorted([*CORE, "bcc/fentry", "bcc/kprobe", "packet/af_packet"])
     observed("without BTF, --source auto", f"exit code 1; tried, in order: {', '.join(tried)}")

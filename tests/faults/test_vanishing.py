@@ -18,6 +18,7 @@ import pytest
 from analyzer.attribute import Attributor
 from analyzer.records import Caller, KernelProcess, Snapshot
 from tests.faults.conftest import Observed
+from tests.sends import process_of
 
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 SLEEP = shutil.which("sleep") or "/bin/sleep"
@@ -116,7 +117,7 @@ def test_a_process_that_vanishes_before_any_step(
                 snapshot_of(kernel), at, functools.partial(end, process)
             )
         is_caller = snapshot_of is as_caller
-        seen = caller.process if is_caller else caller.ancestors[0]
+        seen = process_of(caller) if is_caller else caller.ancestors[0]
         assert (seen.pid, seen.name) == (kernel.pid, "sleep"), which
         assert seen.start_boottime_ns == kernel.start_boottime_ns
         assert seen.user.id == kernel.uid
@@ -125,7 +126,7 @@ def test_a_process_that_vanishes_before_any_step(
         assert seen.args in (known, ARGS), which
         assert seen.args_truncated == (is_caller and seen.args != ARGS), which
         if not is_caller:
-            assert caller.process.name == "curl"
+            assert process_of(caller).name == "curl"
         whole += seen.args == ARGS and seen.executable is not None
         reads += which in ("open", "read", "readlink", "stat", "listdir")
         if calls < at:  # it lived to the end: nothing is missing then

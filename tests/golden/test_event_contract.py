@@ -60,7 +60,7 @@ def begin(event: str, level: str) -> dict[str, Shape]:
 
 
 def end() -> dict[str, Shape]:
-    return {name: LINE[name] for name in ("cloud?", "host", "observer")}
+    return {name: LINE[name] for name in ("cloud?", "host?", "observer")}
 
 
 def shape(event: str, level: str, **fields: Shape) -> dict[str, Shape]:
@@ -101,6 +101,15 @@ SHAPES: dict[str, dict[str, Shape]] = {
         reason=one_of("log_not_written"),
         not_written={"event?": COUNT, "unknown?": COUNT, "v1?": COUNT, "v2?": COUNT},
     ),
+    "capture_read": {
+        **begin("capture_read", "info"),
+        "level": one_of("info", "warning"),
+        "file": {"path": text()},
+        "packets": number(0, 10**9),
+        "packets_without_time?": COUNT,
+        "reason?": REASON,
+        **end(),
+    },
     "configuration_reloaded": shape(
         "configuration_reloaded",
         "info",

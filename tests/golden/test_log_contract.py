@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import __version__
-from analyzer.attribute import Attributor
+from analyzer.attribute import NOBODY, Attributor
 from analyzer.records import (
+    Attribution,
     Caller,
     Connection,
     Container,
@@ -101,13 +102,15 @@ LINE: dict[str, Shape] = {
         "outcome?": OUTCOME,
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
+        "attribution?": one_of("socket"),
     },
     "http?": {"request?": {"method": text()}, "response?": {"status_code": STATUS}},
     "url?": {"path?": text(), "query?": text()},
     "user_agent?": {"original": text()},
     "source?": ENDPOINT,
     "destination": ENDPOINT,
-    "process": {
+    "network?": {"forwarded": is_true},
+    "process?": {
         "thread?": {"id": PID},
         **{key: shape for key, shape in ANCESTOR.items() if key != "user"},
         "start": TIMESTAMP,
@@ -122,7 +125,7 @@ LINE: dict[str, Shape] = {
     },
     "service?": {"name": text()},
     "cloud?": {"instance": {"id": text(r"i-[0-9a-f]+")}},
-    "host": {"name": text(), "boot_id": text()},
+    "host?": {"name?": text(), "boot_id?": text()},
     "observer": {"probe": text(), "version": text()},
 }
 
@@ -176,12 +179,14 @@ def checked(lines: bytes, count: int) -> list[dict[str, Any]]:
     return parsed
 
 
-def write(*records: Record, instance_id: str = "") -> bytes:
+def write(
+    *records: Record, instance_id: str = "", host_name: str = HOST_NAME, boot_id: str = BOOT_ID
+) -> bytes:
     """Return what the sink writes, into a file without a name."""
     fd = os.memfd_create("log")
     try:
         log = Log(StreamWriter(os.dup(fd), "log"))
-        sink = JsonlSink(log, lambda: HOST_NAME, BOOT_ID, instance_id)
+        sink = JsonlSink(log, lambda: host_name, boot_id, instance_id)
         sink.set_probe("core/fentry")
         for record in records:
             sink.write(record)
@@ -268,6 +273,15 @@ GOLDENS = {
     "sent-while-opening-the-connection": CONTRACT._replace(
         connection=Connection(1, 1, "0.0.0.0", 0, "169.254.169.254", 80),  # noqa: S104 (no server)
     ),
+    "from-a-caller-found-by-its-socket": CONTRACT._replace(
+        caller=CONTRACT.caller._replace(attribution=Attribution.SOCKET),
+    ),
+    "forwarded-from-nobody-knows-whom": CONTRACT._replace(
+        process_start_at_ns=0,
+        connection=CONTRACT.connection._replace(is_forwarded=True),
+        tid=0,
+        caller=NOBODY,
+    ),
     "hostile-text": CONTRACT._replace(
         tid=666,
         request=Request(
@@ -306,6 +320,14 @@ def test_an_instance_that_knows_its_id_tells_it() -> None:
     (line,) = checked(write(CONTRACT, instance_id="i-0123456789abcdef0"), 1)
     assert line.pop("cloud") == {"instance": {"id": "i-0123456789abcdef0"}}
     assert [line] == checked(write(CONTRACT), 1)
+
+
+def test_of_a_host_that_is_not_known_nothing_is_told() -> None:
+    """A capture does not tell where it was made; the line is otherwise the same."""
+    (line,) = checked(write(CONTRACT, host_name="", boot_id=""), 1)
+    assert "host" not in line
+    (named,) = checked(write(CONTRACT, boot_id=""), 1)
+    assert named["host"] == {"name": HOST_NAME}
 
 
 def test_each_golden_is_of_a_case() -> None:
@@ -361,7 +383,7 @@ PROCESSES = st.builds(
     start_boottime_ns=st.integers(0, 2**63),
     user=USERS,
 )
-CALLERS = st.builds(
+CALLERS = st.just(NOBODY) | st.builds(
     Caller,
     process=PROCESSES,
     ancestors=st.lists(PROCESSES, max_size=3).map(tuple),
@@ -372,6 +394,7 @@ CALLERS = st.builds(
     workload=st.sampled_from(
         [None, Workload("kubernetes", "pod", "5a1b-9c2d"), Workload("ecs", "task", "5a1b9c2d")]
     ),
+    attribution=st.sampled_from(Attribution),
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)
@@ -388,6 +411,7 @@ RECORDS = st.builds(
         st.integers(0, 65535),
         st.ip_addresses().map(str),
         st.just(80),
+        st.booleans(),
     ),
     tid=st.integers(1, 2**32 - 1),
     request=st.builds(
@@ -420,8 +444,10 @@ def test_every_record_becomes_a_line_that_keeps_the_contract(records: list[Recor
     records = records + records[:1]  # the second time from what is kept ready
     lines = checked(write(*records), len(records))
     for line, record in zip(lines, records):
-        assert line["process"]["pid"] == record.caller.process.pid
-        assert len(line["process"].get("ancestors", [])) == len(record.caller.ancestors)
+        process = record.caller.process
+        assert line.get("process", {}).get("pid") == (process.pid if process else None)
+        ancestors = line.get("process", {}).get("ancestors", [])
+        assert len(ancestors) == len(record.caller.ancestors)
         agent = record.request.user_agent
         if agent and not re.search("[\ud800-\udfff]", agent):
             assert line["user_agent"]["original"] == agent

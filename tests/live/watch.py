@@ -78,7 +78,8 @@ class Watch:
         source, attach = self.probe.split("/")
         with self._messages.open("wb") as messages:
             self.process = start_run(
-                *("--source", source, "--attach", attach),
+                *("--source", source),
+                *(() if source == "packet" else ("--attach", attach)),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
                 *("--rotation", "external"),
                 *options,

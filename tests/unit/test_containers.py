@@ -24,6 +24,7 @@ from analyzer.attribute.cgroups import (
 )
 from analyzer.attribute.containers import maybe_container
 from analyzer.records import Container, KernelProcess, Snapshot
+from tests.sends import process_of
 
 A = "3f1c" * 16
 B = "90de" * 16
@@ -217,8 +218,8 @@ def test_a_caller_is_placed_in_its_container_alive_and_gone(parent: Path) -> Non
     for caller in (alive, gone):
         assert caller.container == Container(A, "docker")
         assert caller.service == f"docker-{A}.scope"
-    assert alive.process.executable is not None
-    assert gone.process.executable is None
+    assert process_of(alive).executable is not None
+    assert process_of(gone).executable is None
 
 
 def test_a_caller_that_was_moved_since_is_placed_where_it_called(parent: Path) -> None:

@@ -34,7 +34,14 @@ from analyzer.doctor.findings import (
 from analyzer.sources.selection import candidates
 
 OK, INFO, WARN, FAIL = Level.OK, Level.INFO, Level.WARN, Level.FAIL
-PROBES = ["core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe"]
+PROBES = [
+    "core/fentry",
+    "core/kprobe",
+    "core/tracepoint",
+    "bcc/fentry",
+    "bcc/kprobe",
+    "packet/af_packet",
+]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,8 @@ LACK = lacking("not there", "put it there")
         (("*/kprobe",), "core/tracepoint", False, WARN),
         (("bcc/*",), "core/tracepoint", False, INFO),
         (("core/*",), "bcc/fentry", False, WARN),
+        (("*",), "packet/af_packet", False, WARN),
+        (("packet/*",), "core/tracepoint", False, INFO),
         (("core/fentry",), "core/kprobe", False, WARN),
         (("*",), "core/fentry", False, INFO),
         ((), "core/fentry", False, INFO),
@@ -188,6 +197,7 @@ def test_text_of_the_system_is_shown_and_not_interpreted() -> None:
     [
         ("core/fentry", "works here, with core/fentry"),
         ("core/tracepoint", "io_uring"),
+        ("packet/af_packet", "this network namespace"),
         (None, "cannot work here"),
     ],
 )

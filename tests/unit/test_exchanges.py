@@ -53,7 +53,7 @@ def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False)
     )
 
 
-def answer(status: int, *, sock: int = 1) -> Answer:
+def answer(status: Optional[int], *, sock: int = 1) -> Answer:
     return Answer(2 * S, (sock, 9), status)
 
 
@@ -98,6 +98,13 @@ def test_a_request_is_written_when_it_is_answered(exchanges: Exchanges) -> None:
     (done,) = exchanges.answer(answer(200))
     assert done == record()._replace(response=Response(Outcome.SUCCESS, 200))
     assert len(exchanges) == 0
+
+
+def test_an_answer_that_was_not_seen_is_no_missing_answer(exchanges: Exchanges) -> None:
+    """What it was is not known, and not guessed."""
+    exchanges.add(record(), 0, is_answered=True)
+    assert exchanges.answer(answer(None)) == [record()]
+    assert exchanges.close(closed()) == []
 
 
 def test_answers_find_their_own_connection(exchanges: Exchanges) -> None:
@@ -214,3 +221,23 @@ def test_what_is_no_fallback(exchanges: Exchanges, pid: int, status: int, at_s: 
     (done,) = exchanges.answer(answer(200, sock=2))
     assert done.verdict.reason == "no_token_header"
     assert done.token_failure is None
+
+
+def test_of_unknown_callers_the_address_tells_who_fell_back(exchanges: Exchanges) -> None:
+    """As far as anybody can tell them apart; another address is somebody else."""
+
+    def unknown(sock: int, source_ip: str, *, token: bool = False) -> Record:
+        one = record(sock=sock, token=token)
+        return one._replace(
+            caller=one.caller._replace(process=None),
+            connection=one.connection._replace(source_ip=source_ip),
+        )
+
+    exchanges.add(unknown(1, "10.0.0.1", token=True), 0, is_answered=True)
+    exchanges.answer(answer(403, sock=1))
+    reasons = []
+    for sock, source_ip in ((2, "10.0.0.1"), (3, "10.0.0.2")):
+        exchanges.add(unknown(sock, source_ip), S, is_answered=True)
+        (done,) = exchanges.answer(answer(200, sock=sock))
+        reasons.append(done.verdict.reason)
+    assert reasons == [FALLBACK, "no_token_header"]

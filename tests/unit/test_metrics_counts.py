@@ -14,13 +14,14 @@ from analyzer.sinks.metrics.counts import (
     Counts,
     Requests,
 )
+from tests.sends import process_of
 from tests.unit.test_jsonl import RECORD
 
 OK = Response(Outcome.SUCCESS, 200)
 
 
 def named(name: str, record: Record = RECORD) -> Record:
-    process = record.caller.process._replace(name=name)
+    process = process_of(record.caller)._replace(name=name)
     return record._replace(caller=record.caller._replace(process=process))
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from analyzer.records import Closed, Event, Lost
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.log import Log as LineLog
 from analyzer.sinks.stream import StreamWriter
+from analyzer.sources import Probe
 from tests.sends import chunk
 from tests.unit.test_jsonl import lines_of
 
 
-class Scripted:
+class Scripted(Probe):
     """A source on a pipe: what is written there can be read, and each read is counted."""
 
     probe, library = "none/pipe", "none"
@@ -41,8 +42,8 @@ class Scripted:
             return [bytes([each]) for each in os.read(self._read_fd, limit_bytes)]
         return []
 
-    def decode(self, raw: bytes) -> Event:
-        return Closed(0, (raw[0], 0))
+    def decode(self, raw: bytes) -> Iterable[Event]:
+        return (Closed(0, (raw[0], 0)),)
 
     def lost(self) -> list[Lost]:
         return []

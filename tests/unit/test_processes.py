@@ -27,6 +27,7 @@ from analyzer.attribute.processes import (
     split_args,
 )
 from analyzer.records import KernelProcess, Process, Snapshot, User
+from tests.sends import process_of
 
 DEADLINE_S = 60.0
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
@@ -165,11 +166,11 @@ class TestBelieving:
         with running([SLEEP, "1000"]) as pid:
             kernel = as_kernel_sees(pid)
             caller = Attributor().attribute(snapshot_of(kernel, b"sleep\0" + b"1000\0"))
-        assert caller.process.executable == os.path.realpath(SLEEP)
-        assert caller.process.name == "sleep"
-        assert caller.process.args == ("sleep", "1000")  # the kernel's, not /proc's
-        assert caller.process.user.id == os.getuid()
-        assert caller.process.start_boottime_ns == kernel.start_boottime_ns
+        assert process_of(caller).executable == os.path.realpath(SLEEP)
+        assert process_of(caller).name == "sleep"
+        assert process_of(caller).args == ("sleep", "1000")  # the kernel's, not /proc's
+        assert process_of(caller).user.id == os.getuid()
+        assert process_of(caller).start_boottime_ns == kernel.start_boottime_ns
 
     def test_the_time_of_start_is_compared_in_whole_ticks(self) -> None:
         """Every nanosecond of the tick is the process's; the ones beside it are another's."""
@@ -202,10 +203,10 @@ class TestBelieving:
         with running([SLEEP, "1000"]) as pid:
             former = as_kernel_sees(pid)._replace(start_boottime_ns=TICK_NS, comm=b"curl")
             caller = Attributor().attribute(snapshot_of(former, b"curl\0-s\0", ancestors=(former,)))
-        for process in (caller.process, caller.ancestors[0]):
+        for process in (process_of(caller), caller.ancestors[0]):
             assert process.name == "curl"
             assert process.executable is None
-        assert caller.process.args == ("curl", "-s")
+        assert process_of(caller).args == ("curl", "-s")
         assert caller.ancestors[0].args is None
 
     @as_root
@@ -229,9 +230,9 @@ class TestBelieving:
         with running([SLEEP, "1000"]) as pid:
             kernel = as_kernel_sees(pid)._replace(comm=b"chamber")
             caller = Attributor().attribute(snapshot_of(kernel, b"chamber\0exec\0"))
-        assert caller.process.name == "chamber"
-        assert caller.process.executable is None
-        assert caller.process.args == ("chamber", "exec")
+        assert process_of(caller).name == "chamber"
+        assert process_of(caller).executable is None
+        assert process_of(caller).args == ("chamber", "exec")
 
     def test_start_times_in_a_time_namespace_are_shifted_back(self) -> None:
         """The offset is read from the kernel's own text."""
@@ -269,9 +270,9 @@ class TestGoing:
             kernel = as_kernel_sees(pid)
         snapshot = snapshot_of(kernel, b"curl\0-s\0", ancestors=(as_kernel_sees(os.getpid()),))
         caller = Attributor().attribute(snapshot)
-        assert caller.process.name == "sleep"
-        assert caller.process.args == ("curl", "-s")
-        assert caller.process.executable is None
+        assert process_of(caller).name == "sleep"
+        assert process_of(caller).args == ("curl", "-s")
+        assert process_of(caller).executable is None
         assert caller.container is None
         assert caller.ancestors[0].executable == os.path.realpath(sys.executable)
 
@@ -285,7 +286,7 @@ class TestGoing:
             caller = Attributor().attribute(snapshot_of(kernel, b"sleep\0" + b"0\0"))
         assert seen.is_there
         assert seen.executable is None
-        assert caller.process.args == ("sleep", "0")
+        assert process_of(caller).args == ("sleep", "0")
 
     def test_looking_while_processes_exit_never_raises(self) -> None:
         """Whatever moment a process goes at, it is named, and its facts are its own or none."""
@@ -311,7 +312,7 @@ class TestGoing:
             kernel = as_kernel_sees(pid)
             snapshot = snapshot_of(kernel, b"sleep\0", ancestors=(kernel,))
             alive = attributor.attribute(snapshot)
-        assert alive.process.executable is not None
+        assert process_of(alive).executable is not None
         clock.now_s += KEEP_S + 1
         assert attributor.attribute(snapshot) is alive
         # Another caller below the same ancestor is described anew, the ancestor is not.
@@ -464,7 +465,7 @@ class TestArguments:
             raw = cmdline.read_bytes()
             from_proc = ancestor_in_words(pid)
             caller = Attributor().attribute(snapshot_of(as_kernel_sees(pid), raw))
-        assert caller.process.args == from_proc.args
+        assert process_of(caller).args == from_proc.args
         assert from_proc.args is not None
         assert from_proc.args[-2:] == ("\\xff\n\"'", "käse\u2028")
 
@@ -477,20 +478,21 @@ class TestArguments:
             whole = Attributor().attribute(snapshot_of(kernel, raw, args_truncated=True))
             another = b"curl" + raw[4:]
             kept = Attributor().attribute(snapshot_of(kernel, another, args_truncated=True))
-        assert whole.process.args is not None
-        assert whole.process.args[-2:] == (long, "end")
-        assert not whole.process.args_truncated
+        completed, cut = process_of(whole), process_of(kept)
+        assert completed.args is not None
+        assert completed.args[-2:] == (long, "end")
+        assert not completed.args_truncated
         # What /proc says now does not continue what was seen then: the process has changed it.
-        assert kept.process.args_truncated
-        assert kept.process.args is not None
-        assert kept.process.args[0].startswith("curl")
-        assert "end" not in kept.process.args
+        assert cut.args_truncated
+        assert cut.args is not None
+        assert cut.args[0].startswith("curl")
+        assert "end" not in cut.args
 
     def test_arguments_the_kernel_could_not_read_come_from_proc(self) -> None:
         """An argument page that was not resident leaves the snapshot's arguments empty."""
         with running([SLEEP, "1000"]) as pid:
             caller = Attributor().attribute(snapshot_of(as_kernel_sees(pid), b""))
-        assert caller.process.args == (SLEEP, "1000")
+        assert process_of(caller).args == (SLEEP, "1000")
 
     def test_long_arguments_are_cut_and_flagged(self) -> None:
         """One process cannot fill the log with its command line."""
@@ -524,7 +526,7 @@ class TestSecrets:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
             snapshot = snapshot_of(kernel, raw, ancestors=(kernel,))
             caller = Attributor().attribute(snapshot)
-        for process in (caller.process, caller.ancestors[0]):
+        for process in (process_of(caller), caller.ancestors[0]):
             assert process.args == (*args[:4], "X-aws-ec2-metadata-token: [redacted]")
         assert TOKEN not in repr(caller)
 
@@ -596,8 +598,8 @@ class TestRemembering:
         after: Snapshot = before._replace(**change)  # type: ignore[arg-type] # one field each
         second = attributor.attribute(after)
         assert second is not first
-        assert second.process.name == after.process.comm.decode()
-        assert second.process.user.id == after.process.uid
+        assert process_of(second).name == after.process.comm.decode()
+        assert process_of(second).user.id == after.process.uid
         assert len(second.ancestors) == len(after.ancestors)
 
     def test_a_cache_is_bounded_in_number_and_age(self) -> None:

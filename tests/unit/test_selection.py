@@ -67,10 +67,26 @@ def test_where_there_is_a_choice_the_chosen_counts(
 @pytest.mark.parametrize(
     ("preemptible", "has_btf", "expected"),
     [
-        (False, True, "core/fentry core/kprobe core/tracepoint bcc/fentry bcc/kprobe"),
-        (True, True, "core/kprobe core/fentry core/tracepoint bcc/kprobe bcc/fentry"),
-        (False, False, "bcc/kprobe core/fentry core/kprobe core/tracepoint bcc/fentry"),
-        (True, False, "bcc/kprobe core/kprobe core/fentry core/tracepoint bcc/fentry"),
+        (
+            False,
+            True,
+            "core/fentry core/kprobe core/tracepoint bcc/fentry bcc/kprobe packet/af_packet",
+        ),
+        (
+            True,
+            True,
+            "core/kprobe core/fentry core/tracepoint bcc/kprobe bcc/fentry packet/af_packet",
+        ),
+        (
+            False,
+            False,
+            "bcc/kprobe core/fentry core/kprobe core/tracepoint bcc/fentry packet/af_packet",
+        ),
+        (
+            True,
+            False,
+            "bcc/kprobe core/kprobe core/fentry core/tracepoint bcc/fentry packet/af_packet",
+        ),
     ],
 )
 def test_order_is_the_kernels(
@@ -86,10 +102,22 @@ def test_order_is_the_kernels(
     assert [f"{name}/{how}" for name, how in candidates(AUTO, AUTO)] == expected.split()
 
 
-def test_what_no_loader_does_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("source", "attach", "said"),
+    [
+        ("bcc", "tracepoint", "bcc attaches with fentry or kprobe"),
+        ("packet", "kprobe", "reads packets and attaches to nothing"),
+    ],
+)
+def test_what_no_source_does_is_refused(source: str, attach: str, said: str) -> None:
     """Before anything is loaded."""
-    with pytest.raises(ConfigError, match="bcc attaches with fentry or kprobe"):
-        candidates("bcc", "tracepoint")
+    with pytest.raises(ConfigError, match=said):
+        candidates(source, attach)
+
+
+def test_packets_are_no_way_to_attach() -> None:
+    """Who asks for kprobes gets them or an error."""
+    assert "packet" not in {source for source, _ in candidates(AUTO, "kprobe")}
 
 
 @pytest.mark.parametrize(
@@ -123,6 +151,8 @@ def test_fentry_is_said_to_be_put_off_only_where_it_is(
 
     monkeypatch.setattr(selection, "is_preemptible", lambda: preemptible)
     monkeypatch.setattr(selection, "BTF", tmp_path if has_btf else tmp_path / "none")
-    monkeypatch.setattr(selection, "_OPEN", {name: opener(name) for name in ("core", "bcc")})
+    monkeypatch.setattr(
+        selection, "_OPEN", {name: opener(name) for name in ("core", "bcc", "packet")}
+    )
     tried = selection.open_source(AUTO, AUTO, 1 << 20).tried
     assert [each.source for each in tried if "not tried" in each.lacks] == put_off

@@ -68,7 +68,8 @@ class Counts:
     def request(self, record: Record) -> None:
         """Count one request."""
         verdict, response = record.verdict, record.response
-        name = record.caller.process.name
+        process = record.caller.process
+        name = process.name if process is not None else ""
         key = (
             verdict.version.value,
             verdict.provider,

@@ -113,7 +113,7 @@ PYTHON = """case $* in
     lib=$home/lib/python$(cat "$H/version")/site-packages/analyzer
     touch "$lib/bpf/build/imds.x86_64.bpf.o" "$lib/bpf/build/imds.aarch64.bpf.o"
     for each in imds-analyzer.service config.toml imds-analyzer.logrotate bcc.conf backoff.conf \\
-        before-cloud-init.conf sys-admin.conf prometheus-tcp.conf; do
+        before-cloud-init.conf sys-admin.conf packet.conf prometheus-tcp.conf; do
         { echo "# $each $(cat "$wheel")"; echo '#rotation = "size"'; } >"$lib/systemd/$each"
     done
     cp "$H/imds-analyzer" "$home/bin/imds-analyzer" ;;

@@ -186,6 +186,7 @@ def test_logrotate(host: Host) -> None:
         ("sys-admin", "systemd", "239\n"),
         ("backoff", "systemd", "254\n"),
         ("prometheus-tcp", CONFIG, '[metrics]\nprometheus = "127.0.0.1:9469"\n'),
+        ("packet", CONFIG, '[capture]\nsource = "packet"\n'),
         ("bcc", "sys/kernel/btf/vmlinux", None),
     ],
 )

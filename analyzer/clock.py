@@ -1,0 +1,62 @@
+"""The clocks that sources tell time by."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+# Packets of several interfaces or CPUs stand in a capture a little out of order. By more
+# than this back, the capture's clock was set, or another capture begins.
+SET_BACK_NS = 60 * 1_000_000_000
+
+
+class Clock(Protocol):
+    """What the times of a source's events are on."""
+
+    is_running: bool  # False: time passes only with what is read; see records.Passed
+
+    def now_ns(self) -> int:
+        """Return the time now."""
+        ...
+
+    def epoch_offset_ns(self) -> int:
+        """Return what to add to its times to get the time since the Unix epoch."""
+        ...
+
+
+class BootClock:
+    """CLOCK_BOOTTIME: what the kernel's events carry."""
+
+    is_running = True
+
+    def now_ns(self) -> int:
+        """Return the time since boot."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def epoch_offset_ns(self) -> int:
+        """Return the time of boot, by what the wall clock says now."""
+        return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class CaptureClock:
+    """The time since the Unix epoch as a recording has it; stands still between packets."""
+
+    is_running = False
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def now_ns(self) -> int:
+        """Return the latest time that was read; 0 before the first."""
+        return self._now_ns
+
+    def epoch_offset_ns(self) -> int:
+        """Return 0."""
+        return 0
+
+    def advance(self, at_ns: int) -> bool:
+        """Take the time of a packet; returns whether the clock was set back for it."""
+        is_set_back = self._now_ns - at_ns > SET_BACK_NS
+        if at_ns > self._now_ns or is_set_back:
+            self._now_ns = at_ns
+        return is_set_back

@@ -1,0 +1,197 @@
+"""Packets of this host's interfaces, where the kernel takes no probe.
+
+Sees what passes the network namespace it is started in, so also guests and containers behind it,
+but not what stays inside another namespace. Who sent it is found in the socket tables, best effort.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterable
+
+import psutil
+
+from analyzer.clock import BootClock, Clock
+from analyzer.errors import SourceUnavailable
+from analyzer.records import Event, Lost
+from analyzer.sources.counters import PACKET_RING_FULL
+from analyzer.sources.packets import filter as packet_filter
+from analyzer.sources.packets.filter import (
+    IMDS_IPV4,
+    IMDS_IPV6,
+    LOOPBACK_IFINDEX,
+    VLAN_PROTOCOLS,
+)
+from analyzer.sources.packets.identity import Identity
+from analyzer.sources.packets.link import IPV4, IPV6, RAW
+from analyzer.sources.packets.passages import Passages
+from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
+from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
+from analyzer.sources.packets.segments import dissect
+
+PROBE = "packet/af_packet"
+
+# Of a packet that waits to be reassembled: when, how long on the wire, its kind, and whether it
+# was received through anything but lo.
+_WAITING = struct.Struct("=QIB?")
+# Openings read in one go: to look for whose they are must not keep the ring from being read.
+_OPENINGS_MAX = 64
+_OPENING_BYTES = 128
+
+NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
+NO_PACKETS = (
+    "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
+    "RestrictAddressFamilies=AF_PACKET AF_NETLINK (systemd/packet.conf)"
+)
+
+
+class PacketSource:
+    """Open packet sockets of all interfaces. It is in nobody's way: nothing is promiscuous."""
+
+    clock: Clock = BootClock()
+    is_ended = False
+
+    def __init__(self, _attach: str, ring_bytes: int) -> None:
+        """Open them; raises SourceUnavailable and leaves nothing open."""
+        self.probe = PROBE
+        self.library = f"AF_PACKET of Linux {platform.release()}"
+        self._undo = contextlib.ExitStack()
+        self._stopped_ns = 0
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self.close)
+            _require_interfaces()
+            try:
+                self._open(ring_bytes)
+            except OSError as error:
+                raise _explained(error) from error
+            on_error.pop_all()
+
+    def _open(self, ring_bytes: int) -> None:
+        self._identity = Identity()
+        self._undo.callback(self._identity.close)
+        self._ring = PacketRing(ring_bytes)
+        self._undo.callback(self._ring.close)
+        # A block of the ring is handed over after some milliseconds, in which a program may be
+        # done and gone; the first packet of a connection is told at once.
+        self._openings = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        self._undo.callback(self._openings.close)
+        self._openings.setblocking(False)
+        packet_filter.attach(self._openings, packet_filter.openings())
+        let_in(self._openings)
+        self._both = select.epoll()
+        self._undo.callback(self._both.close)
+        self._both.register(self._ring.fileno(), select.EPOLLIN)
+        self._both.register(self._openings.fileno(), select.EPOLLIN)
+        self._passages = Passages()
+        self._reassembler = Reassembler(self._identity.identify)
+        self._looked_ns = self.clock.now_ns()
+
+    def fileno(self) -> int:
+        """Return a descriptor that polls readable for packets and for new connections."""
+        return self._both.fileno()
+
+    def read(self, limit_bytes: int) -> list[bytes]:
+        """Return the packets that wait, each with what must be known of it."""
+        self._note_openings()
+        if self._stopped_ns:
+            # What came before is handed over only after this.
+            left_ms = RETIRE_MS * 2 - (self.clock.now_ns() - self._stopped_ns) / 1e6
+            time.sleep(max(0.0, left_ms / 1000))
+        offset_ns = self.clock.epoch_offset_ns()
+        return [
+            _WAITING.pack(
+                max(0, packet.at_ns - offset_ns),
+                packet.length,
+                packet.kind,
+                packet.kind != OUTGOING and packet.interface != LOOPBACK_IFINDEX,
+            )
+            + packet.data
+            for packet in map(_untagged, self._ring.read(limit_bytes))
+        ]
+
+    def decode(self, raw: bytes) -> Iterable[Event]:
+        """Return what the packet brings about: bytes that were sent, answers, ends."""
+        boottime_ns, length, kind, comes_in = _WAITING.unpack_from(raw)
+        segment = dissect(RAW, raw[_WAITING.size :], length)
+        if isinstance(segment, str):
+            return ()
+        if self._passages.is_repeated(segment, boottime_ns, comes_in=comes_in):
+            return ()
+        return self._reassembler.take(boottime_ns, segment, kind)
+
+    def expire(self, now_boottime_ns: int) -> Iterable[Event]:
+        """Return what comes of not waiting any longer for packets that are missing."""
+        return self._reassembler.expire(now_boottime_ns)
+
+    def flush(self) -> Iterable[Event]:
+        """Return what is held back."""
+        return self._reassembler.flush()
+
+    def lost(self) -> list[Lost]:
+        """Return what the ring had no room for since the last call: packets, not requests."""
+        since_ns, self._looked_ns = self._looked_ns, self.clock.now_ns()
+        dropped = self._ring.drops()
+        return [Lost(dropped, since_ns, PACKET_RING_FULL)] if dropped else []
+
+    def detach(self) -> None:
+        """Take no more packets; the ring stays readable."""
+        self._ring.stop()
+        self._stopped_ns = self.clock.now_ns()
+
+    def close(self) -> None:
+        """Close everything."""
+        self._undo.close()
+
+    def _note_openings(self) -> None:
+        for _ in range(_OPENINGS_MAX):
+            try:
+                data, address = self._openings.recvfrom(_OPENING_BYTES)
+            except OSError:  # there is none; or an interface went down, which is told once
+                return
+            interface, protocol, kind, *_ = address
+            if kind == OUTGOING or interface == "lo":
+                packet = _untagged(Packet(0, len(data), protocol, 0, kind, data))
+                segment = dissect(RAW, packet.data, packet.length)
+                if not isinstance(segment, str):
+                    _, key, sequence, *_ = segment
+                    self._identity.note_opening(key, sequence)
+
+
+def _require_interfaces() -> None:
+    """Raise SourceUnavailable where nothing can ever be seen, such as in PrivateNetwork=."""
+    names = {name for _, name in socket.if_nameindex()}
+    addresses = {each.address for each in psutil.net_if_addrs().get("lo", ())}
+    if names <= {"lo"} and addresses.isdisjoint((IMDS_IPV4, IMDS_IPV6)):
+        raise SourceUnavailable(
+            PROBE,
+            "this network namespace has no interface but lo",
+            "Start it in the host's: with PrivateNetwork=no (systemd/packet.conf), or outside of"
+            " the container",
+        )
+
+
+def _untagged(packet: Packet) -> Packet:
+    """Take off the VLAN tag that the kernel has left."""
+    if packet.protocol in VLAN_PROTOCOLS:
+        inner = int.from_bytes(packet.data[2:4], "big")
+        if inner in (IPV4, IPV6):
+            return packet._replace(protocol=inner, data=packet.data[4:], length=packet.length - 4)
+    return packet
+
+
+def _explained(error: OSError) -> SourceUnavailable:
+    said = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", NO_PRIVILEGE)
+    if error.errno in (errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTONOSUPPORT):
+        return SourceUnavailable(PROBE, f"packet sockets are not to be had ({said})", NO_PACKETS)
+    return SourceUnavailable(
+        PROBE, f"the packet socket cannot be set up ({said})", "Try a smaller --ring-mib"
+    )

@@ -1,0 +1,268 @@
+"""One TCP connection as packets show it: the client's bytes in order, the server's answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem, Snapshot
+from analyzer.sources.packets.answers import UNDECIDED, AnswerWatch
+from analyzer.sources.packets.held import Held, Piece
+from analyzer.sources.packets.segments import ACK, FIN, PSH, RST, SYN, Segment
+
+# Held for one connection: a request's head may have 16 KiB, and nobody sends more than that
+# before the answer, in a hundred segments or so.
+HELD_MAX = 128 * 1024
+# Sequence numbers further off than any window IMDS offers are another connection's.
+FAR_OFF = 16 << 20
+
+_SEQUENCES = 1 << 32
+_BEHIND = 1 << 31
+# Positions count on from a sequence number; the first leaves room for those before it.
+_FIRST = 1 << 32
+
+
+class Sender(NamedTuple):
+    """Who is at the client's end of a connection."""
+
+    tid: int
+    snapshot: Optional[Snapshot]
+    is_forwarded: bool
+
+
+NOBODY = Sender(0, None, is_forwarded=False)
+
+
+class Conversation:
+    """Follows one connection; what comes of a segment is appended to ``events``.
+
+    ``at`` is the position of the client's next byte; its sequence number is that mod 2**32.
+    ``start`` is the sequence number of the client's first byte. Without it the connection was
+    joined on its way, and which byte is the first shows when a bit more of it has been seen.
+    """
+
+    __slots__ = (
+        "_acked", "_base", "_fin", "_has_sent", "_is_opened_with_data", "_last_ns", "_reached",
+        "_server_fin", "at", "connection", "held", "is_answered", "is_ended", "is_settled",
+        "is_waiting", "sender", "start", "watch",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, start: Optional[int], sequence: int) -> None:
+        self.connection = connection
+        self.sender: Optional[Sender] = None
+        self.start = start
+        self.is_settled = start is not None
+        # Whether something is held back that time will decide on.
+        self.is_waiting = not self.is_settled
+        self.is_answered = False  # whether the server's packets are seen
+        self.is_ended = False
+        self.held = Held()
+        self.watch = AnswerWatch()
+        self.at = _FIRST + sequence  # position of the next byte; its sequence number mod 2**32
+        # Offsets count from here. What was joined has at least one byte before it.
+        self._base = self.at - (start is None)
+        self._acked = self.at  # what the server has of it
+        self._fin: Optional[int] = None
+        self._reached: Optional[int] = None  # how far the server has come, a sequence number
+        self._server_fin = False
+        self._has_sent = False
+        self._is_opened_with_data = False
+        self._last_ns = 0
+
+    @property
+    def next(self) -> int:
+        """The sequence number of the client's next byte."""
+        return self.at % _SEQUENCES
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._server_fin and self._fin is not None
+
+    def start_at(self, start: int) -> bool:
+        """Take where the client begins; returns whether it is this connection's at all."""
+        if self.is_settled:
+            return start == self.start
+        position = self._position(start)
+        if not self.held.pieces or not 0 <= self.held.pieces[0].begin - position <= FAR_OFF:
+            return False
+        self.start, self.is_settled = start, True
+        self.at = self._base = self._acked = position
+        return True
+
+    def take_from_client(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
+        """Take a segment of the client's that is not far off."""
+        _, _, sequence, acknowledgment, flags, size, data = segment
+        self._last_ns = at_ns
+        if flags & SYN:
+            sequence = (sequence + 1) % _SEQUENCES
+            self._deliver(events)
+        acknowledged = acknowledgment if flags & ACK else None
+        if size:
+            if self.is_settled and (sequence - self.at) % _SEQUENCES == 0 and not self.held.pieces:
+                self._send(at_ns, size, data, acknowledged, events)
+            else:
+                self._hold(at_ns, sequence, size, data, acknowledged, flags)
+                self._deliver(events)
+                self._note_waiting()
+        if flags & (FIN | RST):
+            if acknowledged is not None:
+                self._reach(acknowledged)
+            if flags & RST:
+                self.finish(events)
+            else:
+                self._fin = self._position((sequence + size) % _SEQUENCES)
+                self._end_if_complete(events)
+                self._note_waiting()
+
+    def take_from_server(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
+        """Take a segment of the server's."""
+        _, _, sequence, acknowledgment, flags, size, data = segment
+        self._last_ns = at_ns
+        self.is_answered = True
+        if not self.is_settled:
+            if flags & SYN:
+                self.start_at(acknowledgment)
+            self.settle(events)
+        if flags & ACK and (acknowledgment - self.at) % _SEQUENCES:
+            self._acked = max(self._acked, self._position(acknowledgment))
+        if flags & SYN:
+            self._deliver(events)
+            if self._is_opened_with_data:
+                self.watch.expect((sequence + 1) % _SEQUENCES)
+            return
+        if size:
+            told = self.watch.take(sequence, size, data)
+            if told is not UNDECIDED:
+                events.append(Answer(at_ns, self.connection.socket_id, told))
+        self._reach((sequence + size) % _SEQUENCES)
+        if flags & RST:
+            self.finish(events)
+        elif flags & FIN or self._is_closing:
+            self._server_fin = True
+            self._end_if_complete(events)
+            self._note_waiting()
+
+    def settle(self, events: list[Event]) -> None:
+        """Let what was seen first be the first there is."""
+        if self.is_settled:
+            return
+        self.is_settled = True
+        if self.held.pieces:
+            self.at = self.held.pieces[0].begin
+            self._base = self.at - 1
+        self._deliver(events)
+        self._note_waiting()
+
+    def skip_holes(self, events: list[Event]) -> None:
+        """Do not wait for what is missing any longer; what is behind it is told after a gap."""
+        self.settle(events)
+        while self.held.pieces:
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
+            self._deliver(events)
+
+    def give_up(self, events: list[Event]) -> None:
+        """Take what has come as all that comes, where something was waited for."""
+        self.skip_holes(events)
+        if self._is_closing:
+            self.finish(events)
+        self._note_waiting()
+
+    def finish(self, events: list[Event], *, is_closed: bool = True) -> None:
+        """Tell what is left to tell, and unless it may go on, that the connection has ended."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        is_closed = is_closed or self._is_closing
+        if self.held.pieces or not self.is_settled:
+            self.skip_holes(events)
+        end = self._acked if self._fin is None else self._fin
+        missing = end - self.at
+        # The server acknowledges an end that was not seen as if it were a byte.
+        if (self._fin is None) < missing <= FAR_OFF:
+            self._send_missing(missing, events)
+        if self.watch.is_waiting and (self._is_answer_missed() or not is_closed):
+            events.append(Answer(self._last_ns, self.connection.socket_id, None))
+            self.watch.give_up()
+        if is_closed and self._has_sent:
+            events.append(Closed(self._last_ns, self.connection.socket_id))
+
+    def _note_waiting(self) -> None:
+        self.is_waiting = bool(self.held.pieces) or not self.is_settled or self._is_closing
+
+    def _position(self, sequence: int) -> int:
+        return self.at + (sequence - self.at + _BEHIND) % _SEQUENCES - _BEHIND
+
+    def _reach(self, sequence: int) -> None:
+        if self._reached is None or 0 < (sequence - self._reached) % _SEQUENCES < _BEHIND:
+            self._reached = sequence
+
+    def _end_if_complete(self, events: list[Event]) -> None:
+        """End when both ends have said so and nothing is missing before."""
+        if not self._server_fin or self._fin != self.at or self.is_ended:
+            return
+        if not self.watch.is_waiting or not self._is_answer_missed():
+            self.finish(events)
+
+    def _is_answer_missed(self) -> bool:
+        """Tell whether the server has gone further than what was seen of it."""
+        return self._reached is not None and self.watch.is_beyond(self._reached)
+
+    def _hold(
+        self, at_ns: int, sequence: int, size: int, data: bytes, acked: Optional[int], flags: int
+    ) -> None:
+        position = self._position(sequence)
+        if self.is_settled:
+            if position + size <= self.at:
+                return  # sent again
+        elif size == 1 and not flags & PSH:
+            return  # a keep-alive probe, whose byte is none
+        self.held.add(Piece(position, position + size, data, at_ns, acked))
+
+    def _deliver(self, events: list[Event]) -> None:
+        if not self.is_settled:
+            return
+        for piece in self.held.take(self.at):
+            size = piece.end - piece.begin
+            self._send(piece.at_ns, size, piece.data, piece.acknowledgment, events)
+        if self.held.cost > HELD_MAX:
+            self._send_missing(self.held.pieces[0].begin - self.at, events)
+            self._deliver(events)
+        self._end_if_complete(events)
+
+    def _send(
+        self, at_ns: int, size: int, data: bytes, acked: Optional[int], events: list[Event]
+    ) -> None:
+        connection = self.connection
+        if acked is None:
+            self._is_opened_with_data = True
+        elif self.watch.expect(acked):
+            # What came of the request before was received, and not seen here.
+            events.append(Answer(at_ns, connection.socket_id, None))
+            self.watch.give_up()
+            self.watch.expect(acked)
+        tid, snapshot, _ = self.sender or NOBODY
+        events.append(
+            Chunk(
+                at_ns,
+                connection,
+                self.at % _SEQUENCES,
+                (self.at - self._base) % _SEQUENCES,
+                size,
+                data,
+                None if len(data) == size else Problem.TRUNCATED,
+                tid,
+                snapshot,
+                self.is_answered,
+            )
+        )
+        self.at += size
+        self._has_sent = True
+
+    def _send_missing(self, size: int, events: list[Event]) -> None:
+        tid, snapshot, _ = self.sender or NOBODY
+        sequence, offset = self.at % _SEQUENCES, (self.at - self._base) % _SEQUENCES
+        events.append(
+            Chunk(self._last_ns, self.connection, sequence, offset, size, b"",
+                  Problem.NOT_CAPTURED, tid, snapshot, is_answered=False)
+        )  # fmt: skip
+        self.at += size
+        self._has_sent = True

@@ -1,0 +1,114 @@
+"""Who is at the client's end of a connection that was seen in packets."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import OrderedDict
+from typing import Callable, Optional, TypeVar
+
+import psutil
+
+from analyzer.records import Connection, Snapshot
+from analyzer.sources.packets.owners import Owners
+from analyzer.sources.packets.reassembly import NOBODY, Sender
+from analyzer.sources.packets.segments import PORT, PORT_BYTES, Key
+from analyzer.sources.packets.sockets import SocketTable
+
+# What was found when a connection began, until its packets are read; 200 bytes each.
+FOUND_MAX = 8192
+# How long the host's own addresses are believed, and how long one is believed not to be among
+# them: a new one may be used at once.
+ADDRESSES_S = 5.0
+STRANGERS_S = 0.2
+
+V = TypeVar("V")
+FORWARDED = Sender(0, None, is_forwarded=True)
+
+
+class Identity:
+    """Answers the reassembler's question; see ``reassembly.Identify``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the socket table; raises OSError."""
+        self._clock = clock
+        self._sockets = SocketTable()
+        self._owners = Owners(clock)
+        self._noted: OrderedDict[Key, int] = OrderedDict()
+        self._found: OrderedDict[Key, Snapshot] = OrderedDict()
+        self._addresses: frozenset[str] = frozenset()
+        self._listed_s = -float("inf")
+
+    def note_opening(self, key: Key, sequence: int) -> None:
+        """Look up whose a connection is while it is opened: its socket may be gone soon.
+
+        ``sequence`` tells a connection from another that has the same ports later. What several
+        interfaces show, or is sent again, is looked up once.
+        """
+        if self._noted.get(key) == sequence:
+            return
+        _put(self._noted, key, sequence)
+        self._found.pop(key, None)
+        snapshot = self._maybe_snapshot(key)
+        if snapshot is not None:
+            _put(self._found, key, snapshot)
+
+    def identify(self, connection: Connection, _packet_type: int) -> Optional[Sender]:
+        """Return who sends on a connection; None where there was no time to look."""
+        if not self._is_own(connection.source_ip):
+            return FORWARDED
+        key = _key(connection)
+        snapshot = self._found.pop(key, None)
+        if snapshot is None:
+            if not self._owners.has_time:
+                return None
+            snapshot = self._maybe_snapshot(key)
+        if snapshot is None:
+            return NOBODY
+        return Sender(snapshot.process.pid, snapshot, is_forwarded=False)
+
+    def close(self) -> None:
+        """Close the socket table. May be called twice."""
+        self._sockets.close()
+
+    def _maybe_snapshot(self, key: Key) -> Optional[Snapshot]:
+        if not self._owners.has_time:
+            return None
+        half = (len(key) - PORT_BYTES) // 2
+        source, destination, port = key[:half], key[half:-PORT_BYTES], key[-PORT_BYTES:]
+        owner = self._sockets.maybe_owner(source, int.from_bytes(port, "big"), destination, PORT)
+        return None if owner is None else self._owners.maybe_snapshot(owner.inode)
+
+    def _is_own(self, address: str) -> bool:
+        is_known = address in self._addresses
+        now_s = self._clock()
+        if now_s - self._listed_s >= (ADDRESSES_S if is_known else STRANGERS_S):
+            self._listed_s = now_s
+            self._addresses = _own_addresses()
+        return address in self._addresses
+
+
+def _own_addresses() -> frozenset[str]:
+    return frozenset(
+        address.address.partition("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    )
+
+
+def _put(table: OrderedDict[Key, V], key: Key, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > FOUND_MAX:
+        table.popitem(last=False)
+
+
+def _key(connection: Connection) -> Key:
+    """Return what dissecting its packets gives; see segments.Key."""
+    ends = _packed(connection.source_ip) + _packed(connection.destination_ip)
+    return ends + connection.source_port.to_bytes(PORT_BYTES, "big")
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)

@@ -1,0 +1,239 @@
+"""From a socket's inode to the process that holds it, and that to a snapshot of it.
+
+Best effort, and nothing is guessed: a process that is gone, a socket that several hold, and
+what there was no time to look for, are nobody. Who holds a socket is looked up in /proc/PID/fd,
+of the processes first that had sockets before and of the newest, which is where short-lived
+callers are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable, NamedTuple, Optional
+
+from analyzer import _abi
+from analyzer.records import Attribution, KernelProcess, Snapshot
+
+# Processes that open many connections one after the other; a host has some dozens.
+KNOWN_MAX = 64
+# Numbers of processes that are tried without looking which there are.
+NEWEST = 32
+# How long one is described as it was.
+DESCRIBED_S = 1.0
+# Part of the time that may go into all of this, and how much of it can be saved up: on a host
+# with thousands of processes, to look through them takes a tenth of a second.
+SHARE = 0.25
+SAVED_S = 1.0
+# Descendants of one process that are asked whether they hold its socket, too.
+FAMILY_MAX = 64
+_READ_MAX = 65536
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_NS_PER_S = 1_000_000_000
+# Where /proc/PID/stat has these, counted from behind the name.
+_PARENT, _START = 1, 19
+
+
+class _Stat(NamedTuple):
+    comm: bytes
+    parent: int
+    start_ticks: int
+
+
+class _Known(NamedTuple):
+    snapshot: Snapshot
+    until_s: float
+
+
+class Owners:
+    """Finds the process of a socket; ``clock`` tells seconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._saved_s = SAVED_S
+        self._asked_s = clock()
+        self._offset_ns = _boottime_offset_ns()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether it may look at all; it may again after a while."""
+        now_s = self._clock()
+        self._saved_s = min(SAVED_S, self._saved_s + (now_s - self._asked_s) * SHARE)
+        self._asked_s = now_s
+        return self._saved_s > 0
+
+    def maybe_snapshot(self, inode: int) -> Optional[Snapshot]:
+        """Return the one process that holds the socket with this inode, as it is now."""
+        began_s = self._clock()
+        try:
+            return self._maybe_snapshot(f"socket:[{inode}]", began_s)
+        finally:
+            self._saved_s -= self._clock() - began_s
+
+    def _maybe_snapshot(self, link: str, now_s: float) -> Optional[Snapshot]:
+        found = next(filter(lambda each: _holds(each, link), self._candidates()), None)
+        # The number may be that of a thread.
+        pid = None if found is None else _maybe_number(found, b"Tgid:", 1)
+        if pid is None or _is_shared(pid, link):
+            return None
+        known = self._known.pop(pid, None)
+        if known is None or now_s >= known.until_s or not self._is_same(known.snapshot.process):
+            snapshot = self._maybe_described(pid)
+            # Whether it was still who held it.
+            if snapshot is None or not _holds(pid, link):
+                return None
+            known = _Known(snapshot, now_s + DESCRIBED_S)
+        self._known[pid] = known
+        if len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+        return known.snapshot
+
+    def _candidates(self) -> Iterator[int]:
+        # A caller that will not live long was just started; it must be met before it is gone.
+        newest = _maybe_newest()
+        yield from range(newest, max(0, newest - NEWEST), -1)
+        for pid in list(reversed(self._known)):
+            if Path(f"/proc/{pid}").exists():
+                yield pid
+            else:
+                del self._known[pid]
+        yield from _all_newest_first(newest)
+
+    def _is_same(self, process: KernelProcess) -> bool:
+        stat = _maybe_stat(process.pid)
+        return (
+            stat is not None
+            and stat.comm == process.comm
+            and self._start_ns(stat) == process.start_boottime_ns
+        )
+
+    def _start_ns(self, stat: _Stat) -> int:
+        return stat.start_ticks * _NS_PER_S // _TICKS_PER_S - self._offset_ns
+
+    def _maybe_described(self, pid: int) -> Optional[Snapshot]:
+        process = self._maybe_process(pid)
+        if process is None:
+            return None
+        args = _read(f"/proc/{pid}/cmdline")
+        ancestors: list[KernelProcess] = []
+        stat = _maybe_stat(pid)
+        while stat is not None and stat.parent and len(ancestors) < _abi.ANCESTORS_MAX:
+            ancestor = self._maybe_process(stat.parent)
+            if ancestor is None:
+                break
+            ancestors.append(ancestor)
+            stat = _maybe_stat(stat.parent)
+        return Snapshot(
+            process,
+            0,  # /proc tells the cgroup as well as its id
+            args[: _abi.ARGS_MAX],
+            len(args) > _abi.ARGS_MAX,
+            tuple(ancestors),
+            bool(stat is not None and stat.parent and len(ancestors) == _abi.ANCESTORS_MAX),
+            Attribution.SOCKET,
+        )
+
+    def _maybe_process(self, pid: int) -> Optional[KernelProcess]:
+        stat = _maybe_stat(pid)
+        uid = _maybe_number(pid, b"Uid:", 2)  # real, effective
+        if stat is None or uid is None:
+            return None
+        return KernelProcess(self._start_ns(stat), pid, uid, stat.comm)
+
+
+def _maybe_newest() -> int:
+    """Return the number that was given last; 0 where the kernel does not tell."""
+    last = _read("/proc/sys/kernel/ns_last_pid").strip()
+    return int(last) if last.isdigit() else 0
+
+
+def _all_newest_first(newest: int) -> Iterator[int]:
+    names = (each.name for each in Path("/proc").iterdir())
+    pids = sorted((int(name) for name in names if name.isdigit()), reverse=True)
+    # Numbers begin anew where they are used up.
+    yield from (pid for pid in pids if pid <= newest)
+    yield from (pid for pid in pids if pid > newest)
+
+
+def _holds(pid: int, link: str) -> bool:
+    fds = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(fds)  # noqa: PTH208 -- for each process there is
+    except OSError:
+        return False
+    for name in reversed(names):
+        try:
+            if os.readlink(f"{fds}/{name}") == link:  # noqa: PTH115 -- as above
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _is_shared(pid: int, link: str) -> bool:
+    """Tell whether a relative holds the socket, too: then nobody knows who sent.
+
+    Sockets are handed on by fork; one that was sent to a stranger is not looked for.
+    """
+    stat = _maybe_stat(pid)
+    if stat is not None and stat.parent and _holds(stat.parent, link):
+        return True
+    family = list(_children(pid))
+    for asked, each in enumerate(family):
+        if asked == FAMILY_MAX:
+            return False
+        if _holds(each, link):
+            return True
+        family += _children(each)
+    return False
+
+
+def _children(pid: int) -> list[int]:
+    children = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- as above
+    except OSError:
+        return []
+    for task in tasks[:FAMILY_MAX]:
+        children += [int(each) for each in _read(f"/proc/{pid}/task/{task}/children").split()]
+    return children
+
+
+def _maybe_stat(pid: int) -> Optional[_Stat]:
+    # The name stands in parentheses and may hold some itself.
+    head, _, tail = _read(f"/proc/{pid}/stat").rpartition(b") ")
+    fields = tail.split()
+    if len(fields) <= _START:
+        return None
+    comm = head.partition(b" (")[2]
+    return _Stat(comm, int(fields[_PARENT]), int(fields[_START]))
+
+
+def _maybe_number(pid: int, name: bytes, at: int) -> Optional[int]:
+    """Return a number of a line of /proc/PID/status, counted from the name on."""
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        if line.startswith(name):
+            return int(line.split()[at])
+    return None
+
+
+def _boottime_offset_ns() -> int:
+    """Return what /proc adds to times of start: 0 but in a time namespace."""
+    for line in _read("/proc/self/timens_offsets").splitlines():
+        words = line.split()
+        if words[:1] == [b"boottime"]:
+            return int(words[1]) * _NS_PER_S + int(words[2])
+    return 0
+
+
+def _read(path: str) -> bytes:
+    """Read a file of /proc; one that is gone, or not for us, is empty."""
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            return file.read(_READ_MAX) or b""
+    except OSError:
+        return b""

@@ -1,0 +1,238 @@
+"""From link-layer frames to chunks, answers and ends of connections; no I/O."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import ipaddress
+import itertools
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from analyzer.records import Connection, Event
+from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
+from analyzer.sources.packets.segments import (
+    CUT_HEADERS,
+    FRAGMENT,
+    MALFORMED,
+    PORT,
+    PORT_BYTES,
+    SYN,
+    UNKNOWN_LINK,
+    Key,
+    Segment,
+    dissect,
+)
+
+__all__ = ["NOBODY", "Identify", "Reassembler", "Sender"]
+
+# What AF_PACKET tells of a packet's way (linux/if_packet.h).
+TO_US, BROADCAST, MULTICAST, TO_OTHERS, OUTGOING = range(5)
+
+# Connections that are followed, about 1.5 KiB each. As many as can have requests waiting for an
+# answer; beyond that the longest unused are forgotten.
+MAX_CONVERSATIONS = 8192
+# Of those that have ended, where they began and how far they had come: segments that are sent
+# again, or captured a second time on another interface, must not look like new ones. 300 bytes
+# each.
+MAX_ENDED = 16384
+# Memory for all that is held because something before it is missing.
+HELD_TOTAL_MAX = 8 << 20
+# A lost segment is sent again after 0.2 to 1 s, and then after twice that.
+HOLE_WAIT_S = 3.0
+
+_HOLE_WAIT_NS = int(HOLE_WAIT_S * 1e9)
+_SEQUENCES = 1 << 32
+_BEHIND = 1 << 31
+
+# Counters of frames, beside those of analyzer.sources.packets.segments.
+SEGMENTS = "segments"
+EVICTED = "connections_evicted"
+HOLES = "holes"
+# Those for which requests may be missing.
+LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
+
+# Asked at the first packet of a connection (its SYN, where that is seen), and until it tells at
+# each further one that carries bytes of the client. Gets the packet type, -1 where there is none.
+Identify = Callable[[Connection, int], Optional[Sender]]
+
+
+class Reassembler:
+    """Follows the TCP connections to IMDS that are in the frames it is fed.
+
+    ``counters`` counts frames by what became of them, since the start.
+    """
+
+    def __init__(self, identify: Optional[Identify] = None) -> None:
+        self.counters: collections.Counter[str] = collections.Counter()
+        self._identify = identify
+        self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
+        self._ended: OrderedDict[Key, tuple[Optional[int], int]] = OrderedDict()
+        # Those that time will decide on: since when.
+        self._waiting: OrderedDict[Key, int] = OrderedDict()
+        self._held = 0
+        self._numbers = itertools.count(1)
+        self._is_two_way = False  # whether any of the server's packets are seen
+
+    def __len__(self) -> int:
+        """Return the number of connections that are followed."""
+        return len(self._conversations)
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory for what is held back."""
+        return self._held
+
+    def feed(
+        self, at_ns: int, link_type: int, frame: bytes, wire_bytes: int, packet_type: int = -1
+    ) -> Sequence[Event]:
+        """Take one frame as captured, of ``wire_bytes`` on the wire; return what it completes."""
+        segment = dissect(link_type, frame, wire_bytes)
+        if segment.__class__ is str:
+            self.counters[segment] += 1
+            return ()
+        return self.take(at_ns, segment, packet_type)  # type: ignore[arg-type] # no str, see above
+
+    def expire(self, now_ns: int) -> Sequence[Event]:
+        """Return what comes of not waiting any longer; call it about once a second."""
+        events: list[Event] = []
+        while self._waiting:
+            key, since_ns = next(iter(self._waiting.items()))
+            if 0 <= now_ns - since_ns < _HOLE_WAIT_NS:
+                break
+            self._give_up(key, events)
+        return events
+
+    def flush(self) -> Sequence[Event]:
+        """Return what is held back, when nothing will come any more."""
+        events: list[Event] = []
+        for conversation in self._conversations.values():
+            conversation.finish(events, is_closed=False)
+        self._conversations.clear()
+        self._ended.clear()
+        self._waiting.clear()
+        self._held = 0
+        return events
+
+    def take(self, at_ns: int, segment: Segment, packet_type: int = -1) -> Sequence[Event]:
+        """Do as :meth:`feed` with a frame that is dissected already."""
+        self.counters[SEGMENTS] += 1
+        is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
+        if is_from_client:
+            start = (sequence + 1) % _SEQUENCES if flags & SYN else None
+        else:
+            self._is_two_way = True
+            # A server without a connection tells, by what it has received, where the client is.
+            start = acknowledgment if flags & SYN else None
+            sequence = acknowledgment
+        events: list[Event] = []
+        conversation = self._conversations.get(key)
+        if conversation is not None and not (
+            conversation.start_at(start)
+            if is_from_client and start is not None
+            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
+        ):
+            # The port is used again.
+            self._end(key, conversation, events)
+            conversation = None
+        if conversation is None:
+            if not self._is_new(segment, start):
+                return events
+            conversation = self._begin(key, start, sequence, events)
+        elif is_from_client:
+            self._conversations.move_to_end(key)
+        held = conversation.held.cost if self._waiting else 0
+        if is_from_client:
+            if conversation.sender is None and (size or flags & SYN):
+                self._name(conversation, packet_type)
+            conversation.take_from_client(at_ns, segment, events)
+        else:
+            conversation.take_from_server(at_ns, segment, events)
+        if conversation.is_ended or conversation.is_waiting or self._waiting:
+            self._held += conversation.held.cost - held
+            self._look_after(at_ns, key, conversation, events)
+        return events
+
+    def _look_after(
+        self, at_ns: int, key: Key, conversation: Conversation, events: list[Event]
+    ) -> None:
+        if conversation.is_ended:
+            self._forget(key, conversation)
+        elif conversation.is_waiting:
+            self._waiting.setdefault(key, at_ns)
+            while self._held > HELD_TOTAL_MAX:
+                self._give_up(next(iter(self._waiting)), events)
+        else:
+            self._waiting.pop(key, None)
+
+    def _is_new(self, segment: Segment, start: Optional[int]) -> bool:
+        """Tell whether a segment without a known connection is of one that we have to follow."""
+        is_from_client, key, sequence, acknowledgment, _, size, _ = segment
+        if start is None and not size:
+            return False
+        if key not in self._ended:
+            return True
+        former, ended = self._ended[key]
+        if start is not None:
+            return start != former
+        # The end itself counts as one.
+        end = sequence + size if is_from_client else acknowledgment
+        return 1 < (end - ended) % _SEQUENCES < _BEHIND
+
+    def _begin(
+        self, key: Key, start: Optional[int], sequence: int, events: list[Event]
+    ) -> Conversation:
+        while len(self._conversations) >= MAX_CONVERSATIONS:
+            oldest, evicted = next(iter(self._conversations.items()))
+            self.counters[EVICTED] += 1
+            self._end(oldest, evicted, events, is_closed=False)
+        half = (len(key) - PORT_BYTES) // 2
+        port = int.from_bytes(key[-PORT_BYTES:], "big")
+        client, server = _address(key[:half]), _address(key[half:-PORT_BYTES])
+        connection = Connection(next(self._numbers), 0, client, port, server, PORT)
+        conversation = Conversation(connection, start, sequence if start is None else start)
+        conversation.is_answered = start is None and self._is_two_way
+        self._ended.pop(key, None)
+        self._conversations[key] = conversation
+        return conversation
+
+    def _name(self, conversation: Conversation, packet_type: int) -> None:
+        if self._identify is None:
+            conversation.sender = NOBODY
+            return
+        sender = conversation.sender = self._identify(conversation.connection, packet_type)
+        if sender is not None and sender.is_forwarded:
+            conversation.connection = conversation.connection._replace(is_forwarded=True)
+
+    def _give_up(self, key: Key, events: list[Event]) -> None:
+        """Wait no longer for what is missing on a connection."""
+        del self._waiting[key]
+        conversation = self._conversations[key]
+        held = conversation.held.cost
+        if held and conversation.is_settled:
+            self.counters[HOLES] += 1
+        conversation.give_up(events)
+        self._held += conversation.held.cost - held
+        if conversation.is_ended:
+            self._forget(key, conversation)
+
+    def _end(
+        self, key: Key, conversation: Conversation, events: list[Event], *, is_closed: bool = True
+    ) -> None:
+        self._held -= conversation.held.cost
+        conversation.finish(events, is_closed=is_closed)
+        self._forget(key, conversation)
+
+    def _forget(self, key: Key, conversation: Conversation) -> None:
+        del self._conversations[key]
+        self._waiting.pop(key, None)
+        self._ended[key] = (conversation.start, conversation.next)
+        self._ended.move_to_end(key)
+        if len(self._ended) > MAX_ENDED:
+            self._ended.popitem(last=False)
+
+
+@functools.lru_cache(maxsize=4096)
+def _address(packed: bytes) -> str:
+    return str(ipaddress.ip_address(packed))

@@ -1,0 +1,220 @@
+"""From a frame to the TCP segment in it, where that is one of a connection to IMDS."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import struct
+from typing import Union
+
+from analyzer.sources.packets import link
+from analyzer.sources.packets.odd import maybe_inner_packet
+
+SERVERS = frozenset(
+    ipaddress.ip_address(address).packed for address in ("169.254.169.254", "fd00:ec2::254")
+)
+PORT = 80
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+# What else a packet may be; each is a counter. The first two are nothing that could be missed.
+NOT_IMDS = "not_imds"
+NO_PAYLOAD = "no_payload"  # acknowledges, and no more; of whatever connection
+FRAGMENT = "fragment"  # of an IP packet to or from IMDS
+CUT_HEADERS = "cut_headers"  # the capture's snapshot length is below the headers'
+MALFORMED = "malformed"  # an IMDS packet whose lengths contradict each other
+UNKNOWN_LINK = "unknown_link"
+
+# A mirrored packet is one packet in another; real tunnels go no deeper than a few.
+LAYERS_MAX = 4
+
+_TCP, _UDP = 6, 17
+# Tunnels that scapy is asked about: IP in IP, IPv6 in IP, GRE; MPLS, PPPoE.
+_ODD_PROTOCOLS = frozenset({4, 41, 47})
+_ODD_ETHERTYPES = frozenset({0x8847, 0x8848, 0x8864})
+# IANA's port, which traffic mirroring uses, and the one Linux had before.
+_VXLAN_PORTS = frozenset({4789, 8472})
+_VXLAN_BYTES = 16  # UDP's header and its own
+# IPv6: hop by hop, routing, destination options, mobility, HIP, shim6; AH counts otherwise.
+_OPTIONS = frozenset({0, 43, 60, 135, 139, 140})
+_FRAGMENT_HEADER, _AUTHENTICATION = 44, 51
+_OPTIONS_MAX = 16
+
+_IPV4 = struct.Struct("!BxHxxHxBxx4s4s")
+_IPV6 = struct.Struct("!B3xHBx16s16s")
+_PORTS_ON = struct.Struct("!HHIIBB")  # of TCP, up to the flags
+_IPV4_TCP = struct.Struct(_IPV4.format + _PORTS_ON.format[1:])
+_IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 20, 40, 20
+_MAPPED = bytes(10) + b"\xff\xff"
+
+# Half of all packets acknowledge, and no more. Those without tags and options of IP are told by
+# four fields of theirs: the second line of their TCP header says how long they have to be.
+_ETHERNET_IPV4 = b"\x08\x00\x45"
+_ACKS = {
+    bytes([words << 4, ACK]): (_IPV4_BYTES + 4 * words).to_bytes(2, "big") for words in range(5, 16)
+}
+
+PORT_BYTES = 2
+# A connection: the client's address, the server's, and the client's port, as in the packet. Its
+# hash is made once; that of a tuple each time it is looked for.
+Key = bytes
+
+
+# A segment that opens, ends or carries something: whether it is the client's, its connection, its
+# sequence and acknowledgment numbers, flags, size, and the first len(data) of so many bytes. A
+# plain tuple, as there are six for a request, and a named one takes three times as long to make.
+Segment = tuple[bool, Key, int, int, int, int, bytes]
+
+
+def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Union[Segment, str]:
+    """Return the segment in a frame, or what the frame is instead. Never raises."""
+    if link_type == link.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
+        if frame[16:18] == _ACKS.get(frame[46:48]) and frame[23] == _TCP:
+            return NO_PAYLOAD
+        return _dissect_ipv4(frame, 14, wire_bytes, depth)
+    try:
+        network = link.maybe_network(link_type, frame)
+    except (struct.error, IndexError):
+        return CUT_HEADERS
+    if network is None:
+        return _dissect_odd(link_type, frame, depth)
+    return _dissect_network(network, link_type, frame, wire_bytes, depth)
+
+
+def _dissect_network(
+    network: link.Network, link_type: int, frame: bytes, wire_bytes: int, depth: int
+) -> Union[Segment, str]:
+    ethertype, at = network
+    if ethertype == link.IPV4:
+        return _dissect_ipv4(frame, at, wire_bytes, depth)
+    if ethertype == link.IPV6:
+        return _dissect_ipv6(frame, at, wire_bytes, depth)
+    if ethertype in _ODD_ETHERTYPES:
+        return _dissect_odd(link_type, frame, depth)
+    return NOT_IMDS
+
+
+def _dissect_ipv4(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
+    try:
+        (
+            version, total, fragment, protocol, source, destination,
+            source_port, destination_port, sequence, acknowledgment, offset, flags,
+        ) = _IPV4_TCP.unpack_from(frame, at)  # fmt: skip
+    except struct.error:
+        return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
+    if version != 0x45 or protocol != _TCP or fragment & 0x3FFF or not total:  # noqa: PLR2004
+        return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
+    if destination_port == PORT and destination in SERVERS:
+        key, is_from_client = frame[at + 12 : at + 22], True
+    elif source_port == PORT and source in SERVERS:
+        key, is_from_client = destination + source + frame[at + 22 : at + 24], False
+    else:
+        return NOT_IMDS
+    header = (offset >> 4) * 4
+    size = total - _IPV4_BYTES - header
+    if size <= 0 and not flags & (SYN | FIN | RST):
+        return NO_PAYLOAD if size == 0 else MALFORMED
+    if size < 0 or header < _TCP_BYTES:
+        return MALFORMED
+    begin = at + _IPV4_BYTES + header
+    data = frame[begin : begin + size]
+    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
+
+
+def _dissect_ipv4_slowly(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
+    """Do the same for any packet: with options, fragments, tunnels, cut short."""
+    try:
+        version, total, fragment, protocol, source, destination = _IPV4.unpack_from(frame, at)
+    except struct.error:
+        return CUT_HEADERS
+    header = (version & 0x0F) * 4
+    if version >> 4 != 4 or header < _IPV4_BYTES:  # noqa: PLR2004 (IP's version)
+        return NOT_IMDS
+    # Captured before the network card has cut it up, a packet may be too long for the field.
+    end = at + total if total else wire_bytes
+    is_ours = source in SERVERS or destination in SERVERS
+    if fragment & 0x3FFF:
+        return FRAGMENT if is_ours and protocol == _TCP else NOT_IMDS
+    if protocol == _TCP:
+        return _dissect_tcp(frame, at + header, end, source, destination)
+    return _dissect_tunnel(protocol, frame, at, at + header, depth)
+
+
+def _dissect_ipv6(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
+    try:
+        _, length, protocol, source, destination = _IPV6.unpack_from(frame, at)
+        end = at + _IPV6_BYTES + length if length else wire_bytes
+        source, destination = _plain(source), _plain(destination)
+        is_ours = source in SERVERS or destination in SERVERS
+        position = at + _IPV6_BYTES
+        for _ in range(_OPTIONS_MAX):
+            if protocol in _OPTIONS:
+                protocol, position = frame[position], position + (frame[position + 1] + 1) * 8
+            elif protocol == _AUTHENTICATION:
+                protocol, position = frame[position], position + (frame[position + 1] + 2) * 4
+            elif protocol == _FRAGMENT_HEADER:
+                # Offset and "more follow"; without either it is whole all the same.
+                if int.from_bytes(frame[position + 2 : position + 4], "big") & 0xFFF9:
+                    return FRAGMENT if is_ours else NOT_IMDS
+                protocol, position = frame[position], position + 8
+            else:
+                break
+    except (struct.error, IndexError):
+        return CUT_HEADERS
+    if protocol == _TCP:
+        return _dissect_tcp(frame, position, end, source, destination)
+    return _dissect_tunnel(protocol, frame, at, position, depth)
+
+
+def _dissect_tcp(
+    frame: bytes, at: int, end: int, source: bytes, destination: bytes
+) -> Union[Segment, str]:
+    if destination not in SERVERS and source not in SERVERS:
+        return NOT_IMDS
+    try:
+        source_port, destination_port, sequence, acknowledgment, offset, flags = (
+            _PORTS_ON.unpack_from(frame, at)
+        )
+    except struct.error:
+        return CUT_HEADERS
+    if destination_port == PORT and destination in SERVERS:
+        key, is_from_client = source + destination + frame[at : at + 2], True
+    elif source_port == PORT and source in SERVERS:
+        key, is_from_client = destination + source + frame[at + 2 : at + 4], False
+    else:
+        return NOT_IMDS
+    begin = at + (offset >> 4) * 4
+    size = end - begin
+    if size < 0 or begin - at < _TCP_BYTES:
+        return MALFORMED
+    if not size and not flags & (SYN | FIN | RST):
+        return NO_PAYLOAD
+    data = frame[begin:end]
+    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
+
+
+def _dissect_tunnel(
+    protocol: int, frame: bytes, at: int, payload: int, depth: int
+) -> Union[Segment, str]:
+    """Look for a packet inside of one that begins at ``at`` and has no TCP itself."""
+    if protocol in _ODD_PROTOCOLS:
+        return _dissect_odd(link.RAW, frame[at:], depth)
+    port = int.from_bytes(frame[payload + 2 : payload + 4], "big")
+    if protocol != _UDP or port not in _VXLAN_PORTS or depth >= LAYERS_MAX:
+        return NOT_IMDS
+    inner = frame[payload + _VXLAN_BYTES :]
+    return dissect(link.ETHERNET, inner, len(inner), depth + 1)
+
+
+def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str]:
+    if depth >= LAYERS_MAX:
+        return NOT_IMDS
+    packet = maybe_inner_packet(link_type, frame)
+    if packet is None:
+        return UNKNOWN_LINK
+    return dissect(link.RAW, packet, len(packet), depth + 1) if packet else NOT_IMDS
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(address: bytes) -> bytes:
+    """Return the IPv4 address in an IPv4-mapped one, else the address."""
+    return address[12:] if address.startswith(_MAPPED) else address

@@ -1,0 +1,248 @@
+"""Captures that were made before, or by others: files, or what tcpdump writes into a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Optional
+
+from analyzer.clock import CaptureClock, Clock
+from analyzer.errors import CaptureError
+from analyzer.records import Event, Lost, Passed
+from analyzer.sources.counters import LossMeter
+from analyzer.sources.packets.reassembly import LOSSES, Reassembler
+from analyzer.sources.packets.recordings import DamagedError, Recording
+
+STANDARD_INPUT = "-"
+# Read in one go. Files are read faster than judged: more would only wait in memory.
+READ_BYTES = 128 * 1024
+# Unpacked in one go: a compressed file may hold a thousand times its size.
+UNPACKED_BYTES = 1 << 20
+
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
+_OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
+_TICK_NS = 1_000_000_000
+_END = b""  # what is read at the end of a file
+
+
+class CaptureFile:
+    """One file: what it is made of, and how far it could be read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.packets = 0
+        self.error: Optional[CaptureError] = None
+        self.recording = Recording()
+        self._unpacker: Any = None
+        self._is_begun = False
+        self._is_cut = False  # whether more must come, by gzip's own account
+
+    def unpack(self, raw: bytes) -> Iterator[bytes]:
+        """Yield what the file's next bytes hold. Raises DamagedError."""
+        if not self._is_begun:
+            self._is_begun = True
+            for magic, program in _OTHERS:
+                if raw.startswith(magic):
+                    raise DamagedError(
+                        0, f"it is compressed: {program} -dc FILE | imds-analyzer replay -"
+                    )
+            if raw.startswith(_GZIP):
+                self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
+        if self._unpacker is None:
+            yield raw
+            return
+        while raw:
+            try:
+                unpacked = self._unpacker.decompress(raw, UNPACKED_BYTES)
+            except zlib.error:
+                raise DamagedError(
+                    self.recording.offset, "the compressed file is damaged"
+                ) from None
+            raw = self._unpacker.unconsumed_tail
+            if self._unpacker.eof:  # another one may be appended
+                raw = self._unpacker.unused_data
+                self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
+                self._is_cut = False
+            else:
+                self._is_cut = True
+            yield unpacked
+
+    def finish(self) -> None:
+        """Take the file's end."""
+        self.recording.finish()
+        if self.error is None and self._is_cut:
+            self.fail(DamagedError(self.recording.offset, "the compressed file is cut off"))
+        if self.error is None and self.recording.damage is not None:
+            self.fail(self.recording.damage)
+
+    def fail(self, damaged: DamagedError) -> None:
+        """Take note of where and why it cannot be read any further."""
+        where = "standard input" if self.name == STANDARD_INPUT else self.name
+        unpacked = " of the unpacked capture" if self._unpacker is not None else ""
+        self.error = CaptureError(
+            f"{where}: {damaged.what}, at byte {damaged.offset}{unpacked}."
+            f" {self.packets} packets before it were read"
+        )
+
+
+class PcapSource:
+    """Reads captures one after the other.
+
+    ``begun`` is called once the time of the first packet is known, or at the end where there is
+    none; ``file_read`` at the end of each file. A connection goes on from one file into the next,
+    if the next one's time does.
+    """
+
+    probe = "packet/pcap"
+    library = ""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        clock: CaptureClock,
+        *,
+        begun: Callable[[], None],
+        file_read: Callable[[CaptureFile], None],
+    ) -> None:
+        """Open the first of the files. Raises CaptureError where that cannot be done."""
+        self.clock: Clock = clock
+        self.is_ended = False
+        self._clock = clock
+        self._begun: Optional[Callable[[], None]] = begun
+        self._file_read = file_read
+        self._reassembler = Reassembler()
+        self._losses: Optional[LossMeter] = None  # until there is a time to begin with
+        self._tick_ns = 0
+        self._unread = list(names)
+        self._file = CaptureFile(self._unread[0])
+        # One number for all files: whoever waits for it need not know that they change.
+        self._fd: Optional[int] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self.close)
+            self._open()
+            self._readable = select.poll()
+            self._readable.register(self._fd, select.POLLIN)
+            on_error.pop_all()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Frames, by what became of them; 0 for what did not occur."""
+        return self._reassembler.counters
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file that is being read."""
+        return -1 if self._fd is None else self._fd
+
+    def read(self, limit_bytes: int) -> list[bytes]:
+        """Return the file's next bytes, as far as there are any; b"" for its end."""
+        if self.is_ended or self._fd is None or not self._readable.poll(0):
+            return []
+        data, file = _END, self._file
+        if file.error is None:
+            try:
+                data = os.read(self._fd, min(READ_BYTES, limit_bytes))
+            except OSError as error:
+                what = f"it cannot be read ({error.strerror})"
+                file.fail(DamagedError(file.recording.offset, what))
+        if data == _END:
+            del self._unread[0]
+            self._open()
+        return [data]
+
+    def decode(self, raw: bytes) -> Iterable[Event]:
+        """Return the events in the file's next bytes."""
+        file = self._file
+        try:
+            for data in file.unpack(raw):
+                yield from self._follow(file, data)
+        except DamagedError as damage:
+            file.fail(damage)
+        if raw == _END:
+            file.finish()
+            self._tell_begun()
+            self._file_read(file)
+            if self._unread:
+                self._file = CaptureFile(self._unread[0])
+
+    def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
+        """Return nothing: time passes with the packets."""
+        return ()
+
+    def flush(self) -> Iterable[Event]:
+        """Return what is held back when all is read."""
+        self._tell_begun()
+        return self._reassembler.flush()
+
+    def lost(self) -> list[Lost]:
+        """Return how many packets could not be read, by why."""
+        return [] if self._losses is None else self._losses.take()
+
+    def detach(self) -> None:
+        """Read no further."""
+        self.is_ended = True
+
+    def close(self) -> None:
+        """Close the file."""
+        self.is_ended = True
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> None:
+        """Put the next file in the place of the last."""
+        if not self._unread:
+            self.is_ended = True
+            return
+        name = self._unread[0]
+        try:
+            fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CaptureError(f"{name}: {error.strerror}") from error
+        os.dup2(fd, self.fileno(), inheritable=False)
+        os.close(fd)
+
+    def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
+        feed = self._reassembler.feed
+        packets = file.recording.feed(data)
+        file.packets += len(packets)
+        at_ns, since_ns, until_ns = 0, self._tick_ns, self._tick_ns + _TICK_NS
+        for at_ns, link_type, frame, wire_bytes in packets:
+            if not since_ns <= at_ns < until_ns:
+                yield from self._pass(at_ns)
+                since_ns, until_ns = self._tick_ns, self._tick_ns + _TICK_NS
+            events = feed(at_ns, link_type, frame, wire_bytes)
+            if events:
+                yield from events
+        if packets:
+            self._clock.advance(at_ns)
+        if file.recording.damage is not None:
+            raise file.recording.damage
+
+    def _pass(self, at_ns: int) -> Iterator[Event]:
+        """Let time come as far as a packet, if that is not one a little out of order."""
+        if self._clock.advance(at_ns):
+            # Another capture, of other connections.
+            yield from self._reassembler.flush()
+        now_ns = self._clock.now_ns()
+        if not 0 <= now_ns - self._tick_ns < _TICK_NS:
+            self._tick_ns = now_ns
+            if self._losses is None:
+                counters = self._reassembler.counters
+                readers = {name: _reader(counters, name) for name in LOSSES}
+                self._losses = LossMeter(readers, self._clock)
+            self._tell_begun()
+            yield from self._reassembler.expire(now_ns)
+            yield Passed(now_ns)
+
+    def _tell_begun(self) -> None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun()
+
+
+def _reader(counters: Mapping[str, int], name: str) -> Callable[[], int]:
+    return lambda: counters[name]

@@ -1,0 +1,160 @@
+"""Whatever a capture holds, and however the same bytes are cut up, reordered and repeated."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.records import Chunk, Event
+from analyzer.sources.packets import link, reassembly
+from analyzer.sources.packets.conversations import HELD_MAX
+from analyzer.sources.packets.reassembly import Reassembler
+from analyzer.sources.packets.recordings import DamagedError, Recording
+from analyzer.sources.pcap import CaptureFile
+from tests.packets import OK, V1, V2, conversation, ethernet, feed, pcap, requests, sides, statuses
+
+LINK_TYPES = st.sampled_from([0, 1, 12, 101, 108, 113, 228, 229, 276, 9, 105, 147, 65535])
+POST = b"POST /latest/x HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP/"
+STREAM = V2 + V1 + POST + V1
+WHOLE = [ethernet(each) for each in conversation()]
+client, server = sides()
+
+
+def summary(events: list[Event]) -> list[tuple[object, ...]]:
+    """Return what a request is, without when it was seen."""
+    return [(each.request, each.connection[2:]) for each in requests(events)]
+
+
+EXPECTED = summary(feed([client.packet("S"), client.packet("PA", 0, STREAM)]))
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Return pieces of the stream in any order: each byte at least once, some several times."""
+    at = sorted(draw(st.sets(st.integers(1, len(STREAM) - 1), max_size=12)))
+    pieces = list(zip([0, *at], [*at, len(STREAM)]))
+    more = draw(st.lists(st.tuples(st.integers(0, len(STREAM)), st.integers(1, 200)), max_size=6))
+    pieces += [(begin, min(begin + size, len(STREAM))) for begin, size in more]
+    return draw(st.permutations(pieces))
+
+
+@settings(max_examples=200, deadline=None)
+@given(cuts(), st.integers(0, 2**32 - 1))
+def test_the_same_bytes_are_the_same_requests(pieces: list[tuple[int, int]], start: int) -> None:
+    """For any segmentation, order, repetition and overlap, wherever the numbers wrap."""
+    ours = client._replace(start=start)
+    packets = [ours.packet("PA", begin, STREAM[begin:end]) for begin, end in pieces]
+    assert summary(feed([ours.packet("S"), *packets])) == EXPECTED
+
+
+@settings(max_examples=100, deadline=None)
+@given(cuts(), st.integers(0, 6))
+def test_the_beginning_may_come_late(pieces: list[tuple[int, int]], at: int) -> None:
+    """As long as nobody has answered."""
+    packets = [client.packet("PA", begin, STREAM[begin:end]) for begin, end in pieces]
+    packets.insert(at, client.packet("S"))
+    assert summary(feed(packets)) == EXPECTED
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, len(OK) - 1), max_size=8), st.randoms(use_true_random=False))
+def test_an_answer_may_be_cut_anywhere(at: list[int], random: object) -> None:
+    """Its status is told once."""
+    edges = [0, *sorted(set(at)), len(OK)]
+    pieces = list(zip(edges, edges[1:]))
+    random.shuffle(pieces)  # type: ignore[attr-defined]
+    packets = conversation()
+    parts = [server.packet("A", begin, OK[begin:end], acked=len(V1)) for begin, end in pieces]
+    assert statuses(feed([*packets[:4], *parts, *parts, *packets[6:]])) == [200]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(LINK_TYPES, st.binary(max_size=120)), max_size=20))
+def test_no_bytes_are_too_much(frames: list[tuple[int, bytes]]) -> None:
+    """Frames without any sense, of any link type."""
+    reassembler = Reassembler()
+    for number, (link_type, frame) in enumerate(frames):
+        reassembler.feed(number, link_type, frame, len(frame))
+    reassembler.flush()
+    assert sum(reassembler.counters.values()) >= len(frames)
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> bytes:
+    """Return a frame of a conversation with some bytes changed, cut or longer."""
+    frame = bytearray(draw(st.sampled_from(WHOLE)))
+    for at, byte in draw(
+        st.lists(st.tuples(st.integers(12, len(frame) - 1), st.integers(0, 255)), max_size=4)
+    ):
+        frame[at] = byte
+    frame += draw(st.binary(max_size=10))
+    return bytes(frame[: draw(st.integers(0, len(frame)))]) if draw(st.booleans()) else bytes(frame)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(mutilated(), st.integers(0, 5 * 10**9)), max_size=40))
+def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, int]]) -> None:
+    """No crash, nothing held for ever, and no byte that was not there."""
+    reassembler = Reassembler()
+    now_ns = 0
+    events: list[Event] = []
+    for frame, later_ns in frames:
+        now_ns += later_ns
+        events += reassembler.feed(now_ns, link.ETHERNET, frame, len(frame))
+        events += reassembler.expire(now_ns)
+        assert reassembler.held <= HELD_MAX
+    events += reassembler.expire(now_ns + 10**10)
+    assert reassembler.held == 0
+    events += reassembler.flush()
+    requests(events)
+    for event in events:
+        if isinstance(event, Chunk):
+            assert len(event.data) <= event.size
+            assert any(event.data in frame for frame, _ in frames)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 2**22), min_size=1, max_size=60))
+def test_what_is_held_is_bounded(positions: list[int]) -> None:
+    """Whatever holes a client leaves."""
+    reassembler = Reassembler()
+    packets = [client.packet("S"), *(client.packet("A", 1 + at, b"x" * 1400) for at in positions)]
+    for packet in packets:
+        frame = ethernet(packet)
+        reassembler.feed(0, link.ETHERNET, frame, len(frame))
+        assert reassembler.held <= min(HELD_MAX, reassembly.HELD_TOTAL_MAX)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_damaged_file_never_crashes(data: st.DataObject) -> None:
+    """However it is read; what stood before the damage is there."""
+    whole = pcap(WHOLE)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    damaged = whole[:at] + data.draw(st.binary(max_size=30)) + whole[at:]
+    pieces = data.draw(st.integers(1, 400))
+    recording = Recording()
+    packets = [
+        packet
+        for begin in range(0, len(damaged), pieces)
+        for packet in recording.feed(damaged[begin : begin + pieces])
+    ]
+    recording.finish()
+    before = sum(len(frame) + 16 for _, _, frame, _ in packets)
+    assert recording.damage is None or recording.damage.offset in (0, 24 + before)
+    intact = [frame for _, _, frame, _ in packets][: max(0, (at - 24) // 200)]
+    assert intact == WHOLE[: len(intact)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from([b"\x0a\x0d\x0d\x0a", b"\x1f\x8b\x08", b""]))
+def test_no_file_is_too_much(data: bytes, magic: bytes) -> None:
+    """Neither one block of pcapng nor a bit of gzip."""
+    file = CaptureFile("x")
+    try:
+        for unpacked in file.unpack(magic + data):
+            file.recording.feed(unpacked)
+    except DamagedError as damage:
+        file.fail(damage)
+    file.finish()
+    assert file.error is not None

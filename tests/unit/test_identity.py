@@ -1,0 +1,86 @@
+"""Who is at the end of a connection: by real sockets, and what was noted when they opened."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Optional
+
+import pytest
+
+from analyzer.records import Connection, Snapshot
+from analyzer.sources.packets import identity
+from analyzer.sources.packets.identity import FORWARDED, Identity
+from analyzer.sources.packets.reassembly import NOBODY, OUTGOING, Sender
+from analyzer.sources.packets.segments import Key
+
+LOOPBACK = socket.inet_aton("127.0.0.1")
+SERVER = socket.inet_aton("169.254.169.254")
+PORT = 40000
+
+
+@pytest.fixture
+def known() -> Iterator[Identity]:
+    known = Identity()
+    yield known
+    known.close()
+
+
+def _connection(source: str = "127.0.0.1") -> Connection:
+    return Connection(1, 0, source, PORT, "169.254.169.254", 80)
+
+
+def test_who_has_another_address_is_behind_this_host(known: Identity) -> None:
+    """And nobody here."""
+    assert known.identify(_connection("10.8.0.7"), OUTGOING) == FORWARDED
+    assert known.identify(_connection(), OUTGOING) == NOBODY
+
+
+def test_a_real_socket_is_found(known: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is the sender, and its number that of the thread."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        monkeypatch.setattr(identity, "PORT", server.getsockname()[1])
+        port = client.getsockname()[1]
+        sender = known.identify(
+            _connection()._replace(source_port=port, destination_ip="127.0.0.1"), OUTGOING
+        )
+    assert sender is not None
+    assert sender.snapshot is not None
+    assert sender.tid == sender.snapshot.process.pid == os.getpid()
+
+
+class Scripted(Identity):
+    """Finds what it is told, and counts how often it looks."""
+
+    def __init__(self, *found: Optional[Snapshot]) -> None:
+        super().__init__()
+        self.left = list(found)
+
+    def _maybe_snapshot(self, _key: Key) -> Optional[Snapshot]:
+        return self.left.pop(0)
+
+
+def test_what_was_noted_holds_for_one_connection(known: Identity) -> None:
+    """Another that has the same ports later is looked up by itself, and may be nobody's."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        snapshot = known._owners.maybe_snapshot(os.fstat(client.fileno()).st_ino)
+    assert snapshot is not None
+    key = LOOPBACK + SERVER + PORT.to_bytes(2, "big")
+    scripted = Scripted(snapshot, None, snapshot, None, None)
+    scripted.note_opening(key, 5)
+    scripted.note_opening(key, 5)  # on another interface
+    assert scripted.identify(_connection(), OUTGOING) == Sender(os.getpid(), snapshot, False)
+    scripted.note_opening(key, 5)  # sent again
+    assert scripted.identify(_connection(), OUTGOING) == NOBODY
+    scripted.note_opening(key, 6)
+    scripted.note_opening(key, 7)
+    assert scripted.identify(_connection(), OUTGOING) == NOBODY
+    assert scripted.left == []
+    scripted.close()

@@ -1,0 +1,193 @@
+"""Each link type, tag, option and tunnel leads to the same request."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable
+
+import pytest
+from scapy.contrib.mpls import MPLS
+from scapy.layers.dot11 import Dot11, RadioTap
+from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert, fragment
+from scapy.layers.inet6 import (
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+)
+from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Ether
+from scapy.layers.ppp import PPP, PPPoE
+from scapy.layers.vxlan import VXLAN
+
+from analyzer.records import Event
+from analyzer.sources.packets import link
+from analyzer.sources.packets.reassembly import Reassembler
+from analyzer.sources.packets.segments import (
+    CUT_HEADERS,
+    FRAGMENT,
+    MALFORMED,
+    NOT_IMDS,
+    UNKNOWN_LINK,
+    dissect,
+)
+from tests.packets import CLIENT, SERVER, V2, conversation, requests, statuses
+
+cut_up: Any = fragment
+ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+
+
+def options(packet: Any) -> Any:
+    packet = packet.copy()
+    packet.options = [IPOption_Router_Alert()]
+    del packet.ihl, packet.len
+    return ETHER / packet
+
+
+def headers(*extensions: Any) -> Callable[[Any], Any]:
+    """Put extension headers between IPv6 and TCP."""
+
+    def wrap(packet: Any) -> Any:
+        inner: Any = packet[TCP]
+        for each in reversed(extensions):
+            inner = each / inner
+        return ETHER / IPv6(src=packet.src, dst=packet.dst) / inner
+
+    return wrap
+
+
+def mapped(packet: Any) -> Any:
+    return ETHER / IPv6(src=f"::ffff:{packet.src}", dst=f"::ffff:{packet.dst}") / packet[TCP]
+
+
+def mirrored(packet: Any) -> Any:
+    """Wrap it as AWS's traffic mirroring does."""
+    outer = ETHER / IP(src="10.0.0.9", dst="10.0.0.10") / UDP(sport=65000, dport=4789)
+    return outer / VXLAN(vni=7) / ETHER / packet
+
+
+def huge(packet: Any) -> bytes:
+    """Leave out the length, as the kernel does for what the network card is to cut up."""
+    frame = bytearray(bytes(ETHER / packet))
+    frame[16:18] = bytes(2)
+    return bytes(frame)
+
+
+# Name: link type, IP version, what wraps an IP packet.
+LINKS: dict[str, tuple[int, int, Callable[[Any], Any]]] = {
+    "ethernet": (1, 4, lambda packet: ETHER / packet),
+    "ethernet, IPv6": (1, 6, lambda packet: ETHER / packet),
+    "VLAN": (1, 4, lambda packet: ETHER / Dot1Q(vlan=5) / packet),
+    "VLAN in VLAN": (1, 4, lambda packet: ETHER / Dot1AD(vlan=6) / Dot1Q(vlan=5) / packet),
+    "three VLAN tags, IPv6": (1, 6, lambda packet: ETHER / Dot1Q() / Dot1Q() / Dot1Q() / packet),
+    "cooked": (113, 4, lambda packet: CookedLinux(pkttype=4) / packet),
+    "cooked, VLAN": (113, 4, lambda packet: CookedLinux() / Dot1Q(vlan=5) / packet),
+    "cooked, version 2": (276, 4, lambda packet: CookedLinuxV2() / packet),
+    "cooked, version 2, IPv6": (276, 6, lambda packet: CookedLinuxV2() / packet),
+    "raw": (101, 4, bytes),
+    "raw, IPv6": (101, 6, bytes),
+    "raw, BSD": (12, 4, bytes),
+    "raw, OpenBSD": (14, 6, bytes),
+    "IPv4 only": (228, 4, bytes),
+    "IPv6 only": (229, 6, bytes),
+    "loopback": (0, 4, lambda packet: struct.pack("<I", 2) + bytes(packet)),
+    "loopback, other byte order": (0, 4, lambda packet: struct.pack(">I", 2) + bytes(packet)),
+    "loopback, IPv6 of macOS": (0, 6, lambda packet: struct.pack("<I", 30) + bytes(packet)),
+    "loopback, OpenBSD": (108, 4, lambda packet: struct.pack(">I", 2) + bytes(packet)),
+    "mirrored": (1, 4, mirrored),
+    "mirrored, IPv6": (1, 6, mirrored),
+    "mirrored twice": (1, 4, lambda packet: mirrored(mirrored(packet)[IP])),
+    "options": (1, 4, options),
+    "longer than its field": (1, 4, huge),
+    "hop by hop": (1, 6, headers(IPv6ExtHdrHopByHop())),
+    "all headers": (
+        1,
+        6,
+        headers(IPv6ExtHdrHopByHop(), IPv6ExtHdrRouting(), IPv6ExtHdrDestOpt()),
+    ),
+    "a fragment that is whole": (1, 6, headers(IPv6ExtHdrFragment())),
+    "mapped": (1, 4, mapped),
+    "padded": (1, 4, lambda packet: bytes(ETHER / packet) + bytes(20)),
+    # Those that scapy reads.
+    "PPPoE": (1, 4, lambda packet: ETHER / PPPoE() / PPP() / packet),
+    "PPP": (9, 4, lambda packet: PPP() / packet),
+    "MPLS": (1, 4, lambda packet: Ether(type=0x8847) / MPLS(label=3, s=1) / packet),
+    "GRE": (1, 4, lambda packet: ETHER / IP(src="10.0.0.9", dst="10.0.0.8") / GRE() / packet),
+    "IP in IP": (1, 4, lambda packet: ETHER / IP(src="10.0.0.9", dst="10.0.0.8") / packet),
+    "wireless": (
+        127,
+        4,
+        lambda packet: RadioTap() / Dot11(type=2) / LLC() / SNAP() / packet,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_conversation_is_found(name: str) -> None:
+    """Whatever it is wrapped in."""
+    link_type, version, wrap = LINKS[name]
+    reassembler = Reassembler()
+    events: list[Event] = []
+    for number, packet in enumerate(conversation(V2, version=version)):
+        frame = bytes(wrap(packet))
+        events += reassembler.feed(number, link_type, frame, len(frame))
+    (captured,) = requests(events)
+    assert captured.request.token.value == "present"
+    assert statuses(events) == [200]
+    server = SERVER if version == 4 else "fd00:ec2::254"
+    assert captured.connection.destination_ip == server
+    assert len(reassembler) == 0  # it has ended
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_frame_may_end_anywhere(name: str) -> None:
+    """Then it is less, and never more."""
+    link_type, version, wrap = LINKS[name]
+    frame = bytes(wrap(conversation(V2, version=version)[3]))
+    whole = dissect(link_type, frame, len(frame))
+    assert not isinstance(whole, str)
+    for length in range(len(frame)):
+        cut = dissect(link_type, frame[:length], len(frame))
+        if isinstance(cut, str):
+            assert cut in (CUT_HEADERS, NOT_IMDS, UNKNOWN_LINK, MALFORMED)
+        else:
+            *facts, size, data = cut
+            *all_facts, whole_size, whole_data = whole
+            assert facts == all_facts
+            assert whole_data.startswith(data)
+            assert size == whole_size
+
+
+def test_fragments_are_counted() -> None:
+    """Requests are far smaller than what has to be cut up."""
+    reassembler = Reassembler()
+    packet = conversation(V2 + bytes(3000))[3]
+    pieces = [bytes(ETHER / each) for each in cut_up(packet, 1000)]
+    pieces.append(bytes(ETHER / IPv6(dst="fd00:ec2::254") / IPv6ExtHdrFragment(m=1) / b"x"))
+    for frame in pieces:
+        reassembler.feed(0, link.ETHERNET, frame, len(frame))
+    assert reassembler.counters == {FRAGMENT: len(pieces)}
+
+
+@pytest.mark.parametrize(
+    ("packet", "what"),
+    [
+        (ETHER / IP(src=CLIENT, dst="10.0.0.1") / TCP(dport=80) / b"x", NOT_IMDS),
+        (ETHER / IP(src=CLIENT, dst=SERVER) / TCP(dport=8080) / b"x", NOT_IMDS),
+        (ETHER / IP(src=CLIENT, dst=SERVER) / UDP(dport=80) / b"x", NOT_IMDS),
+        (ETHER / IP(src=CLIENT, dst="169.254.169.253") / TCP(dport=80) / b"x", NOT_IMDS),
+        (ETHER / IP(src=CLIENT, dst=SERVER) / TCP(dport=80, dataofs=3) / b"xxx", MALFORMED),
+        (ETHER / IP(src=CLIENT, dst=SERVER, len=30) / TCP(dport=80) / b"xxx", MALFORMED),
+        (Ether(type=0x0806) / (b"x" * 30), NOT_IMDS),
+        (ETHER / IP(src=CLIENT, dst=SERVER, version=5) / TCP(dport=80) / b"x", NOT_IMDS),
+    ],
+)
+def test_what_is_none_of_ours(packet: Any, what: str) -> None:
+    """And why."""
+    frame = bytes(packet)
+    assert dissect(link.ETHERNET, frame, len(frame)) == what
+
+
+def test_a_link_type_that_nobody_knows_is_counted() -> None:
+    """As packets that may have been requests."""
+    assert dissect(65000, bytes(100), 100) == UNKNOWN_LINK

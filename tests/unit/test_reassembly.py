@@ -1,0 +1,415 @@
+"""Conversations as captures show them: out of order, twice, with holes, joined on their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.records import Chunk, Closed, Connection, Event, Problem
+from analyzer.sources.packets import reassembly
+from analyzer.sources.packets.conversations import HELD_MAX
+from analyzer.sources.packets.reassembly import (
+    EVICTED,
+    HOLE_WAIT_S,
+    HOLES,
+    MAX_CONVERSATIONS,
+    Reassembler,
+    Sender,
+)
+from analyzer.sources.packets.segments import NO_PAYLOAD
+from tests.packets import (
+    MS,
+    OK,
+    SERVER_START,
+    TOKEN,
+    V1,
+    V2,
+    conversation,
+    ethernet,
+    feed,
+    requests,
+    sides,
+    statuses,
+    told,
+)
+from tests.sends import snapshot
+
+PATH = "/latest/meta-data/"
+WHOLE = [(PATH, None)]
+GAP = [(None, "capture_gap")]
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_conversation_is_a_request_an_answer_and_an_end(version: int) -> None:
+    """With the addresses as the packets have them."""
+    events = feed(conversation(version=version))
+    chunk, answer, closed = events
+    assert isinstance(chunk, Chunk)
+    assert chunk.data == V1
+    assert chunk.offset == 0
+    assert (
+        chunk.connection[2:]
+        == {
+            4: ("10.0.3.7", 41234, "169.254.169.254", 80, False),
+            6: ("fd00:ec2::7", 41234, "fd00:ec2::254", 80, False),
+        }[version]
+    )
+    assert answer == (5 * MS, chunk.connection.socket_id, 200)
+    assert closed == Closed(8 * MS, chunk.connection.socket_id)
+    assert chunk.is_answered
+    assert chunk.snapshot is None
+
+
+def test_what_only_acknowledges_is_counted_and_no_more() -> None:
+    """Four of ten."""
+    reassembler = Reassembler()
+    feed(conversation(), reassembler)
+    assert reassembler.counters == {NO_PAYLOAD: 4, "segments": 6}
+    assert len(reassembler) == 0
+    assert reassembler.held == 0
+
+
+class TestOrder:
+    client, server = sides()
+
+    def opened(self, *pieces: tuple[int, int]) -> list[object]:
+        return [self.client.packet("S"), self.server.packet("SA")] + [
+            self.client.packet("PA", begin, V2[begin:end]) for begin, end in pieces
+        ]
+
+    @pytest.mark.parametrize(
+        "pieces",
+        [
+            [(0, 40), (40, 200)],
+            [(40, 200), (0, 40)],
+            [(100, 200), (50, 120), (0, 60)],
+            [(0, 40), (0, 40), (40, 200), (30, 200)],
+            [(40, 80), (40, 200), (0, 200)],
+            [(0, 200), (0, 200)],
+            [(1, 200), (0, 1)],
+        ],
+    )
+    def test_pieces_in_any_order_are_one_request(self, pieces: list[tuple[int, int]]) -> None:
+        events = feed(self.opened(*pieces))
+        assert b"".join(each.data for each in events if isinstance(each, Chunk)) == V2
+        (captured,) = requests(events)
+        assert captured.request.target == PATH
+        assert captured.request.token.value == "present"
+
+    def test_of_each_byte_the_first_copy_counts(self) -> None:
+        """Also of those that were held for what was missing."""
+        other = b"#" * len(V1)
+        packets = [
+            *self.opened(),
+            self.client.packet("PA", 40, V1[40:60]),
+            self.client.packet("PA", 20, other[20:80]),
+            self.client.packet("PA", 0, V1),
+        ]
+        data = b"".join(each.data for each in feed(packets) if isinstance(each, Chunk))
+        assert data == V1[:20] + other[20:40] + V1[40:60] + other[60:80] + V1[80:]
+
+    def test_keep_alive_probes_are_nothing_new(self) -> None:
+        """They repeat a byte that was acknowledged, or none."""
+        probes = [
+            self.client.packet("A", len(V1) - 1, b"\0"),
+            self.client.packet("A", len(V1) - 1),
+        ]
+        packets = conversation()
+        assert told(feed([*packets[:7], *probes, *packets[7:]])) == WHOLE
+
+    def test_the_same_packets_twice_are_the_same_requests(self) -> None:
+        """As captured on two interfaces, and sent again after the end."""
+        packets = conversation()
+        events = feed([each for packet in packets for each in (packet, packet)] + packets[3:])
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+        assert len([each for each in events if isinstance(each, Closed)]) == 1
+
+    def test_the_syn_may_come_late(self) -> None:
+        """What was seen before it is no other connection's."""
+        packets = conversation()
+        events = feed([packets[3], packets[0], packets[1], *packets[4:]])
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+
+
+class TestHoles:
+    client, server = sides()
+
+    def test_what_never_comes_is_a_gap_after_a_while(self) -> None:
+        """And not before; what is behind it is not taken for the beginning."""
+        reassembler = Reassembler()
+        packets = [
+            self.client.packet("S"),
+            self.client.packet("PA", 0, V1[:30]),
+            self.client.packet("PA", 50, V1[50:]),
+        ]
+        for number, packet in enumerate(packets):
+            frame = ethernet(packet)
+            events = list(reassembler.feed(number, 1, frame, len(frame)))
+        assert events == []
+        assert reassembler.held > 0
+        assert reassembler.expire(int(HOLE_WAIT_S * S) - 1) == []
+        missing, chunk = reassembler.expire(int(HOLE_WAIT_S * S) + 2)
+        assert isinstance(missing, Chunk)
+        assert isinstance(chunk, Chunk)
+        assert (missing.size, missing.data) == (20, b"")
+        assert chunk.data == V1[50:]
+        assert reassembler.held == 0
+        assert reassembler.counters[HOLES] == 1
+
+    def test_a_request_with_a_hole_is_unknown(self) -> None:
+        """Never v1: the token may have been in it."""
+        packets = conversation(V2)
+        cut = [self.client.packet("PA", 0, V2[:60]), self.client.packet("PA", 70, V2[70:])]
+        (captured,) = requests(feed([*packets[:3], *cut, *packets[4:]]))
+        assert captured.request.reason == "capture_gap"
+
+    @pytest.mark.parametrize("lost", [3, 5])
+    def test_a_lost_packet_is_told(self, lost: int) -> None:
+        """A request of which only the end of the connection tells; an answer that is not known."""
+        packets = conversation()
+        events = feed(packets[:lost] + packets[lost + 1 :])
+        assert told(events) == (GAP if lost == 3 else WHOLE)
+        assert statuses(events) == ([] if lost == 3 else [None])
+
+    def test_after_a_gap_the_next_request_is_whole(self) -> None:
+        """On the same connection."""
+        two = [
+            self.client.packet("PA", len(V1), V1, acked=len(OK)),
+            self.server.packet("PA", len(OK), OK, acked=2 * len(V1)),
+        ]
+        packets = conversation()
+        events = feed([*packets[:3], *packets[4:7], *two])
+        assert told(events) == [*GAP, *WHOLE]
+
+    def test_more_than_the_bound_is_not_held(self) -> None:
+        """The oldest hole is given up."""
+        reassembler = Reassembler()
+        packets = [self.client.packet("S")]
+        packets += [self.client.packet("A", 1 + at, b"x" * 1000) for at in range(0, HELD_MAX, 1000)]
+        most = 0
+        for number, packet in enumerate(packets):
+            frame = ethernet(packet)
+            reassembler.feed(number, 1, frame, len(frame))
+            most = max(most, reassembler.held)
+        assert most <= HELD_MAX
+        assert reassembler.held == 0
+
+    def test_all_connections_together_hold_no_more_than_the_bound(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The one that waits longest gives up first."""
+        monkeypatch.setattr(reassembly, "HELD_TOTAL_MAX", 10_000)
+        reassembler = Reassembler()
+        chunks: list[int] = []
+        for number in range(100):
+            client, _ = sides(port=5000 + number)
+            for packet in (client.packet("S"), client.packet("PA", 1, V1[1:])):
+                frame = ethernet(packet)
+                events = reassembler.feed(number, 1, frame, len(frame))
+                found = [each for each in events if isinstance(each, Chunk)]
+                chunks += [each.connection.source_port for each in found]
+            assert reassembler.held <= 10_000
+        assert chunks[::2] == chunks[1::2] == list(range(5000, 5000 + len(chunks) // 2))
+        assert len(chunks) > 100
+
+
+class TestBeginnings:
+    client, server = sides()
+
+    def test_joined_on_its_way(self) -> None:
+        """A request that begins where we join is taken; the connection's rest is not known."""
+        events = feed(conversation()[3:])
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+        (chunk, *_) = events
+        assert isinstance(chunk, Chunk)
+        assert chunk.offset
+
+    def test_joined_in_the_middle_of_a_request(self) -> None:
+        """What is left of it tells nothing."""
+        packets = conversation()
+        rest = self.client.packet("PA", 30, V1[30:])
+        assert told(feed([rest, *packets[4:]])) == GAP
+
+    def test_joined_at_a_keep_alive_probe(self) -> None:
+        """Its byte is none."""
+        probe = self.client.packet("A", -1, b"\0")
+        assert told(feed([probe, *conversation()[3:]])) == WHOLE
+
+    def test_fast_open(self) -> None:
+        """The first bytes come with the SYN, and again where the server has not taken them."""
+        for acked in (0, len(V1)):
+            packets = [
+                self.client.packet("S", 0, V1),
+                self.server.packet("SA", acked=acked),
+                self.client.packet("PA", acked, V1[acked:]),
+                self.server.packet("PA", 0, OK, acked=len(V1)),
+            ]
+            events = feed(packets)
+            assert told(events) == WHOLE
+            assert statuses(events) == [200]
+
+    def test_a_port_is_used_again(self) -> None:
+        """With other sequence numbers it is another connection, even without an end before."""
+        first = conversation()
+        other = [side._replace(start=0x7000_0000, other_start=777) for side in sides()]
+        again = [
+            other[0].packet("S"),
+            other[0].packet("PA", 0, V2),
+        ]
+        events = feed([*first[:4], *again])
+        assert told(events) == WHOLE * 2
+        socks = {each.connection.sock for each in events if isinstance(each, Chunk)}
+        assert len(socks) == 2
+        assert told(feed([*first, *again])) == WHOLE * 2
+        # Without its SYN it is told by numbers that no window reaches.
+        assert told(feed([*first[:4], again[1]])) == WHOLE * 2
+
+    def test_sequence_numbers_wrap(self) -> None:
+        """Both sides' do, in the middle of what is sent."""
+        assert SERVER_START + len(OK) > 2**32
+        events = feed(conversation(V1 * 3, OK * 3))
+        assert told(events) == WHOLE * 3
+
+
+class TestEnds:
+    client, server = sides()
+
+    @pytest.mark.parametrize("is_client", [True, False])
+    def test_a_reset_ends_it(self, is_client: bool) -> None:
+        """At once."""
+        packets = conversation()[:4]
+        side = self.client if is_client else self.server
+        events = feed([*packets, side.packet("RA", len(V1) if is_client else 0, acked=0)])
+        assert isinstance(events[-1], Closed)
+        assert told(events) == WHOLE
+
+    def test_a_half_closed_connection_is_answered(self) -> None:
+        """The client's end is not the connection's."""
+        packets = conversation()
+        early = self.client.packet("FA", len(V1))
+        events = feed([*packets[:4], early, packets[5], packets[8]])
+        assert statuses(events) == [200]
+        assert isinstance(events[-1], Closed)
+
+    def test_an_end_before_what_is_missing_waits_for_it(self) -> None:
+        """The last segments may come out of order."""
+        packets = conversation()
+        events = feed([*packets[:3], packets[7], packets[8], packets[3], packets[5]])
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+        assert isinstance(events[-1], Closed)
+
+    def test_the_capture_ends_first(self) -> None:
+        """Then the connection has not ended, and an answer may have come yet."""
+        events = feed(conversation()[:4])
+        assert told(events) == WHOLE
+        assert statuses(events) == [None]
+        assert not any(isinstance(each, Closed) for each in events)
+
+
+class TestOneSided:
+    def test_only_the_clients_half(self) -> None:
+        """Whether it is answered cannot be told."""
+        packets = [each for each in conversation() if each.dport == 80]
+        (captured,) = requests(feed(packets))
+        assert captured.request.target == PATH
+        assert not captured.is_answered
+
+    def test_only_the_servers_half(self) -> None:
+        """That something was asked is told by what the server has acknowledged."""
+        packets = [each for each in conversation() if each.sport == 80]
+        assert told(feed(packets)) == GAP
+        assert told(feed(packets[2:])) == []
+
+
+class TestCutByTheCapture:
+    def events(self, snapshot_bytes: int, reassembler: Reassembler) -> list[Event]:
+        events: list[Event] = []
+        for number, packet in enumerate(conversation(V2)):
+            frame = ethernet(packet)
+            events += reassembler.feed(number, 1, frame[:snapshot_bytes], len(frame))
+        return events + list(reassembler.flush())
+
+    def test_a_request_is_told_as_truncated(self) -> None:
+        """With the path, where there is that much of it."""
+        events = self.events(54 + 60, Reassembler())
+        (captured,) = requests(events)
+        assert captured.request.reason == "truncated"
+        assert captured.request.target == PATH
+        assert statuses(events) == [200]
+
+    def test_headers_alone_tell_that_there_was_something(self) -> None:
+        """And not what."""
+        events = self.events(54, Reassembler())
+        (captured,) = requests(events)
+        assert captured.request.reason == "truncated"
+        assert captured.request.target is None
+        assert statuses(events) == [None]
+
+    def test_less_than_the_headers_is_counted(self) -> None:
+        """There is nothing else to do with it."""
+        reassembler = Reassembler()
+        assert self.events(40, reassembler) == []
+        assert reassembler.counters == {"cut_headers": 10}
+
+
+class TestSenders:
+    def test_who_it_is_is_asked_at_the_syn(self) -> None:
+        """Once, where that tells."""
+        asked: list[tuple[Connection, int]] = []
+
+        def identify(connection: Connection, packet_type: int) -> Sender:
+            asked.append((connection, packet_type))
+            return Sender(7, snapshot(7), is_forwarded=False)
+
+        (captured,) = requests(feed(conversation(), Reassembler(identify)))
+        assert captured.snapshot == snapshot(7)
+        assert captured.tid == 7
+        assert [packet_type for _, packet_type in asked] == [-1]
+
+    def test_it_is_asked_again_until_it_tells(self) -> None:
+        """With the packets that carry something."""
+        answers = [None, Sender(7, snapshot(7), is_forwarded=True)]
+        reassembler = Reassembler(lambda _connection, _type: answers.pop(0))
+        (captured,) = requests(feed(conversation(), reassembler))
+        assert captured.tid == 7
+        assert captured.connection.is_forwarded
+        assert answers == []
+
+    def test_nobody_may_know(self) -> None:
+        """Then nobody is told."""
+        (captured,) = requests(feed(conversation(), Reassembler(lambda *_: None)))
+        assert captured.snapshot is None
+
+
+def test_connections_are_bounded() -> None:
+    """The longest unused are forgotten; what was asked on them is told before."""
+    reassembler = Reassembler()
+    client, _ = sides()
+    frame = bytearray(ethernet(client.packet("PA", 0, V1)))
+    events: list[Event] = []
+    for number in range(MAX_CONVERSATIONS + 7):
+        frame[28:30] = number.to_bytes(2, "big")  # of the client's address
+        events += reassembler.feed(number, 1, bytes(frame), len(frame))
+    assert len(reassembler) == MAX_CONVERSATIONS
+    assert reassembler.counters[EVICTED] == 7
+    assert len([each for each in events if isinstance(each, Chunk)]) == 7
+
+
+def test_a_chunk_without_its_bytes_says_why() -> None:
+    """For whoever reads the stream behind."""
+    packets = conversation()
+    (chunk, _) = feed(packets[:3] + packets[4:])
+    assert isinstance(chunk, Chunk)
+    assert (chunk.size, chunk.data, chunk.problem) == (len(V1), b"", Problem.NOT_CAPTURED)
+
+
+def test_no_body_is_kept() -> None:
+    """Of the server's bytes nothing but the status leaves."""
+    secret = TOKEN.decode()
+    events = feed(conversation(V1, b"HTTP/1.1 200 OK\r\n\r\n" + TOKEN))
+    assert statuses(events) == [200]
+    assert secret not in repr(events)

@@ -1,0 +1,136 @@
+"""What a packet file shows of a send: how it asks, and nothing that could be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.decode.redaction import MAX_CONNECTIONS, MAX_HEAD_BYTES, Redactor
+from analyzer.records import Chunk, Closed, Problem
+from tests.sends import TOKEN, chunk, connection
+
+SECRET = TOKEN.encode()
+COVERED = b"*" * len(SECRET)
+HEAD = b"GET /latest/meta-data/ HTTP/1.1\r\nHost: 169.254.169.254\r\n"
+ASK = HEAD + b"X-aws-ec2-metadata-token: " + SECRET + b"\r\nUser-Agent: curl/8\r\n\r\n"
+SHOWN = ASK.replace(SECRET, COVERED)
+PLAIN = HEAD + b"\r\n"
+
+
+def _shown(*chunks: Chunk) -> list[bytes]:
+    """Return the data of each as it may be shown, those that were held to the end behind."""
+    redactor = Redactor()
+    ready = [each for chunk in chunks for each in redactor.feed(chunk, "")]
+    return [each.data for each, _ in ready + redactor.flush()]
+
+
+def _in_pieces(data: bytes, size: int) -> list[Chunk]:
+    return [chunk(data[at : at + size], at) for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (PLAIN, PLAIN),
+        (ASK, SHOWN),
+        (ASK.replace(b"X-aws-ec2", b"x-AWS-ec2"), SHOWN.replace(b"X-aws-ec2", b"x-AWS-ec2")),
+        (
+            b"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n",
+            b"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n",
+        ),
+        (
+            HEAD + b"Authorization: Bearer Oracle\r\nCookie: a=b\r\n\r\n",
+            HEAD + b"Authorization: *************\r\nCookie: ***\r\n\r\n",
+        ),
+        # Folded: whose value it goes on with does not matter.
+        (
+            HEAD + b"Host: x\r\n " + SECRET + b"\r\n\r\n",
+            HEAD + b"Host: x\r\n" + b"*" * (len(SECRET) + 2) + b"\n\r\n",
+        ),
+        (HEAD + SECRET + b"\r\n\r\n", HEAD + COVERED + b"*\n\r\n"),
+        (
+            b"POST /x HTTP/1.1\r\nContent-Length: 6\r\n\r\nsecret" + PLAIN,
+            b"POST /x HTTP/1.1\r\nContent-Length: 6\r\n\r\n******" + PLAIN,
+        ),
+        (
+            b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecret\r\n0\r\n\r\n",
+            b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"*" * 16,
+        ),
+        (b"secret\r\n\r\n", b"*" * 10),
+        (b"\x16\x03\x01secret", b"*" * 9),
+        (b"GET /half-a-head HTTP/1.1\r\nHost: x\r\n", b"*" * 36),
+    ],
+)
+def test_what_is_shown(sent: bytes, expected: bytes) -> None:
+    """The length is what was sent."""
+    assert len(sent) == len(expected)
+    assert _shown(chunk(sent)) == [expected]
+
+
+@pytest.mark.parametrize("place", ["?token=", "?X-Amz-Security-Token=", "AQAEAHYKwx"])
+def test_a_request_line_that_the_log_would_mask_is_covered(place: str) -> None:
+    """Whole: where in it the secret is need not be known."""
+    line = f"GET /latest/{place}{TOKEN} HTTP/1.1\r".encode()
+    assert _shown(chunk(line + b"\nHost: x\r\n\r\n")) == [b"*" * len(line) + b"\nHost: x\r\n\r\n"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_a_head_is_shown_when_all_of_it_is_there(size: int) -> None:
+    """In the pieces it was sent in."""
+    pieces = _in_pieces(ASK + PLAIN, size)
+    shown = _shown(*pieces)
+    assert b"".join(shown) == SHOWN + PLAIN
+    assert [len(each) for each in shown] == [each.size for each in pieces]
+
+
+def test_notes_stay_with_their_sends() -> None:
+    """Also with those that wait."""
+    redactor = Redactor()
+    assert redactor.feed(chunk(ASK[:50]), "first") == []
+    ready = redactor.feed(chunk(ASK[50:], 50), "second")
+    assert [(each.data, note) for each, note in ready] == [
+        (SHOWN[:50], "first"),
+        (SHOWN[50:], "second"),
+    ]
+
+
+@pytest.mark.parametrize("problem", [Problem.TRUNCATED, Problem.UNREADABLE])
+def test_a_send_that_was_cut_is_covered_and_the_next_request_shown(problem: Problem) -> None:
+    """What is missing may have been the name of a field."""
+    cut = chunk(ASK[:60], missing=len(ASK) - 60, problem=problem)
+    after = chunk(SECRET, len(ASK))
+    again = chunk(ASK, len(ASK) + len(SECRET))
+    assert _shown(cut, after, again) == [b"*" * 60, COVERED, SHOWN]
+
+
+@pytest.mark.parametrize("gap", [-10, 10])
+def test_behind_a_jump_nothing_is_believed_but_a_new_request(gap: int) -> None:
+    """Bytes that were not seen, or that were sent again."""
+    shown = _shown(chunk(ASK[:60]), chunk(ASK[60:], 60 + gap), chunk(PLAIN, 500))
+    assert shown == [b"*" * 60, b"*" * len(ASK[60:]), PLAIN]
+
+
+def test_a_connection_joined_on_its_way_shows_its_next_request() -> None:
+    """What comes first may be the rest of a secret."""
+    joined = chunk(SECRET + b"\r\n\r\n", 7, offset=7)
+    assert _shown(joined, chunk(ASK, 7 + joined.size)) == [b"*" * joined.size, SHOWN]
+
+
+def test_the_end_of_a_connection_gives_back_what_was_held() -> None:
+    """Covered."""
+    redactor = Redactor()
+    redactor.feed(chunk(ASK[:50]), "")
+    ((held, _),) = redactor.close(Closed(0, connection().socket_id))
+    assert held.data == b"*" * 50
+    assert redactor.flush() == []
+
+
+def test_what_is_held_is_bounded() -> None:
+    """In bytes of a head, in connections, and in time."""
+    redactor = Redactor()
+    endless = b"GET / HTTP/1.1\r\nA: " + b"s" * MAX_HEAD_BYTES
+    assert [each.data for each, _ in redactor.feed(chunk(endless), "")] == [b"*" * len(endless)]
+    for port in range(MAX_CONNECTIONS):
+        assert redactor.feed(chunk(b"GET /", port=port + 1, at_ns=port), "") == []
+    ready = redactor.feed(chunk(b"GET /", port=60000, at_ns=MAX_CONNECTIONS), "")
+    assert [each.connection.source_port for each, _ in ready] == [1]
+    assert len(redactor.expire(10**12)) == MAX_CONNECTIONS

@@ -1,0 +1,266 @@
+"""`imds-analyzer replay`: what it writes of captures, whole and damaged, of files and pipes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from tests.packets import V1, V2, conversation, ethernet, pcap
+from tests.unit.test_recordings import block, interface, packet, section
+
+S = 1_000_000_000
+BEGIN_NS = 1_795_287_001_000_000_000  # 2026-11-21T18:50:01Z
+FRAMES = [ethernet(each) for each in conversation(V1)]
+OTHERS = [ethernet(each) for each in conversation(V2, port=50000)]
+
+
+class Replayed:
+    """One run of the command."""
+
+    def __init__(self, *arguments: object, standard_input: bytes = b"") -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "analyzer", "replay", *map(str, arguments)],
+            input=standard_input,
+            capture_output=True,
+            check=False,
+        )
+        self.code = done.returncode
+        self.said = done.stderr.decode()
+        self.lines: list[dict[str, Any]] = [json.loads(each) for each in done.stdout.splitlines()]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == event]
+
+    @property
+    def outcomes(self) -> list[tuple[str, Optional[str]]]:
+        return [
+            (line["imds"]["version"], line["imds"].get("outcome"))
+            for line in self.of("imds_request")
+        ]
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(FRAMES, begin_ns=BEGIN_NS))
+    return path
+
+
+def test_times_are_the_captures(capture: Path) -> None:
+    """All of them: of the requests, of the beginning, of the end."""
+    run = Replayed(capture)
+    assert (run.code, run.said) == (0, "")
+    times = [line["timestamp"][17:23] for line in run.lines]
+    assert times == ["01.000", "01.003", "01.009", "01.009"]
+    assert run.of("analyzer_stopped")[0]["uptime_s"] == 0.009
+    assert run.of("capture_read")[0]["packets"] == 10
+
+
+def test_the_host_is_told_where_it_is_given(capture: Path) -> None:
+    """A capture does not tell; this one is not it."""
+    assert all("host" not in line for line in Replayed(capture).lines)
+    named = Replayed("--host", "ip-10-0-3-7", capture)
+    assert all(line["host"] == {"name": "ip-10-0-3-7"} for line in named.lines)
+
+
+def test_nobody_is_named(capture: Path) -> None:
+    """Not even wrongly; the address is all there is."""
+    (line,) = Replayed(capture).of("imds_request")
+    assert "process" not in line
+    assert line["source"] == {"ip": "10.0.3.7", "port": 41234}
+    assert line["observer"]["probe"] == "packet/pcap"
+
+
+def test_several_files_go_on_one_into_the_next(tmp_path: Path) -> None:
+    """As tcpdump -C and -G leave them; a connection may lie in both."""
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.write_bytes(pcap(FRAMES[:4], begin_ns=BEGIN_NS))
+    second.write_bytes(gzip.compress(pcap(FRAMES[4:], begin_ns=BEGIN_NS + S)))
+    run = Replayed(first, second)
+    assert run.outcomes == [("v1", "success")]
+    assert [line["packets"] for line in run.of("capture_read")] == [4, 6]
+
+
+def test_an_earlier_capture_is_another_one(tmp_path: Path) -> None:
+    """The same addresses and ports mean nothing then."""
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.write_bytes(pcap(FRAMES[:4], begin_ns=BEGIN_NS))
+    second.write_bytes(pcap(FRAMES, begin_ns=BEGIN_NS - 3600 * S))
+    run = Replayed(first, second)
+    assert run.outcomes == [("v1", None), ("v1", "success")]
+
+
+def test_waiting_is_done_in_the_captures_time(tmp_path: Path) -> None:
+    """An answer that is late is none; one that would have come after the end is not known."""
+    path = tmp_path / "late.pcap"
+    path.write_bytes(pcap(FRAMES, begin_ns=BEGIN_NS, step_ns=2 * S))
+    assert Replayed(path).outcomes == [("v1", "success")]
+    assert Replayed("--response-wait", "1", path).outcomes == [("v1", "no_response")]
+    path.write_bytes(pcap(FRAMES[:4], begin_ns=BEGIN_NS))
+    assert Replayed(path).outcomes == [("v1", None)]
+
+
+def test_a_capture_of_hours_has_heartbeats(tmp_path: Path) -> None:
+    """So that a report knows what time is covered."""
+    path = tmp_path / "long.pcap"
+    path.write_bytes(pcap(FRAMES + OTHERS, begin_ns=BEGIN_NS, step_ns=45 * S))
+    run = Replayed(path)
+    beats = run.of("heartbeat")
+    covered = sum(line["interval_s"] for line in beats)
+    assert run.of("analyzer_stopped")[0]["uptime_s"] == 19 * 45
+    assert 19 * 45 - covered < 60
+    assert sum(sum(line["requests"].values()) for line in beats) <= 2
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_of_a_damaged_file_what_is_readable_is_written(
+    tmp_path: Path, capture: Path, is_packed: bool
+) -> None:
+    """Then the place of the damage; and the other files are read all the same."""
+    path = tmp_path / "damaged"
+    whole = pcap(FRAMES + OTHERS, begin_ns=BEGIN_NS)
+    cut = whole[:-100]
+    path.write_bytes(gzip.compress(whole)[:-60] if is_packed else cut)
+    run = Replayed(path, capture)
+    assert run.code == 2
+    assert run.outcomes[0] == ("v1", "success")
+    damaged, good = run.of("capture_read")
+    assert damaged["level"] == "warning"
+    assert damaged["reason"] in run.said
+    assert str(path) in run.said
+    assert good["packets"] == 10
+    if not is_packed:
+        offset = len(whole) - 16 - len(OTHERS[-1])
+        offset -= 16 + len(OTHERS[-2])
+        assert f"at byte {offset}" in run.said
+        assert "18 packets before it were read" in run.said
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"%PDF-1.7 and so on", "neither pcap nor pcapng"),
+        (b"\x28\xb5\x2f\xfd....", "zstd -dc FILE | imds-analyzer replay -"),
+        (b"\x1f\x8b\x08\x00 no gzip", "the compressed file is cut off"),
+        (gzip.compress(pcap(FRAMES))[:90] + bytes(40), "the compressed file is damaged"),
+    ],
+)
+def test_what_is_no_capture_is_said(tmp_path: Path, data: bytes, said: str) -> None:
+    """With what to do."""
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    run = Replayed(path)
+    assert run.code == 2
+    assert said in run.said
+    assert "Traceback" not in run.said
+    assert [line["event"] for line in run.lines] == [
+        "analyzer_started",
+        "capture_read",
+        "analyzer_stopped",
+    ]
+
+
+def test_a_file_that_is_not_there() -> None:
+    """Is told by its name."""
+    run = Replayed("/nowhere/x.pcap")
+    assert run.code == 2
+    assert "/nowhere/x.pcap" in run.said
+    assert run.lines == []
+
+
+def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
+    """A snapshot length below the headers, and a link type that nobody knows."""
+    short, odd = tmp_path / "short", tmp_path / "odd"
+    short.write_bytes(pcap(FRAMES, snapshot_bytes=40))
+    odd.write_bytes(pcap(FRAMES, link_type=65000))
+    run = Replayed(short, odd)
+    lost = {line["reason"]: line["count"] for line in run.of("events_lost")}
+    assert lost == {"cut_headers": 10, "unknown_link": 10}
+    assert all(line["since"].startswith("2026-11-21T18:50:01") for line in run.of("events_lost"))
+    assert run.of("analyzer_stopped")[0]["lost"] == 20
+
+
+def test_packets_without_a_time_are_said(tmp_path: Path) -> None:
+    """Nothing can be told of them."""
+    path = tmp_path / "simple.pcapng"
+    body = struct.pack("<I", len(FRAMES[0])) + FRAMES[0]
+    simple = block("<", 3, body)
+    path.write_bytes(section() + interface() + simple + packet("<", 0, 7, FRAMES[1]))
+    (read,) = Replayed(path).of("capture_read")
+    assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 1, 1)
+
+
+def test_a_pipe_is_written_as_it_comes() -> None:
+    """A request that is answered is a line before the pipe is closed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "analyzer", "replay", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        whole = pcap(FRAMES + OTHERS)
+        half = len(pcap(FRAMES))
+        for part, events in ((whole[:half], 2), (whole[half:], 1)):
+            process.stdin.write(part)
+            process.stdin.flush()
+            for _ in range(events):
+                line = json.loads(process.stdout.readline())
+            assert line["event"] == "imds_request"
+        process.stdin.close()
+        rest = [json.loads(line)["event"] for line in process.stdout]
+        assert rest == ["capture_read", "analyzer_stopped"]
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_it_in_order(signal_name: str) -> None:
+    """With the totals of what was read."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "analyzer", "replay", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(pcap(FRAMES))
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.readline()
+        os.kill(process.pid, getattr(signal, signal_name))
+        (stopped,) = [json.loads(line) for line in process.stdout]
+        assert stopped["event"] == "analyzer_stopped"
+        assert stopped["requests"]["v1"] == 1
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_run_knows_nothing_of_it(capture: Path, tmp_path: Path) -> None:
+    """Neither scapy nor the reader is loaded by the daemon; scapy not by plain captures either."""
+    program = "import sys, analyzer.commands.{0}, analyzer.pipeline; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program.format("run")], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not {"scapy", "analyzer.sources.pcap", "analyzer.sources.packets"} & loaded
+    log = tmp_path / "log.jsonl"
+    replay = (
+        "import sys; from analyzer.cli import cli\n"
+        f"cli(['replay', {str(capture)!r}, '--log-file', {str(log)!r}], standalone_mode=False)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", replay], capture_output=True, text=True, check=True
+    )
+    assert "scapy" not in done.stdout.split()
+    assert log.read_text().count("\n") == 4
