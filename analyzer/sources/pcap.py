@@ -202,6 +202,12 @@ class PcapSource:
             fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise CaptureError(f"{name}: {error.strerror}") from error
+        if name == STANDARD_INPUT and os.isatty(fd):
+            os.close(fd)
+            raise CaptureError(
+                "standard input is a terminal. Pipe a capture in: tcpdump -U -w - port 80 |"
+                " imds-analyzer replay -"
+            )
         os.dup2(fd, self.fileno(), inheritable=False)
         os.close(fd)
 

@@ -178,6 +178,24 @@ def test_a_file_that_is_not_there() -> None:
     assert run.lines == []
 
 
+def test_a_terminal_is_no_capture() -> None:
+    """Nobody would type one."""
+    leader, follower = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "analyzer", "replay", "-"],
+            stdin=follower,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert done.returncode == 2
+    assert "Pipe a capture in" in done.stderr
+
+
 def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
     """A snapshot length below the headers, and a link type that nobody knows."""
     short, odd = tmp_path / "short", tmp_path / "odd"

@@ -47,11 +47,10 @@ _IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 20, 40, 20
 _MAPPED = bytes(10) + b"\xff\xff"
 
 # Half of all packets acknowledge, and no more. Those without tags and options of IP are told by
-# four fields of theirs: the second line of their TCP header says how long they have to be.
+# their flags and by their length, which is that of the headers: 4 bits say how long TCP's is.
 _ETHERNET_IPV4 = b"\x08\x00\x45"
-_ACKS = {
-    bytes([words << 4, ACK]): (_IPV4_BYTES + 4 * words).to_bytes(2, "big") for words in range(5, 16)
-}
+_ACK = bytes([ACK])
+_ACKS = tuple((_IPV4_BYTES + 4 * (each >> 4)).to_bytes(2, "big") for each in range(256))
 
 PORT_BYTES = 2
 # A connection: the client's address, the server's, and the client's port, as in the packet. Its
@@ -68,7 +67,7 @@ Segment = tuple[bool, Key, int, int, int, int, bytes]
 def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Union[Segment, str]:
     """Return the segment in a frame, or what the frame is instead. Never raises."""
     if link_type == link.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
-        if frame[16:18] == _ACKS.get(frame[46:48]) and frame[23] == _TCP:
+        if frame[47:48] == _ACK and frame[16:18] == _ACKS[frame[46]] and frame[23] == _TCP:
             return NO_PAYLOAD
         return _dissect_ipv4(frame, 14, wire_bytes, depth)
     try:
