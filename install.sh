@@ -32,8 +32,8 @@ units=$root/etc/systemd/system
 logs=$root/var/log/$name
 command_link=$root/usr/local/bin/$name
 logrotate_file=$root/etc/logrotate.d/$name
-# A virtual environment takes 45 MB, and pip as much again for a moment.
-needed_kib=153600
+# A virtual environment takes 140 MB, and pip as much again for a moment.
+needed_kib=307200
 last_python=14
 
 usage() {

@@ -22,7 +22,7 @@ DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
 # What the fakes keep for themselves, and tests tell them.
 FAKES_OWN = (
     *("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version"),
-    *("loaded", "state", "job"),
+    *("loaded", "state", "job", "signaller"),
 )
 
 # Each notes its call in $H/calls. `fail` holds what a call must contain to fail, `signal`
@@ -32,7 +32,7 @@ call="{name} $*"
 printf '%s\\n' "$call" >>"$H/calls"
 matches() {{ [ -e "$H/$1" ] && case $call in *"$(cat "$H/$1")"*) ;; *) false ;; esac; }}
 if matches fail; then echo "no: $call" >&2; exit 7; fi
-if matches signal; then kill -s "$(cat "$H/signal_name")" $PPID; fi
+if matches signal; then echo $$ >"$H/signaller"; kill -s "$(cat "$H/signal_name")" $PPID; fi
 last() {{ shift $(($# - 1)); echo "$1"; }}
 """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,20 @@ def kill_at(host: Host, moment: str) -> None:
     host.write("signal_name", "KILL")
     assert host.run().returncode == -9
     (host.root / "signal").unlink()
+    # The program that was asked then lives on for a moment, as systemctl would.
+    called = int((host.root / "signaller").read_text())
+    deadline = time.monotonic() + 60
+    while _runs(called):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 @pytest.fixture
