@@ -126,6 +126,8 @@ class Attributor:
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:
     """Return the old description with the users of the new one: only their names can be better."""
+    if old.process is None or new.process is None:
+        return old
     named = old._replace(
         process=old.process._replace(user=new.process.user),
         ancestors=tuple(

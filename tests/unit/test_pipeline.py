@@ -170,10 +170,10 @@ def test_a_request_is_one_however_long_its_rest_has_waited(tmp_path: Path) -> No
     class Stalled(Scripted):
         """Two sends of one request, read late."""
 
-        def decode(self, raw: bytes) -> Event:
+        def decode(self, raw: bytes) -> Iterable[Event]:
             if raw == b"1":
-                return chunk(request[:9], at_ns=at_ns)
-            return chunk(request[9:], 9, at_ns=at_ns + 1)
+                return (chunk(request[:9], at_ns=at_ns),)
+            return (chunk(request[9:], 9, at_ns=at_ns + 1),)
 
     sink = open_log(Log(file=str(tmp_path / "log")))
     with contextlib.closing(Stalled()) as source, contextlib.closing(sink):
