@@ -45,8 +45,8 @@ TICK_S = 1.0
 # may still be met in /proc then. Beyond that, events wait in the ring a moment, to be read
 # together: the default ring holds what comes in that moment even at the most requests that an
 # instance can get answered. Where they come in quantity each wake-up finds many anyway.
-WAKEUPS_PER_S = 2
-WAKEUPS_SAVED_MAX = 40
+WAKEUPS_PER_S = 1
+WAKEUPS_SAVED_MAX = 30
 LINGER_S = 0.25
 QUANTITY_PER_S = 2000
 
