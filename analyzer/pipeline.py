@@ -41,13 +41,14 @@ CLOCK_STEP_NS = 1_000_000
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
 
-# To wake up costs 0.3 ms, however little there is to do, and a caller makes three: send, answer,
-# end. As long as there are few, each is answered at once, for a process that exits may still be
-# met in /proc then. Beyond that, events wait in the ring a moment, to be read together. Where
-# they come in quantity each wake-up finds many anyway, and a small ring would not hold them.
-WAKEUPS_PER_S = 10
-WAKEUPS_SAVED_MAX = 60
-LINGER_S = 0.1
+# To wake up costs half a millisecond, however little there is to do, and a caller makes three:
+# send, answer, end. As long as there are few, each is answered at once, for a process that exits
+# may still be met in /proc then. Beyond that, events wait in the ring a moment, to be read
+# together: the default ring holds what comes in that moment even at the most requests that an
+# instance can get answered. Where they come in quantity each wake-up finds many anyway.
+WAKEUPS_PER_S = 1
+WAKEUPS_SAVED_MAX = 30
+LINGER_S = 0.25
 QUANTITY_PER_S = 2000
 
 

@@ -63,6 +63,7 @@ def test_only_what_nobody_else_accounts_for_is_left_over() -> None:
             "/usr/lib/python3/dist-packages/pip/__pycache__",
             "/usr/lib/python3/dist-packages/pip/__pycache__/a.pyc",
             "/var/lib/dpkg/info/python3-venv.list",
+            "/var/backups/dpkg.status.0",
             "/opt/imds-analyzer/__pycache__/b.pyc",
             "/etc/imds-analyzer",
         }

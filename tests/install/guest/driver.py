@@ -93,6 +93,7 @@ class Driver:
         self.outcome.fact("failed_units", units)
         require(state in {"running", "degraded"}, f"the system is {state}")
         require(not units, f"units failed at boot: {' '.join(units)}")
+        place.stop_clockwork()
 
     def _installer(self, *options: str) -> list[str]:
         return ["sh", str(self.shared / "install.sh"), *options]
