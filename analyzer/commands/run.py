@@ -103,6 +103,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
 )
 @click.option(
     "--write-pcap-mib",
+    type=int,
     callback=_by_rule("capture.write_pcap_mib"),
     metavar="MIB",
     show_default=str(Capture.write_pcap_mib),

@@ -21,7 +21,7 @@ import psutil
 from analyzer.clock import BootClock, Clock
 from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
-from analyzer.sources.counters import PACKET_RING_FULL
+from analyzer.sources.counters import PACKET_RING_FULL, LossMeter, reader
 from analyzer.sources.packets import filter as packet_filter
 from analyzer.sources.packets.filter import (
     IMDS_IPV4,
@@ -32,7 +32,7 @@ from analyzer.sources.packets.filter import (
 from analyzer.sources.packets.identity import Identity
 from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
-from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
+from analyzer.sources.packets.reassembly import LOSSES, OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
 from analyzer.sources.packets.segments import dissect
 
@@ -91,6 +91,8 @@ class PacketSource:
         self._both.register(self._openings.fileno(), select.EPOLLIN)
         self._passages = Passages()
         self._reassembler = Reassembler(self._identity.identify)
+        counters = self._reassembler.counters
+        self._unreadable = LossMeter({each: reader(counters, each) for each in LOSSES}, self.clock)
         self._looked_ns = self.clock.now_ns()
 
     def fileno(self) -> int:
@@ -121,6 +123,7 @@ class PacketSource:
         boottime_ns, length, kind, comes_in = _WAITING.unpack_from(raw)
         segment = dissect(RAW, raw[_WAITING.size :], length)
         if isinstance(segment, str):
+            self._reassembler.counters[segment] += 1
             return ()
         if self._passages.is_repeated(segment, boottime_ns, comes_in=comes_in):
             return ()
@@ -135,10 +138,11 @@ class PacketSource:
         return self._reassembler.flush()
 
     def lost(self) -> list[Lost]:
-        """Return what the ring had no room for since the last call: packets, not requests."""
+        """Return what was lost since the last call, by why: packets, not requests."""
         since_ns, self._looked_ns = self._looked_ns, self.clock.now_ns()
         dropped = self._ring.drops()
-        return [Lost(dropped, since_ns, PACKET_RING_FULL)] if dropped else []
+        lost = [Lost(dropped, since_ns, PACKET_RING_FULL)] if dropped else []
+        return lost + self._unreadable.take()
 
     def detach(self) -> None:
         """Take no more packets; the ring stays readable."""

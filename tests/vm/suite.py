@@ -33,7 +33,10 @@ CORE_TARGETS = tuple(
 # What depends more on the machine's speed than on its kernel, and takes as long as all the
 # rest: asked of the oldest and of the newest.
 ENDS = ("5.10", "newest")
-ENDS_TARGETS = ("tests/live/test_run.py", "tests/live/test_pressure.py")
+ENDS_TARGETS = tuple(
+    f"tests/live/test_{name}.py"
+    for name in ("run", "pressure", "packet", "packet_filter", "packet_forwarded")
+)
 # What BCC is asked: every way to send. Its compiling alone takes minutes in a guest.
 BCC_TARGETS = ("tests/live/test_wire.py",)
 # What depends on the machine type: how the probe attaches and what it reads. The rest of the

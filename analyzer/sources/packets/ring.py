@@ -7,6 +7,7 @@ import mmap
 import os
 import socket
 import struct
+import threading
 from typing import NamedTuple
 
 from analyzer.sources.packets import filter as packet_filter
@@ -63,6 +64,7 @@ class PacketRing:
             self._socket.close()
             raise
         self._next = 0
+        self._lock = threading.Lock()
         self._is_closed = False
 
     def _open(self, ring_bytes: int) -> None:
@@ -91,8 +93,10 @@ class PacketRing:
             status, count, first = _BLOCK.unpack_from(self._memory, at)
             if not status & _STATUS_USER:
                 break
+            self._order_accesses()
             taken += self._take(at + first, count, packets)
             # All of the block has been copied: the kernel may fill it again.
+            self._order_accesses()
             struct.pack_into("=I", self._memory, at + _STATUS_AT, _STATUS_KERNEL)
             self._next = (self._next + 1) % self._blocks
         return packets
@@ -117,6 +121,14 @@ class PacketRing:
             taken += captured
             at += step
         return taken
+
+    def _order_accesses(self) -> None:
+        """Let what comes after access memory after what came before: arm64 may do otherwise.
+
+        Python has no barrier of its own, but taking a lock and leaving it is one.
+        """
+        with self._lock:
+            pass
 
     def drops(self) -> int:
         """Return how many packets there was no room for since one asked last."""
