@@ -124,6 +124,7 @@ RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] 
     ),
     (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
     (lambda facts: facts.is_script, lambda f: texts.script(f.group, f.found)),
+    (lambda facts: "process" not in facts.group.example, lambda f: texts.address_only(f.group)),
     (
         lambda facts: facts.group.count("v2") > 0,
         lambda f: sdks.configured(f.group, f.found, needs_setting=False),

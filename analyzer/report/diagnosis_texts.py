@@ -131,6 +131,22 @@ def script(group: Group, found: Optional[Recognition]) -> Diagnosis:
     return assembled(Cause.SCRIPT, summary, advice, replacement(group), found, group, (RETRIEVAL,))
 
 
+def address_only(group: Group) -> Diagnosis:
+    """Return that packets show an address, behind which may be several programs."""
+    mixed = f", and {group.count('v2')} with one" if group.count("v2") else ""
+    return Diagnosis(
+        Cause.UNKNOWN,
+        f"{group.count('v1')} requests without a token{mixed}: packets do not name the programs",
+        (
+            (
+                "Run `imds-analyzer run` with eBPF on the host that has this address: it names the"
+                " program. An address of a guest or a container belongs to what runs on the host"
+                " where it was seen."
+            ),
+        ),
+    )
+
+
 def unknown(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return what to look at."""
     advice = [

@@ -20,6 +20,9 @@ DAMAGE_LISTED_MAX = 20
 # this many, the ones with the fewest calls, are one for each provider, with this for a program.
 GROUPS_MAX = 10_000
 FURTHER = "(further callers)"
+# A capture does not say whose packets it has; `replay --host` does. Its lines count as of one host.
+CAPTURE_HOST = "(capture)"
+CAPTURE_PROBE = "packet/pcap"
 
 
 @dataclass(frozen=True)

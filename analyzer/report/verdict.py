@@ -13,6 +13,7 @@ between two calls, and a day.
 | no_lines            | NOT ENOUGH EVIDENCE | no line of any host                                 |
 | damaged_input       | NOT ENOUGH EVIDENCE | lines that could not be read, of whichever host     |
 | clock_ahead         | NOT ENOUGH EVIDENCE | lines from the future                               |
+| unnamed_capture     | NOT ENOUGH EVIDENCE | replayed packets of a host that nobody named        |
 | old_log             | NOT ENOUGH EVIDENCE | the last line is more than a day old                |
 | not_covered         | NOT ENOUGH EVIDENCE | the analyzer's heartbeats cover none of the window  |
 | short               | NOT ENOUGH EVIDENCE | they begin too late (more than 1 % of the window)   |
@@ -81,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     Rule("unwatched_calls", _NOT_SAFE, calls.unwatched_calls),
     Rule("damaged_input", _NOT_ENOUGH, calls.damaged_input),
     Rule("clock_ahead", _NOT_ENOUGH, calls.clock_ahead),
+    Rule("unnamed_capture", _NOT_ENOUGH, calls.unnamed_capture),
     Rule("old_log", _NOT_ENOUGH, calls.old_log),
     Rule("not_covered", _NOT_ENOUGH, coverage.not_covered),
     Rule("short", _NOT_ENOUGH, coverage.short),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.report.evidence import DAY, Evidence, is_refused_only, last_v1, maybe_interval
-from analyzer.report.findings import Findings, Group, Host
+from analyzer.report.findings import CAPTURE_HOST, Findings, Group, Host
 from analyzer.report.result import Difference
 from analyzer.report.wording import at, label, lasting, listed, number
 
@@ -38,6 +38,13 @@ def v1_rejected(of: Evidence) -> Optional[str]:
         f"{_still(callers)} v1 and {'is' if len(callers) == 1 else 'are'} refused: they"
         f" fail already: {_named(callers, of.host)}"
     )
+
+
+def unnamed_capture(of: Evidence) -> Optional[str]:
+    """Say that nobody said which host was watched."""
+    if of.host.name != CAPTURE_HOST:
+        return None
+    return "a capture does not say of which host it is: `imds-analyzer replay --host NAME` does"
 
 
 def unaccounted_calls(of: Evidence) -> Optional[str]:

@@ -30,7 +30,10 @@ _BORN_NS = 1_795_299_000_654_321_000
 _PORT = 41_234
 _HOST, _BOOT = "fleet-host-name", "00000000-0000-4000-8000-0000000b0071"
 _TIME = re.compile(rb'"timestamp":"[^"]*"')
+_HOST_FIELD = re.compile(rb'"host":\{[^}]*\},')
 _WRITE_LINES = 20_000
+# The number of the host that is none, but a capture.
+CAPTURED = 3
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ class _Host:
             since = born if is_lasting else timestamp(at_ns - 20_000_000).encode()
             port = b"%d" % (32768 + at_ns // 1000 % 28000)
             text = timestamp(at_ns).encode()
-            yield kind.head + text + kind.middle + port + kind.tail % (pid, since)
+            tail = kind.tail if kind.client.process is None else kind.tail % (pid, since)
+            yield kind.head + text + kind.middle + port + tail
         while beat <= end:
             yield _at(own["heartbeat"], beat)
             beat += beat_ns
@@ -174,6 +178,9 @@ class _Host:
         if self._number % 2:  # where the instance could be learned
             instance = b',"cloud":{"instance":{"id":"i-%017x"}},"observer":' % self._number
             line = line.replace(b',"observer":', instance)
+        if self._number == CAPTURED and not self._fleet.calm:
+            # As replayed from a capture of nobody knows which host.
+            line = _HOST_FIELD.sub(b"", line).replace(b"core/fentry", b"packet/pcap")
         return line
 
 
@@ -229,7 +236,7 @@ def _record(client: Client, call: Call) -> Record:
         _AT_NS,
         _BORN_NS,
         connection,
-        PID,
+        0 if client.process is None else PID,
         call.request,
         call.verdict,
         caller,
@@ -241,6 +248,8 @@ def _record(client: Client, call: Call) -> Record:
 def _kind(client: Client, line: bytes) -> _Kind:
     head, rest = line.split(timestamp(_AT_NS).encode(), 1)
     middle, tail = rest.split(b"%d" % _PORT, 1)
+    if client.process is None:
+        return _Kind(client, head, middle, tail)
     tail = tail.replace(b"%", b"%%")
     # The caller's own; its ancestors keep the number that they have.
     tail = tail.replace(b"%d" % PID, b"%d", 1).replace(timestamp(_BORN_NS).encode(), b"%b", 1)

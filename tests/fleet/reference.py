@@ -29,7 +29,7 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
         by_key[key_of(line)].append(line)
     by_host: dict[str, list[Line]] = collections.defaultdict(list)
     for line in lines:
-        by_host[line["host"]["name"]].append(line)
+        by_host[_host_name(line)].append(line)
     groups = [_group(key, own) for key, own in by_key.items()]
     groups.sort(key=_rank)
     return Findings(
@@ -63,11 +63,11 @@ def read_lines(files: Iterable[Path]) -> list[Line]:
 
 def key_of(line: Line) -> Key:
     """Return what a person would fix, for the callers of the made-up fleet."""
-    process = line["process"]
-    program, is_tool, _ = _program(process)
+    process = line.get("process", {})
+    program, is_tool, _ = _program(line)
     launcher = None
     for ancestor in process.get("ancestors", ()) if is_tool else ():
-        name, _, is_shell = _program(ancestor)
+        name, _, is_shell = _program_of(ancestor)
         if not is_shell:
             launcher = name
             break
@@ -86,8 +86,17 @@ def key_of(line: Line) -> Key:
     return Key(program, launcher, unit, place, agent, line["imds"]["provider"])
 
 
-def _program(process: Line) -> tuple[str, bool, bool]:
-    """Return the script or executable, whether it is a tool, whether it is only a shell."""
+def _program(line: Line) -> tuple[str, bool, bool]:
+    """Return the script or executable of a line, or the address that is known instead.
+
+    Also, whether it is a tool, and whether it is only a shell.
+    """
+    if "process" not in line:
+        return f"(from {line['source']['ip']})", False, False
+    return _program_of(line["process"])
+
+
+def _program_of(process: Line) -> tuple[str, bool, bool]:
     executable = str(process.get("executable", process["name"]))
     base = executable.rpartition("/")[2].rstrip("0123456789.")
     if base not in _INTERPRETERS:
@@ -162,12 +171,12 @@ def _workload(line: Line) -> Optional[str]:
 
 
 def _host_name(line: Line) -> str:
-    return str(line["host"]["name"])
+    return str(line["host"]["name"] if "host" in line else "(capture)")
 
 
 def _user(line: Line) -> str:
-    user = line["process"]["user"]
-    return str(user.get("name", user["id"]))
+    user = line["process"]["user"] if "process" in line else {}
+    return str(user.get("name", user.get("id", "")))
 
 
 # --- where and when --------------------------------------------------------------------
@@ -193,13 +202,14 @@ def _host(name: str, lines: list[Line]) -> Host:
                 others += 1
     boots: dict[str, datetime.datetime] = {}
     for line in sorted(lines, key=at):
-        boots.setdefault(line["host"]["boot_id"], at(line))
+        if "host" in line:
+            boots.setdefault(line["host"]["boot_id"], at(line))
     deployed = [
         _time(line["process"]["start"])
         for line in lines
         if line["event"] == "imds_request"
         and ("service" in line or "container" in line)
-        and not _program(line["process"])[1]
+        and not _program(line)[1]
         and not line.get("service", {}).get("name", "").startswith(("session-", "run-"))
     ]
     return Host(

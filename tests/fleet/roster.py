@@ -38,10 +38,13 @@ class Call(NamedTuple):
 
 
 class Client(NamedTuple):
-    """One program of the fleet. ``is_lasting`` tells a daemon from what starts anew each time."""
+    """One program of the fleet. ``is_lasting`` tells a daemon from what starts anew each time.
+
+    ``process`` is None for a caller that was seen in packets, and nobody knows.
+    """
 
     weight: float
-    process: Process
+    process: Optional[Process]
     ancestors: tuple[Process, ...]
     service: Optional[str]
     runtime: Optional[str]
@@ -246,5 +249,15 @@ CLIENTS: tuple[Client, ...] = (
         None,
         False,
         (ask(1, "/\x1b]0;x\x07?<b>", '"><script>\r\n', forwarded=True),),
+    ),
+    Client(  # seen in packets, on their way from a guest
+        3.0,
+        None,
+        (),
+        None,
+        None,
+        None,
+        False,
+        (ask(2, ROLE, OLD_BOTO), ask(1, "/latest/meta-data/", None)),
     ),
 )

@@ -282,3 +282,26 @@ def test_run_knows_nothing_of_it(capture: Path, tmp_path: Path) -> None:
     )
     assert "scapy" not in done.stdout.split()
     assert log.read_text().count("\n") == 4
+
+
+def test_a_report_on_what_was_replayed(tmp_path: Path) -> None:
+    """Callers go by their address; whose capture it is, is missing until it is said."""
+    path, log = tmp_path / "both.pcap", tmp_path / "imds.jsonl"
+    path.write_bytes(pcap([*FRAMES, *OTHERS], begin_ns=BEGIN_NS))
+    for options, host in ([], "(capture)"), (["--host", "web-1"], "web-1"):
+        log.unlink(missing_ok=True)
+        assert Replayed(path, "--log-file", log, *options).code == 0
+        done = subprocess.run(
+            [sys.executable, "-m", "analyzer", "report", "--format", "json", str(log)],
+            capture_output=True,
+            check=True,
+        )
+        report = json.loads(done.stdout)
+        assert report["input"]["damaged"] == 0
+        (verdict,) = report["hosts"]
+        assert verdict["name"] == host
+        codes = {each["code"] for each in verdict["verdict"]["reasons"]}
+        assert ("unnamed_capture" in codes) == (host == "(capture)")
+        assert {each["program"] for each in report["callers"]} == {"(from 10.0.3.7)"}
+        (v1,) = (each for each in report["callers"] if each["requests"]["v1"])
+        assert v1["hosts"] == [host]

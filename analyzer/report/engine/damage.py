@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Callable, NamedTuple, Optional
 
-from analyzer.report.findings import DAMAGE_LISTED_MAX, Damage
+from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
 from analyzer.report.inputs import File
 
 # Longer lines are damage: those of the log are below 100 KB.
@@ -80,8 +80,10 @@ def is_ours(value: object) -> bool:
     """Tell whether a JSON value has what every line of the analyzer's has."""
     if not isinstance(value, dict):
         return False
-    host, imds = value.get("host"), value.get("imds")
-    if not value.get("timestamp") or not isinstance(host, dict) or not host.get("name"):
+    host, imds, observer = (value.get(name) for name in ("host", "imds", "observer"))
+    is_capture = isinstance(observer, dict) and observer.get("probe") == CAPTURE_PROBE
+    has_host = isinstance(host, dict) and bool(host.get("name"))
+    if not value.get("timestamp") or not (has_host or is_capture):
         return False
     if value.get("event") != "imds_request":
         return bool(value.get("event"))

@@ -30,6 +30,7 @@ FIELDS: dict[str, Shape] = {
     },
     "url": {"path": TEXT},
     "user_agent": {"original": TEXT},
+    "source": {"ip": TEXT},
     "process": {
         **_PROGRAM,
         "start": TEXT,

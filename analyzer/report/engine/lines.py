@@ -1,5 +1,7 @@
 """From nested lines to flat ones, and those added up: the one pass over all of the input.
 
+A caller that nobody knows, as packets tell it, is named by the address that it calls from.
+
 ``records`` is what an engine makes of its files: ``file`` (a number), ``at_us`` and ``started_us``
 (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is no
 time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
@@ -7,7 +9,8 @@ time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
 
 from __future__ import annotations
 
-from analyzer.report.engine.sql import fill, listed
+from analyzer.report.engine.sql import fill, listed, quoted
+from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -42,7 +45,7 @@ MINUTE_COLUMNS = ("is_ours", "minute_us", "event", "provider", "version", "outco
 _FLAT = """
 SELECT $kept file, at_us,
   event,
-  coalesce(host.name, '') AS host,
+  coalesce(host.name, CASE WHEN observer.probe = $pcap THEN $capture END, '') AS host,
   coalesce(host.boot_id, '') AS boot,
   coalesce(cloud.instance.id, '') AS instance,
   coalesce(observer.probe, '') AS probe,
@@ -55,7 +58,9 @@ SELECT $kept file, at_us,
   coalesce(imds.token_request.outcome, '') AS token_outcome,
   coalesce(url.path, '') AS path,
   coalesce(user_agent.original, '') AS agent,
-  process.name, process.executable, process.args, process.ancestors,
+  coalesce(process.name, CASE WHEN process.executable IS NULL AND process."user".id IS NULL
+    THEN '(from ' || source.ip || ')' END) AS name,
+  process.executable, process.args, process.ancestors,
   coalesce(process."user".name, process."user".id, '') AS account,
   coalesce(container.id, '') AS container,
   coalesce(container.runtime, '') AS runtime,
@@ -102,6 +107,8 @@ def flat_lines(records: str, *, kept: str = "") -> str:
         day=DAY_US,
         minute=MINUTE_US,
         marks=listed(MARKS, "'%s'"),
+        pcap=quoted(CAPTURE_PROBE),
+        capture=quoted(CAPTURE_HOST),
         records=records,
     )
     return fill(_JUDGED, flat=flat)
