@@ -659,8 +659,9 @@ install_units() {
   # CAP_PERFMON and CAP_BPF are 38 and 39: asked of the kernel, for some have them backported.
   old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
   old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
+  chosen=$(chosen_probe)
   drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
-  drop_in packet "$(! needed packet || echo yes)"
+  drop_in packet "$(! needed packet || echo yes)$(only_packets)"
   drop_in prometheus-tcp "$(! needed port || echo yes)"
 }
 
@@ -699,13 +700,21 @@ late_mount() { # prints why, if a mount that the service needs waits for what wa
 
 paranoid_kernel() { # yes where only CAP_SYS_ADMIN opens kprobes and tracepoints, and they are used
   paranoid=$(cat "$root/proc/sys/kernel/perf_event_paranoid" 2>/dev/null) || paranoid=0
-  if [ "$paranoid" -le 2 ]; then return; fi
-  if [ ! -x "$target/bin/$name" ]; then return; fi # --dry-run
-  if ! needed perf &&
-    "$target/bin/$name" doctor --json 2>/dev/null 9>&- | grep -Eq '"probe": *"core/fentry"'; then
-    return
-  fi
+  if [ "$paranoid" -le 2 ] || [ -z "$chosen" ]; then return; fi
+  if ! needed perf && [ "$chosen" = core/fentry ]; then return; fi
   echo yes
+}
+
+chosen_probe() { # prints what root would take here; nothing with --dry-run
+  if [ ! -x "$target/bin/$name" ]; then return; fi
+  "$target/bin/$name" doctor --json 2>/dev/null 9>&- |
+    sed -n 's/^ *"probe": *"\([^"]*\)".*/\1/p'
+}
+
+only_packets() { # yes where the configuration leaves the choice, and the kernel takes no probe
+  case $chosen in
+  packet/*) ! needed any || echo yes ;;
+  esac
 }
 
 drop_in() { # NAME WANTED: there if the second begins with yes

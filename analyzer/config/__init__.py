@@ -117,14 +117,15 @@ class Config:
     def needs(self) -> list[str]:
         """Return what install.sh has to prepare for these settings, in its words.
 
-        ``bcc`` and its files, ``perf`` events for attaching, the ``packet`` sockets' drop-in, a TCP
-        ``port``, ``logrotate``.
+        ``bcc`` and its files, ``perf`` events for attaching, the ``packet`` sockets' drop-in,
+        ``any`` of what works, a TCP ``port``, ``logrotate``.
         """
         capture, address = self.capture, self.metrics.prometheus
         needs = {
             "bcc": capture.source == "bcc",
             "perf": capture.source == "bcc" or capture.attach in {"kprobe", "tracepoint"},
             "packet": capture.source == "packet",
+            "any": capture.source == AUTO and capture.attach == AUTO,
             "port": isinstance(address, TcpAddress),
             "logrotate": self.log.rotation == "external",
         }

@@ -324,14 +324,15 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("text", "needs"),
         [
-            ("", []),
+            ("", ["any"]),
+            ('capture.source = "packet"', ["packet"]),
             ('[capture]\nsource = "bcc"', ["bcc", "perf"]),
             ('capture.attach = "kprobe"', ["perf"]),
             ('[capture]\n\tattach="tracepoint"', ["perf"]),
             ('[capture]\nattach = "fentry"', []),
-            ('metrics = { prometheus = "127.0.0.1:9469" }', ["port"]),
-            ('[metrics]\nprometheus = "unix:/run/imds-analyzer/metrics.sock"', []),
-            ('# rotation = "size"\n[log]\nrotation = "external"', ["logrotate"]),
+            ('metrics = { prometheus = "127.0.0.1:9469" }', ["any", "port"]),
+            ('[metrics]\nprometheus = "unix:/run/imds-analyzer/metrics.sock"', ["any"]),
+            ('# rotation = "size"\n[log]\nrotation = "external"', ["any", "logrotate"]),
         ],
     )
     def test_what_install_sh_has_to_prepare(self, path: Path, text: str, needs: list[str]) -> None:

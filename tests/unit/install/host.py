@@ -125,6 +125,7 @@ doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all
     config=$H/etc/imds-analyzer/config.toml
     ! grep -q '^source = "bcc"' "$config" || echo bcc
     ! grep -q '^source = "packet"' "$config" || echo packet
+    grep -Eq '^(source|attach) = ' "$config" || echo any
     ! grep -Eq '^(source = "bcc"|attach = "(kprobe|tracepoint)")' "$config" || echo perf
     ! grep -q '^prometheus = "[0-9]' "$config" || echo port
     ! grep -q '^rotation = "external"' "$config" || echo logrotate ;;

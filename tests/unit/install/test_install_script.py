@@ -228,6 +228,23 @@ def test_capabilities_of_a_paranoid_kernel(
     assert (host.root / DROP_INS / "sys-admin.conf").exists() == wanted
 
 
+@pytest.mark.parametrize(
+    ("chosen", "config", "wanted"),
+    [
+        ("packet/af_packet", "", True),
+        ("core/fentry", "", False),
+        ("packet/af_packet", '[capture]\nsource = "core"\n', False),
+    ],
+)
+def test_packets_where_the_kernel_takes_no_probe(
+    host: Host, chosen: str, config: str, *, wanted: bool
+) -> None:
+    host.write("chosen", f"{chosen}\n")
+    host.write(CONFIG, config)
+    assert host.run().returncode == 0
+    assert (host.root / DROP_INS / "packet.conf").exists() == wanted
+
+
 @pytest.mark.parametrize("value", ['""', '"unix:/run/imds-analyzer/metrics.sock"'])
 def test_metrics_that_need_no_network(host: Host, value: str) -> None:
     host.write(CONFIG, f"[metrics]\nprometheus = {value}\n")
