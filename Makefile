@@ -104,6 +104,7 @@ check: lint build ## Linters and the fast tests; no root
 	$(PYTEST)
 
 test: setup ## Everything that runs on this host's own kernel (root)
+	@./setup.sh packages tcpdump tshark nftables
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/packaging tests/live
 
