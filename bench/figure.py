@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -56,3 +56,8 @@ def show_machine() -> None:
     )
     if load > 1:
         print("  other programs use the CPUs: times come out longer than on an idle machine")
+
+
+def counted(counter: Mapping[str, int]) -> str:
+    """Return counts as a figure shows them."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.figure import Row, show
+from bench.figure import Row, counted, show
 from bench.load import open_load
 from bench.observed import ObservedAnalyzer
 
@@ -52,15 +52,11 @@ def main(argv: Sequence[str]) -> None:
             Row("sent", f"{sent.requests} ({sent.requests / sent.seconds:.0f}/s)"),
             Row("recorded", f"{len(requests)}", f"{sent.requests}"),
             Row("packets the kernel dropped", f"{dropped}", "0"),
-            Row("with the outcome", _counts(outcomes)),
-            Row("named", _counts(callers), "0 wrong"),
+            Row("with the outcome", counted(outcomes)),
+            Row("named", counted(callers), "0 wrong"),
             Row("CPU of the analyzer", f"{cpu_s:.2f} s, {cpu_s * 1e6 / len(requests):.1f} us each"),
             Row("draining at the end", f"{drain_s:.2f} s"),
             Row("generator at most late by", f"{sent.behind} requests"),
         ],
         argv,
     )
-
-
-def _counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))

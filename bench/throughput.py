@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from bench.figure import Row, show, show_table
+from bench.figure import Row, counted, show, show_table
 from bench.load import Load, Sent, open_load
 from bench.observed import ObservedAnalyzer
 
@@ -147,8 +147,8 @@ def _show(outcome: Outcome, argv: Sequence[str]) -> None:
         f"{outcome.processes} process(es), {outcome.probe}",
         [
             Row("sent", f"{sent.requests} ({sent.requests / sent.seconds:.0f}/s)"),
-            Row("recorded", f"{outcome.recorded} ({_counts(outcome.versions)})"),
-            Row("with the outcome", _counts(outcome.outcomes)),
+            Row("recorded", f"{outcome.recorded} ({counted(outcome.versions)})"),
+            Row("with the outcome", counted(outcome.outcomes)),
             Row("reported lost", f"{outcome.lost}", "0"),
             Row("neither", f"{missing}", "0"),
             Row("records that mark a gap", f"{outcome.gaps}", "0"),
@@ -165,10 +165,6 @@ def _show(outcome: Outcome, argv: Sequence[str]) -> None:
         ],
         argv,
     )
-
-
-def _counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
 
 
 def _show_search(tries: list[Outcome], argv: Sequence[str]) -> None:
