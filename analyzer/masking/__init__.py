@@ -14,13 +14,14 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.masking.bare import mask_bare
+from analyzer.masking import bare, named
 from analyzer.masking.mask import MASK
-from analyzer.masking.named import mask_named
 
 __all__ = ["MASK", "mask_args", "mask_text"]
 
 _FLAGS = re.IGNORECASE | re.ASCII
+# Nearly every text has none of these.
+_ALARMS = (*named.ALARMS, *bare.ALARMS)
 
 _OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9]{0,5}://", _FLAGS)
 _NAMED_SECRET = re.compile(r"(?:id|type)=")  # `docker build --secret id=...` names a file
@@ -89,5 +90,11 @@ def _mask_user(before: str, arg: str) -> str:
 
 
 def _mask(text: str) -> tuple[str, Optional[str]]:
-    named, announced = mask_named(text)
-    return mask_bare(named), announced
+    folded = text.lower()
+    for alarm in _ALARMS:
+        if alarm in folded:
+            break
+    else:
+        return text, None
+    masked, announced = named.mask_named(text, folded)
+    return bare.mask_bare(masked, folded if masked is text else masked.lower()), announced
