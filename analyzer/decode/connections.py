@@ -9,7 +9,7 @@ from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_w
 from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
-# answered, leaves a half-sent request half a second. An idle entry takes about 0.7 KiB, one
+# answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
 # with a request under way its caller too: 5 KiB with all ancestors and arguments there can be.
 # So whatever is sent, all of it is below 50 MiB, with the bytes that follow.
 MAX_CONNECTIONS = 8192
