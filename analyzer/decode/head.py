@@ -45,10 +45,11 @@ _VERSION = re.compile(rb"HTTP/[0-9][0-9.]*", re.IGNORECASE)
 _WITHOUT_VERSION = re.compile(rb"/|https?://", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _WANTED = (_USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS)
-# Each field that counts: a token's name, whose value is left where it is, or the name and value
-# of another. To look first at the letter that a name begins with halves the time.
-_FIELD = re.compile(
-    rb"\n(?=[%s])(?:(%s):|(%s):([^\n]*))"
+# Each line that counts: a token's field by its name, its value left where it is, another field by
+# its name and value, and one that is folded. To look first at the letter that a name begins with
+# halves the time.
+_LINE = re.compile(
+    rb"\n(?=[%s \t])(?:(%s):|(%s):([^\n]*)|([ \t]))"
     % (bytes({each[0] for each in (_TOKEN, *_WANTED)}), _TOKEN, b"|".join(_WANTED)),
     re.IGNORECASE,
 )
@@ -90,31 +91,30 @@ def maybe_request_line(buffer: Buffer, start: int, newline: int) -> Optional[Req
     return RequestLine(method, target, has_version)
 
 
-def read_head(line: RequestLine, fields: bytes) -> tuple[Request, int]:
-    """Make a request of its line and its header fields; also return its body's length.
+def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int]:
+    """Make a request of its line's parts and its header fields; also return its body's length.
 
     ``fields`` holds the whole lines of the header block, behind the line feed of the
     request line. The length is ``CHUNKED`` for a chunked body. One that cannot be understood
     is 0: what follows is then read as a request, so that nothing can be hidden behind a wrong
     length.
     """
-    # A folded line belongs to the value before it.
-    if b"\n " in fields or b"\n\t" in fields:
-        fields = _FOLD.sub(b" ", fields)
     token = Token.ABSENT
     values: dict[bytes, list[bytes]] = {}
-    for token_name, name, value in _FIELD.findall(fields):
+    for token_name, name, value, fold in _LINE.findall(fields):
         if token_name:
             token = Token.PRESENT
+        elif fold:  # it belongs to the value before it
+            return read_head(method, target, _FOLD.sub(b" ", fields))
         else:
             values.setdefault(name.lower(), []).append(value.strip(_SPACE))
     agents = values.pop(_USER_AGENT, None)
     agent = _text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None
-    method, target = _method(line.method), _text(line.target)
+    verb, path = _method(method), _text(target)
     if not values:
-        return Request(method, target, token, agent, False, _NO_HINTS, None), _NO_BODY
+        return Request(verb, path, token, agent, False, _NO_HINTS, None), _NO_BODY
     forwarded = _FORWARDED in values
-    request = Request(method, target, token, agent, forwarded, _hints(values), None)
+    request = Request(verb, path, token, agent, forwarded, _hints(values), None)
     return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)
 
 
@@ -124,7 +124,7 @@ def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
     Of the last, cut line only the name is believed: its value may go on.
     """
     whole, _, cut = fields.rpartition(b"\n")
-    request, _ = read_head(line, whole)
+    request, _ = read_head(line.method, line.target, whole)
     name, colon, _ = cut.partition(b":")
     if colon and name.lower() == _TOKEN:
         request = request._replace(token=Token.PRESENT)

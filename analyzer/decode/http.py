@@ -63,9 +63,7 @@ def maybe_whole_request(data: bytes) -> Optional[Request]:
     # The first end of a head must be the last.
     if data.find(b"\n\r\n") != len(data) - 3 or b"\n\n" in data:
         return None
-    request, body = read_head(
-        RequestLine(line[1], line[2], has_version=True), data[line.end() - 1 : -2]
-    )
+    request, body = read_head(line[1], line[2], data[line.end() - 1 : -2])
     return None if body else request
 
 
@@ -203,7 +201,7 @@ class RequestParser:
             return self._drop(buffer, found)
         self._excuse = NOT_HTTP
         if not line.has_version:
-            found.append(read_head(line, b"")[0])
+            found.append(read_head(line.method, line.target, b"")[0])
             self._enter(_LINE)
             return newline + 1
         # The line feed stays: the head ends with the first two in succession.
@@ -215,7 +213,7 @@ class RequestParser:
         end = _END_OF_HEAD.search(buffer, position + self._scanned, limit)
         if end is not None:
             fields = bytes(buffer[position : end.start() + 1])
-            request, body = read_head(self._line, fields)
+            request, body = read_head(self._line.method, self._line.target, fields)
             found.append(request)
             if body == CHUNKED:
                 self._enter(_CHUNK_SIZE)
