@@ -90,7 +90,7 @@ class Totals:
     """Counts since the start, and since the last heartbeat."""
 
     def __init__(self) -> None:
-        self.requests: collections.Counter[str] = collections.Counter()
+        self.requests: collections.Counter[Version] = collections.Counter()
         self.lost = 0
         self.not_written: collections.Counter[str] = collections.Counter()
         self.queue_high_water = 0
@@ -98,7 +98,7 @@ class Totals:
     def as_fields(self) -> dict[str, object]:
         """Return the counts as they go into the log."""
         return {
-            "requests": {each.value: self.requests[each.value] for each in Version},
+            "requests": {each.value: self.requests[each] for each in Version},
             "lost": self.lost,
             "not_written": {each.value: self.not_written[each.value] for each in Version},
             "queue_high_water": self.queue_high_water,
@@ -224,8 +224,9 @@ class Pipeline:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
-            captured = self._connections.feed(event)
-            records = [self._await_answer(each) for each in captured]
+            records = []
+            for captured in self._connections.feed(event):
+                records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
             if self.recording is not None:
                 caller = self._attributor.attribute(event.snapshot)
                 self.recording.sent(event, caller, records)
@@ -280,10 +281,8 @@ class Pipeline:
             self._write([self._record(each) for each in captured])
 
     def _write(self, records: list[Record]) -> None:
-        if not records:
-            return
         for record in records:
-            self._interval.requests[record.verdict.version.value] += 1
+            self._interval.requests[record.verdict.version] += 1
             self._sink.write(record)
         for observer in self.observers:
             for record in records:

@@ -12,6 +12,17 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple, Optional, Union
 
+
+class _Constants(enum.Enum):
+    """Members are one object each, and compared as such; so they may be hashed, too.
+
+    What many records have in common is looked up by what is in it, and Enum's own hash is
+    a function in Python.
+    """
+
+    __hash__ = object.__hash__
+
+
 # --- 1. source -> decode ---------------------------------------------------------------
 
 
@@ -24,7 +35,7 @@ class KernelProcess(NamedTuple):
     comm: bytes  # without the trailing NULs; any byte may occur
 
 
-class Attribution(enum.Enum):
+class Attribution(_Constants):
     """How it is known who made a call. The value is ``imds.attribution``."""
 
     CALL = "call"  # the kernel told with the call itself; the log says nothing of it
@@ -74,7 +85,7 @@ class Connection(NamedTuple):
         return self[:2]
 
 
-class Problem(enum.Enum):
+class Problem(_Constants):
     """Why (part of) a send's bytes are not there. The value is the ``imds.reason``."""
 
     TRUNCATED = "truncated"  # longer than the copy limit
@@ -150,14 +161,14 @@ class Lost(NamedTuple):
 # --- 2. decode -> classify -------------------------------------------------------------
 
 
-class Token(enum.Enum):
+class Token(_Constants):
     """All that is left of an X-aws-ec2-metadata-token header after decode."""
 
     ABSENT = "absent"
     PRESENT = "present"
 
 
-class Hint(enum.Enum):
+class Hint(_Constants):
     """Header fields that tell another cloud's probe. Presence only, never values."""
 
     GOOGLE = "metadata-flavor: google"
@@ -199,7 +210,7 @@ class Captured(NamedTuple):
 # --- 3. classify -> attribute ----------------------------------------------------------
 
 
-class Version(enum.Enum):
+class Version(_Constants):
     """IMDS version of a request, by AWS's rule."""
 
     V1 = "v1"
@@ -268,7 +279,7 @@ class Caller(NamedTuple):
     attribution: Attribution = Attribution.CALL
 
 
-class Outcome(enum.Enum):
+class Outcome(_Constants):
     """What IMDS made of a request."""
 
     SUCCESS = "success"  # 2xx

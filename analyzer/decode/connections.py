@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Optional
 
-from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser
+from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
 from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
-# answered, leaves a half-sent request half a second. An idle entry takes about 0.7 KiB, one
+# answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
 # with a request under way its caller too: 5 KiB with all ancestors and arguments there can be.
 # So whatever is sent, all of it is below 50 MiB, with the bytes that follow.
 MAX_CONNECTIONS = 8192
@@ -60,20 +60,22 @@ class Connections:
         """Take one send and return the requests that are complete with it."""
         if chunk.size <= 0:
             return []
-        captured: list[Captured] = []
+        former: list[Captured] = []
         socket_id = chunk.connection.socket_id
         stream = self._streams.get(socket_id)
         if stream is not None and not stream.is_continued_by(chunk):
             # The kernel gave the socket's address to another connection.
-            captured += self._forget(socket_id)
+            former = self._forget(socket_id)
             stream = None
         if stream is None:
             stream = self._streams[socket_id] = _Stream(chunk)
         else:
             self._streams.move_to_end(socket_id)
         self._buffered -= stream.buffered
-        captured += stream.feed(chunk)
+        captured = stream.feed(chunk)
         self._buffered += stream.buffered
+        if former:
+            captured = former + captured
         if len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes:
             captured += self._evict()
         return captured
@@ -119,11 +121,13 @@ class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
     __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origin", "_parser",
-                 "_start", "_taken", "used_boottime_ns")  # fmt: skip
+                 "_start", "_taken", "buffered", "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
-        # Without an offset the first send that is seen counts as the connection's first.
-        self._parser = RequestParser(is_joined=bool(chunk.offset))
+        # None stands for a new one, and is all that a stream of whole requests needs. Without
+        # an offset the first send that is seen counts as the connection's first.
+        self._parser = RequestParser(is_joined=True) if chunk.offset else None
+        self.buffered = 0  # bytes that the parser holds
         self._connection = chunk.connection
         self._is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
@@ -131,10 +135,6 @@ class _Stream:
         self._missing = 0  # bytes at the end of the latest send that could not be had
         self._origin: Optional[Origin] = None
         self.used_boottime_ns = chunk.boottime_ns
-
-    @property
-    def buffered(self) -> int:
-        return self._parser.buffered
 
     def _ahead(self, chunk: Chunk) -> int:
         """How many bytes lie between what was taken and this send (mod 2**32).
@@ -151,8 +151,8 @@ class _Stream:
 
     def is_continued_by(self, chunk: Chunk) -> bool:
         """Whether the send can belong to this connection at all."""
-        ports = {self._connection.source_port, chunk.connection.source_port}
-        if len(ports - {0}) > 1:
+        known_port, port = self._connection.source_port, chunk.connection.source_port
+        if known_port != port and known_port and port:
             return False
         ahead = self._ahead(chunk)
         if ahead == 0:
@@ -164,6 +164,35 @@ class _Stream:
     def feed(self, chunk: Chunk) -> list[Captured]:
         self.used_boottime_ns = chunk.boottime_ns
         self._connection = chunk.connection
+        if self._parser is None:
+            captured = self._maybe_capture_whole(chunk)
+            if captured:
+                return captured
+            self._parser = RequestParser()
+        captured = self._feed(chunk, self._parser)
+        self.buffered = self._parser.buffered
+        return captured
+
+    def finish(self) -> list[Captured]:
+        if self._parser is None:
+            return []
+        requests = self._parser.finish(INCOMPLETE)
+        return self._capture(requests, self._origin, self._origin)
+
+    def _maybe_capture_whole(self, chunk: Chunk) -> list[Captured]:
+        """Take a send that is one request in the place where it is expected; else do nothing."""
+        boottime_ns, connection, sequence, _, size, data, _, tid, snapshot, _ = chunk
+        if sequence is None or sequence != self._expected or size != len(data):
+            return []
+        request = maybe_whole_request(data)
+        if request is None:
+            return []
+        self._missing = 0
+        self._taken += size
+        self._expected = (sequence + size) % _SEQUENCES
+        return [Captured(boottime_ns, connection, tid, snapshot, request, self._is_answered)]
+
+    def _feed(self, chunk: Chunk, parser: RequestParser) -> list[Captured]:
         data, size = chunk.data, chunk.size
         origin = (chunk.boottime_ns, chunk.tid, chunk.snapshot)
         captured: list[Captured] = []
@@ -178,35 +207,35 @@ class _Stream:
             counted = repeated - known
             data, size = data[known:], size - known
         elif ahead:
-            captured += self._parse(origin, b"", ahead, CAPTURE_GAP)
+            captured += self._parse(parser, origin, b"", ahead, CAPTURE_GAP)
             self._taken += ahead
         if size > 0:
             reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
             self._missing = size - len(data)
             # Missing again is no new gap, unless it ends what is new.
             missing = self._missing if data else self._missing - counted
-            captured += self._parse(origin, data, missing, reason)
+            captured += self._parse(parser, origin, data, missing, reason)
             self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
         return captured
 
-    def finish(self) -> list[Captured]:
-        requests = self._parser.finish(INCOMPLETE)
-        return self._capture(requests, self._origin, self._origin)
-
-    def _parse(self, origin: Origin, data: bytes, missing: int, reason: str) -> list[Captured]:
+    def _parse(
+        self, parser: RequestParser, origin: Origin, data: bytes, missing: int, reason: str
+    ) -> list[Captured]:
         """Parse ``data`` and the ``missing`` bytes behind it, all sent by ``origin``."""
         captured: list[Captured] = []
         if data:
-            captured += self._follow(self._parser.feed(data), origin)
+            captured += self._follow(parser, parser.feed(data), origin)
         if missing > 0:
-            captured += self._follow(self._parser.gap(missing, reason), origin)
+            captured += self._follow(parser, parser.gap(missing, reason), origin)
         return captured
 
-    def _follow(self, requests: list[Request], origin: Origin) -> list[Captured]:
+    def _follow(
+        self, parser: RequestParser, requests: list[Request], origin: Origin
+    ) -> list[Captured]:
         captured = self._capture(requests, self._origin or origin, origin)
-        if not self._parser.is_pending:
+        if not parser.is_pending:
             self._origin = None
         elif requests or self._origin is None:
             self._origin = origin

@@ -34,17 +34,25 @@ _HINTS: dict[bytes, tuple[tuple[bytes, Hint], ...]] = {
     b"metadata-token-expiry-seconds": ((b"", Hint.LINODE),),
 }
 _FRAMING = (_CONTENT_LENGTH, _TRANSFER_ENCODING)
-_WANTED = frozenset((_TOKEN, _USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS))
 _NO_HINTS: frozenset[Hint] = frozenset()
 _SPACE = b" \t\r"
 
 _TCHAR = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _METHOD = re.compile(_TCHAR + rb"{1,%d}" % MAX_METHOD_BYTES)
 # Nearly every request line; the others are taken apart at leisure.
-_USUAL_LINE = re.compile(rb"([A-Z]{1,%d}) ([!-~]+) HTTP/[0-9]\.[0-9]\r?\n" % MAX_METHOD_BYTES)
+USUAL_LINE = re.compile(rb"([A-Z]{1,%d}) ([!-~]+) HTTP/[0-9]\.[0-9]\r?\n" % MAX_METHOD_BYTES)
 _VERSION = re.compile(rb"HTTP/[0-9][0-9.]*", re.IGNORECASE)
 _WITHOUT_VERSION = re.compile(rb"/|https?://", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+_WANTED = (_USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS)
+# Each line that counts: a token's field by its name, its value left where it is, another field by
+# its name and value, and one that is folded. To look first at the letter that a name begins with
+# halves the time.
+_LINE = re.compile(
+    rb"\n(?=[%s \t])(?:(%s):|(%s):([^\n]*)|([ \t]))"
+    % (bytes({each[0] for each in (_TOKEN, *_WANTED)}), _TOKEN, b"|".join(_WANTED)),
+    re.IGNORECASE,
+)
 
 # What the first bytes must look like to be, or to be able to become, a request line; a lone
 # carriage return may become a blank line before it.
@@ -69,7 +77,7 @@ def maybe_request_line(buffer: Buffer, start: int, newline: int) -> Optional[Req
     Spaces in the target are the sender's mistake and are kept. A line without a
     version counts only if its target is a path or an http URL.
     """
-    usual = _USUAL_LINE.match(buffer, start)
+    usual = USUAL_LINE.match(buffer, start)
     if usual is not None:
         return RequestLine(usual[1], usual[2], has_version=True)
     method, _, rest = bytes(buffer[start:newline]).rstrip(_SPACE).partition(b" ")
@@ -83,32 +91,30 @@ def maybe_request_line(buffer: Buffer, start: int, newline: int) -> Optional[Req
     return RequestLine(method, target, has_version)
 
 
-def read_head(line: RequestLine, fields: bytes) -> tuple[Request, int]:
-    """Make a request of its line and its header fields; also return its body's length.
+def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int]:
+    """Make a request of its line's parts and its header fields; also return its body's length.
 
-    ``fields`` holds the whole lines of the header block. The length is ``CHUNKED``
-    for a chunked body. One that cannot be understood is 0: what follows is then read
-    as a request, so that nothing can be hidden behind a wrong length.
+    ``fields`` holds the whole lines of the header block, behind the line feed of the
+    request line. The length is ``CHUNKED`` for a chunked body. One that cannot be understood
+    is 0: what follows is then read as a request, so that nothing can be hidden behind a wrong
+    length.
     """
+    token = Token.ABSENT
     values: dict[bytes, list[bytes]] = {}
-    # A folded line belongs to the value before it.
-    if b"\n " in fields or b"\n\t" in fields:
-        fields = _FOLD.sub(b" ", fields)
-    for field in fields.split(b"\n"):
-        name, colon, value = field.partition(b":")
-        name = name.lower()
-        if name in _WANTED and colon:
-            values.setdefault(name, []).append(b"" if name == _TOKEN else value.strip(_SPACE))
-    agents = values.get(_USER_AGENT)
-    request = Request(
-        method=_method(line.method),
-        target=_text(line.target),
-        token=Token.PRESENT if _TOKEN in values else Token.ABSENT,
-        user_agent=_text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None,
-        forwarded=_FORWARDED in values,
-        hints=_NO_HINTS if values.keys().isdisjoint(_HINTS) else _hints(values),
-        reason=None,
-    )
+    for token_name, name, value, fold in _LINE.findall(fields):
+        if token_name:
+            token = Token.PRESENT
+        elif fold:  # it belongs to the value before it
+            return read_head(method, target, _FOLD.sub(b" ", fields))
+        else:
+            values.setdefault(name.lower(), []).append(value.strip(_SPACE))
+    agents = values.pop(_USER_AGENT, None)
+    agent = _text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None
+    verb, path = _method(method), _text(target)
+    if not values:
+        return Request(verb, path, token, agent, False, _NO_HINTS, None), _NO_BODY
+    forwarded = _FORWARDED in values
+    request = Request(verb, path, token, agent, forwarded, _hints(values), None)
     return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)
 
 
@@ -118,7 +124,7 @@ def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
     Of the last, cut line only the name is believed: its value may go on.
     """
     whole, _, cut = fields.rpartition(b"\n")
-    request, _ = read_head(line, whole)
+    request, _ = read_head(line.method, line.target, whole)
     name, colon, _ = cut.partition(b":")
     if colon and name.lower() == _TOKEN:
         request = request._replace(token=Token.PRESENT)
@@ -141,6 +147,8 @@ def _text(raw: bytes) -> str:
 
 
 def _hints(values: dict[bytes, list[bytes]]) -> frozenset[Hint]:
+    if values.keys().isdisjoint(_HINTS):
+        return _NO_HINTS
     return frozenset(
         hint
         for name, rules in _HINTS.items()

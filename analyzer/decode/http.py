@@ -14,11 +14,13 @@ that begins like a request is read as one.
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from analyzer.decode.head import (
     BEGINNING,
     CHUNKED,
     SAFE_BEGINNING,
+    USUAL_LINE,
     Buffer,
     RequestLine,
     maybe_request_line,
@@ -47,6 +49,22 @@ _CR, _LF = b"\r\n"
 
 # What the next byte belongs to; each is an index into RequestParser._STEPS.
 _LINE, _FIELDS, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _SKIP = range(7)
+
+
+def maybe_whole_request(data: bytes) -> Optional[Request]:
+    """Return the request that the data is, where a new parser would make that of it and be as new.
+
+    That is: one head, begun and ended in the usual way, without a body. So most are sent. None
+    says nothing but that the data is to be fed to a parser.
+    """
+    line = USUAL_LINE.match(data)
+    if line is None or len(data) > MAX_HEAD_BYTES:
+        return None
+    # The first end of a head must be the last.
+    if data.find(b"\n\r\n") != len(data) - 3 or b"\n\n" in data:
+        return None
+    request, body = read_head(line[1], line[2], data[line.end() - 1 : -2])
+    return None if body else request
 
 
 class RequestParser:
@@ -183,7 +201,7 @@ class RequestParser:
             return self._drop(buffer, found)
         self._excuse = NOT_HTTP
         if not line.has_version:
-            found.append(read_head(line, b"")[0])
+            found.append(read_head(line.method, line.target, b"")[0])
             self._enter(_LINE)
             return newline + 1
         # The line feed stays: the head ends with the first two in succession.
@@ -194,8 +212,8 @@ class RequestParser:
         limit = position + self._left
         end = _END_OF_HEAD.search(buffer, position + self._scanned, limit)
         if end is not None:
-            fields = bytes(buffer[position + 1 : end.start() + 1])
-            request, body = read_head(self._line, fields)
+            fields = bytes(buffer[position : end.start() + 1])
+            request, body = read_head(self._line.method, self._line.target, fields)
             found.append(request)
             if body == CHUNKED:
                 self._enter(_CHUNK_SIZE)

@@ -201,7 +201,7 @@ class _Stream:
             self._shown += COVER * len(head)
             self._is_lost = True
             return
-        _, length = read_head(line, head[newline + 1 :])
+        _, length = read_head(line.method, line.target, head[newline:])
         # The end of a chunked body is not looked for: nobody sends one to IMDS.
         self._body = float("inf") if length == CHUNKED else length
         first = head[: newline + 1]

@@ -14,13 +14,14 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.masking.bare import mask_bare
+from analyzer.masking import bare, named
 from analyzer.masking.mask import MASK
-from analyzer.masking.named import mask_named
 
 __all__ = ["MASK", "mask_args", "mask_text"]
 
 _FLAGS = re.IGNORECASE | re.ASCII
+# Nearly every text has none of these.
+_ALARMS = tuple(dict.fromkeys((*named.ALARMS, *bare.ALARMS)))
 
 _OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9]{0,5}://", _FLAGS)
 _NAMED_SECRET = re.compile(r"(?:id|type)=")  # `docker build --secret id=...` names a file
@@ -37,7 +38,11 @@ _SECRET_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])"
 
 def mask_text(text: str) -> str:
     """Return the text with ``[redacted]`` in place of every secret found in it."""
-    return _mask(text)[0]
+    folded = text.lower()
+    for alarm in _ALARMS:
+        if alarm in folded:
+            return _mask(text, folded)[0]
+    return text
 
 
 def mask_args(args: Sequence[str]) -> tuple[str, ...]:
@@ -64,7 +69,7 @@ def mask_args(args: Sequence[str]) -> tuple[str, ...]:
                 announced = "credential" if announced in ("credential", "authorization") else None
                 before = arg
                 continue
-        text, announced = _mask(arg)
+        text, announced = _mask(arg, arg.lower())
         if announced == "key" and before in _ENVIRONMENT_OPTIONS and arg.isupper():
             announced = None  # `docker run -e NAME image` hands the variable on
         if has_key_id:
@@ -88,6 +93,6 @@ def _mask_user(before: str, arg: str) -> str:
     return f"{name}:{MASK}" if colon and password and not password.startswith("$") else arg
 
 
-def _mask(text: str) -> tuple[str, Optional[str]]:
-    named, announced = mask_named(text)
-    return mask_bare(named), announced
+def _mask(text: str, folded: str) -> tuple[str, Optional[str]]:
+    masked, announced = named.mask_named(text, folded)
+    return bare.mask_bare(masked, folded if masked is text else masked.lower()), announced

@@ -29,10 +29,20 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 
 
-def mask_bare(text: str) -> str:
-    """Mask session tokens, keys behind their ids, signatures, and passwords of URLs and curl."""
-    folded = text.lower()
+ALARMS = tuple(alarm for alarm, _ in _BARE)
+
+
+def mask_bare(text: str, folded: str) -> str:
+    """Mask session tokens, keys behind their ids, signatures, and passwords of URLs and curl.
+
+    ``folded`` is the text in lower case.
+    """
     for alarm, pattern in _BARE:
         if alarm in folded:
-            text = pattern.sub(rf"\g<1>{MASK}", text)
+            text = pattern.sub(_masked, text)
     return text
+
+
+def _masked(match: re.Match[str]) -> str:
+    # A template such as r"\g<1>..." would be looked up for each text, even where nothing matches.
+    return f"{match[1]}{MASK}"

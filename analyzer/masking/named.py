@@ -11,7 +11,7 @@ from analyzer.masking.mask import MASK
 _FLAGS = re.IGNORECASE | re.ASCII
 
 # Lower-case. Text with none of these holds no name of a secret, and nearly no text has one.
-_ALARMS = ("token", "secret", "authorization", "bearer", "passw")
+ALARMS = ("token", "secret", "authorization", "bearer", "passw")
 
 # What may close a quoted name and its index before the sign that assigns: "token"] =
 _CLOSED = r"\\{0,8}[\"'][\])\s]{0,8}"
@@ -59,15 +59,14 @@ _TEMPLATE = re.compile(r"`(?=\s*(?:bearer|basic)\s)", _FLAGS)  # JavaScript's st
 _HEADER_OPTION = re.compile(r"\s{0,8}(?:-H\s{0,8}|--?[\w-]{1,32}[=\s])?", re.ASCII)
 
 
-def mask_named(text: str) -> tuple[str, Optional[str]]:
-    """Mask what names announce in one text.
+def mask_named(text: str, folded: str) -> tuple[str, Optional[str]]:
+    """Mask what names announce in one text; ``folded`` is the same in lower case.
 
     Also return the kind of name that the text ends with, if its secret is yet to come:
     ``header``, ``key``, ``variable``, ``credential``, or ``authorization`` if a sign that
     assigns must come first.
     """
-    folded = text.lower()
-    for alarm in _ALARMS:
+    for alarm in ALARMS:
         if alarm in folded:
             break
     else:

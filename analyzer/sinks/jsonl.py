@@ -90,7 +90,7 @@ class JsonlSink:
         self.set_probe("")
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             log,
-            processors=[self._lay_out, structlog.processors.JSONRenderer(self._render)],
+            processors=[self._line],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             context_class=dict,
         ).bind()
@@ -166,55 +166,41 @@ class JsonlSink:
         """Flush and close. Raises SinkError as :meth:`flush` does."""
         self._log.close()
 
-    def _lay_out(
-        self, _log: Log, level: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
-        """Put the fields in order (a structlog processor)."""
+    def _line(self, _log: Log, level: str, event: structlog.typing.EventDict) -> bytes:
+        """Lay out and serialize (the last of structlog's processors, and the only one)."""
         record: Optional[Record] = event.get("record")
         if record is None:
-            return {
-                "timestamp": timestamp(self._now_ns()),
-                "level": level,
-                "event": event["event"],
-                **_present(event["fields"]),
-                "end": self._last_text,
-            }
-        # None of the first three has anything in it that JSON escapes.
-        text = (
-            f'{{"timestamp":"{timestamp(record.at_ns)}","level":"{level}","event":"{event["event"]}",'
-            + _request_text(
-                record.request,
-                record.verdict,
-                record.response,
-                record.token_failure,
-                record.caller.attribution,
-            )
-            + _endpoints_text(record.connection)
-            + self._caller_text(record)
-            + self._last_text
-        )
-        return {"text": text}
-
-    def _render(self, event: dict[str, Any], **_: object) -> bytes:
-        """Serialize for structlog's JSONRenderer; ``text`` and ``end`` are JSON already."""
-        line: Optional[str] = event.get("text")
-        if line is None:
-            end: str = event.pop("end")
-            line = f"{_encode(event)[:-1]},{end}"
+            line = self._event_text(level, event["event"], event["fields"])
+        else:
+            line = self._record_text(level, event["event"], record)
         if not line.isascii() or "\x7f" in line:
             line = _UNSAFE.sub(_escape, line)
         return line.encode()
 
+    def _event_text(self, level: str, name: str, fields: Mapping[str, object]) -> str:
+        first = {"timestamp": timestamp(self._now_ns()), "level": level, "event": name}
+        return f"{_encode({**first, **_present(fields)})[:-1]},{self._last_text}"
+
+    def _record_text(self, level: str, name: str, record: Record) -> str:
+        at_ns, _, connection, _, request, verdict, caller, response, token_failure = record
+        # None of the first three has anything in it that JSON escapes.
+        return (
+            f'{{"timestamp":"{timestamp(at_ns)}","level":"{level}","event":"{name}",'
+            f"{_request_text(request, verdict, response, token_failure, caller.attribution)}"
+            f"{_endpoints_text(connection)}{self._caller_text(record)}{self._last_text}"
+        )
+
     def _caller_text(self, record: Record) -> str:
         """Return ``"process":{...},...,`` with the thread, which alone changes, put in."""
         caller = record.caller
+        if caller.process is None:
+            return ""
         known = self._callers.get(id(caller))
         if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
             self._callers_characters -= len(self._callers.pop(id(caller)).text)
             known = None
         if known is None:
-            fields = _caller_fields(record)
-            text = _encode(fields)[1:-1] + "," if fields else ""
+            text = _encode(_caller_fields(record, caller.process))[1:-1] + ","
             known = _Rendered(caller, record.process_start_at_ns, text)
             self._callers[id(caller)] = known
             self._callers_characters += len(known.text)
@@ -226,7 +212,7 @@ class JsonlSink:
                 self._callers_characters -= len(dropped.text)
         else:
             self._callers.move_to_end(id(caller))
-        if caller.process is None or record.tid == caller.process.pid:
+        if record.tid == caller.process.pid:
             return known.text
         opening = '"process":{'
         return f'{opening}"thread":{{"id":{record.tid}}},{known.text[len(opening) :]}'
@@ -282,26 +268,18 @@ def _request_text(
 
 def _endpoints_text(connection: Connection) -> str:
     """Return ``"source":{...},"destination":{...},``; before there is a connection no source."""
-    destination = f'"destination":{_endpoint(connection[4], connection[5])},'
-    if connection.is_forwarded:
-        destination += '"network":{"forwarded":true},'
-    if not connection.source_port:
-        return destination
-    return f'"source":{_endpoint(connection[2], connection[3])},{destination}'
+    _, _, source_ip, source_port, ip, port, is_forwarded = connection
+    source = f'"source":{{"ip":"{source_ip}","port":{source_port}}},' if source_port else ""
+    network = '"network":{"forwarded":true},' if is_forwarded else ""
+    return f'{source}"destination":{{"ip":"{ip}","port":{port}}},{network}'
 
 
-def _endpoint(address: str, port: int) -> str:
-    return f'{{"ip":"{address}","port":{port}}}'
-
-
-def _caller_fields(record: Record) -> dict[str, Any]:
+def _caller_fields(record: Record, known: Process) -> dict[str, Any]:
     caller = record.caller
     container = caller.container
-    if caller.process is None:
-        return {}
-    process = _process_fields(caller.process)
+    process = _process_fields(known)
     process["start"] = timestamp(record.process_start_at_ns)
-    process["user"] = _user_fields(caller.process.user)
+    process["user"] = _user_fields(known.user)
     if caller.ancestors:
         process["ancestors"] = [
             {**_process_fields(each), "user": _user_fields(each.user)} for each in caller.ancestors
