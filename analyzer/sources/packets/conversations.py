@@ -69,11 +69,6 @@ class Conversation:
         self._last_ns = 0
 
     @property
-    def next(self) -> int:
-        """The sequence number of the client's next byte."""
-        return self.at % _SEQUENCES
-
-    @property
     def _is_closing(self) -> bool:
         return self._server_fin and self._fin is not None
 
@@ -111,8 +106,9 @@ class Conversation:
                 self.finish(events)
             else:
                 self._fin = self._position((sequence + size) % _SEQUENCES)
-                self._end_if_complete(events)
-                self._note_waiting()
+                if self._server_fin or self.is_waiting:  # else it changes nothing
+                    self._end_if_complete(events)
+                    self._note_waiting()
 
     def take_from_server(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the server's."""
@@ -137,8 +133,9 @@ class Conversation:
             self.finish(events)
         elif flags & FIN or (self._server_fin and self._fin is not None):
             self._server_fin = True
-            self._end_if_complete(events)
-            self._note_waiting()
+            if self._fin is not None or self.is_waiting:  # as above
+                self._end_if_complete(events)
+                self._note_waiting()
 
     def _take_opening(self, sequence: int, events: list[Event]) -> None:
         """Take the server's SYN."""

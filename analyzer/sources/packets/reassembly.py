@@ -282,7 +282,7 @@ class Reassembler:
         del self._conversations[key]
         if self._waiting:
             self._waiting.pop(key, None)
-        self._ended[key] = (conversation.start, conversation.next)
+        self._ended[key] = (conversation.start, conversation.at % _SEQUENCES)
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
