@@ -8,11 +8,10 @@ import ipaddress
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.records import Connection, Event
 from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
-from analyzer.sources.packets.recordings import Packet
 from analyzer.sources.packets.segments import (
     CUT_HEADERS,
     FRAGMENT,
@@ -26,6 +25,9 @@ from analyzer.sources.packets.segments import (
     Segment,
     dissect,
 )
+
+if TYPE_CHECKING:
+    from analyzer.sources.packets.recordings import Packet
 
 __all__ = ["NOBODY", "Identify", "Reassembler", "Sender"]
 
