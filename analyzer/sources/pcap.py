@@ -212,19 +212,21 @@ class PcapSource:
         os.close(fd)
 
     def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
-        feed = self._reassembler.feed
         packets = file.recording.feed(data)
         file.packets += len(packets)
-        at_ns, since_ns, until_ns = 0, self._tick_ns, self._tick_ns + _TICK_NS
-        for at_ns, link_type, frame, wire_bytes in packets:
-            if not since_ns <= at_ns < until_ns:
-                yield from self._pass(at_ns)
-                since_ns, until_ns = self._tick_ns, self._tick_ns + _TICK_NS
-            events = feed(at_ns, link_type, frame, wire_bytes)
-            if events:
-                yield from events
+        unfed = iter(packets)
+        while True:
+            # Events go on before time does.
+            events: list[Event] = []
+            until_ns = self._tick_ns + _TICK_NS
+            beyond = self._reassembler.feed_until(unfed, self._tick_ns, until_ns, events)
+            yield from events
+            if beyond is None:
+                break
+            yield from self._pass(beyond[0])
+            yield from self._reassembler.feed(*beyond)
         if packets:
-            self._clock.advance(at_ns)
+            self._clock.advance(packets[-1][0])
         if file.recording.damage is not None:
             raise file.recording.damage
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from analyzer.records import Chunk, Event
 from analyzer.sources.packets import link, reassembly
 from analyzer.sources.packets.conversations import HELD_MAX
 from analyzer.sources.packets.reassembly import Reassembler
-from analyzer.sources.packets.recordings import DamagedError, Recording
+from analyzer.sources.packets.recordings import DamagedError, Packet, Recording
 from analyzer.sources.pcap import CaptureFile
 from tests.packets import OK, V1, V2, conversation, ethernet, feed, pcap, requests, sides, statuses
 
@@ -111,6 +113,26 @@ def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, in
         if isinstance(event, Chunk):
             assert len(event.data) <= event.size
             assert any(event.data in frame for frame, _ in frames)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(mutilated(), st.integers(-5, 20)), max_size=40), st.integers(0, 100))
+def test_a_run_of_packets_is_as_one_by_one(frames: list[tuple[bytes, int]], end_ns: int) -> None:
+    """Up to the first whose time is beyond, which is left."""
+    now_ns = 0
+    packets: list[Packet] = []
+    for frame, later_ns in frames:
+        now_ns += later_ns
+        packets.append((now_ns, link.ETHERNET, frame, len(frame)))
+    run, one_by_one = Reassembler(), Reassembler()
+    left = iter(packets)
+    events: list[Event] = []
+    beyond = run.feed_until(left, 0, end_ns, events)
+    within = list(itertools.takewhile(lambda packet: 0 <= packet[0] < end_ns, packets))
+    assert events == [event for packet in within for event in one_by_one.feed(*packet)]
+    assert [*([] if beyond is None else [beyond]), *left] == packets[len(within) :]
+    assert +run.counters == +one_by_one.counters
+    assert list(run.flush()) == list(one_by_one.flush())
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,6 +7,7 @@ import pytest
 from analyzer.records import Chunk, Closed, Connection, Event, Problem
 from analyzer.sources.packets import reassembly
 from analyzer.sources.packets.conversations import HELD_MAX
+from analyzer.sources.packets.held import NOTHING
 from analyzer.sources.packets.reassembly import (
     EVICTED,
     HOLE_WAIT_S,
@@ -405,6 +406,16 @@ def test_a_chunk_without_its_bytes_says_why() -> None:
     (chunk, _) = feed(packets[:3] + packets[4:])
     assert isinstance(chunk, Chunk)
     assert (chunk.size, chunk.data, chunk.problem) == (len(V1), b"", Problem.NOT_CAPTURED)
+
+
+def test_nothing_held_is_the_same_nothing_for_all() -> None:
+    """What one connection holds is not another one's, whatever became of it."""
+    client, other = sides()[0], sides(port=41235)[0]
+    reassembler = Reassembler()
+    packets = [client.packet("S"), other.packet("S"), client.packet("PA", 9, V1[9:])]
+    feed(packets, reassembler)
+    assert NOTHING.pieces == []
+    assert NOTHING.cost == 0
 
 
 def test_no_body_is_kept() -> None:

@@ -34,7 +34,7 @@ class AnswerWatch:
 
     def __init__(self) -> None:
         self._at: Optional[int] = None  # sequence number of the answer's first byte
-        self._window = bytearray(STATUS_BYTES)
+        self._window: Optional[bytearray] = None  # made where a status line comes in pieces
         self._known = 0  # a bit for each byte of the window
         self._has_answered = False
 
@@ -78,6 +78,8 @@ class AnswerWatch:
 
     def _gather(self, ahead: int, size: int, data: bytes) -> Told:
         """Put together a status line that does not come in one piece."""
+        if self._window is None:
+            self._window = bytearray(STATUS_BYTES)
         for at, byte in enumerate(data[: STATUS_BYTES - ahead], ahead):
             if not self._known >> at & 1:
                 self._window[at] = byte

@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional
 
 from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem, Snapshot
 from analyzer.sources.packets.answers import UNDECIDED, AnswerWatch
-from analyzer.sources.packets.held import Held, Piece
+from analyzer.sources.packets.held import NOTHING, Held, Piece
 from analyzer.sources.packets.segments import ACK, FIN, PSH, RST, SYN, Segment
 
 # Held for one connection: a request's head may have 16 KiB, and nobody sends more than that
@@ -55,7 +55,7 @@ class Conversation:
         self.is_waiting = not self.is_settled
         self.is_answered = False  # whether the server's packets are seen
         self.is_ended = False
-        self.held = Held()
+        self.held = NOTHING  # replaced when there is something
         self.watch = AnswerWatch()
         self.at = _FIRST + sequence  # position of the next byte; its sequence number mod 2**32
         # Offsets count from here. What was joined has at least one byte before it.
@@ -67,11 +67,6 @@ class Conversation:
         self._has_sent = False
         self._is_opened_with_data = False
         self._last_ns = 0
-
-    @property
-    def next(self) -> int:
-        """The sequence number of the client's next byte."""
-        return self.at % _SEQUENCES
 
     @property
     def _is_closing(self) -> bool:
@@ -94,7 +89,8 @@ class Conversation:
         self._last_ns = at_ns
         if flags & SYN:
             sequence = (sequence + 1) % _SEQUENCES
-            self._deliver(events)
+            if self.held.pieces or self._server_fin:
+                self._deliver(events)
         acknowledged = acknowledgment if flags & ACK else None
         if size:
             if self.is_settled and (sequence - self.at) % _SEQUENCES == 0 and not self.held.pieces:
@@ -110,8 +106,9 @@ class Conversation:
                 self.finish(events)
             else:
                 self._fin = self._position((sequence + size) % _SEQUENCES)
-                self._end_if_complete(events)
-                self._note_waiting()
+                if self._server_fin or self.is_waiting:  # else it changes nothing
+                    self._end_if_complete(events)
+                    self._note_waiting()
 
     def take_from_server(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the server's."""
@@ -125,9 +122,7 @@ class Conversation:
         if flags & ACK and (acknowledgment - self.at) % _SEQUENCES:
             self._acked = max(self._acked, self._position(acknowledgment))
         if flags & SYN:
-            self._deliver(events)
-            if self._is_opened_with_data:
-                self.watch.expect((sequence + 1) % _SEQUENCES)
+            self._take_opening(sequence, events)
             return
         if size:
             told = self.watch.take(sequence, size, data)
@@ -136,10 +131,18 @@ class Conversation:
         self._reach((sequence + size) % _SEQUENCES)
         if flags & RST:
             self.finish(events)
-        elif flags & FIN or self._is_closing:
+        elif flags & FIN or (self._server_fin and self._fin is not None):
             self._server_fin = True
-            self._end_if_complete(events)
-            self._note_waiting()
+            if self._fin is not None or self.is_waiting:  # as above
+                self._end_if_complete(events)
+                self._note_waiting()
+
+    def _take_opening(self, sequence: int, events: list[Event]) -> None:
+        """Take the server's SYN."""
+        if self.held.pieces or self._server_fin:
+            self._deliver(events)
+        if self._is_opened_with_data:
+            self.watch.expect((sequence + 1) % _SEQUENCES)
 
     def settle(self, events: list[Event]) -> None:
         """Let what was seen first be the first there is."""
@@ -215,6 +218,8 @@ class Conversation:
                 return  # sent again
         elif size == 1 and not flags & PSH:
             return  # a keep-alive probe, whose byte is none
+        if self.held is NOTHING:
+            self.held = Held()
         self.held.add(Piece(position, position + size, data, at_ns, acked))
 
     def _deliver(self, events: list[Event]) -> None:

@@ -68,6 +68,10 @@ class Held:
         return taken
 
 
+# For all of whom nothing is held: add nothing to it.
+NOTHING = Held()
+
+
 def part(piece: Piece, begin: int, end: int) -> Piece:
     """Return what lies between two positions of a piece."""
     if begin == piece.begin and end == piece.end:

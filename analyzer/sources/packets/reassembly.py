@@ -7,8 +7,8 @@ import functools
 import ipaddress
 import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Callable, Optional
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.records import Connection, Event
 from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
@@ -16,6 +16,7 @@ from analyzer.sources.packets.segments import (
     CUT_HEADERS,
     FRAGMENT,
     MALFORMED,
+    NO_PAYLOAD,
     PORT,
     PORT_BYTES,
     SYN,
@@ -24,6 +25,9 @@ from analyzer.sources.packets.segments import (
     Segment,
     dissect,
 )
+
+if TYPE_CHECKING:
+    from analyzer.sources.packets.recordings import Packet
 
 __all__ = ["NOBODY", "Identify", "Reassembler", "Sender"]
 
@@ -45,6 +49,7 @@ HOLE_WAIT_S = 3.0
 _HOLE_WAIT_NS = int(HOLE_WAIT_S * 1e9)
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31
+_NEAR = 2 * FAR_OFF
 
 # Counters of frames, beside those of analyzer.sources.packets.segments.
 SEGMENTS = "segments"
@@ -89,10 +94,36 @@ class Reassembler:
     ) -> Sequence[Event]:
         """Take one frame as captured, of ``wire_bytes`` on the wire; return what it completes."""
         segment = dissect(link_type, frame, wire_bytes)
-        if segment.__class__ is str:
+        if isinstance(segment, str):
             self.counters[segment] += 1
             return ()
-        return self.take(at_ns, segment, packet_type)  # type: ignore[arg-type] # no str, see above
+        return self.take(at_ns, segment, packet_type)
+
+    def feed_until(
+        self, packets: Iterator[Packet], begin_ns: int, end_ns: int, events: list[Event]
+    ) -> Optional[Packet]:
+        """Take packets as long as their times are in a span; append what they complete.
+
+        Returns the first that is not, None where there is none.
+        """
+        beyond = None
+        segments = acknowledgments = 0
+        for packet in packets:
+            at_ns, link_type, frame, wire_bytes = packet
+            if not begin_ns <= at_ns < end_ns:
+                beyond = packet
+                break
+            segment = dissect(link_type, frame, wire_bytes)
+            if segment is NO_PAYLOAD:
+                acknowledgments += 1
+            elif segment.__class__ is str:
+                self.counters[segment] += 1
+            else:
+                segments += 1
+                self._take(at_ns, segment, -1, events)  # type: ignore[arg-type] # no str
+        # Added up here: a counter takes as long as all else in this loop.
+        self.counters.update({NO_PAYLOAD: acknowledgments, SEGMENTS: segments})
+        return beyond
 
     def expire(self, now_ns: int) -> Sequence[Event]:
         """Return what comes of not waiting any longer; call it about once a second."""
@@ -118,7 +149,44 @@ class Reassembler:
     def take(self, at_ns: int, segment: Segment, packet_type: int = -1) -> Sequence[Event]:
         """Do as :meth:`feed` with a frame that is dissected already."""
         self.counters[SEGMENTS] += 1
+        events: list[Event] = []
+        self._take(at_ns, segment, packet_type, events)
+        return events
+
+    def _take(self, at_ns: int, segment: Segment, packet_type: int, events: list[Event]) -> None:
         is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
+        conversation = self._conversations.get(key)
+        expected = sequence if is_from_client else acknowledgment
+        if (
+            conversation is None
+            or flags & SYN
+            or (expected - conversation.at + FAR_OFF) % _SEQUENCES > _NEAR
+        ):
+            conversation = self._find(segment, conversation, events)
+            if conversation is None:
+                return
+        elif is_from_client:
+            self._conversations.move_to_end(key)
+        held = conversation.held.cost if self._waiting else 0
+        if is_from_client:
+            if conversation.sender is None and (size or flags & SYN):
+                self._name(conversation, packet_type)
+            conversation.take_from_client(at_ns, segment, events)
+        else:
+            self._is_two_way = True
+            conversation.take_from_server(at_ns, segment, events)
+        if conversation.is_ended or conversation.is_waiting or self._waiting:
+            self._held += conversation.held.cost - held
+            self._look_after(at_ns, key, conversation, events)
+
+    def _find(
+        self, segment: Segment, conversation: Optional[Conversation], events: list[Event]
+    ) -> Optional[Conversation]:
+        """Return which connection a segment is of that opens one, or is not of the one known.
+
+        None where it is of none that we have to follow.
+        """
+        is_from_client, key, sequence, acknowledgment, flags, _, _ = segment
         if is_from_client:
             start = (sequence + 1) % _SEQUENCES if flags & SYN else None
         else:
@@ -126,8 +194,6 @@ class Reassembler:
             # A server without a connection tells, by what it has received, where the client is.
             start = acknowledgment if flags & SYN else None
             sequence = acknowledgment
-        events: list[Event] = []
-        conversation = self._conversations.get(key)
         if conversation is not None and not (
             conversation.start_at(start)
             if is_from_client and start is not None
@@ -138,21 +204,11 @@ class Reassembler:
             conversation = None
         if conversation is None:
             if not self._is_new(segment, start):
-                return events
-            conversation = self._begin(key, start, sequence, events)
-        elif is_from_client:
-            self._conversations.move_to_end(key)
-        held = conversation.held.cost if self._waiting else 0
+                return None
+            return self._begin(key, start, sequence, events)
         if is_from_client:
-            if conversation.sender is None and (size or flags & SYN):
-                self._name(conversation, packet_type)
-            conversation.take_from_client(at_ns, segment, events)
-        else:
-            conversation.take_from_server(at_ns, segment, events)
-        if conversation.is_ended or conversation.is_waiting or self._waiting:
-            self._held += conversation.held.cost - held
-            self._look_after(at_ns, key, conversation, events)
-        return events
+            self._conversations.move_to_end(key)
+        return conversation
 
     def _look_after(
         self, at_ns: int, key: Key, conversation: Conversation, events: list[Event]
@@ -187,13 +243,13 @@ class Reassembler:
             oldest, evicted = next(iter(self._conversations.items()))
             self.counters[EVICTED] += 1
             self._end(oldest, evicted, events, is_closed=False)
-        half = (len(key) - PORT_BYTES) // 2
         port = int.from_bytes(key[-PORT_BYTES:], "big")
-        client, server = _address(key[:half]), _address(key[half:-PORT_BYTES])
+        client, server = _addresses(key[:-PORT_BYTES])
         connection = Connection(next(self._numbers), 0, client, port, server, PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way
-        self._ended.pop(key, None)
+        if key in self._ended:
+            del self._ended[key]
         self._conversations[key] = conversation
         return conversation
 
@@ -226,13 +282,15 @@ class Reassembler:
 
     def _forget(self, key: Key, conversation: Conversation) -> None:
         del self._conversations[key]
-        self._waiting.pop(key, None)
-        self._ended[key] = (conversation.start, conversation.next)
-        self._ended.move_to_end(key)
+        if self._waiting:
+            self._waiting.pop(key, None)
+        self._ended[key] = (conversation.start, conversation.at % _SEQUENCES)
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
 
 @functools.lru_cache(maxsize=4096)
-def _address(packed: bytes) -> str:
-    return str(ipaddress.ip_address(packed))
+def _addresses(packed: bytes) -> tuple[str, str]:
+    half = len(packed) // 2
+    client, server = packed[:half], packed[half:]
+    return str(ipaddress.ip_address(client)), str(ipaddress.ip_address(server))

@@ -122,18 +122,21 @@ class Recording:
         buffer, link_type, unit_ns = self._buffer, self._link_type, self._unit_ns
         unpack = self._pcap_packet.unpack_from
         begin, size = 0, len(buffer)
-        while begin + _PCAP_PACKET_BYTES <= size:
+        last = size - _PCAP_PACKET_BYTES
+        second, second_ns = 0, 0  # packets of one second follow on each other
+        while begin <= last:
             seconds, fraction, captured, wire_bytes = unpack(buffer, begin)
             data = begin + _PCAP_PACKET_BYTES
             end = data + captured
+            if seconds != second:
+                second, second_ns = seconds, seconds * _S
             if end > size or captured > PACKET_MAX:
                 if captured > PACKET_MAX:
                     what = f"a packet says that it has {captured} bytes, which none has"
                     raise DamagedError(self.offset + begin, what)
                 break
-            packets.append(
-                (seconds * _S + fraction * unit_ns, link_type, buffer[data:end], wire_bytes)
-            )
+            at_ns = second_ns + fraction * unit_ns
+            packets.append((at_ns, link_type, buffer[data:end], wire_bytes))
             begin = end
         self._use_up(begin)
 

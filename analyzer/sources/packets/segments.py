@@ -10,11 +10,11 @@ from typing import Union
 from analyzer.sources.packets import link
 from analyzer.sources.packets.odd import maybe_inner_packet
 
-SERVERS = frozenset(
-    ipaddress.ip_address(address).packed for address in ("169.254.169.254", "fd00:ec2::254")
-)
+_SERVER_IPV4 = ipaddress.IPv4Address("169.254.169.254").packed
+SERVERS = frozenset({_SERVER_IPV4, ipaddress.IPv6Address("fd00:ec2::254").packed})
 PORT = 80
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+_OPENS_OR_ENDS = SYN | FIN | RST
 
 # What else a packet may be; each is a counter. The first two are nothing that could be missed.
 NOT_IMDS = "not_imds"
@@ -43,7 +43,7 @@ _IPV4 = struct.Struct("!BxHxxHxBxx4s4s")
 _IPV6 = struct.Struct("!B3xHBx16s16s")
 _PORTS_ON = struct.Struct("!HHIIBB")  # of TCP, up to the flags
 _IPV4_TCP = struct.Struct(_IPV4.format + _PORTS_ON.format[1:])
-_IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 20, 40, 20
+_ETHERNET_BYTES, _IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 14, 20, 40, 20
 _MAPPED = bytes(10) + b"\xff\xff"
 
 # Half of all packets acknowledge, and no more. Those without tags and options of IP are told by
@@ -69,54 +69,53 @@ def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Un
     if link_type == link.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
         if frame[47:48] == _ACK and frame[16:18] == _ACKS[frame[46]] and frame[23] == _TCP:
             return NO_PAYLOAD
-        return _dissect_ipv4(frame, 14, wire_bytes, depth)
-    try:
-        network = link.maybe_network(link_type, frame)
-    except (struct.error, IndexError):
-        return CUT_HEADERS
-    if network is None:
-        return _dissect_odd(link_type, frame, depth)
-    return _dissect_network(network, link_type, frame, wire_bytes, depth)
-
-
-def _dissect_network(
-    network: link.Network, link_type: int, frame: bytes, wire_bytes: int, depth: int
-) -> Union[Segment, str]:
-    ethertype, at = network
-    if ethertype == link.IPV4:
-        return _dissect_ipv4(frame, at, wire_bytes, depth)
-    if ethertype == link.IPV6:
-        return _dissect_ipv6(frame, at, wire_bytes, depth)
-    if ethertype in _ODD_ETHERTYPES:
-        return _dissect_odd(link_type, frame, depth)
-    return NOT_IMDS
-
-
-def _dissect_ipv4(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
+        at = _ETHERNET_BYTES
+    else:
+        found = _find_ipv4(link_type, frame, wire_bytes, depth)
+        if not isinstance(found, int):
+            return found
+        at = found
     try:
         (
             version, total, fragment, protocol, source, destination,
             source_port, destination_port, sequence, acknowledgment, offset, flags,
         ) = _IPV4_TCP.unpack_from(frame, at)  # fmt: skip
     except struct.error:
-        return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
+        version = total = fragment = protocol = 0
     if version != 0x45 or protocol != _TCP or fragment & 0x3FFF or not total:  # noqa: PLR2004
         return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
-    if destination_port == PORT and destination in SERVERS:
+    if destination_port == PORT and destination == _SERVER_IPV4:
         key, is_from_client = frame[at + 12 : at + 22], True
-    elif source_port == PORT and source in SERVERS:
+    elif source_port == PORT and source == _SERVER_IPV4:
         key, is_from_client = destination + source + frame[at + 22 : at + 24], False
     else:
         return NOT_IMDS
     header = (offset >> 4) * 4
     size = total - _IPV4_BYTES - header
-    if size <= 0 and not flags & (SYN | FIN | RST):
-        return NO_PAYLOAD if size == 0 else MALFORMED
-    if size < 0 or header < _TCP_BYTES:
-        return MALFORMED
+    if size < 0 or header < _TCP_BYTES or not (size or flags & _OPENS_OR_ENDS):
+        return MALFORMED if size or flags & _OPENS_OR_ENDS else NO_PAYLOAD
     begin = at + _IPV4_BYTES + header
-    data = frame[begin : begin + size]
-    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
+    return (
+        is_from_client, key, sequence, acknowledgment, flags, size, frame[begin : begin + size]
+    )  # fmt: skip
+
+
+def _find_ipv4(
+    link_type: int, frame: bytes, wire_bytes: int, depth: int
+) -> Union[int, Segment, str]:
+    """Return where a frame's IPv4 packet begins, or what is in a frame of anything else."""
+    try:
+        network = link.maybe_network(link_type, frame)
+    except (struct.error, IndexError):
+        return CUT_HEADERS
+    if network is None:
+        return _dissect_odd(link_type, frame, depth)
+    ethertype, at = network
+    if ethertype == link.IPV4:
+        return at
+    if ethertype == link.IPV6:
+        return _dissect_ipv6(frame, at, wire_bytes, depth)
+    return _dissect_odd(link_type, frame, depth) if ethertype in _ODD_ETHERTYPES else NOT_IMDS
 
 
 def _dissect_ipv4_slowly(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
@@ -185,7 +184,7 @@ def _dissect_tcp(
     size = end - begin
     if size < 0 or begin - at < _TCP_BYTES:
         return MALFORMED
-    if not size and not flags & (SYN | FIN | RST):
+    if not size and not flags & _OPENS_OR_ENDS:
         return NO_PAYLOAD
     data = frame[begin:end]
     return (is_from_client, key, sequence, acknowledgment, flags, size, data)
