@@ -19,6 +19,9 @@ LINK_TYPES = st.sampled_from([0, 1, 12, 101, 108, 113, 228, 229, 276, 9, 105, 14
 POST = b"POST /latest/x HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP/"
 STREAM = V2 + V1 + POST + V1
 WHOLE = [ethernet(each) for each in conversation()]
+WHOLE_6 = [ethernet(each) for each in conversation(version=6)]
+ADDRESSES_6_AT = 22
+MAPPED = bytes(10) + b"\xff\xff"
 client, server = sides()
 
 
@@ -84,7 +87,10 @@ def test_no_bytes_are_too_much(frames: list[tuple[int, bytes]]) -> None:
 @st.composite
 def mutilated(draw: st.DrawFn) -> bytes:
     """Return a frame of a conversation with some bytes changed, cut or longer."""
-    frame = bytearray(draw(st.sampled_from(WHOLE)))
+    frame = bytearray(draw(st.sampled_from(WHOLE + WHOLE_6)))
+    if frame[12:14] == b"\x86\xdd":
+        for at in draw(st.sets(st.sampled_from([ADDRESSES_6_AT, ADDRESSES_6_AT + 16]))):
+            frame[at : at + len(MAPPED)] = MAPPED
     for at, byte in draw(
         st.lists(st.tuples(st.integers(12, len(frame) - 1), st.integers(0, 255)), max_size=4)
     ):

@@ -188,6 +188,26 @@ def test_what_is_none_of_ours(packet: Any, what: str) -> None:
     assert dissect(link.ETHERNET, frame, len(frame)) == what
 
 
+@pytest.mark.parametrize(
+    ("source", "destination", "connections"),
+    [
+        ("::ffff:10.0.0.1", "fd00:ec2::254", 1),
+        ("fd00:ec2::7", "::ffff:169.254.169.254", 0),
+        ("::ffff:10.0.0.1", "::ffff:169.254.169.254", 1),
+    ],
+)
+def test_one_address_may_be_mapped_without_the_other(
+    source: str, destination: str, connections: int
+) -> None:
+    """No stack sends that, but anybody can: IMDS then goes by its IPv6 address only."""
+    reassembler = Reassembler()
+    for flags in ("S", "PA"):
+        tcp = TCP(sport=4000, dport=80, flags=flags)
+        frame = bytes(ETHER / IPv6(src=source, dst=destination) / tcp / V2)
+        reassembler.feed(0, link.ETHERNET, frame, len(frame))
+    assert len(reassembler) == connections
+
+
 def test_a_link_type_that_nobody_knows_is_counted() -> None:
     """As packets that may have been requests."""
     assert dissect(65000, bytes(100), 100) == UNKNOWN_LINK

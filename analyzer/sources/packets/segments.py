@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import struct
 from typing import Union
@@ -141,7 +140,9 @@ def _dissect_ipv6(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[S
     try:
         _, length, protocol, source, destination = _IPV6.unpack_from(frame, at)
         end = at + _IPV6_BYTES + length if length else wire_bytes
-        source, destination = _plain(source), _plain(destination)
+        if source.startswith(_MAPPED) and destination.startswith(_MAPPED):
+            # Where only one is, these are no IPv4 packet's: such an end is an IPv6 address.
+            source, destination = source[len(_MAPPED) :], destination[len(_MAPPED) :]
         is_ours = source in SERVERS or destination in SERVERS
         position = at + _IPV6_BYTES
         for _ in range(_OPTIONS_MAX):
@@ -210,9 +211,3 @@ def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str
     if packet is None:
         return UNKNOWN_LINK
     return dissect(link.RAW, packet, len(packet), depth + 1) if packet else NOT_IMDS
-
-
-@functools.lru_cache(maxsize=1024)
-def _plain(address: bytes) -> bytes:
-    """Return the IPv4 address in an IPv4-mapped one, else the address."""
-    return address[12:] if address.startswith(_MAPPED) else address
