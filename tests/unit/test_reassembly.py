@@ -236,8 +236,17 @@ class TestBeginnings:
 
     def test_joined_at_a_keep_alive_probe(self) -> None:
         """Its byte is none."""
-        probe = self.client.packet("A", -1, b"\0")
-        assert told(feed([probe, *conversation()[3:]])) == WHOLE
+        for byte in (b"\0", b"\n"):
+            probe = self.client.packet("A", -1, byte)
+            assert told(feed([probe, *conversation()[3:]])) == WHOLE
+            assert feed([probe]) == []
+
+    def test_joined_at_a_byte_that_looks_like_a_probe(self) -> None:
+        """What follows on it must not be taken for the beginning: "UT" needs no token."""
+        put = b"PUT /latest/api/token HTTP/1.1\r\n\r\n"
+        packets = [self.client.packet("A", 0, put[:1]), self.client.packet("PA", 1, put[1:])]
+        (captured,) = requests(feed([*packets, self.server.packet("PA", 0, OK, acked=len(put))]))
+        assert captured.request.method == "PUT"
 
     def test_fast_open(self) -> None:
         """The first bytes come with the SYN, and again where the server has not taken them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Optional
 
 from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem, Snapshot
@@ -17,6 +18,9 @@ FAR_OFF = 16 << 20
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31
+# What requests begin with, and nearly all that is in them. The one byte that some systems' probes
+# for a connection that is kept alive have is NUL, or that sent last: the LF behind a head.
+_PRINTED = re.compile(rb"[!-~]")
 # Positions count on from a sequence number; the first leaves room for those before it.
 _FIRST = 1 << 32
 
@@ -216,7 +220,7 @@ class Conversation:
         if self.is_settled:
             if position + size <= self.at:
                 return  # sent again
-        elif size == 1 and not flags & PSH:
+        elif size == 1 and not flags & PSH and not _PRINTED.match(data):
             return  # a keep-alive probe, whose byte is none
         if self.held is NOTHING:
             self.held = Held()
