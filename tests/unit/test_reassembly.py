@@ -277,6 +277,28 @@ class TestBeginnings:
         # Without its SYN it is told by numbers that no window reaches.
         assert told(feed([*first[:4], again[1]])) == WHOLE * 2
 
+    @pytest.mark.parametrize("is_late", [True, False])
+    def test_a_port_is_used_again_with_lower_numbers(self, is_late: bool) -> None:
+        """A SYN that is late, or was not captured, costs no request."""
+        reassembler = Reassembler()
+        events: list[Event] = []
+        for number in range(20):
+            start, other_start = 3_000_000_000 - number * 100_000_000, 77
+            client = self.client._replace(start=start, other_start=other_start)
+            server = self.server._replace(start=other_start, other_start=start)
+            opening = [client.packet("S"), server.packet("SA")]
+            packets = [client.packet("PA", 0, V1), server.packet("PA", 0, OK, acked=len(V1))]
+            if number == 0 or is_late:
+                packets[1:1] = opening
+            if number % 2:  # some are not seen to end
+                packets.append(client.packet("RA", len(V1), acked=len(OK)))
+            for packet in packets:
+                frame = ethernet(packet)
+                events += reassembler.feed(number * S, 1, frame, len(frame))
+        events += reassembler.flush()
+        assert told(events) == WHOLE * 20
+        assert statuses(events) == [200] * 20
+
     def test_sequence_numbers_wrap(self) -> None:
         """Both sides' do, in the middle of what is sent."""
         assert SERVER_START + len(OK) > 2**32

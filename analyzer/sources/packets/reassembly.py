@@ -48,7 +48,6 @@ HOLE_WAIT_S = 3.0
 
 _HOLE_WAIT_NS = int(HOLE_WAIT_S * 1e9)
 _SEQUENCES = 1 << 32
-_BEHIND = 1 << 31
 _NEAR = 2 * FAR_OFF
 
 # Counters of frames, beside those of analyzer.sources.packets.segments.
@@ -186,7 +185,7 @@ class Reassembler:
 
         None where it is of none that we have to follow.
         """
-        is_from_client, key, sequence, acknowledgment, flags, _, _ = segment
+        is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
         if is_from_client:
             start = (sequence + 1) % _SEQUENCES if flags & SYN else None
         else:
@@ -197,11 +196,13 @@ class Reassembler:
         if conversation is not None and not (
             conversation.start_at(start)
             if is_from_client and start is not None
-            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
+            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= _NEAR
         ):
             # The port is used again.
             self._end(key, conversation, events)
-            conversation = None
+            if start is None and not size:
+                return None
+            return self._begin(key, start, sequence, events)
         if conversation is None:
             if not self._is_new(segment, start):
                 return None
@@ -232,9 +233,10 @@ class Reassembler:
         former, ended = self._ended[key]
         if start is not None:
             return start != former
-        # The end itself counts as one.
+        # Up to where it had come it is a repeat, where the end itself counts as one byte. But no
+        # segment is on its way for so long that it is far behind.
         end = sequence + size if is_from_client else acknowledgment
-        return 1 < (end - ended) % _SEQUENCES < _BEHIND
+        return (end - ended - 1 + FAR_OFF) % _SEQUENCES > FAR_OFF
 
     def _begin(
         self, key: Key, start: Optional[int], sequence: int, events: list[Event]
