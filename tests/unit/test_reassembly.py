@@ -24,6 +24,7 @@ from tests.packets import (
     TOKEN,
     V1,
     V2,
+    Side,
     conversation,
     ethernet,
     feed,
@@ -317,6 +318,31 @@ class TestEnds:
         events = feed([*packets, side.packet("RA", len(V1) if is_client else 0, acked=0)])
         assert isinstance(events[-1], Closed)
         assert told(events) == WHOLE
+
+    @pytest.mark.parametrize("is_client", [True, False])
+    @pytest.mark.parametrize("flags", ["R", "RA", "FA"])
+    def test_the_end_of_an_earlier_connection_ends_no_other(
+        self, flags: str, is_client: bool
+    ) -> None:
+        """It comes late, to a port that is used again."""
+        start, other_start = 3_000_000_000, 77
+        client = self.client._replace(start=start, other_start=other_start)
+        server = self.server._replace(start=other_start, other_start=start)
+        packets = [
+            client.packet("PA", 0, V1),
+            Side(is_client, client.port, 1_000_000_000, 1_900_000_000).packet(flags),
+            server.packet("PA", 0, OK, acked=len(V1)),
+        ]
+        events = feed(packets)
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+
+    def test_a_reset_may_acknowledge_nothing(self) -> None:
+        """So answers one who does not know the connection; its own number tells which it is."""
+        packets = conversation()
+        for before in (packets[:4], packets[:6], packets[3:4]):
+            events = feed([*before, self.server.packet("R", len(OK) if before[5:] else 0)])
+            assert isinstance(events[-1], Closed)
 
     def test_a_half_closed_connection_is_answered(self) -> None:
         """The client's end is not the connection's."""

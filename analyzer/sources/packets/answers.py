@@ -43,6 +43,11 @@ class AnswerWatch:
         """Whether something was asked and not answered."""
         return self._at is not None
 
+    @property
+    def awaited(self) -> Optional[int]:
+        """The sequence number at which the next answer begins; None where nothing was asked."""
+        return self._at
+
     def expect(self, at: int) -> bool:
         """Take note that something was asked with all before ``at`` received.
 

@@ -87,6 +87,12 @@ class Conversation:
         self.at = self._base = self._acked = position
         return True
 
+    def is_reached_by(self, segment: Segment) -> bool:
+        """Tell whether a server's segment that acknowledges nothing, a reset, is of this one."""
+        _, _, sequence, *_ = segment
+        reached = self.watch.awaited if self._reached is None else self._reached
+        return reached is not None and (sequence - reached + FAR_OFF) % _SEQUENCES <= 2 * FAR_OFF
+
     def take_from_client(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the client's that is not far off."""
         _, _, sequence, acknowledgment, flags, size, data = segment

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.records import Connection, Event
 from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.sources.packets.segments import (
+    ACK,
     CUT_HEADERS,
     FRAGMENT,
     MALFORMED,
@@ -193,23 +194,24 @@ class Reassembler:
             # A server without a connection tells, by what it has received, where the client is.
             start = acknowledgment if flags & SYN else None
             sequence = acknowledgment
-        if conversation is not None and not (
-            conversation.start_at(start)
-            if is_from_client and start is not None
-            else (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= _NEAR
-        ):
-            # The port is used again.
-            self._end(key, conversation, events)
-            if start is None and not size:
-                return None
-            return self._begin(key, start, sequence, events)
         if conversation is None:
-            if not self._is_new(segment, start):
-                return None
-            return self._begin(key, start, sequence, events)
-        if is_from_client:
-            self._conversations.move_to_end(key)
-        return conversation
+            is_new = self._is_new(segment, start)
+            return self._begin(key, start, sequence, events) if is_new else None
+        if is_from_client and start is not None:
+            is_known = conversation.start_at(start)
+        elif is_from_client or flags & ACK:
+            is_known = (sequence - conversation.at + FAR_OFF) % _SEQUENCES <= _NEAR
+        else:
+            is_known = conversation.is_reached_by(segment)
+        if is_known:
+            if is_from_client:
+                self._conversations.move_to_end(key)
+            return conversation
+        if start is None and not size:
+            return None  # late: what it ends has ended, and the port is used again
+        # The port is used again.
+        self._end(key, conversation, events)
+        return self._begin(key, start, sequence, events)
 
     def _look_after(
         self, at_ns: int, key: Key, conversation: Conversation, events: list[Event]
