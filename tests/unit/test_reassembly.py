@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.records import Chunk, Closed, Connection, Event, Problem
+from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem
 from analyzer.sources.packets import reassembly
 from analyzer.sources.packets.conversations import HELD_MAX
 from analyzer.sources.packets.held import NOTHING
@@ -274,6 +274,10 @@ class TestBeginnings:
         assert told(events) == WHOLE * 2
         socks = {each.connection.sock for each in events if isinstance(each, Chunk)}
         assert len(socks) == 2
+        # Whether the first was answered is not known, only that it has ended.
+        ends = [event for event in events if not isinstance(event, Chunk)]
+        assert [type(event) for event in ends] == [Answer, Closed, Answer]
+        assert statuses(events) == [None, None]
         assert told(feed([*first, *again])) == WHOLE * 2
         # Without its SYN it is told by numbers that no window reaches.
         assert told(feed([*first[:4], again[1]])) == WHOLE * 2

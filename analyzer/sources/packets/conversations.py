@@ -179,8 +179,13 @@ class Conversation:
             self.finish(events)
         self._note_waiting()
 
-    def finish(self, events: list[Event], *, is_closed: bool = True) -> None:
-        """Tell what is left to tell, and unless it may go on, that the connection has ended."""
+    def finish(
+        self, events: list[Event], *, is_closed: bool = True, is_end_seen: bool = True
+    ) -> None:
+        """Tell what is left to tell, and unless it may go on, that the connection has ended.
+
+        Where that is only concluded, whether it was answered is not known.
+        """
         if self.is_ended:
             return
         self.is_ended = True
@@ -192,7 +197,8 @@ class Conversation:
         # The server acknowledges an end that was not seen as if it were a byte.
         if (self._fin is None) < missing <= FAR_OFF:
             self._send_missing(missing, events)
-        if self.watch.is_waiting and (self._is_answer_missed() or not is_closed):
+        is_answer_told = is_closed and (is_end_seen or self._server_fin)
+        if self.watch.is_waiting and (self._is_answer_missed() or not is_answer_told):
             events.append(Answer(self._last_ns, self.connection.socket_id, None))
             self.watch.give_up()
         if is_closed and self._has_sent:

@@ -281,7 +281,7 @@ class Reassembler:
         self, key: Key, conversation: Conversation, events: list[Event], *, is_closed: bool = True
     ) -> None:
         self._held -= conversation.held.cost
-        conversation.finish(events, is_closed=is_closed)
+        conversation.finish(events, is_closed=is_closed, is_end_seen=False)
         self._forget(key, conversation)
 
     def _forget(self, key: Key, conversation: Conversation) -> None:
