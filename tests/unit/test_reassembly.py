@@ -134,6 +134,15 @@ class TestOrder:
         assert told(events) == WHOLE
         assert statuses(events) == [200]
 
+    @pytest.mark.parametrize("at", [2, 4])
+    def test_the_syn_may_come_after_the_answer(self, at: int) -> None:
+        """And even after the end; all else is seen twice, as on two interfaces."""
+        packets = conversation()
+        rest = [packets[3], packets[5], packets[7], packets[8]]
+        events = feed([*rest[:at], packets[0], packets[1], *rest])
+        assert told(events) == WHOLE
+        assert statuses(events) == [200]
+
 
 class TestHoles:
     client, server = sides()

@@ -76,15 +76,27 @@ class Conversation:
     def _is_closing(self) -> bool:
         return self._server_fin and self._fin is not None
 
+    @property
+    def first(self) -> int:
+        """The sequence number of the first byte there is, as far as is known."""
+        return (self._base + 1) % _SEQUENCES if self.start is None else self.start
+
     def start_at(self, start: int) -> bool:
         """Take where the client begins; returns whether it is this connection's at all."""
-        if self.is_settled:
+        if self.start is not None:
             return start == self.start
+        first = self._base + 1
+        if not self.is_settled:
+            if not self.held.pieces:
+                return False
+            first = self.held.pieces[0].begin
         position = self._position(start)
-        if not self.held.pieces or not 0 <= self.held.pieces[0].begin - position <= FAR_OFF:
+        if not 0 <= first - position <= FAR_OFF:
             return False
-        self.start, self.is_settled = start, True
-        self.at = self._base = self._acked = position
+        self.start = start
+        if not self.is_settled:  # else what has come is told already
+            self.is_settled = True
+            self.at = self._base = self._acked = position
         return True
 
     def is_reached_by(self, segment: Segment) -> bool:

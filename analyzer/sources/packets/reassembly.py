@@ -73,7 +73,7 @@ class Reassembler:
         self.counters: collections.Counter[str] = collections.Counter()
         self._identify = identify
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
-        self._ended: OrderedDict[Key, tuple[Optional[int], int]] = OrderedDict()
+        self._ended: OrderedDict[Key, tuple[int, int]] = OrderedDict()
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
         self._held = 0
@@ -288,7 +288,7 @@ class Reassembler:
         del self._conversations[key]
         if self._waiting:
             self._waiting.pop(key, None)
-        self._ended[key] = (conversation.start, conversation.at % _SEQUENCES)
+        self._ended[key] = (conversation.first, conversation.at % _SEQUENCES)
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
