@@ -333,6 +333,29 @@ class TestEnds:
         assert told(events) == WHOLE
 
     @pytest.mark.parametrize("is_client", [True, False])
+    @pytest.mark.parametrize("before", [[], [(0, 30)], [(50, 83)], [(0, 30), (50, 83)]])
+    def test_a_reset_waits_for_what_it_has_overtaken(
+        self, before: list[tuple[int, int]], is_client: bool
+    ) -> None:
+        """As the other end does; what never comes is a gap."""
+        assert len(V1) == 83
+        pieces = [self.client.packet("PA", begin, V1[begin:end]) for begin, end in before]
+        side = self.client if is_client else self.server
+        reset = side.packet("RA", len(V1) if is_client else 0, acked=0 if is_client else len(V1))
+        packets = [*conversation()[:3], *pieces, reset]
+        reassembler = Reassembler()
+        events: list[Event] = []
+        for number, packet in enumerate([*packets, self.client.packet("PA", 0, V1)]):
+            frame = ethernet(packet)
+            events += reassembler.feed(number, 1, frame, len(frame))
+        assert told(events) == WHOLE
+        assert isinstance(events[-1], Closed)
+        assert len(reassembler) == reassembler.held == 0
+        events = feed(packets)
+        assert {reason for _, reason in told(events)} <= {"capture_gap", "incomplete"}
+        assert events
+
+    @pytest.mark.parametrize("is_client", [True, False])
     @pytest.mark.parametrize("flags", ["R", "RA", "FA"])
     def test_the_end_of_an_earlier_connection_ends_no_other(
         self, flags: str, is_client: bool

@@ -46,8 +46,8 @@ class Conversation:
 
     __slots__ = (
         "_acked", "_base", "_fin", "_has_sent", "_is_opened_with_data", "_last_ns", "_reached",
-        "_server_fin", "at", "connection", "held", "is_answered", "is_ended", "is_settled",
-        "is_waiting", "sender", "start", "watch",
+        "_reset", "_server_fin", "at", "connection", "held", "is_answered", "is_ended",
+        "is_settled", "is_waiting", "sender", "start", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, start: Optional[int], sequence: int) -> None:
@@ -68,13 +68,14 @@ class Conversation:
         self._fin: Optional[int] = None
         self._reached: Optional[int] = None  # how far the server has come, a sequence number
         self._server_fin = False
+        self._reset: Optional[int] = None  # up to where it is waited after one
         self._has_sent = False
         self._is_opened_with_data = False
         self._last_ns = 0
 
     @property
     def _is_closing(self) -> bool:
-        return self._server_fin and self._fin is not None
+        return self._reset is not None or (self._server_fin and self._fin is not None)
 
     @property
     def first(self) -> int:
@@ -117,6 +118,8 @@ class Conversation:
         if size:
             if self.is_settled and (sequence - self.at) % _SEQUENCES == 0 and not self.held.pieces:
                 self._send(at_ns, size, data, acknowledged, events)
+                if self.is_waiting:
+                    self._end_if_complete(events)
             else:
                 self._hold(at_ns, sequence, size, data, acknowledged, flags)
                 self._deliver(events)
@@ -125,7 +128,7 @@ class Conversation:
             if acknowledged is not None:
                 self._reach(acknowledged)
             if flags & RST:
-                self.finish(events)
+                self._reset_at(self._position((sequence + size) % _SEQUENCES), events)
             else:
                 self._fin = self._position((sequence + size) % _SEQUENCES)
                 if self._server_fin or self.is_waiting:  # else it changes nothing
@@ -152,7 +155,7 @@ class Conversation:
                 events.append(Answer(at_ns, self.connection.socket_id, told))
         self._reach((sequence + size) % _SEQUENCES)
         if flags & RST:
-            self.finish(events)
+            self._reset_at(self._acked, events)
         elif flags & FIN or (self._server_fin and self._fin is not None):
             self._server_fin = True
             if self._fin is not None or self.is_waiting:  # as above
@@ -226,9 +229,25 @@ class Conversation:
         if self._reached is None or 0 < (sequence - self._reached) % _SEQUENCES < _BEHIND:
             self._reached = sequence
 
+    def _reset_at(self, position: int, events: list[Event]) -> None:
+        """Take a reset, which is the end, where it has not overtaken what was sent before it."""
+        self._acked = max(self._acked, position)
+        # An end that was not seen counts as a byte.
+        end = position - 1 if self._fin is None else self._fin
+        if self.is_settled and self.at < end:
+            self._reset = end
+            self._note_waiting()
+        else:
+            self.finish(events)
+
     def _end_if_complete(self, events: list[Event]) -> None:
-        """End when both ends have said so and nothing is missing before."""
-        if not self._server_fin or self._fin != self.at or self.is_ended:
+        """End when both ends have said so, or one at once, and nothing is missing before."""
+        if self.is_ended:
+            return
+        if self._reset is not None:
+            if self.at < self._reset:
+                return
+        elif not self._server_fin or self._fin != self.at:
             return
         if not self.watch.is_waiting or not self._is_answer_missed():
             self.finish(events)
