@@ -11,9 +11,15 @@ from typing import Any, Callable, Optional
 
 from analyzer.clock import CaptureClock, Clock
 from analyzer.errors import CaptureError
-from analyzer.records import Event, Lost, Passed
+from analyzer.records import Connection, Event, Lost, Passed
 from analyzer.sources.counters import LossMeter
-from analyzer.sources.packets.reassembly import LOSSES, Reassembler
+from analyzer.sources.packets.reassembly import (
+    LOSSES,
+    NOBODY,
+    TO_US,
+    Reassembler,
+    Sender,
+)
 from analyzer.sources.packets.recordings import DamagedError, Recording
 
 STANDARD_INPUT = "-"
@@ -26,6 +32,7 @@ _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
 _TICK_NS = 1_000_000_000
+_FORWARDED = Sender(0, None, is_forwarded=True)
 _END = b""  # what is read at the end of a file
 
 
@@ -114,7 +121,7 @@ class PcapSource:
         self._clock = clock
         self._begun: Optional[Callable[[], None]] = begun
         self._file_read = file_read
-        self._reassembler = Reassembler()
+        self._reassembler = Reassembler(_identify)
         self._losses: Optional[LossMeter] = None  # until there is a time to begin with
         self._tick_ns = 0
         self._unread = list(names)
@@ -250,6 +257,11 @@ class PcapSource:
         begun, self._begun = self._begun, None
         if begun is not None:
             begun()
+
+
+def _identify(_connection: Connection, packet_type: int) -> Sender:
+    """Tell what a capture does of who sends: that it is nobody on the host, if it came in there."""
+    return _FORWARDED if packet_type == TO_US else NOBODY
 
 
 def _reader(counters: Mapping[str, int], name: str) -> Callable[[], int]:

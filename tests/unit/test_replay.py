@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.test_recordings import block, interface, packet, section
@@ -97,6 +98,53 @@ def test_an_earlier_capture_is_another_one(tmp_path: Path) -> None:
     second.write_bytes(pcap(FRAMES, begin_ns=BEGIN_NS - 3600 * S))
     run = Replayed(first, second)
     assert run.outcomes == [("v1", None), ("v1", "success")]
+
+
+def _cooked(version: int, kind: int, interface: int, packet: Any) -> bytes:
+    cooked: Any = (
+        CookedLinux(pkttype=kind, lladdrtype=interface)
+        if version == 1
+        else CookedLinuxV2(pkttype=kind, ifindex=interface, lladdrtype=interface)
+    )
+    return bytes(cooked / packet)
+
+
+@pytest.mark.parametrize(("version", "link_type"), [(1, 113), (2, 276)])
+def test_of_all_interfaces_a_passage_is_one_request(
+    tmp_path: Path, version: int, link_type: int
+) -> None:
+    """From a container in, and out again with the host's address: it is the container's."""
+    received, outgoing, ethernet_type = 0, 4, 1
+    frames = []
+    for host in conversation():
+        guest = host.copy()
+        is_asked = host.dport == 80
+        setattr(guest, "src" if is_asked else "dst", "172.17.0.2")
+        way = [(received, guest), (received, guest), (outgoing, host)]
+        if not is_asked:
+            way = [(received, host), (outgoing, guest), (outgoing, guest)]
+        frames += [_cooked(version, kind, ethernet_type, each) for kind, each in way]
+    path = tmp_path / "any.pcap"
+    path.write_bytes(pcap(frames, link_type=link_type, step_ns=1000))
+    run = Replayed(path)
+    assert run.outcomes == [("v1", "success")]
+    (line,) = run.of("imds_request")
+    assert line["source"]["ip"] == "172.17.0.2"
+    assert line["network"] == {"forwarded": True}
+
+
+@pytest.mark.parametrize(("version", "link_type"), [(1, 113), (2, 276)])
+def test_what_goes_through_lo_is_the_hosts_own(
+    tmp_path: Path, version: int, link_type: int
+) -> None:
+    """There every packet is sent and received."""
+    loopback = 772
+    frames = [_cooked(version, kind, loopback, each) for each in conversation() for kind in (4, 0)]
+    path = tmp_path / "any.pcap"
+    path.write_bytes(pcap(frames, link_type=link_type, step_ns=1000))
+    run = Replayed(path)
+    assert run.outcomes == [("v1", "success")]
+    assert "network" not in run.of("imds_request")[0]
 
 
 def test_waiting_is_done_in_the_captures_time(tmp_path: Path) -> None:

@@ -14,6 +14,12 @@ VLANS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
 # More tags than two are rare, and a frame made of nothing else must not keep us.
 VLANS_MAX = 8
 
+# Link types that have every interface's packets in one capture, and tell a packet's way: the kind
+# that AF_PACKET gives it, and the type of interface.
+COOKED = frozenset({LINUX_SLL, LINUX_SLL2})
+_OUTGOING = 4  # linux/if_packet.h; what is sent through lo is captured as received, too
+_LOOPBACK_INTERFACE = 772  # linux/if_arp.h
+
 _ETHERTYPE = struct.Struct("!H")
 # Families that BSD and macOS write in front of IPv6; IPv4 is 2 everywhere.
 _FAMILY_IPV4 = 2
@@ -35,6 +41,15 @@ def maybe_network(link_type: int, frame: bytes, at: int = 0) -> Optional[Network
     """
     read = _LINKS.get(link_type)
     return None if read is None else read(frame, at)
+
+
+def comes_in(link_type: int, frame: bytes) -> bool:
+    """Tell whether a cooked frame was received, and not through lo."""
+    if link_type == LINUX_SLL:
+        kind, interface = frame[1], int.from_bytes(frame[2:4], "big")
+    else:
+        kind, interface = frame[10], int.from_bytes(frame[8:10], "big")
+    return kind != _OUTGOING and interface != _LOOPBACK_INTERFACE
 
 
 def _ethernet(frame: bytes, at: int) -> Network:

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.records import Connection, Event
+from analyzer.sources.packets import link
 from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
+from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.segments import (
     ACK,
     CUT_HEADERS,
@@ -59,7 +61,8 @@ HOLES = "holes"
 LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
 
 # Asked at the first packet of a connection (its SYN, where that is seen), and until it tells at
-# each further one that carries bytes of the client. Gets the packet type, -1 where there is none.
+# each further one that carries bytes of the client. Gets the packet type, -1 where there is none;
+# of a recorded packet no more than whether it came in, TO_US, or is this host's own, OUTGOING.
 Identify = Callable[[Connection, int], Optional[Sender]]
 
 
@@ -76,6 +79,7 @@ class Reassembler:
         self._ended: OrderedDict[Key, tuple[int, int]] = OrderedDict()
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
+        self._passages = Passages()  # of frames that tell their way
         self._held = 0
         self._numbers = itertools.count(1)
         self._is_two_way = False  # whether any of the server's packets are seen
@@ -92,11 +96,16 @@ class Reassembler:
     def feed(
         self, at_ns: int, link_type: int, frame: bytes, wire_bytes: int, packet_type: int = -1
     ) -> Sequence[Event]:
-        """Take one frame as captured, of ``wire_bytes`` on the wire; return what it completes."""
+        """Take one frame as captured, of ``wire_bytes`` on the wire; return what it completes.
+
+        One that tells its way itself does so, and what is seen twice on it is taken once.
+        """
         segment = dissect(link_type, frame, wire_bytes)
         if isinstance(segment, str):
             self.counters[segment] += 1
             return ()
+        if link_type in link.COOKED:
+            return self._take_cooked(at_ns, link_type, frame, segment)
         return self.take(at_ns, segment, packet_type)
 
     def feed_until(
@@ -108,6 +117,7 @@ class Reassembler:
         """
         beyond = None
         segments = acknowledgments = 0
+        cooked = link.COOKED
         for packet in packets:
             at_ns, link_type, frame, wire_bytes = packet
             if not begin_ns <= at_ns < end_ns:
@@ -118,6 +128,8 @@ class Reassembler:
                 acknowledgments += 1
             elif segment.__class__ is str:
                 self.counters[segment] += 1
+            elif link_type in cooked:
+                events += self._take_cooked(at_ns, link_type, frame, segment)  # type: ignore[arg-type]
             else:
                 segments += 1
                 self._take(at_ns, segment, -1, events)  # type: ignore[arg-type] # no str
@@ -143,6 +155,7 @@ class Reassembler:
         self._conversations.clear()
         self._ended.clear()
         self._waiting.clear()
+        self._passages = Passages()
         self._held = 0
         return events
 
@@ -152,6 +165,15 @@ class Reassembler:
         events: list[Event] = []
         self._take(at_ns, segment, packet_type, events)
         return events
+
+    def _take_cooked(
+        self, at_ns: int, link_type: int, frame: bytes, segment: Segment
+    ) -> Sequence[Event]:
+        """Take a segment of a frame that tells its way, unless it is seen elsewhere on it."""
+        comes_in = link.comes_in(link_type, frame)
+        if self._passages.is_repeated(segment, at_ns, comes_in=comes_in):
+            return ()
+        return self.take(at_ns, segment, TO_US if comes_in else OUTGOING)
 
     def _take(self, at_ns: int, segment: Segment, packet_type: int, events: list[Event]) -> None:
         is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
