@@ -123,7 +123,7 @@ class PcapSource:
         self._file_read = file_read
         self._reassembler = Reassembler(_identify)
         self._losses: Optional[LossMeter] = None  # until there is a time to begin with
-        self._tick_ns = 0
+        self._tick_ns: Optional[int] = None  # the same
         self._unread = list(names)
         self._file = CaptureFile(self._unread[0])
         # One number for all files: whoever waits for it need not know that they change.
@@ -225,9 +225,12 @@ class PcapSource:
         while True:
             # Events go on before time does.
             events: list[Event] = []
-            until_ns = self._tick_ns + _TICK_NS
-            beyond = self._reassembler.feed_until(unfed, self._tick_ns, until_ns, events)
-            yield from events
+            if self._tick_ns is None:
+                beyond = next(unfed, None)
+            else:
+                until_ns = self._tick_ns + _TICK_NS
+                beyond = self._reassembler.feed_until(unfed, self._tick_ns, until_ns, events)
+                yield from events
             if beyond is None:
                 break
             yield from self._pass(beyond[0])
@@ -239,11 +242,11 @@ class PcapSource:
 
     def _pass(self, at_ns: int) -> Iterator[Event]:
         """Let time come as far as a packet, if that is not one a little out of order."""
-        if self._clock.advance(at_ns):
+        if self._clock.advance(at_ns or 1):  # at 0 it has not begun
             # Another capture, of other connections.
             yield from self._reassembler.flush()
         now_ns = self._clock.now_ns()
-        if not 0 <= now_ns - self._tick_ns < _TICK_NS:
+        if self._tick_ns is None or not 0 <= now_ns - self._tick_ns < _TICK_NS:
             self._tick_ns = now_ns
             if self._losses is None:
                 counters = self._reassembler.counters

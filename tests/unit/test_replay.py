@@ -256,6 +256,16 @@ def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
     assert run.of("analyzer_stopped")[0]["lost"] == 20
 
 
+def test_losses_are_said_whatever_the_time(tmp_path: Path) -> None:
+    """Also of a capture that begins at the clock's first second, as one without a clock does."""
+    path = tmp_path / "short"
+    path.write_bytes(pcap(FRAMES, snapshot_bytes=40, begin_ns=0))
+    run = Replayed(path)
+    (lost,) = run.of("events_lost")
+    assert (lost["reason"], lost["count"]) == ("cut_headers", 10)
+    assert run.lines[0]["timestamp"].startswith("1970-01-01T00:00:00.00")
+
+
 def test_packets_without_a_time_are_said(tmp_path: Path) -> None:
     """Nothing can be told of them."""
     path = tmp_path / "simple.pcapng"
