@@ -34,7 +34,7 @@ from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import LOSSES, OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import dissect
+from analyzer.sources.packets.segments import NO_LAYERS, dissect
 
 PROBE = "packet/af_packet"
 
@@ -121,7 +121,7 @@ class PacketSource:
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return what the packet brings about: bytes that were sent, answers, ends."""
         boottime_ns, length, kind, comes_in = _WAITING.unpack_from(raw)
-        segment = dissect(RAW, raw[_WAITING.size :], length)
+        segment = dissect(RAW, raw[_WAITING.size :], length, NO_LAYERS)
         if isinstance(segment, str):
             self._reassembler.counters[segment] += 1
             return ()
@@ -162,7 +162,7 @@ class PacketSource:
             interface, protocol, kind, *_ = address
             if kind == OUTGOING or interface == "lo":
                 packet = _untagged(Packet(0, len(data), protocol, 0, kind, data))
-                segment = dissect(RAW, packet.data, packet.length)
+                segment = dissect(RAW, packet.data, packet.length, NO_LAYERS)
                 if not isinstance(segment, str):
                     _, key, sequence, *_ = segment
                     self._identity.note_opening(key, sequence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from typing import Any, Callable
 
 import pytest
@@ -21,12 +22,13 @@ from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 
 from analyzer.records import Event
-from analyzer.sources.packets import link
+from analyzer.sources.packets import link, segments
 from analyzer.sources.packets.reassembly import Reassembler
 from analyzer.sources.packets.segments import (
     CUT_HEADERS,
     FRAGMENT,
     MALFORMED,
+    NO_LAYERS,
     NOT_IMDS,
     UNKNOWN_LINK,
     dissect,
@@ -206,6 +208,58 @@ def test_one_address_may_be_mapped_without_the_other(
         frame = bytes(ETHER / IPv6(src=source, dst=destination) / tcp / V2)
         reassembler.feed(0, link.ETHERNET, frame, len(frame))
     assert len(reassembler) == connections
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        IPv6(dst="fd00:ec2::254") / IPv6ExtHdrDestOpt() / conversation()[0],
+        IP(dst=SERVER) / GRE() / conversation()[0],
+    ],
+)
+def test_a_live_source_looks_into_no_tunnel(monkeypatch: pytest.MonkeyPatch, packet: Any) -> None:
+    """And never loads scapy: what packets come is for others to choose."""
+    monkeypatch.setattr(segments, "maybe_inner_packet", None)
+    frame = bytes(packet)
+    assert dissect(link.RAW, frame, len(frame), NO_LAYERS) == UNKNOWN_LINK
+
+
+def _nested(layer: bytes, before: bytes = b"") -> bytes:
+    return before + layer * (65535 // len(layer))
+
+
+_OUTER = bytes(IP(src="1.1.1.1", dst="2.2.2.2", proto=4, len=65535))
+_OUTER_GRE = _OUTER[:9] + b"\x2f" + _OUTER[10:] + b"\0\0\x08\0"
+
+
+@pytest.mark.parametrize(
+    ("link_type", "frame"),
+    [
+        pytest.param(link.RAW, _nested(_OUTER), id="IP in IP"),
+        pytest.param(
+            link.RAW, _nested(_OUTER[:9] + b"\x2f" + _OUTER[10:] + b"\0\0\x08\0"), id="GRE"
+        ),
+        pytest.param(link.ETHERNET, _nested(b"\0\0\0\x40", bytes(12) + b"\x88\x47"), id="MPLS"),
+    ],
+)
+def test_a_frame_of_nothing_but_headers_is_soon_done(link_type: int, frame: bytes) -> None:
+    """However many there are, the first few are looked at."""
+    dissect(link_type, frame, len(frame))
+    begin_s = time.process_time()
+    for _ in range(10):
+        assert dissect(link_type, frame, len(frame)) == NOT_IMDS
+    assert time.process_time() - begin_s < 0.1
+
+
+@pytest.mark.parametrize("name", ["GRE", "PPPoE", "MPLS", "wireless"])
+def test_a_large_packet_in_a_tunnel_is_whole(name: str) -> None:
+    """Though scapy is shown its headers only."""
+    link_type, _, wrap = LINKS[name]
+    data = V2 + bytes(range(256)) * 5
+    frame = bytes(wrap(conversation(data)[3]))
+    segment = dissect(link_type, frame, len(frame))
+    assert not isinstance(segment, str)
+    assert segment[5:] == (len(data), data)
 
 
 def test_a_link_type_that_nobody_knows_is_counted() -> None:

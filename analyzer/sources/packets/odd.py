@@ -6,6 +6,10 @@ import functools
 import logging
 from typing import Any, Optional
 
+# What is shown to scapy. Headers up to TCP's take less; each layer takes it some 50 µs, and a
+# frame may consist of nothing else.
+_HEADS_BYTES = 256
+
 
 @functools.lru_cache(maxsize=1)
 def _maybe_scapy() -> Any:  # noqa: ANN401 -- scapy is imported late, and untyped
@@ -37,10 +41,15 @@ def maybe_inner_packet(link_type: int, frame: bytes) -> Optional[bytes]:
         layer = scapy.config.conf.l2types.num2layer.get(link_type)
         if layer is None:
             return None
-        tcp = layer(frame).getlayer(scapy.layers.inet.TCP)
+        head = frame[:_HEADS_BYTES]
+        tcp = layer(head).getlayer(scapy.layers.inet.TCP)
         found = tcp.underlayer if tcp is not None else None
         while found is not None and found.name not in ("IP", "IPv6"):
             found = found.underlayer  # extension headers
-        return bytes(found.original) if found is not None else b""
+        if found is None:
+            return b""
+        original = bytes(found.original)
+        # Unless the packet ends within what was shown, it is all that is left of the frame.
+        return frame[len(head) - len(original) :] if head.endswith(original) else original
     except Exception:  # noqa: BLE001 -- its layers raise whatever hostile bytes make them raise
         return b""

@@ -25,10 +25,14 @@ UNKNOWN_LINK = "unknown_link"
 
 # A mirrored packet is one packet in another; real tunnels go no deeper than a few.
 LAYERS_MAX = 4
+# As depth: look into none. What comes through the kernel's filter has none that is of use, and
+# whoever sends packets to this host must not choose what code they meet.
+NO_LAYERS = LAYERS_MAX + 1
 
 _TCP, _UDP = 6, 17
-# Tunnels that scapy is asked about: IP in IP, IPv6 in IP, GRE; MPLS, PPPoE.
-_ODD_PROTOCOLS = frozenset({4, 41, 47})
+_IN_IP = frozenset({4, 41})  # IP and IPv6
+# Tunnels that scapy is asked about: GRE; MPLS, PPPoE.
+_GRE = 47
 _ODD_ETHERTYPES = frozenset({0x8847, 0x8848, 0x8864})
 # IANA's port, which traffic mirroring uses, and the one Linux had before.
 _VXLAN_PORTS = frozenset({4789, 8472})
@@ -195,8 +199,11 @@ def _dissect_tunnel(
     protocol: int, frame: bytes, at: int, payload: int, depth: int
 ) -> Union[Segment, str]:
     """Look for a packet inside of one that begins at ``at`` and has no TCP itself."""
-    if protocol in _ODD_PROTOCOLS:
+    if protocol == _GRE or (depth >= LAYERS_MAX and protocol in _IN_IP):
         return _dissect_odd(link.RAW, frame[at:], depth)
+    if protocol in _IN_IP:
+        inner = frame[payload:]
+        return dissect(link.RAW, inner, len(inner), depth + 1)
     port = int.from_bytes(frame[payload + 2 : payload + 4], "big")
     if protocol != _UDP or port not in _VXLAN_PORTS or depth >= LAYERS_MAX:
         return NOT_IMDS
@@ -206,7 +213,7 @@ def _dissect_tunnel(
 
 def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str]:
     if depth >= LAYERS_MAX:
-        return NOT_IMDS
+        return NOT_IMDS if depth == LAYERS_MAX else UNKNOWN_LINK
     packet = maybe_inner_packet(link_type, frame)
     if packet is None:
         return UNKNOWN_LINK
