@@ -144,6 +144,14 @@ class TestOrder:
         assert statuses(events) == [200]
 
 
+    def test_the_answer_may_come_first(self) -> None:
+        """Where two directions are captured apart; the answer is not known then."""
+        packets = conversation()
+        events = feed([packets[5], packets[0], packets[1], packets[3], *packets[7:]])
+        assert told(events) == WHOLE
+        assert statuses(events) == [None]
+
+
 class TestHoles:
     client, server = sides()
 

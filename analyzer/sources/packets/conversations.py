@@ -95,9 +95,11 @@ class Conversation:
         if not 0 <= first - position <= FAR_OFF:
             return False
         self.start = start
-        if not self.is_settled:  # else what has come is told already
+        if not self.is_settled:
             self.is_settled = True
             self.at = self._base = self._acked = position
+        elif not self._has_sent:  # only the server was seen so far, and what it acknowledges
+            self.at = self._base = position
         return True
 
     def is_reached_by(self, segment: Segment) -> bool:
