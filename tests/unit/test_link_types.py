@@ -33,7 +33,7 @@ from analyzer.sources.packets.segments import (
     UNKNOWN_LINK,
     dissect,
 )
-from tests.packets import CLIENT, SERVER, V2, conversation, requests, statuses
+from tests.packets import CLIENT, OK, SERVER, V2, conversation, requests, sides, statuses
 
 cut_up: Any = fragment
 ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -62,10 +62,10 @@ def mapped(packet: Any) -> Any:
     return ETHER / IPv6(src=f"::ffff:{packet.src}", dst=f"::ffff:{packet.dst}") / packet[TCP]
 
 
-def mirrored(packet: Any) -> Any:
+def mirrored(packet: Any, network: int = 7) -> Any:
     """Wrap it as AWS's traffic mirroring does."""
     outer = ETHER / IP(src="10.0.0.9", dst="10.0.0.10") / UDP(sport=65000, dport=4789)
-    return outer / VXLAN(vni=7) / ETHER / packet
+    return outer / VXLAN(vni=network) / ETHER / packet
 
 
 def huge(packet: Any) -> bytes:
@@ -139,6 +139,44 @@ def test_a_conversation_is_found(name: str) -> None:
     server = SERVER if version == 4 else "fd00:ec2::254"
     assert captured.connection.destination_ip == server
     assert len(reassembler) == 0  # it has ended
+
+
+def test_mirrored_networks_may_have_the_same_addresses() -> None:
+    """What is mirrored from one is not mixed with what is from another."""
+    reassembler = Reassembler()
+    client, server = sides()
+    other, other_server = (
+        client._replace(start=77, other_start=99),
+        server._replace(start=99, other_start=77),
+    )
+    half = len(V2) // 2
+    packets = [
+        (1, client.packet("S")),
+        (2, other.packet("S")),
+        (1, client.packet("PA", 0, V2[:half])),
+        (2, other.packet("PA", 0, V2[:half])),
+        (1, client.packet("PA", half, V2[half:])),
+        (2, other.packet("PA", half, V2[half:])),
+        (1, server.packet("PA", 0, OK, acked=len(V2))),
+        (2, other_server.packet("PA", 0, OK, acked=len(V2))),
+    ]
+    events: list[Event] = []
+    for number, packet in packets:
+        frame = bytes(mirrored(packet, number))
+        events += reassembler.feed(0, link.ETHERNET, frame, len(frame))
+    assert [each.request.token.value for each in requests(events)] == ["present"] * 2
+    assert statuses(events) == [200] * 2
+
+
+def test_of_all_interfaces_a_mirrored_packet_is_seen_twice() -> None:
+    """On the VXLAN's own interface, too: there without its number."""
+    reassembler = Reassembler()
+    events: list[Event] = []
+    for packet in conversation():
+        for each in (mirrored(packet)[IP], packet):
+            frame = bytes(CookedLinux() / each)
+            events += reassembler.feed(0, link.LINUX_SLL, frame, len(frame))
+    assert len(requests(events)) == 1
 
 
 @pytest.mark.parametrize("name", LINKS)

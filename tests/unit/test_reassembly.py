@@ -143,7 +143,6 @@ class TestOrder:
         assert told(events) == WHOLE
         assert statuses(events) == [200]
 
-
     def test_the_answer_may_come_first(self) -> None:
         """Where two directions are captured apart; the answer is not known then."""
         packets = conversation()

@@ -27,6 +27,7 @@ from analyzer.sources.packets.segments import (
     Key,
     Segment,
     dissect,
+    without_networks,
 )
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ class Reassembler:
     ) -> Sequence[Event]:
         """Take a segment of a frame that tells its way, unless it is seen elsewhere on it."""
         comes_in = link.comes_in(link_type, frame)
+        # What a VXLAN brings is seen on its own interface once more, there without the number.
+        segment = (segment[0], without_networks(segment[1]), *segment[2:])
         if self._passages.is_repeated(segment, at_ns, comes_in=comes_in):
             return ()
         return self.take(at_ns, segment, TO_US if comes_in else OUTGOING)
@@ -269,8 +272,9 @@ class Reassembler:
             oldest, evicted = next(iter(self._conversations.items()))
             self.counters[EVICTED] += 1
             self._end(oldest, evicted, events, is_closed=False)
-        port = int.from_bytes(key[-PORT_BYTES:], "big")
-        client, server = _addresses(key[:-PORT_BYTES])
+        ends = without_networks(key)
+        port = int.from_bytes(ends[-PORT_BYTES:], "big")
+        client, server = _addresses(ends[:-PORT_BYTES])
         connection = Connection(next(self._numbers), 0, client, port, server, PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way

@@ -37,6 +37,7 @@ _ODD_ETHERTYPES = frozenset({0x8847, 0x8848, 0x8864})
 # IANA's port, which traffic mirroring uses, and the one Linux had before.
 _VXLAN_PORTS = frozenset({4789, 8472})
 _VXLAN_BYTES = 16  # UDP's header and its own
+_VXLAN_NUMBER_AT = 12
 # IPv6: hop by hop, routing, destination options, mobility, HIP, shim6; AH counts otherwise.
 _OPTIONS = frozenset({0, 43, 60, 135, 139, 140})
 _FRAGMENT_HEADER, _AUTHENTICATION = 44, 51
@@ -56,15 +57,22 @@ _ACK = bytes([ACK])
 _ACKS = tuple((_IPV4_BYTES + 4 * (each >> 4)).to_bytes(2, "big") for each in range(256))
 
 PORT_BYTES = 2
-# A connection: the client's address, the server's, and the client's port, as in the packet. Its
-# hash is made once; that of a tuple each time it is looked for.
+# A connection: the client's address, the server's, and the client's port, as in the packet; of a
+# VXLAN behind these its number, as networks may have the same addresses. Its hash is made once;
+# that of a tuple each time it is looked for.
 Key = bytes
+_KEY_IPV4_BYTES, _KEY_IPV6_BYTES = 2 * 4 + PORT_BYTES, 2 * 16 + PORT_BYTES
 
 
 # A segment that opens, ends or carries something: whether it is the client's, its connection, its
 # sequence and acknowledgment numbers, flags, size, and the first len(data) of so many bytes. A
 # plain tuple, as there are six for a request, and a named one takes three times as long to make.
 Segment = tuple[bool, Key, int, int, int, int, bytes]
+
+
+def without_networks(key: Key) -> Key:
+    """Return a key without the numbers of VXLANs; there are fewer than make an IPv6 one of it."""
+    return key[: _KEY_IPV4_BYTES if len(key) < _KEY_IPV6_BYTES else _KEY_IPV6_BYTES]
 
 
 def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Union[Segment, str]:
@@ -208,7 +216,12 @@ def _dissect_tunnel(
     if protocol != _UDP or port not in _VXLAN_PORTS or depth >= LAYERS_MAX:
         return NOT_IMDS
     inner = frame[payload + _VXLAN_BYTES :]
-    return dissect(link.ETHERNET, inner, len(inner), depth + 1)
+    found = dissect(link.ETHERNET, inner, len(inner), depth + 1)
+    if isinstance(found, str):
+        return found
+    is_from_client, key, sequence, acknowledgment, flags, size, data = found
+    key += frame[payload + _VXLAN_NUMBER_AT : payload + _VXLAN_BYTES - 1]
+    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
 
 
 def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str]:
