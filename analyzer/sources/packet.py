@@ -14,7 +14,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import psutil
 
@@ -34,7 +34,7 @@ from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import LOSSES, OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import dissect
+from analyzer.sources.packets.segments import Key, dissect
 
 PROBE = "packet/af_packet"
 
@@ -44,6 +44,7 @@ _WAITING = struct.Struct("=QIB?")
 # Openings read in one go: to look for whose they are must not keep the ring from being read.
 _OPENINGS_MAX = 64
 _OPENING_BYTES = 128
+_SEQUENCES = 1 << 32
 
 NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
 NO_PACKETS = (
@@ -154,6 +155,9 @@ class PacketSource:
         self._undo.close()
 
     def _note_openings(self) -> None:
+        self._identity.note_openings(list(self._read_openings()))
+
+    def _read_openings(self) -> Iterator[tuple[Key, int]]:
         for _ in range(_OPENINGS_MAX):
             try:
                 data, address = self._openings.recvfrom(_OPENING_BYTES)
@@ -165,7 +169,7 @@ class PacketSource:
                 segment = dissect(RAW, packet.data, packet.length)
                 if not isinstance(segment, str):
                     _, key, sequence, *_ = segment
-                    self._identity.note_opening(key, sequence)
+                    yield key, (sequence + 1) % _SEQUENCES
 
 
 def _require_interfaces() -> None:
