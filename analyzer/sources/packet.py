@@ -47,6 +47,10 @@ _OPENING_BYTES = 128
 _SEQUENCES = 1 << 32
 
 NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
+ROOT_WITHOUT = (
+    "This root has no CAP_NET_RAW: add it (docker run --cap-add NET_RAW; as a service "
+    "systemd/packet.conf)"
+)
 NO_PACKETS = (
     "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
     "RestrictAddressFamilies=AF_PACKET AF_NETLINK (systemd/packet.conf)"
@@ -197,7 +201,8 @@ def _untagged(packet: Packet) -> Packet:
 def _explained(error: OSError) -> SourceUnavailable:
     said = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in (errno.EPERM, errno.EACCES):
-        return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", NO_PRIVILEGE)
+        remedy = ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE
+        return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", remedy)
     if error.errno in (errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTONOSUPPORT):
         return SourceUnavailable(PROBE, f"packet sockets are not to be had ({said})", NO_PACKETS)
     return SourceUnavailable(
