@@ -14,7 +14,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import psutil
 
@@ -34,7 +34,7 @@ from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
 from analyzer.sources.packets.reassembly import LOSSES, OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import NO_LAYERS, dissect
+from analyzer.sources.packets.segments import NO_LAYERS, Key, dissect
 
 PROBE = "packet/af_packet"
 
@@ -44,8 +44,13 @@ _WAITING = struct.Struct("=QIB?")
 # Openings read in one go: to look for whose they are must not keep the ring from being read.
 _OPENINGS_MAX = 64
 _OPENING_BYTES = 128
+_SEQUENCES = 1 << 32
 
 NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
+ROOT_WITHOUT = (
+    "This root has no CAP_NET_RAW: add it (docker run --cap-add NET_RAW; as a service "
+    "systemd/packet.conf)"
+)
 NO_PACKETS = (
     "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
     "RestrictAddressFamilies=AF_PACKET AF_NETLINK (systemd/packet.conf)"
@@ -154,6 +159,9 @@ class PacketSource:
         self._undo.close()
 
     def _note_openings(self) -> None:
+        self._identity.note_openings(list(self._read_openings()))
+
+    def _read_openings(self) -> Iterator[tuple[Key, int]]:
         for _ in range(_OPENINGS_MAX):
             try:
                 data, address = self._openings.recvfrom(_OPENING_BYTES)
@@ -165,7 +173,7 @@ class PacketSource:
                 segment = dissect(RAW, packet.data, packet.length, NO_LAYERS)
                 if not isinstance(segment, str):
                     _, key, sequence, *_ = segment
-                    self._identity.note_opening(key, sequence)
+                    yield key, (sequence + 1) % _SEQUENCES
 
 
 def _require_interfaces() -> None:
@@ -193,7 +201,8 @@ def _untagged(packet: Packet) -> Packet:
 def _explained(error: OSError) -> SourceUnavailable:
     said = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in (errno.EPERM, errno.EACCES):
-        return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", NO_PRIVILEGE)
+        remedy = ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE
+        return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", remedy)
     if error.errno in (errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTONOSUPPORT):
         return SourceUnavailable(PROBE, f"packet sockets are not to be had ({said})", NO_PACKETS)
     return SourceUnavailable(

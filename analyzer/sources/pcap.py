@@ -262,7 +262,7 @@ class PcapSource:
             begun()
 
 
-def _identify(_connection: Connection, packet_type: int) -> Sender:
+def _identify(_connection: Connection, _start: Optional[int], packet_type: int) -> Sender:
     """Tell what a capture does of who sends: that it is nobody on the host, if it came in there."""
     return _FORWARDED if packet_type == TO_US else NOBODY
 

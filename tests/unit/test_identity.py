@@ -33,8 +33,8 @@ def _connection(source: str = "127.0.0.1") -> Connection:
 
 def test_who_has_another_address_is_behind_this_host(known: Identity) -> None:
     """And nobody here."""
-    assert known.identify(_connection("10.8.0.7"), OUTGOING) == FORWARDED
-    assert known.identify(_connection(), OUTGOING) == NOBODY
+    assert known.identify(_connection("10.8.0.7"), 1, OUTGOING) == FORWARDED
+    assert known.identify(_connection(), 1, OUTGOING) == NOBODY
 
 
 def test_a_real_socket_is_found(known: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_a_real_socket_is_found(known: Identity, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(identity, "PORT", server.getsockname()[1])
         port = client.getsockname()[1]
         sender = known.identify(
-            _connection()._replace(source_port=port, destination_ip="127.0.0.1"), OUTGOING
+            _connection()._replace(source_port=port, destination_ip="127.0.0.1"), 1, OUTGOING
         )
     assert sender is not None
     assert sender.snapshot is not None
@@ -73,14 +73,19 @@ def test_what_was_noted_holds_for_one_connection(known: Identity) -> None:
         snapshot = known._owners.maybe_snapshot(os.fstat(client.fileno()).st_ino)
     assert snapshot is not None
     key = LOOPBACK + SERVER + PORT.to_bytes(2, "big")
-    scripted = Scripted(snapshot, None, snapshot, None, None)
-    scripted.note_opening(key, 5)
-    scripted.note_opening(key, 5)  # on another interface
-    assert scripted.identify(_connection(), OUTGOING) == Sender(os.getpid(), snapshot, False)
-    scripted.note_opening(key, 5)  # sent again
-    assert scripted.identify(_connection(), OUTGOING) == NOBODY
-    scripted.note_opening(key, 6)
-    scripted.note_opening(key, 7)
-    assert scripted.identify(_connection(), OUTGOING) == NOBODY
+    sender = Sender(os.getpid(), snapshot, False)
+    scripted = Scripted(snapshot, None, snapshot, snapshot)
+    scripted.note_openings([(key, 5), (key, 5)])  # on another interface, too
+    assert scripted.identify(_connection(), 5, OUTGOING) == sender
+    scripted.note_openings([(key, 5)])  # sent again
+    assert scripted.identify(_connection(), 5, OUTGOING) == NOBODY
+    # The ports are used again before the first one's packets are read: of both the latest alone
+    # has a socket, and before that is known each has what was found for itself.
+    scripted.note_openings([(key, 6), (key, 7)])
+    scripted.note_openings([(key, 8)])
+    assert scripted.identify(_connection(), 6, OUTGOING) == NOBODY
+    assert scripted.identify(_connection(), None, OUTGOING) == NOBODY
+    assert scripted.identify(_connection(), 7, OUTGOING) == sender
+    assert scripted.identify(_connection(), 8, OUTGOING) == sender
     assert scripted.left == []
     scripted.close()

@@ -133,6 +133,20 @@ def test_a_socket_that_was_handed_on_is_nobodys(pair: tuple[socket.socket, socke
         child.communicate()
 
 
+def test_a_socket_of_two_siblings_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Also when the parent that had it before has let go of it."""
+    _, client = pair
+    inode = _inode(client)
+    with _holding(client) as one, _holding(client) as other:
+        client.close()
+        assert Owners().maybe_snapshot(inode) is None
+        one.communicate()
+        snapshot = Owners().maybe_snapshot(inode)
+        assert snapshot is not None
+        assert snapshot.process.pid == other.pid
+        other.communicate()
+
+
 def _holding(client: socket.socket) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(
         [sys.executable, "-c", HOLDER],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import pytest
 
 from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem
@@ -18,6 +20,7 @@ from analyzer.sources.packets.reassembly import (
 )
 from analyzer.sources.packets.segments import NO_PAYLOAD
 from tests.packets import (
+    CLIENT_START,
     MS,
     OK,
     SERVER_START,
@@ -460,21 +463,21 @@ class TestCutByTheCapture:
 class TestSenders:
     def test_who_it_is_is_asked_at_the_syn(self) -> None:
         """Once, where that tells."""
-        asked: list[tuple[Connection, int]] = []
+        asked: list[tuple[Optional[int], int]] = []
 
-        def identify(connection: Connection, packet_type: int) -> Sender:
-            asked.append((connection, packet_type))
+        def identify(_connection: Connection, start: Optional[int], packet_type: int) -> Sender:
+            asked.append((start, packet_type))
             return Sender(7, snapshot(7), is_forwarded=False)
 
         (captured,) = requests(feed(conversation(), Reassembler(identify)))
         assert captured.snapshot == snapshot(7)
         assert captured.tid == 7
-        assert [packet_type for _, packet_type in asked] == [-1]
+        assert asked == [(CLIENT_START + 1, -1)]
 
     def test_it_is_asked_again_until_it_tells(self) -> None:
         """With the packets that carry something."""
         answers = [None, Sender(7, snapshot(7), is_forwarded=True)]
-        reassembler = Reassembler(lambda _connection, _type: answers.pop(0))
+        reassembler = Reassembler(lambda *_: answers.pop(0))
         (captured,) = requests(feed(conversation(), reassembler))
         assert captured.tid == 7
         assert captured.connection.is_forwarded

@@ -123,7 +123,9 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, delay_s: fl
         time.sleep(delay_s)  # no condition to wait for: any moment has to do
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 130
+    # Interrupted within exec(), by which dataclasses are made while modules are imported, Python
+    # ends itself by the signal, whoever has caught it; a shell says 130 of that, too.
+    assert process.returncode in (130, -signal.SIGINT)
     assert said == "imds-analyzer: interrupted; nothing was written\n"
     assert output.read_text() == "the former"
     assert [each.name for each in output.parent.iterdir()] == ["report.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
@@ -354,12 +355,21 @@ def test_every_rule_is_the_first_for_some_caller() -> None:
         group(program, executable=program),
         group("/srv/app/server", executable="/srv/app/server", tallies=(V1, V2)),
         group("/srv/app/server", executable="/srv/app/server"),
+        replace(group("(from 10.0.3.7)"), example={}),
     )
     first = set()
     for each in callers:
         facts = Facts(each, CLIENTS.maybe_recognise(each))
         first.add(next(n for n, (matches, _) in enumerate(RULES) if matches(facts)))
     assert first == set(range(len(RULES)))
+
+
+def test_of_an_address_nothing_is_made_up() -> None:
+    """Behind it may be several programs: speaking v2, too, does not make one of them."""
+    seen = replace(group("(from 10.0.3.7)", tallies=(V1, V2)), example={})
+    diagnosis = diagnose(seen, CLIENTS)
+    assert diagnosis.cause is Cause.UNKNOWN
+    assert "packets do not name the programs" in diagnosis.summary
 
 
 def test_no_command_holds_hostile_text_as_it_came() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Callable, Optional, TypeVar
 
 import psutil
@@ -22,6 +23,7 @@ FOUND_MAX = 8192
 ADDRESSES_S = 5.0
 STRANGERS_S = 0.2
 
+K = TypeVar("K")
 V = TypeVar("V")
 FORWARDED = Sender(0, None, is_forwarded=True)
 
@@ -34,32 +36,37 @@ class Identity:
         self._clock = clock
         self._sockets = SocketTable()
         self._owners = Owners(clock)
+        # The latest opening of each, by the sequence number of its first byte.
         self._noted: OrderedDict[Key, int] = OrderedDict()
-        self._found: OrderedDict[Key, Snapshot] = OrderedDict()
+        self._found: OrderedDict[tuple[Key, int], Snapshot] = OrderedDict()
         self._addresses: frozenset[str] = frozenset()
         self._listed_s = -float("inf")
 
-    def note_opening(self, key: Key, sequence: int) -> None:
-        """Look up whose a connection is while it is opened: its socket may be gone soon.
+    def note_openings(self, openings: Iterable[tuple[Key, int]]) -> None:
+        """Look up whose connections are while they are opened: their sockets may be gone soon.
 
-        ``sequence`` tells a connection from another that has the same ports later. What several
-        interfaces show, or is sent again, is looked up once.
+        Each is a key and the sequence number of the first byte, which tells a connection from
+        another that has the same ports later; the sockets are asked for the latest alone. What
+        several interfaces show, or is sent again, is looked up once.
         """
-        if self._noted.get(key) == sequence:
-            return
-        _put(self._noted, key, sequence)
-        self._found.pop(key, None)
-        snapshot = self._maybe_snapshot(key)
-        if snapshot is not None:
-            _put(self._found, key, snapshot)
+        for key, start in dict(openings).items():
+            if self._noted.get(key) == start:
+                continue
+            _put(self._noted, key, start)
+            snapshot = self._maybe_snapshot(key)
+            if snapshot is not None:
+                _put(self._found, (key, start), snapshot)
 
-    def identify(self, connection: Connection, _packet_type: int) -> Optional[Sender]:
+    def identify(
+        self, connection: Connection, start: Optional[int], _packet_type: int
+    ) -> Optional[Sender]:
         """Return who sends on a connection; None where there was no time to look."""
         if not self._is_own(connection.source_ip):
             return FORWARDED
         key = _key(connection)
-        snapshot = self._found.pop(key, None)
-        if snapshot is None:
+        snapshot = None if start is None else self._found.pop((key, start), None)
+        if snapshot is None and self._noted.get(key, start) == start:
+            # No other connection has its ports by now.
             if not self._owners.has_time:
                 return None
             snapshot = self._maybe_snapshot(key)
@@ -97,7 +104,7 @@ def _own_addresses() -> frozenset[str]:
     )
 
 
-def _put(table: OrderedDict[Key, V], key: Key, value: V) -> None:
+def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
     table[key] = value
     table.move_to_end(key)
     if len(table) > FOUND_MAX:

@@ -28,7 +28,7 @@ DESCRIBED_S = 1.0
 # with thousands of processes, to look through them takes a tenth of a second.
 SHARE = 0.25
 SAVED_S = 1.0
-# Descendants of one process that are asked whether they hold its socket, too.
+# Of one process, siblings and descendants that are asked whether they hold its socket, too.
 FAMILY_MAX = 64
 _READ_MAX = 65536
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -177,19 +177,35 @@ def _holds(pid: int, link: str) -> bool:
 def _is_shared(pid: int, link: str) -> bool:
     """Tell whether a relative holds the socket, too: then nobody knows who sent.
 
-    Sockets are handed on by fork; one that was sent to a stranger is not looked for.
+    Sockets are handed on by fork, so the ancestors, the siblings and all their descendants are
+    asked. One that was sent to a stranger is not looked for, and who was adopted by init has
+    become one.
     """
-    stat = _maybe_stat(pid)
-    if stat is not None and stat.parent and _holds(stat.parent, link):
+    ancestors = list(_ancestors(pid))
+    if any(_holds(each, link) for each in ancestors):
         return True
-    family = list(_children(pid))
-    for asked, each in enumerate(family):
-        if asked == FAMILY_MAX:
+    parent = ancestors[0] if ancestors else 0
+    family = [*_children(pid), *(_children(parent) if parent > 1 else ())]
+    asked = {pid}
+    for each in family:
+        if each in asked:
+            continue
+        if len(asked) > FAMILY_MAX:
             return False
+        asked.add(each)
         if _holds(each, link):
             return True
         family += _children(each)
     return False
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    for _ in range(_abi.ANCESTORS_MAX):
+        stat = _maybe_stat(pid)
+        if stat is None or not stat.parent:
+            return
+        pid = stat.parent
+        yield pid
 
 
 def _children(pid: int) -> list[int]:

@@ -62,9 +62,10 @@ HOLES = "holes"
 LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
 
 # Asked at the first packet of a connection (its SYN, where that is seen), and until it tells at
-# each further one that carries bytes of the client. Gets the packet type, -1 where there is none;
-# of a recorded packet no more than whether it came in, TO_US, or is this host's own, OUTGOING.
-Identify = Callable[[Connection, int], Optional[Sender]]
+# each further one that carries bytes of the client. Gets the sequence number of the first byte,
+# None where that is not known, and the packet type, -1 where there is none; of a recorded packet
+# no more than whether it came in, TO_US, or is this host's own, OUTGOING.
+Identify = Callable[[Connection, Optional[int], int], Optional[Sender]]
 
 
 class Reassembler:
@@ -287,7 +288,8 @@ class Reassembler:
         if self._identify is None:
             conversation.sender = NOBODY
             return
-        sender = conversation.sender = self._identify(conversation.connection, packet_type)
+        sender = self._identify(conversation.connection, conversation.start, packet_type)
+        conversation.sender = sender
         if sender is not None and sender.is_forwarded:
             conversation.connection = conversation.connection._replace(is_forwarded=True)
 
