@@ -210,6 +210,42 @@ def test_lost_or_unread_sends_are_never_v1(
             assert each.request.target in without_token
 
 
+V2_FIELDS = st.lists(
+    FIELDS.filter(lambda field: field[0].lower() != TOKEN_NAME.lower()), max_size=3
+)
+
+
+@st.composite
+def v2_requests(draw: st.DrawFn) -> bytes:
+    """Make a token request, or a request with a token."""
+    fields = [name + b": " + value for name, value in draw(V2_FIELDS)]
+    if draw(st.booleans()):
+        line = b"PUT /latest/api/token HTTP/1.1"
+        fields.append(TOKEN_NAME + b"-ttl-seconds: 21600")
+    else:
+        line = draw(st.sampled_from([b"GET", b"HEAD", b"POST"])) + b" /latest/meta-data/ HTTP/1.1"
+        fields.append(TOKEN_NAME + b": " + TOKEN.encode())
+    return b"".join(each + b"\r\n" for each in (line, *fields)) + b"\r\n"
+
+
+@given(v2_requests(), CUTS, st.booleans())
+def test_a_v2_request_whose_beginning_is_missing_is_never_v1(
+    stream: bytes, cuts: list[int], is_seen_from_its_start: bool
+) -> None:
+    """Wherever it is cut: the rest of its method is no method, nor is anything in it a request."""
+    for cut in range(1, len(stream)):
+        connections = Connections()
+        captured = []
+        if is_seen_from_its_start:
+            captured += connections.feed(chunk(b"GET /before HTTP/1.1\r\n\r\n", 0))
+            assert len(captured) == 1
+            captured = []
+        for position, data in _pieces(stream[cut:], cuts):
+            captured += connections.feed(chunk(data, 24 + cut + position))
+        captured += connections.flush()
+        assert Version.V1 not in {classify(each.request).version for each in captured}
+
+
 NUMBERS = st.integers(0, 2**32 - 1)
 
 
