@@ -218,6 +218,36 @@ def test_packets_without_a_time_are_said(tmp_path: Path) -> None:
     assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 1, 1)
 
 
+@pytest.mark.parametrize("damaged_us", [0, 2**64 - 1])
+@pytest.mark.parametrize("at", range(1, len(FRAMES)))
+def test_one_damaged_time_ends_no_wait(tmp_path: Path, damaged_us: int, at: int) -> None:
+    """Whichever packet has it; all that can be known of them is written."""
+    path = tmp_path / "damaged.pcapng"
+    times_us = [BEGIN_NS // 1000 + index * 1000 for index in range(len(FRAMES))]
+    times_us[at] = damaged_us
+    packets = map(packet, "<" * len(FRAMES), [0] * len(FRAMES), times_us, FRAMES)
+    path.write_bytes(section() + interface() + b"".join(packets))
+    run = Replayed(path)
+    assert (run.code, run.said, run.outcomes) == (0, "", [("v1", "success")])
+    assert run.of("heartbeat") == []
+    assert {line["timestamp"][:19] for line in run.lines} == {"2026-11-21T18:50:01"}
+    (read,) = run.of("capture_read")
+    assert (read["level"], read["packets_without_time"]) == ("warning", 1)
+
+
+@pytest.mark.parametrize("ticks", [2**60, 2**40])
+def test_times_that_cannot_be_are_said(tmp_path: Path, ticks: int) -> None:
+    """A resolution of seconds where microseconds are meant: no line is of the year 36812."""
+    path = tmp_path / "far.pcapng"
+    seconds = interface(options=struct.pack("<HHB3x", 9, 1, 0))
+    packets = (packet("<", 0, ticks + index, frame) for index, frame in enumerate(FRAMES))
+    path.write_bytes(section() + seconds + b"".join(packets))
+    run = Replayed(path)
+    assert (run.code, run.said, run.outcomes) == (0, "", [])
+    (read,) = run.of("capture_read")
+    assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 0, 10)
+
+
 def test_a_pipe_is_written_as_it_comes() -> None:
     """A request that is answered is a line before the pipe is closed."""
     with subprocess.Popen(
