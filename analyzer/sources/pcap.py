@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import select
@@ -117,8 +118,9 @@ class PcapSource:
         self._reassembler = Reassembler()
         self._losses: Optional[LossMeter] = None  # until there is a time to begin with
         self._tick_ns = 0
-        self._unread = list(names)
-        self._file = CaptureFile(self._unread[0])
+        self._unopened = collections.deque(names)
+        # The last is being read; the first is being decoded, and may be one before it.
+        self._files: collections.deque[CaptureFile] = collections.deque()
         # One number for all files: whoever waits for it need not know that they change.
         self._fd: Optional[int] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.ExitStack() as on_error:
@@ -141,7 +143,7 @@ class PcapSource:
         """Return the file's next bytes, as far as there are any; b"" for its end."""
         if self.is_ended or self._fd is None or not self._readable.poll(0):
             return []
-        data, file = _END, self._file
+        data, file = _END, self._files[-1]
         if file.error is None:
             try:
                 data = os.read(self._fd, min(READ_BYTES, limit_bytes))
@@ -149,13 +151,12 @@ class PcapSource:
                 what = f"it cannot be read ({error.strerror})"
                 file.fail(DamagedError(file.recording.offset, what))
         if data == _END:
-            del self._unread[0]
             self._open()
         return [data]
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return the events in the file's next bytes."""
-        file = self._file
+        file = self._files[0]
         try:
             for data in file.unpack(raw):
                 yield from self._follow(file, data)
@@ -165,8 +166,7 @@ class PcapSource:
             file.finish()
             self._tell_begun()
             self._file_read(file)
-            if self._unread:
-                self._file = CaptureFile(self._unread[0])
+            self._files.popleft()
 
     def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
         """Return nothing: time passes with the packets."""
@@ -194,10 +194,10 @@ class PcapSource:
 
     def _open(self) -> None:
         """Put the next file in the place of the last."""
-        if not self._unread:
+        if not self._unopened:
             self.is_ended = True
             return
-        name = self._unread[0]
+        name = self._unopened.popleft()
         try:
             fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -210,6 +210,7 @@ class PcapSource:
             )
         os.dup2(fd, self.fileno(), inheritable=False)
         os.close(fd)
+        self._files.append(CaptureFile(name))
 
     def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
         packets = file.recording.feed(data)

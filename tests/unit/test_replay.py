@@ -14,6 +14,8 @@ from typing import Any, Optional
 
 import pytest
 
+from analyzer.clock import CaptureClock
+from analyzer.sources.pcap import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.test_recordings import block, interface, packet, section
 
@@ -194,6 +196,30 @@ def test_a_terminal_is_no_capture() -> None:
         os.close(follower)
     assert done.returncode == 2
     assert "Pipe a capture in" in done.stderr
+
+
+def test_what_ails_a_file_is_not_laid_to_the_next(tmp_path: Path, capture: Path) -> None:
+    """Also where the next one is read before the end of the damaged one is decoded."""
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"GIF89a, say")
+    read: list[tuple[int, bool]] = []
+
+    def file_read(file: CaptureFile) -> None:
+        read.append((file.packets, file.error is None))
+
+    source = PcapSource(
+        [str(damaged), str(capture)], CaptureClock(), begun=lambda: None, file_read=file_read
+    )
+    queue = source.read(1 << 20)
+    for raw in queue:
+        list(source.decode(raw))
+    queue = source.read(1 << 20) + source.read(1 << 20) + source.read(1 << 20)
+    assert [len(each) for each in queue] == [0, capture.stat().st_size, 0]
+    for raw in queue:
+        list(source.decode(raw))
+    assert source.is_ended
+    assert read == [(0, False), (len(FRAMES), True)]
+    source.close()
 
 
 def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
