@@ -28,6 +28,9 @@ _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
 _TICK_NS = 1_000_000_000
 _END = b""  # what is read at the end of a file
+# A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
+# the wait for it: poll(2) does not take it for ended before somebody has.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class CaptureFile:
@@ -147,6 +150,8 @@ class PcapSource:
         if file.error is None:
             try:
                 data = os.read(self._fd, min(READ_BYTES, limit_bytes))
+            except BlockingIOError:  # another reader of the same pipe was quicker
+                return []
             except OSError as error:
                 what = f"it cannot be read ({error.strerror})"
                 file.fail(DamagedError(file.recording.offset, what))
@@ -199,7 +204,7 @@ class PcapSource:
             return
         name = self._unopened.popleft()
         try:
-            fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, _FLAGS)
         except OSError as error:
             raise CaptureError(f"{name}: {error.strerror}") from error
         if name == STANDARD_INPUT and os.isatty(fd):

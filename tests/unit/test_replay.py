@@ -9,6 +9,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -20,6 +24,7 @@ from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.test_recordings import block, interface, packet, section
 
 S = 1_000_000_000
+DEADLINE_S = 20.0
 BEGIN_NS = 1_795_287_001_000_000_000  # 2026-11-21T18:50:01Z
 FRAMES = [ethernet(each) for each in conversation(V1)]
 OTHERS = [ethernet(each) for each in conversation(V2, port=50000)]
@@ -48,6 +53,25 @@ class Replayed:
             (line["imds"]["version"], line["imds"].get("outcome"))
             for line in self.of("imds_request")
         ]
+
+
+@contextmanager
+def replaying(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Have the command run while the block does, and no longer."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "analyzer", "replay", *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        # What waits for a line of a process that hangs must end, too.
+        watch = threading.Timer(DEADLINE_S, process.kill)
+        watch.start()
+        try:
+            yield process
+        finally:
+            watch.cancel()
+            process.kill() if sys.exc_info()[0] else process.wait(DEADLINE_S)
 
 
 @pytest.fixture
@@ -316,6 +340,49 @@ def test_a_signal_ends_it_in_order(signal_name: str) -> None:
         assert stopped["event"] == "analyzer_stopped"
         assert stopped["requests"]["v1"] == 1
         process.stdin.close()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_wait_for_a_named_pipe(
+    tmp_path: Path, capture: Path, signal_name: str
+) -> None:
+    """Also where nobody has ever opened it."""
+    os.mkfifo(tmp_path / "fifo")
+    with replaying(capture, tmp_path / "fifo") as process:
+        assert process.stdout is not None
+        events = [json.loads(process.stdout.readline())["event"] for _ in range(3)]
+        assert events == ["analyzer_started", "imds_request", "capture_read"]
+        process.send_signal(getattr(signal, signal_name))
+        rest = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert rest[-1]["event"] == "analyzer_stopped"
+    assert rest[-1]["requests"]["v1"] == 1
+
+
+def test_a_named_pipe_is_read_until_its_writer_ends(tmp_path: Path, capture: Path) -> None:
+    """It has not ended before there was one."""
+    names = [tmp_path / "1", tmp_path / "2"]
+    for name in names:
+        os.mkfifo(name)
+    with replaying(capture, *names) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            line = process.stdout.readline()
+        third = [ethernet(each) for each in conversation(V1, port=50001)]
+        for name, frames in zip(names, (OTHERS, third)):
+            assert json.loads(line)["event"] == "capture_read"
+            time.sleep(0.3)
+            data = pcap(frames, begin_ns=BEGIN_NS + S)
+            with name.open("wb", buffering=0) as writer:
+                for part in (data[:100], data[100:]):
+                    writer.write(part)
+                    time.sleep(0.1)
+            assert json.loads(process.stdout.readline())["event"] == "imds_request"
+            line = process.stdout.readline()
+        assert json.loads(line)["packets"] == len(FRAMES)
+        (stopped,) = map(json.loads, process.stdout)
+        assert (stopped["requests"]["v1"], stopped["requests"]["v2"]) == (2, 1)
     assert process.returncode == 0
 
 
