@@ -6,6 +6,8 @@ import collections
 import contextlib
 import os
 import select
+import stat
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
@@ -28,6 +30,10 @@ _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
 _TICK_NS = 1_000_000_000
 _END = b""  # what is read at the end of a file
+# A signal that ends the reader of a pipe mostly ends its writer, too, which first writes what it
+# still has.
+LAST_WORDS_S = 1.0
+_AT_ONCE_S = 0.0  # a time long ago
 # A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
 # the wait for it: poll(2) does not take it for ended before somebody has.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -40,6 +46,8 @@ class CaptureFile:
         self.name = name
         self.packets = 0
         self.error: Optional[CaptureError] = None
+        self.is_stopping = False  # whether a signal had come when its end was read
+        self.is_stopped = False  # whether there is more of it, or would be, but for the signal
         self.recording = Recording()
         self._unpacker: Any = None
         self._is_begun = False
@@ -77,11 +85,18 @@ class CaptureFile:
 
     def finish(self) -> None:
         """Take the file's end."""
+        if self.error is not None:
+            return
         self.recording.finish()
-        if self.error is None and self._is_cut:
-            self.fail(DamagedError(self.recording.offset, "the compressed file is cut off"))
-        if self.error is None and self.recording.damage is not None:
-            self.fail(self.recording.damage)
+        damage = self.recording.damage
+        if self._is_cut:
+            damage = DamagedError(self.recording.offset, "the compressed file is cut off")
+        if damage is None:
+            return
+        if self.is_stopping:
+            self.is_stopped = True  # nothing ails it
+        else:
+            self.fail(damage)
 
     def fail(self, damaged: DamagedError) -> None:
         """Take note of where and why it cannot be read any further."""
@@ -121,6 +136,8 @@ class PcapSource:
         self._reassembler = Reassembler()
         self._losses: Optional[LossMeter] = None  # until there is a time to begin with
         self._tick_ns = 0
+        self._is_pipe = False
+        self._stop_by_s: Optional[float] = None  # monotonic; None: nobody has told it to stop
         self._unopened = collections.deque(names)
         # The last is being read; the first is being decoded, and may be one before it.
         self._files: collections.deque[CaptureFile] = collections.deque()
@@ -144,8 +161,11 @@ class PcapSource:
 
     def read(self, limit_bytes: int) -> list[bytes]:
         """Return the file's next bytes, as far as there are any; b"" for its end."""
-        if self.is_ended or self._fd is None or not self._readable.poll(0):
+        if self.is_ended or self._fd is None:
             return []
+        wait_s = 0.0 if self._stop_by_s is None else self._stop_by_s - time.monotonic()
+        if wait_s < 0 or not self._readable.poll(wait_s * 1000):
+            return [] if self._stop_by_s is None else self._stop()
         data, file = _END, self._files[-1]
         if file.error is None:
             try:
@@ -156,8 +176,22 @@ class PcapSource:
                 what = f"it cannot be read ({error.strerror})"
                 file.fail(DamagedError(file.recording.offset, what))
         if data == _END:
-            self._open()
+            self._end_file()
         return [data]
+
+    def _end_file(self) -> None:
+        """Go on with the next file, if that is still wanted."""
+        if self._stop_by_s is None:
+            self._open()
+        else:
+            self._files[-1].is_stopping = True
+            self.is_ended = True
+
+    def _stop(self) -> list[bytes]:
+        """Make this the end of the file."""
+        self._files[-1].is_stopped = True
+        self._end_file()
+        return [_END]
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return the events in the file's next bytes."""
@@ -187,8 +221,9 @@ class PcapSource:
         return [] if self._losses is None else self._losses.take()
 
     def detach(self) -> None:
-        """Read no further."""
-        self.is_ended = True
+        """Read no further than what a pipe's writer ends with."""
+        if not self.is_ended:
+            self._stop_by_s = time.monotonic() + LAST_WORDS_S if self._is_pipe else _AT_ONCE_S
 
     def close(self) -> None:
         """Close the file."""
@@ -213,6 +248,7 @@ class PcapSource:
                 "standard input is a terminal. Pipe a capture in: tcpdump -U -w - port 80 |"
                 " imds-analyzer replay -"
             )
+        self._is_pipe = not stat.S_ISREG(os.fstat(fd).st_mode)
         os.dup2(fd, self.fileno(), inheritable=False)
         os.close(fd)
         self._files.append(CaptureFile(name))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -72,6 +72,18 @@ def replaying(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             watch.cancel()
             process.kill() if sys.exc_info()[0] else process.wait(DEADLINE_S)
+
+
+def wait_until_it_reads(pid: int) -> None:
+    """Wait until a process that was just started minds signals, and then a moment."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    caught = 0
+    while not caught >> (signal.SIGTERM - 1) & 1:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    time.sleep(0.2)
 
 
 @pytest.fixture
@@ -322,25 +334,92 @@ def test_a_pipe_is_written_as_it_comes() -> None:
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_it_in_order(signal_name: str) -> None:
-    """With the totals of what was read."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "analyzer", "replay", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_signal_ends_it_in_order(signal_name: str, is_cut: bool) -> None:
+    """With the totals of what was read, also where the writer goes on in the middle of a packet."""
+    with replaying("-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(pcap(FRAMES + OTHERS)[:-10] if is_cut else pcap(FRAMES))
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.readline()
+        if is_cut:
+            process.stdout.readline()
+        begun_s = time.monotonic()
+        process.send_signal(getattr(signal, signal_name))
+        read, stopped = [json.loads(line) for line in process.stdout]
+        assert time.monotonic() - begun_s < DEADLINE_S / 2
+        assert (read["event"], read["level"]) == ("capture_read", "info")
+        assert read["packets"] == (19 if is_cut else 10)
+        assert read["reason"] == "stopped before its end"
+        assert stopped["event"] == "analyzer_stopped"
+        assert (stopped["requests"]["v1"], stopped["requests"]["v2"]) == (1, is_cut)
+        assert process.stdin.closed is False
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("cut_bytes", [0, 10])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_a_pipe_s_writer_ends_with_is_read(
+    cut_bytes: int, pack: Callable[[bytes], bytes]
+) -> None:
+    """The signal that ends this one has ended it, too; a packet that it left cut is no damage."""
+    whole = pack(pcap(FRAMES + OTHERS, begin_ns=BEGIN_NS))
+    begin = 24 if pack is bytes else 10
+    with replaying("-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(whole[:begin])
+        process.stdin.flush()
+        wait_until_it_reads(process.pid)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.stdin.write(whole[begin : len(whole) - cut_bytes])
+        process.stdin.close()
+        events = {line["event"]: line for line in map(json.loads, process.stdout)}
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert events["analyzer_stopped"]["requests"] == {"v1": 1, "v2": 1, "unknown": 0}
+    read = events["capture_read"]
+    assert read["level"] == "info"
+    assert read.get("reason") == ("stopped before its end" if cut_bytes else None)
+
+
+def test_damage_is_told_of_a_pipe_that_was_stopped_too() -> None:
+    """Only the end of it is the signal's doing."""
+    with replaying("-") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(pcap(FRAMES))
         process.stdin.flush()
         process.stdout.readline()
-        process.stdout.readline()
-        os.kill(process.pid, getattr(signal, signal_name))
-        (stopped,) = [json.loads(line) for line in process.stdout]
-        assert stopped["event"] == "analyzer_stopped"
-        assert stopped["requests"]["v1"] == 1
+        process.send_signal(signal.SIGINT)
+        process.stdin.write(b"\xff" * 100)
         process.stdin.close()
+        events = {line["event"]: line for line in map(json.loads, process.stdout)}
+    assert process.returncode == 2
+    assert "which none has" in events["capture_read"]["reason"]
+
+
+def test_a_signal_ends_the_reading_of_a_file_at_once(tmp_path: Path) -> None:
+    """And it is said that this was not all of it; of files not begun nothing is."""
+    path = tmp_path / "large.pcap"
+    path.write_bytes(pcap(FRAMES * 2000, begin_ns=BEGIN_NS, step_ns=S // 10))
+    body = path.read_bytes()[24:]
+    with path.open("ab") as file:
+        for _ in range(30):
+            file.write(body)
+    with replaying(path, path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        lines = [json.loads(line) for line in process.stdout]
     assert process.returncode == 0
+    (read,) = [line for line in lines if line["event"] == "capture_read"]
+    assert (read["level"], read["reason"]) == ("info", "stopped before its end")
+    assert read["packets"] < 31 * 2000 * len(FRAMES)
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
