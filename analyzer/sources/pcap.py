@@ -28,6 +28,7 @@ UNPACKED_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
+_MAGICS = (_GZIP, *(magic for magic, _ in _OTHERS))
 _TICK_NS = 1_000_000_000
 _END = b""  # what is read at the end of a file
 # A signal that ends the reader of a pipe mostly ends its writer, too, which first writes what it
@@ -51,12 +52,18 @@ class CaptureFile:
         self.recording = Recording()
         self._unpacker: Any = None
         self._is_begun = False
+        self._beginning = b""  # read, and too short to tell what it is
         self._is_cut = False  # whether more must come, by gzip's own account
 
     def unpack(self, raw: bytes) -> Iterator[bytes]:
         """Yield what the file's next bytes hold. Raises DamagedError."""
         if not self._is_begun:
+            beginning = self._beginning + raw
+            if raw != _END and any(_is_begun(magic, beginning) for magic in _MAGICS):
+                self._beginning = beginning
+                return
             self._is_begun = True
+            self._beginning, raw = b"", beginning
             for magic, program in _OTHERS:
                 if raw.startswith(magic):
                     raise DamagedError(
@@ -292,6 +299,11 @@ class PcapSource:
         begun, self._begun = self._begun, None
         if begun is not None:
             begun()
+
+
+def _is_begun(magic: bytes, data: bytes) -> bool:
+    """Whether this may become a magic number."""
+    return len(data) < len(magic) and magic.startswith(data)
 
 
 def _reader(counters: Mapping[str, int], name: str) -> Callable[[], int]:

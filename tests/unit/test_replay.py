@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from analyzer.clock import CaptureClock
+from analyzer.sources.packets.recordings import DamagedError
 from analyzer.sources.pcap import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.test_recordings import block, interface, packet, section
@@ -206,6 +207,38 @@ def test_what_is_no_capture_is_said(tmp_path: Path, data: bytes, said: str) -> N
         "capture_read",
         "analyzer_stopped",
     ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_what_packed_a_file_is_seen_however_it_is_read(size: int) -> None:
+    """A pipe may give one byte at first."""
+    capture = pcap(FRAMES)
+
+    def read(data: bytes) -> CaptureFile:
+        file = CaptureFile("x")
+        try:
+            for begin in range(0, len(data), size):
+                for each in file.unpack(data[begin : begin + size]):
+                    file.packets += len(file.recording.feed(each))
+            for each in file.unpack(b""):
+                file.packets += len(file.recording.feed(each))
+        except DamagedError as damage:
+            file.fail(damage)
+        file.finish()
+        return file
+
+    for packed in (capture, gzip.compress(capture), gzip.compress(capture) * 2):
+        file = read(packed)
+        assert file.packets >= len(FRAMES)
+    for magic, program in (
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh9", "bzip2"),
+    ):
+        assert f"{program} -dc FILE" in str(read(magic + bytes(100)).error)
+        for cut in range(1, 3):
+            assert "no capture" in str(read(magic[:cut]).error)
+    assert "no capture" in str(read(b"\x1f").error)
 
 
 def test_a_file_that_is_not_there() -> None:
