@@ -31,13 +31,13 @@ _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2")
 _MAGICS = (_GZIP, *(magic for magic, _ in _OTHERS))
 _TICK_NS = 1_000_000_000
 _END = b""  # what is read at the end of a file
+# A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
+# the wait for it: poll(2) does not take it for ended before somebody has.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 # A signal that ends the reader of a pipe mostly ends its writer, too, which first writes what it
 # still has.
 LAST_WORDS_S = 1.0
 _AT_ONCE_S = 0.0  # a time long ago
-# A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
-# the wait for it: poll(2) does not take it for ended before somebody has.
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class CaptureFile:
@@ -178,7 +178,7 @@ class PcapSource:
             try:
                 data = os.read(self._fd, min(READ_BYTES, limit_bytes))
             except BlockingIOError:  # another reader of the same pipe was quicker
-                return []
+                return [] if self._stop_by_s is None else self._stop()
             except OSError as error:
                 what = f"it cannot be read ({error.strerror})"
                 file.fail(DamagedError(file.recording.offset, what))
