@@ -48,9 +48,10 @@ _OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
     (405, Outcome.ERROR),
 )
 
-# Of a caller that is not known, its address: what the log says of them, too. Behind one
-# address may be several programs, whose calls cannot be told apart then.
-ProcessId = Union[tuple[int, int], str]
+# Of a caller that is not known, its address and user agent: behind one address are several
+# programs, and one that asks with a token must not pass for having fallen back because another
+# asks without.
+ProcessId = Union[tuple[int, int], tuple[str, str]]
 
 # A request that waits, and since when (boottime_ns).
 _Waiting = tuple[int, Record]
@@ -113,7 +114,9 @@ class Exchanges:
         else:
             pipelined.append(number)
         if _is_token_request(record):
-            self._unanswered_tokens.setdefault(_process_id(record), []).append(boottime_ns)
+            process_id = _maybe_process_id(record)
+            if process_id is not None:
+                self._unanswered_tokens.setdefault(process_id, []).append(boottime_ns)
         if len(self._waiting) > self._max_waiting:
             return [self._finish_oldest(None)]
         return []
@@ -171,7 +174,9 @@ class Exchanges:
         return record
 
     def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
-        process_id = _process_id(record)
+        process_id = _maybe_process_id(record)
+        if process_id is None:
+            return
         unanswered = self._unanswered_tokens[process_id]
         unanswered.remove(boottime_ns)
         if not unanswered:
@@ -192,7 +197,9 @@ class Exchanges:
             return record
         if record.verdict.version is not Version.V1 or record.verdict.provider != "aws":
             return record
-        process_id = _process_id(record)
+        process_id = _maybe_process_id(record)
+        if process_id is None:
+            return record
         failure = self._failures.get(process_id)
         oldest_ns, *_ = self._unanswered_tokens.get(process_id) or (boottime_ns,)
         if failure is not None and boottime_ns - failure.boottime_ns <= FALLBACK_WINDOW_S * _S:
@@ -212,8 +219,10 @@ def _is_token_request(record: Record) -> bool:
     return verdict.reason == "token_request" and verdict.provider == "aws"
 
 
-def _process_id(record: Record) -> ProcessId:
+def _maybe_process_id(record: Record) -> Optional[ProcessId]:
+    """Return what tells the calls of one process; None where nothing does."""
     process = record.caller.process
-    if process is None:
-        return record.connection.source_ip
-    return process.pid, process.start_boottime_ns
+    if process is not None:
+        return process.pid, process.start_boottime_ns
+    user_agent = record.request.user_agent
+    return None if user_agent is None else (record.connection.source_ip, user_agent)

@@ -74,15 +74,17 @@ def replay(
         sink.event("analyzer_started", "info", configuration=settings)
 
     def file_read(file: CaptureFile) -> None:
+        reason = "stopped before its end" if file.is_stopped else None
         if file.error is not None:
             errors.append(file.error)
+            reason = str(file.error)
         sink.event(
             "capture_read",
             "info" if file.error is None and not file.recording.untimed else "warning",
             file={"path": file.name},
             packets=file.packets,
             packets_without_time=file.recording.untimed or None,
-            reason=None if file.error is None else str(file.error),
+            reason=reason,
         )
 
     with contextlib.ExitStack() as undo:

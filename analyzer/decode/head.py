@@ -57,8 +57,24 @@ _LINE = re.compile(
 # What the first bytes must look like to be, or to be able to become, a request line; a lone
 # carriage return may become a blank line before it.
 BEGINNING = re.compile(rb"\r\Z|" + _TCHAR + rb"{1,%d}(?: |\Z)" % MAX_METHOD_BYTES)
-# The same where the stream's structure is lost, and a guess must be a good one.
-SAFE_BEGINNING = re.compile(rb"\r\Z|[A-Z]{1,16}(?:\Z| (?:\Z|[/h*]))")
+# The same where the stream's structure is not known, and a guess must be a good one: whole names of
+# methods, for of the end of one whose beginning is missing another is easily made (a v1 call with
+# the method T of PUT). None of these is the end of another.
+METHODS = (
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+)
+_BEGINNINGS = sorted({method[:size] for method in METHODS for size in range(1, len(method) + 1)})
+SAFE_BEGINNING = re.compile(
+    rb"\r\Z|(?:%s) (?:\Z|[/h*])|(?:%s)\Z" % (b"|".join(METHODS), b"|".join(_BEGINNINGS))
+)
 
 Buffer = Union[bytes, bytearray]
 

@@ -61,6 +61,10 @@ _SEQUENCES = 1 << 32
 _BLANK_LINES = re.compile(rb"(?:\r?\n)+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):([ \t]*)(.*?)(\r?)")
+# user:password@, also where no URL is: in a Host field, in the target of CONNECT
+_USERINFO = re.compile(rb":[^\s/:@]*@")
+# AWS's secret keys have this length. Not looked for in paths, whose parts come to it, too.
+_SECRET_KEY = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
 
 # A send, and what is to be said of it.
 Noted = tuple[Chunk, str]
@@ -218,11 +222,13 @@ def _field(line: bytes) -> bytes:
     if match is None:  # a folded one, or none at all
         return COVER * len(line)
     name, space, value, end = match.groups()
-    if name.lower() not in SHOWN or not _is_harmless(value):
+    if name.lower() not in SHOWN or not _is_harmless(value) or _SECRET_KEY.search(value):
         value = COVER * len(value)
+    if not _is_harmless(name) or _SECRET_KEY.search(name):  # a secret in the wrong place
+        name = COVER * len(name)
     return name + b":" + space + value + end
 
 
 def _is_harmless(value: bytes) -> bool:
     text = decode_text(value)
-    return mask_text(text) == text
+    return mask_text(text) == text and _USERINFO.search(value) is None

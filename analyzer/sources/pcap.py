@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import select
+import stat
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
@@ -12,7 +15,7 @@ from typing import Any, Callable, Optional
 from analyzer.clock import CaptureClock, Clock
 from analyzer.errors import CaptureError
 from analyzer.records import Connection, Event, Lost, Passed
-from analyzer.sources.counters import LossMeter
+from analyzer.sources.counters import LossMeter, reader
 from analyzer.sources.packets.reassembly import (
     LOSSES,
     NOBODY,
@@ -31,9 +34,17 @@ UNPACKED_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
+_MAGICS = (_GZIP, *(magic for magic, _ in _OTHERS))
 _TICK_NS = 1_000_000_000
 _FORWARDED = Sender(0, None, is_forwarded=True)
 _END = b""  # what is read at the end of a file
+# A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
+# the wait for it: poll(2) does not take it for ended before somebody has.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+# A signal that ends the reader of a pipe mostly ends its writer, too, which first writes what it
+# still has.
+LAST_WORDS_S = 1.0
+_AT_ONCE_S = 0.0  # a time long ago
 
 
 class CaptureFile:
@@ -43,15 +54,23 @@ class CaptureFile:
         self.name = name
         self.packets = 0
         self.error: Optional[CaptureError] = None
+        self.is_stopping = False  # whether a signal had come when its end was read
+        self.is_stopped = False  # whether there is more of it, or would be, but for the signal
         self.recording = Recording()
         self._unpacker: Any = None
         self._is_begun = False
+        self._beginning = b""  # read, and too short to tell what it is
         self._is_cut = False  # whether more must come, by gzip's own account
 
     def unpack(self, raw: bytes) -> Iterator[bytes]:
         """Yield what the file's next bytes hold. Raises DamagedError."""
         if not self._is_begun:
+            beginning = self._beginning + raw
+            if raw != _END and any(_is_begun(magic, beginning) for magic in _MAGICS):
+                self._beginning = beginning
+                return
             self._is_begun = True
+            self._beginning, raw = b"", beginning
             for magic, program in _OTHERS:
                 if raw.startswith(magic):
                     raise DamagedError(
@@ -80,11 +99,18 @@ class CaptureFile:
 
     def finish(self) -> None:
         """Take the file's end."""
+        if self.error is not None:
+            return
         self.recording.finish()
-        if self.error is None and self._is_cut:
-            self.fail(DamagedError(self.recording.offset, "the compressed file is cut off"))
-        if self.error is None and self.recording.damage is not None:
-            self.fail(self.recording.damage)
+        damage = self.recording.damage
+        if self._is_cut:
+            damage = DamagedError(self.recording.offset, "the compressed file is cut off")
+        if damage is None:
+            return
+        if self.is_stopping:
+            self.is_stopped = True  # nothing ails it
+        else:
+            self.fail(damage)
 
     def fail(self, damaged: DamagedError) -> None:
         """Take note of where and why it cannot be read any further."""
@@ -124,8 +150,11 @@ class PcapSource:
         self._reassembler = Reassembler(_identify)
         self._losses: Optional[LossMeter] = None  # until there is a time to begin with
         self._tick_ns: Optional[int] = None  # the same
-        self._unread = list(names)
-        self._file = CaptureFile(self._unread[0])
+        self._is_pipe = False
+        self._stop_by_s: Optional[float] = None  # monotonic; None: nobody has told it to stop
+        self._unopened = collections.deque(names)
+        # The last is being read; the first is being decoded, and may be one before it.
+        self._files: collections.deque[CaptureFile] = collections.deque()
         # One number for all files: whoever waits for it need not know that they change.
         self._fd: Optional[int] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.ExitStack() as on_error:
@@ -146,23 +175,41 @@ class PcapSource:
 
     def read(self, limit_bytes: int) -> list[bytes]:
         """Return the file's next bytes, as far as there are any; b"" for its end."""
-        if self.is_ended or self._fd is None or not self._readable.poll(0):
+        if self.is_ended or self._fd is None:
             return []
-        data, file = _END, self._file
+        wait_s = 0.0 if self._stop_by_s is None else self._stop_by_s - time.monotonic()
+        if wait_s < 0 or not self._readable.poll(wait_s * 1000):
+            return [] if self._stop_by_s is None else self._stop()
+        data, file = _END, self._files[-1]
         if file.error is None:
             try:
                 data = os.read(self._fd, min(READ_BYTES, limit_bytes))
+            except BlockingIOError:  # another reader of the same pipe was quicker
+                return [] if self._stop_by_s is None else self._stop()
             except OSError as error:
                 what = f"it cannot be read ({error.strerror})"
                 file.fail(DamagedError(file.recording.offset, what))
         if data == _END:
-            del self._unread[0]
-            self._open()
+            self._end_file()
         return [data]
+
+    def _end_file(self) -> None:
+        """Go on with the next file, if that is still wanted."""
+        if self._stop_by_s is None:
+            self._open()
+        else:
+            self._files[-1].is_stopping = True
+            self.is_ended = True
+
+    def _stop(self) -> list[bytes]:
+        """Make this the end of the file."""
+        self._files[-1].is_stopped = True
+        self._end_file()
+        return [_END]
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Return the events in the file's next bytes."""
-        file = self._file
+        file = self._files[0]
         try:
             for data in file.unpack(raw):
                 yield from self._follow(file, data)
@@ -172,8 +219,7 @@ class PcapSource:
             file.finish()
             self._tell_begun()
             self._file_read(file)
-            if self._unread:
-                self._file = CaptureFile(self._unread[0])
+            self._files.popleft()
 
     def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
         """Return nothing: time passes with the packets."""
@@ -189,8 +235,9 @@ class PcapSource:
         return [] if self._losses is None else self._losses.take()
 
     def detach(self) -> None:
-        """Read no further."""
-        self.is_ended = True
+        """Read no further than what a pipe's writer ends with."""
+        if not self.is_ended:
+            self._stop_by_s = time.monotonic() + LAST_WORDS_S if self._is_pipe else _AT_ONCE_S
 
     def close(self) -> None:
         """Close the file."""
@@ -201,12 +248,12 @@ class PcapSource:
 
     def _open(self) -> None:
         """Put the next file in the place of the last."""
-        if not self._unread:
+        if not self._unopened:
             self.is_ended = True
             return
-        name = self._unread[0]
+        name = self._unopened.popleft()
         try:
-            fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.dup(0) if name == STANDARD_INPUT else os.open(name, _FLAGS)
         except OSError as error:
             raise CaptureError(f"{name}: {error.strerror}") from error
         if name == STANDARD_INPUT and os.isatty(fd):
@@ -215,8 +262,10 @@ class PcapSource:
                 "standard input is a terminal. Pipe a capture in: tcpdump -U -w - port 80 |"
                 " imds-analyzer replay -"
             )
+        self._is_pipe = not stat.S_ISREG(os.fstat(fd).st_mode)
         os.dup2(fd, self.fileno(), inheritable=False)
         os.close(fd)
+        self._files.append(CaptureFile(name))
 
     def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
         packets = file.recording.feed(data)
@@ -250,7 +299,7 @@ class PcapSource:
             self._tick_ns = now_ns
             if self._losses is None:
                 counters = self._reassembler.counters
-                readers = {name: _reader(counters, name) for name in LOSSES}
+                readers = {name: reader(counters, name) for name in LOSSES}
                 self._losses = LossMeter(readers, self._clock)
             self._tell_begun()
             yield from self._reassembler.expire(now_ns)
@@ -267,5 +316,6 @@ def _identify(_connection: Connection, _start: Optional[int], packet_type: int) 
     return _FORWARDED if packet_type == TO_US else NOBODY
 
 
-def _reader(counters: Mapping[str, int], name: str) -> Callable[[], int]:
-    return lambda: counters[name]
+def _is_begun(magic: bytes, data: bytes) -> bool:
+    """Whether this may become a magic number."""
+    return len(data) < len(magic) and magic.startswith(data)

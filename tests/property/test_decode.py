@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Optional
 
 import h11
-from hypothesis import given
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.classify import classify
 from analyzer.decode.connections import Connections
 from analyzer.decode.head import MAX_USER_AGENT_BYTES
-from analyzer.decode.http import INCOMPLETE, MAX_HEAD_BYTES, RequestParser
+from analyzer.decode.http import (
+    INCOMPLETE,
+    MAX_HEAD_BYTES,
+    RequestParser,
+    maybe_whole_request,
+)
 from analyzer.records import Problem, Request, Token, Version
 from analyzer.sinks import level
 from analyzer.text import decode_text
@@ -208,6 +213,109 @@ def test_lost_or_unread_sends_are_never_v1(
         assert TOKEN not in repr(each)
         if classify(each.request).version is Version.V1:
             assert each.request.target in without_token
+
+
+V2_FIELDS = st.lists(
+    FIELDS.filter(lambda field: field[0].lower() != TOKEN_NAME.lower()), max_size=3
+)
+
+
+@st.composite
+def v2_requests(draw: st.DrawFn) -> bytes:
+    """Make a token request, or a request with a token."""
+    fields = [name + b": " + value for name, value in draw(V2_FIELDS)]
+    if draw(st.booleans()):
+        line = b"PUT /latest/api/token HTTP/1.1"
+        fields.append(TOKEN_NAME + b"-ttl-seconds: 21600")
+    else:
+        line = draw(st.sampled_from([b"GET", b"HEAD", b"POST"])) + b" /latest/meta-data/ HTTP/1.1"
+        fields.append(TOKEN_NAME + b": " + TOKEN.encode())
+    return b"".join(each + b"\r\n" for each in (line, *fields)) + b"\r\n"
+
+
+@given(v2_requests(), CUTS, st.booleans())
+def test_a_v2_request_whose_beginning_is_missing_is_never_v1(
+    stream: bytes, cuts: list[int], is_seen_from_its_start: bool
+) -> None:
+    """Wherever it is cut: the rest of its method is no method, nor is anything in it a request."""
+    for cut in range(1, len(stream)):
+        connections = Connections()
+        captured = []
+        if is_seen_from_its_start:
+            captured += connections.feed(chunk(b"GET /before HTTP/1.1\r\n\r\n", 0))
+            assert len(captured) == 1
+            captured = []
+        for position, data in _pieces(stream[cut:], cuts):
+            captured += connections.feed(chunk(data, 24 + cut + position))
+        captured += connections.flush()
+        assert Version.V1 not in {classify(each.request).version for each in captured}
+
+
+ENDS = st.one_of(
+    st.just([b"\r\n"]), st.just([b"\r\n", b"\n"]), st.just([b"\r\n", b"\n", b"\r", b"\r\r\n", b""])
+)
+LINES = st.one_of(
+    *[st.just(b"GET /a HTTP/1.1")] * 5,
+    st.tuples(METHODS, TARGETS, st.sampled_from([b"HTTP/1.1", b"HTTP/1.10", b"http/1.1"])).map(
+        b" ".join
+    ),
+    st.sampled_from([b"GET /a", b"GET /a b HTTP/1.1", b"get /a HTTP/1.1", b"GET  /a HTTP/1.1"]),
+)
+# What may make another request of a head, or another length of its body.
+FRAMING = st.sampled_from(
+    [b"", b"", b"", b"\t", b" folded", b" " + TOKEN_NAME + b": x", TOKEN_NAME + b": x", TOKEN_NAME,
+     b"Content-Length: 0", b"Content-Length: 5", b"Content-Length: 5, 6", b"Content-Length:",
+     b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip", b"GET /b HTTP/1.1"]
+)  # fmt: skip
+
+
+@st.composite
+def nearly_heads(draw: st.DrawFn) -> bytes:
+    """Make what is, or might pass for, one head: its line ends, its folds, its end."""
+    ends = st.sampled_from(draw(ENDS))
+    fields = draw(st.lists(st.one_of(FRAMING, FIELDS.map(b": ".join)), max_size=4))
+    if draw(st.integers(0, 9)) == 0:
+        fields.append(b"A: " + b"a" * (MAX_HEAD_BYTES + draw(st.integers(-60, 0))))
+    lines = b"".join(each + draw(ends) for each in [draw(LINES), *fields])
+    before, end = draw(st.sampled_from([(b"", b"\r\n")] * 5 + [(b"\r\n", b"\n")]))
+    return before + lines + end
+
+
+WHOLE_OR_NOT = st.one_of(
+    nearly_heads(),
+    nearly_heads(),
+    valid_requests(),
+    st.lists(st.one_of(nearly_heads(), valid_requests(), NEARLY), max_size=3).map(b"".join),
+)
+
+
+@settings(max_examples=400)
+@given(WHOLE_OR_NOT)
+@example(b"GET /a HTTP/1.1\n\nGET /b HTTP/1.1\r\n\r\n")
+@example(b"GET /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
+@example(b"GET /a HTTP/1.1\r\nContent-Length:\r\n 5\r\n\r\n")
+@example(b"GET /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+@example(b"GET /a HTTP/1.1\r\nA: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n")
+@example(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
+def test_what_is_read_without_a_parser_a_parser_reads_in_the_same_way(data: bytes) -> None:
+    """And the parser is as new behind it, so that there need be none."""
+    request = maybe_whole_request(data)
+    event(f"is whole: {request is not None}")
+    if request is None:
+        return
+    parser, new = RequestParser(), RequestParser()
+    assert parser.feed(data) == [request]
+    assert (parser.is_pending, parser.buffered) == (False, 0)
+    for following in (b"GET /b HTTP/1.1\r\n\r\n", b"x", b"\n", b"GET /c\r\n", b"\x00\n"):
+        assert parser.feed(following) == new.feed(following)
+
+
+@given(st.lists(FIELDS, max_size=4))
+def test_usual_requests_are_read_without_a_parser(fields: list[tuple[bytes, bytes]]) -> None:
+    """Else the test above would test nothing."""
+    lines = [b"GET /latest/ HTTP/1.1", *(name + b": " + value for name, value in fields)]
+    data = b"".join(each + b"\r\n" for each in lines) + b"\r\n"
+    assert maybe_whole_request(data) == _parse([data])[0]
 
 
 NUMBERS = st.integers(0, 2**32 - 1)

@@ -223,21 +223,41 @@ def test_what_is_no_fallback(exchanges: Exchanges, pid: int, status: int, at_s: 
     assert done.token_failure is None
 
 
-def test_of_unknown_callers_the_address_tells_who_fell_back(exchanges: Exchanges) -> None:
-    """As far as anybody can tell them apart; another address is somebody else."""
+@pytest.mark.parametrize(
+    ("source_ip", "token_agent", "agent", "reason"),
+    [
+        ("10.0.0.1", "sdk/1", "sdk/1", FALLBACK),
+        ("10.0.0.2", "sdk/1", "sdk/1", "no_token_header"),
+        ("10.0.0.1", "sdk/1", "curl/8", "no_token_header"),
+        ("10.0.0.1", "sdk/1", None, "no_token_header"),
+        ("10.0.0.1", None, "sdk/1", "no_token_header"),
+        ("10.0.0.1", None, None, "no_token_header"),
+    ],
+)
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_of_unknown_callers_address_and_user_agent_tell_who_fell_back(
+    exchanges: Exchanges,
+    source_ip: str,
+    token_agent: Optional[str],
+    agent: Optional[str],
+    reason: str,
+    is_answered: bool,
+) -> None:
+    """Behind one address are several programs; where nothing tells them apart, nobody is blamed."""
 
-    def unknown(sock: int, source_ip: str, *, token: bool = False) -> Record:
+    def unknown(sock: int, source_ip: str, agent: Optional[str], *, token: bool = False) -> Record:
         one = record(sock=sock, token=token)
         return one._replace(
             caller=one.caller._replace(process=None),
             connection=one.connection._replace(source_ip=source_ip),
+            request=one.request._replace(user_agent=agent),
         )
 
-    exchanges.add(unknown(1, "10.0.0.1", token=True), 0, is_answered=True)
-    exchanges.answer(answer(403, sock=1))
-    reasons = []
-    for sock, source_ip in ((2, "10.0.0.1"), (3, "10.0.0.2")):
-        exchanges.add(unknown(sock, source_ip), S, is_answered=True)
-        (done,) = exchanges.answer(answer(200, sock=sock))
-        reasons.append(done.verdict.reason)
-    assert reasons == [FALLBACK, "no_token_header"]
+    exchanges.add(unknown(1, "10.0.0.1", token_agent, token=True), 0, is_answered=True)
+    if is_answered:
+        (token,) = exchanges.answer(answer(403, sock=1))
+        assert token.response == response_of(403)
+    exchanges.add(unknown(2, source_ip, agent), S, is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.verdict.reason == reason
+    assert len(exchanges.flush()) == (not is_answered)

@@ -7,7 +7,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES
+from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS
 from analyzer.decode.http import (
     CAPTURE_GAP,
     HEADER_TOO_LARGE,
@@ -362,6 +362,23 @@ def test_joined_stream_begins_with_a_request_or_a_capture_gap() -> None:
     assert _brief(parser.feed(b"X-aws-ec2-metadata-token: x\r\n\r\n")) == [(None, CAPTURE_GAP)]
     assert parser.feed(b"more") == []
     assert _brief(parser.feed(FOLLOWING)) == [("/following", None)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_where_the_structure_is_not_known_only_a_whole_method_begins_a_request(
+    method: bytes,
+) -> None:
+    """Of a method whose beginning is missing the rest would pass for one that nobody sent."""
+    line = method + b" /latest/api/token HTTP/1.1\r\nHost: x\r\n\r\n"
+    for cut in range(1, len(line)):
+        whole, split = RequestParser(is_joined=True), RequestParser()
+        assert _brief(whole.feed(line[cut:]))[:1] != [("/latest/api/token", None)]
+        assert len(split.gap(cut, "truncated")) == 1
+        rest = [line[at : at + 1] for at in range(cut, len(line))]
+        assert [request for each in rest for request in split.feed(each)] == []
+        # Whatever was dropped before it, the next one is read, also in pieces.
+        found = [request for at in range(len(line)) for request in split.feed(line[at : at + 1])]
+        assert _brief(found) == [("/latest/api/token", None)]
 
 
 def test_finish_without_a_request_under_way_returns_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from typing import Callable
 
 import pytest
 
@@ -117,6 +118,75 @@ def test_packets_without_a_time_are_counted() -> None:
     packets, recording = read(section() + interface() + simple + packet("<", 0, 7, FRAMES[1]))
     assert frames(packets) == FRAMES[1:2]
     assert recording.untimed == 1
+
+
+SECOND = 1_000_000_000
+YEAR = 365 * 86_400
+
+
+def pcapng_of(times_us: Iterable[int]) -> bytes:
+    """Return a file with a packet at each time."""
+    packets = (packet("<", 0, each, FRAMES[0]) for each in times_us)
+    return section() + interface() + b"".join(packets)
+
+
+def pcap_of(times_us: Iterable[int]) -> bytes:
+    """Return the same in the other format, which has only 32 bits for the seconds."""
+    packets = [pcap(FRAMES[:1], begin_ns=each * 1000)[24:] for each in times_us]
+    return WHOLE[:24] + b"".join(packets)
+
+
+NOW_US = BEGIN_NS // 1000
+
+
+@pytest.mark.parametrize("damaged_s", [0, 1, 2**32 - 1, 2**32, 2**44])
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_one_time_far_off_is_not_believed(damaged_s: int, at: int, size: int) -> None:
+    """The packet is, and is taken to be of the time of the one before it."""
+    times_us = [NOW_US + index * 1000 for index in range(4)]
+    times_us[at] = damaged_s * 1_000_000
+    for make in (pcap_of, pcapng_of):
+        if make is pcap_of and damaged_s >= 2**32:
+            continue
+        packets, recording = read(make(times_us), size)
+        assert recording.untimed == 1
+        assert recording.damage is None
+        assert len(packets) == 4
+        for index, each in enumerate(packets):
+            assert abs(each[0] - NOW_US * 1000) < SECOND
+            assert index == at or each[0] == times_us[index] * 1000
+
+
+@pytest.mark.parametrize("step_s", [4 * YEAR, -4 * YEAR])
+@pytest.mark.parametrize("make", [pcap_of, pcapng_of])
+def test_a_clock_that_was_set_is_believed_at_the_second_packet(
+    make: Callable[[Iterable[int]], bytes], step_s: int
+) -> None:
+    """As where captures of several years were put together; with the first, nothing is lost."""
+    times_us = [NOW_US, NOW_US + 1, *(NOW_US + step_s * 1_000_000 + each for each in range(3))]
+    packets, recording = read(make(times_us))
+    assert recording.untimed == 1
+    assert [each[0] // SECOND for each in packets] == [
+        *[NOW_US // 1_000_000] * 3,
+        *[NOW_US // 1_000_000 + step_s] * 2,
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        option("<", 14, struct.pack("<q", -(2**62))),
+        option("<", 14, struct.pack("<q", -10)),
+        option("<", 14, struct.pack("<q", 2**62)),
+        option("<", 14, struct.pack("<q", 253_402_300_800)),
+    ],
+)
+def test_packets_of_times_that_cannot_be_are_counted(options: bytes) -> None:
+    """Before 1970 and after 9999: there is no way to write them."""
+    data = section() + interface(options=options) + NG_PACKET * 3
+    packets, recording = read(data)
+    assert (packets, recording.untimed, recording.damage) == ([], 3, None)
 
 
 WHOLE = pcap(FRAMES)

@@ -9,6 +9,7 @@ from analyzer.records import Chunk, Closed, Problem
 from tests.sends import TOKEN, chunk, connection
 
 SECRET = TOKEN.encode()
+KEY = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"
 COVERED = b"*" * len(SECRET)
 HEAD = b"GET /latest/meta-data/ HTTP/1.1\r\nHost: 169.254.169.254\r\n"
 ASK = HEAD + b"X-aws-ec2-metadata-token: " + SECRET + b"\r\nUser-Agent: curl/8\r\n\r\n"
@@ -71,6 +72,44 @@ def test_a_request_line_that_the_log_would_mask_is_covered(place: str) -> None:
     """Whole: where in it the secret is need not be known."""
     line = f"GET /latest/{place}{TOKEN} HTTP/1.1\r".encode()
     assert _shown(chunk(line + b"\nHost: x\r\n\r\n")) == [b"*" * len(line) + b"\nHost: x\r\n\r\n"]
+
+
+@pytest.mark.parametrize("name", [SECRET[:-2], KEY, b"x" + SECRET[:-2]])
+def test_a_secret_in_the_place_of_a_field_s_name_is_covered(name: bytes) -> None:
+    """As a client makes it that has mixed up name and value."""
+    shown = PLAIN[:-2] + b"*" * len(name) + b": *\r\n\r\n"
+    assert _shown(chunk(PLAIN[:-2] + name + b": x\r\n\r\n")) == [shown]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"user:password@169.254.169.254", b"user:@x", b":password@x", b"a b:c@d:80", KEY, b"a " + KEY],
+)
+@pytest.mark.parametrize("name", [b"Host", b"Via", b"User-Agent"])
+def test_a_value_with_a_password_or_a_key_is_covered(name: bytes, value: bytes) -> None:
+    """Without a URL before it the log's masking does not know it for one."""
+    head = b"GET / HTTP/1.1\r\n" + name + b": "
+    assert _shown(chunk(head + value + b"\r\n\r\n")) == [head + b"*" * len(value) + b"\r\n\r\n"]
+
+
+def test_a_target_with_a_password_is_covered() -> None:
+    """CONNECT takes no URL."""
+    line = b"CONNECT user:password@169.254.169.254:80 HTTP/1.1\r"
+    assert _shown(chunk(line + b"\n\r\n")) == [b"*" * len(line) + b"\n\r\n"]
+
+
+def test_usual_fields_are_shown() -> None:
+    """None of them looks like a secret."""
+    head = (
+        b"GET /computeMetadata/v1/instance/attributes/ HTTP/1.1\r\n"
+        b"Host: [fd00:ec2::254]:80\r\n"
+        b"User-Agent: aws-sdk-go/1.44.100 (go1.19; linux; amd64) me@example.com\r\n"
+        b"Date: Sat, 21 Nov 2026 18:50:01 GMT\r\n"
+        b"X-Forwarded-For: 10.0.0.1, fd00::1\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
+        b"X-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n"
+    )
+    assert _shown(chunk(head)) == [head]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 40])

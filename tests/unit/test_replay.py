@@ -9,16 +9,24 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
+from analyzer.clock import CaptureClock
+from analyzer.sources.packets.recordings import DamagedError
+from analyzer.sources.pcap import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.test_recordings import block, interface, packet, section
 
 S = 1_000_000_000
+DEADLINE_S = 20.0
 BEGIN_NS = 1_795_287_001_000_000_000  # 2026-11-21T18:50:01Z
 FRAMES = [ethernet(each) for each in conversation(V1)]
 OTHERS = [ethernet(each) for each in conversation(V2, port=50000)]
@@ -47,6 +55,37 @@ class Replayed:
             (line["imds"]["version"], line["imds"].get("outcome"))
             for line in self.of("imds_request")
         ]
+
+
+@contextmanager
+def replaying(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Have the command run while the block does, and no longer."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "analyzer", "replay", *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        # What waits for a line of a process that hangs must end, too.
+        watch = threading.Timer(DEADLINE_S, process.kill)
+        watch.start()
+        try:
+            yield process
+        finally:
+            watch.cancel()
+            process.kill() if sys.exc_info()[0] else process.wait(DEADLINE_S)
+
+
+def wait_until_it_reads(pid: int) -> None:
+    """Wait until a process that was just started minds signals, and then a moment."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    caught = 0
+    while not caught >> (signal.SIGTERM - 1) & 1:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    time.sleep(0.2)
 
 
 @pytest.fixture
@@ -218,6 +257,38 @@ def test_what_is_no_capture_is_said(tmp_path: Path, data: bytes, said: str) -> N
     ]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_what_packed_a_file_is_seen_however_it_is_read(size: int) -> None:
+    """A pipe may give one byte at first."""
+    capture = pcap(FRAMES)
+
+    def read(data: bytes) -> CaptureFile:
+        file = CaptureFile("x")
+        try:
+            for begin in range(0, len(data), size):
+                for each in file.unpack(data[begin : begin + size]):
+                    file.packets += len(file.recording.feed(each))
+            for each in file.unpack(b""):
+                file.packets += len(file.recording.feed(each))
+        except DamagedError as damage:
+            file.fail(damage)
+        file.finish()
+        return file
+
+    for packed in (capture, gzip.compress(capture), gzip.compress(capture) * 2):
+        file = read(packed)
+        assert file.packets >= len(FRAMES)
+    for magic, program in (
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh9", "bzip2"),
+    ):
+        assert f"{program} -dc FILE" in str(read(magic + bytes(100)).error)
+        for cut in range(1, 3):
+            assert "no capture" in str(read(magic[:cut]).error)
+    assert "no capture" in str(read(b"\x1f").error)
+
+
 def test_a_file_that_is_not_there() -> None:
     """Is told by its name."""
     run = Replayed("/nowhere/x.pcap")
@@ -242,6 +313,30 @@ def test_a_terminal_is_no_capture() -> None:
         os.close(follower)
     assert done.returncode == 2
     assert "Pipe a capture in" in done.stderr
+
+
+def test_what_ails_a_file_is_not_laid_to_the_next(tmp_path: Path, capture: Path) -> None:
+    """Also where the next one is read before the end of the damaged one is decoded."""
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"GIF89a, say")
+    read: list[tuple[int, bool]] = []
+
+    def file_read(file: CaptureFile) -> None:
+        read.append((file.packets, file.error is None))
+
+    source = PcapSource(
+        [str(damaged), str(capture)], CaptureClock(), begun=lambda: None, file_read=file_read
+    )
+    queue = source.read(1 << 20)
+    for raw in queue:
+        list(source.decode(raw))
+    queue = source.read(1 << 20) + source.read(1 << 20) + source.read(1 << 20)
+    assert [len(each) for each in queue] == [0, capture.stat().st_size, 0]
+    for raw in queue:
+        list(source.decode(raw))
+    assert source.is_ended
+    assert read == [(0, False), (len(FRAMES), True)]
+    source.close()
 
 
 def test_unreadable_packets_are_lost_and_said(tmp_path: Path) -> None:
@@ -276,6 +371,36 @@ def test_packets_without_a_time_are_said(tmp_path: Path) -> None:
     assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 1, 1)
 
 
+@pytest.mark.parametrize("damaged_us", [0, 2**64 - 1])
+@pytest.mark.parametrize("at", range(1, len(FRAMES)))
+def test_one_damaged_time_ends_no_wait(tmp_path: Path, damaged_us: int, at: int) -> None:
+    """Whichever packet has it; all that can be known of them is written."""
+    path = tmp_path / "damaged.pcapng"
+    times_us = [BEGIN_NS // 1000 + index * 1000 for index in range(len(FRAMES))]
+    times_us[at] = damaged_us
+    packets = map(packet, "<" * len(FRAMES), [0] * len(FRAMES), times_us, FRAMES)
+    path.write_bytes(section() + interface() + b"".join(packets))
+    run = Replayed(path)
+    assert (run.code, run.said, run.outcomes) == (0, "", [("v1", "success")])
+    assert run.of("heartbeat") == []
+    assert {line["timestamp"][:19] for line in run.lines} == {"2026-11-21T18:50:01"}
+    (read,) = run.of("capture_read")
+    assert (read["level"], read["packets_without_time"]) == ("warning", 1)
+
+
+@pytest.mark.parametrize("ticks", [2**60, 2**40])
+def test_times_that_cannot_be_are_said(tmp_path: Path, ticks: int) -> None:
+    """A resolution of seconds where microseconds are meant: no line is of the year 36812."""
+    path = tmp_path / "far.pcapng"
+    seconds = interface(options=struct.pack("<HHB3x", 9, 1, 0))
+    packets = (packet("<", 0, ticks + index, frame) for index, frame in enumerate(FRAMES))
+    path.write_bytes(section() + seconds + b"".join(packets))
+    run = Replayed(path)
+    assert (run.code, run.said, run.outcomes) == (0, "", [])
+    (read,) = run.of("capture_read")
+    assert (read["level"], read["packets"], read["packets_without_time"]) == ("warning", 0, 10)
+
+
 def test_a_pipe_is_written_as_it_comes() -> None:
     """A request that is answered is a line before the pipe is closed."""
     with subprocess.Popen(
@@ -300,24 +425,134 @@ def test_a_pipe_is_written_as_it_comes() -> None:
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_it_in_order(signal_name: str) -> None:
-    """With the totals of what was read."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "analyzer", "replay", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_signal_ends_it_in_order(signal_name: str, is_cut: bool) -> None:
+    """With the totals of what was read, also where the writer goes on in the middle of a packet."""
+    with replaying("-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(pcap(FRAMES + OTHERS)[:-10] if is_cut else pcap(FRAMES))
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.readline()
+        if is_cut:
+            process.stdout.readline()
+        begun_s = time.monotonic()
+        process.send_signal(getattr(signal, signal_name))
+        read, stopped = [json.loads(line) for line in process.stdout]
+        assert time.monotonic() - begun_s < DEADLINE_S / 2
+        assert (read["event"], read["level"]) == ("capture_read", "info")
+        assert read["packets"] == (19 if is_cut else 10)
+        assert read["reason"] == "stopped before its end"
+        assert stopped["event"] == "analyzer_stopped"
+        assert (stopped["requests"]["v1"], stopped["requests"]["v2"]) == (1, is_cut)
+        assert process.stdin.closed is False
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("cut_bytes", [0, 10])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_a_pipe_s_writer_ends_with_is_read(
+    cut_bytes: int, pack: Callable[[bytes], bytes]
+) -> None:
+    """The signal that ends this one has ended it, too; a packet that it left cut is no damage."""
+    whole = pack(pcap(FRAMES + OTHERS, begin_ns=BEGIN_NS))
+    begin = 24 if pack is bytes else 10
+    with replaying("-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(whole[:begin])
+        process.stdin.flush()
+        wait_until_it_reads(process.pid)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.stdin.write(whole[begin : len(whole) - cut_bytes])
+        process.stdin.close()
+        events = {line["event"]: line for line in map(json.loads, process.stdout)}
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert events["analyzer_stopped"]["requests"] == {"v1": 1, "v2": 1, "unknown": 0}
+    read = events["capture_read"]
+    assert read["level"] == "info"
+    assert read.get("reason") == ("stopped before its end" if cut_bytes else None)
+
+
+def test_damage_is_told_of_a_pipe_that_was_stopped_too() -> None:
+    """Only the end of it is the signal's doing."""
+    with replaying("-") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(pcap(FRAMES))
         process.stdin.flush()
         process.stdout.readline()
-        process.stdout.readline()
-        os.kill(process.pid, getattr(signal, signal_name))
-        (stopped,) = [json.loads(line) for line in process.stdout]
-        assert stopped["event"] == "analyzer_stopped"
-        assert stopped["requests"]["v1"] == 1
+        process.send_signal(signal.SIGINT)
+        process.stdin.write(b"\xff" * 100)
         process.stdin.close()
+        events = {line["event"]: line for line in map(json.loads, process.stdout)}
+    assert process.returncode == 2
+    assert "which none has" in events["capture_read"]["reason"]
+
+
+def test_a_signal_ends_the_reading_of_a_file_at_once(tmp_path: Path) -> None:
+    """And it is said that this was not all of it; of files not begun nothing is."""
+    path = tmp_path / "large.pcap"
+    path.write_bytes(pcap(FRAMES * 2000, begin_ns=BEGIN_NS, step_ns=S // 10))
+    body = path.read_bytes()[24:]
+    with path.open("ab") as file:
+        for _ in range(30):
+            file.write(body)
+    with replaying(path, path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        lines = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    (read,) = [line for line in lines if line["event"] == "capture_read"]
+    assert (read["level"], read["reason"]) == ("info", "stopped before its end")
+    assert read["packets"] < 31 * 2000 * len(FRAMES)
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_wait_for_a_named_pipe(
+    tmp_path: Path, capture: Path, signal_name: str
+) -> None:
+    """Also where nobody has ever opened it."""
+    os.mkfifo(tmp_path / "fifo")
+    with replaying(capture, tmp_path / "fifo") as process:
+        assert process.stdout is not None
+        events = [json.loads(process.stdout.readline())["event"] for _ in range(3)]
+        assert events == ["analyzer_started", "imds_request", "capture_read"]
+        process.send_signal(getattr(signal, signal_name))
+        rest = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert rest[-1]["event"] == "analyzer_stopped"
+    assert rest[-1]["requests"]["v1"] == 1
+
+
+def test_a_named_pipe_is_read_until_its_writer_ends(tmp_path: Path, capture: Path) -> None:
+    """It has not ended before there was one."""
+    names = [tmp_path / "1", tmp_path / "2"]
+    for name in names:
+        os.mkfifo(name)
+    with replaying(capture, *names) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            line = process.stdout.readline()
+        third = [ethernet(each) for each in conversation(V1, port=50001)]
+        for name, frames in zip(names, (OTHERS, third)):
+            assert json.loads(line)["event"] == "capture_read"
+            time.sleep(0.3)
+            data = pcap(frames, begin_ns=BEGIN_NS + S)
+            with name.open("wb", buffering=0) as writer:
+                for part in (data[:100], data[100:]):
+                    writer.write(part)
+                    time.sleep(0.1)
+            assert json.loads(process.stdout.readline())["event"] == "imds_request"
+            line = process.stdout.readline()
+        assert json.loads(line)["packets"] == len(FRAMES)
+        (stopped,) = map(json.loads, process.stdout)
+        assert (stopped["requests"]["v1"], stopped["requests"]["v2"]) == (2, 1)
     assert process.returncode == 0
 
 

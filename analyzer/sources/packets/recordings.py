@@ -12,6 +12,10 @@ BLOCK_MAX = 4 << 20
 INTERFACES_MAX = 4096
 
 _S = 1_000_000_000
+# No packet is of a time from here on: the year 10000.
+END_OF_TIME_NS = 253_402_300_800 * _S
+# A packet further off from the one before it has a damaged time, unless the next one agrees.
+FAR_OFF_NS = 365 * 86_400 * _S
 NO_CAPTURE = "this is no capture: neither pcap nor pcapng"
 
 # Magic number -> byte order, nanoseconds of a fraction's unit.
@@ -56,7 +60,8 @@ class Recording:
     """Reads one file, in whatever pieces it comes.
 
     ``offset`` is where the part begins that is not read yet. ``untimed`` counts packets that
-    came without a time (pcapng's simple packets), and so are not returned.
+    came without a time (pcapng's simple packets), or with one that cannot be. The latter are
+    returned with the time of the packet before them, if there is one, else not at all.
     """
 
     def __init__(self) -> None:
@@ -69,6 +74,8 @@ class Recording:
         self._link_type = 0
         self._pcap_packet = struct.Struct("<IIII")
         self._interfaces: list[_Interface] = []
+        self._believed_ns: Optional[int] = None  # the time of the latest packet
+        self._doubted_ns = END_OF_TIME_NS  # the latest time that was not believed
         self._read: Callable[[list[Packet]], None] = self._read_header
 
     def feed(self, data: bytes) -> list[Packet]:
@@ -118,23 +125,47 @@ class Recording:
         self._buffer = self._buffer[length:]
         self.offset += length
 
+    def _maybe_believe(self, at_ns: int) -> Optional[int]:
+        """Return the time of a packet, or that of the one before it where it cannot be right.
+
+        One far off would be the end of all that waits. A second one in succession that agrees
+        with it shows that the clock was set, or that captures were put together.
+        """
+        before_ns = self._believed_ns
+        if 0 <= at_ns < END_OF_TIME_NS:
+            if (
+                before_ns is None
+                or abs(at_ns - before_ns) < FAR_OFF_NS
+                or abs(at_ns - self._doubted_ns) < FAR_OFF_NS
+            ):
+                self._believed_ns = at_ns
+                self._doubted_ns = END_OF_TIME_NS
+                return at_ns
+            self._doubted_ns = at_ns
+        self.untimed += 1
+        return before_ns
+
     def _read_packets(self, packets: list[Packet]) -> None:
         buffer, link_type, unit_ns = self._buffer, self._link_type, self._unit_ns
         unpack = self._pcap_packet.unpack_from
         begin, size = 0, len(buffer)
         last = size - _PCAP_PACKET_BYTES
-        second, second_ns = 0, 0  # packets of one second follow on each other
+        second, second_ns = -1, 0  # packets of one second follow on each other
         while begin <= last:
             seconds, fraction, captured, wire_bytes = unpack(buffer, begin)
             data = begin + _PCAP_PACKET_BYTES
             end = data + captured
-            if seconds != second:
-                second, second_ns = seconds, seconds * _S
             if end > size or captured > PACKET_MAX:
                 if captured > PACKET_MAX:
                     what = f"a packet says that it has {captured} bytes, which none has"
                     raise DamagedError(self.offset + begin, what)
                 break
+            if seconds != second:
+                second, second_ns = seconds, seconds * _S
+                believed_ns = self._maybe_believe(second_ns)
+                if believed_ns != second_ns:
+                    # Only a first packet may have none instead, and 32 bits suit that one.
+                    second, second_ns = -1, believed_ns or 0
             at_ns = second_ns + fraction * unit_ns
             packets.append((at_ns, link_type, buffer[data:end], wire_bytes))
             begin = end
@@ -191,7 +222,10 @@ class Recording:
         if len(frame) != captured:
             raise IndexError(captured)
         ticks = high << 32 | low
-        at_ns = ticks * _S // interface.ticks_per_s + interface.offset_ns
+        said_ns = ticks * _S // interface.ticks_per_s + interface.offset_ns
+        at_ns = self._maybe_believe(said_ns)
+        if at_ns is None:
+            return None
         return (at_ns, interface.link_type, frame, wire_bytes)
 
     def _interface(self, body: bytes) -> _Interface:
