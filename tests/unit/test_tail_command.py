@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import signals
 from tests.unit.log_files import DEADLINE_S, eventually
 from tests.unit.tail_lines import cron_job, encoded, golden
 from tests.unit.tail_processes import ended, tailing
@@ -58,6 +59,7 @@ class Terminal:
                 stderr=terminal,
                 env={**base, "TERM": "xterm", "LANG": "C.UTF-8", **environment},
                 start_new_session=True,
+                preexec_fn=signals.heed,  # noqa: PLW1509 (this process has one thread)
             )
 
     def resize(self, columns: int, rows: int) -> None:
@@ -168,7 +170,7 @@ class TestPipes:
     def test_a_summary_in_a_pipe_is_one_table_at_the_end(self, path: Path, tmp_path: Path) -> None:
         """When it is stopped."""
         with tailing(tmp_path, str(path), "--summary") as tail:
-            time.sleep(1.0)  # whenever it comes, nothing is written before
+            tail.has_read(path)
             assert tail.out == ""
             assert tail.end() == 130
             assert tail.out.count("curl ← deploy.sh ← cron, unit cron.service") == 1
