@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-from collections.abc import Mapping
 from typing import Callable, Optional
 
 from analyzer.clock import BootClock, Clock
@@ -81,11 +80,6 @@ def misses_in(fdinfo: bytes) -> int:
         if line.startswith(_MISSES):
             return int(line[len(_MISSES) :])
     return 0
-
-
-def reader(counters: Mapping[str, int], name: str) -> Callable[[], int]:
-    """Return what reads one of some counters."""
-    return lambda: counters[name]
 
 
 class LossMeter:

@@ -21,20 +21,18 @@ import psutil
 from analyzer.clock import BootClock, Clock
 from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
-from analyzer.sources.counters import PACKET_RING_FULL, LossMeter, reader
+from analyzer.sources.counters import PACKET_RING_FULL, LossMeter
 from analyzer.sources.packets import filter as packet_filter
 from analyzer.sources.packets.filter import (
-    IMDS_IPV4,
-    IMDS_IPV6,
     LOOPBACK_IFINDEX,
     VLAN_PROTOCOLS,
 )
 from analyzer.sources.packets.identity import Identity
 from analyzer.sources.packets.link import IPV4, IPV6, RAW
 from analyzer.sources.packets.passages import Passages
-from analyzer.sources.packets.reassembly import LOSSES, OUTGOING, Reassembler
+from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
 from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import NO_LAYERS, Key, dissect
+from analyzer.sources.packets.segments import IMDS_IPV4, IMDS_IPV6, NO_LAYERS, Key, dissect
 
 PROBE = "packet/af_packet"
 
@@ -96,8 +94,7 @@ class PacketSource:
         self._both.register(self._openings.fileno(), select.EPOLLIN)
         self._passages = Passages()
         self._reassembler = Reassembler(self._identity.identify)
-        counters = self._reassembler.counters
-        self._unreadable = LossMeter({each: reader(counters, each) for each in LOSSES}, self.clock)
+        self._unreadable = LossMeter(self._reassembler.loss_readers(), self.clock)
         self._looked_ns = self.clock.now_ns()
 
     def fileno(self) -> int:

@@ -15,14 +15,9 @@ from typing import Any, Callable, Optional
 from analyzer.clock import CaptureClock, Clock
 from analyzer.errors import CaptureError
 from analyzer.records import Connection, Event, Lost, Passed
-from analyzer.sources.counters import LossMeter, reader
-from analyzer.sources.packets.reassembly import (
-    LOSSES,
-    NOBODY,
-    TO_US,
-    Reassembler,
-    Sender,
-)
+from analyzer.sources.counters import LossMeter
+from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
+from analyzer.sources.packets.reassembly import TO_US, Reassembler
 from analyzer.sources.packets.recordings import DamagedError, Recording
 
 STANDARD_INPUT = "-"
@@ -36,7 +31,6 @@ _GZIP_WINDOW = 31  # zlib's number for "with gzip's header"
 _OTHERS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ", "xz"), (b"BZh", "bzip2"))
 _MAGICS = (_GZIP, *(magic for magic, _ in _OTHERS))
 _TICK_NS = 1_000_000_000
-_FORWARDED = Sender(0, None, is_forwarded=True)
 _END = b""  # what is read at the end of a file
 # A named pipe is opened at once, also where nobody writes into it yet, so that a signal can end
 # the wait for it: poll(2) does not take it for ended before somebody has.
@@ -298,9 +292,7 @@ class PcapSource:
         if self._tick_ns is None or not 0 <= now_ns - self._tick_ns < _TICK_NS:
             self._tick_ns = now_ns
             if self._losses is None:
-                counters = self._reassembler.counters
-                readers = {name: reader(counters, name) for name in LOSSES}
-                self._losses = LossMeter(readers, self._clock)
+                self._losses = LossMeter(self._reassembler.loss_readers(), self._clock)
             self._tell_begun()
             yield from self._reassembler.expire(now_ns)
             yield Passed(now_ns)
@@ -313,7 +305,7 @@ class PcapSource:
 
 def _identify(_connection: Connection, _start: Optional[int], packet_type: int) -> Sender:
     """Tell what a capture does of who sends: that it is nobody on the host, if it came in there."""
-    return _FORWARDED if packet_type == TO_US else NOBODY
+    return FORWARDED if packet_type == TO_US else NOBODY
 
 
 def _is_begun(magic: bytes, data: bytes) -> bool:

@@ -11,8 +11,9 @@ import pytest
 
 from analyzer.records import Connection, Snapshot
 from analyzer.sources.packets import identity
-from analyzer.sources.packets.identity import FORWARDED, Identity
-from analyzer.sources.packets.reassembly import NOBODY, OUTGOING, Sender
+from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
+from analyzer.sources.packets.identity import Identity
+from analyzer.sources.packets.reassembly import OUTGOING
 from analyzer.sources.packets.segments import Key
 
 LOOPBACK = socket.inet_aton("127.0.0.1")

@@ -34,6 +34,7 @@ class Sender(NamedTuple):
 
 
 NOBODY = Sender(0, None, is_forwarded=False)
+FORWARDED = Sender(0, None, is_forwarded=True)
 
 
 class Conversation:

@@ -11,8 +11,8 @@ from typing import Callable, Optional, TypeVar
 import psutil
 
 from analyzer.records import Connection, Snapshot
+from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
 from analyzer.sources.packets.owners import Owners
-from analyzer.sources.packets.reassembly import NOBODY, Sender
 from analyzer.sources.packets.segments import PORT, PORT_BYTES, Key
 from analyzer.sources.packets.sockets import SocketTable
 
@@ -25,7 +25,6 @@ STRANGERS_S = 0.2
 
 K = TypeVar("K")
 V = TypeVar("V")
-FORWARDED = Sender(0, None, is_forwarded=True)
 
 
 class Identity:

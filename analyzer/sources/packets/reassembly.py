@@ -59,7 +59,7 @@ SEGMENTS = "segments"
 EVICTED = "connections_evicted"
 HOLES = "holes"
 # Those for which requests may be missing.
-LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
+_LOSSES = (FRAGMENT, CUT_HEADERS, MALFORMED, UNKNOWN_LINK)
 
 # Asked at the first packet of a connection (its SYN, where that is seen), and until it tells at
 # each further one that carries bytes of the client. Gets the sequence number of the first byte,
@@ -85,6 +85,10 @@ class Reassembler:
         self._held = 0
         self._numbers = itertools.count(1)
         self._is_two_way = False  # whether any of the server's packets are seen
+
+    def loss_readers(self) -> dict[str, Callable[[], int]]:
+        """Return what reads each counter of frames for which requests may be missing."""
+        return {each: functools.partial(self.counters.__getitem__, each) for each in _LOSSES}
 
     def __len__(self) -> int:
         """Return the number of connections that are followed."""

@@ -9,8 +9,9 @@ from typing import Union
 from analyzer.sources.packets import link
 from analyzer.sources.packets.odd import maybe_inner_packet
 
-_SERVER_IPV4 = ipaddress.IPv4Address("169.254.169.254").packed
-SERVERS = frozenset({_SERVER_IPV4, ipaddress.IPv6Address("fd00:ec2::254").packed})
+IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
+_SERVER_IPV4 = ipaddress.IPv4Address(IMDS_IPV4).packed
+SERVERS = frozenset({_SERVER_IPV4, ipaddress.IPv6Address(IMDS_IPV6).packed})
 PORT = 80
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _OPENS_OR_ENDS = SYN | FIN | RST
