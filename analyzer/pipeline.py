@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import select
 import signal
-import socket
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
@@ -20,6 +18,7 @@ from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Recor
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
+from analyzer.waiting import Pace, Waiting
 
 if TYPE_CHECKING:
     from analyzer.metering import Observer
@@ -40,16 +39,6 @@ CLOCK_STEP_NS = 1_000_000
 
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
-
-# To wake up costs half a millisecond, however little there is to do, and a caller makes three:
-# send, answer, end. As long as there are few, each is answered at once, for a process that exits
-# may still be met in /proc then. Beyond that, events wait in the ring a moment, to be read
-# together: the default ring holds what comes in that moment even at the most requests that an
-# instance can get answered. Where they come in quantity each wake-up finds many anyway.
-WAKEUPS_PER_S = 1
-WAKEUPS_SAVED_MAX = 30
-LINGER_S = 0.25
-QUANTITY_PER_S = 2000
 
 
 class Sink(Protocol):
@@ -112,27 +101,6 @@ class Totals:
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
 
 
-class Pace:
-    """Says how long to let events gather before they are read."""
-
-    def __init__(self, now_s: float) -> None:
-        self._saved = float(WAKEUPS_SAVED_MAX)
-        self._at_s = now_s
-
-    def linger_s(self, now_s: float, events: int) -> float:
-        """Return how long to wait for more, woken at this time (seconds, monotonic).
-
-        ``events`` is how many were read since the last call.
-        """
-        passed_s = now_s - self._at_s
-        self._at_s = now_s
-        self._saved = min(WAKEUPS_SAVED_MAX, self._saved + passed_s * WAKEUPS_PER_S)
-        if self._saved >= 1:
-            self._saved -= 1
-            return 0.0
-        return 0.0 if events > passed_s * QUANTITY_PER_S else LINGER_S
-
-
 class Pipeline:
     """Runs one source into one sink until it is told to stop, or the source ends."""
 
@@ -184,7 +152,7 @@ class Pipeline:
         """Process events until :meth:`stop` or the end; then detach, drain, write the totals."""
         if self.recording is not None:
             self.recording.epoch_offset_ns = self._epoch_offset_ns
-        with _Waiting(self._source.fileno()) as waiting:
+        with Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
             while not (self._stopping or self._source.is_ended):
@@ -386,52 +354,6 @@ class Pipeline:
 
 def _usage(cpu_s_before: float = 0) -> dict[str, object]:
     return {"cpu_s": round(cpu_s() - cpu_s_before, 3), "rss_bytes": rss_bytes()}
-
-
-class _Waiting:
-    """Waits for events, and for signals.
-
-    Every signal writes a byte to a socket. Without that, a signal that arrives just before
-    poll(2) would be noticed only after it.
-    """
-
-    def __init__(self, source_fd: int) -> None:
-        self._source_fd = source_fd
-        self._reader, self._writer = socket.socketpair()
-        self._reader.setblocking(False)
-        self._writer.setblocking(False)
-        self._signals = select.poll()
-        self._signals.register(self._reader, select.POLLIN)
-        self._all = select.poll()
-        self._all.register(self._reader, select.POLLIN)
-        self._all.register(source_fd, select.POLLIN)
-
-    def __enter__(self) -> _Waiting:
-        self._previous = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._previous)
-        self._reader.close()
-        self._writer.close()
-
-    def has_events(self, limit_s: float) -> bool:
-        """Wait for an event or a signal; tell whether there is an event."""
-        ready = {fd for fd, _ in self._all.poll(limit_s * 1000)}
-        self._take_signals(ready)
-        return self._source_fd in ready
-
-    def rest(self, limit_s: float) -> None:
-        """Wait, unless there is a signal."""
-        if limit_s:
-            self._take_signals({fd for fd, _ in self._signals.poll(limit_s * 1000)})
-
-    def _take_signals(self, ready: set[int]) -> None:
-        """Empty the socket: a byte left there would end every wait to come at once."""
-        if self._reader.fileno() in ready:
-            with contextlib.suppress(BlockingIOError):
-                while self._reader.recv(4096):
-                    pass
 
 
 StopOnSignal = Callable[[], None]

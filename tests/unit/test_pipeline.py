@@ -13,12 +13,13 @@ import pytest
 
 from analyzer.config import Log
 from analyzer.decode.connections import IDLE_TIMEOUT_S
-from analyzer.pipeline import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace, Pipeline
+from analyzer.pipeline import Pipeline
 from analyzer.records import Closed, Event, Lost
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.log import Log as LineLog
 from analyzer.sinks.stream import StreamWriter
 from analyzer.sources import Probe
+from analyzer.waiting import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from tests.sends import chunk
 from tests.unit.test_jsonl import lines_of
 
