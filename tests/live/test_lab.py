@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
 from analyzer.lab.server import Answered, open_listener
 from analyzer.lab.service import Options
 from analyzer.lab.sighting import LogTail
+from tests.live.watch import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
@@ -52,10 +52,7 @@ class Held(NamedTuple):
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
-        time.sleep(0.02)
+    eventually(what, is_so, DEADLINE_S)
 
 
 def processes_in(namespace: NamespaceId) -> list[int]:

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import signals
+from tests.unit.asleep import wait_until_asleep
 from tests.unit.log_files import DEADLINE_S, eventually
-
-# In succession; between two pieces of work it may sleep for a moment, too.
-ASLEEP = 5
 
 
 @contextlib.contextmanager
@@ -71,26 +69,14 @@ class Tail:
         eventually(f"line {number} is shown", lambda: token in self._out.read_bytes())
 
     def has_read(self, path: Path) -> None:
-        """Wait until it has a file open, and waits for more: it sleeps whenever it is looked at."""
-        asleep = 0
-
-        def is_waiting() -> bool:
-            nonlocal asleep
-            asleep = asleep + 1 if self._has_open(path) and self._sleeps() else 0
-            return asleep == ASLEEP
-
-        eventually(f"{path} is read", is_waiting)
+        """Wait until it has a file open, and waits for more."""
+        wait_until_asleep(self.process.pid, f"{path} is read", lambda: self._has_open(path))
 
     def _has_open(self, path: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):  # what it has open may be closed meanwhile
-            return any(each.readlink() == path for each in self._of_process("fd").iterdir())
+            files = Path(f"/proc/{self.process.pid}/fd").iterdir()
+            return any(each.readlink() == path for each in files)
         return False
-
-    def _sleeps(self) -> bool:
-        return self._of_process("stat").read_text().rpartition(") ")[2].startswith("S")
-
-    def _of_process(self, name: str) -> Path:
-        return Path("/proc", str(self.process.pid), name)
 
     def end(self) -> int:
         """Interrupt it as Ctrl-C does, and return its exit code."""

@@ -23,6 +23,7 @@ from analyzer.clock import CaptureClock
 from analyzer.sources.packets.recordings import DamagedError
 from analyzer.sources.pcap import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
+from tests.unit.asleep import wait_until_asleep
 from tests.unit.test_recordings import block, interface, packet, section
 
 S = 1_000_000_000
@@ -77,15 +78,14 @@ def replaying(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_until_it_reads(pid: int) -> None:
-    """Wait until a process that was just started minds signals, and then a moment."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    caught = 0
-    while not caught >> (signal.SIGTERM - 1) & 1:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
+    """Wait until a process that was just started minds signals, and waits for what is to come."""
+
+    def minds_signals() -> bool:
         status = Path(f"/proc/{pid}/status").read_text()
         caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-    time.sleep(0.2)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+    wait_until_asleep(pid, "it minds signals", minds_signals)
 
 
 @pytest.fixture
@@ -466,7 +466,7 @@ def test_what_a_pipe_s_writer_ends_with_is_read(
         process.stdin.flush()
         wait_until_it_reads(process.pid)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        wait_until_asleep(process.pid, "it was told")
         process.stdin.write(whole[begin : len(whole) - cut_bytes])
         process.stdin.close()
         events = {line["event"]: line for line in map(json.loads, process.stdout)}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.unit.install.host import CONFIG, DROP_INS, Host, differences
+from tests.unit.log_files import eventually
 
 UNIT = "etc/systemd/system/imds-analyzer.service"
 RELEASES = "opt/imds-analyzer/releases"
@@ -22,10 +22,7 @@ def kill_at(host: Host, moment: str) -> None:
     (host.root / "signal").unlink()
     # The program that was asked then lives on for a moment, as systemctl would.
     called = int((host.root / "signaller").read_text())
-    deadline = time.monotonic() + 60
-    while _runs(called):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually("what was asked has ended", lambda: not _runs(called))
 
 
 def _runs(pid: int) -> bool:
