@@ -19,7 +19,9 @@ HEADER = Path(__file__).with_name("imds_event.h")
 PROBE = """
 #include "imds_event.h"
 struct imds_event event; struct imds_answer answer;
+struct imds_holder holder; struct imds_segment segment;
 enum imds_kind kind; enum imds_limit limit; enum imds_flag flag; enum imds_counter counter;
+enum imds_setting setting;
 """
 
 UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -104,7 +106,7 @@ def render(layout: Layout) -> str:
         "import struct",
         "",
     ]
-    for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter"):
+    for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter", "imds_setting"):
         for name, value in layout.enumerators(enum):
             lines.append(f"{name[len('IMDS_') :]} = {value}")
     for name in ("imds_process", "imds_event", "imds_answer"):

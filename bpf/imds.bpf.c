@@ -11,6 +11,7 @@
 #include "imds_capture.h"
 #include "imds_answers.h"
 #include "imds_syscalls.h"
+#include "imds_wire.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -26,6 +27,14 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* Written by the loader before a program is attached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IMDS_SETTINGS);
+	__type(key, __u32);
+	__type(value, __u64);
+} settings SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, IMDS_SLOTS);
@@ -40,6 +49,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct imds_exchange);
 } exchanges SEC(".maps");
+
+/* By the address of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMDS_SENDERS_MAX);
+	__type(key, __u64);
+	__type(value, struct imds_sender);
+} senders SEC(".maps");
 
 /* By the thread: process id and thread id. */
 struct {
@@ -76,6 +93,17 @@ static __always_inline void imds_expect(unsigned long long sock, unsigned int ne
 	bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);
 }
 
+static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
+					     unsigned int sequence)
+{
+	struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
+	struct imds_exchange exchange = {
+	    .netns = netns, .is_expected = 1, .sequence = sequence};
+
+	if (!known || !known->is_expected)
+		bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);
+}
+
 static __always_inline struct imds_exchange *imds_exchange_of(unsigned long long sock)
 {
 	return bpf_map_lookup_elem(&exchanges, &sock);
@@ -84,6 +112,44 @@ static __always_inline struct imds_exchange *imds_exchange_of(unsigned long long
 static __always_inline void imds_forget(unsigned long long sock)
 {
 	bpf_map_delete_elem(&exchanges, &sock);
+}
+
+static __always_inline int imds_has_wire(void)
+{
+	__u32 key = IMDS_SETTING_WIRE;
+	const __u64 *value = bpf_map_lookup_elem(&settings, &key);
+
+	return value && *value;
+}
+
+static __always_inline struct imds_sender *imds_sender_of(unsigned long long sock)
+{
+	return bpf_map_lookup_elem(&senders, &sock);
+}
+
+static __always_inline void imds_set_sender(unsigned long long sock, const void *sender)
+{
+	bpf_map_update_elem(&senders, &sock, sender, BPF_ANY);
+}
+
+static __always_inline void imds_forget_sender(unsigned long long sock)
+{
+	bpf_map_delete_elem(&senders, &sock);
+}
+
+static __always_inline void *imds_reserve_segment(unsigned int payload_room)
+{
+	return bpf_ringbuf_reserve(&events, sizeof(struct imds_segment) + payload_room, 0);
+}
+
+static __always_inline void *imds_reserve_holder(void)
+{
+	return bpf_ringbuf_reserve(&events, sizeof(struct imds_holder), 0);
+}
+
+static __always_inline void imds_submit_reserved(void *data)
+{
+	bpf_ringbuf_submit(data, 0);
 }
 
 static __always_inline void imds_begin_receive(const struct imds_receive *receive)
@@ -112,6 +178,20 @@ SEC("raw_tracepoint/inet_sock_set_state")
 int raw_state_changed(struct bpf_raw_tracepoint_args *ctx)
 {
 	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
+}
+
+/* What went out and what came back; on the root of the cgroup2 hierarchy. */
+
+SEC("cgroup_skb/egress")
+int wire_egress(struct __sk_buff *skb)
+{
+	return imds_egress(skb);
+}
+
+SEC("cgroup_skb/ingress")
+int wire_ingress(struct __sk_buff *skb)
+{
+	return imds_ingress(skb);
 }
 
 /*

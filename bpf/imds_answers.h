@@ -22,7 +22,9 @@
 struct imds_exchange {
 	unsigned int netns;
 	unsigned int is_expected; /* something was sent since the last status line */
-	unsigned long long have;  /* bytes of the status line that are there */
+	unsigned long long have;  /* bytes of the status line that are there; of packets, which */
+	unsigned int sequence;	  /* of packets: where the status line begins */
+	unsigned int hop_limit;	  /* of the packet in which it begins; 0: not seen */
 	unsigned char line[16];
 };
 
@@ -37,11 +39,13 @@ struct imds_receive {
 
 static struct imds_exchange *imds_exchange_of(unsigned long long sock);
 static void imds_forget(unsigned long long sock);
+static void imds_forget_sender(unsigned long long sock);
 static void imds_begin_receive(const struct imds_receive *receive);
 static struct imds_receive *imds_current_receive(void);
 
 static __always_inline void imds_report(unsigned int kind, unsigned int status,
-					unsigned long long sock, unsigned int netns)
+					unsigned long long sock, unsigned int netns,
+					unsigned int hop_limit)
 {
 	struct imds_answer answer = {};
 
@@ -50,6 +54,7 @@ static __always_inline void imds_report(unsigned int kind, unsigned int status,
 	answer.boottime_ns = bpf_ktime_get_boot_ns();
 	answer.sock = sock;
 	answer.netns = netns;
+	answer.hop_limit = hop_limit;
 	if (imds_submit(&answer, sizeof(answer)) < 0)
 		imds_count(IMDS_COUNTER_LOST_ANSWERS);
 }
@@ -139,7 +144,7 @@ static __always_inline int imds_received(const struct sock *sk)
 		/* Received in a way that is not looked into, such as splice. */
 		if (exchange && exchange->is_expected) {
 			exchange->is_expected = 0;
-			imds_report(IMDS_KIND_ANSWER, 0, sock, exchange->netns);
+			imds_report(IMDS_KIND_ANSWER, 0, sock, exchange->netns, 0);
 		}
 		return 0;
 	}
@@ -165,21 +170,25 @@ static __always_inline int imds_received(const struct sock *sk)
 	if (ONCE(exchange->have) < IMDS_STATUS_LINE_LEN)
 		return 0;
 	exchange->is_expected = 0;
-	imds_report(IMDS_KIND_ANSWER, imds_status(exchange->line), sock, exchange->netns);
+	imds_report(IMDS_KIND_ANSWER, imds_status(exchange->line), sock, exchange->netns, 0);
 	return 0;
 }
 
-/* inet_sock_set_state(sk, old, new): the end of a connection on which something was sent. */
+/*
+ * inet_sock_set_state(sk, old, new): the end of a connection on which something was sent. Its
+ * port need not be IMDS's, where addresses are translated.
+ */
 static __always_inline int imds_state_changed(const struct sock *sk, int state)
 {
 	struct imds_exchange *exchange;
 
-	if (state != TCP_CLOSE || !imds_is_port_80(sk))
+	if (state != TCP_CLOSE)
 		return 0;
+	imds_forget_sender((unsigned long long)sk);
 	exchange = imds_exchange_of((unsigned long long)sk);
 	if (!exchange)
 		return 0;
-	imds_report(IMDS_KIND_CLOSED, 0, (unsigned long long)sk, exchange->netns);
+	imds_report(IMDS_KIND_CLOSED, 0, (unsigned long long)sk, exchange->netns, 0);
 	imds_forget((unsigned long long)sk);
 	return 0;
 }

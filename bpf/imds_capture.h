@@ -9,6 +9,9 @@
  *   imds_submit(data, n)   hand n bytes to user space, < 0 when the ring is full
  *   imds_count(counter)    add one to a counter
  *   imds_expect(...)       an answer is to be looked for: see imds_answers.h
+ *   imds_has_wire()        whether the wire is watched: see imds_wire.h
+ *   imds_sender_of(sock)   who sends on a socket, by the latest call
+ *   imds_set_sender(...)   take note of that
  */
 #ifndef IMDS_CAPTURE_H
 #define IMDS_CAPTURE_H
@@ -103,6 +106,23 @@ static struct imds_scratch *imds_scratch(enum imds_slot slot);
 static long imds_submit(void *data, unsigned long long size);
 static void imds_count(unsigned int counter);
 static void imds_expect(unsigned long long sock, unsigned int netns);
+
+/*
+ * Who sends on a socket: the first bytes of a scratch area, event_size of them in use. Its
+ * kind is IMDS_KIND_SENDER until user space has it, then 0.
+ */
+struct imds_sender {
+	struct imds_event event;
+	unsigned char rest[IMDS_ANCESTORS_MAX * sizeof(struct imds_process) + IMDS_ARGS_MAX +
+			   IMDS_EXECUTABLE_MAX];
+};
+
+/* Sockets that had a send lately: it is needed until what was sent has gone out. */
+#define IMDS_SENDERS_MAX 4096
+
+static int imds_has_wire(void);
+static struct imds_sender *imds_sender_of(unsigned long long sock);
+static void imds_set_sender(unsigned long long sock, const void *sender);
 
 static __always_inline unsigned int imds_netns(const struct sock *sk)
 {
@@ -204,14 +224,26 @@ static __always_inline int imds_is_port_80(const struct sock *sk)
 }
 
 static __always_inline void imds_read_process(struct imds_process *process,
-					      const struct task_struct *leader)
+					      const struct task_struct *leader,
+					      const struct mm_struct *mm)
 {
 	const struct cred *cred = READ(leader, cred);
+	const struct file *executable;
+	const struct inode *inode;
+	const struct super_block *super;
 
 	process->start_boottime_ns = imds_start_boottime(leader);
 	process->pid = READ(leader, tgid);
 	process->uid = READ(cred, euid.val);
 	bpf_probe_read_kernel(process->comm, sizeof(process->comm), RELOCATED(&leader->comm));
+	process->exec_id = READ(leader, self_exec_id);
+	/* What is read through a pointer that is NULL is 0. */
+	process->args_address = READ(mm, arg_start);
+	executable = READ(mm, exe_file);
+	inode = READ(executable, f_inode);
+	super = READ(inode, i_sb);
+	process->executable_inode = READ(inode, i_ino);
+	process->executable_device = READ(super, s_dev);
 }
 
 /*
@@ -239,27 +271,27 @@ static __always_inline const struct task_struct *imds_parent(const struct task_s
 	return READ(parent, group_leader);
 }
 
-/* The caller and its ancestors. */
-static __always_inline void imds_read_callers(struct imds_scratch *scratch,
+/* The caller, and its ancestors into an array of IMDS_ANCESTORS_MAX. */
+static __always_inline void imds_read_callers(struct imds_event *event,
+					      struct imds_process *ancestors,
 					      const struct task_struct *task)
 {
-	struct imds_event *event = &scratch->event;
 	const struct task_struct *leader = READ(task, group_leader);
+	const struct nsproxy *namespaces = READ(task, nsproxy);
 
-	imds_read_process(&event->caller, leader);
-	event->cgroup_id = bpf_get_current_cgroup_id();
+	/* A leader that has ended, while other threads go on, has no memory any more. */
+	imds_read_process(&event->caller, leader, READ(task, mm));
 	event->tid = READ(task, pid);
+	event->mount_namespace = imds_mount_namespace(namespaces);
 	leader = imds_parent(leader);
 	/* pid 0 is the idle task, the parent of pid 1. */
 	for (int i = 0; i < IMDS_ANCESTORS_MAX && READ(leader, tgid) != 0; i++) {
-		imds_read_process(&scratch->ancestors[i], leader);
+		imds_read_process(&ancestors[i], leader, READ(leader, mm));
 		ONCE(event->ancestors_count) = i + 1;
 		leader = imds_parent(leader);
 	}
 	if (READ(leader, tgid) != 0)
 		event->flags |= IMDS_FLAG_ANCESTORS_TRUNCATED;
-	ONCE(scratch->end) =
-	    sizeof(*event) + ONCE(event->ancestors_count) * sizeof(struct imds_process);
 }
 
 /* An offset into the scratch area from which IMDS_PAYLOAD_MAX bytes may be written. */
@@ -270,27 +302,72 @@ static __always_inline unsigned long long imds_offset(unsigned long long offset)
 	return offset & IMDS_OFFSET_MASK;
 }
 
-/* The caller's argument vector, out of its own memory while it is alive. */
-static __always_inline void imds_read_args(struct imds_scratch *scratch,
-					   const struct task_struct *task)
+/*
+ * The caller's argument vector, out of its own memory while it is alive: up to IMDS_ARGS_MAX
+ * bytes. Returns how many there are.
+ */
+static __always_inline unsigned long long
+imds_read_args(struct imds_event *event, unsigned char *args, const struct task_struct *task)
 {
-	struct imds_event *event = &scratch->event;
 	const struct mm_struct *mm = READ(task, mm);
 	unsigned long start, size;
 
 	if (!mm) /* a kernel thread */
-		return;
+		return 0;
 	start = READ(mm, arg_start);
 	size = READ(mm, arg_end) - start;
 	if (size > IMDS_ARGS_MAX) {
 		event->flags |= IMDS_FLAG_ARGS_TRUNCATED;
 		size = IMDS_ARGS_MAX;
 	}
-	if (bpf_probe_read_user((unsigned char *)scratch + imds_offset(ONCE(scratch->end)), size,
-				(const void *)start))
-		return;
+	if (bpf_probe_read_user(args, size, (const void *)start))
+		return 0;
 	event->args_captured = size;
-	ONCE(scratch->end) += size;
+	return size;
+}
+
+/*
+ * The path of the executable, from its last name up to the root of the caller's mounts, each
+ * with a NUL behind it: the kernel's own function for it may not be called here. Returns how
+ * many bytes there are; 0 where it is too long.
+ */
+static __always_inline unsigned long long
+imds_read_executable(struct imds_event *event, unsigned char *names, const struct task_struct *task)
+{
+	const struct mm_struct *mm = READ(task, mm);
+	const struct file *file = READ(mm, exe_file);
+	const struct dentry *dentry = READ(file, f_path.dentry);
+	const struct vfsmount *mount = READ(file, f_path.mnt);
+	unsigned long long end = 0;
+
+	for (int i = 0; file && i < IMDS_EXECUTABLE_DEPTH; i++) {
+		const struct dentry *parent = READ(dentry, d_parent);
+		long size;
+
+		if (dentry == READ(mount, mnt_root)) {
+			const struct vfsmount *upper = imds_upper_mount(mount);
+
+			if (upper == mount)
+				return end;
+			dentry = imds_mountpoint(mount);
+			mount = upper;
+			continue;
+		}
+		OPAQUE(end);
+		if (end > IMDS_EXECUTABLE_MAX - IMDS_NAME_MAX)
+			break;
+		size = bpf_probe_read_kernel_str(names + end, IMDS_NAME_MAX,
+						 READ(dentry, d_name.name));
+		if (size <= 0)
+			break;
+		end += size;
+		if (parent == dentry) /* is mounted nowhere, such as a memfd */
+			return end;
+		dentry = parent;
+	}
+	if (file)
+		event->flags |= IMDS_FLAG_EXECUTABLE_TRUNCATED;
+	return 0;
 }
 
 /*
@@ -384,6 +461,37 @@ static __always_inline void imds_read_stream(struct imds_event *event, const str
 	}
 }
 
+/* Tell user space who sends, once. */
+static __always_inline void imds_tell_sender(struct imds_sender *sender)
+{
+	unsigned long long size = ONCE(sender->event.event_size);
+
+	OPAQUE(size);
+	if (size > sizeof(*sender))
+		return;
+	if (imds_submit(sender, size) < 0)
+		imds_count(IMDS_COUNTER_LOST_SENDERS);
+	sender->event.kind = 0;
+}
+
+/*
+ * Take note of who sends. Whether anything is sent at all, and what, the wire tells; a send
+ * that fails leaves nothing but this note, which the next one replaces. A note of bytes
+ * that were taken and have not gone out yet goes to user space before.
+ */
+static __always_inline void imds_note_sender(struct imds_scratch *scratch)
+{
+	struct imds_event *event = &scratch->event;
+	struct imds_sender *former = imds_sender_of(event->sock);
+
+	if (former && former->event.kind == IMDS_KIND_SENDER &&
+	    former->event.write_seq != event->write_seq &&
+	    !(former->event.flags & IMDS_FLAG_FASTOPEN))
+		imds_tell_sender(former);
+	event->kind = IMDS_KIND_SENDER;
+	imds_set_sender(event->sock, scratch);
+}
+
 /* Put the event for one send, described by scratch->segments, together and hand it over. */
 static __always_inline void imds_emit(struct imds_scratch *scratch, const struct sock *sk)
 {
@@ -396,8 +504,20 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	event->sock = (unsigned long long)sk;
 	event->payload_size = ONCE(scratch->segments.size);
 	event->netns = imds_netns(sk);
-	imds_read_callers(scratch, task);
-	imds_read_args(scratch, task);
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	imds_read_callers(event, scratch->ancestors, task);
+	ONCE(scratch->end) =
+	    sizeof(*event) + ONCE(event->ancestors_count) * sizeof(struct imds_process);
+	ONCE(scratch->end) += imds_read_args(
+	    event, (unsigned char *)scratch + imds_offset(ONCE(scratch->end)), task);
+	event->executable_captured = imds_read_executable(
+	    event, (unsigned char *)scratch + imds_offset(ONCE(scratch->end)), task);
+	ONCE(scratch->end) += event->executable_captured;
+	event->event_size = ONCE(scratch->end);
+	if (imds_has_wire()) {
+		imds_note_sender(scratch);
+		return;
+	}
 	if (!(event->flags & IMDS_FLAG_NOT_USER_MEMORY))
 		imds_read_payload(scratch);
 	total = imds_offset(ONCE(scratch->end));

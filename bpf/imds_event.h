@@ -20,15 +20,30 @@ enum imds_limit {
 	IMDS_SEGMENTS_MAX = 128,
 	/* What is looked at of an answer: "HTTP/1.1 200". */
 	IMDS_STATUS_LINE_LEN = 12,
+	/* Payload for which a small place is reserved on the ring: most requests. */
+	IMDS_SEGMENT_SMALL = 512,
 	/* TASK_COMM_LEN: part of the kernel's user-visible ABI since it exists. */
 	IMDS_COMM_LEN = 16,
+	/* Bytes of an executable's path; a longer one is cut and flagged. */
+	IMDS_EXECUTABLE_MAX = 768,
+	/* NAME_MAX with its NUL: there must be room for one more such name in a path. */
+	IMDS_NAME_MAX = 256,
+	/* Names in such a path, and mounts that it leads through. */
+	IMDS_EXECUTABLE_DEPTH = 32,
 };
 
 /* What an event on the ring is: the first member of each of the structs below. */
 enum imds_kind {
-	IMDS_KIND_SEND = 1,   /* struct imds_event: bytes on their way to IMDS */
+	/* struct imds_event: a send begins; what the caller offers. Only without the wire. */
+	IMDS_KIND_SEND = 1,
 	IMDS_KIND_ANSWER = 2, /* struct imds_answer: a status line has been received */
 	IMDS_KIND_CLOSED = 3, /* struct imds_answer: the connection has ended */
+	/* struct imds_event without a payload: who sends on a connection, told by the call. */
+	IMDS_KIND_SENDER = 4,
+	/* struct imds_holder: who held the socket when bytes went out, told by the wire. */
+	IMDS_KIND_HOLDER = 5,
+	/* struct imds_segment: bytes as they went out. */
+	IMDS_KIND_SEGMENT = 6,
 };
 
 /* What stands in imds_event.flags. */
@@ -47,6 +62,10 @@ enum imds_flag {
 	IMDS_FLAG_FASTOPEN = 32,
 	/* Answers on this socket are not seen (MPTCP): none is to be waited for. */
 	IMDS_FLAG_NO_ANSWER = 64,
+	/* The path of the executable is longer than IMDS_EXECUTABLE_MAX, or deeper. */
+	IMDS_FLAG_EXECUTABLE_TRUNCATED = 128,
+	/* A holder: a call by another process may have brought these bytes. */
+	IMDS_FLAG_OTHER_SENDER = 256,
 };
 
 /* Index into the probe's counters map. */
@@ -55,17 +74,34 @@ enum imds_counter {
 	IMDS_COUNTER_LOST = 0,
 	/* Answers and ends of connections that did not fit: no request is missing for them. */
 	IMDS_COUNTER_LOST_ANSWERS = 1,
-	IMDS_COUNTERS = 2,
+	/* Senders that did not fit: no request is missing for them, but who made it. */
+	IMDS_COUNTER_LOST_SENDERS = 2,
+	IMDS_COUNTERS = 3,
+};
+
+/* Index into the probe's settings map. */
+enum imds_setting {
+	/* Not 0: the wire is watched, so calls only tell who sends. */
+	IMDS_SETTING_WIRE = 0,
+	IMDS_SETTINGS = 1,
 };
 
 /* One process as the kernel saw it: always its thread group leader. */
 struct imds_process {
 	/* task_struct.start_boottime: with the pid, the identity of the process. */
 	unsigned long long start_boottime_ns;
+	/* Inode number of the executable; 0 where there is none (a kernel thread, a zombie). */
+	unsigned long long executable_inode;
+	/* Where its arguments lie: with randomized addresses, another place after each exec. */
+	unsigned long long args_address;
 	/* Thread group id in the initial pid namespace. */
 	unsigned int pid;
 	/* Effective user id in the initial user namespace. */
 	unsigned int uid;
+	/* Device of the executable's file system, as the kernel writes it: major << 20 | minor. */
+	unsigned int executable_device;
+	/* task_struct.self_exec_id, its low half: another number after each exec. */
+	unsigned int exec_id;
 	char comm[IMDS_COMM_LEN];
 };
 
@@ -73,10 +109,12 @@ struct imds_process {
  * One send. Followed on the ring by, in this order and without padding:
  *   ancestors_count x struct imds_process   nearest parent first
  *   args_captured bytes                     argv, NUL-separated, as in memory
+ *   executable_captured bytes               names of its path, the last one first,
+ *                                           each with a NUL behind it
  *   payload_captured bytes                  the first bytes of the send
  */
 struct imds_event {
-	/* IMDS_KIND_SEND. */
+	/* IMDS_KIND_SEND or IMDS_KIND_SENDER. */
 	unsigned int kind;
 	/* enum imds_flag, or-ed. */
 	unsigned int flags;
@@ -106,8 +144,54 @@ struct imds_event {
 	unsigned short args_captured;
 	unsigned short ancestors_count;
 	/* From here on everything describes the caller, up to the payload. */
+	unsigned int mount_namespace; /* inode number of the one that the caller is in */
 	unsigned long long cgroup_id;
+	unsigned short executable_captured;
+	unsigned short event_size; /* of all this, with what follows, but for the payload */
+	unsigned int unused;
 	struct imds_process caller;
+};
+
+/*
+ * The same of a process that holds the lock of a socket while bytes go out on it. It is
+ * put together in the ring itself, so each part stands in a place of its own.
+ */
+struct imds_holder {
+	struct imds_event event;
+	struct imds_process ancestors[IMDS_ANCESTORS_MAX];
+	unsigned char args[IMDS_ARGS_MAX];
+	unsigned char executable[IMDS_EXECUTABLE_MAX];
+};
+
+/*
+ * Bytes that went out, as the packet had them, before the network device. Followed by
+ * payload_captured bytes of it; what stands on the ring behind them means nothing.
+ */
+struct imds_segment {
+	/* IMDS_KIND_SEGMENT. */
+	unsigned int kind;
+	/* IMDS_FLAG_TRUNCATED. */
+	unsigned int flags;
+	unsigned long long boottime_ns;
+	/* As in struct imds_event. */
+	unsigned long long sock;
+	/* Of the socket, whoever uses it. */
+	unsigned long long cgroup_id;
+	/* TCP sequence number of the first byte. */
+	unsigned int sequence;
+	/* Bytes of the connection before it (modulo 2^32). */
+	unsigned int stream_offset;
+	unsigned int netns;
+	unsigned int payload_size;
+	unsigned short family;
+	unsigned short source_port;
+	unsigned short destination_port;
+	unsigned short payload_captured;
+	/* The packet's urgent pointer; 0: no byte of it is urgent. */
+	unsigned short urgent;
+	unsigned char unused[6];
+	unsigned char source_ip[16];
+	unsigned char destination_ip[16];
 };
 
 /* What became of a connection on which something was sent. No byte of a body is in it. */
@@ -120,9 +204,15 @@ struct imds_answer {
 	/* As in struct imds_event. */
 	unsigned long long sock;
 	unsigned int netns;
+	/*
+	 * TTL or hop limit of the packet with the first byte of the answer; 0: not seen. Only
+	 * the wire tells.
+	 */
+	unsigned int hop_limit;
 };
 
-_Static_assert(sizeof(struct imds_process) == 32, "imds_process is packed by hand");
-_Static_assert(sizeof(struct imds_event) == 136, "imds_event is packed by hand");
+_Static_assert(sizeof(struct imds_process) == 56, "imds_process is packed by hand");
+_Static_assert(sizeof(struct imds_event) == 168, "imds_event is packed by hand");
+_Static_assert(sizeof(struct imds_segment) == 96, "imds_segment is packed by hand");
 
 #endif

@@ -84,6 +84,31 @@ static __always_inline unsigned int imds_mptcp_write_seq(const struct sock *sk)
 	return (unsigned int)READ((const struct mptcp_sock *)sk, write_seq);
 }
 
+/* Where a mount is mounted: on which mount (itself at the top) and there at which place. */
+static __always_inline const struct mount *imds_mount_of(const struct vfsmount *mount)
+{
+	return (const void *)((const char *)mount - bpf_core_field_offset(struct mount, mnt));
+}
+
+static __always_inline const struct vfsmount *imds_upper_mount(const struct vfsmount *mount)
+{
+	const struct mount *upper = READ(imds_mount_of(mount), mnt_parent);
+
+	return (const void *)((const char *)upper + bpf_core_field_offset(struct mount, mnt));
+}
+
+static __always_inline const struct dentry *imds_mountpoint(const struct vfsmount *mount)
+{
+	return READ(imds_mount_of(mount), mnt_mountpoint);
+}
+
+static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *namespaces)
+{
+	const struct mnt_namespace *found = READ(namespaces, mnt_ns);
+
+	return READ(found, ns.inum);
+}
+
 enum iter_type___any {
 	ITER_IOVEC___any,
 	ITER_UBUF___any,
@@ -136,6 +161,22 @@ static __always_inline const struct task_struct *imds_mm_owner(const struct mm_s
 #else
 	return 0;
 #endif
+}
+
+/* No header tells what mounts look like inside: of an executable only the inode is known. */
+static __always_inline const struct vfsmount *imds_upper_mount(const struct vfsmount *mount)
+{
+	return mount;
+}
+
+static __always_inline const struct dentry *imds_mountpoint(const struct vfsmount *mount)
+{
+	return 0;
+}
+
+static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *namespaces)
+{
+	return 0;
 }
 
 /* No header of the kernel's tells what its sockets look like inside. */

@@ -14,6 +14,9 @@
 #define AF_INET6 10
 #define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+#define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 #define MSG_FASTOPEN 0x20000000
 #define PF_KTHREAD 0x00200000
@@ -68,8 +71,13 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 };
 
@@ -78,6 +86,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 snd_nxt;
 	__u32 copied_seq;
+	__u32 rcv_nxt;
 	__u64 bytes_acked;
 };
 
@@ -110,15 +119,55 @@ struct mm_struct {
 	struct task_struct *owner;
 	unsigned long arg_start;
 	unsigned long arg_end;
+	struct file *exe_file;
+};
+
+struct super_block {
+	__u32 s_dev;
 };
 
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
 };
 
 struct file {
+	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 };
 
 struct fdtable {
@@ -143,6 +192,8 @@ struct task_struct {
 	struct mm_struct *mm;
 	const struct cred *cred;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	__u32 self_exec_id; /* 64 bits since 5.7, of which the lower half is read */
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
 };

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The second witness: the packets themselves, by programs on the root of the cgroup2
+ * hierarchy. They see what the sockets of all network namespaces send and receive, after
+ * routing and address translation, whatever call or page it came from. A call can offer
+ * other bytes than it sends, or fail; a packet cannot. Both programs let everything pass.
+ *
+ * The socket whose packet this is has its lock held while the program runs. So nothing
+ * else works on the entries of the maps for that socket, except for the ingress program.
+ */
+#ifndef IMDS_WIRE_H
+#define IMDS_WIRE_H
+
+#include "imds_answers.h"
+
+#define IMDS_PASS 1
+#define IPV4_HEADER_LEN 20
+#define IPV6_HEADER_LEN 40
+#define TCP_HEADER_LEN 20
+#define TCP_FLAG_SYN 0x02
+#define TCP_FLAG_URG 0x20
+/* Extension headers of IPv6 in front of TCP that are stepped over; a socket sends at most 5. */
+#define IPV6_EXTENSIONS_MAX 6
+
+/* A TCP packet to or from IMDS, and where in it the payload is. */
+struct imds_packet {
+	unsigned short family;
+	unsigned short source_port;
+	unsigned short destination_port;
+	unsigned short urgent;
+	unsigned int sequence; /* of the first byte of the payload */
+	unsigned int payload_at;
+	unsigned int payload_size;
+	unsigned int hop_limit;
+	unsigned int source[4];
+	unsigned int destination[4];
+};
+
+static void *imds_reserve_segment(unsigned int payload_room);
+static void *imds_reserve_holder(void);
+static void imds_submit_reserved(void *data);
+static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence);
+
+/* The headers as they come in the packet. */
+struct imds_ipv4 {
+	__u8 version_and_length, service;
+	__be16 size, id, fragment;
+	__u8 ttl, protocol;
+	__be16 checksum;
+	__be32 source, destination;
+};
+
+struct imds_ipv6 {
+	__be32 version_and_flow;
+	__be16 payload_size;
+	__u8 next, hop_limit;
+	__be32 source[4], destination[4];
+};
+
+struct imds_tcp {
+	__be16 source, destination;
+	__be32 sequence, acknowledged;
+	__u8 length, flags;
+	__be16 window, checksum, urgent;
+};
+
+static __always_inline int imds_is_ipv6_address(const unsigned int *words)
+{
+	return words[0] == IMDS_IPV6_0 && words[1] == 0 && words[2] == 0 && words[3] == IMDS_IPV6_3;
+}
+
+/* The header of TCP, behind those of IP; `is_sent` tells which end IMDS must be. */
+static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned int at, int is_sent,
+					 struct imds_packet *packet)
+{
+	struct imds_tcp tcp = {};
+	unsigned int length;
+
+	if (bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
+		return 0;
+	if ((is_sent ? tcp.destination : tcp.source) != bpf_htons(IMDS_PORT))
+		return 0;
+	length = (tcp.length >> 4) * 4;
+	if (length < TCP_HEADER_LEN || skb->len <= at + length)
+		return 0;
+	packet->source_port = bpf_ntohs(tcp.source);
+	packet->destination_port = bpf_ntohs(tcp.destination);
+	packet->sequence = bpf_ntohl(tcp.sequence);
+	/* TCP Fast Open: the SYN takes a sequence number of its own. */
+	if (tcp.flags & TCP_FLAG_SYN)
+		packet->sequence += 1;
+	packet->urgent = tcp.flags & TCP_FLAG_URG ? bpf_ntohs(tcp.urgent) : 0;
+	packet->payload_at = at + length;
+	packet->payload_size = skb->len - packet->payload_at;
+	return 1;
+}
+
+static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, int is_sent,
+					  struct imds_packet *packet)
+{
+	const void *data = (const void *)(long)skb->data;
+	const struct imds_ipv4 *ip = data;
+
+	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
+		return 0;
+	if ((is_sent ? ip->destination : ip->source) != IMDS_IPV4 || ip->protocol != IPPROTO_TCP)
+		return 0;
+	packet->family = AF_INET;
+	packet->hop_limit = ip->ttl;
+	packet->source[0] = ip->source;
+	packet->destination[0] = ip->destination;
+	return imds_read_tcp(skb, (ip->version_and_length & 15) * 4, is_sent, packet);
+}
+
+/* Whether a header of this kind may stand between those of IPv6 and TCP. */
+static __always_inline int imds_is_extension(unsigned char kind)
+{
+	/* Hop-by-hop options, routing, destination options. */
+	return kind == 0 || kind == 43 || kind == 60;
+}
+
+static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_sent,
+					  struct imds_packet *packet)
+{
+	const void *data = (const void *)(long)skb->data;
+	const struct imds_ipv6 *ip = data;
+	unsigned int at = IPV6_HEADER_LEN;
+	unsigned char next;
+
+	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
+		return 0;
+	if (!imds_is_ipv6_address(is_sent ? ip->destination : ip->source))
+		return 0;
+	packet->family = AF_INET6;
+	packet->hop_limit = ip->hop_limit;
+	__builtin_memcpy(packet->source, ip->source, sizeof(packet->source));
+	__builtin_memcpy(packet->destination, ip->destination, sizeof(packet->destination));
+	next = ip->next;
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX && next != IPPROTO_TCP; i++) {
+		unsigned char extension[2];
+
+		if (!imds_is_extension(next) ||
+		    bpf_skb_load_bytes(skb, at, extension, sizeof(extension)))
+			return 0;
+		next = extension[0];
+		at += (extension[1] + 1) * 8;
+	}
+	return next == IPPROTO_TCP && imds_read_tcp(skb, at, is_sent, packet);
+}
+
+/* Fills in the packet if it is one to (or from) IMDS with something in it. */
+static __always_inline int imds_read_packet(const struct __sk_buff *skb, int is_sent,
+					    struct imds_packet *packet)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return imds_read_ipv4(skb, is_sent, packet);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return imds_read_ipv6(skb, is_sent, packet);
+	return 0;
+}
+
+/* The address of the socket as a number. The verifier keeps track of what it hands out itself. */
+static __always_inline const struct sock *imds_sock(struct __sk_buff *skb)
+{
+	unsigned long long held = (unsigned long long)skb->sk, sock = 0;
+
+	bpf_probe_read_kernel(&sock, sizeof(sock), &held);
+	return (const struct sock *)sock;
+}
+
+/*
+ * Who holds the socket's lock. Where a process does, it is the one that runs now: it sends,
+ * or does something else that makes waiting bytes go out. Without it this is the network's
+ * own work, on behalf of nobody in particular.
+ */
+static __always_inline void imds_tell_holder(struct __sk_buff *skb, const struct sock *sk,
+					     const struct task_struct *task, unsigned int sequence,
+					     unsigned int flags)
+{
+	struct imds_holder *holder = imds_reserve_holder();
+	struct imds_event *event;
+
+	if (!holder) {
+		imds_count(IMDS_COUNTER_LOST_SENDERS);
+		return;
+	}
+	event = &holder->event;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = IMDS_KIND_HOLDER;
+	event->flags = flags;
+	event->boottime_ns = bpf_ktime_get_boot_ns();
+	event->sock = (unsigned long long)sk;
+	event->write_seq = sequence;
+	event->netns = imds_netns(sk);
+	event->cgroup_id = bpf_skb_cgroup_id(skb);
+	imds_read_callers(event, holder->ancestors, task);
+	imds_read_args(event, holder->args, task);
+	event->executable_captured = imds_read_executable(event, holder->executable, task);
+	imds_submit_reserved(holder);
+}
+
+/* Tell who sent these bytes, as far as it is not told yet. */
+static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struct sock *sk,
+					      unsigned int sequence)
+{
+	struct imds_sender *sender = imds_sender_of((unsigned long long)sk);
+	const struct task_struct *task;
+	unsigned int flags = 0;
+
+	if (sender && sender->event.kind == IMDS_KIND_SENDER) {
+		imds_tell_sender(sender);
+		flags = IMDS_FLAG_OTHER_SENDER;
+	}
+	if (!READ(sk, sk_lock.owned))
+		return;
+	task = imds_caller();
+	if (!sender || sender->event.caller.pid != READ(task, tgid))
+		imds_tell_holder(skb, sk, task, sequence, flags);
+}
+
+/* Copy the payload. The place for it was reserved and has `room` bytes, a constant. */
+static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
+					      const struct imds_packet *packet,
+					      unsigned int room)
+{
+	struct imds_segment *segment = imds_reserve_segment(room);
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	unsigned int size = packet->payload_size;
+
+	if (!segment) {
+		imds_count(IMDS_COUNTER_LOST);
+		return;
+	}
+	__builtin_memset(segment, 0, sizeof(*segment));
+	segment->kind = IMDS_KIND_SEGMENT;
+	segment->boottime_ns = bpf_ktime_get_boot_ns();
+	segment->sock = (unsigned long long)sk;
+	segment->cgroup_id = bpf_skb_cgroup_id(skb);
+	segment->sequence = packet->sequence;
+	segment->stream_offset = (unsigned int)READ(tcp, bytes_acked) +
+				 (packet->sequence - READ(tcp, snd_una)) - 1;
+	segment->netns = imds_netns(sk);
+	segment->payload_size = size;
+	segment->family = packet->family;
+	segment->source_port = packet->source_port;
+	segment->destination_port = packet->destination_port;
+	segment->urgent = packet->urgent;
+	__builtin_memcpy(segment->source_ip, packet->source, sizeof(segment->source_ip));
+	__builtin_memcpy(segment->destination_ip, packet->destination,
+			 sizeof(segment->destination_ip));
+	OPAQUE(size);
+	if (size > room) {
+		segment->flags = IMDS_FLAG_TRUNCATED;
+		size = room;
+	}
+	if (size > 0 && !bpf_skb_load_bytes(skb, packet->payload_at, segment + 1, size))
+		segment->payload_captured = size;
+	else
+		segment->flags = IMDS_FLAG_UNREADABLE;
+	imds_submit_reserved(segment);
+}
+
+/* What a socket sends. */
+static __always_inline int imds_egress(struct __sk_buff *skb)
+{
+	struct imds_packet packet = {};
+	const struct sock *sk;
+
+	if (!imds_read_packet(skb, 1, &packet))
+		return IMDS_PASS;
+	sk = imds_sock(skb);
+	if (!sk)
+		return IMDS_PASS;
+	imds_tell_senders(skb, sk, packet.sequence);
+	/* A request has 100 to 700 bytes; a reservation must be of constant size. */
+	if (packet.payload_size <= IMDS_SEGMENT_SMALL)
+		imds_tell_segment(skb, sk, &packet, IMDS_SEGMENT_SMALL);
+	else
+		imds_tell_segment(skb, sk, &packet, IMDS_PAYLOAD_MAX);
+	imds_expect_from((unsigned long long)sk, imds_netns(sk),
+			 READ((const struct tcp_sock *)sk, rcv_nxt));
+	return IMDS_PASS;
+}
+
+/*
+ * What a socket receives: the status line is put together from the packets in which it
+ * comes, wherever in it each begins. Packets come here before TCP has put them in order.
+ */
+static __always_inline int imds_ingress(struct __sk_buff *skb)
+{
+	struct imds_packet packet = {};
+	struct imds_exchange *exchange;
+	unsigned int at, skipped = 0;
+	unsigned long long sock;
+
+	if (!imds_read_packet(skb, 0, &packet))
+		return IMDS_PASS;
+	sock = (unsigned long long)imds_sock(skb);
+	exchange = imds_exchange_of(sock);
+	if (!exchange || !exchange->is_expected)
+		return IMDS_PASS;
+	at = packet.sequence - exchange->sequence;
+	if ((int)at < 0) { /* sent again, with new bytes behind */
+		skipped = -at;
+		at = 0;
+	}
+	if (at == 0 && skipped < packet.payload_size && exchange->hop_limit == 0)
+		exchange->hop_limit = packet.hop_limit;
+	for (int i = 0; i < IMDS_STATUS_LINE_LEN; i++) {
+		if (at + i >= IMDS_STATUS_LINE_LEN || skipped + i >= packet.payload_size)
+			break;
+		if (bpf_skb_load_bytes(skb, packet.payload_at + skipped + i,
+				       &exchange->line[(at + i) & 15], 1))
+			break;
+		exchange->have |= 1ull << ((at + i) & 15);
+	}
+	if (exchange->have != (1ull << IMDS_STATUS_LINE_LEN) - 1)
+		return IMDS_PASS;
+	exchange->is_expected = 0;
+	imds_report(IMDS_KIND_ANSWER, imds_status(exchange->line), sock, exchange->netns,
+		    exchange->hop_limit);
+	return IMDS_PASS;
+}
+
+#endif
