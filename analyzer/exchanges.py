@@ -127,7 +127,7 @@ class Exchanges:
         if numbers is None:
             return []
         response = None if answer.status is None else response_of(answer.status)
-        finished = [self._finish(numbers[0], response)]
+        finished = [self._finish(numbers[0], response, answer.hop_limit)]
         if len(numbers) > 1:
             finished += [self._finish(number, None) for number in numbers[1:]]
         return finished
@@ -161,15 +161,28 @@ class Exchanges:
             del self._by_socket[socket_id]
         return self._finish(number, response)
 
-    def _finish(self, number: int, response: Optional[Response]) -> Record:
+    def _finish(
+        self, number: int, response: Optional[Response], hop_limit: Optional[int] = None
+    ) -> Record:
         """Take out a request that is no more in ``_by_socket``."""
         since_boottime_ns, waiting = self._waiting.pop(number)
-        at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure = waiting
+        at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, _ = waiting
+        # Only the answer to a token request leaves IMDS with the instance's hop limit.
+        is_token_request = _is_token_request(waiting)
         # All by position: _replace() takes four times as long.
         record = Record(
-            at_ns, start_at_ns, connection, tid, request, verdict, caller, response, failure
+            at_ns,
+            start_at_ns,
+            connection,
+            tid,
+            request,
+            verdict,
+            caller,
+            response,
+            failure,
+            hop_limit if is_token_request else None,
         )
-        if _is_token_request(record):
+        if is_token_request:
             self._note_token(record, since_boottime_ns, response)
         return record
 

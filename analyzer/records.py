@@ -122,12 +122,14 @@ class Answer(NamedTuple):
     """An answer has been received.
 
     ``status`` is 0 where its status line could not be read, None where its beginning was not
-    seen.
+    seen. ``hop_limit`` is the TTL (IPv6: hop limit) of the packet that brought its first byte
+    first, None where that is not known.
     """
 
     boottime_ns: int
     socket_id: SocketId
     status: Optional[int]
+    hop_limit: Optional[int] = None
 
 
 class Closed(NamedTuple):
@@ -301,7 +303,8 @@ class Record(NamedTuple):
 
     ``process_start_at_ns`` and ``tid`` are 0 where nobody is known, ``response`` is None
     where it cannot be known. ``token_failure`` is what became of the
-    token request that failed before this request, where there was one.
+    token request that failed before this request, where there was one. ``hop_limit`` is the TTL
+    with which the answer to a token request arrived; None for every other request.
     """
 
     at_ns: int
@@ -313,3 +316,4 @@ class Record(NamedTuple):
     caller: Caller
     response: Optional[Response] = None
     token_failure: Optional[Response] = None
+    hop_limit: Optional[int] = None

@@ -182,11 +182,11 @@ class JsonlSink:
         return f"{_encode({**first, **_present(fields)})[:-1]},{self._last_text}"
 
     def _record_text(self, level: str, name: str, record: Record) -> str:
-        at_ns, _, connection, _, request, verdict, caller, response, token_failure = record
+        at_ns, _, connection, _, request, verdict, caller, response, token_failure, hops = record
         # None of the first three has anything in it that JSON escapes.
         return (
             f'{{"timestamp":"{timestamp(at_ns)}","level":"{level}","event":"{name}",'
-            f"{_request_text(request, verdict, response, token_failure, caller.attribution)}"
+            f"{_request_text(request, verdict, response, token_failure, caller.attribution, hops)}"
             f"{_endpoints_text(connection)}{self._caller_text(record)}{self._last_text}"
         )
 
@@ -234,6 +234,7 @@ def _request_text(
     response: Optional[Response],
     token_failure: Optional[Response],
     attribution: Attribution,
+    hop_limit: Optional[int],
 ) -> str:
     """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
     imds: dict[str, Any] = {
@@ -244,6 +245,8 @@ def _request_text(
     }
     if response is not None:
         imds["outcome"] = response.outcome.value
+    if hop_limit is not None:
+        imds["hop_limit"] = hop_limit
     if token_failure is not None:
         imds["token_request"] = _present(
             {"outcome": token_failure.outcome.value, "status_code": token_failure.status}

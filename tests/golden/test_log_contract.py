@@ -100,6 +100,7 @@ LINE: dict[str, Shape] = {
         "reason": text(r"[a-z0-9_]+"),
         "provider": text(r"[a-z]+"),
         "outcome?": OUTCOME,
+        "hop_limit?": number(1, 255),
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
         "attribution?": one_of("socket"),
@@ -245,6 +246,7 @@ GOLDENS = {
         request=Request("PUT", "/latest/api/token", Token.ABSENT, None, False, frozenset(), None),
         verdict=Verdict(Version.V2, "token", "token_request", "aws"),
         caller=CONTRACT.caller._replace(container=Container("web-1", "lxc"), service=None),
+        hop_limit=2,
     ),
     "from-a-kubernetes-pod": CONTRACT._replace(
         caller=CONTRACT.caller._replace(
@@ -346,6 +348,7 @@ def test_each_golden_is_of_a_case() -> None:
         ('"version":"v1"', '"version":null'),
         ('"port":41234', '"port":"41234"'),
         ('"port":41234', '"port":41234,"port":1'),
+        ('"outcome":"success"', '"outcome":"success","hop_limit":0'),
         ('"name":"app"', '"name":""'),
         ('"id":"1001"', '"id":1001'),
         (".123456Z", ".123Z"),
@@ -434,6 +437,7 @@ RECORDS = st.builds(
     response=RESPONSES,
     token_failure=RESPONSES,
     caller=CALLERS,
+    hop_limit=st.none() | st.integers(1, 255),
 )
 
 

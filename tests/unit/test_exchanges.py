@@ -53,8 +53,8 @@ def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False)
     )
 
 
-def answer(status: Optional[int], *, sock: int = 1) -> Answer:
-    return Answer(2 * S, (sock, 9), status)
+def answer(status: Optional[int], *, sock: int = 1, hop_limit: Optional[int] = None) -> Answer:
+    return Answer(2 * S, (sock, 9), status, hop_limit)
 
 
 def closed(*, sock: int = 1) -> Closed:
@@ -98,6 +98,25 @@ def test_a_request_is_written_when_it_is_answered(exchanges: Exchanges) -> None:
     (done,) = exchanges.answer(answer(200))
     assert done == record()._replace(response=Response(Outcome.SUCCESS, 200))
     assert len(exchanges) == 0
+
+
+@pytest.mark.parametrize("status", [0, 200, 403])
+def test_a_token_requests_hop_limit_is_its_answers(exchanges: Exchanges, status: int) -> None:
+    """Whatever the answer was, also where its status could not be read."""
+    exchanges.add(record(token=True), 0, is_answered=True)
+    (done,) = exchanges.answer(answer(status, hop_limit=2))
+    assert done.hop_limit == 2
+    assert done.response == response_of(status)
+
+
+def test_only_a_token_request_has_a_hop_limit(exchanges: Exchanges) -> None:
+    """Not another request, nor one that had to share the answer, nor one without an answer."""
+    exchanges.add(record(), 0, is_answered=True)
+    exchanges.add(record(token=True), 0, is_answered=True)
+    assert [each.hop_limit for each in exchanges.answer(answer(200, hop_limit=2))] == [None, None]
+    exchanges.add(record(token=True), 0, is_answered=True)
+    (done,) = exchanges.close(closed())
+    assert done.hop_limit is None
 
 
 def test_an_answer_that_was_not_seen_is_no_missing_answer(exchanges: Exchanges) -> None:

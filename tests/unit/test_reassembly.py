@@ -59,7 +59,7 @@ def test_a_conversation_is_a_request_an_answer_and_an_end(version: int) -> None:
             6: ("fd00:ec2::7", 41234, "fd00:ec2::254", 80, False),
         }[version]
     )
-    assert answer == (5 * MS, chunk.connection.socket_id, 200)
+    assert answer == Answer(5 * MS, chunk.connection.socket_id, 200)
     assert closed == Closed(8 * MS, chunk.connection.socket_id)
     assert chunk.is_answered
     assert chunk.snapshot is None
