@@ -9,10 +9,17 @@ ARGS_MAX = 1024
 ANCESTORS_MAX = 16
 SEGMENTS_MAX = 128
 STATUS_LINE_LEN = 12
+SEGMENT_SMALL = 512
 COMM_LEN = 16
+EXECUTABLE_MAX = 768
+NAME_MAX = 256
+EXECUTABLE_DEPTH = 32
 KIND_SEND = 1
 KIND_ANSWER = 2
 KIND_CLOSED = 3
+KIND_SENDER = 4
+KIND_HOLDER = 5
+KIND_SEGMENT = 6
 FLAG_TRUNCATED = 1
 FLAG_UNREADABLE = 2
 FLAG_NOT_USER_MEMORY = 4
@@ -20,23 +27,42 @@ FLAG_ARGS_TRUNCATED = 8
 FLAG_ANCESTORS_TRUNCATED = 16
 FLAG_FASTOPEN = 32
 FLAG_NO_ANSWER = 64
+FLAG_EXECUTABLE_TRUNCATED = 128
+FLAG_OTHER_SENDER = 256
 COUNTER_LOST = 0
 COUNTER_LOST_ANSWERS = 1
-COUNTERS = 2
+COUNTER_LOST_SENDERS = 2
+COUNTERS = 3
+SETTING_WIRE = 0
+SETTINGS = 1
 
-# start_boottime_ns, pid, uid, comm
-PROCESS = struct.Struct("=QII16s")
-PROCESS_SIZE = 32
+# start_boottime_ns, executable_inode, args_address, pid, uid, executable_device, exec_id, comm
+PROCESS = struct.Struct("=QQQIIII16s")
+PROCESS_SIZE = 56
 
-# kind, flags, boottime_ns, sock, payload_size, write_seq, stream_offset, netns, tid, family, source_port, destination_port, payload_captured, source_ip, destination_ip, args_captured, ancestors_count, cgroup_id, caller
-EVENT = struct.Struct("=IIQQQIIIIHHHH16s16sHHxxxxQ32s")
-EVENT_SIZE = 136
+# kind, flags, boottime_ns, sock, payload_size, write_seq, stream_offset, netns, tid, family, source_port, destination_port, payload_captured, source_ip, destination_ip, args_captured, ancestors_count, mount_namespace, cgroup_id, executable_captured, event_size, unused, caller
+EVENT = struct.Struct("=IIQQQIIIIHHHH16s16sHHIQHHI56s")
+EVENT_SIZE = 168
 
-# kind, status, boottime_ns, sock, netns
-ANSWER = struct.Struct("=IIQQIxxxx")
+# event, ancestors, args, executable
+HOLDER = struct.Struct("=168s896s1024s768s")
+HOLDER_SIZE = 2856
+
+# kind, flags, boottime_ns, sock, cgroup_id, sequence, stream_offset, netns, payload_size, family, source_port, destination_port, payload_captured, urgent, unused, source_ip, destination_ip
+SEGMENT = struct.Struct("=IIQQQIIIIHHHHH6s16s16s")
+SEGMENT_SIZE = 96
+
+# kind, status, boottime_ns, sock, netns, hop_limit
+ANSWER = struct.Struct("=IIQQII")
 ANSWER_SIZE = 32
 
-_SIZES = ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE), (ANSWER, ANSWER_SIZE))
+_SIZES = (
+    (PROCESS, PROCESS_SIZE),
+    (EVENT, EVENT_SIZE),
+    (HOLDER, HOLDER_SIZE),
+    (SEGMENT, SEGMENT_SIZE),
+    (ANSWER, ANSWER_SIZE),
+)
 for _layout, _size in _SIZES:
     if _layout.size != _size:
         raise ImportError("_abi.py does not add up: run `make abi`")

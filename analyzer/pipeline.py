@@ -233,7 +233,7 @@ class Pipeline:
             captured.tid,
             captured.request,
             classify(captured.request),
-            self._attributor.attribute(snapshot),
+            self._attributor.attribute(snapshot, captured.others),
         )
 
     def _await_answer(self, captured: Captured) -> Record:

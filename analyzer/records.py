@@ -33,6 +33,12 @@ class KernelProcess(NamedTuple):
     pid: int  # in the initial pid namespace
     uid: int  # effective, in the initial user namespace
     comm: bytes  # without the trailing NULs; any byte may occur
+    # Of the executable; 0 where it is not known. The device is major << 20 | minor.
+    executable_inode: int = 0
+    executable_device: int = 0
+    # Where its arguments lie, which is another place after each exec; 0 where not known.
+    args_address: int = 0
+    exec_id: int = 0
 
 
 class Attribution(_Constants):
@@ -40,6 +46,8 @@ class Attribution(_Constants):
 
     CALL = "call"  # the kernel told with the call itself; the log says nothing of it
     SOCKET = "socket"  # found in the socket tables afterwards: best effort
+    # It held the socket's lock while the bytes went out, and no call of its own was seen.
+    WIRE = "wire"
 
 
 class Snapshot(NamedTuple):
@@ -56,6 +64,8 @@ class Snapshot(NamedTuple):
     ancestors: tuple[KernelProcess, ...]
     ancestors_truncated: bool
     attribution: Attribution = Attribution.CALL
+    executable: Optional[bytes] = None  # its path as the kernel has it
+    mount_namespace: int = 0  # inode number of the one in which that path leads to it
 
 
 # The kernel's socket and its network namespace: what tells connections apart while they live.
@@ -92,6 +102,7 @@ class Problem(_Constants):
     UNREADABLE = "unreadable_payload"  # user memory that was not resident
     NOT_USER_MEMORY = "payload_in_pages"  # sendfile, splice
     NOT_CAPTURED = "capture_gap"  # the packets that carried them were not seen
+    URGENT = "urgent_data"  # a server may read it with the others, or apart, or not at all
 
 
 class Chunk(NamedTuple):
@@ -116,6 +127,7 @@ class Chunk(NamedTuple):
     tid: int
     snapshot: Optional[Snapshot]
     is_answered: bool = True
+    others: tuple[Snapshot, ...] = ()  # who else may have sent it
 
 
 class Answer(NamedTuple):
@@ -199,7 +211,7 @@ class Request(NamedTuple):
 
 
 class Captured(NamedTuple):
-    """A request with where and by whom its first byte was sent."""
+    """A request with where and when its first byte was sent, and who completed it."""
 
     boottime_ns: int
     connection: Connection
@@ -207,6 +219,7 @@ class Captured(NamedTuple):
     snapshot: Optional[Snapshot]
     request: Request
     is_answered: bool  # whether an answer to it would be seen
+    others: tuple[Snapshot, ...] = ()  # further processes that sent parts of it
 
 
 # --- 3. classify -> attribute ----------------------------------------------------------
@@ -249,6 +262,12 @@ class Process(NamedTuple):
     args_truncated: bool
     start_boottime_ns: int
     user: User
+    # Of the executable, as the kernel had it at the call; 0 where it did not tell.
+    executable_inode: int = 0
+    executable_device: int = 0
+    mount_namespace: int = 0
+    # Fields that only /proc told, later, where nothing shows that it is the same program still.
+    unverified: tuple[str, ...] = ()
 
 
 class Container(NamedTuple):
@@ -279,6 +298,7 @@ class Caller(NamedTuple):
     service: Optional[str]  # systemd unit
     workload: Optional[Workload] = None
     attribution: Attribution = Attribution.CALL
+    others: tuple[Process, ...] = ()  # further processes that sent parts of the request
 
 
 class Outcome(_Constants):

@@ -71,9 +71,10 @@ class Layout:
             return UNSIGNED[found["size"]], found["size"]
         if found["kind"] == "ARRAY":
             _, size = self._code(found["type_id"])
-            if size != 1:
-                raise SystemExit(f"{HEADER}: arrays of anything but bytes are not supported")
-            return f"{found['nr_elems']}s", found["nr_elems"]
+            if size != 1 and self._by_id[found["type_id"]]["kind"] != "STRUCT":
+                raise SystemExit(f"{HEADER}: arrays of numbers are not supported")
+            size *= found["nr_elems"]
+            return f"{size}s", size
         if found["kind"] == "STRUCT":
             return f"{found['size']}s", int(found["size"])
         raise SystemExit(f"{HEADER}: a member of kind {found['kind']} is not supported")
@@ -109,18 +110,22 @@ def render(layout: Layout) -> str:
     for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter", "imds_setting"):
         for name, value in layout.enumerators(enum):
             lines.append(f"{name[len('IMDS_') :]} = {value}")
-    for name in ("imds_process", "imds_event", "imds_answer"):
+    names = ("imds_process", "imds_event", "imds_holder", "imds_segment", "imds_answer")
+    constants = [name[len("imds_") :].upper() for name in names]
+    for name, constant in zip(names, constants):
         code, members, size = layout.members(name)
-        constant = name[len("imds_") :].upper()
         lines += [
             "",
             f"# {', '.join(members)}",
             f'{constant} = struct.Struct("={code}")',
             f"{constant}_SIZE = {size}",
         ]
+    pairs = [f"    ({constant}, {constant}_SIZE)," for constant in constants]
     lines += [
         "",
-        "_SIZES = ((PROCESS, PROCESS_SIZE), (EVENT, EVENT_SIZE), (ANSWER, ANSWER_SIZE))",
+        "_SIZES = (",
+        *pairs,
+        ")",
         "for _layout, _size in _SIZES:",
         "    if _layout.size != _size:",
         '        raise ImportError("_abi.py does not add up: run `make abi`")',

@@ -97,8 +97,7 @@ static __always_inline void imds_expect_from(unsigned long long sock, unsigned i
 					     unsigned int sequence)
 {
 	struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
-	struct imds_exchange exchange = {
-	    .netns = netns, .is_expected = 1, .sequence = sequence};
+	struct imds_exchange exchange = {.netns = netns, .is_expected = 1, .sequence = sequence};
 
 	if (!known || !known->is_expected)
 		bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);

@@ -508,8 +508,8 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	imds_read_callers(event, scratch->ancestors, task);
 	ONCE(scratch->end) =
 	    sizeof(*event) + ONCE(event->ancestors_count) * sizeof(struct imds_process);
-	ONCE(scratch->end) += imds_read_args(
-	    event, (unsigned char *)scratch + imds_offset(ONCE(scratch->end)), task);
+	ONCE(scratch->end) +=
+	    imds_read_args(event, (unsigned char *)scratch + imds_offset(ONCE(scratch->end)), task);
 	event->executable_captured = imds_read_executable(
 	    event, (unsigned char *)scratch + imds_offset(ONCE(scratch->end)), task);
 	ONCE(scratch->end) += event->executable_captured;

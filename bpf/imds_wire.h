@@ -220,12 +220,11 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 
 /* Copy the payload. The place for it was reserved and has `room` bytes, a constant. */
 static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
-					      const struct imds_packet *packet,
-					      unsigned int room)
+					      const struct imds_packet *packet, unsigned int room)
 {
 	struct imds_segment *segment = imds_reserve_segment(room);
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	unsigned int size = packet->payload_size;
+	unsigned long long size = packet->payload_size;
 
 	if (!segment) {
 		imds_count(IMDS_COUNTER_LOST);
@@ -237,8 +236,8 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);
 	segment->sequence = packet->sequence;
-	segment->stream_offset = (unsigned int)READ(tcp, bytes_acked) +
-				 (packet->sequence - READ(tcp, snd_una)) - 1;
+	segment->stream_offset =
+	    (unsigned int)READ(tcp, bytes_acked) + (packet->sequence - READ(tcp, snd_una)) - 1;
 	segment->netns = imds_netns(sk);
 	segment->payload_size = size;
 	segment->family = packet->family;
@@ -249,6 +248,7 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	__builtin_memcpy(segment->destination_ip, packet->destination,
 			 sizeof(segment->destination_ip));
 	OPAQUE(size);
+	size &= 0xffffffff; /* for the verifier: it is not negative */
 	if (size > room) {
 		segment->flags = IMDS_FLAG_TRUNCATED;
 		size = room;

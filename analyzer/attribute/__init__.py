@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
-from analyzer.attribute.processes import Processes, in_words, split_args
+from analyzer.attribute.processes import Facts, Processes, in_words, split_args
 from analyzer.attribute.services import maybe_unit
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
 from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
+from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
 # at 1024 a second of them they leave the busy ones in place. About 2 KB each.
@@ -45,8 +46,16 @@ class Attributor:
         self._callers: Cache[tuple[int, int], _Known] = Cache(CALLERS_MAX, KEEP_S)
         self._ancestors: Cache[KernelProcess, Process] = Cache(ANCESTORS_MAX, KEEP_S)
 
-    def attribute(self, snapshot: Optional[Snapshot]) -> Caller:
-        """Return who a snapshot shows. The same object as before while nothing changed."""
+    def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
+        """Return who a snapshot shows. The same object as before while nothing changed.
+
+        ``others`` show further processes that took part.
+        """
+        if others:
+            further = (self.attribute(each).process for each in others)
+            return self.attribute(snapshot)._replace(
+                others=tuple(each for each in further if each is not None)
+            )
         if snapshot is None:
             return NOBODY
         now = self._clock()
@@ -61,6 +70,8 @@ class Attributor:
             snapshot.ancestors,
             snapshot.ancestors_truncated,
             snapshot.attribution,
+            snapshot.executable,
+            snapshot.mount_namespace,
         )
         known = self._callers.get(key, now)
         if known is not None and known.seen == seen:
@@ -90,8 +101,14 @@ class Attributor:
                 kernel,
                 args,
                 args_truncated=truncated or facts.args_too_long,
-                executable=facts.executable,
+                executable=(
+                    facts.executable
+                    if snapshot.executable is None
+                    else decode_text(snapshot.executable)
+                ),
                 user=self._users.user(kernel.uid, now),
+                mount_namespace=snapshot.mount_namespace,
+                unverified=_unverified(snapshot, facts),
             ),
             ancestors=tuple(self._ancestor(each, now) for each in snapshot.ancestors),
             ancestors_truncated=snapshot.ancestors_truncated,
@@ -122,6 +139,12 @@ class Attributor:
     def _keep_s(self, *processes: KernelProcess) -> float:
         is_asking = any(self._users.is_asking(each.uid) for each in processes)
         return KEEP_NAMELESS_S if is_asking else KEEP_S
+
+
+def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
+    """Return the fields that only /proc told, of a process that may have changed by then."""
+    is_told_by_proc = snapshot.executable is None and facts.executable is not None
+    return ("executable",) if is_told_by_proc and not snapshot.process.args_address else ()
 
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:

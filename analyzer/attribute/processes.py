@@ -50,6 +50,7 @@ class _Stat(NamedTuple):
     comm: bytes
     start_ticks: int
     args_size: int
+    args_address: int  # 0 where it may not be known
 
 
 def boottime_offset_ns(offsets: str) -> int:
@@ -80,9 +81,7 @@ class Processes:
         ticks = (kernel.start_boottime_ns + self._offset_ns) * _TICKS_PER_S // _NS_PER_S
         if before is None or before.start_ticks != ticks:
             return Facts(is_there=False)
-        # Only exec keeps the number and the time of start but changes program and arguments,
-        # and nearly always the name.
-        is_same_program = before.comm == kernel.comm or before.comm == _escape(kernel.comm)
+        is_same_program = _is_same_program(before, kernel)
         facts = Facts(
             is_there=True,
             cgroup=_maybe_text(_read(f"/proc/{kernel.pid}/cgroup")) if cgroup else None,
@@ -95,7 +94,7 @@ class Processes:
         # been, which does not happen between two reads.
         if after is not None and after.start_ticks != ticks:
             return Facts(is_there=False)
-        if after is not None and after.comm != before.comm:
+        if after is not None and after[2:] + after[:1] != before[2:] + before[:1]:
             return facts._replace(executable=None, args=None, args_too_long=False)
         return facts
 
@@ -107,6 +106,8 @@ def in_words(
     args_truncated: bool,
     executable: Optional[str],
     user: User,
+    mount_namespace: int = 0,
+    unverified: tuple[str, ...] = (),
 ) -> Process:
     """Put one process together: decode its text, mask its arguments, bound their length."""
     words = [decode_text(arg) for arg in args]
@@ -130,6 +131,10 @@ def in_words(
         args_truncated=args_truncated,
         start_boottime_ns=kernel.start_boottime_ns,
         user=user,
+        executable_inode=kernel.executable_inode,
+        executable_device=kernel.executable_device,
+        mount_namespace=mount_namespace,
+        unverified=unverified,
     )
 
 
@@ -190,7 +195,19 @@ def _read_stat(pid: int) -> Optional[_Stat]:
     if len(fields) <= _ARG_END:
         return None
     args_size = int(fields[_ARG_END]) - int(fields[_ARG_START])
-    return _Stat(head.partition(b" (")[2], int(fields[_START]), args_size)
+    return _Stat(head.partition(b" (")[2], int(fields[_START]), args_size, int(fields[_ARG_START]))
+
+
+def _is_same_program(stat: _Stat, kernel: KernelProcess) -> bool:
+    """Tell whether a process still runs what it ran at the call.
+
+    Only exec keeps the number and the time of start but changes program and arguments. It puts
+    the arguments to another place, where addresses are randomized, and nearly always changes
+    the name.
+    """
+    if stat.args_address and kernel.args_address and stat.args_address != kernel.args_address:
+        return False
+    return stat.comm == kernel.comm or stat.comm == _escape(kernel.comm)
 
 
 def _read(path: str) -> Optional[bytes]:

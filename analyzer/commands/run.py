@@ -28,6 +28,7 @@ from analyzer.sources.selection import Opened, open_source
 
 if TYPE_CHECKING:
     from analyzer.recording import Recording
+    from analyzer.sources import Source
 
 
 def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object], object]:
@@ -71,6 +72,12 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
 )
 @click.option("--source", type=click.Choice(SOURCES), show_default=Capture.source)
 @click.option("--attach", type=click.Choice(ATTACHES), show_default=Capture.attach)
+@click.option(
+    "--wire/--no-wire",
+    default=None,
+    show_default="--wire",
+    help="Whether packets are watched beside calls: a call can offer other bytes than it sends.",
+)
 @click.option(
     "--ring-mib",
     type=int,
@@ -118,6 +125,7 @@ def run(
     ready_file: Optional[str],
     source: Optional[str],
     attach: Optional[str],
+    wire: Optional[bool],
     ring_mib: Optional[int],
     heartbeat_s: Optional[float],
     response_wait_s: Optional[float],
@@ -132,6 +140,7 @@ def run(
     flags = {
         "capture.source": source,
         "capture.attach": attach,
+        "capture.wire": wire,
         "capture.ring_mib": ring_mib,
         "capture.response_wait_s": response_wait_s,
         "capture.write_pcap": None if write_pcap is None else _absolute(write_pcap),
@@ -195,7 +204,9 @@ def _run(
         metering = Metering(config, sink)
         undo.callback(metering.close)
         capture = config.capture
-        opened = open_source(capture.source, capture.attach, capture.ring_bytes)
+        opened = open_source(
+            capture.source, capture.attach, capture.ring_bytes, wants_wire=capture.wire
+        )
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
         capabilities = let_go()
@@ -253,10 +264,26 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def _witnesses(source: Source) -> dict[str, object]:
+    """Return by what calls and packets are watched, and why packets are not."""
+    lacks = source.wire_lacks
+    if source.probe.startswith("packet"):
+        return {"wire": source.probe}
+    if lacks is None:
+        return {"call": source.probe, "wire": "cgroup_skb"}
+    return {
+        "call": source.probe,
+        "wire_lacks": lacks.lacks,
+        "wire_remedy": lacks.remedy,
+        "meaning": "the log tells what callers offered to send, which need not be what was sent",
+    }
+
+
 def _introduction(config: Config, opened: Opened) -> dict[str, object]:
     return {
         "kernel": {"release": platform.release(), "machine": platform.machine()},
         "library": opened.source.library,
+        "witnesses": _witnesses(opened.source),
         "python": platform.python_version(),
         "tried": [
             {"probe": each.source, "lacks": each.lacks, "remedy": each.remedy}

@@ -35,7 +35,8 @@ ROTATIONS = ("size", "external")
 
 # What takes effect only with a new start: the probe stays attached over a reload.
 NEEDS_RESTART = frozenset(
-    f"capture.{key}" for key in ("source", "attach", "ring_mib", "write_pcap", "write_pcap_mib")
+    f"capture.{key}"
+    for key in ("source", "attach", "wire", "ring_mib", "write_pcap", "write_pcap_mib")
 )
 
 
@@ -49,6 +50,8 @@ class Capture:
 
     source: str = _setting(AUTO, OneOf(SOURCES))
     attach: str = _setting(AUTO, OneOf(ATTACHES))
+    # Whether packets are watched beside calls: what was sent is then known, not what was offered.
+    wire: bool = _setting(True, Switch())
     # 4 MiB hold about 8,000 events of an ordinary caller: half a second of the most
     # requests an instance can get answered. The kernel wants a power of two.
     ring_mib: int = _setting(4, PowerOfTwo(1, 64))

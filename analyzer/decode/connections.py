@@ -23,6 +23,9 @@ MAX_REPEATED_BYTES = 1 << 30
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
 
+# Processes that the bytes of one head may come from and are named; further ones are not.
+MAX_ORIGINS = 4
+
 # Of a chunk: when, by which thread, by whom. Never its bytes.
 Origin = tuple[int, int, Optional[Snapshot]]
 
@@ -120,7 +123,7 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origin", "_parser",
+    __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origins", "_parser",
                  "_start", "_taken", "buffered", "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
@@ -133,7 +136,8 @@ class _Stream:
         self._start = self._expected = chunk.sequence
         self._taken = 0  # bytes since the start that was seen
         self._missing = 0  # bytes at the end of the latest send that could not be had
-        self._origin: Optional[Origin] = None
+        # Who sent what there is of the head under way, the first one first.
+        self._origins: list[Origin] = []
         self.used_boottime_ns = chunk.boottime_ns
 
     def _ahead(self, chunk: Chunk) -> int:
@@ -177,12 +181,12 @@ class _Stream:
         if self._parser is None:
             return []
         requests = self._parser.finish(INCOMPLETE)
-        return self._capture(requests, self._origin, self._origin)
+        return self._capture(requests, self._origins[-1], ()) if self._origins else []
 
     def _maybe_capture_whole(self, chunk: Chunk) -> list[Captured]:
         """Take a send that is one request in the place where it is expected; else do nothing."""
-        boottime_ns, connection, sequence, _, size, data, _, tid, snapshot, _ = chunk
-        if sequence is None or sequence != self._expected or size != len(data):
+        boottime_ns, connection, sequence, _, size, data, _, tid, snapshot, _, others = chunk
+        if sequence is None or sequence != self._expected or size != len(data) or others:
             return []
         request = maybe_whole_request(data)
         if request is None:
@@ -207,54 +211,102 @@ class _Stream:
             counted = repeated - known
             data, size = data[known:], size - known
         elif ahead:
-            captured += self._parse(parser, origin, b"", ahead, CAPTURE_GAP)
+            captured += self._parse(parser, origin, (), b"", ahead, CAPTURE_GAP)
             self._taken += ahead
         if size > 0:
             reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
             self._missing = size - len(data)
             # Missing again is no new gap, unless it ends what is new.
             missing = self._missing if data else self._missing - counted
-            captured += self._parse(parser, origin, data, missing, reason)
+            captured += self._parse(parser, origin, chunk.others, data, missing, reason)
             self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
         return captured
 
     def _parse(
-        self, parser: RequestParser, origin: Origin, data: bytes, missing: int, reason: str
+        self,
+        parser: RequestParser,
+        origin: Origin,
+        others: tuple[Snapshot, ...],
+        data: bytes,
+        missing: int,
+        reason: str,
     ) -> list[Captured]:
         """Parse ``data`` and the ``missing`` bytes behind it, all sent by ``origin``."""
         captured: list[Captured] = []
         if data:
-            captured += self._follow(parser, parser.feed(data), origin)
+            captured += self._follow(parser, parser.feed(data), origin, others)
         if missing > 0:
-            captured += self._follow(parser, parser.gap(missing, reason), origin)
+            captured += self._follow(parser, parser.gap(missing, reason), origin, others)
         return captured
 
     def _follow(
-        self, parser: RequestParser, requests: list[Request], origin: Origin
+        self,
+        parser: RequestParser,
+        requests: list[Request],
+        origin: Origin,
+        others: tuple[Snapshot, ...],
     ) -> list[Captured]:
-        captured = self._capture(requests, self._origin or origin, origin)
-        if not parser.is_pending:
-            self._origin = None
-        elif requests or self._origin is None:
-            self._origin = origin
+        captured = self._capture(requests, origin, others)
+        if requests or not parser.is_pending:
+            self._origins.clear()
+        if parser.is_pending:
+            self._note(origin)
+            for snapshot in others:
+                self._note((origin[0], origin[1], snapshot))
         return captured
 
+    def _note(self, origin: Origin) -> None:
+        """Remember who sent a part of the head under way; each process once."""
+        process_id = _maybe_process_id(origin[2])
+        known = {_maybe_process_id(each[2]) for each in self._origins}
+        if process_id not in known and len(known) < MAX_ORIGINS:
+            self._origins.append(origin)
+
     def _capture(
-        self, requests: list[Request], first: Optional[Origin], others: Optional[Origin]
+        self, requests: list[Request], origin: Origin, others: tuple[Snapshot, ...]
     ) -> list[Captured]:
-        """Attach to the first request who began it, to the others who began those."""
-        captured = []
-        origin = first
+        """Attach who completed them, to the first one also who sent parts of it before."""
+        captured: list[Captured] = []
+        boottime_ns, tid, snapshot = origin
         for request in requests:
-            if origin is not None:
-                boottime_ns, tid, snapshot = origin
-                # An answer is looked for from a send on, and that of a gap was not seen: the
-                # next answer is the next request's.
-                is_answered = self._is_answered and request.reason != CAPTURE_GAP
-                captured.append(
-                    Captured(boottime_ns, self._connection, tid, snapshot, request, is_answered)
+            more = others
+            if self._origins and not captured:
+                boottime_ns = self._origins[0][0]
+                before = (each[2] for each in self._origins)
+                more = (*(each for each in before if each is not None), *others)
+            # An answer is looked for from a send on, and that of a gap was not seen: the
+            # next answer is the next request's.
+            is_answered = self._is_answered and request.reason != CAPTURE_GAP
+            captured.append(
+                Captured(
+                    boottime_ns,
+                    self._connection,
+                    tid,
+                    snapshot,
+                    request,
+                    is_answered,
+                    _others(snapshot, more) if more else (),
                 )
-            origin = others
+            )
+            boottime_ns = origin[0]
         return captured
+
+
+def _maybe_process_id(snapshot: Optional[Snapshot]) -> Optional[tuple[int, int]]:
+    if snapshot is None:
+        return None
+    return snapshot.process.pid, snapshot.process.start_boottime_ns
+
+
+def _others(main: Optional[Snapshot], more: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    """Return those of other processes, each process once."""
+    seen = {_maybe_process_id(main)}
+    found = []
+    for snapshot in more:
+        process_id = _maybe_process_id(snapshot)
+        if process_id not in seen:
+            seen.add(process_id)
+            found.append(snapshot)
+    return tuple(found)

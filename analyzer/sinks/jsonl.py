@@ -289,6 +289,10 @@ def _caller_fields(record: Record, known: Process) -> dict[str, Any]:
         ]
     if caller.ancestors_truncated:
         process["ancestors_truncated"] = True
+    if caller.others:
+        process["others"] = [
+            {**_process_fields(each), "user": _user_fields(each.user)} for each in caller.others
+        ]
     fields: dict[str, Any] = {"process": process}
     if container is not None:
         fields["container"] = _present({"id": container.id, "runtime": container.runtime})
@@ -313,6 +317,14 @@ def _process_fields(process: Process) -> dict[str, Any]:
         fields["args"] = process.args
     if process.args_truncated:
         fields["args_truncated"] = True
+    if process.executable_inode:
+        device = process.executable_device
+        fields["executable_inode"] = process.executable_inode
+        fields["executable_device"] = f"{device >> 20}:{device & 0xFFFFF}"
+    if process.mount_namespace:
+        fields["mount_namespace"] = process.mount_namespace
+    if process.unverified:
+        fields["unverified"] = list(process.unverified)
     return fields
 
 

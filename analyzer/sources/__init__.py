@@ -7,9 +7,10 @@ do is :class:`Source`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Optional, Protocol
 
 from analyzer.clock import BootClock, Clock
+from analyzer.errors import SourceUnavailable
 from analyzer.records import Event, Lost
 
 
@@ -19,6 +20,8 @@ class Source(Protocol):
     probe: str
     library: str  # name and version of what loaded it
     clock: Clock  # what the times of its events are on
+    # Why packets are not watched beside calls; None where they are, or are all there is.
+    wire_lacks: Optional[SourceUnavailable]
 
     @property
     def is_ended(self) -> bool:
@@ -63,6 +66,7 @@ class Probe:
 
     clock: Clock = BootClock()
     is_ended = False
+    wire_lacks: Optional[SourceUnavailable] = None
 
     def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
         """Return nothing: the kernel tells of each event when it happens."""

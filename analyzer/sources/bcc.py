@@ -19,11 +19,12 @@ from analyzer import _abi
 from analyzer.errors import SourceUnavailable
 from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
-from analyzer.sources import Probe
+from analyzer.sources import Probe, wire
 from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter, MappedCounters
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.symbols import kernel_functions
+from analyzer.sources.witness import Witnesses
 
 # The distribution's package is for the distribution's Python; it is pure Python over
 # ctypes, so a virtual environment can use it from where it lies.
@@ -48,9 +49,12 @@ FEATURES = (
 class BccSource(Probe):
     """The attached BCC probe."""
 
-    def __init__(self, attach: str, ring_bytes: int) -> None:
+    def __init__(self, attach: str, ring_bytes: int, *, wants_wire: bool = True) -> None:
         """Compile, load and attach; raises SourceUnavailable and leaves nothing attached."""
         self.probe = f"bcc/{attach}"
+        self.wire_lacks = None if wants_wire else wire.turned_off()
+        self._wants_wire = wants_wire
+        self._witnesses = Witnesses()
         self._received: list[bytes] = []
         self._bytes = 0
         self._limit = 0
@@ -140,7 +144,7 @@ class BccSource(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return (decode_event(raw),)
+        return self._witnesses.join(decode_event(raw))
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import itertools
 import os
@@ -16,12 +17,13 @@ from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
-from analyzer.sources import Probe, perf, tracefs
+from analyzer.sources import Probe, perf, tracefs, wire
 from analyzer.sources.counters import (
     ANSWERS_PROBE_BUSY,
     ANSWERS_RING_FULL,
     PROBE_BUSY,
     RING_FULL,
+    SENDERS_RING_FULL,
     LossMeter,
     MappedCounters,
     Misses,
@@ -31,11 +33,12 @@ from analyzer.sources.files import bpf_file
 from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.sources.symbols import BTF, typed_functions
+from analyzer.sources.witness import Witnesses
 
-# Attach type: the programs of the object that it needs.
+# Attach type: the programs of the object that tell of calls that send, ...
 PROGRAMS: dict[str, tuple[str, ...]] = {
-    "fentry": ("fentry_tcp_sendmsg", "fentry_tcp_recvmsg"),
-    "kprobe": ("kprobe_tcp_sendmsg", "kprobe_tcp_recvmsg"),
+    "fentry": ("fentry_tcp_sendmsg",),
+    "kprobe": ("kprobe_tcp_sendmsg",),
     "tracepoint": (
         "trace_write",
         "trace_writev",
@@ -43,23 +46,29 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "trace_sendto",
         "trace_sendmsg",
         "trace_sendmmsg",
-        "trace_read",
-        "trace_readv",
-        "trace_recvfrom",
-        "trace_recvmsg",
     ),
 }
-# Kernel function: the programs for it. Not every kernel has these: tcp_sendpage is gone
-# since 6.5, mptcp_sendmsg came with 5.6 and needs CONFIG_MPTCP.
+# ... and of those that receive. What was received the wire tells better.
+RECEIVING: dict[str, tuple[str, ...]] = {
+    "fentry": ("fentry_tcp_recvmsg",),
+    "kprobe": ("kprobe_tcp_recvmsg",),
+    "tracepoint": ("trace_read", "trace_readv", "trace_recvfrom", "trace_recvmsg"),
+}
+# Kernel function: the programs for it, without the wire. Not every kernel has these: tcp_sendpage
+# is gone since 6.5, mptcp_sendmsg came with 5.6 and needs CONFIG_MPTCP.
 OPTIONAL = {
     "tcp_sendpage": {"fentry": "fentry_tcp_sendpage", "kprobe": "kprobe_tcp_sendpage"},
     "mptcp_sendmsg": {"fentry": "fentry_mptcp_sendmsg", "kprobe": "kprobe_mptcp_sendmsg"},
 }
-# With every attach type: what was received, and the end of connections.
-ALWAYS = ("raw_received", "raw_state_changed")
+# With every attach type: the end of connections; without the wire, that something was received.
+STATE = "raw_state_changed"
+RECEIVED = "raw_received"
 _ALL_PROGRAMS = (
-    *ALWAYS,
+    STATE,
+    RECEIVED,
+    *wire.PROGRAMS,
     *(name for names in PROGRAMS.values() for name in names),
+    *(name for names in RECEIVING.values() for name in names),
     *(name for names in OPTIONAL.values() for name in names.values()),
 )
 
@@ -84,9 +93,12 @@ or dnf install libbpf"
 class CoreSource(Probe):
     """The attached CO-RE probe."""
 
-    def __init__(self, attach: str, ring_bytes: int) -> None:
+    def __init__(self, attach: str, ring_bytes: int, *, wants_wire: bool = True) -> None:
         """Load and attach; raises SourceUnavailable and leaves nothing attached."""
         self.probe = f"core/{attach}"
+        self.wire_lacks = None if wants_wire else wire.turned_off()
+        self._wants_wire = wants_wire
+        self._witnesses = Witnesses()
         self._undo = contextlib.ExitStack()
         self._links = contextlib.ExitStack()
         with contextlib.ExitStack() as on_error:
@@ -108,8 +120,8 @@ class CoreSource(Probe):
         try:
             if attach == "kprobe":
                 find_kprobes()
-            if attach != "tracepoint" or not self._has_loaded_typed(ring_bytes):
-                self._load(self._object(), attach, ring_bytes)
+            if not (self._wants_wire and self._has_loaded_with_wire(attach, ring_bytes)):
+                self._load_any(attach, ring_bytes, None)
         except BpfError as error:
             raise self._explained(error, attach) from error
         except KernelLacks as error:
@@ -124,19 +136,36 @@ class CoreSource(Probe):
             raise self._unavailable(f"the compiled probe for {machine} is not there", NO_OBJECT)
         return path
 
-    def _has_loaded_typed(self, ring_bytes: int) -> bool:
-        """Try the object whose tracepoints cost half; kernels before 6.2 refuse it."""
-        path = bpf_file(f"build/imds-typed.{platform.machine()}.bpf.o")
-        if path is None:
-            return False
+    def _has_loaded_with_wire(self, attach: str, ring_bytes: int) -> bool:
+        """Try with the second witness; what stands in its way is kept in ``wire_lacks``."""
         try:
-            self._load(path, "tracepoint", ring_bytes)
-        except BpfError:
-            self.close()
-            return False
-        return True
+            with wire.root_cgroup() as cgroup_fd:
+                self._load_any(attach, ring_bytes, cgroup_fd)
+        except KernelLacks as error:
+            self.wire_lacks = SourceUnavailable("wire", str(error), error.remedy)
+        except BpfError as error:
+            said = f" ({error.reason})" if error.reason else ""
+            self.wire_lacks = SourceUnavailable(
+                "wire", f"could not {error}{said}", wire.remedy(error.code)
+            )
+        else:
+            return True
+        self.close()
+        return False
 
-    def _load(self, path: Path, attach: str, ring_bytes: int) -> None:
+    def _load_any(self, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> None:
+        typed = bpf_file(f"build/imds-typed.{platform.machine()}.bpf.o")
+        if attach == "tracepoint" and typed is not None:
+            # Its tracepoints cost half; kernels before 6.2 refuse it.
+            try:
+                self._load(typed, attach, ring_bytes, cgroup_fd)
+            except BpfError:
+                self.close()
+            else:
+                return
+        self._load(self._object(), attach, ring_bytes, cgroup_fd)
+
+    def _load(self, path: Path, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> None:
         libbpf = self._libbpf
         handle = libbpf.pointer("open the object", "bpf_object__open_file", bytes(path), None)
         self._undo.callback(libbpf.call, "bpf_object__close", handle)
@@ -146,7 +175,8 @@ class CoreSource(Probe):
             )
             for name in _ALL_PROGRAMS
         }
-        wanted = programs_for(attach)
+        has_wire = cgroup_fd is not None
+        wanted = programs_for(attach, has_wire=has_wire)
         for name, program in programs.items():
             libbpf.number(f"choose {name}", "bpf_program__set_autoload", program, name in wanted)
         events = self._map(handle, "events")
@@ -160,25 +190,51 @@ class CoreSource(Probe):
         )
         counters = MappedCounters(counters_fd)
         self._undo.callback(counters.close)
-        misses_of_sends = self._misses(programs, filter(_is_for_sends, wanted))
-        misses_of_answers = self._misses(programs, itertools.filterfalse(_is_for_sends, wanted))
         self._undo.callback(self._links.close)
+        if cgroup_fd is not None:
+            self._attach_wire(handle, programs, cgroup_fd)
+        totals = {
+            RING_FULL: counters.reader(_abi.COUNTER_LOST),
+            ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
+            SENDERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_SENDERS),
+        }
+        if cgroup_fd is None:
+            # With the wire no request is missed: of one whose call was not seen, it tells who.
+            sends, answers = (
+                filter(_is_for_sends, wanted),
+                itertools.filterfalse(_is_for_sends, wanted),
+            )
+            totals[PROBE_BUSY] = self._misses(programs, sends).read
+            totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
         traced = {name: programs[name] for name in wanted if name.startswith("trace_")}
         if traced:
             self._attach_tracepoints(traced)
         for name in wanted:
-            if name not in traced:
+            if name not in traced and name not in wire.PROGRAMS:
                 self._keep_link(
                     libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
                 )
-        self._losses = LossMeter(
-            {
-                RING_FULL: counters.reader(_abi.COUNTER_LOST),
-                ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
-                PROBE_BUSY: misses_of_sends.read,
-                ANSWERS_PROBE_BUSY: misses_of_answers.read,
-            }
+        self._losses = LossMeter(totals)
+
+    def _attach_wire(self, handle: int, programs: Mapping[str, int], cgroup_fd: int) -> None:
+        """Attach the second witness, and have the programs for calls rely on it."""
+        libbpf = self._libbpf
+        settings = libbpf.number("find the settings", "bpf_map__fd", self._map(handle, "settings"))
+        key, value = ctypes.c_uint32(_abi.SETTING_WIRE), ctypes.c_uint64(1)
+        libbpf.number(
+            "write the settings",
+            "bpf_map_update_elem",
+            settings,
+            ctypes.byref(key),
+            ctypes.byref(value),
+            0,
         )
+        for name in wire.PROGRAMS:
+            self._keep_link(
+                libbpf.pointer(
+                    f"attach {name}", "bpf_program__attach_cgroup", programs[name], cgroup_fd
+                )
+            )
 
     def _misses(self, programs: Mapping[str, int], names: Iterable[str]) -> Misses:
         misses = Misses(
@@ -231,7 +287,7 @@ class CoreSource(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return (decode_event(raw),)
+        return self._witnesses.join(decode_event(raw))
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
@@ -253,9 +309,11 @@ def _remedy(code: Optional[int], attach: str) -> str:
     return maybe_obstacle() or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
 
 
-def programs_for(attach: str) -> tuple[str, ...]:
+def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
     """Return the names of the programs that this kernel can run, for one attach type."""
-    found = [*ALWAYS, *PROGRAMS[attach]]
+    if has_wire:
+        return (*wire.PROGRAMS, STATE, *PROGRAMS[attach])
+    found = [STATE, RECEIVED, *PROGRAMS[attach], *RECEIVING[attach]]
     present = typed_functions(set(OPTIONAL))
     found += [
         names[attach] for name, names in OPTIONAL.items() if name in present and attach in names

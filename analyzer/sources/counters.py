@@ -12,13 +12,22 @@ from analyzer.records import Lost
 
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
+# Who made requests, of which none is missing for it.
+SENDERS_RING_FULL = "senders_ring_buffer_full"
 PROBE_BUSY = "probe_busy"
 ANSWERS_PROBE_BUSY = "answers_probe_busy"
 # Packets, of which a request takes one and its answer another.
 PACKET_RING_FULL = "packet_ring_full"
-REASONS = (RING_FULL, ANSWERS_RING_FULL, PROBE_BUSY, ANSWERS_PROBE_BUSY, PACKET_RING_FULL)
-# What tells only what became of a request; none is missing for it.
-_OF_ANSWERS = (ANSWERS_RING_FULL, ANSWERS_PROBE_BUSY)
+REASONS = (
+    RING_FULL,
+    ANSWERS_RING_FULL,
+    SENDERS_RING_FULL,
+    PROBE_BUSY,
+    ANSWERS_PROBE_BUSY,
+    PACKET_RING_FULL,
+)
+# What tells only what became of a request, or who made it; none is missing for it.
+_OF_NO_REQUEST = (ANSWERS_RING_FULL, SENDERS_RING_FULL, ANSWERS_PROBE_BUSY)
 
 # All that the kernel tells of a program's descriptor is below 500 bytes.
 _FDINFO_MAX = 4096
@@ -105,7 +114,7 @@ class LossMeter:
         for reason, read in self._totals.items():
             total = read()
             if total > self._seen[reason]:
-                is_request = reason not in _OF_ANSWERS
+                is_request = reason not in _OF_NO_REQUEST
                 lost.append(Lost(total - self._seen[reason], since_ns, reason, is_request))
                 self._seen[reason] = total
         return lost

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from typing import Optional
+import struct
+from typing import NamedTuple, Optional, Union
 
 from analyzer import _abi
 from analyzer.records import (
     Answer,
+    Attribution,
     Chunk,
     Closed,
     Connection,
@@ -16,6 +18,7 @@ from analyzer.records import (
     KernelProcess,
     Problem,
     Snapshot,
+    SocketId,
 )
 
 AF_INET = 2
@@ -25,17 +28,66 @@ CACHED_PROCESSES = 4096
 # Addresses are the two of IMDS plus those of the host's namespaces.
 CACHED_ADDRESSES = 1024
 
+# Paths of executables, each some 50 bytes: as many as programs that call IMDS.
+CACHED_PATHS = 1024
+
+# Of a struct imds_event, what tells who sends: its flags, where, and at its end the caller.
+_FLAGS = struct.Struct("=4xI")
+_SENDER = struct.Struct("=4xI8xQ8xI4xII")
+_WHO = struct.Struct("=HHIQHHI56s")
+_WHO_AT = _abi.EVENT_SIZE - _WHO.size
+# The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
+_FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
+
 _NO_PAYLOAD_FLAGS = _abi.FLAG_TRUNCATED | _abi.FLAG_UNREADABLE | _abi.FLAG_NOT_USER_MEMORY
 
 
-def decode_event(raw: bytes) -> Event:
+class Sender(NamedTuple):
+    """Who sends on a connection, from a sequence number on; None is from now on.
+
+    ``is_other`` says that a call by another process may have brought the same bytes.
+    """
+
+    socket_id: SocketId
+    sequence: Optional[int]
+    tid: int
+    snapshot: Snapshot
+    is_other: bool
+
+
+class Segment(NamedTuple):
+    """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0."""
+
+    boottime_ns: int
+    connection: Connection
+    sequence: int
+    offset: int
+    size: int
+    data: bytes
+    problem: Optional[Problem]
+    urgent: int
+    cgroup_id: int
+
+
+def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
     """Decode one event as the probe wrote it.
 
     Raises ValueError when it is of no known kind or shorter than it says: the object and
     ``_abi`` are then not of the same build.
     """
-    if len(raw) == _abi.ANSWER_SIZE:
+    kind = raw[0]
+    if kind == _abi.KIND_SEGMENT:
+        return _decode_segment(raw)
+    if kind in (_abi.KIND_ANSWER, _abi.KIND_CLOSED):
         return _decode_answer(raw)
+    if kind == _abi.KIND_HOLDER:
+        return _decode_holder(raw)
+    if kind == _abi.KIND_SENDER:
+        return _decode_sender(raw)
+    return _decode_send(raw)
+
+
+def _decode_send(raw: bytes) -> Chunk:
     (
         kind,
         flags,
@@ -52,14 +104,16 @@ def decode_event(raw: bytes) -> Event:
         payload_captured,
         source_ip,
         destination_ip,
-        args_captured,
-        ancestors_count,
-        cgroup_id,
-        caller,
+        _args_captured,
+        _ancestors_count,
+        _mount_namespace,
+        _cgroup_id,
+        _executable_captured,
+        event_size,
+        _unused,
+        _caller,
     ) = _abi.EVENT.unpack_from(raw)
-    args_at = _abi.EVENT_SIZE + ancestors_count * _abi.PROCESS_SIZE
-    payload_at = args_at + args_captured
-    end = payload_at + payload_captured
+    end = event_size + payload_captured
     if kind != _abi.KIND_SEND or end > len(raw):
         raise ValueError(f"an event of kind {kind} and {len(raw)} bytes says it has {end}")
     is_opening = flags & _abi.FLAG_FASTOPEN
@@ -77,28 +131,128 @@ def decode_event(raw: bytes) -> Event:
         None if is_opening else write_seq,
         stream_offset if is_answered else None,
         payload_size,
-        raw[payload_at:end],
+        raw[event_size:end],
         _problem(flags) if flags & _NO_PAYLOAD_FLAGS else None,
         tid,
-        Snapshot(
-            _process(caller),
-            cgroup_id,
-            raw[args_at:payload_at],
-            bool(flags & _abi.FLAG_ARGS_TRUNCATED),
-            _ancestors(raw[_abi.EVENT_SIZE : args_at]),
-            bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
-        ),
+        _snapshot(raw),
         is_answered,
     )
 
 
+def _snapshot(raw: bytes) -> Snapshot:
+    """Decode who sends, from an event whose parts follow each other."""
+    (flags,) = _FLAGS.unpack_from(raw)
+    args, ancestors, namespace, cgroup_id, executable, size, _, caller = _WHO.unpack_from(
+        raw, _WHO_AT
+    )
+    args_at = _abi.EVENT_SIZE + ancestors * _abi.PROCESS_SIZE
+    executable_at = args_at + args
+    if executable_at + executable != size or size > len(raw):
+        raise ValueError(f"an event of {len(raw)} bytes does not add up to its {size}")
+    return Snapshot(
+        _process(caller),
+        cgroup_id,
+        raw[args_at:executable_at],
+        bool(flags & _abi.FLAG_ARGS_TRUNCATED),
+        _ancestors(raw[_abi.EVENT_SIZE : args_at]),
+        bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
+        executable=_path(raw[executable_at:size]),
+        mount_namespace=namespace,
+    )
+
+
+def _decode_sender(raw: bytes) -> Sender:
+    flags, sock, sequence, netns, tid = _SENDER.unpack_from(raw)
+    return Sender(
+        (sock, netns),
+        None if flags & _FLAGS_WITHOUT_SEQUENCE else sequence,
+        tid,
+        _snapshot(raw),
+        is_other=False,
+    )
+
+
+def _decode_holder(raw: bytes) -> Sender:
+    event, ancestors, args, executable = _abi.HOLDER.unpack_from(raw)
+    flags, sock, sequence, netns, tid = _SENDER.unpack_from(event)
+    args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
+        event, _WHO_AT
+    )
+    return Sender(
+        (sock, netns),
+        sequence,
+        tid,
+        Snapshot(
+            _process(caller),
+            cgroup_id,
+            args[:args_size],
+            bool(flags & _abi.FLAG_ARGS_TRUNCATED),
+            _ancestors(ancestors[: count * _abi.PROCESS_SIZE]),
+            bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
+            Attribution.WIRE,
+            _path(executable[:executable_size]),
+            namespace,
+        ),
+        is_other=bool(flags & _abi.FLAG_OTHER_SENDER),
+    )
+
+
+def _decode_segment(raw: bytes) -> Segment:
+    (
+        _kind,
+        flags,
+        boottime_ns,
+        sock,
+        cgroup_id,
+        sequence,
+        offset,
+        netns,
+        size,
+        family,
+        source_port,
+        destination_port,
+        captured,
+        urgent,
+        _unused,
+        source_ip,
+        destination_ip,
+    ) = _abi.SEGMENT.unpack_from(raw)
+    end = _abi.SEGMENT_SIZE + captured
+    if end > len(raw) or captured > size:
+        raise ValueError(f"a segment of {len(raw)} bytes says it has {end}")
+    return Segment(
+        boottime_ns,
+        Connection(
+            sock,
+            netns,
+            _address(family, source_ip),
+            source_port,
+            _address(family, destination_ip),
+            destination_port,
+        ),
+        sequence,
+        offset,
+        size,
+        raw[_abi.SEGMENT_SIZE : end],
+        _problem(flags) if flags & _NO_PAYLOAD_FLAGS else None,
+        urgent,
+        cgroup_id,
+    )
+
+
 def _decode_answer(raw: bytes) -> Event:
-    kind, status, boottime_ns, sock, netns = _abi.ANSWER.unpack(raw)
+    kind, status, boottime_ns, sock, netns, hop_limit = _abi.ANSWER.unpack(raw)
     if kind == _abi.KIND_ANSWER:
-        return Answer(boottime_ns, (sock, netns), status)
-    if kind == _abi.KIND_CLOSED:
-        return Closed(boottime_ns, (sock, netns))
-    raise ValueError(f"an event is of the unknown kind {kind}")
+        return Answer(boottime_ns, (sock, netns), status, hop_limit or None)
+    return Closed(boottime_ns, (sock, netns))
+
+
+@functools.lru_cache(CACHED_PATHS)
+def _path(names: bytes) -> Optional[bytes]:
+    """Put a path together from its names, each with a NUL behind it, the last one first."""
+    if not names:
+        return None
+    return b"/" + b"/".join(reversed(names[:-1].split(b"\0")))
 
 
 def _problem(flags: int) -> Optional[Problem]:
@@ -118,8 +272,11 @@ def _address(family: int, raw: bytes) -> str:
 
 @functools.lru_cache(CACHED_PROCESSES)
 def _process(raw: bytes) -> KernelProcess:
-    start_boottime_ns, pid, uid, comm = _abi.PROCESS.unpack(raw)
-    return KernelProcess(start_boottime_ns, pid, uid, comm.split(b"\0", 1)[0])
+    start_boottime_ns, inode, args_address, pid, uid, device, exec_id, comm = _abi.PROCESS.unpack(
+        raw
+    )
+    name = comm.split(b"\0", 1)[0]
+    return KernelProcess(start_boottime_ns, pid, uid, name, inode, device, args_address, exec_id)
 
 
 @functools.lru_cache(CACHED_PROCESSES)

@@ -15,6 +15,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator
+from typing import Optional
 
 import psutil
 
@@ -60,6 +61,7 @@ class PacketSource:
 
     clock: Clock = BootClock()
     is_ended = False
+    wire_lacks: Optional[SourceUnavailable] = None  # the wire is all there is
 
     def __init__(self, _attach: str, ring_bytes: int) -> None:
         """Open them; raises SourceUnavailable and leaves nothing open."""

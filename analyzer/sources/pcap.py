@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
 from analyzer.clock import CaptureClock, Clock
-from analyzer.errors import CaptureError
+from analyzer.errors import CaptureError, SourceUnavailable
 from analyzer.records import Connection, Event, Lost, Passed
 from analyzer.sources.counters import LossMeter
 from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
@@ -125,6 +125,7 @@ class PcapSource:
     """
 
     probe = "packet/pcap"
+    wire_lacks: Optional[SourceUnavailable] = None  # the wire is all there is
     library = ""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from typing import NamedTuple, Protocol
 
 from analyzer.config import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
@@ -18,25 +18,29 @@ class Opened(NamedTuple):
     tried: list[SourceUnavailable]
 
 
-def _open_core(attach: str, ring_bytes: int) -> Source:
+def _open_core(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:
     from analyzer.sources.core import CoreSource  # noqa: PLC0415 (only what is used is loaded)
 
-    return CoreSource(attach, ring_bytes)
+    return CoreSource(attach, ring_bytes, wants_wire=wants_wire)
 
 
-def _open_bcc(attach: str, ring_bytes: int) -> Source:
+def _open_bcc(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:
     from analyzer.sources.bcc import BccSource  # noqa: PLC0415 (only what is used is loaded)
 
-    return BccSource(attach, ring_bytes)
+    return BccSource(attach, ring_bytes, wants_wire=wants_wire)
 
 
-def _open_packet(attach: str, ring_bytes: int) -> Source:
+def _open_packet(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:  # noqa: ARG001
     from analyzer.sources.packet import PacketSource  # noqa: PLC0415 (only what is used is loaded)
 
     return PacketSource(attach, ring_bytes)
 
 
-_OPEN: dict[str, Callable[[str, int], Source]] = {
+class _Opener(Protocol):
+    def __call__(self, attach: str, ring_bytes: int, *, wants_wire: bool) -> Source: ...
+
+
+_OPEN: dict[str, _Opener] = {
     "core": _open_core,
     "bcc": _open_bcc,
     "packet": _open_packet,
@@ -78,13 +82,13 @@ def candidates(source: str, attach: str) -> list[tuple[str, str]]:
     return found
 
 
-def open_source(source: str, attach: str, ring_bytes: int) -> Opened:
+def open_source(source: str, attach: str, ring_bytes: int, *, wants_wire: bool = True) -> Opened:
     """Attach the first candidate that works; raises NoSourceWorks with all reasons."""
     tried: list[SourceUnavailable] = []
     order = candidates(source, attach)
     for name, how in order:
         try:
-            opened = _OPEN[name](how, ring_bytes)
+            opened = _OPEN[name](how, ring_bytes, wants_wire=wants_wire)
         except SourceUnavailable as error:
             tried.append(error)
         else:

@@ -1,0 +1,162 @@
+"""Join the two witnesses: the wire tells what was sent, the calls tell who sent it.
+
+Both name the connection and sequence numbers. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple, Optional, Union
+
+from analyzer.records import Chunk, Closed, Event, Problem, Snapshot, SocketId
+from analyzer.sources.events import Segment, Sender
+
+# As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
+MAX_CONNECTIONS = 8192
+# Senders of one connection whose bytes may still be on their way. A socket that more processes
+# than that share at a time names the latest of them.
+MAX_SENDERS = 8
+
+_SEQUENCES = 1 << 32
+_BEHIND = 1 << 31  # differences from here on mean earlier, not later
+
+
+class _Piece(NamedTuple):
+    """A part of a segment, from and to which of its bytes."""
+
+    start: int
+    end: int
+    is_urgent: bool = False
+
+
+class Witnesses:
+    """Knows who sends on which connection, and gives the wire's segments their senders."""
+
+    def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
+        """Know of no connection yet."""
+        self._senders: OrderedDict[SocketId, list[Sender]] = OrderedDict()
+        self._max_connections = max_connections
+
+    def __len__(self) -> int:
+        """Return the number of connections with a known sender."""
+        return len(self._senders)
+
+    def join(self, event: Union[Event, Sender, Segment]) -> tuple[Event, ...]:
+        """Take what a probe tells; returns what is to be handed on."""
+        if isinstance(event, Segment):
+            return tuple(self._chunks(event))
+        if isinstance(event, Sender):
+            self._note(event)
+            return ()
+        if isinstance(event, Closed):
+            self._senders.pop(event.socket_id, None)
+        return (event,)
+
+    def _note(self, sender: Sender) -> None:
+        known = self._senders.get(sender.socket_id)
+        if known is None:
+            self._senders[sender.socket_id] = [sender]
+            if len(self._senders) > self._max_connections:
+                self._senders.popitem(last=False)
+            return
+        self._senders.move_to_end(sender.socket_id)
+        known.append(sender)
+        if len(known) > MAX_SENDERS:
+            del known[0]
+
+    def _chunks(self, segment: Segment) -> list[Chunk]:
+        senders = self._senders.get(segment.connection.socket_id, [])
+        if senders and not segment.urgent:
+            latest = senders[-1]
+            if not latest.is_other and _is_from(latest, segment.sequence):
+                if len(senders) > 1:
+                    del senders[:-1]
+                return [_whole(segment, latest)]
+        chunks = [_chunk(segment, piece, senders) for piece in _pieces(segment, senders)]
+        _forget_former(senders, segment)
+        return chunks
+
+
+def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
+    """Divide a segment where another sender begins, and around an urgent byte."""
+    urgent = segment.urgent - 1 if 0 < segment.urgent <= segment.size else None
+    cuts = {0, segment.size}
+    for sender in senders:
+        if sender.sequence is not None:
+            cuts.add((sender.sequence - segment.sequence) % _SEQUENCES)
+    if urgent is not None:
+        cuts |= {urgent, urgent + 1}
+    places = sorted(cut for cut in cuts if cut <= segment.size)
+    return [_Piece(start, end, start == urgent) for start, end in zip(places, places[1:])]
+
+
+def _whole(segment: Segment, sender: Sender) -> Chunk:
+    return Chunk(
+        segment.boottime_ns,
+        segment.connection,
+        segment.sequence,
+        segment.offset,
+        segment.size,
+        segment.data,
+        segment.problem,
+        sender.tid,
+        sender.snapshot,
+    )
+
+
+def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
+    start, end, is_urgent = piece
+    sequence = (segment.sequence + start) % _SEQUENCES
+    size = end - start
+    data = b"" if is_urgent else segment.data[start:end]
+    problem: Optional[Problem] = None
+    if is_urgent:
+        problem = Problem.URGENT
+    elif len(data) < size:
+        problem = segment.problem
+    sender = _maybe_sender(senders, sequence)
+    return Chunk(
+        segment.boottime_ns,
+        segment.connection,
+        sequence,
+        (segment.offset + start) % _SEQUENCES,
+        size,
+        data,
+        problem,
+        0 if sender is None else sender.tid,
+        None if sender is None else sender.snapshot,
+        others=_others(senders, sequence, size),
+    )
+
+
+def _maybe_sender(senders: list[Sender], sequence: int) -> Optional[Sender]:
+    """Return the latest one that sends from there or from before."""
+    for sender in reversed(senders):
+        if not sender.is_other and _is_from(sender, sequence):
+            return sender
+    return None
+
+
+def _is_from(sender: Sender, sequence: int) -> bool:
+    return sender.sequence is None or (sequence - sender.sequence) % _SEQUENCES < _BEHIND
+
+
+def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, ...]:
+    """Return those who held the socket while these bytes went out."""
+    return tuple(
+        sender.snapshot
+        for sender in senders
+        if sender.is_other
+        and sender.sequence is not None
+        and (sender.sequence - sequence) % _SEQUENCES < size
+    )
+
+
+def _forget_former(senders: list[Sender], segment: Segment) -> None:
+    """Let go of those whose bytes have all gone out: a later one's have, too."""
+    latest = None
+    for number, sender in enumerate(senders):
+        if not sender.is_other and _is_from(sender, segment.sequence):
+            latest = number
+    if latest:
+        del senders[:latest]
