@@ -33,8 +33,6 @@ COUNTER_LOST = 0
 COUNTER_LOST_ANSWERS = 1
 COUNTER_LOST_SENDERS = 2
 COUNTERS = 3
-SETTING_WIRE = 0
-SETTINGS = 1
 
 # start_boottime_ns, executable_inode, args_address, pid, uid, executable_device, exec_id, comm
 PROCESS = struct.Struct("=QQQIIII16s")

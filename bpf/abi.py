@@ -21,7 +21,6 @@ PROBE = """
 struct imds_event event; struct imds_answer answer;
 struct imds_holder holder; struct imds_segment segment;
 enum imds_kind kind; enum imds_limit limit; enum imds_flag flag; enum imds_counter counter;
-enum imds_setting setting;
 """
 
 UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -107,7 +106,7 @@ def render(layout: Layout) -> str:
         "import struct",
         "",
     ]
-    for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter", "imds_setting"):
+    for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter"):
         for name, value in layout.enumerators(enum):
             lines.append(f"{name[len('IMDS_') :]} = {value}")
     names = ("imds_process", "imds_event", "imds_holder", "imds_segment", "imds_answer")

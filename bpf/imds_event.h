@@ -79,13 +79,6 @@ enum imds_counter {
 	IMDS_COUNTERS = 3,
 };
 
-/* Index into the probe's settings map. */
-enum imds_setting {
-	/* Not 0: the wire is watched, so calls only tell who sends. */
-	IMDS_SETTING_WIRE = 0,
-	IMDS_SETTINGS = 1,
-};
-
 /* One process as the kernel saw it: always its thread group leader. */
 struct imds_process {
 	/* task_struct.start_boottime: with the pid, the identity of the process. */

@@ -218,7 +218,7 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 		imds_tell_holder(skb, sk, task, sequence, flags);
 }
 
-/* Copy the payload. The place for it was reserved and has `room` bytes, a constant. */
+/* Copy the payload. The place for it has `room` bytes, a constant and a power of two. */
 static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
 					      const struct imds_packet *packet, unsigned int room)
 {
@@ -247,13 +247,14 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	__builtin_memcpy(segment->source_ip, packet->source, sizeof(segment->source_ip));
 	__builtin_memcpy(segment->destination_ip, packet->destination,
 			 sizeof(segment->destination_ip));
-	OPAQUE(size);
-	size &= 0xffffffff; /* for the verifier: it is not negative */
 	if (size > room) {
 		segment->flags = IMDS_FLAG_TRUNCATED;
 		size = room;
 	}
-	if (size > 0 && !bpf_skb_load_bytes(skb, packet->payload_at, segment + 1, size))
+	/* For the verifier, which forgets that it is not 0: the same number once more. */
+	OPAQUE(size);
+	size = ((size - 1) & (room - 1)) + 1;
+	if (!bpf_skb_load_bytes(skb, packet->payload_at, segment + 1, size))
 		segment->payload_captured = size;
 	else
 		segment->flags = IMDS_FLAG_UNREADABLE;

@@ -8,6 +8,7 @@ import errno
 import itertools
 import os
 import platform
+import re
 import resource
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -181,6 +182,8 @@ class CoreSource(Probe):
             libbpf.number(f"choose {name}", "bpf_program__set_autoload", program, name in wanted)
         events = self._map(handle, "events")
         libbpf.number("size the ring", "bpf_map__set_max_entries", events, ring_bytes)
+        if has_wire:
+            self._choose_wire(handle, path)
         libbpf.number("load the object", "bpf_object__load", handle)
         self._events_fd = libbpf.number("find the ring", "bpf_map__fd", events)
         self._ring = RingBuffer(libbpf, self._events_fd)
@@ -192,7 +195,7 @@ class CoreSource(Probe):
         self._undo.callback(counters.close)
         self._undo.callback(self._links.close)
         if cgroup_fd is not None:
-            self._attach_wire(handle, programs, cgroup_fd)
+            self._attach_wire(programs, cgroup_fd)
         totals = {
             RING_FULL: counters.reader(_abi.COUNTER_LOST),
             ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
@@ -216,22 +219,24 @@ class CoreSource(Probe):
                 )
         self._losses = LossMeter(totals)
 
-    def _attach_wire(self, handle: int, programs: Mapping[str, int], cgroup_fd: int) -> None:
-        """Attach the second witness, and have the programs for calls rely on it."""
-        libbpf = self._libbpf
-        settings = libbpf.number("find the settings", "bpf_map__fd", self._map(handle, "settings"))
-        key, value = ctypes.c_uint32(_abi.SETTING_WIRE), ctypes.c_uint64(1)
-        libbpf.number(
-            "write the settings",
-            "bpf_map_update_elem",
-            settings,
-            ctypes.byref(key),
-            ctypes.byref(value),
-            0,
+    def _choose_wire(self, handle: int, path: Path) -> None:
+        """Have the programs for calls rely on the wire; before the object is loaded."""
+        # libbpf names the map of constants after the object, of which it takes 8 characters.
+        name = re.sub(r"\W", "_", path.name.partition(".")[0][:8])
+        chosen = ctypes.c_uint32(1)
+        self._libbpf.number(
+            "choose the wire",
+            "bpf_map__set_initial_value",
+            self._map(handle, f"{name}.rodata"),
+            ctypes.byref(chosen),
+            ctypes.sizeof(chosen),
         )
+
+    def _attach_wire(self, programs: Mapping[str, int], cgroup_fd: int) -> None:
+        """Attach the second witness."""
         for name in wire.PROGRAMS:
             self._keep_link(
-                libbpf.pointer(
+                self._libbpf.pointer(
                     f"attach {name}", "bpf_program__attach_cgroup", programs[name], cgroup_fd
                 )
             )

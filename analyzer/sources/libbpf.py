@@ -43,7 +43,7 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "bpf_link__destroy": (_I, (_P,)),
     "bpf_map__fd": (_I, (_P,)),
     "bpf_map__set_max_entries": (_I, (_P, ctypes.c_uint32)),
-    "bpf_map_update_elem": (_I, (_I, _P, _P, ctypes.c_uint64)),
+    "bpf_map__set_initial_value": (_I, (_P, _P, ctypes.c_size_t)),
     "ring_buffer__new": (_P, (_I, _SAMPLE, _P, _P)),
     "ring_buffer__consume": (_I, (_P,)),
     "ring_buffer__free": (None, (_P,)),
