@@ -280,7 +280,7 @@ def _endpoints_text(connection: Connection) -> str:
 def _caller_fields(record: Record, known: Process) -> dict[str, Any]:
     caller = record.caller
     container = caller.container
-    process = _process_fields(known)
+    process = {**_process_fields(known), **_identity_fields(known)}
     process["start"] = timestamp(record.process_start_at_ns)
     process["user"] = _user_fields(known.user)
     if caller.ancestors:
@@ -317,6 +317,12 @@ def _process_fields(process: Process) -> dict[str, Any]:
         fields["args"] = process.args
     if process.args_truncated:
         fields["args_truncated"] = True
+    return fields
+
+
+def _identity_fields(process: Process) -> dict[str, Any]:
+    """Return what the kernel told of the executable at the call; the device as /proc writes it."""
+    fields: dict[str, Any] = {}
     if process.executable_inode:
         device = process.executable_device
         fields["executable_inode"] = process.executable_inode

@@ -89,6 +89,12 @@ ANCESTOR: dict[str, Shape] = {
     "args_truncated?": is_true,
     "user": USER,
 }
+IDENTITY: dict[str, Shape] = {
+    "executable_inode?": number(1, 2**64 - 1),
+    "executable_device?": text(r"\d+:\d+"),
+    "mount_namespace?": number(1, 2**32 - 1),
+    "unverified?": [one_of("executable")],
+}
 # Names in the order they come in; those with a question mark may be left out.
 LINE: dict[str, Shape] = {
     "timestamp": TIMESTAMP,
@@ -103,7 +109,7 @@ LINE: dict[str, Shape] = {
         "hop_limit?": number(1, 255),
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
-        "attribution?": one_of("socket"),
+        "attribution?": one_of("socket", "wire"),
     },
     "http?": {"request?": {"method": text()}, "response?": {"status_code": STATUS}},
     "url?": {"path?": text(), "query?": text()},
@@ -114,10 +120,12 @@ LINE: dict[str, Shape] = {
     "process?": {
         "thread?": {"id": PID},
         **{key: shape for key, shape in ANCESTOR.items() if key != "user"},
+        **IDENTITY,
         "start": TIMESTAMP,
         "user": USER,
         "ancestors?": [ANCESTOR],
         "ancestors_truncated?": is_true,
+        "others?": [ANCESTOR],
     },
     "container?": {"id": text(), "runtime?": text(r"[a-z-]+")},
     "orchestrator?": {
@@ -385,6 +393,10 @@ PROCESSES = st.builds(
     args_truncated=st.booleans(),
     start_boottime_ns=st.integers(0, 2**63),
     user=USERS,
+    executable_inode=st.integers(0, 2**64 - 1),
+    executable_device=st.integers(0, 2**32 - 1),
+    mount_namespace=st.integers(0, 2**32 - 1),
+    unverified=st.sampled_from([(), ("executable",)]),
 )
 CALLERS = st.just(NOBODY) | st.builds(
     Caller,
@@ -398,6 +410,7 @@ CALLERS = st.just(NOBODY) | st.builds(
         [None, Workload("kubernetes", "pod", "5a1b-9c2d"), Workload("ecs", "task", "5a1b9c2d")]
     ),
     attribution=st.sampled_from(Attribution),
+    others=st.lists(PROCESSES, max_size=2).map(tuple),
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)

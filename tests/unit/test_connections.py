@@ -34,8 +34,8 @@ def test_request_is_captured_with_its_send() -> None:
     assert captured.request.target == "/a"
 
 
-def test_split_request_belongs_to_the_send_of_its_first_byte() -> None:
-    """Whoever sends the rest, a request is that of the sender of its beginning."""
+def test_split_request_has_the_time_of_its_first_byte_and_the_sender_of_its_last() -> None:
+    """Whoever began it, a request is that of who made it whole."""
     connections = Connections()
     stream = GET + OTHER + GET
     cut, end = len(GET) + 3, len(GET + OTHER) + 1
@@ -45,8 +45,8 @@ def test_split_request_belongs_to_the_send_of_its_first_byte() -> None:
     third = connections.feed(send(stream[end:], end, at_ns=4, tid=4))
     assert [(each.boottime_ns, each.tid) for each in first + second + third] == [
         (1, 1),
-        (1, 1),
-        (3, 3),
+        (1, 3),
+        (3, 4),
     ]
 
 

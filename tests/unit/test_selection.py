@@ -141,8 +141,9 @@ def test_fentry_is_said_to_be_put_off_only_where_it_is(
 ) -> None:
     """Without type information it could not have worked; elsewhere it was tried."""
 
-    def opener(loader: str) -> Callable[[str, int], Any]:
-        def open_or_not(attach: str, _ring_bytes: int) -> object:
+    def opener(loader: str) -> Callable[..., Any]:
+        def open_or_not(attach: str, _ring_bytes: int, *, wants_wire: bool) -> object:
+            assert wants_wire
             if f"{loader}/{attach}" != works:
                 raise SourceUnavailable(f"{loader}/{attach}", "is not there", "use another")
             return object()
