@@ -21,7 +21,8 @@ CAPABILITIES = {
 LOADING = (frozenset({"CAP_SYS_ADMIN"}), frozenset({"CAP_BPF", "CAP_PERFMON"}))
 
 NO_PRIVILEGE = (
-    "Run as root, or with CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE "
+    "Run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH and "
+    "CAP_SYS_PTRACE "
     "(CAP_SYS_ADMIN before Linux 5.8, and for kprobes and tracepoints on kernels where "
     "kernel.perf_event_paranoid can be above 2 and is); before 5.11 also with more memory that "
     "may be locked (ulimit -l) than the ring takes"

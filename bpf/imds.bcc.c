@@ -12,11 +12,15 @@
 #include <linux/uio.h>
 #include <linux/socket.h>
 #include <linux/tcp.h>
+#include <linux/if_ether.h>
 #include <net/sock.h>
 #include <net/net_namespace.h>
 #undef READ /* linux/kernel.h has one of its own */
 #include "imds_capture.h"
 #include "imds_answers.h"
+#ifdef IMDS_WIRE
+#include "imds_wire.h"
+#endif
 
 BPF_RINGBUF_OUTPUT(events, IMDS_RING_PAGES);
 /* Mapped by the analyzer, which reads it without the privilege that bpf(2) may ask for. */
@@ -24,6 +28,7 @@ BPF_F_TABLE("array", int, u64, counters, IMDS_COUNTERS, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(scratch, struct imds_scratch, IMDS_SLOTS);
 BPF_TABLE("lru_hash", u64, struct imds_exchange, exchanges, IMDS_EXCHANGES_MAX);
 BPF_TABLE("lru_hash", u64, struct imds_receive, receives, IMDS_RECEIVES_MAX);
+BPF_TABLE("lru_hash", u64, struct imds_sender, senders, IMDS_SENDERS_MAX);
 
 static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
@@ -63,6 +68,30 @@ static __always_inline void imds_forget(unsigned long long sock)
 	exchanges.delete((u64 *)&sock);
 }
 
+static __always_inline int imds_has_wire(void)
+{
+#ifdef IMDS_WIRE
+	return 1;
+#else
+	return 0;
+#endif
+}
+
+static __always_inline struct imds_sender *imds_sender_of(unsigned long long sock)
+{
+	return senders.lookup((u64 *)&sock);
+}
+
+static __always_inline void imds_set_sender(unsigned long long sock, const void *sender)
+{
+	senders.update((u64 *)&sock, (struct imds_sender *)sender);
+}
+
+static __always_inline void imds_forget_sender(unsigned long long sock)
+{
+	senders.delete((u64 *)&sock);
+}
+
 static __always_inline void imds_begin_receive(const struct imds_receive *receive)
 {
 	u64 thread = bpf_get_current_pid_tgid();
@@ -77,15 +106,52 @@ static __always_inline struct imds_receive *imds_current_receive(void)
 	return receives.lookup(&thread);
 }
 
-RAW_TRACEPOINT_PROBE(tcp_rcv_space_adjust)
-{
-	return imds_received((const struct sock *)ctx->args[0]);
-}
-
 RAW_TRACEPOINT_PROBE(inet_sock_set_state)
 {
 	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
 }
+
+#ifdef IMDS_WIRE
+static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
+					     unsigned int sequence)
+{
+	struct imds_exchange *known = exchanges.lookup((u64 *)&sock);
+	struct imds_exchange exchange = {.netns = netns, .is_expected = 1, .sequence = sequence};
+
+	if (!known || !known->is_expected)
+		exchanges.update((u64 *)&sock, &exchange);
+}
+
+static __always_inline void *imds_reserve_segment(unsigned int payload_room)
+{
+	return events.ringbuf_reserve(sizeof(struct imds_segment) + payload_room);
+}
+
+static __always_inline void *imds_reserve_holder(void)
+{
+	return events.ringbuf_reserve(sizeof(struct imds_holder));
+}
+
+static __always_inline void imds_submit_reserved(void *data)
+{
+	events.ringbuf_submit(data, 0);
+}
+
+int wire_egress(struct __sk_buff *skb)
+{
+	return imds_egress(skb);
+}
+
+int wire_ingress(struct __sk_buff *skb)
+{
+	return imds_ingress(skb);
+}
+#else
+RAW_TRACEPOINT_PROBE(tcp_rcv_space_adjust)
+{
+	return imds_received((const struct sock *)ctx->args[0]);
+}
+#endif
 
 #ifdef IMDS_FENTRY
 KFUNC_PROBE(tcp_sendmsg, struct sock *sk, struct msghdr *msg)
@@ -93,6 +159,7 @@ KFUNC_PROBE(tcp_sendmsg, struct sock *sk, struct msghdr *msg)
 	return imds_tcp_sendmsg(sk, msg);
 }
 
+#ifndef IMDS_WIRE
 KFUNC_PROBE(tcp_recvmsg, struct sock *sk, struct msghdr *msg)
 {
 	return imds_tcp_recvmsg(sk, msg);
@@ -104,6 +171,7 @@ KFUNC_PROBE(tcp_sendpage, struct sock *sk, struct page *page, int offset, size_t
 	return imds_tcp_sendpage(sk, size);
 }
 #endif
+#endif
 
 #else
 int kprobe_tcp_sendmsg(struct pt_regs *ctx)
@@ -112,6 +180,7 @@ int kprobe_tcp_sendmsg(struct pt_regs *ctx)
 				(const struct msghdr *)PT_REGS_PARM2(ctx));
 }
 
+#ifndef IMDS_WIRE
 int kprobe_tcp_recvmsg(struct pt_regs *ctx)
 {
 	return imds_tcp_recvmsg((const struct sock *)PT_REGS_PARM1(ctx),
@@ -122,4 +191,5 @@ int kprobe_tcp_sendpage(struct pt_regs *ctx)
 {
 	return imds_tcp_sendpage((const struct sock *)PT_REGS_PARM1(ctx), PT_REGS_PARM4(ctx));
 }
+#endif
 #endif

@@ -14,11 +14,10 @@
 #include "imds_answers.h"
 
 #define IMDS_PASS 1
-#define IPV4_HEADER_LEN 20
 #define IPV6_HEADER_LEN 40
 #define TCP_HEADER_LEN 20
-#define TCP_FLAG_SYN 0x02
-#define TCP_FLAG_URG 0x20
+#define IMDS_TCP_SYN 0x02
+#define IMDS_TCP_URG 0x20
 /* Extension headers of IPv6 in front of TCP that are stepped over; a socket sends at most 5. */
 #define IPV6_EXTENSIONS_MAX 6
 
@@ -87,9 +86,9 @@ static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned i
 	packet->destination_port = bpf_ntohs(tcp.destination);
 	packet->sequence = bpf_ntohl(tcp.sequence);
 	/* TCP Fast Open: the SYN takes a sequence number of its own. */
-	if (tcp.flags & TCP_FLAG_SYN)
+	if (tcp.flags & IMDS_TCP_SYN)
 		packet->sequence += 1;
-	packet->urgent = tcp.flags & TCP_FLAG_URG ? bpf_ntohs(tcp.urgent) : 0;
+	packet->urgent = tcp.flags & IMDS_TCP_URG ? bpf_ntohs(tcp.urgent) : 0;
 	packet->payload_at = at + length;
 	packet->payload_size = skb->len - packet->payload_at;
 	return 1;

@@ -16,13 +16,20 @@ from types import ModuleType
 from typing import Any, Callable, Optional
 
 from analyzer import _abi
-from analyzer.errors import SourceUnavailable
+from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
 from analyzer.sources import Probe, wire
-from analyzer.sources.counters import ANSWERS_RING_FULL, RING_FULL, LossMeter, MappedCounters
+from analyzer.sources.counters import (
+    ANSWERS_RING_FULL,
+    RING_FULL,
+    SENDERS_RING_FULL,
+    LossMeter,
+    MappedCounters,
+)
 from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
+from analyzer.sources.libbpf import Libbpf
 from analyzer.sources.symbols import kernel_functions
 from analyzer.sources.witness import Witnesses
 
@@ -55,6 +62,8 @@ class BccSource(Probe):
         self.wire_lacks = None if wants_wire else wire.turned_off()
         self._wants_wire = wants_wire
         self._witnesses = Witnesses()
+        self._wire_links: list[int] = []
+        self._bpf: Any = None
         self._received: list[bytes] = []
         self._bytes = 0
         self._limit = 0
@@ -76,20 +85,45 @@ class BccSource(Probe):
         # sendfile and splice go through it up to 6.4.
         self._sendpage = kernel_functions({"tcp_sendpage"})
         flags += ["-DIMDS_HAS_SENDPAGE"] * len(self._sendpage)
+        self._text = source.read_text(encoding="ascii")
+        if not (wants_wire and self._is_attached_with_wire(module, attach, flags)):
+            self._open(module, attach, flags, None)
+
+    def _is_attached_with_wire(self, module: ModuleType, attach: str, flags: list[str]) -> bool:
+        """Try with the second witness; what stands in its way is kept in ``wire_lacks``."""
+        try:
+            with wire.root_cgroup() as cgroup_fd:
+                self._open(module, attach, [*flags, "-DIMDS_WIRE"], cgroup_fd)
+        except KernelLacks as error:
+            self.wire_lacks = SourceUnavailable("wire", str(error), error.remedy)
+        except SourceUnavailable as error:
+            self.wire_lacks = SourceUnavailable("wire", error.lacks, wire.remedy(errno.EPERM))
+        else:
+            return True
+        return False
+
+    def _open(
+        self, module: ModuleType, attach: str, flags: list[str], cgroup_fd: Optional[int]
+    ) -> None:
         with _quiet_stderr() as said:
             try:
-                self._bpf: Any = module.BPF(text=source.read_text(encoding="ascii"), cflags=flags)
+                self._bpf = module.BPF(text=self._text, cflags=flags)
             except Exception as error:
                 raise self._explained(str(error), said()) from error
         try:
-            self._attach(attach)
+            self._attach(attach, cgroup_fd)
         except Exception as error:
             self.close()
             raise self._explained(str(error), "") from error
 
-    def _attach(self, attach: str) -> None:
+    def _attach(self, attach: str, cgroup_fd: Optional[int]) -> None:
+        if cgroup_fd is not None:
+            self._attach_wire(cgroup_fd)
         if attach == "kprobe":
-            for name in ("tcp_sendmsg", "tcp_recvmsg", *self._sendpage):
+            names = ["tcp_sendmsg"]
+            if cgroup_fd is None:
+                names += ["tcp_recvmsg", *self._sendpage]
+            for name in names:
                 self._bpf.attach_kprobe(event=name, fn_name=f"kprobe_{name}")
         events = self._bpf["events"]
         self._events_fd: int = events.map_fd
@@ -99,8 +133,20 @@ class BccSource(Probe):
             {
                 RING_FULL: self._counters.reader(_abi.COUNTER_LOST),
                 ANSWERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_ANSWERS),
+                SENDERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_SENDERS),
             }
         )
+
+    def _attach_wire(self, cgroup_fd: int) -> None:
+        """Attach the second witness by links, which end with this process; BCC makes none."""
+        libbpf = Libbpf()
+        for name, attach_type in wire.ATTACH_TYPES.items():
+            program = self._bpf.load_func(name, wire.PROGRAM_TYPE)
+            self._wire_links.append(
+                libbpf.number(
+                    f"attach {name}", "bpf_link_create", program.fd, cgroup_fd, attach_type, None
+                )
+            )
 
     def _import(self) -> ModuleType:
         try:
@@ -152,6 +198,8 @@ class BccSource(Probe):
 
     def detach(self) -> None:
         """Take the probe out of the kernel; the ring stays readable."""
+        while self._wire_links:
+            os.close(self._wire_links.pop())
         # Not by BCC's own functions, which look into debugfs for probes of old kernels and fail
         # where that is not mounted, or not for us.
         for functions in self._bpf.kprobe_fds.values():

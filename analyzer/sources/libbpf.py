@@ -41,6 +41,7 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "bpf_program__attach_cgroup": (_P, (_P, _I)),
     "bpf_program__fd": (_I, (_P,)),
     "bpf_link__destroy": (_I, (_P,)),
+    "bpf_link_create": (_I, (_I, _I, _I, _P)),
     "bpf_map__fd": (_I, (_P,)),
     "bpf_map__set_max_entries": (_I, (_P, ctypes.c_uint32)),
     "bpf_map__set_initial_value": (_I, (_P, _P, ctypes.c_size_t)),

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from analyzer.errors import KernelLacks, SourceUnavailable
 
-# The programs of the object, for what sockets send and for what they receive.
-PROGRAMS = ("wire_egress", "wire_ingress")
+# The programs, for what sockets send and for what they receive: BPF_CGROUP_INET_EGRESS and
+# BPF_CGROUP_INET_INGRESS of linux/bpf.h.
+ATTACH_TYPES = {"wire_egress": 1, "wire_ingress": 0}
+PROGRAMS = tuple(ATTACH_TYPES)
+PROGRAM_TYPE = 8  # BPF_PROG_TYPE_CGROUP_SKB
 # kernfs gives the root of a hierarchy this inode number; a cgroup namespace shows another
 # cgroup as its root.
 ROOT_INODE = 1

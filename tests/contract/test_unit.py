@@ -31,7 +31,7 @@ COMBINATIONS = [
 ]
 # Without a drop-in, and with the one that most hosts have, the service is as closed as promised;
 # others open what they are for.
-EXPOSURE_MAX = 1.5
+EXPOSURE_MAX = 1.6
 CLOSED = COMBINATIONS[:2]
 
 
