@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.doctor import kernel, network, privileges, ring, software
 from analyzer.doctor.findings import EVERY_PROBE, Answer, Finding, Level, Report, note, weigh
-from analyzer.doctor.trials import maybe_chosen, try_probes
+from analyzer.doctor.trials import maybe_chosen, try_probes, wire
 
 
 class Check(NamedTuple):
@@ -57,6 +57,7 @@ def examine(*, with_bcc: bool) -> Report:
     }
     for each in trials:
         weighed[each.probe] = weigh(each.answer, (each.probe,), order, chosen, others_block=False)
+    weighed["wire"] = wire(trials)
     return Report(tuple(Finding(name, *answer) for name, answer in weighed.items()), chosen)
 
 

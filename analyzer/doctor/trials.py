@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.config import AUTO, Capture
-from analyzer.doctor.findings import Answer, fine, lacking, note
-from analyzer.errors import NoSourceWorks
+from analyzer.doctor.findings import Answer, fine, lacking, note, warning
+from analyzer.errors import NoSourceWorks, SourceUnavailable
 from analyzer.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
@@ -25,6 +25,8 @@ class Trial(NamedTuple):
     probe: str
     answer: Answer
     works: bool
+    # Why packets were not watched beside calls; None where they were.
+    wire_lacks: Optional[SourceUnavailable] = None
 
 
 def try_probes(*, with_bcc: bool) -> tuple[Trial, ...]:
@@ -55,6 +57,18 @@ def maybe_chosen(trials: Sequence[Trial]) -> Optional[str]:
     return next((each.probe for each in trials if each.works), None)
 
 
+def wire(trials: Sequence[Trial]) -> Answer:
+    """Tell whether packets are watched beside calls, with the probe that ``run`` would use."""
+    chosen = next((each for each in trials if each.works), None)
+    if chosen is None:
+        return note("not tried, as no probe works")
+    if chosen.wire_lacks is None:
+        return fine("packets are watched: what was sent is known, not only what was offered")
+    lacks = chosen.wire_lacks
+    found = f"packets are not watched, so a program can hide what it sends: {lacks.lacks}"
+    return warning(found, lacks.remedy)
+
+
 def _try(source: str, attach: str, kept: list[object]) -> Trial:
     probe = f"{source}/{attach}"
     began = time.monotonic()
@@ -68,4 +82,4 @@ def _try(source: str, attach: str, kept: list[object]) -> Trial:
     opened.source.close()
     kept.append(opened)
     found = f"attached in {took_s:.2f} s with {opened.source.library}"
-    return Trial(probe, fine(found), works=True)
+    return Trial(probe, fine(found), works=True, wire_lacks=opened.source.wire_lacks)
