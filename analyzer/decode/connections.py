@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Optional
 
+from analyzer.decode.head import unread
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
-from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
+from analyzer.records import Captured, Chunk, Closed, Doubt, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
@@ -79,6 +80,25 @@ class Connections:
         if len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes:
             captured += self._evict()
         return captured
+
+    def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
+        """Believe nothing of a connection any more, and return what is unknown for it.
+
+        ``is_told`` says that a request is known already that is.
+        """
+        stream = self._streams.get(doubt.connection.socket_id)
+        if stream is not None:
+            self._buffered -= stream.buffered
+            captured = stream.doubt(doubt, is_told=is_told)
+            self._buffered += stream.buffered
+            return captured
+        boottime_ns, connection, tid, snapshot, reason, is_answered = doubt
+        request = unread(reason.value)
+        return (
+            []
+            if is_told
+            else [Captured(boottime_ns, connection, tid, snapshot, request, is_answered)]
+        )
 
     def expire(self, now_boottime_ns: int) -> list[Captured]:
         """Forget the connections unused for IDLE_TIMEOUT_S and return their half requests."""
@@ -172,6 +192,14 @@ class _Stream:
         captured = self._feed(chunk, self._parser)
         self.buffered = self._parser.buffered
         return captured
+
+    def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
+        origin = (doubt.boottime_ns, doubt.tid, doubt.snapshot)
+        self._parser = self._parser or RequestParser()
+        requests = self._parser.doubt(doubt.reason.value, is_request=not is_told)
+        self.buffered = self._parser.buffered
+        first, self._origin = self._origin or origin, None
+        return self._capture(requests, first, origin)
 
     def finish(self) -> list[Captured]:
         if self._parser is None:
