@@ -23,6 +23,7 @@ from analyzer.records import (
     Doubt,
     Event,
     Lost,
+    Problem,
     Record,
     Version,
 )
@@ -203,6 +204,10 @@ class Pipeline:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
+            if self._connections.contradicts(event):
+                boottime_ns, connection, *_, tid, snapshot, is_answered = event
+                reason = Problem.CONFLICTING
+                self._doubt(Doubt(boottime_ns, connection, tid, snapshot, reason, is_answered))
             records = []
             for captured in self._connections.feed(event):
                 records.append(self._await_answer(captured))  # noqa: PERF401 (slower)

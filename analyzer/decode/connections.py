@@ -20,6 +20,9 @@ MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 IDLE_TIMEOUT_S = 30
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30
+# Kept of the latest send, to tell whether what comes in its place is the same: more than a usual
+# request has, and 8 MiB for all connections.
+KEPT_BYTES = 1024
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
@@ -81,6 +84,14 @@ class Connections:
             captured += self._evict()
         return captured
 
+    def contradicts(self, chunk: Chunk) -> bool:
+        """Tell whether a send has other bytes than the one whose place it takes.
+
+        That one has failed, or was taken in part, and was told all the same.
+        """
+        stream = self._streams.get(chunk.connection.socket_id)
+        return stream is not None and stream.contradicts(chunk)
+
     def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
         """Believe nothing of a connection any more, and return what is unknown for it.
 
@@ -140,8 +151,9 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origin", "_parser",
-                 "_start", "_taken", "buffered", "used_boottime_ns")  # fmt: skip
+    __slots__ = ("_connection", "_expected", "_is_answered", "_latest", "_latest_size", "_missing",
+                 "_origin", "_parser", "_start", "_taken", "buffered",
+                 "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
         # None stands for a new one, and is all that a stream of whole requests needs. Without
@@ -152,6 +164,8 @@ class _Stream:
         self._is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
         self._taken = 0  # bytes since the start that was seen
+        self._latest = b""  # the beginning of the latest send, which had so many bytes
+        self._latest_size = 0
         self._missing = 0  # bytes at the end of the latest send that could not be had
         self._origin: Optional[Origin] = None
         self.used_boottime_ns = chunk.boottime_ns
@@ -180,6 +194,16 @@ class _Stream:
         if chunk.offset == 0 and None not in (chunk.sequence, self._start):
             return chunk.sequence == self._start
         return ahead < _BEHIND or _SEQUENCES - ahead <= min(self._taken, MAX_REPEATED_BYTES)
+
+    def contradicts(self, chunk: Chunk) -> bool:
+        """Tell whether a send that begins before the end of the latest has other bytes there."""
+        ahead = self._ahead(chunk)
+        if ahead < _BEHIND or not self.is_continued_by(chunk):
+            return False
+        begin = self._latest_size - (_SEQUENCES - ahead)  # within the latest
+        kept, again = self._latest[max(begin, 0) :], chunk.data[max(-begin, 0) :]
+        size = min(len(kept), len(again))
+        return kept[:size] != again[:size]
 
     def feed(self, chunk: Chunk) -> list[Captured]:
         self.used_boottime_ns = chunk.boottime_ns
@@ -218,6 +242,7 @@ class _Stream:
         self._missing = 0
         self._taken += size
         self._expected = (sequence + size) % _SEQUENCES
+        self._latest, self._latest_size = data[:KEPT_BYTES], size
         return [Captured(boottime_ns, connection, tid, snapshot, request, self._is_answered)]
 
     def _feed(self, chunk: Chunk, parser: RequestParser) -> list[Captured]:
@@ -246,6 +271,7 @@ class _Stream:
             self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
+            self._latest, self._latest_size = chunk.data[:KEPT_BYTES], chunk.size
         return captured
 
     def _parse(

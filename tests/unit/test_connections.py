@@ -7,9 +7,10 @@ from typing import Optional
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.connections import IDLE_TIMEOUT_S, MAX_REPEATED_BYTES, Connections
+from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED_BYTES, Connections
 from analyzer.decode.http import MAX_HEAD_BYTES
 from analyzer.records import DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
+from tests.packets import logged
 from tests.sends import START, connection, snapshot
 from tests.sends import chunk as send
 
@@ -176,6 +177,46 @@ def test_a_doubt_makes_the_request_under_way_unknown() -> None:
     assert connections.buffered == 0
     assert _brief(connections.feed(send(GET[9:], 9))) == []
     assert _brief(connections.feed(send(GET, len(GET)))) == [("/a", "conflicting_bytes")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at", "is_other"),
+    [
+        (GET, OTHER, 0, True),  # failed, and another in its place
+        (GET, GET, 0, False),
+        (GET, GET[9:], 9, False),  # taken in part, and the rest sent again
+        (GET, b"x" + GET[10:], 9, True),
+        (GET, GET[3:] + OTHER, 3, False),
+        (GET, OTHER, len(GET), False),  # the next one
+        (GET, OTHER, len(GET) + 9, False),
+        (GET + b"x" * KEPT_BYTES, b"y", len(GET) + KEPT_BYTES - 1, False),  # more than is kept
+    ],
+)
+def test_a_send_may_contradict_the_one_whose_place_it_takes(
+    first: bytes, second: bytes, at: int, is_other: bool
+) -> None:
+    """As far as their bytes can be compared."""
+    connections = Connections()
+    assert not connections.contradicts(send(first))
+    connections.feed(send(first))
+    assert connections.contradicts(send(second, at)) is is_other
+
+
+def test_what_could_not_be_read_is_not_contradicted() -> None:
+    """What comes in its place is new."""
+    connections = Connections()
+    connections.feed(send(GET[:9], missing=40, problem=Problem.UNREADABLE))
+    assert not connections.contradicts(send(OTHER, 9))
+    assert connections.contradicts(send(OTHER))
+
+
+def test_a_failed_send_that_looks_like_v2_is_not_believed() -> None:
+    """Nor is the one in its place left out, whose bytes are not where they were looked for."""
+    v2 = GET[:-2] + b"X-aws-ec2-metadata-token: x\r\n\r\n"
+    (record,) = logged([send(v2), send(OTHER)])
+    assert (record.verdict.version, record.verdict.reason) == (Version.UNKNOWN, "conflicting_bytes")
+    (same,) = logged([send(v2), send(v2)])
+    assert same.verdict.version is Version.V2
 
 
 @pytest.mark.parametrize("is_told", [True, False])
