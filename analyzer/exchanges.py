@@ -14,8 +14,10 @@ from analyzer.records import (
     Closed,
     Outcome,
     Record,
+    Request,
     Response,
     SocketId,
+    Verdict,
     Version,
 )
 
@@ -121,6 +123,17 @@ class Exchanges:
             return [self._finish_oldest(None)]
         return []
 
+    def doubt(self, socket_id: SocketId, request: Request, verdict: Verdict) -> int:
+        """Put an unknown request in place of what waits on a connection; returns how much did."""
+        numbers = self._by_socket.get(socket_id, ())
+        for number in numbers:
+            since_boottime_ns, record = self._waiting[number]
+            if _is_token_request(record):
+                self._forget_token(record, since_boottime_ns)
+            record = record._replace(request=request, verdict=verdict, token_failure=None)
+            self._waiting[number] = (since_boottime_ns, record)
+        return len(numbers)
+
     def answer(self, answer: Answer) -> list[Record]:
         """Take a status line: it belongs to the oldest request of its connection."""
         numbers = self._by_socket.pop(answer.socket_id, None)
@@ -187,14 +200,8 @@ class Exchanges:
         return record
 
     def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
-        process_id = _maybe_process_id(record)
-        if process_id is None:
-            return
-        unanswered = self._unanswered_tokens[process_id]
-        unanswered.remove(boottime_ns)
-        if not unanswered:
-            del self._unanswered_tokens[process_id]
-        if response is None:
+        process_id = self._forget_token(record, boottime_ns)
+        if process_id is None or response is None:
             return
         if response.outcome is Outcome.SUCCESS:
             self._failures.pop(process_id, None)
@@ -203,6 +210,16 @@ class Exchanges:
         self._failures.move_to_end(process_id)
         if len(self._failures) > MAX_FAILURES:
             self._failures.popitem(last=False)
+
+    def _forget_token(self, record: Record, boottime_ns: int) -> Optional[ProcessId]:
+        """Wait for this token request no longer; returns whose it was, if that is known."""
+        process_id = _maybe_process_id(record)
+        if process_id is not None:
+            unanswered = self._unanswered_tokens[process_id]
+            unanswered.remove(boottime_ns)
+            if not unanswered:
+                del self._unanswered_tokens[process_id]
+        return process_id
 
     def _after_failure(self, record: Record, boottime_ns: int) -> Record:
         """Mark a tokenless call of a process whose token request has failed."""

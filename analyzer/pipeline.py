@@ -13,8 +13,20 @@ from analyzer.attribute import Attributor
 from analyzer.classify import classify
 from analyzer.config import Config
 from analyzer.decode.connections import Connections
+from analyzer.decode.head import unread
 from analyzer.exchanges import Exchanges
-from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record, Version
+from analyzer.records import (
+    Answer,
+    Captured,
+    Chunk,
+    Closed,
+    Doubt,
+    Event,
+    Lost,
+    Problem,
+    Record,
+    Version,
+)
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
@@ -192,6 +204,17 @@ class Pipeline:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
+            if self._connections.contradicts(event):
+                self._doubt(
+                    Doubt(
+                        event.boottime_ns,
+                        event.connection,
+                        event.tid,
+                        event.snapshot,
+                        Problem.CONFLICTING,
+                        event.is_answered,
+                    )
+                )
             records = []
             for captured in self._connections.feed(event):
                 records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
@@ -208,8 +231,17 @@ class Pipeline:
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
+        elif isinstance(event, Doubt):
+            self._doubt(event)
         else:
             self._pass(event.boottime_ns)
+
+    def _doubt(self, doubt: Doubt) -> None:
+        """Make unknown what is not answered on a connection; what was written stays."""
+        request = unread(doubt.reason.value)
+        doubted = self._exchanges.doubt(doubt.connection.socket_id, request, classify(request))
+        for captured in self._connections.doubt(doubt, is_told=doubted > 0):
+            self._await_answer(captured)
 
     def _pass(self, now_ns: int) -> None:
         """Take note that a clock that does not run by itself has come this far."""

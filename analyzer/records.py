@@ -102,7 +102,14 @@ class Problem(_Constants):
     UNREADABLE = "unreadable_payload"  # user memory that was not resident
     NOT_USER_MEMORY = "payload_in_pages"  # sendfile, splice
     NOT_CAPTURED = "capture_gap"  # the packets that carried them were not seen
-    URGENT = "urgent_data"  # a server may read it with the others, or apart, or not at all
+    # Bytes that are known, but not whether the server took them. What follows them on their
+    # connection is not certain either: where a request begins depends on all before it.
+    URGENT = "urgent_data"  # TCP's urgent data: most servers leave it out of the stream
+    CONFLICTING = "conflicting_bytes"  # other bytes came with the same sequence numbers
+
+
+# Reasons for which nothing is believed that was read, be it a token's header.
+DOUBTS = frozenset({Problem.URGENT.value, Problem.CONFLICTING.value})
 
 
 class Chunk(NamedTuple):
@@ -157,7 +164,21 @@ class Passed(NamedTuple):
     boottime_ns: int
 
 
-Event = Union[Chunk, Answer, Closed, Passed]
+class Doubt(NamedTuple):
+    """What was told of a connection may not be what the server took.
+
+    That concerns all that the server has not answered. ``reason`` is URGENT or CONFLICTING.
+    """
+
+    boottime_ns: int
+    connection: Connection
+    tid: int
+    snapshot: Optional[Snapshot]
+    reason: Problem
+    is_answered: bool = True
+
+
+Event = Union[Chunk, Answer, Closed, Passed, Doubt]
 
 
 class Lost(NamedTuple):
@@ -197,6 +218,7 @@ class Request(NamedTuple):
 
     ``reason`` is None for a complete head, else why it is not one: a ``Problem``
     value, ``not_http``, ``incomplete``, ``capture_gap`` or ``header_too_large``.
+    One of ``DOUBTS`` also where all of the head was read.
     ``method`` and ``target`` are None where they could not be read. Text is decoded
     as UTF-8 with ``\xNN`` escapes for the bytes that are not.
     """

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
+from analyzer.clock import CaptureClock, Clock
 from analyzer.decode.connections import Connections
-from analyzer.records import Answer, Captured, Chunk, Closed, Event
+from analyzer.pipeline import Pipeline
+from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
+from analyzer.sinks.log import Counters
+from analyzer.sources import Probe
 from analyzer.sources.packets import link
 from analyzer.sources.packets.reassembly import Reassembler
 
@@ -140,3 +145,64 @@ def pcap(
         cut = frame[:snapshot_bytes]
         out += struct.pack(order + "IIII", seconds, rest // unit, len(cut), len(frame)) + cut
     return out
+
+
+class _Told(Probe):
+    """A source that has told all there is."""
+
+    probe, library, is_ended = "none/told", "none", True
+    clock: Clock = CaptureClock()
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events = events
+        self._fd, self._other_fd = os.pipe()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def read(self, _limit_bytes: int) -> list[bytes]:
+        return []
+
+    def decode(self, _raw: bytes) -> Iterable[Event]:
+        return ()
+
+    def flush(self) -> Iterable[Event]:
+        return self._events
+
+    def lost(self) -> list[Lost]:
+        return []
+
+    def detach(self) -> None:
+        pass
+
+    def close(self) -> None:
+        os.close(self._fd)
+        os.close(self._other_fd)
+
+
+class _Records(list[Record]):
+    """A sink that keeps the records."""
+
+    counters = Counters(0, {}, is_paused=False)
+
+    def write(self, record: Record) -> None:
+        self.append(record)
+
+    def event(self, name: str, level: str, /, **fields: object) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
+
+
+def logged(events: Iterable[Event]) -> list[Record]:
+    """Return the records that a pipeline makes of events."""
+    source, records = _Told(events), _Records()
+    try:
+        Pipeline(source, records, heartbeat_s=60, response_wait_s=5).run()
+    finally:
+        source.close()
+    return records

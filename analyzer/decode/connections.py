@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Optional
 
+from analyzer.decode.head import unread
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
-from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
+from analyzer.records import Captured, Chunk, Closed, Doubt, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
@@ -19,6 +20,9 @@ MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 IDLE_TIMEOUT_S = 30
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30
+# Kept of the latest send, to tell whether what comes in its place is the same: more than a usual
+# request has, and 8 MiB for all connections.
+KEPT_BYTES = 1024
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
@@ -83,6 +87,33 @@ class Connections:
             captured += self._evict()
         return captured
 
+    def contradicts(self, chunk: Chunk) -> bool:
+        """Tell whether a send has other bytes than the one whose place it takes.
+
+        That one has failed, or was taken in part, and was told all the same.
+        """
+        stream = self._streams.get(chunk.connection.socket_id)
+        return stream is not None and stream.contradicts(chunk)
+
+    def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
+        """Believe nothing of a connection any more, and return what is unknown for it.
+
+        ``is_told`` says that a request is known already that is.
+        """
+        stream = self._streams.get(doubt.connection.socket_id)
+        if stream is not None:
+            self._buffered -= stream.buffered
+            captured = stream.doubt(doubt, is_told=is_told)
+            self._buffered += stream.buffered
+            return captured
+        boottime_ns, connection, tid, snapshot, reason, is_answered = doubt
+        request = unread(reason.value)
+        return (
+            []
+            if is_told
+            else [Captured(boottime_ns, connection, tid, snapshot, request, is_answered)]
+        )
+
     def expire(self, now_boottime_ns: int) -> list[Captured]:
         """Forget the connections unused for IDLE_TIMEOUT_S and return their half requests."""
         captured: list[Captured] = []
@@ -123,8 +154,9 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_missing", "_origins", "_parser",
-                 "_start", "_taken", "buffered", "used_boottime_ns")  # fmt: skip
+    __slots__ = ("_connection", "_expected", "_is_answered", "_latest", "_latest_size", "_missing",
+                 "_origins", "_parser", "_start", "_taken", "buffered",
+                 "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
         # None stands for a new one, and is all that a stream of whole requests needs. Without
@@ -135,6 +167,8 @@ class _Stream:
         self._is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
         self._taken = 0  # bytes since the start that was seen
+        self._latest = b""  # the beginning of the latest send, which had so many bytes
+        self._latest_size = 0
         self._missing = 0  # bytes at the end of the latest send that could not be had
         # Who sent what there is of the head under way, the first one first.
         self._origins: list[Origin] = []
@@ -165,6 +199,16 @@ class _Stream:
             return chunk.sequence == self._start
         return ahead < _BEHIND or _SEQUENCES - ahead <= min(self._taken, MAX_REPEATED_BYTES)
 
+    def contradicts(self, chunk: Chunk) -> bool:
+        """Tell whether a send that begins before the end of the latest has other bytes there."""
+        ahead = self._ahead(chunk)
+        if ahead < _BEHIND or not self.is_continued_by(chunk):
+            return False
+        begin = self._latest_size - (_SEQUENCES - ahead)  # within the latest
+        kept, again = self._latest[max(begin, 0) :], chunk.data[max(-begin, 0) :]
+        size = min(len(kept), len(again))
+        return kept[:size] != again[:size]
+
     def feed(self, chunk: Chunk) -> list[Captured]:
         self.used_boottime_ns = chunk.boottime_ns
         self._connection = chunk.connection
@@ -175,6 +219,15 @@ class _Stream:
             self._parser = RequestParser()
         captured = self._feed(chunk, self._parser)
         self.buffered = self._parser.buffered
+        return captured
+
+    def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
+        origin = (doubt.boottime_ns, doubt.tid, doubt.snapshot)
+        self._parser = self._parser or RequestParser()
+        requests = self._parser.doubt(doubt.reason.value, is_request=not is_told)
+        self.buffered = self._parser.buffered
+        captured = self._capture(requests, origin, ())
+        self._origins.clear()
         return captured
 
     def finish(self) -> list[Captured]:
@@ -194,6 +247,7 @@ class _Stream:
         self._missing = 0
         self._taken += size
         self._expected = (sequence + size) % _SEQUENCES
+        self._latest, self._latest_size = data[:KEPT_BYTES], size
         return [Captured(boottime_ns, connection, tid, snapshot, request, self._is_answered)]
 
     def _feed(self, chunk: Chunk, parser: RequestParser) -> list[Captured]:
@@ -222,6 +276,7 @@ class _Stream:
             self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
+            self._latest, self._latest_size = chunk.data[:KEPT_BYTES], chunk.size
         return captured
 
     def _parse(

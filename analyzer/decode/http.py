@@ -19,6 +19,7 @@ from typing import Optional
 from analyzer.decode.head import (
     BEGINNING,
     CHUNKED,
+    METHODS,
     SAFE_BEGINNING,
     USUAL_LINE,
     Buffer,
@@ -28,7 +29,7 @@ from analyzer.decode.head import (
     read_head,
     unread,
 )
-from analyzer.records import Problem, Request
+from analyzer.records import DOUBTS, Problem, Request
 
 # An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
 # Also the most a parser holds between two calls.
@@ -44,6 +45,8 @@ HEADER_TOO_LARGE = "header_too_large"
 _BLANK_LINES = re.compile(rb"(?:\r?\n)+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
+# After a doubt (RequestParser.gap) the next line that begins like a request may be one.
+_MAYBE_NEXT = re.compile(rb"\n(?=(?:%s) )" % b"|".join(METHODS))
 _NO_LINE = RequestLine(b"", b"", has_version=False)
 _CR, _LF = b"\r\n"
 
@@ -75,7 +78,8 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_buffer", "_excuse", "_is_cut", "_left", "_line", "_scanned", "_skipped", "_state"
+        "_buffer", "_doubt", "_excuse", "_is_cut", "_left", "_line", "_scanned", "_skipped",
+        "_state",
     )  # fmt: skip
 
     def __init__(self, *, is_joined: bool = False) -> None:
@@ -88,6 +92,7 @@ class RequestParser:
         # Reported when the next bytes are no request; "" when that has been done already.
         # Anything but NOT_HTTP means that the stream's structure is not known.
         self._excuse = CAPTURE_GAP if is_joined else NOT_HTTP
+        self._doubt = ""  # why all that is read is reported as in doubt, if it is
         self._skipped = False  # whether the latest bytes were dropped as no request
         self._is_cut = False  # whether the latest bytes were missing as beyond a limit
 
@@ -122,17 +127,22 @@ class RequestParser:
             del self._buffer[:position]
         elif position < end:
             self._buffer += data[position:]
-        return found
+        return [each._replace(reason=self._doubt) for each in found] if self._doubt else found
 
     def gap(self, length: int, reason: str) -> list[Request]:
         """Take note that the next ``length`` bytes are missing, for ``reason``.
 
         Inside a body of known length they are not missed. Elsewhere a request is
-        returned with what is known of it.
+        returned with what is known of it. One of DOUBTS is the reason of all requests from
+        then on, because where they begin is in doubt.
         """
         if length <= 0:
             return []
-        if self._state in (_BODY, _CHUNK_DATA) and length <= self._left:
+        is_in_body = self._state in (_BODY, _CHUNK_DATA) and length <= self._left
+        # Which byte stands in a body does not matter; whether one does is another question.
+        if reason in DOUBTS and not (is_in_body and reason == Problem.CONFLICTING.value):
+            return self._cast_doubt(reason, is_request=length > 1)
+        if is_in_body:
             self._use_up(length)
             return []
         # Missing bytes right behind dropped ones are part of what was already reported, and so
@@ -144,13 +154,37 @@ class RequestParser:
         self._is_cut = reason == Problem.TRUNCATED.value
         return found
 
+    def doubt(self, reason: str, *, is_request: bool) -> list[Request]:
+        """Take note that bytes before were not what they seemed, for one of DOUBTS.
+
+        Of a request under way nothing is believed. Without one, ``is_request`` says whether to
+        return a request for what was read before.
+        """
+        is_pending = self.is_pending
+        self._buffer.clear()
+        self._enter(_LINE)
+        self._cast_doubt(reason, is_request=False)
+        if is_pending:
+            self._excuse = ""
+        return [unread(reason)] if is_request or is_pending else []
+
+    def _cast_doubt(self, reason: str, *, is_request: bool) -> list[Request]:
+        """Doubt all from here on; a byte between requests is not one of its own."""
+        self._doubt = self._doubt or reason
+        is_between = self._state == _LINE and not self.is_pending and not is_request
+        found = [] if is_between or self._skipped else [self._cut(reason)]
+        self._lose_track()
+        self._skipped = False
+        self._excuse = reason if is_between else ""
+        return found
+
     def finish(self, reason: str) -> list[Request]:
         """Return the request that is half read, if there is one, with ``reason``; then forget it.
 
         ``reason`` is usually INCOMPLETE.
         """
         is_request = self.is_pending and (self._excuse == NOT_HTTP or b" " in self._buffer)
-        found = [self._cut(reason)] if is_request else []
+        found = [self._cut(self._doubt or reason)] if is_request else []
         self._lose_track()
         return found
 
@@ -183,10 +217,10 @@ class RequestParser:
             return self._take_line(buffer, position, newline, found)
         beginning = BEGINNING if self._excuse == NOT_HTTP else SAFE_BEGINNING
         if beginning.match(buffer, position) is None:
-            return self._drop(buffer, found)
+            return self._drop(buffer, position, found)
         if len(buffer) >= limit:
             found.append(unread(HEADER_TOO_LARGE))
-            self._enter(_SKIP)
+            self._enter(_LINE if self._doubt else _SKIP)
             return limit
         self._scanned = len(buffer) - position
         return position
@@ -194,11 +228,11 @@ class RequestParser:
     def _take_line(self, buffer: Buffer, start: int, newline: int, found: list[Request]) -> int:
         line = maybe_request_line(buffer, start, newline)
         if line is None:
-            return self._drop(buffer, found)
+            return self._drop(buffer, start, found)
         if self._excuse != NOT_HTTP and not (
             line.has_version and SAFE_BEGINNING.match(buffer, start)
         ):
-            return self._drop(buffer, found)
+            return self._drop(buffer, start, found)
         self._excuse = NOT_HTTP
         if not line.has_version:
             found.append(read_head(line.method, line.target, b"")[0])
@@ -215,7 +249,9 @@ class RequestParser:
             fields = bytes(buffer[position : end.start() + 1])
             request, body = read_head(self._line.method, self._line.target, fields)
             found.append(request)
-            if body == CHUNKED:
+            if self._doubt:
+                self._enter(_LINE)  # nothing is passed over as a body that may be none
+            elif body == CHUNKED:
                 self._enter(_CHUNK_SIZE)
             else:
                 self._enter(_BODY if body else _LINE, body)
@@ -223,7 +259,7 @@ class RequestParser:
         if len(buffer) >= limit:
             fields = bytes(buffer[position:limit])
             found.append(read_cut_head(self._line, fields, HEADER_TOO_LARGE))
-            self._enter(_SKIP)
+            self._enter(_LINE if self._doubt else _SKIP)
             return max(position, limit - 2)
         self._scanned = max(0, len(buffer) - position - 2)
         return position
@@ -270,14 +306,16 @@ class RequestParser:
         self._enter(_LINE)
         return end.end()
 
-    def _drop(self, buffer: Buffer, found: list[Request]) -> int:
+    def _drop(self, buffer: Buffer, position: int, found: list[Request]) -> int:
         """Give up on the rest of this send; the next one may begin a request again."""
         if self._excuse:
             found.append(unread(self._excuse))
         self._enter(_LINE)
-        self._excuse = ""
+        # In doubt, what follows may be a request of its own, as may what comes next.
+        self._excuse = self._doubt
         self._skipped = True
-        return len(buffer)
+        following = _MAYBE_NEXT.search(buffer, position) if self._doubt else None
+        return len(buffer) if following is None else following.end()
 
     _STEPS = (
         _read_line,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from analyzer.report.clients import Client, Recognition
@@ -21,6 +21,19 @@ NO_FALLBACK = "AWS_EC2_METADATA_V1_DISABLED=true"
 _IN_CONTAINER = (
     "From a container with a network of its own, the answer takes one hop more than the default"
     " limit of 1 allows: raise the hop limit to 2."
+)
+# The same where the limit was measured on the hosts themselves.
+_LIMIT_IS_1 = (
+    "The hop limit there is 1, measured: no token reaches a container with a network of its own."
+    " Raise it to 2."
+)
+_LIMIT_IS_1_ON_SOME = (
+    "The hop limit is 1 on some of its hosts, measured: there no token reaches a container with a"
+    " network of its own. Raise it to 2 on them."
+)
+_LIMIT_IS_ENOUGH = (
+    "The hop limit there is %d, measured, which is enough for a container with a network of its"
+    " own: look for a firewall or a proxy in between, or for more hops on the way."
 )
 _ON_HOST = (
     "On the host itself one hop is enough: look for a firewall or a proxy in between, or for more"
@@ -63,9 +76,10 @@ def fallback(group: Group, found: Optional[Recognition]) -> Diagnosis:
     why, cure = _FAILURES.get(outcome, _FAILURES["error"])
     if outcome == "rejected" and group.forwarded:
         why, cure = _FORWARDED
-    if outcome == "no_response" and group.key.place == "host":
-        cure = _ON_HOST
-    commands = (HOP_LIMIT,) if cure == _IN_CONTAINER else looks(group)
+    if outcome == "no_response":
+        cure = _ON_HOST if group.key.place == "host" else _in_container(group.instance_hop_limits)
+    is_limited = cure in (_IN_CONTAINER, _LIMIT_IS_1, _LIMIT_IS_1_ON_SOME)
+    commands = (HOP_LIMIT,) if is_limited else looks(group)
     advice = [cure, _fallback_off(found)]
     if found is not None and found.client.kind == "program" and found.client.advice:
         advice.append(found.client.advice)
@@ -73,6 +87,15 @@ def fallback(group: Group, found: Optional[Recognition]) -> Diagnosis:
         Cause.FALLBACK, f"speaks v2, but {why}, so it fell back to v1", advice, commands, found,
         group, (SDK_SETTINGS,),
     )  # fmt: skip
+
+
+def _in_container(limits: Sequence[int]) -> str:
+    """Return why no tokens arrive in a container; ``limits`` were measured on its hosts."""
+    if not limits:
+        return _IN_CONTAINER
+    if min(limits) > 1:
+        return _LIMIT_IS_ENOUGH % min(limits)
+    return _LIMIT_IS_1 if max(limits) == 1 else _LIMIT_IS_1_ON_SOME
 
 
 def old(group: Group, found: Optional[Recognition]) -> Diagnosis:

@@ -66,7 +66,9 @@ class Group:
     ``workload_count``; ``forwarded`` counts requests with X-Forwarded-For. ``token_failures``
     counts, by outcome (``no_response``, ``rejected``, ...), the failed token requests that v1
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
-    (v1, then unknown, then v2), the last of its kind.
+    (v1, then unknown, then v2), the last of its kind. ``hop_limits`` counts its successful token
+    requests by the TTL with which the answer arrived, ``instance_hop_limits`` are those of
+    ``v1_hosts`` (:class:`Host`); both as far as they were measured.
     """
 
     key: Key
@@ -86,6 +88,8 @@ class Group:
     forwarded: int
     token_failures: Mapping[str, int]
     example: Mapping[str, Any]
+    hop_limits: tuple[tuple[int, int], ...] = ()
+    instance_hop_limits: tuple[int, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -144,6 +148,7 @@ class Host:
     boots: tuple[datetime.datetime, ...]
     deployed_at: Optional[datetime.datetime]  # the newest start of a process of a unit or container
     probes: tuple[str, ...]
+    hop_limit: Optional[int] = None  # of tokens on the host itself, on the last day there were any
 
 
 @dataclass(frozen=True)

@@ -52,16 +52,18 @@ def hosts_with_two_hops(entries: Sequence[Entry], hosts: Sequence[Host]) -> froz
 
     That is where a container uses v1: its tokens must reach it. One that has the host's network
     does with one hop, which the log does not tell; proxies have it, they could not do their work
-    otherwise. Containers whose calls have tokens get them with the present limit.
+    otherwise. Containers whose calls have tokens get them with the present limit. Where more than
+    1 was measured, nothing is to be raised.
     """
     names: set[str] = set()
+    enough = {each.name for each in hosts if each.hop_limit is not None and each.hop_limit > 1}
     for group in (each.group for each in entries if each.diagnosis.cause is not Cause.PROXY):
         if group.key.provider != AWS or group.key.place == "host" or not group.count("v1"):
             continue
         if len(group.v1_hosts) >= HOSTS_LISTED_MAX:
-            return frozenset(each.name for each in hosts)
+            return frozenset(each.name for each in hosts) - enough
         names.update(group.v1_hosts)
-    return frozenset(names)
+    return frozenset(names - enough)
 
 
 def modify(instances: Instances, options: str, file: str) -> Iterator[str]:

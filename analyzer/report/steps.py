@@ -73,13 +73,21 @@ def _hops(findings: Findings, names: frozenset[str]) -> Iterator[Step]:
     hosts = [each for each in findings.hosts if each.name in names]
     yield Step(
         f"Let tokens travel two hops on {number(len(hosts), 'host')}",
-        "Containers there use v1. With the default limit of 1, a token's answer does not reach a"
+        f"Containers there use v1. With {_limit(hosts)}, a token's answer does not reach a"
         " container that has a network of its own. This can be done at once and breaks nothing;"
         " leave out instances whose limit is 2 or more already. It lets every container there ask"
         " for the instance's credentials: where pods or tasks have roles of their own, give this"
         " caller one, too, and keep the limit of 1.",
         (*show(instances_of(hosts)), *modify(instances_of(hosts), TWO_HOPS, "two-hops.txt")),
     )
+
+
+def _limit(hosts: Sequence[Host]) -> str:
+    measured = [each for each in hosts if each.hop_limit == 1]
+    if not measured:
+        return "the default limit of 1"
+    where = "" if len(measured) == len(hosts) else f" on {number(len(measured), 'host')} of them"
+    return f"the limit of 1, measured{where}"
 
 
 def _evidence(reasons: Sequence[Reason]) -> Iterator[Step]:

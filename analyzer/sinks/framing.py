@@ -2,7 +2,7 @@
 
 The numbers in them are right as far as they are known: addresses, ports, lengths, and sequence
 numbers of the client. Those of the server count the status lines alone, which is all that is
-known of answers; no checksum is computed.
+known of answers; no checksum is computed. The TTL of an answer is 0 unless it was measured.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ MAX_DATA = 65535 - 40 - 20
 
 _FIN, _PSH, _ACK = 0x01, 0x08, 0x10
 _TCP, _HOPS, _WINDOW = 6, 64, 65535
+_NOT_MEASURED = 0  # no packet arrives with it, and none is told to have
 _SEQUENCES = 1 << 32
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
@@ -78,7 +79,13 @@ class Framing:
         line = b"HTTP/1.1 %03d\r\nContent-Length: 0\r\n\r\n" % (answer.status or 0)
         self._put(answer.socket_id, known._replace(server=known.server + len(line)))
         return _frame(
-            _turned(known.connection), known.server, known.client, line, len(line), _PSH | _ACK
+            _turned(known.connection),
+            known.server,
+            known.client,
+            line,
+            len(line),
+            _PSH | _ACK,
+            answer.hop_limit or _NOT_MEASURED,
         )
 
     def maybe_closed(self, closed: Closed) -> Frame:
@@ -105,7 +112,13 @@ def _turned(connection: Connection) -> Connection:
 
 
 def _frame(
-    connection: Connection, sequence: int, acknowledged: int, data: bytes, size: int, flags: int
+    connection: Connection,
+    sequence: int,
+    acknowledged: int,
+    data: bytes,
+    size: int,
+    flags: int,
+    hops: int = _HOPS,
 ) -> Frame:
     tcp = _TCP_HEADER.pack(
         connection.source_port,
@@ -121,14 +134,14 @@ def _frame(
     length = len(tcp) + size
     if ":" in connection.source_ip + connection.destination_ip:
         ends = (_packed_ipv6(connection.source_ip), _packed_ipv6(connection.destination_ip))
-        ip = _IPV6.pack(6 << 28, length, _TCP, _HOPS, *ends)
+        ip = _IPV6.pack(6 << 28, length, _TCP, hops, *ends)
     else:
         ends = (
             socket.inet_aton(connection.source_ip),
             socket.inet_aton(connection.destination_ip),
         )
         total = _IPV4.size + length
-        ip = _IPV4.pack(0x45, 0, total, 0, _DONT_FRAGMENT, _HOPS, _TCP, 0, *ends)
+        ip = _IPV4.pack(0x45, 0, total, 0, _DONT_FRAGMENT, hops, _TCP, 0, *ends)
     return Frame(ip + tcp + data, len(ip) + length)
 
 

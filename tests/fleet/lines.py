@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from analyzer.records import Caller, Connection, Container, Record
 from analyzer.sinks.jsonl import JsonlSink
@@ -242,7 +242,15 @@ def _record(client: Client, call: Call) -> Record:
         caller,
         call.response,
         call.token_failure,
+        _hop_limit(client, call),
     )
+
+
+def _hop_limit(client: Client, call: Call) -> Optional[int]:
+    """Return what is left of a hop limit of 2: a container's network takes one."""
+    if call.verdict.reason != "token_request" or call.response is None or not call.response.status:
+        return None
+    return 1 if client.runtime else 2
 
 
 def _kind(client: Client, line: bytes) -> _Kind:

@@ -30,7 +30,8 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
     by_host: dict[str, list[Line]] = collections.defaultdict(list)
     for line in lines:
         by_host[_host_name(line)].append(line)
-    groups = [_group(key, own) for key, own in by_key.items()]
+    limits = {name: limit for name, own in by_host.items() if (limit := _host_hop_limit(own))}
+    groups = [_group(key, own, limits) for key, own in by_key.items()]
     groups.sort(key=_rank)
     return Findings(
         files=files,
@@ -116,7 +117,7 @@ def _program_of(process: Line) -> tuple[str, bool, bool]:
     return executable, True, base.endswith("sh")
 
 
-def _group(key: Key, lines: list[Line]) -> Group:
+def _group(key: Key, lines: list[Line], limits: dict[str, int]) -> Group:
     v1 = [line for line in lines if line["imds"]["version"] == "v1"]
     unknown = [line for line in lines if line["imds"]["version"] == "unknown"]
     workloads = _most(_workload(line) for line in lines)
@@ -156,7 +157,30 @@ def _group(key: Key, lines: list[Line]) -> Group:
             )
         ),
         example=max(v1 or unknown or lines, key=at),
+        hop_limits=tuple(sorted(collections.Counter(filter(None, map(_hop_limit, lines))).items())),
+        instance_hop_limits=tuple(
+            sorted({limits[name] for name, _ in v1_hosts[:20] if name in limits})
+        ),
     )
+
+
+def _hop_limit(line: Line) -> Optional[int]:
+    is_token = line["imds"]["reason"] == "token_request"
+    is_success = line["imds"].get("outcome") == "success"
+    return line["imds"].get("hop_limit") if is_token and is_success else None
+
+
+def _host_hop_limit(lines: list[Line]) -> Optional[int]:
+    own = [
+        (at(line).date(), limit)
+        for line in lines
+        if line["event"] == "imds_request"
+        and "process" in line
+        and "container" not in line
+        and "orchestrator" not in line
+        and (limit := _hop_limit(line))
+    ]
+    return max(own)[1] if own else None
 
 
 def _most(values: Iterable[Optional[str]]) -> list[tuple[str, int]]:
@@ -228,6 +252,7 @@ def _host(name: str, lines: list[Line]) -> Host:
         boots=tuple(boots.values()),
         deployed_at=max(deployed, default=None),
         probes=tuple(sorted({line["observer"]["probe"] for line in lines})),
+        hop_limit=_host_hop_limit(lines),
     )
 
 

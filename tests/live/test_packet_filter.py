@@ -19,7 +19,7 @@ from analyzer.sources.packets.ring import Packet, PacketRing
 from tests.live.watch import DEADLINE_S
 
 IPV4, IPV6 = 0x0800, 0x86DD
-SYN, FIN, RST, ACK, PUSH = 2, 1, 4, 16, 24
+SYN, FIN, RST, ACK, PUSH, URG = 2, 1, 4, 16, 24, 32
 CLIENT_IPV4, CLIENT_IPV6 = "10.0.3.7", "2001:db8::7"
 # Ends each test: what was sent before it has come, too.
 LAST = b"the last one"
@@ -131,6 +131,7 @@ TAKEN = {
     "a beginning": _ethernet(IPV4, _ipv4(_tcp(flags=SYN))),
     "an end": _ethernet(IPV6, _ipv6(_tcp(flags=FIN | ACK))),
     "a reset": _ethernet(IPV4, _ipv4(_tcp(flags=RST))),
+    "an urgent pointer alone": _ethernet(IPV4, _ipv4(_tcp(flags=URG | ACK))),
     "a later fragment": _ethernet(IPV4, _ipv4(b"HTTP/1.1\r\n\r\n", fragment=3)),
     "tagged": _ethernet(IPV4, _ipv4(GET), (0x8100, 7)),
     "tagged twice": _ethernet(IPV4, _ipv4(GET), (0x88A8, 7), (0x8100, 8)),

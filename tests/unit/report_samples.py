@@ -333,6 +333,7 @@ def host(
     boots: Optional[Sequence[datetime.datetime]] = None,
     deployed_at: Optional[datetime.datetime] = NOW - 3 * DAY,
     probes: Sequence[str] = ("core/fentry",),
+    hop_limit: Optional[int] = None,
 ) -> Host:
     """Return a host that was watched all of the time and called with tokens only."""
     return Host(
@@ -349,6 +350,7 @@ def host(
         boots=tuple(boots if boots is not None else (first_at, NOW - 4 * DAY)),
         deployed_at=deployed_at,
         probes=tuple(probes),
+        hop_limit=hop_limit,
     )
 
 

@@ -6,9 +6,11 @@ from typing import Optional
 
 import pytest
 
-from analyzer.decode.connections import IDLE_TIMEOUT_S, MAX_REPEATED_BYTES, Connections
+from analyzer.classify import classify
+from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED_BYTES, Connections
 from analyzer.decode.http import MAX_HEAD_BYTES
-from analyzer.records import Captured, Chunk, Problem, Token
+from analyzer.records import DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
+from tests.packets import logged
 from tests.sends import START, connection, snapshot
 from tests.sends import chunk as send
 
@@ -128,13 +130,105 @@ def test_reused_socket_whose_beginning_was_lost_is_noticed() -> None:
     assert _feed(huge, far)[-1] == ("/b", None)
 
 
-@pytest.mark.parametrize("problem", Problem)
+@pytest.mark.parametrize("problem", [each for each in Problem if each.value not in DOUBTS])
 def test_send_that_could_not_be_read_is_unknown(problem: Problem) -> None:
     """An unreadable send is one request with the problem as its reason; the next is read."""
     unreadable = send(b"", missing=40, problem=problem)
     assert _feed(unreadable, send(GET, 40)) == [(None, problem.value), ("/a", None)]
     twice = (unreadable, send(b"", 40, missing=40, problem=problem))
     assert _feed(*twice) == [(None, problem.value)] * 2
+
+
+@pytest.mark.parametrize("reason", sorted(DOUBTS))
+def test_after_a_doubt_nothing_is_believed_and_nothing_is_left_out(reason: str) -> None:
+    """Where a request begins depends on all that came before it."""
+    problem = Problem(reason)
+    v2 = GET[:-2] + b"X-aws-ec2-metadata-token: x\r\n\r\n"
+    doubtful = send(GET[:9]), send(b"", 9, missing=1, problem=problem), send(GET[10:], 10)
+    after = send(b"?" + v2, len(GET)), send(b"nothing\r\n", len(GET) + len(v2) + 1)
+    connections = Connections()
+    found = [each for chunk in (*doubtful, *after) for each in connections.feed(chunk)]
+    assert [each.request.reason for each in found] == [reason] * 3
+    assert {classify(each.request).version for each in found} == {Version.UNKNOWN}
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("conflicting_bytes", None), ("urgent_data", 1)])
+def test_a_doubtful_byte_of_a_body(reason: str, expected: Optional[int]) -> None:
+    """Which it is does not matter; whether it is one does."""
+    post = b"POST /p HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
+    chunks = (
+        send(post + b"12"),
+        send(b"", len(post) + 2, missing=1, problem=Problem(reason)),
+        send(b"45", len(post) + 3),
+        send(GET, len(post) + 5),
+    )
+    told = _feed(*chunks)
+    assert told[0] == ("/p", None)
+    assert told[-1] == ("/a", reason if expected else None)
+
+
+def test_a_doubt_makes_the_request_under_way_unknown() -> None:
+    """Once; what follows on the connection is in doubt too."""
+    connections = Connections()
+    first = send(GET[:9])
+    connections.feed(first)
+    doubt = Doubt(0, first.connection, 1, None, Problem.CONFLICTING)
+    assert _brief(connections.doubt(doubt, is_told=False)) == [(None, "conflicting_bytes")]
+    assert connections.buffered == 0
+    assert _brief(connections.feed(send(GET[9:], 9))) == []
+    assert _brief(connections.feed(send(GET, len(GET)))) == [("/a", "conflicting_bytes")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at", "is_other"),
+    [
+        (GET, OTHER, 0, True),  # failed, and another in its place
+        (GET, GET, 0, False),
+        (GET, GET[9:], 9, False),  # taken in part, and the rest sent again
+        (GET, b"x" + GET[10:], 9, True),
+        (GET, GET[3:] + OTHER, 3, False),
+        (GET, OTHER, len(GET), False),  # the next one
+        (GET, OTHER, len(GET) + 9, False),
+        (GET + b"x" * KEPT_BYTES, b"y", len(GET) + KEPT_BYTES - 1, False),  # more than is kept
+    ],
+)
+def test_a_send_may_contradict_the_one_whose_place_it_takes(
+    first: bytes, second: bytes, at: int, is_other: bool
+) -> None:
+    """As far as their bytes can be compared."""
+    connections = Connections()
+    assert not connections.contradicts(send(first))
+    connections.feed(send(first))
+    assert connections.contradicts(send(second, at)) is is_other
+
+
+def test_what_could_not_be_read_is_not_contradicted() -> None:
+    """What comes in its place is new."""
+    connections = Connections()
+    connections.feed(send(GET[:9], missing=40, problem=Problem.UNREADABLE))
+    assert not connections.contradicts(send(OTHER, 9))
+    assert connections.contradicts(send(OTHER))
+
+
+def test_a_failed_send_that_looks_like_v2_is_not_believed() -> None:
+    """Nor is the one in its place left out, whose bytes are not where they were looked for."""
+    v2 = GET[:-2] + b"X-aws-ec2-metadata-token: x\r\n\r\n"
+    (record,) = logged([send(v2), send(OTHER)])
+    assert (record.verdict.version, record.verdict.reason) == (Version.UNKNOWN, "conflicting_bytes")
+    (same,) = logged([send(v2), send(v2)])
+    assert same.verdict.version is Version.V2
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_doubt_without_a_request_is_told_unless_one_is_known(is_told: bool) -> None:
+    """Be the connection known or not."""
+    connections = Connections()
+    first = send(GET)
+    doubt = Doubt(0, first.connection, 1, None, Problem.CONFLICTING)
+    expected = [] if is_told else [(None, "conflicting_bytes")]
+    assert _brief(connections.doubt(doubt, is_told=is_told)) == expected
+    connections.feed(first)
+    assert _brief(connections.doubt(doubt, is_told=is_told)) == expected
 
 
 def test_truncated_head_is_cut_and_truncated_body_is_not_missed() -> None:

@@ -6,6 +6,8 @@ from typing import Optional
 
 import pytest
 
+from analyzer.classify import classify
+from analyzer.decode.head import unread
 from analyzer.exchanges import (
     FALLBACK,
     FALLBACK_WINDOW_S,
@@ -107,6 +109,21 @@ def test_a_token_requests_hop_limit_is_its_answers(exchanges: Exchanges, status:
     (done,) = exchanges.answer(answer(status, hop_limit=2))
     assert done.hop_limit == 2
     assert done.response == response_of(status)
+
+
+def test_what_waits_on_a_connection_becomes_unknown(exchanges: Exchanges) -> None:
+    """A token request in doubt is none: whether it was given up does not matter any more."""
+    exchanges.add(record(token=True), 0, is_answered=True)
+    exchanges.add(record(sock=2), 0, is_answered=True)
+    request = unread("conflicting_bytes")
+    assert exchanges.doubt((1, 9), request, classify(request)) == 1
+    assert exchanges.doubt((3, 9), request, classify(request)) == 0
+    (done,) = exchanges.answer(answer(200, hop_limit=2))
+    assert (done.verdict.version, done.verdict.reason) == (Version.UNKNOWN, "conflicting_bytes")
+    assert (done.response, done.hop_limit) == (Response(Outcome.SUCCESS, 200), None)
+    (other,) = exchanges.answer(answer(200, sock=2))
+    assert other.verdict.version is Version.V1
+    assert exchanges.add(record(), 9 * S, is_answered=False) == [record()]
 
 
 def test_only_a_token_request_has_a_hop_limit(exchanges: Exchanges) -> None:

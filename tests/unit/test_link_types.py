@@ -191,8 +191,9 @@ def test_a_frame_may_end_anywhere(name: str) -> None:
         if isinstance(cut, str):
             assert cut in (CUT_HEADERS, NOT_IMDS, UNKNOWN_LINK, MALFORMED)
         else:
-            *facts, size, data = cut
-            *all_facts, whole_size, whole_data = whole
+            *facts, size, data, hop_limit = cut
+            *all_facts, whole_size, whole_data, whole_hop_limit = whole
+            assert hop_limit == whole_hop_limit
             assert facts == all_facts
             assert whole_data.startswith(data)
             assert size == whole_size
@@ -297,7 +298,7 @@ def test_a_large_packet_in_a_tunnel_is_whole(name: str) -> None:
     frame = bytes(wrap(conversation(data)[3]))
     segment = dissect(link_type, frame, len(frame))
     assert not isinstance(segment, str)
-    assert segment[5:] == (len(data), data)
+    assert segment[5:7] == (len(data), data)
 
 
 def test_a_link_type_that_nobody_knows_is_counted() -> None:

@@ -17,11 +17,11 @@ Seen = tuple[Segment, int, bool]
 
 
 def _sent(key: Key, sequence: int, flags: int = PSH | ACK) -> Segment:
-    return True, key, sequence, 0 if flags == SYN else 77, flags, 0, b""
+    return True, key, sequence, 0 if flags == SYN else 77, flags, 0, b"", 0
 
 
 def _answered(key: Key) -> Segment:
-    return False, key, 77, 1, PSH | ACK, 0, b""
+    return False, key, 77, 1, PSH | ACK, 0, b"", 64
 
 
 def _repeated(*seen: Seen) -> list[bool]:

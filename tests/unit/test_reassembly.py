@@ -59,7 +59,7 @@ def test_a_conversation_is_a_request_an_answer_and_an_end(version: int) -> None:
             6: ("fd00:ec2::7", 41234, "fd00:ec2::254", 80, False),
         }[version]
     )
-    assert answer == Answer(5 * MS, chunk.connection.socket_id, 200)
+    assert answer == Answer(5 * MS, chunk.connection.socket_id, 200, 64)
     assert closed == Closed(8 * MS, chunk.connection.socket_id)
     assert chunk.is_answered
     assert chunk.snapshot is None
@@ -101,8 +101,8 @@ class TestOrder:
         assert captured.request.target == PATH
         assert captured.request.token.value == "present"
 
-    def test_of_each_byte_the_first_copy_counts(self) -> None:
-        """Also of those that were held for what was missing."""
+    def test_bytes_that_contradict_each_other_are_not_believed(self) -> None:
+        """Also of those that were held for what was missing: told is what came before them."""
         other = b"#" * len(V1)
         packets = [
             *self.opened(),
@@ -110,8 +110,10 @@ class TestOrder:
             self.client.packet("PA", 20, other[20:80]),
             self.client.packet("PA", 0, V1),
         ]
-        data = b"".join(each.data for each in feed(packets) if isinstance(each, Chunk))
-        assert data == V1[:20] + other[20:40] + V1[40:60] + other[60:80] + V1[80:]
+        chunks = [each for each in feed(packets) if isinstance(each, Chunk)]
+        assert b"".join(each.data for each in chunks[:2]) == V1[:20]
+        assert [each.problem for each in chunks if each.problem] == [Problem.CONFLICTING]
+        assert sum(each.size for each in chunks) == len(V1)
 
     def test_keep_alive_probes_are_nothing_new(self) -> None:
         """They repeat a byte that was acknowledged, or none."""

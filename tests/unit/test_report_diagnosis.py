@@ -135,6 +135,25 @@ def test_a_fallback_is_cured_by_what_became_of_the_token_request(
     assert "botocore knows this from 1.32.4 on" in text(diagnosis)
 
 
+@pytest.mark.parametrize(
+    ("limits", "said_of_it", "is_raised"),
+    [
+        ((), "the default limit of 1 allows", True),
+        ((1,), "The hop limit there is 1, measured", True),
+        ((1, 64), "1 on some of its hosts, measured", True),
+        ((2, 64), "The hop limit there is 2, measured, which is enough", False),
+    ],
+)
+def test_a_measured_hop_limit_is_not_inferred(
+    limits: tuple[int, ...], said_of_it: str, is_raised: bool
+) -> None:
+    """Nor is it raised where it is no obstacle."""
+    diagnosis = said(replace(fallback(), instance_hop_limits=limits))
+    assert said_of_it in diagnosis.advice[0]
+    assert ("--http-put-response-hop-limit 2" in " ".join(diagnosis.commands)) is is_raised
+    assert ("default" in diagnosis.advice[0]) is not bool(limits)
+
+
 def test_the_hop_limit_is_raised_for_containers_only() -> None:
     """On the host itself, a token's answer needs one hop."""
     assert "--http-put-response-hop-limit 2" in said(fallback()).commands[0]

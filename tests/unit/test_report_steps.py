@@ -149,6 +149,18 @@ def test_only_hosts_with_such_containers_get_two_hops() -> None:
     assert "--http-put-response-hop-limit" not in b
 
 
+@pytest.mark.parametrize(("limit", "is_raised"), [(None, True), (1, True), (2, False), (64, False)])
+def test_a_limit_that_was_measured_as_enough_stays(limit: Optional[int], is_raised: bool) -> None:
+    """What is 1 is said to be, if it was measured; what was not is the default."""
+    of = findings((fallback(hosts=("a",)),), (host("a", hop_limit=limit, last_v1_at=NOW - HOUR),))
+    (words,) = modifications(step(of, "When SAFE: require"))
+    assert ("--http-put-response-hop-limit" in words) is is_raised
+    raising = [each for each in report(of).steps if each.title.startswith("Let tokens travel")]
+    said = [each.why for each in raising]
+    assert len(said) == is_raised
+    assert not said or ("the limit of 1, measured" in said[0]) is (limit == 1)
+
+
 def test_a_few_instances_have_a_command_each_and_many_a_loop() -> None:
     """With a file of ids."""
     few = step(fleet(COMMANDS_MAX), "If something")

@@ -25,6 +25,7 @@ FIELDS: dict[str, Shape] = {
         "reason": TEXT,
         "provider": TEXT,
         "outcome": TEXT,
+        "hop_limit": WHOLE,
         "forwarded": FLAG,
         "token_request": {"outcome": TEXT},
     },

@@ -105,7 +105,7 @@ def gather(
         lines=int(lines or 0),
         damaged=int(damaged or 0) + len(damage),
         damage=(*damage[:DAMAGE_LISTED_MAX], *located(named, len(damage))),
-        groups=_groups(engine),
+        groups=_groups(engine, {each.name: each.hop_limit for each in hosts if each.hop_limit}),
         hosts=hosts,
         bucket_s=bucket_s,
         timeline=_timeline(engine, bucket_s),
@@ -126,7 +126,8 @@ def _by_number(rows: Rows) -> dict[int, Rows]:
     return found
 
 
-def _groups(engine: Engine) -> tuple[Group, ...]:
+def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
+    """Return the groups; ``limits`` are the hosts' hop limits."""
     tallies = _by_number(engine.ask(questions.TALLIES))
     days = _by_number(engine.ask(questions.DAYS))
     hosts = _by_number(engine.ask(questions.HOSTS_OF_GROUPS))
@@ -135,6 +136,7 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
     users = _by_number(engine.ask(questions.USERS))
     workloads = _by_number(engine.ask(questions.WORKLOADS))
     failures = _by_number(engine.ask(questions.FAILURES))
+    hops = _by_number(engine.ask(questions.HOP_LIMITS))
     lines = callers.with_texts(f"({flat_lines(engine.example_records(), kept='line')}) AS flat")
     examples: dict[int, str] = dict(engine.ask(fill(questions.EXAMPLE_LINES, lines=lines)))
     return tuple(
@@ -161,6 +163,10 @@ def _groups(engine: Engine) -> tuple[Group, ...]:
             forwarded=int(forwarded),
             token_failures={outcome: int(count) for outcome, count in failures[number]},
             example=_present(json.loads(examples[number])) if number in examples else {},
+            hop_limits=tuple((int(limit), int(count)) for limit, count in hops[number]),
+            instance_hop_limits=tuple(
+                sorted({limits[name] for name, _ in v1_hosts[number] if name in limits})
+            ),
         )
         for (
             number,
@@ -196,6 +202,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
     boots = _by_number(engine.ask(questions.BOOTS))
     probes = _by_number(engine.ask(questions.PROBES))
     deployed: dict[str, int] = dict(engine.ask(questions.DEPLOYMENTS))
+    limits: dict[str, int] = dict(engine.ask(questions.HOST_HOP_LIMITS))
     return tuple(
         Host(
             name=name,
@@ -214,6 +221,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
             boots=tuple(_at(at_us) for (at_us,) in boots[name]),
             deployed_at=_maybe_at(deployed.get(name)),
             probes=tuple(probe for (probe,) in probes[name]),
+            hop_limit=int(limits[name]) if name in limits else None,
         )
         for (
             name, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us

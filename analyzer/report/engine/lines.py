@@ -36,6 +36,7 @@ REQUEST_COLUMNS = (
     "orchestrator",
     "workload",
     "unit",
+    "hop_limit",
 )
 HOST_COLUMNS = ("event", "host", "boot", "instance", "probe", "day_us")
 MARK_COLUMNS = ("mark_us", "interval_s", "uptime_s", "lost", "lost_reason", "not_written")
@@ -67,6 +68,8 @@ SELECT $kept file, at_us,
   coalesce(orchestrator."type", '') AS orchestrator,
   coalesce(orchestrator.resource.id, '') AS workload,
   coalesce(service.name, '') AS unit,
+  CASE WHEN imds.outcome = 'success' AND imds.reason = 'token_request'
+    AND imds.hop_limit BETWEEN 1 AND 255 THEN imds.hop_limit ELSE 0 END AS hop_limit,
   at_us - at_us % $day AS day_us,
   at_us - at_us % $minute AS minute_us,
   CASE WHEN event IN ($marks) THEN at_us END AS mark_us,

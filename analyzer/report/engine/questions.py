@@ -52,6 +52,12 @@ GROUP BY number, token_outcome ORDER BY number, token_outcome
 """
 
 
+HOP_LIMITS = """
+SELECT number, hop_limit, sum(lines) AS requests FROM members WHERE hop_limit > 0
+GROUP BY number, hop_limit ORDER BY number, hop_limit
+"""
+
+
 def _most_frequent(value: str, limit: int, condition: str = "") -> str:
     return fill(
         """
@@ -129,6 +135,19 @@ FROM (
   WHERE is_cell AND is_ours AND (mark_us IS NULL OR (mark_us >= $since AND mark_us < $until))
 ) AS own
 GROUP BY host ORDER BY host
+"""
+
+# Of the latest day, as it can be set anew; the most, as there may be processes with a network of
+# their own that is no container's. Who is known by an address alone may be a guest.
+HOST_HOP_LIMITS = """
+SELECT host, hop_limit FROM (
+  SELECT host, day_us, max(hop_limit) AS hop_limit,
+    row_number() OVER (PARTITION BY host ORDER BY day_us DESC) AS place_in_host
+  FROM cells
+  WHERE is_cell AND is_ours AND hop_limit > 0 AND container = '' AND runtime = ''
+    AND orchestrator = '' AND account <> ''
+  GROUP BY host, day_us
+) AS days WHERE place_in_host = 1 ORDER BY host
 """
 
 PROBES = """

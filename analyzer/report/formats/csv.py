@@ -62,6 +62,9 @@ COLUMNS: dict[str, Callable[[Entry], Cell]] = {
     "paths": lambda entry: SEPARATOR.join(path for path, _ in entry.group.paths),
     "forwarded": lambda entry: entry.group.forwarded,
     "token_failures": lambda entry: _failures(entry.group),
+    "hop_limits": lambda entry: SEPARATOR.join(
+        f"{limit} {number}" for limit, number in entry.group.hop_limits
+    ),
     "cause": lambda entry: entry.diagnosis.cause.value,
     "summary": lambda entry: entry.diagnosis.summary,
     "advice": lambda entry: " ".join(entry.diagnosis.advice),

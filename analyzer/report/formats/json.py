@@ -98,6 +98,7 @@ def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
         "boots": host.boots,
         "deployed_at": host.deployed_at,
         "probes": host.probes,
+        "hop_limit": host.hop_limit,
     }
 
 
@@ -121,6 +122,10 @@ def _caller(entry: Entry) -> dict[str, Any]:
         "users": group.users,
         "forwarded": group.forwarded,
         "token_failures": dict(sorted(group.token_failures.items())),
+        "hop_limits": [
+            {"hop_limit": limit, "requests": requests} for limit, requests in group.hop_limits
+        ],
+        "instance_hop_limits": group.instance_hop_limits,
         "diagnosis": entry.diagnosis,
         "example": _finite(group.example),
     }

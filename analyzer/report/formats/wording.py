@@ -127,6 +127,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
     group = entry.group
     key = group.key
     failures = [f"{count(number)} {name}" for name, number in sorted(group.token_failures.items())]
+    hop_limits = [f"{limit} ({count(number)})" for limit, number in group.hop_limits]
     known: tuple[tuple[str, Optional[str]], ...] = (
         ("Program", key.program),
         ("Started by", key.launcher),
@@ -144,6 +145,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
         ("Outcomes", outcomes(group)),
         ("Forwarded for others", count(group.forwarded) if group.forwarded else None),
         ("Failed token requests before", ", ".join(failures)),
+        ("Tokens arrived with hop limit", ", ".join(hop_limits)),
     )
     return tuple((label, value) for label, value in known if value)
 

@@ -25,18 +25,22 @@ UNDECIDED = -1
 class AnswerWatch:
     """Watches one connection for the beginning of the next answer.
 
+    ``hop_limit`` is that of the segment that brought the latest answer's first byte first, 0
+    where it says none.
+
     Where it begins is known from what the client had acknowledged when it asked. Segments may
     come in any order and cut anywhere: of the first STATUS_BYTES there each byte is kept as it
     came first.
     """
 
-    __slots__ = ("_at", "_has_answered", "_known", "_window")
+    __slots__ = ("_at", "_has_answered", "_known", "_window", "hop_limit")
 
     def __init__(self) -> None:
         self._at: Optional[int] = None  # sequence number of the answer's first byte
         self._window: Optional[bytearray] = None  # made where a status line comes in pieces
         self._known = 0  # a bit for each byte of the window
         self._has_answered = False
+        self.hop_limit = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -54,7 +58,7 @@ class AnswerWatch:
         Returns whether an answer was missed: the client has received more than was seen.
         """
         if self._at is None:
-            self._at, self._known = at, 0
+            self._at, self._known, self.hop_limit = at, 0, 0
             return False
         return self.is_beyond(at)
 
@@ -67,18 +71,21 @@ class AnswerWatch:
         self._at = None
         self._has_answered = True
 
-    def take(self, sequence: int, size: int, data: bytes) -> Told:
+    def take(self, sequence: int, size: int, data: bytes, hop_limit: int) -> Told:
         """Take a segment of the server's; return the status once it is known."""
         if self._at is None:
             return UNDECIDED
         ahead = (sequence - self._at) % _SEQUENCES
         if ahead == 0 and len(data) >= STATUS_BYTES and not self._known:
-            return self._decide(data, sequence, size)
+            self.hop_limit = hop_limit
+            return self._decide(data, sequence, size, hop_limit)
         if ahead >= _BEHIND:
             skipped = _SEQUENCES - ahead
             data, size, ahead = data[skipped:], size - skipped, 0
         if size <= 0 or ahead >= STATUS_BYTES:
             return UNDECIDED
+        if ahead == 0 and not self._known & 1:
+            self.hop_limit = hop_limit
         return self._gather(ahead, size, data)
 
     def _gather(self, ahead: int, size: int, data: bytes) -> Told:
@@ -91,20 +98,21 @@ class AnswerWatch:
                 self._known |= 1 << at
         begun = bytes(self._window[: _leading(self._known)])
         if self._known == _ALL or not _BEGINNING.startswith(begun[: len(_BEGINNING)]):
-            return self._decide(bytes(self._window), self._at or 0, STATUS_BYTES)
+            return self._decide(bytes(self._window), self._at or 0, STATUS_BYTES, self.hop_limit)
         if size > len(data) and ahead + len(data) < STATUS_BYTES:
             # Cut off by the capture in the middle of the status line: it will not come.
             self.give_up()
             return None
         return UNDECIDED
 
-    def _decide(self, data: bytes, sequence: int, size: int) -> Told:
+    def _decide(self, data: bytes, sequence: int, size: int, hop_limit: int) -> Told:
         match = _STATUS.match(data)
         if match is None:
             if self._has_answered:
                 # Asked before the answer before had ended: this is more of its body. The next
                 # one begins with a segment of its own.
                 self._at, self._known = (sequence + size) % _SEQUENCES, 0
+                self.hop_limit = 0
                 return UNDECIDED
             self.give_up()
             return 0
@@ -113,8 +121,9 @@ class AnswerWatch:
             end = data.find(_END_OF_HEAD)
             taken = end + len(_END_OF_HEAD) if end >= 0 else size
             self._at, self._known = (sequence + taken) % _SEQUENCES, 0
+            self.hop_limit = 0
             self._has_answered = True
-            return self.take(sequence, size, data) if taken < len(data) else UNDECIDED
+            return self.take(sequence, size, data, hop_limit) if taken < len(data) else UNDECIDED
         self.give_up()
         return status
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple, Optional
 
-from analyzer.records import Answer, Chunk, Closed, Connection, Event, Problem, Snapshot
+from analyzer.records import Answer, Chunk, Closed, Connection, Doubt, Event, Problem, Snapshot
 from analyzer.sources.packets.answers import UNDECIDED, AnswerWatch
 from analyzer.sources.packets.held import NOTHING, Held, Piece
-from analyzer.sources.packets.segments import ACK, FIN, PSH, RST, SYN, Segment
+from analyzer.sources.packets.segments import ACK, FIN, PSH, RST, SYN, URG, Segment
+from analyzer.sources.packets.unacknowledged import PRINTED, Unacknowledged
 
 # Held for one connection: a request's head may have 16 KiB, and nobody sends more than that
 # before the answer, in a hundred segments or so.
@@ -18,9 +18,6 @@ FAR_OFF = 16 << 20
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31
-# What requests begin with, and nearly all that is in them. The one byte that some systems' probes
-# for a connection that is kept alive have is NUL, or that sent last: the LF behind a head.
-_PRINTED = re.compile(rb"[!-~]")
 # Positions count on from a sequence number; the first leaves room for those before it.
 _FIRST = 1 << 32
 
@@ -46,9 +43,10 @@ class Conversation:
     """
 
     __slots__ = (
-        "_acked", "_base", "_fin", "_has_sent", "_is_opened_with_data", "_last_ns", "_reached",
-        "_reset", "_server_fin", "at", "connection", "held", "is_answered", "is_ended",
-        "is_settled", "is_waiting", "sender", "start", "watch",
+        "_acked", "_base", "_claimed", "_doubt", "_fin", "_has_sent", "_is_doubted",
+        "_is_opened_with_data", "_last_ns", "_reached", "_reset", "_server_fin",
+        "_unacknowledged", "at", "connection", "held", "is_answered", "is_ended", "is_settled",
+        "is_waiting", "sender", "start", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, start: Optional[int], sequence: int) -> None:
@@ -66,6 +64,7 @@ class Conversation:
         # Offsets count from here. What was joined has at least one byte before it.
         self._base = self.at - (start is None)
         self._acked = self.at  # what the server has of it
+        self._claimed = 0  # what a reset has told that the client has sent
         self._fin: Optional[int] = None
         self._reached: Optional[int] = None  # how far the server has come, a sequence number
         self._server_fin = False
@@ -73,6 +72,11 @@ class Conversation:
         self._has_sent = False
         self._is_opened_with_data = False
         self._last_ns = 0
+        self._unacknowledged = Unacknowledged()
+        # The first byte to come that the server may read otherwise, and why; and whether all that
+        # was told has been called in doubt.
+        self._doubt: Optional[tuple[int, Problem]] = None
+        self._is_doubted = False
 
     @property
     def _is_closing(self) -> bool:
@@ -82,6 +86,11 @@ class Conversation:
     def first(self) -> int:
         """The sequence number of the first byte there is, as far as is known."""
         return (self._base + 1) % _SEQUENCES if self.start is None else self.start
+
+    @property
+    def is_unacknowledged(self) -> bool:
+        """Whether the client has sent what the server has not said to have, without a doubt."""
+        return self._acked < self.at and not self._is_doubted
 
     def start_at(self, start: int) -> bool:
         """Take where the client begins; returns whether it is this connection's at all."""
@@ -111,12 +120,15 @@ class Conversation:
 
     def take_from_client(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the client's that is not far off."""
-        _, _, sequence, acknowledgment, flags, size, data = segment
+        _, _, sequence, acknowledgment, flags, size, data, urgent = segment
         self._last_ns = at_ns
         if flags & SYN:
             sequence = (sequence + 1) % _SEQUENCES
             if self.held.pieces or self._server_fin:
                 self._deliver(events)
+        if flags & URG:
+            # The pointer is behind the urgent byte; 0 is taken for 1.
+            self._mark(self._position(sequence) + max(urgent - 1, 0), Problem.URGENT, events)
         acknowledged = acknowledgment if flags & ACK else None
         if size:
             if self.is_settled and (sequence - self.at) % _SEQUENCES == 0 and not self.held.pieces:
@@ -124,38 +136,46 @@ class Conversation:
                 if self.is_waiting:
                     self._end_if_complete(events)
             else:
-                self._hold(at_ns, sequence, size, data, acknowledged, flags)
+                self._compare(sequence, data, events)
+                conflict = self._hold(at_ns, sequence, size, data, acknowledged, flags)
+                if conflict is not None:
+                    self._mark(conflict, Problem.CONFLICTING, events)
                 self._deliver(events)
                 self._note_waiting()
         if flags & (FIN | RST):
             if acknowledged is not None:
                 self._reach(acknowledged)
-            if flags & RST:
-                self._reset_at(self._position((sequence + size) % _SEQUENCES), events)
-            else:
-                self._fin = self._position((sequence + size) % _SEQUENCES)
-                if self._server_fin or self.is_waiting:  # else it changes nothing
-                    self._end_if_complete(events)
-                    self._note_waiting()
+            self._take_end(self._position((sequence + size) % _SEQUENCES), flags, events)
+
+    def _take_end(self, position: int, flags: int, events: list[Event]) -> None:
+        """Take a client's FIN or RST."""
+        if flags & RST:
+            self._reset_at(position, events)
+            return
+        self._fin = position
+        if self._server_fin or self.is_waiting:  # else it changes nothing
+            self._end_if_complete(events)
+            self._note_waiting()
 
     def take_from_server(self, at_ns: int, segment: Segment, events: list[Event]) -> None:
         """Take a segment of the server's."""
-        _, _, sequence, acknowledgment, flags, size, data = segment
+        _, _, sequence, acknowledgment, flags, size, data, hop_limit = segment
         self._last_ns = at_ns
         self.is_answered = True
         if not self.is_settled:
             if flags & SYN:
                 self.start_at(acknowledgment)
             self.settle(events)
-        if flags & ACK and (acknowledgment - self.at) % _SEQUENCES:
-            self._acked = max(self._acked, self._position(acknowledgment))
+        if flags & ACK:
+            self._acknowledge(acknowledgment)
         if flags & SYN:
             self._take_opening(sequence, events)
             return
         if size:
-            told = self.watch.take(sequence, size, data)
+            told = self.watch.take(sequence, size, data, hop_limit)
             if told is not UNDECIDED:
-                events.append(Answer(at_ns, self.connection.socket_id, told))
+                hops = self.watch.hop_limit or None
+                events.append(Answer(at_ns, self.connection.socket_id, told, hops))
         self._reach((sequence + size) % _SEQUENCES)
         if flags & RST:
             self._reset_at(self._acked, events)
@@ -164,6 +184,13 @@ class Conversation:
             if self._fin is not None or self.is_waiting:  # as above
                 self._end_if_complete(events)
                 self._note_waiting()
+
+    def _acknowledge(self, acknowledgment: int) -> None:
+        if (acknowledgment - self.at) % _SEQUENCES:
+            self._acked = max(self._acked, self._position(acknowledgment))
+        else:
+            self._acked = max(self._acked, self.at)
+            self._unacknowledged.clear()
 
     def _take_opening(self, sequence: int, events: list[Event]) -> None:
         """Take the server's SYN."""
@@ -178,7 +205,7 @@ class Conversation:
             return
         self.is_settled = True
         if self.held.pieces:
-            self.at = self.held.pieces[0].begin
+            self.at = self._acked = self.held.pieces[0].begin
             self._base = self.at - 1
         self._deliver(events)
         self._note_waiting()
@@ -210,7 +237,7 @@ class Conversation:
         is_closed = is_closed or self._is_closing
         if self.held.pieces or not self.is_settled:
             self.skip_holes(events)
-        end = self._acked if self._fin is None else self._fin
+        end = max(self._acked, self._claimed) if self._fin is None else self._fin
         missing = end - self.at
         # The server acknowledges an end that was not seen as if it were a byte.
         if (self._fin is None) < missing <= FAR_OFF:
@@ -234,7 +261,7 @@ class Conversation:
 
     def _reset_at(self, position: int, events: list[Event]) -> None:
         """Take a reset, which is the end, where it has not overtaken what was sent before it."""
-        self._acked = max(self._acked, position)
+        self._claimed = max(self._claimed, position)
         # An end that was not seen counts as a byte.
         end = position - 1 if self._fin is None else self._fin
         if self.is_settled and self.at < end:
@@ -259,18 +286,45 @@ class Conversation:
         """Tell whether the server has gone further than what was seen of it."""
         return self._reached is not None and self.watch.is_beyond(self._reached)
 
+    def contradicts(self, sequence: int, data: bytes) -> bool:
+        """Tell whether the client has other bytes than were told before, and may be read so."""
+        return self._unacknowledged.contradicts(
+            self.at, self._acked, self._position(sequence), data, is_answered=self.is_answered
+        )
+
+    def _compare(self, sequence: int, data: bytes, events: list[Event]) -> None:
+        if self.is_settled and not self._is_doubted and self.contradicts(sequence, data):
+            self._doubt_told(Problem.CONFLICTING, events)
+
+    def _mark(self, position: int, problem: Problem, events: list[Event]) -> None:
+        """Note that the server may read the stream otherwise from a position on."""
+        if self.is_settled and position < self.at:
+            if position >= self._acked:
+                self._doubt_told(problem, events)
+        elif self._doubt is None or position < self._doubt[0]:
+            self._doubt = position, problem
+
+    def _doubt_told(self, problem: Problem, events: list[Event]) -> None:
+        if not self._is_doubted:
+            self._is_doubted = True
+            tid, snapshot, _ = self.sender or NOBODY
+            events.append(
+                Doubt(self._last_ns, self.connection, tid, snapshot, problem, self.is_answered)
+            )
+
     def _hold(
         self, at_ns: int, sequence: int, size: int, data: bytes, acked: Optional[int], flags: int
-    ) -> None:
+    ) -> Optional[int]:
+        """Hold a segment; returns the first position for which another byte is held already."""
         position = self._position(sequence)
         if self.is_settled:
             if position + size <= self.at:
-                return  # sent again
-        elif size == 1 and not flags & PSH and not _PRINTED.match(data):
-            return  # a keep-alive probe, whose byte is none
+                return None  # sent again
+        elif size == 1 and not flags & PSH and not PRINTED.match(data):
+            return None  # a keep-alive probe, whose byte is none
         if self.held is NOTHING:
             self.held = Held()
-        self.held.add(Piece(position, position + size, data, at_ns, acked))
+        return self.held.add(Piece(position, position + size, data, at_ns, acked))
 
     def _deliver(self, events: list[Event]) -> None:
         if not self.is_settled:
@@ -286,6 +340,9 @@ class Conversation:
     def _send(
         self, at_ns: int, size: int, data: bytes, acked: Optional[int], events: list[Event]
     ) -> None:
+        if self._doubt is not None and self._doubt[0] < self.at + size:
+            self._send_doubtful(at_ns, size, data, acked, events)
+            return
         connection = self.connection
         if acked is None:
             self._is_opened_with_data = True
@@ -311,13 +368,34 @@ class Conversation:
         )
         self.at += size
         self._has_sent = True
+        self._unacknowledged.add(self.at, size, data)
 
-    def _send_missing(self, size: int, events: list[Event]) -> None:
+    def _send_doubtful(
+        self, at_ns: int, size: int, data: bytes, acked: Optional[int], events: list[Event]
+    ) -> None:
+        """Tell bytes of which one is in doubt: those before it, without it, those behind it."""
+        position, problem = self._doubt or (self.at, Problem.CONFLICTING)
+        self._doubt = None
+        before = max(position - self.at, 0)
+        if before:
+            self._send(at_ns, before, data[:before], acked, events)
+        self._send_missing(1, events, problem)
+        if size > before + 1:
+            self._send(at_ns, size - before - 1, data[before + 1 :], acked, events)
+
+    def _send_missing(
+        self, size: int, events: list[Event], problem: Problem = Problem.NOT_CAPTURED
+    ) -> None:
+        if self._doubt is not None and self._doubt[0] < self.at + size:
+            _, problem = self._doubt
+            self._doubt = None
+        is_missing = problem is Problem.NOT_CAPTURED
         tid, snapshot, _ = self.sender or NOBODY
         sequence, offset = self.at % _SEQUENCES, (self.at - self._base) % _SEQUENCES
         events.append(
-            Chunk(self._last_ns, self.connection, sequence, offset, size, b"",
-                  Problem.NOT_CAPTURED, tid, snapshot, is_answered=False)
+            Chunk(self._last_ns, self.connection, sequence, offset, size, b"", problem, tid,
+                  snapshot, is_answered=self.is_answered and not is_missing)
         )  # fmt: skip
         self.at += size
         self._has_sent = True
+        self._unacknowledged.add_missing()

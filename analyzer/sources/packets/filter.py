@@ -38,7 +38,7 @@ TCP = 6
 # Hop-by-hop, routing, fragment, encapsulating, authentication, destination, mobility, HIP, shim6.
 _EXTENSIONS = (0, 43, 44, 50, 51, 60, 135, 139, 140)
 _FRAGMENT_OFFSET = 0x1FFF
-_FIN_SYN_RST, _SYN, _ACK = 0x07, 0x02, 0x10
+_TELLING, _SYN, _ACK = 0x27, 0x02, 0x10  # FIN, SYN, RST, URG
 
 # Instruction: its code in linux/bpf_common.h.
 _CODES = {
@@ -250,13 +250,15 @@ def _answer(header: _Header) -> Iterator[Step]:
 
 
 def _if_telling(header: _Header, what: str) -> Iterator[Step]:
-    """Go to the label ``what`` for what carries data or begins or ends a connection; else go on.
+    """Go to the label ``what`` for a segment that tells something; else go on.
+
+    That is data, a beginning, an end, or an urgent pointer, which may come before its data.
 
     A segment of no length is one that is longer than can be said (BIG TCP).
     """
     yes = f"{what} {header.name}"
     yield Step("ldb+x", header.at + 13)
-    yield Step("if &", _FIN_SYN_RST, yes)
+    yield Step("if &", _TELLING, yes)
     yield Step("ldb+x", header.at + 12)
     yield Step("and", 0xF0)
     yield Step("shift right", 2)

@@ -32,15 +32,21 @@ class Held:
         self.pieces: list[Piece] = []
         self.cost = 0  # bytes of memory
 
-    def add(self, new: Piece) -> None:
-        """Take the parts of a piece that are not held yet."""
+    def add(self, new: Piece) -> Optional[int]:
+        """Take the parts of a piece that are not held yet.
+
+        Returns the first position for which it has another byte than what is held.
+        """
         fresh: list[Piece] = []
         begin = new.begin
+        conflict = None
         for each in self.pieces:
             if each.end <= begin:
                 continue
             if each.begin >= new.end:
                 break
+            if conflict is None:
+                conflict = _maybe_conflict(each, new)
             if begin < each.begin:
                 fresh.append(part(new, begin, each.begin))
             begin = each.end
@@ -48,6 +54,7 @@ class Held:
             fresh.append(part(new, begin, new.end))
         self.cost += sum(PIECE_BYTES + len(each.data) for each in fresh)
         self.pieces = sorted(self.pieces + fresh)
+        return conflict
 
     def take(self, position: int) -> list[Piece]:
         """Return the pieces that follow on a position without a hole, and forget them.
@@ -70,6 +77,17 @@ class Held:
 
 # For all of whom nothing is held: add nothing to it.
 NOTHING = Held()
+
+
+def _maybe_conflict(one: Piece, other: Piece) -> Optional[int]:
+    """Return the first position for which two pieces have different bytes."""
+    begin = max(one.begin, other.begin)
+    # What a capture has cut off cannot be compared.
+    pairs = zip(one.data[begin - one.begin :], other.data[begin - other.begin :])
+    for position, (byte, another) in enumerate(pairs, begin):
+        if byte != another:
+            return position
+    return None
 
 
 def part(piece: Piece, begin: int, end: int) -> Piece:

@@ -42,7 +42,7 @@ class Passages:
 
         ``comes_in`` says that it was received, and not through lo.
         """
-        is_from_client, key, sequence, acknowledgment, flags, _, _ = segment
+        is_from_client, key, sequence, acknowledgment, flags, *_ = segment
         seen = self._connections.get(key)
         if not is_from_client:
             return seen is not None and seen.is_repeated

@@ -45,6 +45,9 @@ MAX_CONVERSATIONS = 8192
 # again, or captured a second time on another interface, must not look like new ones. 300 bytes
 # each.
 MAX_ENDED = 16384
+# Of those that ended without the server's having all of it, also the bytes: what comes with other
+# ones may have reached it where the end did not. 4 KiB each.
+MAX_UNACKNOWLEDGED = 1024
 # Memory for all that is held because something before it is missing.
 HELD_TOTAL_MAX = 8 << 20
 # A lost segment is sent again after 0.2 to 1 s, and then after twice that.
@@ -79,6 +82,7 @@ class Reassembler:
         self._identify = identify
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
         self._ended: OrderedDict[Key, tuple[int, int]] = OrderedDict()
+        self._unacknowledged: OrderedDict[Key, Conversation] = OrderedDict()  # of those ended
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
         self._passages = Passages()  # of frames that tell their way
@@ -160,6 +164,7 @@ class Reassembler:
             conversation.finish(events, is_closed=False)
         self._conversations.clear()
         self._ended.clear()
+        self._unacknowledged.clear()
         self._waiting.clear()
         self._passages = Passages()
         self._held = 0
@@ -184,7 +189,7 @@ class Reassembler:
         return self.take(at_ns, segment, TO_US if comes_in else OUTGOING)
 
     def _take(self, at_ns: int, segment: Segment, packet_type: int, events: list[Event]) -> None:
-        is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
+        is_from_client, key, sequence, acknowledgment, flags, size, *_ = segment
         conversation = self._conversations.get(key)
         expected = sequence if is_from_client else acknowledgment
         if (
@@ -216,7 +221,7 @@ class Reassembler:
 
         None where it is of none that we have to follow.
         """
-        is_from_client, key, sequence, acknowledgment, flags, size, _ = segment
+        is_from_client, key, sequence, acknowledgment, flags, size, *_ = segment
         if is_from_client:
             start = (sequence + 1) % _SEQUENCES if flags & SYN else None
         else:
@@ -257,7 +262,7 @@ class Reassembler:
 
     def _is_new(self, segment: Segment, start: Optional[int]) -> bool:
         """Tell whether a segment without a known connection is of one that we have to follow."""
-        is_from_client, key, sequence, acknowledgment, _, size, _ = segment
+        is_from_client, key, sequence, acknowledgment, _, size, data, _ = segment
         if start is None and not size:
             return False
         if key not in self._ended:
@@ -265,6 +270,9 @@ class Reassembler:
         former, ended = self._ended[key]
         if start is not None:
             return start != former
+        ended_early = self._unacknowledged.get(key) if is_from_client else None
+        if ended_early is not None and ended_early.contradicts(sequence, data):
+            return True
         # Up to where it had come it is a repeat, where the end itself counts as one byte. But no
         # segment is on its way for so long that it is far behind.
         end = sequence + size if is_from_client else acknowledgment
@@ -285,6 +293,7 @@ class Reassembler:
         conversation.is_answered = start is None and self._is_two_way
         if key in self._ended:
             del self._ended[key]
+            self._unacknowledged.pop(key, None)
         self._conversations[key] = conversation
         return conversation
 
@@ -323,6 +332,10 @@ class Reassembler:
         self._ended[key] = (conversation.first, conversation.at % _SEQUENCES)
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
+        if conversation.is_unacknowledged:
+            self._unacknowledged[key] = conversation
+            if len(self._unacknowledged) > MAX_UNACKNOWLEDGED:
+                self._unacknowledged.popitem(last=False)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,8 +13,9 @@ IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
 _SERVER_IPV4 = ipaddress.IPv4Address(IMDS_IPV4).packed
 SERVERS = frozenset({_SERVER_IPV4, ipaddress.IPv6Address(IMDS_IPV6).packed})
 PORT = 80
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-_OPENS_OR_ENDS = SYN | FIN | RST
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+# What tells something without a byte of data; an urgent pointer may stand alone.
+_TELLS = SYN | FIN | RST | URG
 
 # What else a packet may be; each is a counter. The first two are nothing that could be missed.
 NOT_IMDS = "not_imds"
@@ -44,9 +45,10 @@ _OPTIONS = frozenset({0, 43, 60, 135, 139, 140})
 _FRAGMENT_HEADER, _AUTHENTICATION = 44, 51
 _OPTIONS_MAX = 16
 
-_IPV4 = struct.Struct("!BxHxxHxBxx4s4s")
-_IPV6 = struct.Struct("!B3xHBx16s16s")
+_IPV4 = struct.Struct("!BxHxxHBBxx4s4s")
+_IPV6 = struct.Struct("!B3xHBB16s16s")
 _PORTS_ON = struct.Struct("!HHIIBB")  # of TCP, up to the flags
+_URGENT_POINTER_AT = 18
 _IPV4_TCP = struct.Struct(_IPV4.format + _PORTS_ON.format[1:])
 _ETHERNET_BYTES, _IPV4_BYTES, _IPV6_BYTES, _TCP_BYTES = 14, 20, 40, 20
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -66,9 +68,11 @@ _KEY_IPV4_BYTES, _KEY_IPV6_BYTES = 2 * 4 + PORT_BYTES, 2 * 16 + PORT_BYTES
 
 
 # A segment that opens, ends or carries something: whether it is the client's, its connection, its
-# sequence and acknowledgment numbers, flags, size, and the first len(data) of so many bytes. A
+# sequence and acknowledgment numbers, flags, size, the first len(data) of so many bytes, and two
+# numbers of its headers: the TTL (IPv6: hop limit) of the server's, 0 where it says none; and of
+# the client's with URG the urgent pointer. One is enough for both, as nothing needs the other. A
 # plain tuple, as there are six for a request, and a named one takes three times as long to make.
-Segment = tuple[bool, Key, int, int, int, int, bytes]
+Segment = tuple[bool, Key, int, int, int, int, bytes, int]
 
 
 def without_networks(key: Key) -> Key:
@@ -89,26 +93,29 @@ def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Un
         at = found
     try:
         (
-            version, total, fragment, protocol, source, destination,
+            version, total, fragment, hops, protocol, source, destination,
             source_port, destination_port, sequence, acknowledgment, offset, flags,
         ) = _IPV4_TCP.unpack_from(frame, at)  # fmt: skip
     except struct.error:
-        version = total = fragment = protocol = 0
+        version = total = fragment = hops = protocol = 0
     if version != 0x45 or protocol != _TCP or fragment & 0x3FFF or not total:  # noqa: PLR2004
         return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
     if destination_port == PORT and destination == _SERVER_IPV4:
         key, is_from_client = frame[at + 12 : at + 22], True
+        number = _urgent_pointer(frame, at + _IPV4_BYTES) if flags & URG else 0
     elif source_port == PORT and source == _SERVER_IPV4:
         key, is_from_client = destination + source + frame[at + 22 : at + 24], False
+        number = hops
     else:
         return NOT_IMDS
     header = (offset >> 4) * 4
     size = total - _IPV4_BYTES - header
-    if size < 0 or header < _TCP_BYTES or not (size or flags & _OPENS_OR_ENDS):
-        return MALFORMED if size or flags & _OPENS_OR_ENDS else NO_PAYLOAD
+    if size < 0 or header < _TCP_BYTES or not (size or flags & _TELLS):
+        return MALFORMED if size or flags & _TELLS else NO_PAYLOAD
     begin = at + _IPV4_BYTES + header
     return (
-        is_from_client, key, sequence, acknowledgment, flags, size, frame[begin : begin + size]
+        is_from_client, key, sequence, acknowledgment, flags, size, frame[begin : begin + size],
+        number,
     )  # fmt: skip
 
 
@@ -133,7 +140,7 @@ def _find_ipv4(
 def _dissect_ipv4_slowly(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
     """Do the same for any packet: with options, fragments, tunnels, cut short."""
     try:
-        version, total, fragment, protocol, source, destination = _IPV4.unpack_from(frame, at)
+        version, total, fragment, hops, protocol, source, destination = _IPV4.unpack_from(frame, at)
     except struct.error:
         return CUT_HEADERS
     header = (version & 0x0F) * 4
@@ -145,13 +152,13 @@ def _dissect_ipv4_slowly(frame: bytes, at: int, wire_bytes: int, depth: int) -> 
     if fragment & 0x3FFF:
         return FRAGMENT if is_ours and protocol == _TCP else NOT_IMDS
     if protocol == _TCP:
-        return _dissect_tcp(frame, at + header, end, source, destination)
+        return _dissect_tcp(frame, at + header, end, (source, destination), hops)
     return _dissect_tunnel(protocol, frame, at, at + header, depth)
 
 
 def _dissect_ipv6(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[Segment, str]:
     try:
-        _, length, protocol, source, destination = _IPV6.unpack_from(frame, at)
+        _, length, protocol, hops, source, destination = _IPV6.unpack_from(frame, at)
         end = at + _IPV6_BYTES + length if length else wire_bytes
         if source.startswith(_MAPPED) and destination.startswith(_MAPPED):
             # Where only one is, these are no IPv4 packet's: such an end is an IPv6 address.
@@ -173,13 +180,20 @@ def _dissect_ipv6(frame: bytes, at: int, wire_bytes: int, depth: int) -> Union[S
     except (struct.error, IndexError):
         return CUT_HEADERS
     if protocol == _TCP:
-        return _dissect_tcp(frame, position, end, source, destination)
+        return _dissect_tcp(frame, position, end, (source, destination), hops)
     return _dissect_tunnel(protocol, frame, at, position, depth)
 
 
+def _urgent_pointer(frame: bytes, at: int) -> int:
+    """Return the urgent pointer of the TCP header that begins there; cut off, it is 0."""
+    begin = at + _URGENT_POINTER_AT
+    return int.from_bytes(frame[begin : begin + 2], "big")
+
+
 def _dissect_tcp(
-    frame: bytes, at: int, end: int, source: bytes, destination: bytes
+    frame: bytes, at: int, end: int, ends: tuple[bytes, bytes], hops: int
 ) -> Union[Segment, str]:
+    source, destination = ends
     if destination not in SERVERS and source not in SERVERS:
         return NOT_IMDS
     try:
@@ -190,18 +204,20 @@ def _dissect_tcp(
         return CUT_HEADERS
     if destination_port == PORT and destination in SERVERS:
         key, is_from_client = source + destination + frame[at : at + 2], True
+        number = _urgent_pointer(frame, at) if flags & URG else 0
     elif source_port == PORT and source in SERVERS:
         key, is_from_client = destination + source + frame[at + 2 : at + 4], False
+        number = hops
     else:
         return NOT_IMDS
     begin = at + (offset >> 4) * 4
     size = end - begin
     if size < 0 or begin - at < _TCP_BYTES:
         return MALFORMED
-    if not size and not flags & _OPENS_OR_ENDS:
+    if not size and not flags & _TELLS:
         return NO_PAYLOAD
     data = frame[begin:end]
-    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
+    return (is_from_client, key, sequence, acknowledgment, flags, size, data, number)
 
 
 def _dissect_tunnel(
@@ -220,9 +236,8 @@ def _dissect_tunnel(
     found = dissect(link.ETHERNET, inner, len(inner), depth + 1)
     if isinstance(found, str):
         return found
-    is_from_client, key, sequence, acknowledgment, flags, size, data = found
-    key += frame[payload + _VXLAN_NUMBER_AT : payload + _VXLAN_BYTES - 1]
-    return (is_from_client, key, sequence, acknowledgment, flags, size, data)
+    number = frame[payload + _VXLAN_NUMBER_AT : payload + _VXLAN_BYTES - 1]
+    return (found[0], found[1] + number, *found[2:])
 
 
 def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str]:
