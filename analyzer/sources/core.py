@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
-import platform
 import resource
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.privileges import maybe_obstacle
-from analyzer.records import Event, Lost
 from analyzer.sources import Probe, perf, tracefs
 from analyzer.sources.counters import (
     ANSWERS_PROBE_BUSY,
@@ -26,11 +25,13 @@ from analyzer.sources.counters import (
     MappedCounters,
     Misses,
 )
-from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.sources.symbols import BTF, typed_functions
+
+if TYPE_CHECKING:
+    from analyzer.records import Event, Lost
 
 # Attach type: the programs of the object that it needs.
 PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -118,7 +119,7 @@ class CoreSource(Probe):
             raise self._unavailable(str(error), _remedy(error.errno, attach)) from error
 
     def _object(self) -> Path:
-        machine = platform.machine()
+        machine = os.uname().machine
         path = bpf_file(f"build/imds.{machine}.bpf.o")
         if path is None:
             raise self._unavailable(f"the compiled probe for {machine} is not there", NO_OBJECT)
@@ -126,7 +127,7 @@ class CoreSource(Probe):
 
     def _has_loaded_typed(self, ring_bytes: int) -> bool:
         """Try the object whose tracepoints cost half; kernels before 6.2 refuse it."""
-        path = bpf_file(f"build/imds-typed.{platform.machine()}.bpf.o")
+        path = bpf_file(f"build/imds-typed.{os.uname().machine}.bpf.o")
         if path is None:
             return False
         try:
@@ -231,7 +232,7 @@ class CoreSource(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return (decode_event(raw),)
+        return (_decoder()(raw),)
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
@@ -244,6 +245,14 @@ class CoreSource(Probe):
     def close(self) -> None:
         """Detach and free everything."""
         self._undo.close()
+
+
+@functools.lru_cache(1)
+def _decoder() -> Callable[[bytes], Event]:
+    """Import it with the first event: attaching must not wait for it."""
+    from analyzer.sources.events import decode_event  # noqa: PLC0415
+
+    return decode_event
 
 
 def _remedy(code: Optional[int], attach: str) -> str:
