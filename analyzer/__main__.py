@@ -1,19 +1,43 @@
-"""Run the command line: ``python -m analyzer``, and the installed command."""
+"""Run the command line: ``python -m analyzer``, and the installed command.
+
+The order in which ``run`` starts stands in analyzer.headstart.
+"""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Optional
 
-from analyzer.orders import hold
+if TYPE_CHECKING:
+    from analyzer.headstart import HeadStart
 
 
 def main() -> None:
-    """Hold what may be ordered while modules are still imported, then do as told."""
+    """Do as told; ``run`` attaches its probe before the rest is imported."""
     if sys.argv[1:2] == ["run"]:
-        hold()
+        _run()
+    else:
+        _command_line(None)
+
+
+def _run() -> None:
+    from analyzer.orders import hold  # noqa: PLC0415 (with this command alone)
+
+    hold()
+    from analyzer.headstart import HeadStart  # noqa: PLC0415 (behind hold)
+
+    head_start = HeadStart()
+    try:
+        head_start.begin(sys.argv[2:])
+        _command_line(head_start)
+    finally:
+        head_start.drop()
+
+
+def _command_line(head_start: Optional[HeadStart]) -> None:
     from analyzer.cli import main as command_line  # noqa: PLC0415 (takes a while)
 
-    command_line()
+    command_line(head_start)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
 from analyzer import __version__
 from analyzer.errors import AnalyzerError
+
+if TYPE_CHECKING:
+    from analyzer.headstart import HeadStart
 
 # name: what the list of commands says of it. A command's module is imported only when
 # it is used, so that `run` does not carry the weight of the others.
@@ -46,10 +49,10 @@ def cli() -> None:
     """Name the programs that call the EC2 Instance Metadata Service, and how."""
 
 
-def main() -> None:
+def main(head_start: Optional[HeadStart] = None) -> None:
     """Run the command line; an AnalyzerError becomes its message and exit code."""
     try:
-        cli(prog_name="imds-analyzer")
+        cli(prog_name="imds-analyzer", obj=head_start)
     except AnalyzerError as error:
         click.echo(f"imds-analyzer: {error}", err=True)
         sys.exit(error.exit_code)

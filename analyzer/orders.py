@@ -11,11 +11,30 @@ RELOAD = signal.SIGHUP
 REOPEN = signal.SIGUSR1
 
 _ALL = frozenset({RELOAD, REOPEN})
+_STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 def hold() -> None:
     """Let the kernel keep orders until :func:`taken`: nobody can take them yet."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ALL)
+
+
+def hold_stops() -> None:
+    """Let the kernel keep what ends us, too, until :func:`take_stops`.
+
+    From when the probe is attached until there is somebody to write what it has seen.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+
+
+def take_stops(stop: Callable[[], None]) -> None:
+    """Call ``stop`` on SIGTERM and SIGINT, also on those that were held.
+
+    A second one is not needed and changes nothing.
+    """
+    for number in _STOPS:
+        signal.signal(number, lambda _number, _frame: stop())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 class Orders:

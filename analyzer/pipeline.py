@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import signal
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
@@ -386,12 +385,3 @@ class Pipeline:
 
 def _usage(cpu_s_before: float = 0) -> dict[str, object]:
     return {"cpu_s": round(cpu_s() - cpu_s_before, 3), "rss_bytes": rss_bytes()}
-
-
-StopOnSignal = Callable[[], None]
-
-
-def stop_on_signals(stop: StopOnSignal) -> None:
-    """Call ``stop`` on SIGTERM and SIGINT; a second one is not needed and changes nothing."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,49 +22,95 @@ READY_DEADLINE_S = 300
 # An overfull queue of 24 MiB takes a few seconds, thirty times that when emulated.
 DRAIN_DEADLINE_S = 180
 LOOK_AGAIN_S = 0.001
+# So many times what looking takes passes until the next look: what is observed needs the processor.
+LOOK_PAUSE = 9
+# What the kernel calls descriptors by which programs are attached, since and before 5.7.
+LINKS = ("bpf_link", "perf_event", "raw-tracepoint", "tracing-prog")
 
 Line = dict[str, Any]
 
 
 def wait_for(what: str, condition: Callable[[], bool], deadline_s: float) -> None:
     """Return once the condition holds. Raises CannotMeasureError when it does not in time."""
-    end = time.monotonic() + deadline_s
+    looked_s = time.monotonic()
+    end_s = looked_s + deadline_s
     while not condition():
-        if time.monotonic() > end:
+        took_s = time.monotonic() - looked_s
+        if looked_s + took_s > end_s:
             raise CannotMeasureError(f"not within {deadline_s:.0f} s: {what}")
-        time.sleep(LOOK_AGAIN_S)
+        time.sleep(max(LOOK_AGAIN_S, LOOK_PAUSE * took_s))
+        looked_s = time.monotonic()
+
+
+class _Links:
+    """Watches a process for what holds its programs in the kernel, from now on."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._links = 0
+        self.attached_s = 0.0
+
+    @property
+    def passed_s(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began_s
+
+    def look(self, pid: int) -> None:
+        """Note when there are more than before."""
+        links = _count_links(pid)
+        if links > self._links:
+            self._links, self.attached_s = links, self.passed_s
+
+
+def _count_links(pid: int) -> int:
+    links = 0
+    with contextlib.suppress(OSError):  # ended, or a descriptor closed, meanwhile
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            target = str(descriptor.readlink())
+            links += target.startswith("anon_inode:") and any(kind in target for kind in LINKS)
+    return links
 
 
 class ObservedAnalyzer:
     """Run ``imds-analyzer run`` in a directory of its own, as a context manager.
 
-    ``attached_s`` is the time from its start to its ready file, to the millisecond.
+    ``attached_s`` is the time from its start until the last of its probe's links was seen among
+    its descriptors, ``ready_s`` the time to its ready file.
     Raises CannotMeasureError with the analyzer's own words where it cannot attach.
     """
 
     def __init__(
-        self, directory: Path, probe: str, *options: str, prefix: Sequence[str] = ()
+        self,
+        directory: Path,
+        probe: str,
+        *options: str,
+        prefix: Sequence[str] = (),
+        command: Sequence[str] = (),
     ) -> None:
-        """Take an empty directory, a probe such as ``core/auto``, and what to run it by."""
+        """Take an empty directory, a probe such as ``core/auto``, and what to run it by.
+
+        ``command`` is what is run instead of this checkout's command.
+        """
         source, _, attach = probe.partition("/")
         self.log = directory / "imds.jsonl"
         self._ready = directory / "ready"
         self._messages = directory / "messages"
         self._argv = [
             *prefix,
-            *(str(Path(sys.executable).with_name("imds-analyzer")), "run"),
+            *(command or [str(Path(sys.executable).with_name("imds-analyzer"))]),
+            "run",
             *("--source", source, "--attach", attach or "auto"),
             *("--log-file", str(self.log), "--ready-file", str(self._ready)),
             *("--rotation", "external"),
             *options,
         ]
         self._child: Optional[subprocess.Popen[bytes]] = None
-        self.attached_s = 0.0
+        self.attached_s = self.ready_s = 0.0
 
     def __enter__(self) -> ObservedAnalyzer:
         """Start it, and return once its probe is attached."""
         with self._messages.open("wb") as messages:
-            began = time.monotonic()
+            links = _Links()
             child = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
@@ -75,10 +122,10 @@ class ObservedAnalyzer:
         try:
             wait_for(
                 "the probe is attached",
-                lambda: self._ready.exists() or child.poll() is not None,
+                lambda: self._is_started(child, links),
                 READY_DEADLINE_S,
             )
-            self.attached_s = time.monotonic() - began
+            self.attached_s, self.ready_s = links.attached_s, links.passed_s
             self._check()
         except BaseException:
             self._end()
@@ -130,6 +177,11 @@ class ObservedAnalyzer:
 
         wait_for(f"{count} heartbeats in the log", enough, deadline_s)
         return list(self.lines("heartbeat"))
+
+    def _is_started(self, child: subprocess.Popen[bytes], links: _Links) -> bool:
+        is_ready = self._ready.exists()
+        links.look(child.pid)
+        return is_ready or child.poll() is not None
 
     def _check(self) -> None:
         if self._child is None or self._child.poll() is not None:

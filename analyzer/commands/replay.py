@@ -55,7 +55,8 @@ def replay(
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
     from analyzer.clock import CaptureClock
-    from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.orders import take_stops
+    from analyzer.pipeline import Pipeline
     from analyzer.sinks.jsonl import JsonlSink
     from analyzer.sinks.log import Log
     from analyzer.sinks.opening import open_writer
@@ -96,7 +97,7 @@ def replay(
         pipeline = Pipeline(
             source, sink, heartbeat_s=config.log.heartbeat_s, response_wait_s=response_wait_s
         )
-        stop_on_signals(pipeline.stop)
+        take_stops(pipeline.stop)
         pipeline.run()
     unknown = source.counters[UNKNOWN_LINK]
     if unknown and not has_scapy():

@@ -24,7 +24,7 @@ from analyzer.config import (
 )
 from analyzer.config.file import load
 from analyzer.errors import ConfigError
-from analyzer.sources.selection import Opened, open_source
+from analyzer.headstart import Attached, HeadStart
 
 if TYPE_CHECKING:
     from analyzer.recording import Recording
@@ -116,7 +116,9 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     show_default=str(Capture.write_pcap_mib),
     help="Size at which that file takes no more.",
 )
+@click.pass_obj
 def run(
+    head_start: Optional[HeadStart],
     config_file: Optional[str],
     check: bool,
     needs: bool,
@@ -158,7 +160,7 @@ def run(
     if check:
         click.echo(f"{config_file or 'the settings'}: nothing is wrong")
         return
-    _run(config, ready_file, config_file, flags)
+    _run(config, ready_file, config_file, flags, head_start or HeadStart())
 
 
 def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, object]:
@@ -180,13 +182,14 @@ def _run(
     ready_file: Optional[str],
     config_file: Optional[str],
     flags: Mapping[str, object],
+    head_start: HeadStart,
 ) -> None:
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
     from analyzer.metering import Metering
-    from analyzer.orders import RELOAD, REOPEN, taken
-    from analyzer.pipeline import Pipeline, stop_on_signals
+    from analyzer.orders import RELOAD, REOPEN, take_stops, taken
+    from analyzer.pipeline import Pipeline
     from analyzer.reload import Reloader
     from analyzer.service.capabilities import let_go
     from analyzer.service.notify import Notifier
@@ -203,30 +206,28 @@ def _run(
         undo.callback(sink.close)
         metering = Metering(config, sink)
         undo.callback(metering.close)
-        capture = config.capture
-        opened = open_source(
-            capture.source, capture.attach, capture.ring_bytes, wants_wire=capture.wire
-        )
-        undo.callback(opened.source.close)
-        sink.set_probe(opened.source.probe)
+        attached = head_start.take(config.capture.wanted)
+        source = attached.opened.source
+        undo.callback(source.close)
+        sink.set_probe(source.probe)
         capabilities = let_go()
-        status = StatusObserver(notifier, opened.source.probe)
+        status = StatusObserver(notifier, source.probe)
         pipeline = Pipeline(
-            opened.source,
+            source,
             sink,
             heartbeat_s=config.log.heartbeat_s,
-            response_wait_s=capture.response_wait_s,
+            response_wait_s=config.capture.response_wait_s,
         )
-        pipeline.recording = _maybe_recording(capture, undo)
+        pipeline.recording = _maybe_recording(config.capture, undo)
         pipeline.observers.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
-        metering.start(pipeline, opened.source.probe)
+        metering.start(pipeline, source.probe)
 
         def stop() -> None:
             notifier.stopping()
             pipeline.stop()
 
-        stop_on_signals(stop)
+        take_stops(stop)
 
         def reopen() -> None:
             sink.reopen()
@@ -238,8 +239,8 @@ def _run(
             reloader = Reloader(config_file, flags, config, sink.event, parts)
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
-        introduction = _introduction(config, opened)
-        sink.event("analyzer_started", "info", **introduction, capabilities=capabilities)
+        introduction = {**_introduction(config, attached), "capabilities": capabilities}
+        sink.event("analyzer_started", "info", **introduction)
         _return_memory()
         sink.flush()
         if ready_file is not None:
@@ -279,8 +280,20 @@ def _witnesses(source: Source) -> dict[str, object]:
     }
 
 
-def _introduction(config: Config, opened: Opened) -> dict[str, object]:
+def _introduction(config: Config, attached: Attached) -> dict[str, object]:
+    from analyzer.clock import BootClock
+    from analyzer.text import timestamp
+    from analyzer.usage import started_boottime_ns
+
+    opened = attached.opened
+    boot_at_ns = BootClock().epoch_offset_ns()
+    since_start_ns = max(0, attached.at_boottime_ns - started_boottime_ns())
     return {
+        "boot": {"time": timestamp(boot_at_ns)},
+        "attached": {
+            "since_boot_s": round(attached.at_boottime_ns / 1e9, 3),
+            "since_start_s": round(since_start_ns / 1e9, 3),
+        },
         "kernel": {"release": platform.release(), "machine": platform.machine()},
         "library": opened.source.library,
         "witnesses": _witnesses(opened.source),

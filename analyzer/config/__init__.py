@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Optional
 
+from analyzer.choices import ATTACHES, AUTO, RING_MIBS, SOURCES, Wanted
 from analyzer.config.rules import (
     Address,
     FilePath,
@@ -25,11 +26,15 @@ from analyzer.config.rules import (
     Whole,
 )
 
-__all__ = ["Address", "TcpAddress", "UnixAddress"]  # and what is defined here
+__all__ = [  # and what is defined here
+    "ATTACHES",
+    "AUTO",
+    "SOURCES",
+    "Address",
+    "TcpAddress",
+    "UnixAddress",
+]
 
-AUTO = "auto"
-SOURCES = (AUTO, "core", "bcc", "packet")
-ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
 
@@ -51,10 +56,8 @@ class Capture:
     source: str = _setting(AUTO, OneOf(SOURCES))
     attach: str = _setting(AUTO, OneOf(ATTACHES))
     # Whether packets are watched beside calls: what was sent is then known, not what was offered.
-    wire: bool = _setting(True, Switch())
-    # 4 MiB hold about 8,000 events of an ordinary caller: half a second of the most
-    # requests an instance can get answered. The kernel wants a power of two.
-    ring_mib: int = _setting(4, PowerOfTwo(1, 64))
+    wire: bool = _setting(Wanted().wire, Switch())
+    ring_mib: int = _setting(Wanted().ring_mib, PowerOfTwo(RING_MIBS[0], RING_MIBS[-1]))
     # IMDS answers within milliseconds; SDKs give up after one second and go on otherwise.
     # Requests that wait are held in memory.
     response_wait_s: float = _setting(5.0, Number(0, 60))
@@ -63,9 +66,9 @@ class Capture:
     write_pcap_mib: int = _setting(64, Whole(1, 65536))
 
     @property
-    def ring_bytes(self) -> int:
-        """Size of the ring buffer."""
-        return self.ring_mib << 20
+    def wanted(self) -> Wanted:
+        """What decides how to attach."""
+        return Wanted(self.source, self.attach, self.wire, self.ring_mib)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import sys
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Optional
 
+from analyzer import toml
 from analyzer.config import RULES, SECTIONS, Config, build, conflicts
 from analyzer.errors import ConfigError
 from analyzer.text import visible
 
-# The shipped file with its explanations has 4 KiB.
-SIZE_MAX = 1 << 20
 _SHOWN_MAX = 60
 
 _HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]")
@@ -54,8 +50,8 @@ def load(path: Optional[str], flags: Mapping[str, object]) -> Config:
     values: dict[str, object] = {}
     text = _Text("", "")
     if path is not None:
-        text = _Text(path, _read(path))
-        values = _settings_of(_parse(text), text, problems)
+        text = _Text(path, toml.read(path))
+        values = _settings_of(toml.parse(path, text.text), text, problems)
     if not problems:
         config = build({**values, **flags})
         for name, fault in conflicts(config):
@@ -65,50 +61,6 @@ def load(path: Optional[str], flags: Mapping[str, object]) -> Config:
     if problems:
         raise ConfigError("\n".join(problems))
     return config
-
-
-def _read(path: str) -> str:
-    try:
-        # Non-blocking: opening a pipe that nobody writes to would wait for ever.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError(f"the configuration {path} is not a file: name a file.")
-            raw = file.read(SIZE_MAX + 1)
-    except IsADirectoryError:
-        raise ConfigError(
-            f"the configuration {path} is a directory: name a file in it, such as config.toml."
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the configuration {path}: {error.strerror}. Name a file that this user"
-            " may read, or leave out --config: then flags and defaults count."
-        ) from None
-    except ValueError:  # a NUL byte
-        raise ConfigError(f"cannot read the configuration {path!r}: no path is like this") from None
-    if len(raw) > SIZE_MAX:
-        raise ConfigError(f"the configuration {path} is larger than {SIZE_MAX >> 20} MiB")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}, line {line}: is not UTF-8. Save the file as UTF-8.") from None
-
-
-def _parse(text: _Text) -> dict[str, object]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415 (only where there is a file)
-    else:
-        import tomli as tomllib  # noqa: PLC0415
-    try:
-        document: dict[str, object] = tomllib.loads(text.text)
-    except RecursionError:
-        raise ConfigError(f"{text.path}: brackets are nested too deeply") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{text.path}: is not TOML: {error}") from None
-    except ValueError:
-        raise ConfigError(f"{text.path}: a number in it has thousands of digits") from None
-    return document
 
 
 def _settings_of(

@@ -7,11 +7,13 @@ do is :class:`Source`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Optional, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 from analyzer.clock import BootClock, Clock
-from analyzer.errors import SourceUnavailable
-from analyzer.records import Event, Lost
+
+if TYPE_CHECKING:  # what a probe needs to be attached is imported first (analyzer.headstart)
+    from analyzer.errors import SourceUnavailable
+    from analyzer.records import Event, Lost
 
 
 class Source(Protocol):

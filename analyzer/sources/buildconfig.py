@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import platform
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 # The first is the kernel's own word; the others are files that belong to one of its name.
 PLACES = (
     Path("/proc/config.gz"),
-    Path(f"/boot/config-{platform.release()}"),
-    Path(f"/lib/modules/{platform.release()}/config"),
+    Path(f"/boot/config-{os.uname().release}"),
+    Path(f"/lib/modules/{os.uname().release}/config"),
 )
 
 
@@ -20,11 +19,17 @@ def text(places: Sequence[Path] = PLACES) -> tuple[str, str]:
     for place in places:
         try:
             raw = place.read_bytes()
-            raw = gzip.decompress(raw) if place.suffix == ".gz" else raw
+            raw = _decompressed(raw) if place.suffix == ".gz" else raw
         except (OSError, EOFError):
             continue
         return str(place), raw.decode("ascii", "replace")
     return "", ""
+
+
+def _decompressed(raw: bytes) -> bytes:
+    import gzip  # noqa: PLC0415 (only where there is such a file)
+
+    return gzip.decompress(raw)
 
 
 def options() -> tuple[str, dict[str, str]]:

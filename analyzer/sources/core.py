@@ -7,17 +7,15 @@ import ctypes
 import errno
 import itertools
 import os
-import platform
 import re
 import resource
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.privileges import maybe_obstacle
-from analyzer.records import Event, Lost
 from analyzer.sources import Probe, perf, tracefs, wire
 from analyzer.sources.counters import (
     ANSWERS_PROBE_BUSY,
@@ -29,12 +27,13 @@ from analyzer.sources.counters import (
     MappedCounters,
     Misses,
 )
-from analyzer.sources.events import decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.sources.symbols import BTF, typed_functions
-from analyzer.sources.witness import Witnesses
+
+if TYPE_CHECKING:
+    from analyzer.records import Event, Lost
 
 # Attach type: the programs of the object that tell of calls that send, ...
 PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -99,7 +98,7 @@ class CoreSource(Probe):
         self.probe = f"core/{attach}"
         self.wire_lacks = None if wants_wire else wire.turned_off()
         self._wants_wire = wants_wire
-        self._witnesses = Witnesses()
+        self._join: Optional[Callable[[bytes], Iterable[Event]]] = None
         self._undo = contextlib.ExitStack()
         self._links = contextlib.ExitStack()
         with contextlib.ExitStack() as on_error:
@@ -131,7 +130,7 @@ class CoreSource(Probe):
             raise self._unavailable(str(error), _remedy(error.errno, attach)) from error
 
     def _object(self) -> Path:
-        machine = platform.machine()
+        machine = os.uname().machine
         path = bpf_file(f"build/imds.{machine}.bpf.o")
         if path is None:
             raise self._unavailable(f"the compiled probe for {machine} is not there", NO_OBJECT)
@@ -155,7 +154,7 @@ class CoreSource(Probe):
         return False
 
     def _load_any(self, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> None:
-        typed = bpf_file(f"build/imds-typed.{platform.machine()}.bpf.o")
+        typed = bpf_file(f"build/imds-typed.{os.uname().machine}.bpf.o")
         if attach == "tracepoint" and typed is not None:
             # Its tracepoints cost half; kernels before 6.2 refuse it.
             try:
@@ -292,7 +291,9 @@ class CoreSource(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return self._witnesses.join(decode_event(raw))
+        if self._join is None:
+            self._join = _joiner()
+        return self._join(raw)
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
@@ -305,6 +306,15 @@ class CoreSource(Probe):
     def close(self) -> None:
         """Detach and free everything."""
         self._undo.close()
+
+
+def _joiner() -> Callable[[bytes], Iterable[Event]]:
+    """Return what decodes events and joins the witnesses."""
+    from analyzer.sources.events import decode_event  # noqa: PLC0415 (with the first event)
+    from analyzer.sources.witness import Witnesses  # noqa: PLC0415 (attaching must not wait)
+
+    witnesses = Witnesses()
+    return lambda raw: witnesses.join(decode_event(raw))
 
 
 def _remedy(code: Optional[int], attach: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.clock import BootClock, Clock
-from analyzer.records import Lost
+
+if TYPE_CHECKING:
+    from analyzer.records import Lost
 
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
@@ -109,6 +111,8 @@ class LossMeter:
 
     def take(self) -> list[Lost]:
         """Return what each counter has grown by."""
+        from analyzer.records import Lost  # noqa: PLC0415 (not needed to attach)
+
         since_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
         lost = []
         for reason, read in self._totals.items():

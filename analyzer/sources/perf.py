@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 
 from analyzer.errors import KernelLacks
 
@@ -36,9 +35,10 @@ def open_tracepoint(identifier: int) -> int:
     A BPF program attached to it runs on every CPU, whichever one is named here. Raises
     PermissionError, or KernelLacks for all else.
     """
-    number = _NUMBERS.get(platform.machine())
+    machine = os.uname().machine
+    number = _NUMBERS.get(machine)
     if number is None:
-        raise KernelLacks(f"perf_event_open is not known for {platform.machine()}", _REMEDY)
+        raise KernelLacks(f"perf_event_open is not known for {machine}", _REMEDY)
     attributes = _Attributes(PERF_TYPE_TRACEPOINT, ctypes.sizeof(_Attributes), identifier)
     fd: int = ctypes.CDLL(None, use_errno=True).syscall(
         ctypes.c_long(number),

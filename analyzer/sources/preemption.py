@@ -8,7 +8,7 @@ tracepoints run with preemption off (``trace_call_bpf``, kernel/trace/bpf_trace.
 
 from __future__ import annotations
 
-import platform
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ _BUILT = re.compile(r"^CONFIG_PREEMPT_(NONE|VOLUNTARY)=y$", re.MULTILINE)
 
 
 def is_preemptible(
-    version: str = platform.version(),
+    version: str = os.uname().version,
     model: Path = CURRENT_MODEL,
     command_line: Path = COMMAND_LINE,
     configs: Sequence[Path] = buildconfig.PLACES,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from analyzer.errors import KernelLacks
@@ -42,6 +41,8 @@ def tracepoint_ids(names: list[str]) -> dict[str, int]:
 
 
 def _read_in_own_namespace(files: list[str]) -> list[int]:
+    import subprocess  # noqa: PLC0415 (only where it is used: it takes a while)
+
     command = ["unshare", "--mount", "--propagation=private", "sh", "-c", _READ_IN_OWN_NAMESPACE]
     try:
         done = subprocess.run(

@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "analyzer"
 SHARED = {
     "analyzer",
+    "analyzer.choices",
     "analyzer.clock",
     "analyzer.config",
     "analyzer.config.rules",

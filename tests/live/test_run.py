@@ -125,7 +125,7 @@ def test_the_log_is_private(fresh: Watch) -> None:
 
 
 def test_a_bad_log_path_is_an_error_at_start(tmp_path: Path) -> None:
-    """Nothing is attached when the log cannot be written."""
+    """Nothing stays attached when the log cannot be written."""
     run = start_run(
         *("--log-file", str(tmp_path), "--ready-file", str(tmp_path / "ready")),
         stderr=subprocess.PIPE,

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from analyzer.commands.run import run
 from analyzer.config import NEEDS_RESTART, Config, TcpAddress, UnixAddress
 from analyzer.config import settings as known_settings
-from analyzer.config.file import SIZE_MAX, load
+from analyzer.config.file import load
 from analyzer.errors import ConfigError
+from analyzer.toml import SIZE_MAX
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -93,7 +94,7 @@ class TestValues:
             '[metrics]\nprometheus = "127.0.0.1:9469"\ntextfile = "/a/b.prom"\nemf = true\n',
         )
         assert (config.capture.source, config.capture.ring_mib) == ("core", 8)
-        assert config.capture.ring_bytes == 8 << 20
+        assert config.capture.wanted.ring_bytes == 8 << 20
         assert config.log.heartbeat_s == 5.0
         assert isinstance(config.log.heartbeat_s, float)
         assert config.log.sink == "journald"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.orders import RELOAD, REOPEN, hold, taken
+from analyzer.orders import RELOAD, REOPEN, hold, hold_stops, take_stops, taken
 
 # Runs the command line, and sends itself a signal when the first module of another's is imported.
 EARLY = """
@@ -58,4 +58,24 @@ def test_what_was_held_is_carried_out_once_somebody_can() -> None:
         assert signal.sigpending() == {REOPEN}
         signal.sigwait({REOPEN})
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_ends_it_waits_for_who_can_end_it_well(number: signal.Signals) -> None:
+    """The probe may have seen something by then; a second one changes nothing."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    former = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    stopped: list[int] = []
+    try:
+        hold_stops()
+        os.kill(os.getpid(), number)
+        assert signal.sigpending() == {number}
+        take_stops(lambda: stopped.append(number))
+        assert stopped == [number]
+        os.kill(os.getpid(), number)
+        assert stopped == [number, number]
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
