@@ -179,8 +179,8 @@ def _run(
     from analyzer.orders import RELOAD, REOPEN, taken
     from analyzer.pipeline import Pipeline, stop_on_signals
     from analyzer.reload import Reloader
-    from analyzer.service.capabilities import let_go
     from analyzer.service.notify import Notifier
+    from analyzer.service.privileges import drop_privileges
     from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
@@ -198,7 +198,7 @@ def _run(
         opened = open_source(capture.source, capture.attach, capture.ring_bytes)
         undo.callback(opened.source.close)
         sink.set_probe(opened.source.probe)
-        capabilities = let_go()
+        privileges = drop_privileges()
         status = StatusObserver(notifier, opened.source.probe)
         pipeline = Pipeline(
             opened.source,
@@ -228,7 +228,7 @@ def _run(
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
         introduction = _introduction(config, opened)
-        sink.event("analyzer_started", "info", **introduction, capabilities=capabilities)
+        sink.event("analyzer_started", "info", **introduction, **privileges)
         _return_memory()
         sink.flush()
         if ready_file is not None:
