@@ -19,6 +19,7 @@ SHARED = {
     "analyzer.privileges",
     "analyzer.records",
     "analyzer.text",
+    "analyzer.time_namespace",
     "analyzer.usage",
 }
 
