@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from analyzer.recording import Recording
 
 
+# Whoever waits for it may be another user.
+READY_MODE = 0o644
+
+
 def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object], object]:
     """Return what judges a flag as the file's reader judges that setting."""
 
@@ -289,16 +293,14 @@ def _ready(path: Path) -> Iterator[None]:
 
     Whoever waits for it never sees it empty.
     """
-    unfinished = path.parent / f".{path.name}.{os.getpid()}"
+    from analyzer.sinks.trusted import located, remove, replace_file
+
     try:
-        unfinished.write_text(f"{os.getpid()}\n", encoding="ascii")
-        unfinished.replace(path)
+        replace_file(str(path), f"{os.getpid()}\n".encode(), READY_MODE)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise ConfigError(f"--ready-file {path}: {error.strerror}") from error
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        with contextlib.suppress(OSError), located(str(path), follow=False) as place:
+            remove(place.directory, place.name)
