@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from analyzer.errors import ServiceError
+from analyzer.time_namespace import offset_ns
+
 # Packets of several interfaces or CPUs stand in a capture a little out of order. By more
 # than this back, the capture's clock was set, or another capture begins.
 SET_BACK_NS = 60 * 1_000_000_000
@@ -25,17 +28,23 @@ class Clock(Protocol):
 
 
 class BootClock:
-    """CLOCK_BOOTTIME: what the kernel's events carry."""
+    """The kernel's own CLOCK_BOOTTIME: what its events carry, whatever namespace we are in."""
 
     is_running = True
 
+    def __init__(self) -> None:
+        try:
+            self._offset_ns = offset_ns()
+        except ServiceError:  # nothing is opened then; see sources/selection.py
+            self._offset_ns = 0
+
     def now_ns(self) -> int:
         """Return the time since boot."""
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self._offset_ns
 
     def epoch_offset_ns(self) -> int:
         """Return the time of boot, by what the wall clock says now."""
-        return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        return time.time_ns() - self.now_ns()
 
 
 class CaptureClock:

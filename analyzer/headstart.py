@@ -18,7 +18,6 @@ behind all errors that are found before.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -149,6 +148,6 @@ def _attach(wanted: Wanted) -> Attached:
     from analyzer.sources.selection import open_source  # noqa: PLC0415 (not with every command)
 
     opened = open_source(wanted.source, wanted.attach, wanted.ring_bytes, wants_wire=wanted.wire)
-    at_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    at_ns = opened.source.clock.now_ns()
     hold_stops()
     return Attached(opened, at_ns)

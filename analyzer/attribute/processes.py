@@ -16,6 +16,7 @@ import psutil
 from analyzer.masking import mask_args
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
+from analyzer.time_namespace import offset_ns
 
 # Characters of one process's arguments that are kept: four times what the kernel copies, and
 # a line of the log with 16 ancestors stays below 100 KB.
@@ -53,24 +54,11 @@ class _Stat(NamedTuple):
     args_address: int  # 0 where it may not be known
 
 
-def boottime_offset_ns(offsets: str) -> int:
-    """Return what /proc adds to times of start, from the text of /proc/self/timens_offsets.
-
-    It is 0 but in a time namespace, where the kernel's own numbers are not shifted.
-    """
-    for line in offsets.splitlines():
-        words = line.split()
-        if words[:1] == ["boottime"]:
-            return int(words[1]) * _NS_PER_S + int(words[2])
-    return 0
-
-
 class Processes:
     """Ask /proc for what the kernel's snapshot does not hold."""
 
     def __init__(self) -> None:
-        raw = _read("/proc/self/timens_offsets")  # not there before Linux 5.6
-        self._offset_ns = boottime_offset_ns(decode_text(raw or b""))
+        self._offset_ns = offset_ns()
 
     def look_up(self, kernel: KernelProcess, *, args: bool, cgroup: bool) -> Facts:
         """Read what is known of a process; ``args`` and ``cgroup`` say if those are wanted.

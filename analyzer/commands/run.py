@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from analyzer.sources import Source
 
 
+# Whoever waits for it may be another user.
+READY_MODE = 0o644
+
+
 def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object], object]:
     """Return what judges a flag as the file's reader judges that setting."""
 
@@ -191,8 +195,8 @@ def _run(
     from analyzer.orders import RELOAD, REOPEN, take_stops, taken
     from analyzer.pipeline import Pipeline
     from analyzer.reload import Reloader
-    from analyzer.service.capabilities import let_go
     from analyzer.service.notify import Notifier
+    from analyzer.service.privileges import drop_privileges
     from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
@@ -210,7 +214,7 @@ def _run(
         source = attached.opened.source
         undo.callback(source.close)
         sink.set_probe(source.probe)
-        capabilities = let_go()
+        privileges = drop_privileges()
         status = StatusObserver(notifier, source.probe)
         pipeline = Pipeline(
             source,
@@ -239,7 +243,7 @@ def _run(
             reloader = Reloader(config_file, flags, config, sink.event, parts)
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
-        introduction = {**_introduction(config, attached), "capabilities": capabilities}
+        introduction = {**_introduction(config, attached), **privileges}
         sink.event("analyzer_started", "info", **introduction)
         _return_memory()
         sink.flush()
@@ -329,16 +333,14 @@ def _ready(path: Path) -> Iterator[None]:
 
     Whoever waits for it never sees it empty.
     """
-    unfinished = path.parent / f".{path.name}.{os.getpid()}"
+    from analyzer.sinks.trusted import located, remove, replace_file
+
     try:
-        unfinished.write_text(f"{os.getpid()}\n", encoding="ascii")
-        unfinished.replace(path)
+        replace_file(str(path), f"{os.getpid()}\n".encode(), READY_MODE)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise ConfigError(f"--ready-file {path}: {error.strerror}") from error
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        with contextlib.suppress(OSError), located(str(path), follow=False) as place:
+            remove(place.directory, place.name)

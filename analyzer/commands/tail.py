@@ -264,18 +264,18 @@ def _source(name: Optional[str], start: Start, wanted: Wanted, say: Say, *, foll
     if name is None:
         from analyzer.tail.journal import JournalSource
 
-        return JournalSource(start, wanted, follow=follow)
+        return JournalSource(start, wanted, say, follow=follow)
     if name == "-":
         from analyzer.tail.source import StreamSource
 
-        return StreamSource(0)
+        return StreamSource(0, say)
     from analyzer.tail.compressed import CompressedSource
     from analyzer.tail.following import FileSource, check
 
     path = Path(name)
     check(path)
     if path.suffix == ".gz":
-        return CompressedSource(path, start, wanted)
+        return CompressedSource(path, start, wanted, say)
     return FileSource(path, start, wanted, say, follow=follow)
 
 

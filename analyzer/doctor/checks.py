@@ -34,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "may load": Check(privileges.loading, (EVERY_PROBE,)),
     "may name": Check(privileges.naming, ()),
     "process ids": Check(privileges.process_ids, ()),
+    "boot clock": Check(privileges.boot_clock, (EVERY_PROBE,)),
     "cgroups": Check(privileges.cgroups, ()),
     "IPv4 route": Check(network.ipv4_route, ()),
     "IPv6 route": Check(network.ipv6_route, ()),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from analyzer.attribute.cgroups import maybe_mount_point
-from analyzer.doctor.findings import Answer, fine, lacking, warning
+from analyzer.doctor.findings import Answer, fine, lacking, note, warning
+from analyzer.errors import ServiceError
 from analyzer.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
+from analyzer.time_namespace import REMEDY, offset_ns
 
 # capability: what of a caller cannot be named without it
 NAMING = {
@@ -50,6 +52,19 @@ def process_ids() -> Answer:
         "arguments are not found",
         "Run in the host's pid namespace: docker run --pid=host, or hostPID: true",
     )
+
+
+def boot_clock() -> Answer:
+    """Check that the kernel's times can be told from ours."""
+    try:
+        offset_s = offset_ns() / 1e9
+    except ServiceError as error:
+        return lacking(str(error).removesuffix(f". {REMEDY}"), REMEDY)
+    if offset_s:
+        return note(
+            f"a time namespace shifts it by {offset_s:+.0f} s; times in the log are corrected"
+        )
+    return fine("not shifted by a time namespace")
 
 
 def cgroups() -> Answer:

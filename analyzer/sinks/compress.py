@@ -56,7 +56,9 @@ def _write(path: Path, part: Path, stop: threading.Event) -> None:
     source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(source, "rb", buffering=0) as plain:
         found = os.fstat(source)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        # Not what another user may have put there, as a hard link to another file.
+        part.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(part, flags, 0o600)
         with os.fdopen(fd, "wb") as packed:
             compressor = zlib.compressobj(wbits=_GZIP_WINDOW)

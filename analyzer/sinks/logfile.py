@@ -16,6 +16,7 @@ from analyzer.errors import SinkError
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.repair import mend
 from analyzer.sinks.stream import StreamWriter
+from analyzer.sinks.trusted import open_file as open_trusted
 from analyzer.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
 
 DIRECTORY_MODE = 0o750
@@ -229,22 +230,9 @@ class FileWriter:
 def _open(path: str) -> int:
     # Non-blocking: opening a pipe that nobody reads would wait for ever.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        fd = os.open(path, flags)
-    except FileNotFoundError:
-        _make_directories(Path(path).parent)
-        fd = os.open(path, flags | os.O_CREAT, FILE_MODE)
-        os.fchmod(fd, FILE_MODE)  # whatever the umask is
+    fd = open_trusted(path, flags, FILE_MODE, make_directories=DIRECTORY_MODE)
     os.set_blocking(fd, True)
     return fd
-
-
-def _make_directories(path: Path) -> None:
-    if path.is_dir():
-        return
-    _make_directories(path.parent)
-    path.mkdir(mode=DIRECTORY_MODE)
-    path.chmod(DIRECTORY_MODE)  # whatever the umask is
 
 
 def _lock(fd: int) -> None:

@@ -7,7 +7,8 @@ from typing import Optional
 
 from analyzer.config import Log as Settings
 from analyzer.sinks.archive import Archive
-from analyzer.sinks.logfile import FileWriter, open_file, open_stdout
+from analyzer.sinks.logfile import DIRECTORY_MODE, FileWriter, open_file, open_stdout
+from analyzer.sinks.trusted import located
 from analyzer.sinks.writer import Writer
 
 
@@ -43,8 +44,17 @@ def set_limits(writer: Writer, settings: Settings) -> None:
 
 
 def _target(path: str) -> str:
-    """Follow a link: what is put aside is the file, which stays where it is."""
-    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 (as given)
+    """Follow a link: what is put aside is the file, which stays where it is.
+
+    A link that is not followed stays as it is: opening it says why.
+    """
+    if not os.path.islink(path):  # noqa: PTH114 (as given)
+        return path
+    try:
+        with located(path, follow=True, make_directories=DIRECTORY_MODE) as place:
+            return path if place.is_kernels else place.path()
+    except OSError:
+        return path
 
 
 def _archive(settings: Settings) -> Optional[Archive]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from analyzer import __version__
 from analyzer.errors import SinkError
 from analyzer.sinks.framing import Frame
+from analyzer.sinks.trusted import open_file
 
 MODE = 0o640  # as the log's
 # What is written at once; also the most that is lost when the process is killed.
@@ -107,9 +108,9 @@ class PacketFile:
 
 
 def _opened(path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fd = os.open(path, flags, MODE)
+        fd = open_file(path, flags, MODE)
     except OSError as error:
         raise _unusable(path, error.strerror) from error
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from analyzer.errors import SinkError
+from analyzer.sinks.trusted import Planted
 
 
 class Notice(NamedTuple):
@@ -128,6 +129,6 @@ def reason_of(error: OSError) -> str:
 def sink_error(action: str, name: str, error: OSError) -> SinkError:
     """Return the error that says what cannot be done with a log, and what to do."""
     remedy = _REMEDIES.get(error.errno or 0, _DEFAULT_REMEDY)
-    if isinstance(error, InUse):
+    if isinstance(error, (InUse, Planted)):
         remedy = error.remedy
     return SinkError(f"cannot {action} the log {name!r}: {reason_of(error)}. {remedy}")

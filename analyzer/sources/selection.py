@@ -9,6 +9,7 @@ from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
 from analyzer.sources.preemption import is_preemptible
 from analyzer.sources.symbols import BTF
+from analyzer.time_namespace import offset_ns
 
 
 class Opened(NamedTuple):
@@ -83,7 +84,11 @@ def candidates(source: str, attach: str) -> list[tuple[str, str]]:
 
 
 def open_source(source: str, attach: str, ring_bytes: int, *, wants_wire: bool = True) -> Opened:
-    """Attach the first candidate that works; raises NoSourceWorks with all reasons."""
+    """Attach the first candidate that works; raises NoSourceWorks with all reasons.
+
+    Raises ServiceError where the times of its events could not be told.
+    """
+    offset_ns()
     tried: list[SourceUnavailable] = []
     order = candidates(source, attach)
     for name, how in order:

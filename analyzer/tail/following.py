@@ -22,7 +22,7 @@ from typing import Optional
 from analyzer.errors import AnalyzerError
 from analyzer.tail.openfile import OpenFile, backwards
 from analyzer.tail.rotated import UNREADABLE, Rotated, put_aside
-from analyzer.tail.source import Say, Start, Wanted
+from analyzer.tail.source import PassedOver, Say, Start, Wanted, passed_over
 
 # How far back is looked for the last wanted lines: some 30,000 lines, about a second.
 LOOK_BACK_BYTES = 64 << 20
@@ -41,6 +41,7 @@ class FileSource:
         self.is_over = False
         self._path = path
         self._say = say
+        self._passed_over = passed_over(str(path), say)
         self._follow = follow
         self._file: Optional[OpenFile] = None
         # Since when it is not there; from the beginning is said at once.
@@ -73,7 +74,7 @@ class FileSource:
         earlier = put_aside(self._path) if start.is_deep or self._file is None else []
         if self._file is None and earlier and (plain := earlier[-1].plain()):
             # Moved a moment ago: the writer may still be at it.
-            self._file = OpenFile(plain)
+            self._file = OpenFile(plain, self._passed_over)
         if self._file is not None:
             earlier = _before(self._file.head, self._file.identity, earlier)
         elif not self._follow and not earlier:
@@ -88,7 +89,7 @@ class FileSource:
         budget = LOOK_BACK_BYTES
         if self._file is not None:
             self._file.skip_to_end()
-            last, budget = _last(self._file, start.lines, budget, wanted)
+            last, budget = _last(self._file, start.lines, budget, wanted, self._passed_over)
         while earlier and budget > 0 and len(last) < start.lines:
             last, budget = self._last_of(earlier.pop(), last, start.lines, budget, wanted)
         return iter(last)
@@ -113,7 +114,7 @@ class FileSource:
 
     def _reading(self, rotated: Rotated, offset: int = 0) -> Iterator[bytes]:
         try:
-            yield from rotated.lines(offset)
+            yield from rotated.lines(passed_over(str(rotated.paths[-1]), self._say), offset)
         except UNREADABLE as error:
             self._say(f"{rotated.paths[-1]} cannot be read on: {error}. Lines are missing here")
 
@@ -208,7 +209,7 @@ class FileSource:
         if self._found() is None:
             return None
         try:
-            return OpenFile(self._path)
+            return OpenFile(self._path, self._passed_over)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -242,17 +243,24 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _last(file: OpenFile, count: int, budget: int, wanted: Wanted) -> tuple[list[bytes], int]:
-    """Return the last wanted lines before where the file stands, and what is left to look at."""
+def _last(
+    file: OpenFile, count: int, budget: int, wanted: Wanted, passed_over: PassedOver
+) -> tuple[list[bytes], int]:
+    """Return the last wanted lines before where the file stands, and what is left to look at.
+
+    What is passed over of long lines costs little, and does not count.
+    """
     found: list[bytes] = []
     lines = backwards(file.fd, file.offset)
     while len(found) < count and budget > 0:
-        line = next(lines, None)
-        if line is None:
+        each = next(lines, None)
+        if each is None:
             break
-        budget -= len(line) + 1
-        if wanted(line):
-            found.append(line)
+        budget -= len(each.line) + 1
+        if each.passed_over:
+            passed_over(each.passed_over)
+        if wanted(each.line):
+            found.append(each.line)
     return found[::-1], budget
 
 

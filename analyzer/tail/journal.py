@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.tail.source import Splitter, Start, Wanted
+from analyzer.tail.source import Say, Splitter, Start, Wanted, passed_over
 
 UNIT = "imds-analyzer.service"
 _MATCHES = (
@@ -32,8 +32,9 @@ LOOK_BACK_BYTES = 64 << 20
 class JournalSource:
     """Gives the analyzer's lines in the journal."""
 
-    def __init__(self, start: Start, wanted: Wanted, *, follow: bool) -> None:
+    def __init__(self, start: Start, wanted: Wanted, say: Say, *, follow: bool) -> None:
         """Start journalctl. Raises AnalyzerError where there is none."""
+        self._say = say
         self.is_over = False
         self._child: Optional[_Child] = None
         self._last: list[bytes] = []
@@ -46,7 +47,7 @@ class JournalSource:
                 options.append(f"--after-cursor={cursor}")
             if not follow:
                 return
-        self._child = _Child(options)
+        self._child = _Child(options, say)
 
     def read(self, wait_s: float) -> Iterator[bytes]:
         """Yield the lines that are new; waits for journalctl up to ``wait_s``."""
@@ -70,7 +71,7 @@ class JournalSource:
         """Find the last wanted lines; return the last entry's cursor, "" where there is none."""
         cursor = ""
         budget = LOOK_BACK_BYTES
-        child = _Child(["--reverse"])
+        child = _Child(["--reverse"], self._say)
         try:
             while not child.is_over and budget > 0 and (len(self._last) < count or not cursor):
                 for entry in child.read(1.0):
@@ -88,9 +89,9 @@ class JournalSource:
 class _Child:
     """One journalctl, outside of the terminal's process group: Ctrl-C is for us alone."""
 
-    def __init__(self, options: list[str]) -> None:
+    def __init__(self, options: list[str], say: Say) -> None:
         self.is_over = False
-        self._splitter = Splitter()
+        self._splitter = Splitter(passed_over("the journal", say))
         try:
             self._process = subprocess.Popen(
                 [*_COMMAND, *options, *_MATCHES],

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
+from analyzer.tail.source import LINE_MAX
+
 REQUEST = "imds_request"
 LOST = "events_lost"
 HEARTBEAT = "heartbeat"
@@ -35,6 +37,8 @@ class Line(NamedTuple):
 
 def parse(raw: bytes) -> Optional[Line]:
     """Take a line apart; None where it is not one of the analyzer's."""
+    if len(raw) >= LINE_MAX:  # the beginning of one that is longer, whatever that looks like
+        return None
     try:
         fields = json.loads(raw.decode())
     except (ValueError, RecursionError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional, Union
 
 from analyzer.tail.openfile import HEAD_BYTES
-from analyzer.tail.source import LINE_MAX, Splitter
+from analyzer.tail.source import LINE_MAX, PassedOver, Splitter
 
 # imds.jsonl-20261121T233146Z, which are in order by their names; logrotate's imds.jsonl.2 and
 # imds.jsonl-20261121-1795300000, which are in order by when they were written last.
@@ -42,9 +42,9 @@ class Rotated(NamedTuple):
         with _open(self) as file:
             return file.read(HEAD_BYTES)
 
-    def lines(self, offset: int = 0) -> Iterator[bytes]:
+    def lines(self, passed_over: PassedOver, offset: int = 0) -> Iterator[bytes]:
         """Yield its lines from ``offset`` on, the start of a line. Raises what UNREADABLE names."""
-        splitter = Splitter()
+        splitter = Splitter(passed_over)
         with _open(self) as file:
             file.seek(offset)
             while piece := file.read(_PIECE):

@@ -15,6 +15,8 @@ LINE_MAX = 1 << 20
 
 # Says something to the person who watches, beside the lines.
 Say = Callable[[str], None]
+# Is told how many bytes of a line that is too long were passed over, once it has ended.
+PassedOver = Callable[[int], None]
 # Whether a line will be shown: only such lines count for the last so many.
 Wanted = Callable[[bytes], bool]
 
@@ -45,31 +47,52 @@ class Source(Protocol):
 
 
 class Splitter:
-    """Cuts bytes that come in pieces into lines."""
+    """Cuts bytes that come in pieces into lines; holds at most LINE_MAX of them."""
 
-    def __init__(self) -> None:
-        self._rest = b""
-        self._is_passing_over = False
+    def __init__(self, passed_over: PassedOver) -> None:
+        self._tell = passed_over
+        self._held = bytearray()
+        self._passed_over = 0  # bytes of the present line, of which LINE_MAX were yielded
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the lines that have ended."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        """Yield the lines that have ended, and of one that is too long the first LINE_MAX."""
+        *lines, rest = data.split(b"\n")
         for line in lines:
-            if self._is_passing_over:
-                self._is_passing_over = False
-            else:
-                yield line[:LINE_MAX]
-        if len(self._rest) > LINE_MAX:
-            if not self._is_passing_over:
-                yield self._rest[:LINE_MAX]
-            self._is_passing_over = True
-            self._rest = b""
+            yield from self._take(line)
+            if not self._passed_over:
+                yield bytes(self._held)
+            self._forget()
+        yield from self._take(rest)
 
     def end(self) -> Iterator[bytes]:
         """Yield what has no end, because nothing more comes."""
-        if self._rest and not self._is_passing_over:
-            yield self._rest
-        self._rest = b""
+        if self._held:
+            yield bytes(self._held)
+        self._forget()
+
+    def _take(self, part: bytes) -> Iterator[bytes]:
+        if self._passed_over:
+            self._passed_over += len(part)
+            return
+        self._held += part
+        if len(self._held) > LINE_MAX:
+            self._passed_over = len(self._held) - LINE_MAX
+            yield bytes(self._held[:LINE_MAX])
+            self._held.clear()
+
+    def _forget(self) -> None:
+        """Begin with the next line."""
+        if self._passed_over:
+            self._tell(self._passed_over)
+        self._passed_over = 0
+        self._held.clear()
+
+
+def passed_over(name: str, say: Say) -> PassedOver:
+    """Return what tells the person who watches of lines in ``name`` that are too long."""
+    return lambda count: say(
+        f"{name} has a line of more than {LINE_MAX >> 20} MiB; {count} bytes of it were passed over"
+    )
 
 
 class StreamSource:
@@ -77,10 +100,10 @@ class StreamSource:
 
     _PIECE = 1 << 16
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, say: Say) -> None:
         self.is_over = False
         self._fd = fd
-        self._splitter = Splitter()
+        self._splitter = Splitter(passed_over("standard input", say))
         self._poller = select.poll()
         self._poller.register(fd, select.POLLIN)
 

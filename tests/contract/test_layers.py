@@ -20,6 +20,7 @@ SHARED = {
     "analyzer.privileges",
     "analyzer.records",
     "analyzer.text",
+    "analyzer.time_namespace",
     "analyzer.usage",
 }
 

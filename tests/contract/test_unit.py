@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.service.seccomp import REFUSED
+
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd" / "imds-analyzer.service"
 CLOUD_INIT = Path(__file__).parent / "cloud-init"
@@ -169,6 +171,59 @@ def test_mounts_that_the_service_needs(
     _mount(tmp_path, "opt", order)
     said = _boot(tmp_path, release, "", early=early)
     assert ("ordering cycle" in said) == cycle, said
+
+
+# Read other processes' memory or write it, take their descriptors, compare what the kernel has.
+CLOSED_CALLS = {
+    *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise"),
+    *("pidfd_getfd", "kcmp", "keyctl", "init_module", "mount", "reboot", "setuid"),
+}
+# Load, attach, name cgroups, drop capabilities and system calls; and an ordinary service's.
+OPEN_CALLS = {
+    *("bpf", "perf_event_open", "open_by_handle_at", "capset", "seccomp", "prctl"),
+    *("openat", "read", "write", "ftruncate", "mmap", "poll", "sendto", "fsync", "clone3"),
+}
+
+
+def _allowed_calls(unit: Path) -> set[str]:
+    """Return what the unit's filter comes to, read in order as systemd.exec(5) has it."""
+    allowed: set[str] = set()
+    for value in re.findall(r"^SystemCallFilter=(.*)$", unit.read_text(), re.MULTILINE):
+        calls = {call for name in value.lstrip("~").split() for call in _calls_of(name)}
+        allowed = allowed - calls if value.startswith("~") else allowed | calls
+    return allowed
+
+
+def _calls_of(name: str) -> set[str]:
+    if not name.startswith("@"):
+        return {name}
+    done = subprocess.run(
+        ["systemd-analyze", "syscall-filter", "--no-pager", name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = {line.strip() for line in done.stdout.splitlines() if line.startswith("    ")}
+    listed = {word for word in words if word and not word.startswith(("#", "@"))}
+    return listed.union(*(_calls_of(word) for word in words if word.startswith("@")))
+
+
+def test_the_unit_reaches_into_no_other_process() -> None:
+    """And can still do what it is for."""
+    allowed = _allowed_calls(UNIT)
+    assert allowed & CLOSED_CALLS == set()
+    assert OPEN_CALLS - allowed == set()
+
+
+def test_what_the_process_refuses_itself_is_closed_by_the_unit_or_needed_to_attach() -> None:
+    """One list for both, so that neither forgets what the other has."""
+    assert set(REFUSED) - CLOSED_CALLS == {"bpf", "perf_event_open"}
+
+
+def test_no_drop_in_opens_a_system_call() -> None:
+    """The filter is in one place."""
+    for name in DROP_INS:
+        assert "SystemCallFilter" not in (UNIT.parent / name).read_text(), name
 
 
 def test_the_unit_says_what_each_capability_is_for() -> None:

@@ -70,7 +70,9 @@ def shape(event: str, level: str, **fields: Shape) -> dict[str, Shape]:
 REASON: Check = text()
 SHAPES: dict[str, dict[str, Shape]] = {
     "log_repaired": shape(
-        "log_repaired", "warning", **{"log": PATH, "torn_bytes": COUNT, "torn_text?": text()}
+        "log_repaired",
+        "warning",
+        **{"log": PATH, "torn_bytes?": COUNT, "torn_text?": text(), "zero_bytes?": COUNT},
     ),
     "log_rotated": shape(
         "log_rotated", "info", **{"log": PATH, "size_bytes": COUNT, "warning?": text()}

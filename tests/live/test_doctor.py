@@ -112,6 +112,15 @@ def test_in_a_pid_and_cgroup_namespace_it_warns_and_works() -> None:
     assert inside["findings"]["cgroups"]["level"] == "warn"
 
 
+def test_a_shifted_boot_clock_is_told_and_works() -> None:
+    """A time namespace's offset is known to the kernel's file, and so taken into account."""
+    assert _document()["findings"]["boot clock"]["level"] == "ok"
+    inside = _document("unshare", "--time", "--boottime", "86400")
+    assert inside["works"]
+    assert inside["findings"]["boot clock"]["level"] == "info"
+    assert "shifts it by +86400 s" in inside["findings"]["boot clock"]["found"]
+
+
 @pytest.mark.parametrize(
     ("command", "level", "said"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import datetime
+import os
 import platform
 import signal
 import stat
@@ -176,3 +178,26 @@ def test_tracepoints_do_without_the_faster_object(
     source = CoreSource("tracepoint", 1 << 20)
     source.close()
     assert source.probe == "core/tracepoint"
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/time").exists(), reason="no time namespaces")
+def test_in_a_time_namespace_times_are_right(fresh: Watch) -> None:
+    """The kernel's times are the host's, the analyzer's clock is a day ahead; the log is not."""
+    fresh.prefix = ["unshare", "--time", "--boottime", "86400", "--"]
+    marker = new_marker()
+    with fresh.running(required=fresh.probe in REQUIRED):
+        before = datetime.datetime.now(datetime.timezone.utc)
+        with fresh.connect() as client:
+            client.sendall(f"GET /latest/{marker} HTTP/1.1\r\n\r\n".encode())
+            client.recv(4096)
+        line = fresh.one(marker)
+        after = datetime.datetime.now(datetime.timezone.utc)
+    slack = datetime.timedelta(milliseconds=10)  # the wall clock may be slewed meanwhile
+    assert before - slack <= _time(line["timestamp"]) <= after + slack
+    assert line["process"]["pid"] == os.getpid()
+    assert line["process"]["executable"] == str(Path("/proc/self/exe").readlink())
+    assert _time(line["process"]["start"]) < before
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")

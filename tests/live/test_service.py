@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -18,6 +19,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.service.seccomp import REFUSED
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
@@ -221,12 +223,73 @@ def test_root_lets_go_of_what_it_does_not_need(fresh: Watch) -> None:
         ]
 
 
+def _seccomp(pid: int) -> dict[str, str]:
+    """Return the mode of seccomp of each thread: 2 is a filter."""
+    status = "Seccomp:\t"
+    return {
+        task.name: next(
+            line[len(status) :]
+            for line in (task / "status").read_text().splitlines()
+            if line.startswith(status)
+        )
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    }
+
+
+def test_attached_it_is_closed_in_every_thread(fresh: Watch, tmp_path: Path) -> None:
+    """Also in those that serve metrics; the start's line names the system calls."""
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'[metrics]\nprometheus = "unix:{tmp_path / "metrics.sock"}"\n')
+    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
+        assert fresh.process is not None
+        modes = _seccomp(fresh.process.pid)
+        assert len(modes) > 1
+        assert set(modes.values()) == {"2"}
+        (started,) = fresh.lines("analyzer_started")
+        assert started["refused_system_calls"] == list(REFUSED)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_attached_it_does_not_miss_what_is_closed(fresh: Watch, tmp_path: Path) -> None:
+    """Losses, a reload, and the end: none of them asks for bpf(2) or perf_event_open(2)."""
+    settings, trace = tmp_path / "config.toml", tmp_path / "trace"
+    settings.write_text("[log]\nheartbeat_s = 30.0\n")
+    calls = ",".join(("seccomp", *REFUSED))
+    fresh.prefix = ["strace", "-f", "-qq", "-s0", "-o", str(trace), "-e", f"trace={calls}"]
+    marker = new_marker()
+    with fresh.running(
+        "--config", str(settings), "--ring-mib", "1", required=fresh.probe in REQUIRED
+    ):
+        pid = int(fresh.ready.read_text())  # the one started is strace
+        fresh.settled(marker)
+        settings.write_text("[log]\nheartbeat_s = 20.0\n")
+        os.kill(pid, signal.SIGHUP)
+        eventually("it has reloaded", lambda: fresh.lines("configuration_reloaded"))
+        with fresh.connect() as client:
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                for index in range(2501):
+                    client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
+                    client.recv(4096)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        eventually("the loss is reported", lambda: fresh.lines("events_lost"))
+        os.kill(pid, signal.SIGTERM)
+        assert fresh.process is not None
+        assert fresh.process.wait(DEADLINE_S) == 0
+    before, _, after = trace.read_text().partition("seccomp(SECCOMP_SET_MODE_FILTER")
+    assert "bpf(" in before
+    assert "= 0" in after.splitlines()[0]
+    assert [line for line in after.splitlines()[1:] if "(" in line] == []
+
+
 # As systemd does it: tracefs is mounted, memory may be locked (before Linux 5.11 the ring is),
-# the user is another, the capabilities are the unit's. Where the limit cannot be raised, the
-# kernel is newer.
+# the user is another, the capabilities are the unit's, /proc is read-only. Where the limit cannot
+# be raised, the kernel is newer.
 AS_A_SERVICE = """
 ulimit -l 131072 || true
 test -d /sys/kernel/tracing/events || mount -t tracefs tracefs /sys/kernel/tracing
+mount -o remount,bind,ro /proc
 exec setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs \
   --bounding-set=-all,{capabilities} --inh-caps=-all,{capabilities} \
   --ambient-caps=-all,{capabilities} -- "$@"
@@ -277,6 +340,8 @@ def test_with_the_units_capabilities_it_does_all_it_does_as_root(
         sets = _capabilities(watch.process.pid)
         assert sets["CapEff"] == sets["CapPrm"] == KEPT
         assert sets["CapInh"] == sets["CapAmb"] == 0
+        options = Path(f"/proc/{watch.process.pid}/mounts").read_text().splitlines()
+        assert [line for line in options if re.match(r"\S+ /proc proc ro,", line)]
         url = f"http://{IMDS_IPV4}/latest/meta-data/{marker}"
         namespace.run(
             [

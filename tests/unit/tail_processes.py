@@ -65,7 +65,7 @@ class Tail:
 
     def has_shown(self, number: int) -> None:
         """Wait for a line."""
-        token = f'"n": {number},'.encode()
+        token = f'"n":{number},'.encode()
         eventually(f"line {number} is shown", lambda: token in self._out.read_bytes())
 
     def has_read(self, path: Path) -> None:

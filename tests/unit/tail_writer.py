@@ -46,9 +46,8 @@ def main(path: str, rotate_bytes: int, first: int, end: int) -> None:
 
 def line(number: int, size: int) -> bytes:
     at = f"2026-11-21T{number // 3_600_000:02d}:00:00.{number % 1_000_000:06d}Z"
-    return json.dumps(
-        {"timestamp": at, "level": "info", "event": "imds_request", "n": number, "x": "y" * size}
-    ).encode()
+    fields = {"timestamp": at, "level": "info", "event": "imds_request", "n": number}
+    return json.dumps({**fields, "x": "y" * size}, separators=(",", ":")).encode()
 
 
 if __name__ == "__main__":

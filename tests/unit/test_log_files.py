@@ -20,7 +20,7 @@ import pytest
 
 from analyzer.errors import SinkError
 from analyzer.sinks.logfile import FileWriter, open_file
-from analyzer.sinks.repair import LINE_MAX
+from analyzer.sinks.repair import LINE_MAX, ZEROS_MAX
 from tests.unit.log_files import (
     ROTATE_BYTES,
     kept,
@@ -38,10 +38,11 @@ from analyzer.sinks.archive import Archive
 from analyzer.sinks.log import Log
 from analyzer.sinks.logfile import open_file
 
+HEAD = b'{"timestamp":"2026-11-21T18:50:01.123456Z","level":"info",'
 first = int(sys.argv[2])
 log = Log(open_file(sys.argv[1], Archive(sys.argv[1], 65536, 1 << 30)))
 for number in itertools.count(first):
-    log.append(json.dumps({"n": number, "x": "y" * (number % 3000)}).encode())
+    log.append(HEAD + json.dumps({"n": number, "x": "y" * (number % 3000)})[1:].encode())
     if number % 7 == 0:
         log.flush()
     if number % 70 == 0:
@@ -65,44 +66,101 @@ def no_descriptors() -> Iterator[None]:
         yield
 
 
+HEAD = b'{"timestamp":"2026-11-21T18:50:01.123456Z","level":"info"'
+METRICS = b'{"_aws":{"Timestamp":1795287001123,"CloudWatchMetrics":[]}}'
+WHOLE = HEAD + b',"n":0}\n' + HEAD + b',"n":1}\n'
+
+
 class TestRepair:
     @pytest.mark.parametrize(
         ("tail", "kept_tail", "torn_bytes", "torn_text"),
         [
             (b"", b"", None, ""),
-            (b'{"n":2}', b'{"n":2}\n', None, ""),
+            (HEAD + b"}", HEAD + b"}\n", None, ""),
+            (METRICS, METRICS + b"\n", None, ""),
+            (METRICS[:30], b"", 30, METRICS[:30].decode()),
+            (b"{", b"", 1, "{"),
             (b'{"timest', b"", 8, '{"timest'),
-            (b'{"n":2', b"", 6, '{"n":2'),
-            (b'{"k\xc3', b"", 4, '{"k\\xc3'),
-            (b"\0" * 9000, b"", 9000, None),
+            (HEAD[:20], b"", 20, HEAD[:20].decode()),
+            (HEAD + b',"n":2', b"", len(HEAD) + 6, HEAD.decode() + ',"n":2'),
+            (HEAD + b',"k\xc3', b"", len(HEAD) + 4, HEAD.decode() + ',"k\\xc3'),
             (b'{"tim\0\0', b"", 7, '{"tim'),
-            (b'{"n":2}\0\0', b'{"n":2}\n', None, ""),
-            (b'{"x":"' + b"y" * 200_000, b"", 200_006, '{"x":"' + "y" * 4090),
+            (HEAD + b"}\0\0", HEAD + b"}\n", None, ""),
+            (HEAD + b"y" * 200_000, b"", 200_057, HEAD.decode() + "y" * 4039),
         ],
     )
+    @pytest.mark.parametrize("whole", [b"", WHOLE])
     def test_what_a_crash_has_torn_is_cut_off_and_told(
-        self, path: Path, tail: bytes, kept_tail: bytes, torn_bytes: object, torn_text: object
-    ) -> None:
+        self, path: Path, whole: bytes, tail: bytes, kept_tail: bytes, torn_bytes: object,
+        torn_text: str,
+    ) -> None:  # fmt: skip
         """Afterwards each line is one, and what was cut off can still be read."""
         path.parent.mkdir()
-        for whole in (b"", b'{"n":0}\n{"n":1}\n'):
-            path.write_bytes(whole + tail)
-            with opened(path) as log:
-                log.append(b'{"n":3}')
-                log.close()
-                repaired = told(log).get("log_repaired", {})
-            assert path.read_bytes() == whole + kept_tail + b'{"n":3}\n'
-            assert repaired.get("torn_bytes") == torn_bytes
-            assert repaired.get("torn_text", "") == (torn_text or "")
+        path.write_bytes(whole + tail)
+        with opened(path) as log:
+            log.append(b'{"n":3}')
+            log.close()
+            repaired = told(log).get("log_repaired", {})
+        assert path.read_bytes() == whole + kept_tail + b'{"n":3}\n'
+        assert repaired.get("torn_bytes") == torn_bytes
+        assert repaired.get("torn_text", "") == torn_text
 
-    @pytest.mark.parametrize("foreign", [b"root:x:0:0", b"a\nb", b"x" * (LINE_MAX + 1)])
-    def test_what_is_not_its_own_is_left_alone(self, path: Path, foreign: bytes) -> None:
+    @pytest.mark.parametrize("tail", [b"\0" * 9000, b'\0\0{"n":2', b"\0\0x"])
+    def test_zero_bytes_are_cut_off_behind_lines_of_its_own(self, path: Path, tail: bytes) -> None:
+        """As after a power failure: blocks of the disk that were never written."""
+        path.parent.mkdir()
+        path.write_bytes(WHOLE + tail)
+        with opened(path) as log:
+            assert told(log)["log_repaired"]["torn_bytes"] == len(tail)
+        assert path.read_bytes() == WHOLE
+
+    def test_of_a_file_of_zero_bytes_nothing_is_cut_off(self, path: Path) -> None:
+        """Nothing tells whose it is; the log goes on behind them, also after another crash."""
+        path.parent.mkdir()
+        path.write_bytes(b"\0" * 9000)
+        with opened(path) as log:
+            assert told(log)["log_repaired"]["zero_bytes"] == 9000
+            log.append(HEAD + b"}")
+        with path.open("ab") as file:
+            file.write(HEAD)
+        with opened(path) as log:
+            assert told(log)["log_repaired"]["torn_bytes"] == len(HEAD)
+        assert path.read_bytes() == b"\0" * 9000 + b"\n" + HEAD + b"}\n"
+
+    @pytest.mark.parametrize("tail", [
+        b"root:x:0:0",
+        b"x" * (LINE_MAX + 1),
+        b'{"a":1}',  # a file of settings
+        b'{"timestamp":"now","level":"info"',
+        b'{"time',
+        b'{"n":2',  # another program's log, of which the rest is still to come
+        HEAD[1:],
+        b"\0" * 9000,
+        b"\0\0x",
+        b'{"timestamp":"2026-11-21 18:50:01"',
+    ])  # fmt: skip
+    @pytest.mark.parametrize("whole", [b"a\n", b'{"n":0}\n', b'{"timestamp":"now"}\n'])
+    def test_what_is_not_its_own_is_left_alone(self, path: Path, whole: bytes, tail: bytes) -> None:
         """A path that was mistyped costs no byte of somebody else's file."""
         path.parent.mkdir()
-        path.write_bytes(foreign)
+        path.write_bytes(whole + tail)
         with pytest.raises(SinkError, match="not this program's"):
             open_file(str(path))
-        assert path.read_bytes() == foreign
+        assert path.read_bytes() == whole + tail
+
+    @pytest.mark.parametrize("foreign", [b"root:x:0:0", b'{"a":1}', b"\0\0x", b'{"n":2', HEAD[1:]])
+    def test_nor_is_a_file_without_an_end(self, path: Path, foreign: bytes) -> None:
+        """There is no line before it to know it by."""
+        self.test_what_is_not_its_own_is_left_alone(path, b"", foreign)
+
+    def test_a_sparse_image_is_left_alone(self, path: Path) -> None:
+        """More zero bytes than lines of some seconds would be."""
+        path.parent.mkdir()
+        path.touch()
+        os.truncate(path, ZEROS_MAX + 1)
+        with pytest.raises(SinkError, match="not this program's"):
+            open_file(str(path))
+        assert path.stat().st_size == ZEROS_MAX + 1
 
     def test_no_line_is_torn_whenever_it_is_killed(self, path: Path) -> None:
         """After kill -9 at any time each line of each file is one, none is lost, none twice."""

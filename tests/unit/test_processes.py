@@ -22,7 +22,6 @@ from analyzer.attribute.processes import (
     ARGS_READ_MAX,
     Facts,
     Processes,
-    boottime_offset_ns,
     in_words,
     split_args,
 )
@@ -233,13 +232,6 @@ class TestBelieving:
         assert process_of(caller).name == "chamber"
         assert process_of(caller).executable is None
         assert process_of(caller).args == ("chamber", "exec")
-
-    def test_start_times_in_a_time_namespace_are_shifted_back(self) -> None:
-        """The offset is read from the kernel's own text."""
-        text = "monotonic           7         1\nboottime         1000   5\n"
-        assert boottime_offset_ns(text) == 1000 * 10**9 + 5
-        assert boottime_offset_ns("boottime -3 999999999\n") == -3 * 10**9 + 999999999
-        assert boottime_offset_ns("") == 0
 
     @as_root
     @pytest.mark.skipif(not Path("/proc/self/ns/time").exists(), reason="no time namespaces")

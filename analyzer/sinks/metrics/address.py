@@ -8,9 +8,11 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
+from analyzer.sinks.trusted import Place, located, remove
 
 SOCKET_MODE = 0o660
 # Connections the kernel holds ready: with too few a burst makes others wait for a second.
@@ -56,16 +58,31 @@ def _bound(address: TcpAddress) -> socket.socket:
 
 def _bind_unix(listener: socket.socket, address: UnixAddress) -> None:
     path = address.path
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "it is a file and no socket")
-        if _is_served(path):
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        os.unlink(path)  # noqa: PTH108 -- the path stays as it was given
-    # The socket's own mode is the file's, less the umask: so it is never open to more.
-    os.fchmod(listener.fileno(), SOCKET_MODE)
-    listener.bind(path)
-    os.chmod(path, SOCKET_MODE)  # noqa: PTH101 -- the path stays as it was given
+    with located(path, follow=False) as place:
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False)
+            if not stat.S_ISSOCK(found.st_mode):
+                raise FileExistsError(errno.EEXIST, "it is a file and no socket")
+            if _is_served(path):
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            remove(place.directory, place.name)
+        # The socket's own mode is the file's, less the umask: so it is never open to more.
+        os.fchmod(listener.fileno(), SOCKET_MODE)
+        listener.bind(path)
+        _open_to_group(place)
+
+
+def _open_to_group(place: Place) -> None:
+    """Give our socket its mode, and nothing that took its place meanwhile. Raises OSError."""
+    flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(place.name, flags, dir_fd=place.directory)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+            raise FileExistsError(errno.EEXIST, "another file took its place")
+        Path(f"/proc/self/fd/{fd}").chmod(SOCKET_MODE)
+    finally:
+        os.close(fd)
 
 
 def _is_served(path: str) -> bool:

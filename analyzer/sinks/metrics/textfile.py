@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from analyzer.errors import ConfigError
+from analyzer.sinks.trusted import located, remove, replace_file
 
 # Whoever collects is another user; there is no secret in it.
 FILE_MODE = 0o644
@@ -19,9 +20,6 @@ class Textfile:
         """Raise ConfigError where the file could not be written."""
         self.path = Path(path)
         self._is_written = False
-        # A name the collector does not read, for its ending, and always the same: a crash
-        # leaves one at most.
-        self._beside = self.path.with_name(f".{self.path.name}.tmp")
         if self.path.is_dir():
             raise _unusable(path, "it is a directory: name a file in it")
         directory = self.path.parent
@@ -38,26 +36,15 @@ class Textfile:
 
     def write(self, text: bytes) -> None:
         """Replace the file. Raises OSError; then the former one is still there."""
-        with contextlib.suppress(FileNotFoundError):
-            self._beside.unlink()
-        # Never through a link that somebody has put there meanwhile.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            with open(os.open(self._beside, flags, FILE_MODE), "wb") as file:  # noqa: PTH123
-                os.fchmod(file.fileno(), FILE_MODE)  # whatever the umask is
-                file.write(text)
-            self._beside.replace(self.path)
-            self._is_written = True
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._beside.unlink()
-            raise
+        # The name that it has first is not read by the collector, for its ending.
+        replace_file(str(self.path), text, FILE_MODE)
+        self._is_written = True
 
     def remove(self) -> None:
         """Remove the file: what does not run any more has no metrics."""
         if self._is_written:  # else it is another's, as where a reload is refused
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            with contextlib.suppress(OSError), located(str(self.path), follow=False) as place:
+                remove(place.directory, place.name)
 
 
 def _unusable(path: str, why: str) -> ConfigError:

@@ -17,6 +17,7 @@ from typing import Callable, NamedTuple, Optional
 
 from analyzer import _abi
 from analyzer.records import Attribution, KernelProcess, Snapshot
+from analyzer.time_namespace import offset_ns
 
 # Processes that open many connections one after the other; a host has some dozens.
 KNOWN_MAX = 64
@@ -56,7 +57,7 @@ class Owners:
         self._known: OrderedDict[int, _Known] = OrderedDict()
         self._saved_s = SAVED_S
         self._asked_s = clock()
-        self._offset_ns = _boottime_offset_ns()
+        self._offset_ns = offset_ns()
 
     @property
     def has_time(self) -> bool:
@@ -235,15 +236,6 @@ def _maybe_number(pid: int, name: bytes, at: int) -> Optional[int]:
         if line.startswith(name):
             return int(line.split()[at])
     return None
-
-
-def _boottime_offset_ns() -> int:
-    """Return what /proc adds to times of start: 0 but in a time namespace."""
-    for line in _read("/proc/self/timens_offsets").splitlines():
-        words = line.split()
-        if words[:1] == [b"boottime"]:
-            return int(words[1]) * _NS_PER_S + int(words[2])
-    return 0
 
 
 def _read(path: str) -> bytes:
