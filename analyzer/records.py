@@ -277,6 +277,7 @@ class Caller(NamedTuple):
     service: Optional[str]  # systemd unit
     workload: Optional[Workload] = None
     attribution: Attribution = Attribution.CALL
+    size_bytes: int = 0  # of its text in memory; see attribute.sizes
 
 
 class Outcome(_Constants):
@@ -296,12 +297,33 @@ class Response(NamedTuple):
     status: Optional[int]
 
 
+class Count(NamedTuple):
+    """How many calls were alike; ``outcome`` is ``unknown`` where it cannot be known."""
+
+    version: str
+    operation: str
+    outcome: str
+    calls: int
+
+
+class Repeated(NamedTuple):
+    """The calls that one line stands for, its own included, and the time of the first.
+
+    ``is_of_several`` says that other processes than the line's own made some of them.
+    """
+
+    counts: tuple[Count, ...]
+    since_at_ns: int
+    is_of_several: bool = False
+
+
 class Record(NamedTuple):
     """One line of the log.
 
     ``process_start_at_ns`` and ``tid`` are 0 where nobody is known, ``response`` is None
     where it cannot be known. ``token_failure`` is what became of the
-    token request that failed before this request, where there was one.
+    token request that failed before this request, where there was one. ``repeated`` is what a
+    folded line stands for (analyzer.repeats), None on an ordinary one.
     """
 
     at_ns: int
@@ -313,3 +335,4 @@ class Record(NamedTuple):
     caller: Caller
     response: Optional[Response] = None
     token_failure: Optional[Response] = None
+    repeated: Optional[Repeated] = None

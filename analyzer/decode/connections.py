@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Optional
 
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
-from analyzer.records import Captured, Chunk, Closed, Request, Snapshot, SocketId
+from analyzer.records import Captured, Chunk, Closed, Lost, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
@@ -19,6 +19,9 @@ MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 IDLE_TIMEOUT_S = 30
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30
+
+# Why there may be requests that nobody can tell: one whose connection was forgotten too early.
+EVICTED = "connections_evicted"
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
@@ -46,6 +49,8 @@ class Connections:
         self._max_buffered_bytes = max_buffered_bytes
         self._buffered = 0
         self.evicted = 0
+        self._evicted_since_ns = 0
+        self._evicted_told = 0
 
     def __len__(self) -> int:
         """Return the number of connections known."""
@@ -102,12 +107,27 @@ class Connections:
             captured += self._forget(socket_id)
         return captured
 
+    def lost(self) -> list[Lost]:
+        """Return the connections forgotten too early since the last call, as one loss.
+
+        Their half requests are in the log, as ``incomplete``; what follows on such a connection
+        may not be told to be a request.
+        """
+        evicted = self.evicted - self._evicted_told
+        if not evicted:
+            return []
+        self._evicted_told = self.evicted
+        return [Lost(evicted, self._evicted_since_ns, EVICTED)]
+
     def _evict(self) -> list[Captured]:
         captured: list[Captured] = []
         while self._streams and (
             len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes
         ):
-            captured += self._forget(next(iter(self._streams)))
+            socket_id, stream = next(iter(self._streams.items()))
+            if self.evicted == self._evicted_told:
+                self._evicted_since_ns = stream.used_boottime_ns
+            captured += self._forget(socket_id)
             self.evicted += 1
         return captured
 

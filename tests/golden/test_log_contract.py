@@ -89,6 +89,12 @@ ANCESTOR: dict[str, Shape] = {
     "args_truncated?": is_true,
     "user": USER,
 }
+COUNT: Shape = {
+    "version": one_of("v1", "v2", "unknown"),
+    "operation": one_of("token", "credentials", "metadata", "dynamic", "user-data", "other"),
+    "outcome": one_of("success", "rejected", "not_found", "error", "no_response", "unknown"),
+    "count": number(1, 10**9),
+}
 # Names in the order they come in; those with a question mark may be left out.
 LINE: dict[str, Shape] = {
     "timestamp": TIMESTAMP,
@@ -100,6 +106,9 @@ LINE: dict[str, Shape] = {
         "reason": text(r"[a-z0-9_]+"),
         "provider": text(r"[a-z]+"),
         "outcome?": OUTCOME,
+        "repeated?": [COUNT],
+        "repeated_since?": TIMESTAMP,
+        "repeated_by_others?": is_true,
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
         "attribution?": one_of("socket"),
@@ -124,6 +133,7 @@ LINE: dict[str, Shape] = {
         "resource": {"type": one_of("pod", "task"), "id": text(r"[0-9a-f-]+")},
     },
     "service?": {"name": text()},
+    "log?": {"truncated": [text(r"[a-z_.]+")]},
     "cloud?": {"instance": {"id": text(r"i-[0-9a-f]+")}},
     "host?": {"name?": text(), "boot_id?": text()},
     "observer": {"probe": text(), "version": text()},

@@ -25,6 +25,7 @@ FIELDS: dict[str, Shape] = {
         "reason": TEXT,
         "provider": TEXT,
         "outcome": TEXT,
+        "repeated": [{"version": TEXT, "operation": TEXT, "outcome": TEXT, "count": WHOLE}],
         "forwarded": FLAG,
         "token_request": {"outcome": TEXT},
     },
