@@ -59,12 +59,21 @@ _PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
 )
 
 
-# Most callers repeat a few requests. What is kept of one holds no secret.
+# Most callers repeat a few requests. What is kept of one holds no secret. Longer ones than any
+# client's, up to 64 KiB, are judged anew each time, so that nobody can fill memory with them.
 REQUESTS_MAX = 1024
+TARGET_CHARACTERS_MAX = 1024
+
+
+def classify(request: Request) -> Verdict:
+    """Judge a request; see :func:`_judge`."""
+    if len(request.target or "") > TARGET_CHARACTERS_MAX:
+        return _judge.__wrapped__(request)
+    return _judge(request)
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
-def classify(request: Request) -> Verdict:
+def _judge(request: Request) -> Verdict:
     """Judge a request.
 
     The version follows AWS's rule to the letter: a token header, or the token request

@@ -23,6 +23,11 @@ from analyzer.records import (
 
 # About 1 KiB each. Beyond that, the oldest are written without an outcome.
 MAX_WAITING = 8192
+# The same in bytes: a caller takes up to 280 KiB with its ancestors' arguments, a request 64.
+MAX_WAITING_BYTES = 16 << 20
+# What waits, without the text in it.
+_RECORD_BYTES = 1024
+_CHARACTER_BYTES = 4
 # An SDK that falls back makes its tokenless call as soon as it has given up the token, which is
 # after a second, or after what its user has set, and repeats it while it starts up.
 FALLBACK_WINDOW_S = 60.0
@@ -82,9 +87,18 @@ class Exchanges:
     seen; the others are given back together with it, without an outcome.
     """
 
-    def __init__(self, wait_s: float, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        wait_s: float,
+        max_waiting: int = MAX_WAITING,
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+    ) -> None:
         self._wait_ns = int(wait_s * _S)
         self._max_waiting = max_waiting
+        self._max_waiting_bytes = max_waiting_bytes
+        self._bytes = 0
+        # How many of those that wait have the same caller, by its id(): it is in memory once.
+        self._callers: dict[int, int] = {}
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         # Of each connection the requests that wait, oldest first.
         self._by_socket: dict[SocketId, list[int]] = {}
@@ -101,6 +115,11 @@ class Exchanges:
         """Return the number of requests that wait."""
         return len(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """About what the requests that wait take in memory."""
+        return self._bytes
+
     def add(self, record: Record, boottime_ns: int, *, is_answered: bool) -> list[Record]:
         """Take a request; returns what is to be written now."""
         record = self._after_failure(record, boottime_ns)
@@ -110,6 +129,7 @@ class Exchanges:
         self._next += 1
         socket_id = record.connection.socket_id
         self._waiting[number] = (boottime_ns, record)
+        self._hold(record)
         pipelined = self._by_socket.get(socket_id)
         if pipelined is None:
             self._by_socket[socket_id] = [number]
@@ -119,9 +139,12 @@ class Exchanges:
             process_id = _maybe_process_id(record)
             if process_id is not None:
                 self._unanswered_tokens.setdefault(process_id, []).append(boottime_ns)
-        if len(self._waiting) > self._max_waiting:
-            return [self._finish_oldest(None)]
-        return []
+        finished = []
+        while len(self._waiting) > self._max_waiting or (
+            self._bytes > self._max_waiting_bytes and len(self._waiting) > 1
+        ):
+            finished.append(self._finish_oldest(None))
+        return finished
 
     def doubt(self, socket_id: SocketId, request: Request, verdict: Verdict) -> int:
         """Put an unknown request in place of what waits on a connection; returns how much did."""
@@ -130,7 +153,9 @@ class Exchanges:
             since_boottime_ns, record = self._waiting[number]
             if _is_token_request(record):
                 self._forget_token(record, since_boottime_ns)
+            self._release(record)
             record = record._replace(request=request, verdict=verdict, token_failure=None)
+            self._hold(record)
             self._waiting[number] = (since_boottime_ns, record)
         return len(numbers)
 
@@ -179,7 +204,8 @@ class Exchanges:
     ) -> Record:
         """Take out a request that is no more in ``_by_socket``."""
         since_boottime_ns, waiting = self._waiting.pop(number)
-        at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, _ = waiting
+        self._release(waiting)
+        at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, *_ = waiting
         # Only the answer to a token request leaves IMDS with the instance's hop limit.
         is_token_request = _is_token_request(waiting)
         # All by position: _replace() takes four times as long.
@@ -198,6 +224,22 @@ class Exchanges:
         if is_token_request:
             self._note_token(record, since_boottime_ns, response)
         return record
+
+    def _hold(self, record: Record) -> None:
+        caller = record.caller
+        known = self._callers.get(id(caller), 0)
+        self._callers[id(caller)] = known + 1
+        self._bytes += _request_bytes(record) + (0 if known else caller.size_bytes)
+
+    def _release(self, record: Record) -> None:
+        caller = record.caller
+        others = self._callers[id(caller)] - 1
+        self._bytes -= _request_bytes(record)
+        if others:
+            self._callers[id(caller)] = others
+        else:
+            del self._callers[id(caller)]
+            self._bytes -= caller.size_bytes
 
     def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
         process_id = self._forget_token(record, boottime_ns)
@@ -242,6 +284,12 @@ class Exchanges:
         return record._replace(
             verdict=record.verdict._replace(reason=FALLBACK), token_failure=response
         )
+
+
+def _request_bytes(record: Record) -> int:
+    request = record.request
+    characters = len(request.target or "") + len(request.user_agent or "")
+    return _RECORD_BYTES + _CHARACTER_BYTES * characters
 
 
 def _is_token_request(record: Record) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer import config
 from analyzer.config import Config
+from analyzer.decode.connections import EVICTED
 from analyzer.records import Lost, Record
 from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sources.counters import REASONS
@@ -103,7 +104,7 @@ class Metering:
     def _made(self, settings: Config) -> Metrics:
         from analyzer.sinks.metrics import Metrics  # noqa: PLC0415 (only where it is used)
 
-        return Metrics(settings, log=self._log, loss_reasons=REASONS)
+        return Metrics(settings, log=self._log, loss_reasons=(*REASONS, EVICTED))
 
 
 def _is_wanted(settings: Config) -> bool:

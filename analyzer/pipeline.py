@@ -26,6 +26,7 @@ from analyzer.records import (
     Record,
     Version,
 )
+from analyzer.repeats import Repeats
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
@@ -116,8 +117,15 @@ class Pipeline:
     """Runs one source into one sink until it is told to stop, or the source ends."""
 
     def __init__(
-        self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
+        self,
+        source: Source,
+        sink: Sink,
+        *,
+        heartbeat_s: float,
+        response_wait_s: float,
+        repeats_per_s: int = 0,
     ) -> None:
+        """``repeats_per_s`` 0 writes a line for every request (see analyzer.repeats)."""
         self.observers: list[Observer] = []
         self.recording: Optional[Recording] = None
         self._source = source
@@ -126,6 +134,7 @@ class Pipeline:
         self._connections = Connections()
         self._attributor = Attributor()
         self._exchanges = Exchanges(response_wait_s)
+        self._repeats = Repeats(repeats_per_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._queue_high_water = 0  # since the last tick
@@ -156,6 +165,7 @@ class Pipeline:
         def commit() -> None:
             self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
             self._exchanges.set_wait(new.capture.response_wait_s)
+            self._write_lines(self._repeats.set_rate(new.log.repeats_per_s))
 
         return commit
 
@@ -280,12 +290,19 @@ class Pipeline:
             self._write([self._record(each) for each in captured])
 
     def _write(self, records: list[Record]) -> None:
+        if not records:
+            return
+        now_ns = self._now_ns()
         for record in records:
             self._interval.requests[record.verdict.version] += 1
-            self._sink.write(record)
+            self._write_lines(self._repeats.add(record, now_ns))
         for observer in self.observers:
             for record in records:
                 observer.request(record)
+
+    def _write_lines(self, lines: list[Record]) -> None:
+        for line in lines:
+            self._sink.write(line)
 
     def _tick(self) -> None:
         offset_ns = self._clock.epoch_offset_ns()
@@ -301,8 +318,8 @@ class Pipeline:
         if self.recording is not None:
             self.recording.epoch_offset_ns = self._epoch_offset_ns
             self.recording.tick(self._clock.now_ns(), self._sink.event)
-        for lost in self._source.lost():
-            self._report_lost(lost)
+        self._report_losses()
+        self._write_lines(self._repeats.expire(self._now_ns()))
         self._note_queue()
         self._sink.tick()
         if self._clock.is_running:
@@ -336,6 +353,10 @@ class Pipeline:
         new.subtract(self._totals.not_written)
         self._interval.not_written = new
 
+    def _report_losses(self) -> None:
+        for lost in (*self._source.lost(), *self._connections.lost()):
+            self._report_lost(lost)
+
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
@@ -365,8 +386,8 @@ class Pipeline:
         self._write_unanswered(self._connections.flush())
         if self.recording is not None:
             self.recording.finish(self._sink.event)
-        for lost in self._source.lost():
-            self._report_lost(lost)
+        self._write_lines(self._repeats.flush())
+        self._report_losses()
         self._note_queue()
         self._sink.tick()
         self._count_not_written()

@@ -321,6 +321,7 @@ class Caller(NamedTuple):
     workload: Optional[Workload] = None
     attribution: Attribution = Attribution.CALL
     others: tuple[Process, ...] = ()  # further processes that sent parts of the request
+    size_bytes: int = 0  # of its text in memory; see attribute.sizes
 
 
 class Outcome(_Constants):
@@ -340,13 +341,34 @@ class Response(NamedTuple):
     status: Optional[int]
 
 
+class Count(NamedTuple):
+    """How many calls were alike; ``outcome`` is ``unknown`` where it cannot be known."""
+
+    version: str
+    operation: str
+    outcome: str
+    calls: int
+
+
+class Repeated(NamedTuple):
+    """The calls that one line stands for, its own included, and the time of the first.
+
+    ``is_of_several`` says that other processes than the line's own made some of them.
+    """
+
+    counts: tuple[Count, ...]
+    since_at_ns: int
+    is_of_several: bool = False
+
+
 class Record(NamedTuple):
     """One line of the log.
 
     ``process_start_at_ns`` and ``tid`` are 0 where nobody is known, ``response`` is None
     where it cannot be known. ``token_failure`` is what became of the
     token request that failed before this request, where there was one. ``hop_limit`` is the TTL
-    with which the answer to a token request arrived; None for every other request.
+    with which the answer to a token request arrived; None for every other request. ``repeated``
+    is what a folded line stands for (analyzer.repeats), None on an ordinary one.
     """
 
     at_ns: int
@@ -359,3 +381,4 @@ class Record(NamedTuple):
     response: Optional[Response] = None
     token_failure: Optional[Response] = None
     hop_limit: Optional[int] = None
+    repeated: Optional[Repeated] = None

@@ -102,6 +102,7 @@ class ObservedAnalyzer:
             *("--source", source, "--attach", attach or "auto"),
             *("--log-file", str(self.log), "--ready-file", str(self._ready)),
             *("--rotation", "external"),
+            *("--repeats-per-s", "0"),  # each request is looked for
             *options,
         ]
         self._child: Optional[subprocess.Popen[bytes]] = None

@@ -12,21 +12,27 @@ from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
 from analyzer.attribute.processes import Facts, Processes, in_words, split_args
 from analyzer.attribute.services import maybe_unit
+from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
 from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
 from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
-# at 1024 a second of them they leave the busy ones in place. About 2 KB each.
+# at 1024 a second of them they leave the busy ones in place. About 2 KB each; with the longest
+# arguments there can be 280, so the bytes are bounded too.
 CALLERS_MAX = 1024
+CALLERS_BYTES_MAX = 8 << 20
 ANCESTORS_MAX = 2048
+ANCESTORS_BYTES_MAX = 8 << 20
 # How long a program may be shown that has replaced itself without a change of name.
 KEEP_S = 60.0
 # The same while the name of one of its users is being looked up.
 KEEP_NAMELESS_S = 1.0
-# Distinct texts of /proc/PID/cgroup: as many as there are units and containers.
+# Distinct texts of /proc/PID/cgroup: as many as there are units and containers. Whoever may make
+# cgroups makes longer ones than any service manager; these are read each time.
 CGROUPS_MAX = 1024
+CGROUP_CHARACTERS_MAX = 4096
 NOBODY = Caller(None, (), False, None, None)
 
 
@@ -43,8 +49,12 @@ class Attributor:
         self._processes = Processes()
         self._users = UserNames()
         self._cgroups = CgroupPaths.of_this_host()
-        self._callers: Cache[tuple[int, int], _Known] = Cache(CALLERS_MAX, KEEP_S)
-        self._ancestors: Cache[KernelProcess, Process] = Cache(ANCESTORS_MAX, KEEP_S)
+        self._callers: Cache[tuple[int, int], _Known] = Cache(
+            CALLERS_MAX, KEEP_S, CALLERS_BYTES_MAX
+        )
+        self._ancestors: Cache[KernelProcess, Process] = Cache(
+            ANCESTORS_MAX, KEEP_S, ANCESTORS_BYTES_MAX
+        )
 
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed.
@@ -53,9 +63,10 @@ class Attributor:
         """
         if others:
             further = (self.attribute(each).process for each in others)
-            return self.attribute(snapshot)._replace(
-                others=tuple(each for each in further if each is not None)
-            )
+            named = tuple(each for each in further if each is not None)
+            caller = self.attribute(snapshot)
+            size = caller.size_bytes + sum(map(process_bytes, named))
+            return caller._replace(others=named, size_bytes=size)
         if snapshot is None:
             return NOBODY
         now = self._clock()
@@ -83,7 +94,7 @@ class Attributor:
             if old is not None and old.seen == seen:
                 caller = _with_users_of(caller, old.caller)
         keep_s = self._keep_s(kernel, *snapshot.ancestors)
-        self._callers.put(key, _Known(seen, caller), now, keep_s=keep_s)
+        self._callers.put(key, _Known(seen, caller), now, keep_s=keep_s, size=caller.size_bytes)
         return caller
 
     def _describe(self, snapshot: Snapshot, now: float) -> tuple[Caller, bool]:
@@ -95,27 +106,30 @@ class Attributor:
         if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
             args, truncated = facts.args, False
         cgroup = at_the_call(facts.cgroup, self._cgroups.maybe_path(snapshot.cgroup_id, now))
-        container, service, workload = _membership(cgroup or "")
-        caller = Caller(
-            process=in_words(
-                kernel,
-                args,
-                args_truncated=truncated or facts.args_too_long,
-                executable=(
-                    facts.executable
-                    if snapshot.executable is None
-                    else decode_text(snapshot.executable)
-                ),
-                user=self._users.user(kernel.uid, now),
-                mount_namespace=snapshot.mount_namespace,
-                unverified=_unverified(snapshot, facts),
+        container, service, workload = _membership_of(cgroup or "")
+        process = in_words(
+            kernel,
+            args,
+            args_truncated=truncated or facts.args_too_long,
+            executable=(
+                facts.executable
+                if snapshot.executable is None
+                else decode_text(snapshot.executable)
             ),
-            ancestors=tuple(self._ancestor(each, now) for each in snapshot.ancestors),
+            user=self._users.user(kernel.uid, now),
+            mount_namespace=snapshot.mount_namespace,
+            unverified=_unverified(snapshot, facts),
+        )
+        ancestors = tuple(self._ancestor(each, now) for each in snapshot.ancestors)
+        caller = Caller(
+            process=process,
+            ancestors=ancestors,
             ancestors_truncated=snapshot.ancestors_truncated,
             container=container,
             service=service,
             workload=workload,
             attribution=snapshot.attribution,
+            size_bytes=sum(map(process_bytes, (process, *ancestors))),
         )
         return caller, facts.is_there
 
@@ -133,7 +147,8 @@ class Attributor:
             if not facts.is_there:
                 old = self._ancestors.maybe_old(kernel) or process
                 process = old._replace(user=process.user)
-            self._ancestors.put(kernel, process, now, keep_s=self._keep_s(kernel))
+            size = process_bytes(process)
+            self._ancestors.put(kernel, process, now, keep_s=self._keep_s(kernel), size=size)
         return process
 
     def _keep_s(self, *processes: KernelProcess) -> float:
@@ -160,8 +175,15 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
     return old if named == old else named
 
 
+_Membership = tuple[Optional[Container], Optional[str], Optional[Workload]]
+
+
+def _membership_of(cgroup_text: str) -> _Membership:
+    if len(cgroup_text) > CGROUP_CHARACTERS_MAX:
+        return _membership.__wrapped__(cgroup_text)
+    return _membership(cgroup_text)
+
+
 @functools.lru_cache(maxsize=CGROUPS_MAX)
-def _membership(
-    cgroup_text: str,
-) -> tuple[Optional[Container], Optional[str], Optional[Workload]]:
+def _membership(cgroup_text: str) -> _Membership:
     return maybe_container(cgroup_text), maybe_unit(cgroup_text), maybe_workload(cgroup_text)

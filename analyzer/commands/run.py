@@ -70,6 +70,14 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     help="Whether a large file is put aside here, or by others, who send SIGUSR1.",
 )
 @click.option(
+    "--repeats-per-s",
+    type=int,
+    callback=_by_rule("log.repeats_per_s"),
+    show_default=str(Log.repeats_per_s),
+    metavar="LINES",
+    help="Lines a second of one caller; further calls become one line with counts. 0 folds none.",
+)
+@click.option(
     "--ready-file",
     metavar="PATH",
     help="A file that exists while the probe is attached.",
@@ -128,6 +136,7 @@ def run(
     needs: bool,
     log_file: Optional[str],
     rotation: Optional[str],
+    repeats_per_s: Optional[int],
     ready_file: Optional[str],
     source: Optional[str],
     attach: Optional[str],
@@ -153,6 +162,7 @@ def run(
         "capture.write_pcap_mib": write_pcap_mib,
         "log.rotation": rotation,
         "log.heartbeat_s": heartbeat_s,
+        "log.repeats_per_s": repeats_per_s,
         **log_flags(log_file, config_file),
     }
     flags = {name: value for name, value in flags.items() if value is not None}
@@ -221,6 +231,7 @@ def _run(
             sink,
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=config.capture.response_wait_s,
+            repeats_per_s=config.log.repeats_per_s,
         )
         pipeline.recording = _maybe_recording(config.capture, undo)
         pipeline.observers.append(status)

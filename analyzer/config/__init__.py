@@ -82,11 +82,22 @@ class Log:
     total_mib: int = _setting(200, Whole(3, 1 << 20))
     # Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
     heartbeat_s: float = _setting(60.0, Number(1, 86_400))
+    # The least holds what is never cut: times, addresses, versions, numbers. The greatest is below
+    # what a start takes for a line of its own (sinks.repair).
+    line_kib: int = _setting(16, Whole(4, 512))
+    # SDKs and agents that start make some ten calls at once, and then one in minutes.
+    repeats_per_s: int = _setting(50, Whole(0, 100_000))
+    sync_s: float = _setting(5.0, Number(0, 3600))
 
     @property
     def rotate_bytes(self) -> int:
         """Size at which the file is put aside."""
         return self.rotate_mib << 20
+
+    @property
+    def line_bytes(self) -> int:
+        """The most that a line may have, its end included."""
+        return self.line_kib << 10
 
     @property
     def total_bytes(self) -> int:

@@ -7,7 +7,7 @@ from typing import Optional
 
 from analyzer.decode.head import unread
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
-from analyzer.records import Captured, Chunk, Closed, Doubt, Request, Snapshot, SocketId
+from analyzer.records import Captured, Chunk, Closed, Doubt, Lost, Request, Snapshot, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
@@ -23,6 +23,9 @@ MAX_REPEATED_BYTES = 1 << 30
 # Kept of the latest send, to tell whether what comes in its place is the same: more than a usual
 # request has, and 8 MiB for all connections.
 KEPT_BYTES = 1024
+
+# Why there may be requests that nobody can tell: one whose connection was forgotten too early.
+EVICTED = "connections_evicted"
 
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
@@ -53,6 +56,8 @@ class Connections:
         self._max_buffered_bytes = max_buffered_bytes
         self._buffered = 0
         self.evicted = 0
+        self._evicted_since_ns = 0
+        self._evicted_told = 0
 
     def __len__(self) -> int:
         """Return the number of connections known."""
@@ -136,12 +141,27 @@ class Connections:
             captured += self._forget(socket_id)
         return captured
 
+    def lost(self) -> list[Lost]:
+        """Return the connections forgotten too early since the last call, as one loss.
+
+        Their half requests are in the log, as ``incomplete``; what follows on such a connection
+        may not be told to be a request.
+        """
+        evicted = self.evicted - self._evicted_told
+        if not evicted:
+            return []
+        self._evicted_told = self.evicted
+        return [Lost(evicted, self._evicted_since_ns, EVICTED)]
+
     def _evict(self) -> list[Captured]:
         captured: list[Captured] = []
         while self._streams and (
             len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes
         ):
-            captured += self._forget(next(iter(self._streams)))
+            socket_id, stream = next(iter(self._streams.items()))
+            if self.evicted == self._evicted_told:
+                self._evicted_since_ns = stream.used_boottime_ns
+            captured += self._forget(socket_id)
             self.evicted += 1
         return captured
 

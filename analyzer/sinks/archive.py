@@ -1,5 +1,8 @@
 """Files that were put aside: named by their time, compressed, and deleted when they are too many.
 
+What counts is their compressed size, and only what is compressed is deleted: long lines that are
+alike, which anybody can bring about, take little room then and push out nothing.
+
 Of a log ``imds.jsonl`` they are ``imds.jsonl-20261121T233146Z``, soon ``….gz``. In the order of
 their names, and then ``imds.jsonl`` itself, they are what was logged: a name is later than all
 before it, whatever the clock did. Where one is there both with and without ``.gz``, the two hold
@@ -25,6 +28,7 @@ from analyzer.sinks.compress import (
     SUFFIX,
     Stopped,
     part_of,
+    span_of,
     sync_directory,
     target_of,
     write_part,
@@ -37,6 +41,9 @@ _STOP_S = 5.0
 # After a failure, such as a full disk, putting aside and compressing are tried again as often.
 _RETRY_S = 60.0
 _COMPRESSOR_NICE = 10
+# What is not compressed is not deleted, unless all together have as many times what they may: a
+# full disk would end the log.
+UNCOMPRESSED_TOTAL = 2
 
 
 class Kept(NamedTuple):
@@ -54,10 +61,10 @@ class Archive:
     def __init__(
         self, path: str, rotate_bytes: int, total_bytes: int, *, retry_s: float = _RETRY_S
     ) -> None:
-        """Take the log's path, its largest size, and that of all together.
+        """Take the log's path, its largest size, and that of it and all compressed files together.
 
-        All together are at least three times the largest: the file that is written, the one
-        that is being compressed, and room for its copy.
+        Files that still have to be compressed come on top, one or two as a rule. Where they cannot
+        be, all together have at most UNCOMPRESSED_TOTAL times as much.
         """
         self.rotate_bytes = rotate_bytes
         self.total_bytes = total_bytes
@@ -68,8 +75,8 @@ class Archive:
         self._thread: Optional[threading.Thread] = None
         self._stop = threading.Event()
         self._is_due = True  # what an earlier run has left
-        self._copy_bytes = 0  # the most that the file being compressed may come to
         self._retry_s = retry_s
+        self._has_failed = False
         self._not_before_s = 0.0  # when compressing may be tried again
         self._is_stuck = False  # whether it was told that the log cannot be put aside
         self._stuck_until_s = 0.0
@@ -99,8 +106,6 @@ class Archive:
                 return None
             self._is_stuck = False
             self._is_due = True
-            with contextlib.suppress(OSError):  # the thread tries that, too, and tells
-                self._make_room()
         return str(put_aside)
 
     def kept(self) -> list[Kept]:
@@ -145,25 +150,21 @@ class Archive:
         with contextlib.suppress(OSError):  # a sandbox may forbid even that
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _COMPRESSOR_NICE)
         try:
+            self._make_room()
             self._forget_parts()
-            with self._lock:
-                self._make_room()
             while True:
                 plain = [each for each in self.kept() if not each.is_compressed]
                 if not plain:
                     return
-                with self._lock:
-                    self._copy_bytes = plain[0].size
-                    self._make_room(spare=plain[0].name)
-                # Deleted meanwhile, to make room or by others: then there is nothing to do.
+                # Deleted meanwhile by others: then there is nothing to do.
                 with contextlib.suppress(FileNotFoundError):
                     self._compress(self._path.with_name(plain[0].name))
+                    self._has_failed = False
+                self._make_room()
         except (Stopped, FileNotFoundError):  # without the directory there is nothing to do
             return
         except OSError as error:
             self._note_failure(reason_of(error))
-        finally:
-            self._copy_bytes = 0
 
     def _compress(self, path: Path) -> None:
         """Replace a file by its compressed form. Raises Stopped, and OSError.
@@ -174,6 +175,7 @@ class Archive:
         target = target_of(path)
         if not target.exists():  # else a crash came between the last two steps
             write_part(path, self._stop)
+            self._make_room(part_of(path).stat().st_size)
             with self._lock:
                 if not path.exists():
                     part_of(path).unlink()
@@ -190,28 +192,45 @@ class Archive:
             if _STAMP.fullmatch(each.name[len(self._prefix) : -len(PART)]):
                 each.unlink()
 
-    def _make_room(self, spare: str = "") -> None:
-        """Delete the oldest until there is room for the file itself and a copy.
+    def _make_room(self, more: int = 0) -> None:
+        """Delete the oldest until there is room for the file itself and ``more`` bytes.
 
-        The lock is held. What cannot be deleted is told. Raises OSError for the directory.
+        Only the thread does that: it tells what time is gone, and reads a file for it. What cannot
+        be deleted is told. Raises OSError for the directory.
         """
         kept = self.kept()
-        size = self.rotate_bytes + self._copy_bytes + sum(each.size for each in kept)
-        for each in kept:
-            if size <= self.total_bytes:
+        whole = {each.stamp for each in kept if each.is_compressed}
+        packed = [each for each in kept if each.is_compressed]
+        plain = [each for each in kept if not each.is_compressed and each.stamp not in whole]
+        size = self.rotate_bytes + more + sum(each.size for each in packed)
+        excess = size - self.total_bytes
+        # One that only waits for the compressor stays, however many there are.
+        most = UNCOMPRESSED_TOTAL * self.total_bytes
+        excess_plain = size + sum(each.size for each in plain) - most if self._has_failed else 0
+        for each in packed:
+            if excess <= 0 and excess_plain <= 0:
                 return
-            if each.name == spare:
-                continue
-            path = self._path.with_name(each.name)
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                size -= each.size
-            except OSError as error:
-                self._tell("log_not_deleted", "warning", path, reason=reason_of(error))
-            else:
-                size -= each.size
-                self._tell("log_deleted", "info", path, size_bytes=each.size, reason="total_mib")
+            self._delete(each, "total_mib")
+            excess -= each.size
+            excess_plain -= each.size
+        for each in plain:
+            if excess_plain <= 0:
+                return
+            self._delete(each, "not_compressed")
+            excess_plain -= each.size
+
+    def _delete(self, kept: Kept, reason: str) -> None:
+        path = self._path.with_name(kept.name)
+        since, until = span_of(path) or (None, None)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._tell("log_not_deleted", "warning", path, reason=reason_of(error))
+        else:
+            fields = {"size_bytes": kept.size, "reason": reason, "since": since, "until": until}
+            self._tell("log_deleted", "info", path, **fields)
 
     def _note_stuck(self, reason: str) -> None:
         if not self._is_stuck:
@@ -220,7 +239,7 @@ class Archive:
 
     def _note_failure(self, reason: str) -> None:
         self._not_before_s = time.monotonic() + self._retry_s
-        self._is_due = True
+        self._is_due = self._has_failed = True
         self._tell("log_compression_failed", "warning", self._path, reason=reason)
 
     def _tell(self, event: str, level: str, path: Path, **fields: object) -> None:

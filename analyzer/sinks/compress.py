@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 SUFFIX = ".gz"
 PART = ".gz.part"
 _PIECE = 1 << 18
 _GZIP_WINDOW = 31  # zlib's number for gzip's header around the largest window
+# How a line begins, and more than the longest there can be.
+_HEAD = 4096
+_LINE_MAX = 1 << 20
+_TIMESTAMP = re.compile(rb'(?:\A|\n)\{"timestamp":"([0-9T:.Z-]{1,40})"')
 
 
 class Stopped(Exception):
@@ -41,6 +48,27 @@ def write_part(path: Path, stop: threading.Event) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def span_of(path: Path) -> Optional[tuple[str, str]]:
+    """Return the timestamps of a file's first and last line, None where it has none."""
+    first, last = b"", b""
+    for piece in _pieces(path):
+        first = first or piece[:_HEAD]
+        last = last[-_LINE_MAX:] + piece if len(piece) < _LINE_MAX else piece
+    begins, ends = _TIMESTAMP.search(first), _TIMESTAMP.findall(last)
+    return (begins[1].decode(), ends[-1].decode()) if begins and ends else None
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield what a file holds, unpacked, as far as it can be read."""
+    unpacker = zlib.decompressobj(_GZIP_WINDOW) if path.name.endswith(SUFFIX) else None
+    with contextlib.suppress(OSError, zlib.error), path.open("rb", buffering=0) as file:
+        while packed := file.read(_PIECE):
+            while packed:
+                piece = packed if unpacker is None else unpacker.decompress(packed, _PIECE)
+                packed = b"" if unpacker is None else unpacker.unconsumed_tail
+                yield piece
 
 
 def sync_directory(directory: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import logging
-import re
 import socket
 import time
 from collections import OrderedDict
@@ -24,12 +22,22 @@ from analyzer.records import (
     Connection,
     Process,
     Record,
+    Repeated,
     Request,
     Response,
     User,
     Verdict,
 )
 from analyzer.sinks import level
+from analyzer.sinks.bounds import (
+    NOTE_BYTES,
+    shorten_any,
+    shorten_caller,
+    shorten_event,
+    shorten_request,
+    size_of,
+)
+from analyzer.sinks.encoding import members, present
 from analyzer.sinks.log import Counters, Log
 from analyzer.sinks.machine import boot_id, instance_id
 from analyzer.sinks.opening import is_same_place, open_writer, set_limits
@@ -42,19 +50,16 @@ QUERY_MAX = 2048
 USER_AGENT_MAX = 1024
 METHOD_MAX = 64
 # Callers whose part of the line is kept ready; a busy host has some dozens. About 2 KB each, but
-# sixteen ancestors with long arguments make 70, so their length is bounded too.
+# sixteen ancestors with long arguments make 400, so the bytes are bounded too.
 CALLERS_MAX = 512
-CALLERS_CHARACTERS_MAX = 4 << 20
+CALLERS_BYTES_MAX = 4 << 20
+# A caller that is cut is kept ready as well: for as many sizes of what stands beside it.
+CUT_STEP_BYTES = 512
 # A time of start that moves by less is the wall clock's drift, or its slewing, against the
 # kernel's; one process must not seem to have started twice. By more, the clock was set.
 CLOCK_SET_NS = 1_000_000_000
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-# Valid in JSON, but: C1 controls act on terminals, some readers end lines at U+0085, U+2028
-# and U+2029, and a lone surrogate cannot be written as UTF-8.
-_SURROGATES = range(0xD800, 0xE000)
-_STAND_INS = range(0xDC80, 0xDD00)  # Python's, for bytes 0x80 to 0xff that are not UTF-8
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LINE_BYTES = Settings().line_bytes
 
 
 class _Rendered(NamedTuple):
@@ -62,7 +67,12 @@ class _Rendered(NamedTuple):
 
     caller: Caller
     start_at_ns: int
-    text: str
+    text: bytes
+    cut: tuple[str, ...]
+
+
+# The caller's id(), and the room that its part was cut to; None for all of it.
+_CallerKey = tuple[int, Optional[int]]
 
 
 class JsonlSink:
@@ -75,8 +85,13 @@ class JsonlSink:
         boot_id: str,
         instance_id: str = "",
         now_ns: Callable[[], int] = time.time_ns,
+        line_bytes: int = LINE_BYTES,
     ) -> None:
-        """``now_ns`` is what the lines about the analyzer itself are stamped with."""
+        """``now_ns`` is what the lines about the analyzer itself are stamped with.
+
+        No line has more than ``line_bytes``, with its end.
+        """
+        self._line_bytes = line_bytes
         self._log = log
         self._now_ns = now_ns
         self._tell_host_name = host_name
@@ -84,9 +99,9 @@ class JsonlSink:
         self._boot_id = boot_id
         self._instance_id = instance_id
         self._probe = ""
-        self._callers: OrderedDict[int, _Rendered] = OrderedDict()
-        self._callers_characters = 0
-        self._last_text = ""
+        self._callers: OrderedDict[_CallerKey, _Rendered] = OrderedDict()
+        self._callers_bytes = 0
+        self._last_text = b""
         self.set_probe("")
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             log,
@@ -102,7 +117,7 @@ class JsonlSink:
         host = {"name": self._host_name, "boot_id": self._boot_id}
         cloud = {"instance": {"id": self._instance_id}}
         last = {"cloud": cloud, "host": host, "observer": observer}
-        self._last_text = _encode(_present(last))[1:]
+        self._last_text = members(present(last))[:-1] + b"}"
 
     def write(self, record: Record) -> None:
         """Write one request. Raises SinkError where the log takes no more."""
@@ -152,10 +167,16 @@ class JsonlSink:
             return lambda: self.set_limits(new.log)
         writer = open_writer(new.log)
         undo.callback(writer.close)
-        return lambda: self._log.replace(writer)
+
+        def commit() -> None:
+            self._line_bytes = new.log.line_bytes
+            self._log.replace(writer)
+
+        return commit
 
     def set_limits(self, settings: Settings) -> None:
         """Put the limits of these settings into force; the place stays."""
+        self._line_bytes = settings.line_bytes
         set_limits(self._log.writer, settings)
 
     def flush(self) -> None:
@@ -170,73 +191,141 @@ class JsonlSink:
         """Lay out and serialize (the last of structlog's processors, and the only one)."""
         record: Optional[Record] = event.get("record")
         if record is None:
-            line = self._event_text(level, event["event"], event["fields"])
-        else:
-            line = self._record_text(level, event["event"], record)
-        if not line.isascii() or "\x7f" in line:
-            line = _UNSAFE.sub(_escape, line)
-        return line.encode()
+            return self._event_line(level, event["event"], event["fields"])
+        return self._record_line(level, event["event"], record)
 
-    def _event_text(self, level: str, name: str, fields: Mapping[str, object]) -> str:
-        first = {"timestamp": timestamp(self._now_ns()), "level": level, "event": name}
-        return f"{_encode({**first, **_present(fields)})[:-1]},{self._last_text}"
+    def _event_line(self, level: str, name: str, fields: Mapping[str, object]) -> bytes:
+        first = _head(self._now_ns(), level, name)
+        kept = present(fields)
+        line = b"".join((first, members(kept), self._last_text))
+        if len(line) < self._line_bytes:
+            return line
+        room = self._line_bytes - len(first) - len(self._last_text) - NOTE_BYTES
+        shorten_event(kept, room)
+        return b"".join((first, members(kept), self._last_text))
 
-    def _record_text(self, level: str, name: str, record: Record) -> str:
-        at_ns, _, connection, _, request, verdict, caller, response, token_failure, hops = record
+    def _record_line(self, level: str, name: str, record: Record) -> bytes:
         # None of the first three has anything in it that JSON escapes.
-        return (
-            f'{{"timestamp":"{timestamp(at_ns)}","level":"{level}","event":"{name}",'
-            f"{_request_text(request, verdict, response, token_failure, caller.attribution, hops)}"
-            f"{_endpoints_text(connection)}{self._caller_text(record)}{self._last_text}"
-        )
+        first = _head(record.at_ns, level, name)
+        ends, last = _endpoints_text(record.connection), self._last_text
+        request, caller = _request_text(record), self._caller(record)
+        line = b"".join((first, request, ends, _with_thread(record, caller.text), last))
+        if len(line) < self._line_bytes:
+            return line
+        room = self._line_bytes - 1 - (len(line) - len(caller.text)) - NOTE_BYTES
+        caller = self._caller(record, max(0, room // CUT_STEP_BYTES * CUT_STEP_BYTES))
+        text, names = caller.text, list(caller.cut)
+        excess = len(text) - room
+        if excess > 0:
+            fields = _request_fields(record)
+            names += shorten_request(fields, size_of(fields) - excess)
+            shorter = members(present(fields))
+            excess -= len(request) - len(shorter)
+            request = shorter
+        if excess > 0:  # names of processes and units, and executables, of thousands of bytes
+            fields, process = _caller_fields(record), record.caller.process
+            if process is not None:
+                shorten_caller(fields, 0)
+                names += shorten_any(fields, len(text) - excess)
+                text = members(fields)
+        note = members({"log": {"truncated": list(dict.fromkeys(names))}})
+        return b"".join((first, request, ends, _with_thread(record, text), note, last))
 
-    def _caller_text(self, record: Record) -> str:
-        """Return ``"process":{...},...,`` with the thread, which alone changes, put in."""
+    def _caller(self, record: Record, room: Optional[int] = None) -> _Rendered:
+        """Return ``"process":{...},...,`` without the thread, in at most ``room`` bytes."""
         caller = record.caller
         if caller.process is None:
-            return ""
-        known = self._callers.get(id(caller))
+            return _Rendered(caller, 0, b"", ())
+        key = (id(caller), room)
+        known = self._callers.get(key)
         if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
-            self._callers_characters -= len(self._callers.pop(id(caller)).text)
+            self._callers_bytes -= len(self._callers.pop(key).text)
             known = None
-        if known is None:
-            text = _encode(_caller_fields(record, caller.process))[1:-1] + ","
-            known = _Rendered(caller, record.process_start_at_ns, text)
-            self._callers[id(caller)] = known
-            self._callers_characters += len(known.text)
-            while (
-                len(self._callers) > CALLERS_MAX
-                or self._callers_characters > CALLERS_CHARACTERS_MAX
-            ):
-                _, dropped = self._callers.popitem(last=False)
-                self._callers_characters -= len(dropped.text)
-        else:
-            self._callers.move_to_end(id(caller))
-        if record.tid == caller.process.pid:
-            return known.text
-        opening = '"process":{'
-        return f'{opening}"thread":{{"id":{record.tid}}},{known.text[len(opening) :]}'
+        if known is not None:
+            self._callers.move_to_end(key)
+            return known
+        fields = _caller_fields(record)
+        cut = [] if room is None else shorten_caller(fields, room)
+        known = _Rendered(caller, record.process_start_at_ns, members(fields), tuple(cut))
+        self._callers[key] = known
+        self._callers_bytes += len(known.text)
+        while len(self._callers) > CALLERS_MAX or self._callers_bytes > CALLERS_BYTES_MAX:
+            _, dropped = self._callers.popitem(last=False)
+            self._callers_bytes -= len(dropped.text)
+        return known
+
+
+def _head(at_ns: int, level: str, name: str) -> bytes:
+    return f'{{"timestamp":"{timestamp(at_ns)}","level":"{level}","event":"{name}",'.encode()
+
+
+_PROCESS = b'"process":{'
+
+
+def _with_thread(record: Record, text: bytes) -> bytes:
+    """Put the thread, which alone changes from call to call, into a caller's part."""
+    process = record.caller.process
+    if process is None or record.tid == process.pid:
+        return text
+    return b'%b"thread":{"id":%d},%b' % (_PROCESS, record.tid, text[len(_PROCESS) :])
 
 
 def open_log(settings: Settings) -> JsonlSink:
     """Open the log that the settings name. Raises SinkError where it cannot be written."""
-    return JsonlSink(Log(open_writer(settings)), socket.gethostname, boot_id(), instance_id())
+    log = Log(open_writer(settings))
+    return JsonlSink(
+        log, socket.gethostname, boot_id(), instance_id(), line_bytes=settings.line_bytes
+    )
 
 
-# Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB.
+# Most callers repeat a few requests; what is kept of one holds no secret, and about 2 KiB. Longer
+# ones than any client's are written anew each time, so that nobody can fill memory with them.
 REQUESTS_MAX = 1024
+TARGET_KEPT_MAX = 512
+
+
+def _request_text(record: Record) -> bytes:
+    """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
+    _, _, _, _, request, verdict, caller, response, token_failure, hop_limit, repeated = record
+    if repeated is not None or len(request.target or "") > TARGET_KEPT_MAX:
+        return members(_request_fields(record))
+    return _usual_text(request, verdict, response, token_failure, caller.attribution, hop_limit)
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
-def _request_text(
+def _usual_text(
     request: Request,
     verdict: Verdict,
     response: Optional[Response],
     token_failure: Optional[Response],
     attribution: Attribution,
     hop_limit: Optional[int],
-) -> str:
-    """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
+) -> bytes:
+    fields = _fields_of(request, verdict, response, token_failure, attribution, hop_limit)
+    return members(fields)
+
+
+def _request_fields(record: Record) -> dict[str, Any]:
+    return _fields_of(
+        record.request,
+        record.verdict,
+        record.response,
+        record.token_failure,
+        record.caller.attribution,
+        record.hop_limit,
+        record.repeated,
+    )
+
+
+def _fields_of(
+    request: Request,
+    verdict: Verdict,
+    response: Optional[Response],
+    token_failure: Optional[Response],
+    attribution: Attribution,
+    hop_limit: Optional[int],
+    repeated: Optional[Repeated] = None,
+) -> dict[str, Any]:
     imds: dict[str, Any] = {
         "version": verdict.version.value,
         "operation": verdict.operation,
@@ -247,8 +336,16 @@ def _request_text(
         imds["outcome"] = response.outcome.value
     if hop_limit is not None:
         imds["hop_limit"] = hop_limit
+    if repeated is not None:
+        imds["repeated"] = [
+            {"version": version, "operation": operation, "outcome": outcome, "count": calls}
+            for version, operation, outcome, calls in repeated.counts
+        ]
+        imds["repeated_since"] = timestamp(repeated.since_at_ns)
+        if repeated.is_of_several:
+            imds["repeated_by_others"] = True
     if token_failure is not None:
-        imds["token_request"] = _present(
+        imds["token_request"] = present(
             {"outcome": token_failure.outcome.value, "status_code": token_failure.status}
         )
     if request.forwarded:
@@ -266,20 +363,22 @@ def _request_text(
         "url": {"path": path[:PATH_MAX], "query": query[:QUERY_MAX]},
         "user_agent": {"original": (request.user_agent or "")[:USER_AGENT_MAX]},
     }
-    return _encode(_present(fields))[1:-1] + ","
+    return present(fields)
 
 
-def _endpoints_text(connection: Connection) -> str:
+def _endpoints_text(connection: Connection) -> bytes:
     """Return ``"source":{...},"destination":{...},``; before there is a connection no source."""
     _, _, source_ip, source_port, ip, port, is_forwarded = connection
     source = f'"source":{{"ip":"{source_ip}","port":{source_port}}},' if source_port else ""
     network = '"network":{"forwarded":true},' if is_forwarded else ""
-    return f'{source}"destination":{{"ip":"{ip}","port":{port}}},{network}'
+    return f'{source}"destination":{{"ip":"{ip}","port":{port}}},{network}'.encode()
 
 
-def _caller_fields(record: Record, known: Process) -> dict[str, Any]:
+def _caller_fields(record: Record) -> dict[str, Any]:
     caller = record.caller
-    container = caller.container
+    known, container = caller.process, caller.container
+    if known is None:
+        return {}
     process = {**_process_fields(known), **_identity_fields(known)}
     process["start"] = timestamp(record.process_start_at_ns)
     process["user"] = _user_fields(known.user)
@@ -295,7 +394,7 @@ def _caller_fields(record: Record, known: Process) -> dict[str, Any]:
         ]
     fields: dict[str, Any] = {"process": process}
     if container is not None:
-        fields["container"] = _present({"id": container.id, "runtime": container.runtime})
+        fields["container"] = present({"id": container.id, "runtime": container.runtime})
     if caller.workload is not None:
         orchestrator, kind, workload_id = caller.workload
         fields["orchestrator"] = {
@@ -336,21 +435,3 @@ def _identity_fields(process: Process) -> dict[str, Any]:
 
 def _user_fields(user: User) -> dict[str, str]:
     return {"id": str(user.id), "name": user.name} if user.name else {"id": str(user.id)}
-
-
-def _present(fields: Mapping[str, object]) -> dict[str, Any]:
-    """Leave out what is None or empty, at any depth of dictionaries."""
-    kept: dict[str, Any] = {}
-    for key, value in fields.items():
-        plain = _present(value) if isinstance(value, dict) else value
-        if plain is not None and plain not in ("", {}):
-            kept[key] = plain
-    return kept
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code in _STAND_INS:
-        return rf"\\x{code - _STAND_INS.start + 0x80:02x}"  # as analyzer.text writes it
-    # Half a surrogate pair becomes text: escaped, it would be half a pair to the reader again.
-    return rf"\\u{code:04x}" if code in _SURROGATES else rf"\u{code:04x}"

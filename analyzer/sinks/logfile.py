@@ -16,6 +16,7 @@ from analyzer.errors import SinkError
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.repair import mend
 from analyzer.sinks.stream import StreamWriter
+from analyzer.sinks.sync import Syncer
 from analyzer.sinks.trusted import open_file as open_trusted
 from analyzer.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
 
@@ -43,8 +44,10 @@ def open_stdout() -> Writer:
         raise sink_error("open", "standard output", error) from None
 
 
-def open_file(path: str, archive: Optional[Archive] = None) -> Writer:
+def open_file(path: str, archive: Optional[Archive] = None, sync_s: float = 0) -> Writer:
     """Open ``path`` for appending; with an archive it is put aside when it is large.
+
+    Lines are on the disk ``sync_s`` later; 0 leaves that to the kernel.
 
     Makes missing directories (0750) and the file (0640); leaves what exists as it is. A pipe or a
     device is written as it is. Raises SinkError where it cannot be written.
@@ -53,7 +56,7 @@ def open_file(path: str, archive: Optional[Archive] = None) -> Writer:
         fd = _open(path)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return StreamWriter(fd, path)
-        return FileWriter(fd, path, archive)
+        return FileWriter(fd, path, archive, Syncer(path, sync_s))
     except OSError as error:
         raise sink_error("open", path, error) from None
     except ValueError:  # a NUL byte
@@ -65,10 +68,11 @@ class FileWriter:
 
     may_pause = True
 
-    def __init__(self, fd: int, path: str, archive: Optional[Archive]) -> None:
+    def __init__(self, fd: int, path: str, archive: Optional[Archive], syncer: Syncer) -> None:
         """Take a descriptor for its own. Raises OSError and SinkError, and closes it then."""
         self.name = path
         self.archive = archive
+        self.syncer = syncer
         self._notices: list[Notice] = []
         self._fd: Optional[int] = None
         self._adopt(fd)
@@ -100,12 +104,19 @@ class FileWriter:
                 return whole
             raise
         self._size += written
+        self.syncer.note()
         return written
 
     def tick(self) -> Iterable[bytes]:
         """Find out whether the file is still there; begin what is due in the archive."""
         if self.archive is not None:
             self.archive.tick()
+        if self._fd is not None:
+            self.syncer.tick(self._fd)
+        failure = self.syncer.maybe_failure()
+        if failure is not None:
+            fields: dict[str, object] = {"log": {"file": {"path": self.name}}, "reason": failure}
+            self._notices.append(Notice("log_not_synced", "warning", fields))
         return self._look_after(is_asked=False)
 
     def reopen(self) -> Iterable[bytes]:
@@ -121,6 +132,7 @@ class FileWriter:
         """Close the file, and leave the archive as it is."""
         if self.archive is not None:
             self.archive.close()
+        self.syncer.close(self._fd)
         self._release()
 
     def _adopt(self, fd: int) -> None:
@@ -166,6 +178,7 @@ class FileWriter:
         if name is None:
             return fd
         former = os.fstat(fd)
+        self.syncer.renamed(fd)
         fields: dict[str, object] = {"log": {"file": {"path": name}}, "size_bytes": self._size}
         told = Notice("log_rotated", "info", fields)
         self._notices.append(told)

@@ -20,7 +20,7 @@ def open_writer(settings: Settings) -> Writer:
         from analyzer.sinks.journald import open_journal  # noqa: PLC0415 (only where it is used)
 
         return open_journal()
-    return open_file(_target(settings.file), _archive(settings))
+    return open_file(_target(settings.file), _archive(settings), settings.sync_s)
 
 
 def is_same_place(one: Settings, other: Settings) -> bool:
@@ -32,6 +32,7 @@ def set_limits(writer: Writer, settings: Settings) -> None:
     """Put other limits into force where the writer has any."""
     if not isinstance(writer, FileWriter):
         return
+    writer.syncer.every_s = settings.sync_s
     former, archive = writer.archive, _archive(settings)
     if former is not None and archive is not None:
         former.set_limits(archive.rotate_bytes, archive.total_bytes)

@@ -99,9 +99,21 @@ def head_of(line: bytes) -> Head:
 NO_REQUEST = "event"
 
 
+# On a folded line, behind its head: how many calls of its version it stands for.
+_REPEATED = re.compile(rb',"repeated":\[([^\]]*)\]')
+_COUNT = re.compile(rb'"count":([0-9]{1,9})')
+
+
 def count_lines(lines: bytes) -> Counter[str]:
-    """Return how many of these lines are requests of each version, and how many are none."""
-    return Counter(head_of(line).version or NO_REQUEST for line in lines.splitlines())
+    """Return how many requests of each version these lines stand for, and how many are none."""
+    counts: Counter[str] = Counter()
+    for line in lines.splitlines():
+        match = _HEAD.match(line)
+        version = (match[3] or b"").decode() if match else ""
+        repeated = _REPEATED.match(line, match.end()) if match and version else None
+        calls = sum(map(int, _COUNT.findall(repeated[1]))) if repeated else 1
+        counts[version or NO_REQUEST] += calls
+    return counts
 
 
 _DEFAULT_REMEDY = "Choose another path, or - for standard output."

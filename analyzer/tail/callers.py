@@ -33,9 +33,9 @@ class Caller:
         self.counts: Counter[str] = Counter()
         self._minutes: deque[tuple[int, int]] = deque(maxlen=TREND_MINUTES)
 
-    def add(self, version: str, at_s: Optional[float]) -> None:
-        """Count one call."""
-        self.counts[version] += 1
+    def add(self, version: str, at_s: Optional[float], calls: int = 1) -> None:
+        """Count calls."""
+        self.counts[version] += calls
         if at_s is None:
             return
         self.first_s = at_s if self.first_s is None else min(self.first_s, at_s)
@@ -44,9 +44,9 @@ class Caller:
         # Answers come late, so that lines are a few seconds out of order.
         if self._minutes and self._minutes[-1][0] >= minute:
             newest, count = self._minutes.pop()
-            self._minutes.append((newest, count + 1))
+            self._minutes.append((newest, count + calls))
         else:
-            self._minutes.append((minute, 1))
+            self._minutes.append((minute, calls))
 
     def trend(self, now_s: float) -> list[int]:
         """Return the calls in each of the last minutes, the present one last."""
@@ -85,7 +85,7 @@ class Callers:
         else:
             self._callers.move_to_end(key)
         version = line.text("imds", "version")
-        caller.add(version if version in ("v1", "v2") else "unknown", line.at_s)
+        caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)
         if line.at_s is not None:
             self.newest_s = max(self.newest_s or line.at_s, line.at_s)
 

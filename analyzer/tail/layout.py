@@ -102,6 +102,8 @@ class Layout:
             spans.append(Span(f" {self._fallback(line)}", _UNKNOWN))
         if value_at(line.fields, "imds", "forwarded") is True:
             spans.append(Span(" forwarded", _UNKNOWN))
+        if line.calls > 1:
+            spans.append(Span(f" {self._symbols.times}{line.calls}", _ALARM))
         return spans
 
     def _fallback(self, line: Line) -> str:

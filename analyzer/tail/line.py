@@ -15,6 +15,9 @@ LOST = "events_lost"
 HEARTBEAT = "heartbeat"
 METRICS = "metrics"  # lines in CloudWatch's embedded metric format, which may be in the same file
 
+# Of one kind, in one folded line, which stands for a second.
+CALLS_MAX = 10**9
+
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
 
 
@@ -33,6 +36,15 @@ class Line(NamedTuple):
         """Return the whole number at a path of names, None where there is none."""
         value = value_at(self.fields, *path)
         return value if type(value) is int else None
+
+    @property
+    def calls(self) -> int:
+        """How many calls the line stands for: a folded one for several."""
+        repeated = value_at(self.fields, "imds", "repeated")
+        each = repeated if isinstance(repeated, list) else []
+        counts = [value_at(one, "count") for one in each]
+        known = (count for count in counts if type(count) is int and 0 < count <= CALLS_MAX)
+        return max(1, sum(known))
 
 
 def parse(raw: bytes) -> Optional[Line]:

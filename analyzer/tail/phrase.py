@@ -15,12 +15,13 @@ class Symbols(NamedTuple):
 
     arrow: str
     ellipsis: str
+    times: str = "x"
 
 
 def symbols(encoding: str) -> Symbols:
     """Return what a terminal of this encoding can show."""
     is_unicode = encoding.lower().startswith("utf")
-    return Symbols(" ← ", "…") if is_unicode else Symbols(" <- ", "...")
+    return Symbols(" ← ", "…", "\N{MULTIPLICATION SIGN}") if is_unicode else Symbols(" <- ", "...")
 
 
 def _chain(actors: tuple[str, ...], symbols: Symbols) -> str:

@@ -42,7 +42,10 @@ class Service:
     def configure(self, log: str = "", capture: str = "", file: Optional[Path] = None) -> None:
         """Write the configuration: these lines of two sections, and where the log is."""
         self.config.write_text(
-            f'[log]\nfile = "{file or self.log}"\n{log}\n[capture]\n{capture}\n', encoding="utf-8"
+            f'[log]\nfile = "{file or self.log}"\n'
+            # Each request is numbered, and looked for.
+            f"repeats_per_s = 0\n{log}\n[capture]\n{capture}\n",
+            encoding="utf-8",
         )
 
     @property

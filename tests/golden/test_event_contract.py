@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from analyzer.sinks.archive import Archive
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.log import HELD_MAX, Log
 from analyzer.sinks.logfile import open_file
+from analyzer.text import timestamp
 from tests.golden.test_log_contract import (
     BOOT_ID,
     CONTRACT,
@@ -39,7 +41,7 @@ from tests.golden.test_log_contract import (
     one_of,
     text,
 )
-from tests.unit.log_files import protected
+from tests.unit.log_files import DEADLINE_S, protected
 
 PATH: Shape = {"file": {"path": text(r"/.*imds\.jsonl.*")}}
 CONFIG: Shape = {"file": {"path": text(r"/.*config\.toml")}}
@@ -79,8 +81,17 @@ SHAPES: dict[str, dict[str, Shape]] = {
     ),
     "log_not_rotated": shape("log_not_rotated", "warning", log=PATH, reason=REASON),
     "log_deleted": shape(
-        "log_deleted", "info", log=PATH, size_bytes=COUNT, reason=one_of("total_mib")
+        "log_deleted",
+        "info",
+        **{
+            "log": PATH,
+            "size_bytes": COUNT,
+            "reason": one_of("total_mib", "not_compressed"),
+            "since?": TIMESTAMP,
+            "until?": TIMESTAMP,
+        },
     ),
+    "log_not_synced": shape("log_not_synced", "warning", log=PATH, reason=REASON),
     "log_compression_failed": shape("log_compression_failed", "warning", log=PATH, reason=REASON),
     "log_reopened": shape(
         "log_reopened",
@@ -176,12 +187,22 @@ def test_while_files_are_put_aside_and_deleted(path: Path) -> None:
     """Each file by its name."""
     path.parent.mkdir()
     with writing(path, 65536) as sink:
-        for _ in range(250):
-            sink.write(CONTRACT)
-        sink.flush()
-        sink.tick()
-        sink.flush()
+        deadline = time.monotonic() + DEADLINE_S
+        while b'"log_deleted"' not in path.read_bytes():
+            assert time.monotonic() < deadline, "nothing is deleted"
+            for _ in range(50):
+                target = f"/latest/{os.urandom(900).hex()}"  # what cannot be compressed much
+                sink.write(CONTRACT._replace(request=CONTRACT.request._replace(target=target)))
+            sink.flush()
+            sink.tick()
+            sink.flush()
         check(path, "log_rotated", "log_deleted")
+        (deleted, *_) = (
+            line
+            for line in map(json.loads, path.read_bytes().splitlines())
+            if line["event"] == "log_deleted"
+        )
+        assert deleted["since"] == deleted["until"] == timestamp(CONTRACT.at_ns)
 
 
 def test_while_the_file_cannot_be_put_aside() -> None:

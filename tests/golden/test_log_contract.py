@@ -29,6 +29,7 @@ from analyzer.records import (
     Outcome,
     Process,
     Record,
+    Repeated,
     Request,
     Response,
     Snapshot,
@@ -95,6 +96,12 @@ IDENTITY: dict[str, Shape] = {
     "mount_namespace?": number(1, 2**32 - 1),
     "unverified?": [one_of("executable")],
 }
+COUNT: Shape = {
+    "version": one_of("v1", "v2", "unknown"),
+    "operation": one_of("token", "credentials", "metadata", "dynamic", "user-data", "other"),
+    "outcome": one_of("success", "rejected", "not_found", "error", "no_response", "unknown"),
+    "count": number(1, 10**9),
+}
 # Names in the order they come in; those with a question mark may be left out.
 LINE: dict[str, Shape] = {
     "timestamp": TIMESTAMP,
@@ -107,6 +114,9 @@ LINE: dict[str, Shape] = {
         "provider": text(r"[a-z]+"),
         "outcome?": OUTCOME,
         "hop_limit?": number(1, 255),
+        "repeated?": [COUNT],
+        "repeated_since?": TIMESTAMP,
+        "repeated_by_others?": is_true,
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
         "attribution?": one_of("socket", "wire"),
@@ -133,6 +143,7 @@ LINE: dict[str, Shape] = {
         "resource": {"type": one_of("pod", "task"), "id": text(r"[0-9a-f-]+")},
     },
     "service?": {"name": text()},
+    "log?": {"truncated": [text(r"[a-z_.]+")]},
     "cloud?": {"instance": {"id": text(r"i-[0-9a-f]+")}},
     "host?": {"name?": text(), "boot_id?": text()},
     "observer": {"probe": text(), "version": text()},
@@ -411,6 +422,7 @@ CALLERS = st.just(NOBODY) | st.builds(
     ),
     attribution=st.sampled_from(Attribution),
     others=st.lists(PROCESSES, max_size=2).map(tuple),
+    size_bytes=st.just(0),
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)
@@ -451,6 +463,22 @@ RECORDS = st.builds(
     token_failure=RESPONSES,
     caller=CALLERS,
     hop_limit=st.none() | st.integers(1, 255),
+    repeated=st.none()
+    | st.builds(
+        Repeated,
+        counts=st.lists(
+            st.tuples(
+                st.sampled_from(["v1", "v2", "unknown"]),
+                st.sampled_from(["token", "credentials", "metadata"]),
+                st.sampled_from(["success", "rejected", "unknown"]),
+                st.integers(1, 10**9),
+            ),
+            min_size=1,
+            max_size=3,
+        ).map(tuple),
+        since_at_ns=st.integers(0, 4 * 10**18),
+        is_of_several=st.booleans(),
+    ),
 )
 
 

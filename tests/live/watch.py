@@ -82,6 +82,8 @@ class Watch:
                 *(() if source == "packet" else ("--attach", attach)),
                 *("--log-file", str(self.log), "--ready-file", str(self.ready)),
                 *("--rotation", "external"),
+                # Tests look for each of many requests; what folds them is tested by itself.
+                *("--repeats-per-s", "0"),
                 *options,
                 prefix=self.prefix,
                 stderr=messages,

@@ -35,6 +35,17 @@ from tests.unit.log_files import (
 )
 
 
+def time_of(number: int) -> str:
+    return f"2026-11-21T18:50:{number // 100:02d}.{number % 100:02d}0000Z"
+
+
+def timed(number: int, text: str) -> bytes:
+    """Return a line with a time and a text."""
+    return json.dumps(
+        {"timestamp": time_of(number), "n": number, "x": text}, separators=(",", ":")
+    ).encode()
+
+
 class TestRotation:
     def test_a_large_file_is_put_aside_and_compressed(self, path: Path) -> None:
         """No file is larger than it may be, and the lines are the same in the same order."""
@@ -94,29 +105,83 @@ class TestRotation:
         assert packed.st_mtime_ns == plain.st_mtime_ns
         assert (packed.st_uid, packed.st_gid) == (plain.st_uid, plain.st_gid)
 
-    def test_all_together_stay_within_the_cap(self, path: Path) -> None:
-        """The oldest go, and that is said. Lines that cannot be compressed are the worst."""
+    def test_all_that_is_compressed_stays_within_the_cap(self, path: Path) -> None:
+        """The oldest go, and that is said with the time that is gone."""
         path.parent.mkdir()
         notes = path.with_name(f"{path.name}-notes")
         notes.write_bytes(b"x" * TOTAL_BYTES)  # not ours: neither counted nor deleted
-        with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=4 * ROTATE_BYTES) as log:
+        most = 4 * ROTATE_BYTES
+        with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=most) as log:
             for number in range(3000):
-                log.append(json.dumps({"n": number, "x": os.urandom(150).hex()}).encode())
+                log.append(timed(number, os.urandom(150).hex()))
                 if number % 50 == 0:
                     log.flush()
-                    log.tick()
-                    sizes = []
-                    for each in path.parent.iterdir():
-                        with contextlib.suppress(FileNotFoundError):  # just compressed
-                            sizes.append(each.stat().st_size)
-                    assert sum(sizes) - TOTAL_BYTES <= 4 * ROTATE_BYTES
+                    settled(log, path)
+                    assert sum(each.stat().st_size for each in [*kept(path), path]) <= most
             log.flush()
             settled(log, path)
-            deleted = [each for each in log.notices() if each.event == "log_deleted"]
-        assert deleted
+            deleted = [each.fields for each in log.notices() if each.event == "log_deleted"]
         notes.unlink()
         found = numbers(path)
         assert found == list(range(found[0], 3000))
+        spans = [(str(each["since"]), str(each["until"])) for each in deleted]
+        assert spans[0][0] == time_of(0)
+        assert spans[-1][1] == time_of(found[0] - 1)
+        # One goes on where the other ends.
+        ends, begins = [until for _, until in spans[:-1]], [since for since, _ in spans[1:]]
+        times = [time_of(number) for number in range(3000)]
+        assert [times.index(each) + 1 for each in ends] == [times.index(each) for each in begins]
+
+    def test_what_compresses_well_pushes_out_nothing(self, path: Path) -> None:
+        """Ten times as many lines as the cap has room for, all alike."""
+        with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=3 * ROTATE_BYTES) as log:
+            log.append(timed(0, "first"))
+            for number in range(1, 30 * ROTATE_BYTES // 4096):
+                log.append(timed(number, "x" * 4096))
+                log.flush()
+                log.tick()
+            settled(log, path)
+            assert "log_deleted" not in told(log)
+        assert numbers(path)[0] == 0
+
+    def test_nothing_is_deleted_before_it_is_compressed(self, path: Path) -> None:
+        """Also where the writer is faster than the compressor."""
+        with opened(path, rotate_bytes=ROTATE_BYTES, total_bytes=3 * ROTATE_BYTES) as log:
+            for number in range(20 * ROTATE_BYTES // 4096):
+                log.append(timed(number, "x" * 4096))
+                log.flush()
+            assert len(kept(path)) > 15  # no tick, and so nothing is compressed
+            settled(log, path)
+            assert "log_deleted" not in told(log)
+        assert numbers(path)[0] == 0
+
+    def test_where_nothing_can_be_compressed_the_disk_is_not_filled(self, path: Path) -> None:
+        """The oldest go at last, and the reason says that they were not compressed."""
+        path.parent.mkdir()
+        most = 2 * 3 * ROTATE_BYTES
+        archive = Archive(str(path), ROTATE_BYTES, 3 * ROTATE_BYTES, retry_s=0.0)
+        with contextlib.closing(Log(open_file(str(path), archive))) as log:
+            number = 0
+            reasons: set[object] = set()
+
+            def is_deleted() -> bool:
+                nonlocal number
+                for _ in range(20):
+                    log.append(timed(number, "x" * 4096))
+                    number += 1
+                log.flush()
+                for each in kept(path):
+                    with contextlib.suppress(FileExistsError):
+                        each.with_name(f"{each.name}.gz.part").mkdir()
+                log.tick()
+                reasons.update(
+                    each.fields["reason"] for each in log.notices() if each.event == "log_deleted"
+                )
+                return bool(reasons)
+
+            eventually("the oldest is deleted", is_deleted)
+            assert reasons == {"not_compressed"}
+            assert sum(each.stat().st_size for each in kept(path)) <= most + ROTATE_BYTES
 
     def test_names_go_on_when_the_clock_is_set_back(self, path: Path) -> None:
         """The order of the names stays the order of the lines."""

@@ -303,8 +303,8 @@ class TestReload:
             undo.pop_all()
         commit()
         assert metrics._emf_log.opened is not None
-        for _ in range(30):
-            metrics._emf_log.opened.event("test", "info", x="y" * 100_000)
+        for _ in range(300):
+            metrics._emf_log.opened.event("test", "info", x="y" * 10_000)
         metrics.finish()
         assert len(list(tmp_path.glob("emf-*Z*"))) > 1
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
-from analyzer.records import Lost, Outcome, Record, Response, Version
+from analyzer.records import Container, Lost, Outcome, Record, Response, User, Version
 from analyzer.sinks.metrics.counts import (
     NAME_MAX,
     NAMES_MAX,
+    NAMES_OF_ORIGIN_MAX,
+    NAMES_OF_PROGRAM_MAX,
+    NAMES_OF_V2_MAX,
     OTHER,
     SERIES_MAX,
+    SERIES_OF_NAME_MAX,
+    SERIES_OF_OTHERS_MAX,
     UNKNOWN,
     Counts,
     Requests,
@@ -62,34 +68,126 @@ def test_losses_are_counted_by_reason_from_0() -> None:
     assert counts.snapshot().lost == {"ring_buffer_full": 7, "probe_busy": 0, "unheard_of": 1}
 
 
-def test_callers_cannot_make_series_without_end() -> None:
-    """The first names keep their series; all later ones share one."""
+def by_user(uid: int, record: Record, executable: str = "/usr/bin/curl") -> Record:
+    process = process_of(record.caller)._replace(user=User(uid, None), executable=executable)
+    return record._replace(caller=record.caller._replace(process=process, container=None))
+
+
+def counted(*records: Record) -> dict[str, int]:
+    """Return the requests by label."""
     counts = Counts()
-    for number in range(NAMES_MAX + 501):
-        counts.request(named(f"prog-{number}"))
-    requests = counts.snapshot().requests
-    assert len(requests) == NAMES_MAX + 1
-    assert requests[Requests("v1", "aws", UNKNOWN, "prog-0")] == 1
-    assert requests[Requests("v1", "aws", UNKNOWN, OTHER)] == 501
-    assert sum(requests.values()) == NAMES_MAX + 501
+    for record in records:
+        counts.request(record)
+    by_label: Counter[str] = Counter()
+    for key, count in counts.snapshot().requests.items():
+        by_label[key.process] += count
+    return by_label
+
+
+def test_callers_cannot_make_series_without_end() -> None:
+    """The first names keep their series; all later ones share one. The host's root has them all."""
+    records = [by_user(0, named(f"prog-{number}")) for number in range(NAMES_MAX + 501)]
+    labels = counted(*records)
+    assert len(labels) == NAMES_MAX + 1
+    assert labels["prog-0"] == 1
+    # The executable has no name of its own any more.
+    assert labels[OTHER] == 501
+
+
+def test_a_program_that_renames_itself_is_counted_by_its_executable() -> None:
+    """And leaves the slots to others, whatever it asks for."""
+    names = [by_user(1001, named(f"name-{number}"), "/srv/a.out") for number in range(1001)]
+    labels = counted(*names, by_user(1002, named("worker")))
+    assert len(labels) == NAMES_OF_PROGRAM_MAX + 2
+    assert labels["a.out"] == 1001 - NAMES_OF_PROGRAM_MAX
+    assert labels["worker"] == 1
+
+
+def test_a_user_with_many_programs_leaves_slots_to_others() -> None:
+    """As where it makes a thousand copies of one."""
+    copies = [
+        by_user(1001, named(f"copy-{number}"), f"/srv/copy-{number}") for number in range(1001)
+    ]
+    others = [
+        by_user(2000 + number, named(f"worker-{number}"))
+        for number in range(NAMES_MAX - NAMES_OF_ORIGIN_MAX)
+    ]
+    labels = counted(*copies, *others)
+    assert labels[OTHER] == 1001 - NAMES_OF_ORIGIN_MAX
+    assert all(labels[f"worker-{number}"] == 1 for number in range(len(others)))
+
+
+def test_a_container_has_a_budget_as_a_user_has() -> None:
+    """Its root is not the host's."""
+    container = Container("c" * 64, "docker")
+    records = [
+        record._replace(caller=record.caller._replace(container=container))
+        for number in range(101)
+        for record in [by_user(0, named(f"copy-{number}"), f"/copy-{number}")]
+    ]
+    assert counted(*records)[OTHER] == 101 - NAMES_OF_ORIGIN_MAX
+
+
+def test_calls_without_a_token_have_slots_of_their_own() -> None:
+    """However many names have asked with one before, root's too."""
+    with_token = [
+        of_version(by_user(0, named(f"prog-{number}")), Version.V2) for number in range(1001)
+    ]
+    without = [
+        by_user(1000 + number, named(f"old-{number}"))
+        for number in range(NAMES_MAX - NAMES_OF_V2_MAX)
+    ]
+    labels = counted(*with_token, *without)
+    assert labels[OTHER] == 1001 - NAMES_OF_V2_MAX
+    assert all(labels[f"old-{number}"] == 1 for number in range(len(without)))
+
+
+def test_a_name_that_is_known_keeps_its_label() -> None:
+    """Also where its program and user have used up what they may have."""
+    names = [by_user(1001, named(f"name-{number}"), "/srv/a.out") for number in range(101)]
+    labels = counted(by_user(1001, named("curl")), *names, by_user(1001, named("curl")))
+    assert labels["curl"] == 2
+
+
+def all_kinds(name: str, version: Version) -> list[Record]:
+    """Return requests of one name for seven clouds, with each outcome."""
+    responses = [Response(outcome, None) for outcome in Outcome]
+    providers = [f"cloud-{number}" for number in range(6)] + ["aws"]
+    return [
+        of_version(by_user(0, named(name)), version, provider)._replace(response=response)
+        for provider in providers
+        for response in responses
+    ]
 
 
 def test_known_names_in_all_combinations_are_bounded_too() -> None:
     """Above the bound a new combination is counted, under the shared name."""
     counts = Counts()
-    providers = [f"cloud-{number}" for number in range(7)]
-    responses = [Response(outcome, None) for outcome in Outcome]
     sent = 0
     for number in range(NAMES_MAX):
-        for provider in providers:
-            for response in responses:
-                record = of_version(named(f"prog-{number}"), Version.V2, provider)
-                counts.request(record._replace(response=response))
+        for version in Version:
+            for record in all_kinds(f"prog-{number}", version):
+                counts.request(record)
                 sent += 1
     assert sent > 3 * SERIES_MAX
     requests = counts.snapshot().requests
-    assert len(requests) <= SERIES_MAX + len(providers) * len(responses)
+    assert len(requests) <= SERIES_MAX + 3 * len(all_kinds("", Version.V1))
     assert sum(requests.values()) == sent
+    most = Counter(key.process for key in requests)
+    assert max(count for label, count in most.items() if label != OTHER) == SERIES_OF_NAME_MAX
+
+
+def test_series_of_other_kinds_leave_room_for_tokenless_calls() -> None:
+    """What another has asked of other clouds, or with a token, takes none of it."""
+    counts = Counts()
+    for number in range(NAMES_OF_V2_MAX):
+        for record in all_kinds(f"prog-{number}", Version.V2):
+            counts.request(record)
+    late = by_user(1001, named("late"))._replace(response=OK)
+    counts.request(late)
+    requests = counts.snapshot().requests
+    assert len(requests) >= SERIES_OF_OTHERS_MAX
+    assert requests[Requests("v1", "aws", "success", "late")] == 1
 
 
 def test_names_are_made_harmless() -> None:

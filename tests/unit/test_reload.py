@@ -130,8 +130,8 @@ def test_other_limits_hold_at_once(service: Service) -> None:
     head = f'[log]\nfile = "{service.log}"\nrotate_mib = 1\ntotal_mib = 3\n'
 
     def put_aside() -> int:
-        for number in range(30):
-            service.sink.event("test", "info", n=number, x="y" * 100_000)
+        for number in range(300):
+            service.sink.event("test", "info", n=number, x="y" * 10_000)
         service.sink.flush()
         service.sink.tick()
         return len(list(service.log.parent.glob("imds.jsonl-*")))

@@ -13,7 +13,7 @@ from analyzer.errors import ConfigError
 from analyzer.report.engine import callers, groups, questions
 from analyzer.report.engine.dialects import translated
 from analyzer.report.engine.fields import ATHENA, FIELDS
-from analyzer.report.engine.lines import cells, flat_lines
+from analyzer.report.engine.lines import CELLS, cells, flat_lines
 from analyzer.report.engine.sql import MICROSECONDS, fill, listed
 
 DATABASE = "imds"
@@ -88,7 +88,8 @@ def statements(location: Optional[str]) -> str:
     parts += [
         fill(_VIEW, database=DATABASE, name=name, query=translated(query, "athena"))
         for name, query in (
-            ("cells", cells(flat_lines("records"), _FROM_US, _TO_US)),
+            ("sums", cells(flat_lines("records"), _FROM_US, _TO_US)),
+            ("cells", CELLS),
             *callers.STEPS,
             *groups.steps(),
         )

@@ -26,6 +26,7 @@ FIELDS: dict[str, Shape] = {
         "provider": TEXT,
         "outcome": TEXT,
         "hop_limit": WHOLE,
+        "repeated": [{"version": TEXT, "operation": TEXT, "outcome": TEXT, "count": WHOLE}],
         "forwarded": FLAG,
         "token_request": {"outcome": TEXT},
     },

@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional, Protocol
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine import callers, groups, questions
 from analyzer.report.engine.damage import located
-from analyzer.report.engine.lines import cells, flat_lines
+from analyzer.report.engine.lines import CELLS, cells, flat_lines
 from analyzer.report.engine.sql import MICROSECONDS, fill
 from analyzer.report.findings import (
     DAMAGE_LISTED_MAX,
@@ -88,7 +88,8 @@ def gather(
     if options.bucket_s is not None and options.bucket_s % 60:
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
-    engine.keep("cells", cells(flat_lines(engine.records), **_window(window)))
+    engine.keep("sums", cells(flat_lines(engine.records), **_window(window)))
+    engine.keep("cells", CELLS)
     for name, query in (
         *callers.STEPS,
         *groups.steps(options.groups_max),

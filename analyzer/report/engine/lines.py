@@ -9,7 +9,7 @@ time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
 
 from __future__ import annotations
 
-from analyzer.report.engine.sql import fill, listed, quoted
+from analyzer.report.engine.sql import RECORD, UNIT, fill, listed, quoted
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE
 
 MINUTE_US = 60_000_000
@@ -25,6 +25,7 @@ REQUEST_COLUMNS = (
     "outcome",
     "operation",
     "provider",
+    "repeated",
     "forwarded",
     "token_outcome",
     "path",
@@ -41,7 +42,7 @@ REQUEST_COLUMNS = (
 HOST_COLUMNS = ("event", "host", "boot", "instance", "probe", "day_us")
 MARK_COLUMNS = ("mark_us", "interval_s", "uptime_s", "lost", "lost_reason", "not_written")
 CELL_COLUMNS = ("is_ours", "damaged_file", *HOST_COLUMNS, *REQUEST_COLUMNS, *MARK_COLUMNS)
-MINUTE_COLUMNS = ("is_ours", "minute_us", "event", "provider", "version", "outcome")
+MINUTE_COLUMNS = ("is_ours", "minute_us", "event", "provider", "version", "outcome", "repeated")
 
 _FLAT = """
 SELECT $kept file, at_us,
@@ -55,6 +56,8 @@ SELECT $kept file, at_us,
   coalesce(imds.outcome, '') AS outcome,
   coalesce(imds.operation, '') AS operation,
   coalesce(imds.provider, '') AS provider,
+  coalesce(array_to_string(list_transform(imds.repeated, lambda each: $count), $record), '')
+    AS repeated,
   coalesce(imds.forwarded, FALSE) AS forwarded,
   coalesce(imds.token_request.outcome, '') AS token_outcome,
   coalesce(url.path, '') AS path,
@@ -91,6 +94,16 @@ SELECT *, coalesce(at_us >= 0 AND event <> '' AND host <> '' AND (event <> 'imds
 FROM ($flat) AS flat
 """
 
+# A count as one text. What is no count is 1: a line is a call at least.
+_COUNT = """replace(coalesce(each.version, ''), $unit, '?') || $unit
+  || replace(coalesce(each.operation, ''), $unit, '?') || $unit
+  || replace(coalesce(nullif(each.outcome, 'unknown'), ''), $unit, '?') || $unit
+  || CASE WHEN each.count BETWEEN 1 AND $most THEN CAST(each.count AS VARCHAR) ELSE '1' END"""
+# Of one kind, in a folded line, which stands for a second.
+CALLS_MAX = 10**9
+# Kinds in one folded line: 6 operations with 6 outcomes, and some more.
+KINDS_MAX = 64
+
 _CELLS = """
 SELECT $columns, minute_us, grouping(minute_us) = 1 AS is_cell,
   count(*) AS lines, min(at_us) AS first_us, max(at_us) AS last_us, max(started_us) AS started_us
@@ -99,6 +112,21 @@ FROM (
   WHERE NOT is_ours OR mark_us IS NOT NULL OR (at_us >= $since AND at_us < $until)
 ) AS lines
 GROUP BY GROUPING SETS (($columns), ($minutes))
+"""
+
+
+# A folded line stands for calls of several operations and outcomes: each is counted as a line.
+_OF_ALL_CALLS = """
+SELECT $kept, version, operation, outcome, lines FROM sums WHERE NOT ($is_folded)
+UNION ALL
+SELECT $kept, split_part(counted, $unit, 1) AS version, split_part(counted, $unit, 2) AS operation,
+  split_part(counted, $unit, 3) AS outcome,
+  lines * CAST(split_part(counted, $unit, 4) AS BIGINT) AS lines
+FROM (
+  SELECT sums.*, split_part(repeated, $record, number) AS counted
+  FROM sums CROSS JOIN (VALUES $numbers) AS numbers(number)
+  WHERE $is_folded AND split_part(repeated, $record, number) <> ''
+) AS counts
 """
 
 
@@ -113,12 +141,16 @@ def flat_lines(records: str, *, kept: str = "") -> str:
         pcap=quoted(CAPTURE_PROBE),
         capture=quoted(CAPTURE_HOST),
         records=records,
+        count=f"replace({fill(_COUNT, unit=UNIT, most=CALLS_MAX)}, {RECORD}, '?')",
+        record=RECORD,
     )
     return fill(_JUDGED, flat=flat)
 
 
 def cells(lines: str, since_us: int, until_us: int) -> str:
-    """Return the query that adds up: rows of cells (``is_cell``), and such of minutes.
+    """Return the query that adds up lines: rows of cells (``is_cell``), and such of minutes.
+
+    It is kept as ``sums``; :data:`CELLS` makes ``cells`` of it, in which calls are counted.
 
     Requests and other lines count from ``since_us`` to before ``until_us``. Marks count always:
     one behind the end says what was before it.
@@ -131,3 +163,18 @@ def cells(lines: str, since_us: int, until_us: int) -> str:
         columns=listed(CELL_COLUMNS),
         minutes=listed(MINUTE_COLUMNS),
     )
+
+
+CELLS = fill(
+    _OF_ALL_CALLS,
+    kept=listed(
+        (
+            *(name for name in CELL_COLUMNS if name not in ("version", "operation", "outcome")),
+            *("minute_us", "is_cell", "first_us", "last_us", "started_us"),
+        )
+    ),
+    is_folded="repeated <> '' AND is_ours AND event = 'imds_request'",
+    unit=UNIT,
+    record=RECORD,
+    numbers=", ".join(f"({number})" for number in range(1, KINDS_MAX + 1)),
+)

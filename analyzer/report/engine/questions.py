@@ -86,9 +86,13 @@ WORKLOADS = _most_frequent(
 )
 
 # The cell that holds a group's example: the worst version's last one. What else a cell is known
-# by decides where two are as late.
+# by decides where two are as late. Of a folded line, the cell has another operation or outcome.
 _CELL = (
-    *(name for name in HOST_COLUMNS + REQUEST_COLUMNS if name not in PROCESS_COLUMNS),
+    *(
+        name
+        for name in HOST_COLUMNS + REQUEST_COLUMNS
+        if name not in (*PROCESS_COLUMNS, "operation", "outcome")
+    ),
     "process",
     "tree",
 )
@@ -276,7 +280,7 @@ SELECT
   sum(CASE WHEN is_ours AND (mark_us IS NULL OR (mark_us >= $since AND mark_us < $until))
     THEN lines ELSE 0 END),
   sum(CASE WHEN is_ours THEN 0 ELSE lines END)
-FROM cells WHERE is_cell
+FROM sums WHERE is_cell
 """
 
 DAMAGED_FILES = """

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
-from analyzer.records import Lost, Record
+from analyzer.records import Lost, Record, Version
 from analyzer.text import visible
 
-# A caller chooses its own name, and each new one is a time series for ever: the first ones get
-# their own, the rest are counted together. A busy host has some dozens of programs that ask.
+# A caller chooses its own name, and each new one is a time series for ever: some get their own,
+# the rest are counted together. A busy host has some dozens of programs that ask.
 NAMES_MAX = 100
+# Calls without a token are what one looks for: names that only ask with one get half of the slots.
+NAMES_OF_V2_MAX = 50
+# One program of one user that calls itself something else each time gets as many, and is then
+# counted by its executable's file name; a user or container that has more programs, by OTHER. So
+# none takes more than a quarter of the slots. The host's root is free: it could stop the analyzer.
+NAMES_OF_PROGRAM_MAX = 10
+NAMES_OF_ORIGIN_MAX = 25
+_ROOT = 0
 # One name comes with several versions, providers and outcomes; this bounds what one scrape
-# makes and sends (about 100 KB). Above it, too, a request is counted under OTHER.
+# makes and sends (about 100 KB). Above it, too, a request is counted under OTHER. An ordinary
+# program has some four; series of other kinds than tokenless calls to AWS's get half of the room.
 SERIES_MAX = 1000
+SERIES_OF_OTHERS_MAX = 500
+SERIES_OF_NAME_MAX = 20
 # Characters of a name: twice what the kernel keeps of one, with each byte escaped.
 NAME_MAX = 120
 OTHER = "other"
@@ -23,6 +35,12 @@ UNKNOWN = "unknown"  # no name, or an outcome that cannot be known
 # The high-water mark of the queue is that of the last one to two of these, so that a burst is
 # seen by everybody who scrapes at least so often, and is forgotten afterwards.
 WINDOW_S = 60.0
+
+
+_AWS = "aws"
+_Key = tuple[str, str, str, str]
+# A container, a user of the host, or an address where no process is known.
+_Origin = Union[int, str]
 
 
 class Requests(NamedTuple):
@@ -56,8 +74,12 @@ class Counts:
     def __init__(self, reasons: Iterable[str] = ()) -> None:
         """``reasons`` for losses that are shown as 0 until there are any."""
         # A plain tuple is hashed like a Requests, and made in a third of the time.
-        self._requests: dict[tuple[str, str, str, str], int] = {}
+        self._requests: dict[_Key, int] = {}
         self._names: dict[str, str] = {}
+        # How many names a program of a user has, and how many all of them; series by label.
+        self._of_program: Counter[tuple[str, _Origin]] = Counter()
+        self._of_origin: Counter[_Origin] = Counter()
+        self._series_of: Counter[str] = Counter()
         self._lost = dict.fromkeys(reasons, 0)
         self._requests_lost = 0
         self._queued = 0
@@ -70,15 +92,16 @@ class Counts:
         verdict, response = record.verdict, record.response
         process = record.caller.process
         name = process.name if process is not None else ""
+        label = self._names.get(name)
         key = (
             verdict.version.value,
             verdict.provider,
             response.outcome.value if response is not None else UNKNOWN,
-            self._names.get(name) or self._admit(name),
+            self._admit(record, name) if label is None else label,
         )
         requests = self._requests
-        if key not in requests and len(requests) >= SERIES_MAX:
-            key = (*key[:3], OTHER)
+        if key not in requests:
+            key = self._admit_series(key)
         requests[key] = requests.get(key, 0) + 1
 
     def lost(self, lost: Lost) -> None:
@@ -108,12 +131,47 @@ class Counts:
             self._ticked_at,
         )
 
-    def _admit(self, name: str) -> str:
+    def _admit(self, record: Record, name: str) -> str:
         """Return the label of a name that has none yet.
 
         All formats could carry what does not print, but not all who read them.
         """
-        if len(self._names) >= NAMES_MAX:
-            return OTHER
-        self._names[name] = label = visible(name)[:NAME_MAX] or UNKNOWN
-        return label
+        caller, process = record.caller, record.caller.process
+        executable = "" if process is None else process.executable or ""
+        origin: _Origin = record.connection.source_ip if process is None else process.user.id
+        if caller.container is not None:
+            origin = caller.container.id
+        is_v2 = record.verdict.version is Version.V2
+        if not name:
+            return UNKNOWN
+        for wanted in (name, executable.rpartition("/")[2]):
+            label = self._names.get(wanted)
+            if label is not None:
+                return label
+            most = NAMES_OF_PROGRAM_MAX + (wanted != name)  # one more: its executable's
+            if wanted and self._has_room(executable, origin, most, is_v2=is_v2):
+                self._of_program[executable, origin] += 1
+                self._of_origin[origin] += 1
+                self._names[wanted] = label = visible(wanted)[:NAME_MAX]
+                return label
+        return OTHER
+
+    def _has_room(self, executable: str, origin: _Origin, most: int, *, is_v2: bool) -> bool:
+        if len(self._names) >= (NAMES_OF_V2_MAX if is_v2 else NAMES_MAX):
+            return False
+        return origin == _ROOT or (
+            self._of_program[executable, origin] < most
+            and self._of_origin[origin] < NAMES_OF_ORIGIN_MAX
+        )
+
+    def _admit_series(self, key: _Key) -> _Key:
+        """Return the key that a new series is counted by."""
+        version, provider, outcome, label = key
+        is_sought = version != Version.V2.value and provider == _AWS
+        most = SERIES_MAX if is_sought else SERIES_OF_OTHERS_MAX
+        if label != OTHER and (
+            len(self._requests) >= most or self._series_of[label] >= SERIES_OF_NAME_MAX
+        ):
+            return version, provider, outcome, OTHER
+        self._series_of[label] += 1
+        return key

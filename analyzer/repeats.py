@@ -1,0 +1,260 @@
+"""Fold the calls of a caller that repeats itself into one line a second, with their counts.
+
+A log of bounded size must not be filled by whoever calls most. No I/O, and no clock of its own.
+Three budgets hold, each in whole lines:
+
+- a caller (process, or address where no process is known): ``per_s`` in each second;
+- an origin (container, or user of the host): ``ORIGIN_PER_S`` times that, after a burst;
+- all origins together: ``ALL_PER_S`` times that. Beyond it, each origin still has FAIR_LINES.
+
+The first call of each version, operation and outcome is whole in each second all the same, so that
+one call without a token cannot hide among many others. What is folded is counted: none is dropped.
+A folded line is its last call, whole, and stands for all calls that its counts have.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Optional, Union
+
+from analyzer.records import Count, Record, Repeated
+
+# Callers whose calls of the present second are counted: about 0.3 KiB each. Beyond that, the oldest
+# second ends early; the origin's budget still holds.
+CALLERS_MAX = 2048
+# Users and containers whose budgets are remembered; a host has some dozens.
+ORIGINS_MAX = 1024
+# Lines that an origin may write, as multiples of a caller's. AWS lets an instance exchange 1024
+# packets a second with link-local addresses, which is some 250 answered calls: 20 callers at their
+# limit for a second, or as many short-lived ones for ten, are more than ordinary work.
+ORIGIN_PER_S, ORIGIN_BURST = 2, 20
+ALL_PER_S, ALL_BURST = 8, 80
+# What an origin may still write in a second when all together have used up theirs.
+FAIR_LINES = 20
+# Lines that one caller, or one origin, may have for one second. What tells lines apart, such as the
+# user agent, is the caller's to choose: beyond this it is not told apart any more.
+KINDS_MAX = 8
+
+WINDOW_NS = 1_000_000_000
+_MINUTE_NS = 60 * WINDOW_NS
+# An outcome that cannot be known has no word on a line of its own.
+UNKNOWN_OUTCOME = "unknown"
+
+# A process by number and start, or an address.
+_CallerId = Union[tuple[int, int], str]
+_OriginId = Union[int, str]
+# Version, operation, outcome.
+_What = tuple[str, str, str]
+_Kind = tuple[object, ...]
+
+
+class _Folded:
+    """Calls that become one line."""
+
+    __slots__ = ("counts", "is_of_several", "last", "since_at_ns")
+
+    def __init__(self, record: Record) -> None:
+        self.since_at_ns = record.at_ns
+        self.last = record
+        self.is_of_several = False
+        self.counts: dict[_What, int] = {}
+
+    def add(self, record: Record, what: _What) -> None:
+        self.is_of_several = self.is_of_several or _caller_id(self.last) != _caller_id(record)
+        self.last = record
+        self.since_at_ns = min(self.since_at_ns, record.at_ns)
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def line(self) -> Record:
+        counts = tuple(Count(*what, number) for what, number in sorted(self.counts.items()))
+        if len(counts) == 1 and counts[0].calls == 1:
+            return self.last  # an ordinary line says the same
+        return self.last._replace(repeated=Repeated(counts, self.since_at_ns, self.is_of_several))
+
+
+class _Window:
+    """A second of one caller or origin."""
+
+    __slots__ = ("ends_ns", "folded", "seen", "whole")
+
+    def __init__(self, now_ns: int) -> None:
+        self.ends_ns = now_ns + WINDOW_NS
+        self.whole = 0
+        self.seen: set[_What] = set()
+        self.folded: Optional[dict[_Kind, _Folded]] = None
+
+    def fold(self, record: Record, what: _What) -> None:
+        if self.folded is None:
+            self.folded = {}
+        kind = _kind(record)  # with the caller, as far as there is room for several of an origin
+        found = self.folded.get(kind)
+        if found is None:
+            if len(self.folded) >= KINDS_MAX:
+                kind = (record.verdict.version, record.verdict.provider)
+                found = self.folded.get(kind)
+            if found is None:
+                found = self.folded[kind] = _Folded(record)
+        found.add(record, what)
+
+    def lines(self) -> list[Record]:
+        return [] if self.folded is None else [each.line() for each in self.folded.values()]
+
+
+class _Bucket:
+    """Lines that may be written: some at once, then some a second."""
+
+    __slots__ = ("_at_ns", "_burst", "_lines", "_per_s")
+
+    def __init__(self, per_s: int, burst: int, now_ns: int) -> None:
+        self._per_s, self._burst, self._lines, self._at_ns = per_s, burst, float(burst), now_ns
+
+    def has_room(self, now_ns: int) -> bool:
+        grown = max(0, now_ns - self._at_ns) * self._per_s / WINDOW_NS
+        self._lines = min(self._lines + grown, self._burst)
+        self._at_ns = now_ns
+        return self._lines >= 1
+
+    def take(self) -> None:
+        self._lines = max(0.0, self._lines - 1)
+
+
+class _Origin:
+    """The budget of a user or container, and what it has folded in this second."""
+
+    __slots__ = ("bucket", "window")
+
+    def __init__(self, bucket: _Bucket, now_ns: int) -> None:
+        self.bucket = bucket
+        self.window = _Window(now_ns)
+
+
+class Repeats:
+    """Takes records, and gives back those to be written: whole ones, and folded ones later."""
+
+    def __init__(self, per_s: int) -> None:
+        """``per_s`` whole lines of one caller in each second; 0 folds nothing."""
+        self._per_s = per_s
+        self._callers: OrderedDict[_CallerId, _Window] = OrderedDict()
+        self._origins: OrderedDict[_OriginId, _Origin] = OrderedDict()
+        self._all: Optional[_Bucket] = None
+
+    def set_rate(self, per_s: int) -> list[Record]:
+        """Take another rate; returns what was folded by the former one."""
+        if per_s == self._per_s:
+            return []
+        self._per_s, self._all = per_s, None
+        return self.flush()
+
+    def add(self, record: Record, now_ns: int) -> list[Record]:
+        """Take one record; returns what is to be written now. ``now_ns`` never goes back."""
+        if not self._per_s:
+            return [record]
+        lines: list[Record] = []
+        caller_id = _caller_id(record)
+        caller = self._callers.get(caller_id)
+        if caller is None or now_ns >= caller.ends_ns:
+            if caller is not None:
+                lines = caller.lines()
+                del self._callers[caller_id]  # the oldest second stands first
+            elif len(self._callers) >= CALLERS_MAX:
+                lines = self._callers.popitem(last=False)[1].lines()
+            caller = self._callers[caller_id] = _Window(now_ns)
+        verdict, response = record.verdict, record.response
+        what = (
+            verdict.version.value,
+            verdict.operation,
+            UNKNOWN_OUTCOME if response is None else response.outcome.value,
+        )
+        if caller.whole >= self._per_s and what in caller.seen:
+            caller.fold(record, what)
+            return lines
+        caller.whole += 1
+        caller.seen.add(what)
+        return lines + self._within_budgets(record, what, now_ns)
+
+    def expire(self, now_ns: int) -> list[Record]:
+        """Return the folded lines of all seconds that are over."""
+        lines: list[Record] = []
+        while self._callers:
+            caller_id, caller = next(iter(self._callers.items()))
+            if now_ns < caller.ends_ns:
+                break
+            del self._callers[caller_id]
+            lines += caller.lines()
+        for origin in self._origins.values():
+            if now_ns >= origin.window.ends_ns and origin.window.whole:
+                lines += origin.window.lines()
+                origin.window = _Window(now_ns)
+        return lines
+
+    def flush(self) -> list[Record]:
+        """Return all folded lines, and forget every caller."""
+        windows = [*self._callers.values(), *(each.window for each in self._origins.values())]
+        self._callers.clear()
+        self._origins.clear()
+        return [line for window in windows for line in window.lines()]
+
+    def _within_budgets(self, record: Record, what: _What, now_ns: int) -> list[Record]:
+        lines: list[Record] = []
+        origin_id = _origin_id(record)
+        origin = self._origins.get(origin_id)
+        if origin is None:
+            if len(self._origins) >= ORIGINS_MAX:
+                lines = self._origins.popitem(last=False)[1].window.lines()
+            bucket = _Bucket(ORIGIN_PER_S * self._per_s, ORIGIN_BURST * self._per_s, now_ns)
+            origin = self._origins[origin_id] = _Origin(bucket, now_ns)
+        elif now_ns >= origin.window.ends_ns:
+            lines = origin.window.lines()
+            origin.window = _Window(now_ns)
+            self._origins.move_to_end(origin_id)
+        window = origin.window
+        if self._all is None:
+            self._all = _Bucket(ALL_PER_S * self._per_s, ALL_BURST * self._per_s, now_ns)
+        has_room = origin.bucket.has_room(now_ns) and (
+            self._all.has_room(now_ns) or window.whole < FAIR_LINES
+        )
+        if not has_room and what in window.seen:
+            window.fold(record, what)
+            return lines
+        origin.bucket.take()
+        self._all.take()
+        window.whole += 1
+        window.seen.add(what)
+        lines.append(record)
+        return lines
+
+
+def _caller_id(record: Record) -> _CallerId:
+    process = record.caller.process
+    if process is None:
+        return record.connection.source_ip
+    return process.pid, process.start_boottime_ns
+
+
+def _origin_id(record: Record) -> _OriginId:
+    """Return whom a line counts for: not the unit, for users make units of their own."""
+    caller = record.caller
+    if caller.container is not None:
+        return caller.container.id
+    return record.connection.source_ip if caller.process is None else caller.process.user.id
+
+
+def _kind(record: Record) -> _Kind:
+    """Return what must be alike in all calls of one line, so that readers count them right.
+
+    That is what reports tell callers and calls apart by, and the minute.
+    """
+    verdict, request, process = record.verdict, record.request, record.caller.process
+    parent = record.caller.ancestors[:1]
+    return (
+        _caller_id(record),
+        verdict.version,
+        verdict.reason,
+        verdict.provider,
+        request.forwarded,
+        request.user_agent,
+        record.token_failure,
+        None if process is None else (process.name, process.executable, process.args),
+        parent and (parent[0].name, parent[0].args),
+        record.at_ns // _MINUTE_NS,
+    )

@@ -1,0 +1,214 @@
+"""Folding loses no call, whoever calls how often, and keeps the first and the last whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple, Union
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.records import Outcome, Record, Response, User, Version
+from analyzer.repeats import KINDS_MAX, ORIGIN_BURST, WINDOW_NS, Repeats
+from tests.sends import process_of
+from tests.unit.test_jsonl import RECORD
+
+CallerId = Union[int, str]
+Counts = Counter[tuple[CallerId, str, str, str]]
+
+PER_S = 5
+RESPONSES = (None, Response(Outcome.SUCCESS, 200), Response(Outcome.NOT_FOUND, 404))
+
+
+class Call(NamedTuple):
+    after_ns: int
+    pid: int  # 0 for a caller that nobody knows
+    version: Version
+    operation: str
+    response: int
+    agent: str
+    times: int
+
+
+CALLS = st.lists(
+    st.builds(
+        Call,
+        st.integers(0, 2 * WINDOW_NS),
+        st.integers(0, 3),
+        st.sampled_from(Version),
+        st.sampled_from(["token", "credentials", "metadata"]),
+        st.integers(0, len(RESPONSES) - 1),
+        st.text("ab", max_size=4),
+        st.integers(1, 40),
+    ),
+    max_size=12,  # so that no user's budget is used up: that is tested by itself
+)
+
+
+def record_of(call: Call, at_ns: int) -> Record:
+    process = process_of(RECORD.caller)._replace(pid=call.pid)
+    caller = RECORD.caller._replace(process=process if call.pid else None)
+    verdict = RECORD.verdict._replace(version=call.version, operation=call.operation)
+    request = RECORD.request._replace(user_agent=call.agent)
+    response = RESPONSES[call.response]
+    return RECORD._replace(
+        at_ns=at_ns, caller=caller, verdict=verdict, request=request, response=response
+    )
+
+
+def caller_of(record: Record) -> CallerId:
+    process = record.caller.process
+    return record.connection.source_ip if process is None else process.pid
+
+
+def what(record: Record) -> tuple[str, str, str]:
+    response = record.response
+    outcome = "unknown" if response is None else response.outcome.value
+    return record.verdict.version.value, record.verdict.operation, outcome
+
+
+def counted(lines: list[Record]) -> Counts:
+    """Count as readers do."""
+    counts: Counts = Counter()
+    for line in lines:
+        if line.repeated is None:
+            version, operation, outcome = what(line)
+            counts[caller_of(line), version, operation, outcome] += 1
+            continue
+        for version, operation, outcome, calls in line.repeated.counts:
+            counts[caller_of(line), version, operation, outcome] += calls
+    return counts
+
+
+def run(calls: list[Call], per_s: int, *, ticks: bool = True) -> tuple[list[Record], list[Record]]:
+    """Return the records, and the lines that are made of them."""
+    repeats = Repeats(per_s)
+    records: list[Record] = []
+    lines: list[Record] = []
+    now_ns = 1
+    for call in calls:
+        now_ns += call.after_ns
+        if ticks:
+            lines += repeats.expire(now_ns)
+        for _ in range(call.times):
+            record = record_of(call, now_ns)
+            records.append(record)
+            lines += repeats.add(record, now_ns)
+    return records, lines + repeats.flush()
+
+
+def plain(record: Record) -> Record:
+    return record._replace(repeated=None)
+
+
+@given(CALLS, st.booleans())
+def test_every_call_is_counted_for_its_caller(calls: list[Call], ticks: bool) -> None:
+    """By version, operation and outcome, as many as without folding."""
+    records, lines = run(calls, PER_S, ticks=ticks)
+    assert counted(lines) == counted(records)
+    _, unfolded = run(calls, 0)
+    assert unfolded == records
+
+
+@given(CALLS)
+def test_the_first_and_last_call_of_each_caller_are_whole(calls: list[Call]) -> None:
+    records, lines = run(calls, PER_S)
+    written = {id(each.request): each for each in map(plain, lines)}
+    for caller in {caller_of(record) for record in records}:
+        own = [record for record in records if caller_of(record) == caller]
+        for record in (own[0], own[-1]):
+            assert written[id(record.request)] == record
+
+
+@given(CALLS)
+def test_a_line_stands_only_for_what_its_own_fields_say(calls: list[Call]) -> None:
+    """So that selecting lines by version or provider finds every call."""
+    for line in run(calls, PER_S)[1]:
+        if line.repeated is not None:
+            assert {each.version for each in line.repeated.counts} == {line.verdict.version.value}
+            assert what(line) in {each[:3] for each in line.repeated.counts}
+            assert sum(each.calls for each in line.repeated.counts) > 1
+            assert line.repeated.since_at_ns <= line.at_ns
+
+
+def test_a_flood_becomes_few_lines() -> None:
+    """One caller, 1001 calls in a second: those of the rate, and one with the others."""
+    repeats = Repeats(50)
+    lines: list[Record] = []
+    for number in range(1001):
+        lines += repeats.add(RECORD._replace(at_ns=number), number * 999_000)
+    assert len(lines) == 50
+    (folded,) = repeats.flush()
+    assert folded.repeated is not None
+    assert folded.repeated.counts == (("v1", "metadata", "unknown", 951),)
+    assert (folded.at_ns, folded.repeated.since_at_ns) == (1000, 50)
+
+
+def test_ordinary_work_is_not_folded() -> None:
+    """Fifty calls in each second, for a minute."""
+    repeats = Repeats(50)
+    records = [RECORD._replace(at_ns=number) for number in range(3000)]
+    lines = [
+        line
+        for number, record in enumerate(records)
+        for line in repeats.add(record, number * WINDOW_NS // 50)
+    ]
+    assert lines + repeats.flush() == records
+
+
+def test_one_call_without_a_token_among_many_with_one_is_whole() -> None:
+    """Whatever the caller sends around it."""
+    repeats = Repeats(50)
+    lines: list[Record] = []
+    hidden = RECORD._replace(at_ns=500)
+    for number in range(1001):
+        with_token = RECORD.verdict._replace(version=Version.V2, reason="token_header")
+        record = hidden if number == 500 else RECORD._replace(at_ns=number, verdict=with_token)
+        lines += repeats.add(record, number)
+    assert hidden in lines
+
+
+def of_process(pid: int, uid: int) -> Record:
+    process = process_of(RECORD.caller)._replace(pid=pid, user=User(uid, None))
+    caller = RECORD.caller._replace(process=process, container=None)
+    return RECORD._replace(at_ns=pid, caller=caller)
+
+
+def test_many_callers_of_one_user_push_out_nobody() -> None:
+    """The user has a budget, too, and another one's calls are whole all the while."""
+    repeats = Repeats(PER_S)
+    lines: list[Record] = []
+    others = []
+    for number in range(5000):
+        lines += repeats.add(of_process(number + 10, 1001), number)
+        if number % 500 == 0:
+            others.append(of_process(5, number))
+            lines += repeats.add(others[-1], number)
+    lines += repeats.flush()
+    assert all(other in lines for other in others)
+    assert len(lines) < ORIGIN_BURST * PER_S + len(others) + KINDS_MAX + 5
+    assert sum(counted(lines).values()) == 5000 + len(others)
+    several = [line for line in lines if line.repeated is not None]
+    assert all(line.repeated is not None and line.repeated.is_of_several for line in several)
+
+
+def test_many_users_leave_each_other_some_lines() -> None:
+    """As of one who may have 65,536 of them: everybody's first calls are whole."""
+    repeats = Repeats(PER_S)
+    lines: list[Record] = []
+    records = [of_process(number, 1000 + number % 500) for number in range(1, 5001)]
+    for record in records:
+        lines += repeats.add(record, 1)
+    whole = {each.at_ns for each in lines if each.repeated is None}
+    assert set(range(1, 501)) <= whole
+    lines += repeats.flush()
+    assert sum(each for each in counted(lines).values()) == 5000
+
+
+def test_another_rate_holds_at_once() -> None:
+    repeats = Repeats(1)
+    assert [each for _ in range(4) for each in repeats.add(RECORD, 1)] == [RECORD]
+    (folded,) = repeats.set_rate(0)
+    assert folded.repeated is not None
+    assert repeats.add(RECORD, 1) == [RECORD]
+    assert repeats.flush() == []
