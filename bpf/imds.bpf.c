@@ -94,10 +94,11 @@ static __always_inline void imds_expect(unsigned long long sock, unsigned int ne
 }
 
 static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
-					     unsigned int sequence)
+					     unsigned int sequence, unsigned int is_opening)
 {
 	struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
-	struct imds_exchange exchange = {.netns = netns, .is_expected = 1, .sequence = sequence};
+	struct imds_exchange exchange = {
+	    .netns = netns, .is_expected = 1, .sequence = sequence, .is_opening = is_opening};
 
 	if (!known || !known->is_expected)
 		bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);

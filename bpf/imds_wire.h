@@ -21,6 +21,11 @@
 #define TCP_FLAG_URG 0x20
 /* Extension headers of IPv6 in front of TCP that are stepped over; a socket sends at most 5. */
 #define IPV6_EXTENSIONS_MAX 6
+/*
+ * Parts of IMDS_PAYLOAD_MAX that a packet is told in. With segmentation offload it has up to
+ * 64 KiB; only a device that is set up for more (BIG TCP, 5.19) has it cut.
+ */
+#define IMDS_PARTS_MAX 16
 
 /* A TCP packet to or from IMDS, and where in it the payload is. */
 struct imds_packet {
@@ -39,7 +44,8 @@ struct imds_packet {
 static void *imds_reserve_segment(unsigned int payload_room);
 static void *imds_reserve_holder(void);
 static void imds_submit_reserved(void *data);
-static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence);
+static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence,
+			     unsigned int is_opening);
 
 /* The headers as they come in the packet. */
 struct imds_ipv4 {
@@ -218,13 +224,15 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 		imds_tell_holder(skb, sk, task, sequence, flags);
 }
 
-/* Copy the payload. The place for it was reserved and has `room` bytes, a constant. */
-static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
-					      const struct imds_packet *packet, unsigned int room)
+/* Copy `size` bytes from byte `at` of the payload on. The place for them has `room` bytes. */
+static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct sock *sk,
+					   const struct imds_packet *packet, unsigned int at,
+					   unsigned int room)
 {
 	struct imds_segment *segment = imds_reserve_segment(room);
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	unsigned long long size = packet->payload_size;
+	unsigned int sequence = packet->sequence + at;
+	unsigned long long size = packet->payload_size - at;
 
 	if (!segment) {
 		imds_count(IMDS_COUNTER_LOST);
@@ -235,29 +243,48 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	segment->boottime_ns = bpf_ktime_get_boot_ns();
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);
-	segment->sequence = packet->sequence;
+	segment->sequence = sequence;
 	segment->stream_offset =
-	    (unsigned int)READ(tcp, bytes_acked) + (packet->sequence - READ(tcp, snd_una)) - 1;
+	    (unsigned int)READ(tcp, bytes_acked) + (sequence - READ(tcp, snd_una)) - 1;
 	segment->netns = imds_netns(sk);
-	segment->payload_size = size;
 	segment->family = packet->family;
 	segment->source_port = packet->source_port;
 	segment->destination_port = packet->destination_port;
-	segment->urgent = packet->urgent;
+	segment->urgent = packet->urgent > at ? packet->urgent - at : 0;
 	__builtin_memcpy(segment->source_ip, packet->source, sizeof(segment->source_ip));
 	__builtin_memcpy(segment->destination_ip, packet->destination,
 			 sizeof(segment->destination_ip));
 	OPAQUE(size);
 	size &= 0xffffffff; /* for the verifier: it is not negative */
+	segment->payload_size = size;
 	if (size > room) {
-		segment->flags = IMDS_FLAG_TRUNCATED;
 		size = room;
+		/* What is behind it comes in a part of its own, but for the last one. */
+		if (at == (IMDS_PARTS_MAX - 1) * IMDS_PAYLOAD_MAX)
+			segment->flags = IMDS_FLAG_TRUNCATED;
+		else
+			segment->payload_size = room;
 	}
-	if (size > 0 && !bpf_skb_load_bytes(skb, packet->payload_at, segment + 1, size))
+	if (size > 0 && !bpf_skb_load_bytes(skb, packet->payload_at + at, segment + 1, size))
 		segment->payload_captured = size;
 	else
 		segment->flags = IMDS_FLAG_UNREADABLE;
 	imds_submit_reserved(segment);
+}
+
+/* Tell all the bytes. A request has 100 to 700; a reservation must be of constant size. */
+static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
+					      const struct imds_packet *packet)
+{
+	if (packet->payload_size <= IMDS_SEGMENT_SMALL) {
+		imds_tell_part(skb, sk, packet, 0, IMDS_SEGMENT_SMALL);
+		return;
+	}
+	for (int i = 0; i < IMDS_PARTS_MAX; i++) {
+		if (i * IMDS_PAYLOAD_MAX >= packet->payload_size)
+			break;
+		imds_tell_part(skb, sk, packet, i * IMDS_PAYLOAD_MAX, IMDS_PAYLOAD_MAX);
+	}
 }
 
 /* What a socket sends. */
@@ -272,13 +299,10 @@ static __always_inline int imds_egress(struct __sk_buff *skb)
 	if (!sk)
 		return IMDS_PASS;
 	imds_tell_senders(skb, sk, packet.sequence);
-	/* A request has 100 to 700 bytes; a reservation must be of constant size. */
-	if (packet.payload_size <= IMDS_SEGMENT_SMALL)
-		imds_tell_segment(skb, sk, &packet, IMDS_SEGMENT_SMALL);
-	else
-		imds_tell_segment(skb, sk, &packet, IMDS_PAYLOAD_MAX);
+	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),
-			 READ((const struct tcp_sock *)sk, rcv_nxt));
+			 READ((const struct tcp_sock *)sk, rcv_nxt),
+			 READ((const struct sock_common *)sk, skc_state) == TCP_SYN_SENT);
 	return IMDS_PASS;
 }
 
@@ -299,6 +323,11 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 	exchange = imds_exchange_of(sock);
 	if (!exchange || !exchange->is_expected)
 		return IMDS_PASS;
+	if (exchange->is_opening) {
+		/* The other end's numbers were not known when it was asked. */
+		exchange->sequence = READ((const struct tcp_sock *)sock, rcv_nxt);
+		exchange->is_opening = 0;
+	}
 	at = packet.sequence - exchange->sequence;
 	if ((int)at < 0) { /* sent again, with new bytes behind */
 		skipped = -at;
