@@ -34,7 +34,8 @@ COUNTER_LOST_ANSWERS = 1
 COUNTER_LOST_SENDERS = 2
 COUNTERS = 3
 SETTING_WIRE = 0
-SETTINGS = 1
+SETTING_TRANSLATED = 1
+SETTINGS = 2
 
 # start_boottime_ns, executable_inode, args_address, pid, uid, executable_device, exec_id, comm
 PROCESS = struct.Struct("=QQQIIII16s")

@@ -27,7 +27,7 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* Written by the loader before a program is attached. */
+/* Written by the loader before a program is attached, but for IMDS_SETTING_TRANSLATED. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, IMDS_SETTINGS);
@@ -114,12 +114,31 @@ static __always_inline void imds_forget(unsigned long long sock)
 	bpf_map_delete_elem(&exchanges, &sock);
 }
 
-static __always_inline int imds_has_wire(void)
+static __always_inline int imds_is_set(enum imds_setting setting)
 {
-	__u32 key = IMDS_SETTING_WIRE;
+	__u32 key = setting;
 	const __u64 *value = bpf_map_lookup_elem(&settings, &key);
 
 	return value && *value;
+}
+
+static __always_inline int imds_has_wire(void)
+{
+	return imds_is_set(IMDS_SETTING_WIRE);
+}
+
+static __always_inline int imds_is_translated(void)
+{
+	return imds_is_set(IMDS_SETTING_TRANSLATED);
+}
+
+static __always_inline void imds_set_translated(void)
+{
+	__u32 key = IMDS_SETTING_TRANSLATED;
+	__u64 value = 1;
+
+	if (!imds_is_translated())
+		bpf_map_update_elem(&settings, &key, &value, BPF_ANY);
 }
 
 static __always_inline struct imds_sender *imds_sender_of(unsigned long long sock)

@@ -83,7 +83,9 @@ enum imds_counter {
 enum imds_setting {
 	/* Not 0: the wire is watched, so calls only tell who sends. */
 	IMDS_SETTING_WIRE = 0,
-	IMDS_SETTINGS = 1,
+	/* Not 0: packets go to IMDS whose sockets know it by another address. Set by the wire. */
+	IMDS_SETTING_TRANSLATED = 1,
+	IMDS_SETTINGS = 2,
 };
 
 /* One process as the kernel saw it: always its thread group leader. */

@@ -27,6 +27,13 @@
  */
 #define IMDS_PARTS_MAX 16
 
+/* Which end of a packet must be IMDS. */
+enum imds_peer {
+	IMDS_PEER_RECEIVES,
+	IMDS_PEER_SENDS,
+	IMDS_PEER_ANY, /* the packet belongs to a connection with IMDS, whatever stands in it */
+};
+
 /* A TCP packet to or from IMDS, and where in it the payload is. */
 struct imds_packet {
 	unsigned short family;
@@ -41,6 +48,8 @@ struct imds_packet {
 	unsigned int destination[4];
 };
 
+static int imds_is_translated(void);
+static void imds_set_translated(void);
 static void *imds_reserve_segment(unsigned int payload_room);
 static void *imds_reserve_holder(void);
 static void imds_submit_reserved(void *data);
@@ -75,16 +84,31 @@ static __always_inline int imds_is_ipv6_address(const unsigned int *words)
 	return words[0] == IMDS_IPV6_0 && words[1] == 0 && words[2] == 0 && words[3] == IMDS_IPV6_3;
 }
 
-/* The header of TCP, behind those of IP; `is_sent` tells which end IMDS must be. */
-static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned int at, int is_sent,
-					 struct imds_packet *packet)
+/*
+ * Whether the packet's socket is connected to IMDS, wherever the packet itself goes: it may be
+ * redirected to a proxy on this host.
+ */
+static __always_inline int imds_is_socket_to_imds(const struct __sk_buff *skb)
+{
+	if (skb->remote_port != bpf_htonl(IMDS_PORT))
+		return 0;
+	if (skb->remote_ip4 == IMDS_IPV4)
+		return 1;
+	return skb->remote_ip6[0] == IMDS_IPV6_0 && skb->remote_ip6[1] == 0 &&
+	       skb->remote_ip6[2] == 0 && skb->remote_ip6[3] == IMDS_IPV6_3;
+}
+
+/* The header of TCP, behind those of IP; `peer` tells which end IMDS must be. */
+static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned int at,
+					 enum imds_peer peer, struct imds_packet *packet)
 {
 	struct imds_tcp tcp = {};
 	unsigned int length;
 
 	if (bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
 		return 0;
-	if ((is_sent ? tcp.destination : tcp.source) != bpf_htons(IMDS_PORT))
+	if (peer != IMDS_PEER_ANY &&
+	    (peer == IMDS_PEER_RECEIVES ? tcp.destination : tcp.source) != bpf_htons(IMDS_PORT))
 		return 0;
 	length = (tcp.length >> 4) * 4;
 	if (length < TCP_HEADER_LEN || skb->len <= at + length)
@@ -101,7 +125,7 @@ static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned i
 	return 1;
 }
 
-static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, enum imds_peer peer,
 					  struct imds_packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
@@ -109,13 +133,16 @@ static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, int is_se
 
 	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
 		return 0;
-	if ((is_sent ? ip->destination : ip->source) != IMDS_IPV4 || ip->protocol != IPPROTO_TCP)
+	if (ip->protocol != IPPROTO_TCP)
+		return 0;
+	if (peer != IMDS_PEER_ANY &&
+	    (peer == IMDS_PEER_RECEIVES ? ip->destination : ip->source) != IMDS_IPV4)
 		return 0;
 	packet->family = AF_INET;
 	packet->hop_limit = ip->ttl;
 	packet->source[0] = ip->source;
 	packet->destination[0] = ip->destination;
-	return imds_read_tcp(skb, (ip->version_and_length & 15) * 4, is_sent, packet);
+	return imds_read_tcp(skb, (ip->version_and_length & 15) * 4, peer, packet);
 }
 
 /* Whether a header of this kind may stand between those of IPv6 and TCP. */
@@ -125,7 +152,7 @@ static __always_inline int imds_is_extension(unsigned char kind)
 	return kind == 0 || kind == 43 || kind == 60;
 }
 
-static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, enum imds_peer peer,
 					  struct imds_packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
@@ -135,7 +162,8 @@ static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_se
 
 	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
 		return 0;
-	if (!imds_is_ipv6_address(is_sent ? ip->destination : ip->source))
+	if (peer != IMDS_PEER_ANY &&
+	    !imds_is_ipv6_address(peer == IMDS_PEER_RECEIVES ? ip->destination : ip->source))
 		return 0;
 	packet->family = AF_INET6;
 	packet->hop_limit = ip->hop_limit;
@@ -151,17 +179,17 @@ static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_se
 		next = extension[0];
 		at += (extension[1] + 1) * 8;
 	}
-	return next == IPPROTO_TCP && imds_read_tcp(skb, at, is_sent, packet);
+	return next == IPPROTO_TCP && imds_read_tcp(skb, at, peer, packet);
 }
 
 /* Fills in the packet if it is one to (or from) IMDS with something in it. */
-static __always_inline int imds_read_packet(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_packet(const struct __sk_buff *skb, enum imds_peer peer,
 					    struct imds_packet *packet)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return imds_read_ipv4(skb, is_sent, packet);
+		return imds_read_ipv4(skb, peer, packet);
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return imds_read_ipv6(skb, is_sent, packet);
+		return imds_read_ipv6(skb, peer, packet);
 	return 0;
 }
 
@@ -213,9 +241,14 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 	const struct task_struct *task;
 	unsigned int flags = 0;
 
-	if (sender && sender->event.kind == IMDS_KIND_SENDER) {
-		imds_tell_sender(sender);
-		flags = IMDS_FLAG_OTHER_SENDER;
+	if (sender) {
+		if (sender->event.kind == IMDS_KIND_SENDER) {
+			imds_tell_sender(sender);
+			flags = IMDS_FLAG_OTHER_SENDER;
+		}
+		/* Not all of that call's bytes may have gone out at once. */
+		if (sequence - sender->event.write_seq < sender->event.payload_size)
+			flags = IMDS_FLAG_OTHER_SENDER;
 	}
 	if (!READ(sk, sk_lock.owned))
 		return;
@@ -287,17 +320,36 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	}
 }
 
+/* The addresses as the socket has them, not as they are on this host's own way to a proxy. */
+static __always_inline void imds_name_peer(const struct sock *sk, struct imds_packet *packet)
+{
+	struct imds_event event = {};
+
+	if (!imds_match(sk, &event))
+		return;
+	packet->family = event.family;
+	packet->source_port = event.source_port;
+	packet->destination_port = event.destination_port;
+	__builtin_memcpy(packet->source, event.source_ip, sizeof(packet->source));
+	__builtin_memcpy(packet->destination, event.destination_ip, sizeof(packet->destination));
+}
+
 /* What a socket sends. */
 static __always_inline int imds_egress(struct __sk_buff *skb)
 {
 	struct imds_packet packet = {};
+	int is_to_imds = imds_is_socket_to_imds(skb);
 	const struct sock *sk;
 
-	if (!imds_read_packet(skb, 1, &packet))
+	if (!imds_read_packet(skb, is_to_imds ? IMDS_PEER_ANY : IMDS_PEER_RECEIVES, &packet))
 		return IMDS_PASS;
 	sk = imds_sock(skb);
 	if (!sk)
 		return IMDS_PASS;
+	if (is_to_imds)
+		imds_name_peer(sk, &packet);
+	else
+		imds_set_translated();
 	imds_tell_senders(skb, sk, packet.sequence);
 	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),
@@ -314,10 +366,13 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 {
 	struct imds_packet packet = {};
 	struct imds_exchange *exchange;
+	enum imds_peer peer = IMDS_PEER_SENDS;
 	unsigned int at, skipped = 0;
 	unsigned long long sock;
 
-	if (!imds_read_packet(skb, 0, &packet))
+	if (imds_is_socket_to_imds(skb) || imds_is_translated())
+		peer = IMDS_PEER_ANY;
+	if (!imds_read_packet(skb, peer, &packet))
 		return IMDS_PASS;
 	sock = (unsigned long long)imds_sock(skb);
 	exchange = imds_exchange_of(sock);
