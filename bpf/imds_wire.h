@@ -44,6 +44,7 @@ struct imds_packet {
 	unsigned int payload_at;
 	unsigned int payload_size;
 	unsigned int hop_limit;
+	unsigned int is_changeable;
 	unsigned int source[4];
 	unsigned int destination[4];
 };
@@ -273,6 +274,8 @@ static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct s
 	}
 	__builtin_memset(segment, 0, sizeof(*segment));
 	segment->kind = IMDS_KIND_SEGMENT;
+	if (packet->is_changeable)
+		segment->flags = IMDS_FLAG_CHANGEABLE;
 	segment->boottime_ns = bpf_ktime_get_boot_ns();
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);
@@ -294,14 +297,14 @@ static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct s
 		size = room;
 		/* What is behind it comes in a part of its own, but for the last one. */
 		if (at == (IMDS_PARTS_MAX - 1) * IMDS_PAYLOAD_MAX)
-			segment->flags = IMDS_FLAG_TRUNCATED;
+			segment->flags |= IMDS_FLAG_TRUNCATED;
 		else
 			segment->payload_size = room;
 	}
 	if (size > 0 && !bpf_skb_load_bytes(skb, packet->payload_at + at, segment + 1, size))
 		segment->payload_captured = size;
 	else
-		segment->flags = IMDS_FLAG_UNREADABLE;
+		segment->flags |= IMDS_FLAG_UNREADABLE;
 	imds_submit_reserved(segment);
 }
 
@@ -350,6 +353,7 @@ static __always_inline int imds_egress(struct __sk_buff *skb)
 		imds_name_peer(sk, &packet);
 	else
 		imds_set_translated();
+	packet.is_changeable = imds_is_zerocopy((const struct sk_buff *)skb);
 	imds_tell_senders(skb, sk, packet.sequence);
 	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.decode.connections import IDLE_TIMEOUT_S, MAX_REPEATED_BYTES, Connections
 from analyzer.decode.http import MAX_HEAD_BYTES
-from analyzer.records import Captured, Chunk, Problem, Token
+from analyzer.records import CHANGEABLE, Captured, Chunk, Problem, Token
 from tests.sends import START, connection, snapshot
 from tests.sends import chunk as send
 
@@ -34,8 +34,8 @@ def test_request_is_captured_with_its_send() -> None:
     assert captured.request.target == "/a"
 
 
-def test_split_request_belongs_to_the_send_of_its_first_byte() -> None:
-    """Whoever sends the rest, a request is that of the sender of its beginning."""
+def test_split_request_belongs_to_who_completed_it() -> None:
+    """With the time of its first byte; who sent parts of it before is named beside."""
     connections = Connections()
     stream = GET + OTHER + GET
     cut, end = len(GET) + 3, len(GET + OTHER) + 1
@@ -45,9 +45,11 @@ def test_split_request_belongs_to_the_send_of_its_first_byte() -> None:
     third = connections.feed(send(stream[end:], end, at_ns=4, tid=4))
     assert [(each.boottime_ns, each.tid) for each in first + second + third] == [
         (1, 1),
-        (1, 1),
-        (3, 3),
+        (1, 3),
+        (3, 4),
     ]
+    others = [[each.process.pid for each in captured.others] for captured in second + third]
+    assert others == [[1, 2], [3]]
 
 
 def test_connections_are_kept_apart() -> None:
@@ -266,3 +268,17 @@ def test_held_bytes_are_bounded() -> None:
     assert reported == connections.evicted == 100 - len(connections)
     assert reported + len(connections.flush()) == 100
     assert connections.buffered == 0
+
+
+@pytest.mark.parametrize("cut", [None, 30])
+def test_a_head_in_memory_that_changes_is_marked(cut: Optional[int]) -> None:
+    """If any part of it is; the next one on the connection is not."""
+    data = b"GET /latest/meta-data/ HTTP/1.1\r\nX-aws-ec2-metadata-token: x\r\n\r\n"
+    connections = Connections()
+    first = send(data[:cut])._replace(is_changeable=True)
+    captured = connections.feed(first)
+    if cut is not None:
+        assert captured == []
+        captured = connections.feed(send(data[cut:], cut))
+    captured += connections.feed(send(data, len(data)))
+    assert [each.request.reason for each in captured] == [CHANGEABLE, None]
