@@ -10,7 +10,7 @@ import re
 from typing import Callable, Optional
 from urllib.parse import unquote
 
-from analyzer.records import DOUBTS, Hint, Request, Token, Verdict, Version
+from analyzer.records import CHANGEABLE, DOUBTS, Hint, Request, Token, Verdict, Version
 
 AWS = "aws"
 
@@ -95,12 +95,24 @@ def _is_token_request(request: Request, segments: Segments) -> bool:
     return request.method == "PUT" and segments[-2:] == ("api", "token")
 
 
+def _may_be_tokenless(request: Request, segments: Segments) -> bool:
+    """Whether what makes it v2 was in memory that its caller can write to while it goes out."""
+    return request.reason == CHANGEABLE and (
+        request.token is Token.PRESENT or _is_token_request(request, segments)
+    )
+
+
 # Condition -> version, reason (None: the request's own).
 _VERSIONS: tuple[tuple[Callable[[Request, Segments, str], bool], Version, Optional[str]], ...] = (
     (lambda request, _s, _p: request.reason in DOUBTS, Version.UNKNOWN, None),
+    (lambda request, path, _p: _may_be_tokenless(request, path), Version.UNKNOWN, None),
     (lambda request, _s, _p: request.token is Token.PRESENT, Version.V2, "token_header"),
     (lambda request, path, _p: _is_token_request(request, path), Version.V2, "token_request"),
-    (lambda request, _s, _p: request.reason is not None, Version.UNKNOWN, None),
+    (
+        lambda request, _s, _p: request.reason not in (None, CHANGEABLE),
+        Version.UNKNOWN,
+        None,
+    ),
     (lambda _r, _s, provider: provider != AWS, Version.V1, "other_cloud_probe"),
 )
 

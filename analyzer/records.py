@@ -135,6 +135,7 @@ class Chunk(NamedTuple):
     snapshot: Optional[Snapshot]
     is_answered: bool = True
     others: tuple[Snapshot, ...] = ()  # who else may have sent it
+    is_changeable: bool = False  # the caller could write to it after it was looked at
 
 
 class Answer(NamedTuple):
@@ -213,12 +214,17 @@ class Hint(_Constants):
     LINODE = "metadata-token"
 
 
+# The reason of a head that was whole, but in memory that its sender could write to while it went
+# out (MSG_ZEROCOPY). What was seen in it need not be what was sent.
+CHANGEABLE = "changeable_payload"
+
+
 class Request(NamedTuple):
     r"""One HTTP request head, or what could be read of one. Holds no secret.
 
     ``reason`` is None for a complete head, else why it is not one: a ``Problem``
     value, ``not_http``, ``incomplete``, ``capture_gap`` or ``header_too_large``.
-    One of ``DOUBTS`` also where all of the head was read.
+    One of ``DOUBTS``, or CHANGEABLE, also where all of the head was read.
     ``method`` and ``target`` are None where they could not be read. Text is decoded
     as UTF-8 with ``\xNN`` escapes for the bytes that are not.
     """

@@ -13,6 +13,10 @@
 #include <linux/socket.h>
 #include <linux/tcp.h>
 #include <linux/if_ether.h>
+#include <linux/mount.h>
+#include <linux/dcache.h>
+#include <linux/nsproxy.h>
+#include <linux/skbuff.h>
 #include <net/sock.h>
 #include <net/net_namespace.h>
 #undef READ /* linux/kernel.h has one of its own */
@@ -29,6 +33,8 @@ BPF_PERCPU_ARRAY(scratch, struct imds_scratch, IMDS_SLOTS);
 BPF_TABLE("lru_hash", u64, struct imds_exchange, exchanges, IMDS_EXCHANGES_MAX);
 BPF_TABLE("lru_hash", u64, struct imds_receive, receives, IMDS_RECEIVES_MAX);
 BPF_TABLE("lru_hash", u64, struct imds_sender, senders, IMDS_SENDERS_MAX);
+/* Not 0: packets go to IMDS whose sockets know it by another address. */
+BPF_ARRAY(translated, u32, 1);
 
 static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
@@ -112,11 +118,29 @@ RAW_TRACEPOINT_PROBE(inet_sock_set_state)
 }
 
 #ifdef IMDS_WIRE
+static __always_inline int imds_is_translated(void)
+{
+	int key = 0;
+	const u32 *value = translated.lookup(&key);
+
+	return value && *value;
+}
+
+static __always_inline void imds_set_translated(void)
+{
+	int key = 0;
+	u32 *value = translated.lookup(&key);
+
+	if (value)
+		*value = 1;
+}
+
 static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
-					     unsigned int sequence)
+					     unsigned int sequence, unsigned int is_opening)
 {
 	struct imds_exchange *known = exchanges.lookup((u64 *)&sock);
-	struct imds_exchange exchange = {.netns = netns, .is_expected = 1, .sequence = sequence};
+	struct imds_exchange exchange = {
+	    .netns = netns, .is_expected = 1, .sequence = sequence, .is_opening = is_opening};
 
 	if (!known || !known->is_expected)
 		exchanges.update((u64 *)&sock, &exchange);

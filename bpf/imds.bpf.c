@@ -86,10 +86,11 @@ static __always_inline void imds_expect(unsigned long long sock, unsigned int ne
 }
 
 static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
-					     unsigned int sequence)
+					     unsigned int sequence, unsigned int is_opening)
 {
 	struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
-	struct imds_exchange exchange = {.netns = netns, .is_expected = 1, .sequence = sequence};
+	struct imds_exchange exchange = {
+	    .netns = netns, .is_expected = 1, .sequence = sequence, .is_opening = is_opening};
 
 	if (!known || !known->is_expected)
 		bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);
@@ -111,9 +112,22 @@ static __always_inline void imds_forget(unsigned long long sock)
  */
 const volatile __u32 has_wire = 0;
 
+/* Not 0: packets go to IMDS whose sockets know it by another address. */
+__u32 translated = 0;
+
 static __always_inline int imds_has_wire(void)
 {
 	return has_wire != 0;
+}
+
+static __always_inline int imds_is_translated(void)
+{
+	return ONCE(translated) != 0;
+}
+
+static __always_inline void imds_set_translated(void)
+{
+	ONCE(translated) = 1;
 }
 
 static __always_inline struct imds_sender *imds_sender_of(unsigned long long sock)

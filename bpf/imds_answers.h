@@ -25,6 +25,8 @@ struct imds_exchange {
 	unsigned long long have;  /* bytes of the status line that are there; of packets, which */
 	unsigned int sequence;	  /* of packets: where the status line begins */
 	unsigned int hop_limit;	  /* of the packet in which it begins; 0: not seen */
+	unsigned int is_opening;  /* sent before the other end's sequence numbers were known */
+	unsigned int unused;
 	unsigned char line[16];
 };
 

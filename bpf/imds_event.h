@@ -66,6 +66,9 @@ enum imds_flag {
 	IMDS_FLAG_EXECUTABLE_TRUNCATED = 128,
 	/* A holder: a call by another process may have brought these bytes. */
 	IMDS_FLAG_OTHER_SENDER = 256,
+	/* The bytes lie in the caller's own pages (MSG_ZEROCOPY), and may be others a moment later.
+	 */
+	IMDS_FLAG_CHANGEABLE = 512,
 };
 
 /* Index into the probe's counters map. */

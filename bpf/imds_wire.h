@@ -20,6 +20,18 @@
 #define IMDS_TCP_URG 0x20
 /* Extension headers of IPv6 in front of TCP that are stepped over; a socket sends at most 5. */
 #define IPV6_EXTENSIONS_MAX 6
+/*
+ * Parts of IMDS_PAYLOAD_MAX that a packet is told in. With segmentation offload it has up to
+ * 64 KiB; only a device that is set up for more (BIG TCP, 5.19) has it cut.
+ */
+#define IMDS_PARTS_MAX 16
+
+/* Which end of a packet must be IMDS. */
+enum imds_peer {
+	IMDS_PEER_RECEIVES,
+	IMDS_PEER_SENDS,
+	IMDS_PEER_ANY, /* the packet belongs to a connection with IMDS, whatever stands in it */
+};
 
 /* A TCP packet to or from IMDS, and where in it the payload is. */
 struct imds_packet {
@@ -31,14 +43,18 @@ struct imds_packet {
 	unsigned int payload_at;
 	unsigned int payload_size;
 	unsigned int hop_limit;
+	unsigned int is_changeable;
 	unsigned int source[4];
 	unsigned int destination[4];
 };
 
+static int imds_is_translated(void);
+static void imds_set_translated(void);
 static void *imds_reserve_segment(unsigned int payload_room);
 static void *imds_reserve_holder(void);
 static void imds_submit_reserved(void *data);
-static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence);
+static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence,
+			     unsigned int is_opening);
 
 /* The headers as they come in the packet. */
 struct imds_ipv4 {
@@ -68,16 +84,31 @@ static __always_inline int imds_is_ipv6_address(const unsigned int *words)
 	return words[0] == IMDS_IPV6_0 && words[1] == 0 && words[2] == 0 && words[3] == IMDS_IPV6_3;
 }
 
-/* The header of TCP, behind those of IP; `is_sent` tells which end IMDS must be. */
-static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned int at, int is_sent,
-					 struct imds_packet *packet)
+/*
+ * Whether the packet's socket is connected to IMDS, wherever the packet itself goes: it may be
+ * redirected to a proxy on this host.
+ */
+static __always_inline int imds_is_socket_to_imds(const struct __sk_buff *skb)
+{
+	if (skb->remote_port != bpf_htonl(IMDS_PORT))
+		return 0;
+	if (skb->remote_ip4 == IMDS_IPV4)
+		return 1;
+	return skb->remote_ip6[0] == IMDS_IPV6_0 && skb->remote_ip6[1] == 0 &&
+	       skb->remote_ip6[2] == 0 && skb->remote_ip6[3] == IMDS_IPV6_3;
+}
+
+/* The header of TCP, behind those of IP; `peer` tells which end IMDS must be. */
+static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned int at,
+					 enum imds_peer peer, struct imds_packet *packet)
 {
 	struct imds_tcp tcp = {};
 	unsigned int length;
 
 	if (bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
 		return 0;
-	if ((is_sent ? tcp.destination : tcp.source) != bpf_htons(IMDS_PORT))
+	if (peer != IMDS_PEER_ANY &&
+	    (peer == IMDS_PEER_RECEIVES ? tcp.destination : tcp.source) != bpf_htons(IMDS_PORT))
 		return 0;
 	length = (tcp.length >> 4) * 4;
 	if (length < TCP_HEADER_LEN || skb->len <= at + length)
@@ -94,7 +125,7 @@ static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned i
 	return 1;
 }
 
-static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, enum imds_peer peer,
 					  struct imds_packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
@@ -102,13 +133,16 @@ static __always_inline int imds_read_ipv4(const struct __sk_buff *skb, int is_se
 
 	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
 		return 0;
-	if ((is_sent ? ip->destination : ip->source) != IMDS_IPV4 || ip->protocol != IPPROTO_TCP)
+	if (ip->protocol != IPPROTO_TCP)
+		return 0;
+	if (peer != IMDS_PEER_ANY &&
+	    (peer == IMDS_PEER_RECEIVES ? ip->destination : ip->source) != IMDS_IPV4)
 		return 0;
 	packet->family = AF_INET;
 	packet->hop_limit = ip->ttl;
 	packet->source[0] = ip->source;
 	packet->destination[0] = ip->destination;
-	return imds_read_tcp(skb, (ip->version_and_length & 15) * 4, is_sent, packet);
+	return imds_read_tcp(skb, (ip->version_and_length & 15) * 4, peer, packet);
 }
 
 /* Whether a header of this kind may stand between those of IPv6 and TCP. */
@@ -118,7 +152,7 @@ static __always_inline int imds_is_extension(unsigned char kind)
 	return kind == 0 || kind == 43 || kind == 60;
 }
 
-static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, enum imds_peer peer,
 					  struct imds_packet *packet)
 {
 	const void *data = (const void *)(long)skb->data;
@@ -128,7 +162,8 @@ static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_se
 
 	if ((const void *)(ip + 1) > (const void *)(long)skb->data_end)
 		return 0;
-	if (!imds_is_ipv6_address(is_sent ? ip->destination : ip->source))
+	if (peer != IMDS_PEER_ANY &&
+	    !imds_is_ipv6_address(peer == IMDS_PEER_RECEIVES ? ip->destination : ip->source))
 		return 0;
 	packet->family = AF_INET6;
 	packet->hop_limit = ip->hop_limit;
@@ -144,17 +179,17 @@ static __always_inline int imds_read_ipv6(const struct __sk_buff *skb, int is_se
 		next = extension[0];
 		at += (extension[1] + 1) * 8;
 	}
-	return next == IPPROTO_TCP && imds_read_tcp(skb, at, is_sent, packet);
+	return next == IPPROTO_TCP && imds_read_tcp(skb, at, peer, packet);
 }
 
 /* Fills in the packet if it is one to (or from) IMDS with something in it. */
-static __always_inline int imds_read_packet(const struct __sk_buff *skb, int is_sent,
+static __always_inline int imds_read_packet(const struct __sk_buff *skb, enum imds_peer peer,
 					    struct imds_packet *packet)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return imds_read_ipv4(skb, is_sent, packet);
+		return imds_read_ipv4(skb, peer, packet);
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return imds_read_ipv6(skb, is_sent, packet);
+		return imds_read_ipv6(skb, peer, packet);
 	return 0;
 }
 
@@ -206,9 +241,14 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 	const struct task_struct *task;
 	unsigned int flags = 0;
 
-	if (sender && sender->event.kind == IMDS_KIND_SENDER) {
-		imds_tell_sender(sender);
-		flags = IMDS_FLAG_OTHER_SENDER;
+	if (sender) {
+		if (sender->event.kind == IMDS_KIND_SENDER) {
+			imds_tell_sender(sender);
+			flags = IMDS_FLAG_OTHER_SENDER;
+		}
+		/* Not all of that call's bytes may have gone out at once. */
+		if (sequence - sender->event.write_seq < sender->event.payload_size)
+			flags = IMDS_FLAG_OTHER_SENDER;
 	}
 	if (!READ(sk, sk_lock.owned))
 		return;
@@ -217,13 +257,18 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 		imds_tell_holder(skb, sk, task, sequence, flags);
 }
 
-/* Copy the payload. The place for it has `room` bytes, a constant and a power of two. */
-static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
-					      const struct imds_packet *packet, unsigned int room)
+/*
+ * Copy `size` bytes from byte `at` of the payload on. The place for them has `room` bytes, a
+ * constant and a power of two.
+ */
+static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct sock *sk,
+					   const struct imds_packet *packet, unsigned int at,
+					   unsigned int room)
 {
 	struct imds_segment *segment = imds_reserve_segment(room);
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	unsigned long long size = packet->payload_size;
+	unsigned int sequence = packet->sequence + at;
+	unsigned long long size = packet->payload_size - at;
 
 	if (!segment) {
 		imds_count(IMDS_COUNTER_LOST);
@@ -231,54 +276,92 @@ static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struc
 	}
 	__builtin_memset(segment, 0, sizeof(*segment));
 	segment->kind = IMDS_KIND_SEGMENT;
+	if (packet->is_changeable)
+		segment->flags = IMDS_FLAG_CHANGEABLE;
 	segment->boottime_ns = bpf_ktime_get_boot_ns();
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);
-	segment->sequence = packet->sequence;
+	segment->sequence = sequence;
 	segment->stream_offset =
-	    (unsigned int)READ(tcp, bytes_acked) + (packet->sequence - READ(tcp, snd_una)) - 1;
+	    (unsigned int)READ(tcp, bytes_acked) + (sequence - READ(tcp, snd_una)) - 1;
 	segment->netns = imds_netns(sk);
-	segment->payload_size = size;
 	segment->family = packet->family;
 	segment->source_port = packet->source_port;
 	segment->destination_port = packet->destination_port;
-	segment->urgent = packet->urgent;
+	segment->urgent = packet->urgent > at ? packet->urgent - at : 0;
 	__builtin_memcpy(segment->source_ip, packet->source, sizeof(segment->source_ip));
 	__builtin_memcpy(segment->destination_ip, packet->destination,
 			 sizeof(segment->destination_ip));
+	segment->payload_size = size;
 	if (size > room) {
-		segment->flags = IMDS_FLAG_TRUNCATED;
 		size = room;
+		/* What is behind it comes in a part of its own, but for the last one. */
+		if (at == (IMDS_PARTS_MAX - 1) * IMDS_PAYLOAD_MAX)
+			segment->flags |= IMDS_FLAG_TRUNCATED;
+		else
+			segment->payload_size = room;
 	}
 	/* For the verifier, which forgets that it is not 0: the same number once more. */
 	OPAQUE(size);
 	size = ((size - 1) & (room - 1)) + 1;
-	if (!bpf_skb_load_bytes(skb, packet->payload_at, segment + 1, size))
+	if (!bpf_skb_load_bytes(skb, packet->payload_at + at, segment + 1, size))
 		segment->payload_captured = size;
 	else
-		segment->flags = IMDS_FLAG_UNREADABLE;
+		segment->flags |= IMDS_FLAG_UNREADABLE;
 	imds_submit_reserved(segment);
+}
+
+/* Tell all the bytes. A request has 100 to 700; a reservation must be of constant size. */
+static __always_inline void imds_tell_segment(struct __sk_buff *skb, const struct sock *sk,
+					      const struct imds_packet *packet)
+{
+	if (packet->payload_size <= IMDS_SEGMENT_SMALL) {
+		imds_tell_part(skb, sk, packet, 0, IMDS_SEGMENT_SMALL);
+		return;
+	}
+	for (int i = 0; i < IMDS_PARTS_MAX; i++) {
+		if (i * IMDS_PAYLOAD_MAX >= packet->payload_size)
+			break;
+		imds_tell_part(skb, sk, packet, i * IMDS_PAYLOAD_MAX, IMDS_PAYLOAD_MAX);
+	}
+}
+
+/* The addresses as the socket has them, not as they are on this host's own way to a proxy. */
+static __always_inline void imds_name_peer(const struct sock *sk, struct imds_packet *packet)
+{
+	struct imds_event event = {};
+
+	if (!imds_match(sk, &event))
+		return;
+	packet->family = event.family;
+	packet->source_port = event.source_port;
+	packet->destination_port = event.destination_port;
+	__builtin_memcpy(packet->source, event.source_ip, sizeof(packet->source));
+	__builtin_memcpy(packet->destination, event.destination_ip, sizeof(packet->destination));
 }
 
 /* What a socket sends. */
 static __always_inline int imds_egress(struct __sk_buff *skb)
 {
 	struct imds_packet packet = {};
+	int is_to_imds = imds_is_socket_to_imds(skb);
 	const struct sock *sk;
 
-	if (!imds_read_packet(skb, 1, &packet))
+	if (!imds_read_packet(skb, is_to_imds ? IMDS_PEER_ANY : IMDS_PEER_RECEIVES, &packet))
 		return IMDS_PASS;
 	sk = imds_sock(skb);
 	if (!sk)
 		return IMDS_PASS;
-	imds_tell_senders(skb, sk, packet.sequence);
-	/* A request has 100 to 700 bytes; a reservation must be of constant size. */
-	if (packet.payload_size <= IMDS_SEGMENT_SMALL)
-		imds_tell_segment(skb, sk, &packet, IMDS_SEGMENT_SMALL);
+	if (is_to_imds)
+		imds_name_peer(sk, &packet);
 	else
-		imds_tell_segment(skb, sk, &packet, IMDS_PAYLOAD_MAX);
+		imds_set_translated();
+	packet.is_changeable = imds_is_zerocopy((const struct sk_buff *)skb);
+	imds_tell_senders(skb, sk, packet.sequence);
+	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),
-			 READ((const struct tcp_sock *)sk, rcv_nxt));
+			 READ((const struct tcp_sock *)sk, rcv_nxt),
+			 READ((const struct sock_common *)sk, skc_state) == TCP_SYN_SENT);
 	return IMDS_PASS;
 }
 
@@ -290,15 +373,23 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 {
 	struct imds_packet packet = {};
 	struct imds_exchange *exchange;
+	enum imds_peer peer = IMDS_PEER_SENDS;
 	unsigned int at, skipped = 0;
 	unsigned long long sock;
 
-	if (!imds_read_packet(skb, 0, &packet))
+	if (imds_is_socket_to_imds(skb) || imds_is_translated())
+		peer = IMDS_PEER_ANY;
+	if (!imds_read_packet(skb, peer, &packet))
 		return IMDS_PASS;
 	sock = (unsigned long long)imds_sock(skb);
 	exchange = imds_exchange_of(sock);
 	if (!exchange || !exchange->is_expected)
 		return IMDS_PASS;
+	if (exchange->is_opening) {
+		/* The other end's numbers were not known when it was asked. */
+		exchange->sequence = READ((const struct tcp_sock *)sock, rcv_nxt);
+		exchange->is_opening = 0;
+	}
 	at = packet.sequence - exchange->sequence;
 	if ((int)at < 0) { /* sent again, with new bytes behind */
 		skipped = -at;
@@ -307,12 +398,16 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 	if (at == 0 && skipped < packet.payload_size && exchange->hop_limit == 0)
 		exchange->hop_limit = packet.hop_limit;
 	for (int i = 0; i < IMDS_STATUS_LINE_LEN; i++) {
-		if (at + i >= IMDS_STATUS_LINE_LEN || skipped + i >= packet.payload_size)
+		unsigned int place = at + i;
+
+		if (place >= IMDS_STATUS_LINE_LEN || skipped + i >= packet.payload_size)
 			break;
-		if (bpf_skb_load_bytes(skb, packet.payload_at + skipped + i,
-				       &exchange->line[(at + i) & 15], 1))
+		OPAQUE(place);
+		place &= sizeof(exchange->line) - 1;
+		if (bpf_skb_load_bytes(skb, packet.payload_at + skipped + i, &exchange->line[place],
+				       1))
 			break;
-		exchange->have |= 1ull << ((at + i) & 15);
+		exchange->have |= 1ull << place;
 	}
 	if (exchange->have != (1ull << IMDS_STATUS_LINE_LEN) - 1)
 		return IMDS_PASS;

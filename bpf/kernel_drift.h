@@ -109,6 +109,25 @@ static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *n
 	return READ(found, ns.inum);
 }
 
+/*
+ * SKBTX_DEV_ZEROCOPY of tx_flags became SKBFL_ZEROCOPY_ENABLE of flags with 06b4feb37e64 ("net:
+ * group skb_shinfo zerocopy related bits together", 5.12).
+ */
+struct skb_shared_info___until_511 {
+	__u8 tx_flags;
+} __attribute__((preserve_access_index));
+
+/* Whether a packet's bytes lie in pages that its sender may write to meanwhile. */
+static __always_inline int imds_is_zerocopy(const struct sk_buff *skb)
+{
+	const unsigned char *head = READ(skb, head);
+	const void *shared = head + READ(skb, end);
+
+	if (bpf_core_field_exists(struct skb_shared_info, flags))
+		return READ((const struct skb_shared_info *)shared, flags) & 1;
+	return READ((const struct skb_shared_info___until_511 *)shared, tx_flags) & 8;
+}
+
 enum iter_type___any {
 	ITER_IOVEC___any,
 	ITER_UBUF___any,
@@ -177,6 +196,18 @@ static __always_inline const struct dentry *imds_mountpoint(const struct vfsmoun
 static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *namespaces)
 {
 	return 0;
+}
+
+static __always_inline int imds_is_zerocopy(const struct sk_buff *skb)
+{
+	const unsigned char *head = READ(skb, head);
+	const struct skb_shared_info *shared = (const void *)(head + READ(skb, end));
+
+#ifdef IMDS_SHARED_HAS_FLAGS
+	return READ(shared, flags) & 1;
+#else
+	return READ(shared, tx_flags) & 8;
+#endif
 }
 
 /* No header of the kernel's tells what its sockets look like inside. */

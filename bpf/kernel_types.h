@@ -39,6 +39,15 @@ struct in6_addr {
 	} in6_u;
 };
 
+struct sk_buff {
+	unsigned int end; /* an offset from head on 64-bit machines */
+	unsigned char *head;
+};
+
+struct skb_shared_info {
+	__u8 flags; /* since 5.12 */
+};
+
 struct ns_common {
 	unsigned int inum;
 };

@@ -7,7 +7,18 @@ from typing import Optional
 
 from analyzer.decode.head import unread
 from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
-from analyzer.records import Captured, Chunk, Closed, Doubt, Lost, Request, Snapshot, SocketId
+from analyzer.records import (
+    CHANGEABLE,
+    Captured,
+    Chunk,
+    Closed,
+    Doubt,
+    Lost,
+    Request,
+    Snapshot,
+    SocketId,
+    Token,
+)
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one
@@ -174,7 +185,8 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_latest", "_latest_size", "_missing",
+    __slots__ = ("_connection", "_expected", "_is_answered", "_is_changeable", "_latest",
+                 "_latest_size", "_missing",
                  "_origins", "_parser", "_start", "_taken", "buffered",
                  "used_boottime_ns")  # fmt: skip
 
@@ -192,6 +204,7 @@ class _Stream:
         self._missing = 0  # bytes at the end of the latest send that could not be had
         # Who sent what there is of the head under way, the first one first.
         self._origins: list[Origin] = []
+        self._is_changeable = False  # whether a part of the head under way is
         self.used_boottime_ns = chunk.boottime_ns
 
     def _ahead(self, chunk: Chunk) -> int:
@@ -258,8 +271,8 @@ class _Stream:
 
     def _maybe_capture_whole(self, chunk: Chunk) -> list[Captured]:
         """Take a send that is one request in the place where it is expected; else do nothing."""
-        boottime_ns, connection, sequence, _, size, data, _, tid, snapshot, _, others = chunk
-        if sequence is None or sequence != self._expected or size != len(data) or others:
+        boottime_ns, connection, sequence, _, size, data, _, tid, snapshot, _, *rare = chunk
+        if sequence is None or sequence != self._expected or size != len(data) or any(rare):
             return []
         request = maybe_whole_request(data)
         if request is None:
@@ -288,6 +301,7 @@ class _Stream:
             captured += self._parse(parser, origin, (), b"", ahead, CAPTURE_GAP)
             self._taken += ahead
         if size > 0:
+            self._is_changeable |= chunk.is_changeable
             reason = chunk.problem.value if chunk.problem is not None else CAPTURE_GAP
             self._missing = size - len(data)
             # Missing again is no new gap, unless it ends what is new.
@@ -297,6 +311,9 @@ class _Stream:
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
             self._latest, self._latest_size = chunk.data[:KEPT_BYTES], chunk.size
+            is_its_own = bool(captured) and parser.is_pending
+            if not parser.is_pending or is_its_own:
+                self._is_changeable = is_its_own and chunk.is_changeable
         return captured
 
     def _parse(
@@ -346,6 +363,8 @@ class _Stream:
         captured: list[Captured] = []
         boottime_ns, tid, snapshot = origin
         for request in requests:
+            if self._is_changeable and (request.reason is None or request.token is Token.PRESENT):
+                request = request._replace(reason=CHANGEABLE)  # noqa: PLW2901
             more = others
             if self._origins and not captured:
                 boottime_ns = self._origins[0][0]

@@ -50,6 +50,7 @@ FEATURES = (
     ("IMDS_ITER_HAS_ITER_TYPE", "include/linux/uio.h", r"\biter_type;"),
     ("IMDS_ITER_HAS_UBUF", "include/linux/uio.h", r"\bITER_UBUF\b"),
     ("IMDS_ITER_HAS_DUNDER_IOV", "include/linux/uio.h", r"\*__iov;"),
+    ("IMDS_SHARED_HAS_FLAGS", "include/linux/skbuff.h", r"\bSKBFL_ZEROCOPY_ENABLE\b"),
 )
 
 

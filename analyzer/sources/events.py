@@ -67,6 +67,7 @@ class Segment(NamedTuple):
     problem: Optional[Problem]
     urgent: int
     cgroup_id: int
+    is_changeable: bool
 
 
 def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
@@ -237,6 +238,7 @@ def _decode_segment(raw: bytes) -> Segment:
         _problem(flags) if flags & _NO_PAYLOAD_FLAGS else None,
         urgent,
         cgroup_id,
+        bool(flags & _abi.FLAG_CHANGEABLE),
     )
 
 

@@ -101,6 +101,7 @@ def _whole(segment: Segment, sender: Sender) -> Chunk:
         segment.problem,
         sender.tid,
         sender.snapshot,
+        is_changeable=segment.is_changeable,
     )
 
 
@@ -126,6 +127,7 @@ def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
         0 if sender is None else sender.tid,
         None if sender is None else sender.snapshot,
         others=_others(senders, sequence, size),
+        is_changeable=segment.is_changeable,
     )
 
 

@@ -42,10 +42,11 @@ def test_a_child_that_sends_on_its_parents_socket_is_named(watch: Watch, program
     assert process["ancestors"][1]["pid"] == os.getpid()
 
 
-def test_a_request_is_the_call_of_the_process_that_began_it(watch: Watch, program: Program) -> None:
-    """The parent sends the first half and its child the second: one record, the parent's."""
+def test_a_request_names_all_that_sent_it(watch: Watch, program: Program) -> None:
+    """The parent sends the first half and its child the second: the child completed it."""
     line, sent = _sent_by(watch, program, "fork in halves")
-    assert line["process"]["pid"] == sent.pid
+    assert line["process"]["pid"] == int(sent.said)
+    assert [each["pid"] for each in line["process"]["others"]] == [sent.pid]
 
 
 def test_a_process_that_was_passed_the_socket_is_named(watch: Watch, program: Program) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+from collections.abc import Iterator
 
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6
-from tests.live.conftest import Row
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from tests.live.conftest import REQUIRED, Row
 from tests.live.paths.answers import read_answer
 from tests.live.paths.records import (
     TOKEN,
@@ -29,8 +31,8 @@ from tests.live.watch import Watch, new_marker
 
 GAP = unknown("capture_gap")
 
-# What a probe does not see. Where the connection is known otherwise, its next send shows
-# that bytes are missing.
+# What a probe does not see, where it sees calls alone. Where the connection is known otherwise,
+# its next send shows that bytes are missing.
 BLIND: dict[str, frozenset[str]] = {
     "core/tracepoint": frozenset(
         {
@@ -56,18 +58,53 @@ BLIND: dict[str, frozenset[str]] = {
 READ_IN_PART: dict[str, frozenset[str]] = {
     "core/tracepoint": frozenset({"sendmmsg of 50 messages"}),
 }
+# Where the sender can still write to what the wire has shown, no token counts.
+CHANGEABLE = ("MSG_ZEROCOPY", "io_uring send_zc")
+# Ways that are tried without the wire as well: one of each kind.
+WITHOUT_WIRE = [
+    way
+    for way in WAYS
+    if way.name
+    in (
+        "sendmmsg of 50 messages",
+        "io_uring send",
+        "io_uring write_fixed",
+        "sendfile",
+        "send, then sendfile",
+        "32-bit write",
+        "writev of 300 segments",
+    )
+]
 
 
-def _is_blind(way: Way, probe: str) -> bool:
-    return way.name in BLIND.get(probe, ())
+@pytest.fixture(scope="module")
+def calls_alone(
+    probe: str,
+    namespace: LabNamespace,
+    imds: ImdsProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watch]:
+    """Return a running analyzer with this probe that does not watch the wire."""
+    assert imds.listening
+    watch = Watch(probe, namespace, tmp_path_factory.mktemp("calls"))
+    with watch.running("--no-wire", required=probe in REQUIRED):
+        assert not watch.has_wire
+        yield watch
 
 
-def _expected(way: Way, probe: str) -> tuple[list[Judged], str]:
+def _is_blind(way: Way, watch: Watch) -> bool:
+    return not watch.has_wire and way.name in BLIND.get(watch.probe, ())
+
+
+def _expected(way: Way, watch: Watch) -> tuple[list[Judged], str]:
     """Of four requests, the first and third sent this way: what is recorded; and in words."""
-    reason = TRUNCATED if way.name in READ_IN_PART.get(probe, ()) else way.reason
-    if not _is_blind(way, probe):
-        if reason is None:
-            return [V1, V1, V2, V1], "v1, v2"
+    reason = TRUNCATED if way.name in READ_IN_PART.get(watch.probe, ()) else way.reason
+    if watch.has_wire and way.name in CHANGEABLE:
+        return [V1, V1, unknown("changeable_payload"), V1], "v1, unknown: changeable_payload"
+    if watch.has_wire or (reason is None and not _is_blind(way, watch)):
+        return [V1, V1, V2, V1], "v1, v2"
+    if not _is_blind(way, watch):
+        assert reason is not None
         missed = unknown(reason)
         return [missed, V1, missed, V1], f"unknown: {reason}"
     if ", then " in way.name:
@@ -82,7 +119,20 @@ def _addresses(watch: Watch) -> list[str]:
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_a_way_to_send(watch: Watch, program: Program, way: Way, row: Row) -> None:
+    """It is recorded like a plain send; what follows is judged."""
+    _try_way(watch, program, way, row)
+
+
+@pytest.mark.parametrize("way", WITHOUT_WIRE, ids=lambda way: way.name)
+def test_a_way_to_send_without_the_wire(
+    calls_alone: Watch, program: Program, way: Way, row: Row
+) -> None:
     """It is recorded like a plain send or in a stated other form; what follows is judged."""
+    _try_way(calls_alone, program, way, row)
+
+
+def _try_way(watch: Watch, program: Program, way: Way, row: Row) -> None:
+    name = way.name if watch.has_wire else f"{way.name}, no wire"
     log = Log(watch)
     ends, callers = [], []
     with contextlib.ExitStack() as open_clients:
@@ -95,23 +145,23 @@ def test_a_way_to_send(watch: Watch, program: Program, way: Way, row: Row) -> No
                 try:
                     sent = way.send(program, client, request(marker, field))
                 except NotThereError as error:
-                    row(way.name, f"not in this kernel ({error})")
+                    row(name, f"not in this kernel ({error})")
                     return
                 callers += [sent.pid, os.getpid()]
                 assert read_answer(client).startswith(b"HTTP/1.1 40")
                 client.sendall(request(marker))
                 assert read_answer(client).startswith(b"HTTP/1.1 404")
     lines = log.settled()
-    expected, words = _expected(way, watch.probe)
+    expected, words = _expected(way, watch)
     # IPv6 has ports of its own, which may be the same.
     found = [
         [judged(line) for line in of(lines, port) if (":" in line["source"]["ip"]) == is_ipv6]
         for port, is_ipv6 in ends
     ]
-    row(way.name, words if found == [expected] * len(ends) else f"WRONG: {found}")
+    row(name, words if found == [expected] * len(ends) else f"WRONG: {found}")
     assert found == [expected] * len(ends)
     assert TOKEN not in watch.log.read_text()
-    if not _is_blind(way, watch.probe):
+    if not _is_blind(way, watch):
         assert [line["process"]["pid"] for line in lines] == callers
         statuses = [line["http"]["response"]["status_code"] for line in lines]
         assert statuses == [404, 404, 401, 404] * len(ends)
@@ -144,5 +194,6 @@ def test_a_send_that_failed_does_not_hide_the_next(watch: Watch, row: Row) -> No
         client.sendall(request(new_marker()))
         assert read_answer(client).startswith(b"HTTP/1.1 404")
     found = [judged(line) for line in of(log.settled(), port)]
-    row("a send that fails with EFAULT", "unknown: unreadable_payload, then v1")
-    assert found == [unknown("unreadable_payload"), V1]
+    expected = [V1] if watch.has_wire else [unknown("unreadable_payload"), V1]
+    row("a send that fails with EFAULT", "no event, then v1" if found == [V1] else str(found))
+    assert found == expected

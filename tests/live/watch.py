@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -125,6 +126,11 @@ class Watch:
         """Return the whole lines of a file, each parsed."""
         text = path.read_bytes().decode()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    @functools.cached_property
+    def has_wire(self) -> bool:
+        """Whether it sees what goes out, beside the calls that send."""
+        return "wire" in self.lines("analyzer_started")[0]["witnesses"]
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests whose path has the marker."""

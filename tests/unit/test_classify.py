@@ -7,7 +7,7 @@ from typing import Optional
 import pytest
 
 from analyzer.classify import classify
-from analyzer.records import Hint, Problem, Request, Token, Version
+from analyzer.records import CHANGEABLE, Hint, Problem, Request, Token, Version
 from analyzer.sinks import level
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app"
@@ -53,6 +53,15 @@ def test_version_follows_the_first_rule_that_matches(
     """A token, then the token request, then what could not be read, then v1."""
     verdict = classify(request_)
     assert (verdict.version, verdict.reason) == (version, reason)
+
+
+def test_a_token_in_memory_that_changes_is_unknown() -> None:
+    """Nor is the token request v2 there; what has no token is v1 as elsewhere."""
+    unknown = (Version.UNKNOWN, CHANGEABLE)
+    assert classify(_request(token=Token.PRESENT, reason=CHANGEABLE))[:3:2] == unknown
+    put = _request(method="PUT", target="/latest/api/token", reason=CHANGEABLE)
+    assert classify(put)[:3:2] == unknown
+    assert classify(_request(reason=CHANGEABLE))[:3:2] == (Version.V1, "no_token_header")
 
 
 @pytest.mark.parametrize("problem", Problem)

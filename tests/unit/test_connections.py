@@ -9,7 +9,7 @@ import pytest
 from analyzer.classify import classify
 from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED_BYTES, Connections
 from analyzer.decode.http import MAX_HEAD_BYTES
-from analyzer.records import DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
+from analyzer.records import CHANGEABLE, DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
 from tests.packets import logged
 from tests.sends import START, connection, snapshot
 from tests.sends import chunk as send
@@ -50,6 +50,8 @@ def test_split_request_has_the_time_of_its_first_byte_and_the_sender_of_its_last
         (1, 3),
         (3, 4),
     ]
+    others = [[each.process.pid for each in captured.others] for captured in second + third]
+    assert others == [[1, 2], [3]]
 
 
 def test_connections_are_kept_apart() -> None:
@@ -360,3 +362,17 @@ def test_held_bytes_are_bounded() -> None:
     assert reported == connections.evicted == 100 - len(connections)
     assert reported + len(connections.flush()) == 100
     assert connections.buffered == 0
+
+
+@pytest.mark.parametrize("cut", [None, 30])
+def test_a_head_in_memory_that_changes_is_marked(cut: Optional[int]) -> None:
+    """If any part of it is; the next one on the connection is not."""
+    data = b"GET /latest/meta-data/ HTTP/1.1\r\nX-aws-ec2-metadata-token: x\r\n\r\n"
+    connections = Connections()
+    first = send(data[:cut])._replace(is_changeable=True)
+    captured = connections.feed(first)
+    if cut is not None:
+        assert captured == []
+        captured = connections.feed(send(data[cut:], cut))
+    captured += connections.feed(send(data, len(data)))
+    assert [each.request.reason for each in captured] == [CHANGEABLE, None]

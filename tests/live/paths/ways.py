@@ -1,4 +1,4 @@
-"""The ways to send, as a table: how, and what can be known of bytes that are sent so."""
+"""The ways to send, as a table: how, and what calls alone tell of bytes that are sent so."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Send = Callable[[Program, socket.socket, bytes], Sent]
 
 
 class Way(NamedTuple):
-    """A way to send. ``reason`` says why the bytes cannot be read, None where they can."""
+    """A way to send. ``reason`` says why calls alone do not tell the bytes, None where they do."""
 
     name: str
     send: Send

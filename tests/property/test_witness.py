@@ -1,0 +1,113 @@
+"""However bytes are cut up, reordered and repeated, each has the sender who sent it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.records import Chunk, Problem
+from analyzer.sources.events import Segment, Sender
+from analyzer.sources.witness import MAX_SENDERS, Witnesses
+from tests.sends import connection, snapshot
+
+LENGTH = 200
+STREAM = bytes(range(LENGTH))
+
+Cuts = list[tuple[int, int]]
+
+
+@st.composite
+def senders(draw: st.DrawFn) -> list[int]:
+    """Return where each of several senders begins; the first at the beginning."""
+    places = st.integers(1, LENGTH - 1)
+    return [0, *sorted(draw(st.sets(places, max_size=MAX_SENDERS - 1)))]
+
+
+@st.composite
+def cuts(draw: st.DrawFn) -> Cuts:
+    """Return pieces of the stream in any order, some of them several times."""
+    at = sorted(draw(st.sets(st.integers(1, LENGTH - 1), max_size=8)))
+    pieces = list(zip([0, *at], [*at, LENGTH]))
+    repeated = draw(st.lists(st.sampled_from(pieces), max_size=4))
+    return draw(st.permutations(pieces + repeated))
+
+
+def _segment(start: int, begin: int, end: int, urgent: int) -> Segment:
+    sequence = (start + begin) % 2**32
+    return Segment(
+        1, connection(), sequence, begin, end - begin, STREAM[begin:end], None,
+        urgent, 77, is_changeable=False,
+    )  # fmt: skip
+
+
+def _all_noted(start: int, begins: list[int]) -> Witnesses:
+    witnesses = Witnesses()
+    for pid, begin in enumerate(begins, 1):
+        sequence = (start + begin) % 2**32
+        note = Sender(connection().socket_id, sequence, pid, snapshot(pid), is_other=False)
+        assert witnesses.join(note) == ()
+    return witnesses
+
+
+def _sent(start: int, witnesses: Witnesses, segment: Segment) -> dict[int, tuple[int, int]]:
+    """Return of each byte's position its value, -1 for a missing one, and its sender."""
+    found: dict[int, tuple[int, int]] = {}
+    for chunk in witnesses.join(segment):
+        assert isinstance(chunk, Chunk)
+        assert (chunk.problem is None) == (len(chunk.data) == chunk.size)
+        pid = 0 if chunk.snapshot is None else chunk.snapshot.process.pid
+        for number in range(chunk.size):
+            assert chunk.sequence is not None
+            position = (chunk.sequence + number - start) % 2**32
+            assert position not in found
+            found[position] = (chunk.data[number] if number < len(chunk.data) else -1, pid)
+    return found
+
+
+def _reference(begins: list[int], position: int) -> int:
+    return sum(begin <= position for begin in begins)
+
+
+@settings(max_examples=200, deadline=None)
+@given(senders(), cuts(), st.integers(0, 2**32 - 1), st.integers(0, LENGTH))
+def test_bytes_in_order_have_their_sender(
+    begins: list[int], pieces: Cuts, start: int, urgent: int
+) -> None:
+    """Each byte once, with the latest sender at or before it; an urgent one is missing."""
+    witnesses = _all_noted(start, begins)
+    for begin, end in sorted(set(pieces)):
+        pointer = urgent - begin if urgent > begin else 0
+        found = _sent(start, witnesses, _segment(start, begin, end, pointer))
+        expected = {
+            position: (
+                -1 if position == urgent - 1 else STREAM[position],
+                _reference(begins, position),
+            )
+            for position in range(begin, end)
+        }
+        assert found == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(senders(), cuts(), st.integers(0, 2**32 - 1))
+def test_bytes_in_any_order_have_their_sender_or_none(
+    begins: list[int], pieces: Cuts, start: int
+) -> None:
+    """What comes again after a later one's bytes may have lost its own, never found another."""
+    witnesses = _all_noted(start, begins)
+    for begin, end in pieces:
+        found = _sent(start, witnesses, _segment(start, begin, end, 0))
+        assert sorted(found) == list(range(begin, end))
+        for position, (byte, pid) in found.items():
+            assert byte == STREAM[position]
+            assert pid in (0, _reference(begins, position))
+
+
+def test_the_problem_of_an_urgent_byte_is_its_own() -> None:
+    """Whatever else is missing."""
+    chunks = [
+        chunk
+        for chunk in Witnesses().join(_segment(0, 0, 10, 4))
+        if isinstance(chunk, Chunk) and chunk.problem
+    ]
+    assert [(chunk.problem, chunk.size) for chunk in chunks] == [(Problem.URGENT, 1)]

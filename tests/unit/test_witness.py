@@ -1,0 +1,268 @@
+"""The wire's segments get their senders, by connection and sequence number."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from analyzer import _abi
+from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
+from analyzer.sources.events import Segment, Sender, decode_event
+from analyzer.sources.witness import MAX_SENDERS, Witnesses
+from tests.sends import connection, snapshot
+
+START = 0xFFFF_FFF0  # 16 bytes before the sequence numbers wrap
+DATA = b"GET /latest HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def sender(
+    pid: int, position: Optional[int] = 0, *, port: int = 41234, other: bool = False
+) -> Sender:
+    sequence = None if position is None else (START + position) % 2**32
+    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other)
+
+
+def segment(
+    data: bytes = DATA, position: int = 0, *, missing: int = 0, urgent: int = 0, port: int = 41234
+) -> Segment:
+    return Segment(
+        1,
+        connection(port),
+        (START + position) % 2**32,
+        position,
+        len(data) + missing,
+        data,
+        Problem.TRUNCATED if missing else None,
+        urgent,
+        77,
+        is_changeable=False,
+    )
+
+
+def joined(*events: object, witnesses: Optional[Witnesses] = None) -> list[Chunk]:
+    """Return the chunks of all these events."""
+    witnesses = Witnesses() if witnesses is None else witnesses
+    return [
+        chunk
+        for event in events
+        for chunk in witnesses.join(event)  # type: ignore[arg-type]
+        if isinstance(chunk, Chunk)
+    ]
+
+
+def told(chunks: list[Chunk]) -> list[tuple[int, bytes, int]]:
+    """Return at which position which bytes were sent, and by whom."""
+    return [
+        (
+            ((chunk.sequence or 0) - START) % 2**32,
+            chunk.data,
+            0 if chunk.snapshot is None else chunk.snapshot.process.pid,
+        )
+        for chunk in chunks
+    ]
+
+
+def test_a_segment_has_the_sender_before_it() -> None:
+    """Also where it goes out in several packets."""
+    chunks = joined(sender(1), segment(DATA[:10]), segment(DATA[10:], 10))
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
+    assert [chunk.tid for chunk in chunks] == [1, 1]
+
+
+def test_without_a_sender_nobody_is_named() -> None:
+    """Nor is one of another connection, nor one who sends only later."""
+    chunks = joined(sender(1, port=1), segment())
+    assert [(chunk.tid, chunk.snapshot) for chunk in chunks] == [(0, None)]
+    chunks = joined(sender(1, 5), segment(DATA[:5]), segment(DATA[5:], 5))
+    assert told(chunks) == [(0, DATA[:5], 0), (5, DATA[5:], 1)]
+
+
+def test_a_segment_is_divided_where_another_sender_begins() -> None:
+    """Behind the wrap of the numbers as before it; the offsets go with the numbers."""
+    chunks = joined(sender(1), sender(2, 10), sender(3, 20), segment())
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:20], 2), (20, DATA[20:], 3)]
+    assert [chunk.offset for chunk in chunks] == [0, 10, 20]
+    assert sum(chunk.size for chunk in chunks) == len(DATA)
+
+
+def test_the_latest_of_two_at_the_same_place_sends() -> None:
+    """The first one's send has failed."""
+    assert told(joined(sender(1), sender(2), segment())) == [(0, DATA, 2)]
+
+
+def test_what_is_sent_again_keeps_its_sender_while_the_next_is_under_way() -> None:
+    """As the kernel repeats what got lost."""
+    chunks = joined(
+        sender(1), sender(2, 10), segment(DATA[:20]), segment(DATA[:10]), segment(DATA[10:], 10)
+    )
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:20], 2), (0, DATA[:10], 1),
+                            (10, DATA[10:], 2)]  # fmt: skip
+
+
+def test_a_sender_without_a_number_sends_from_now_on() -> None:
+    """TCP Fast Open has none yet."""
+    assert told(joined(sender(1, None), segment())) == [(0, DATA, 1)]
+
+
+def test_who_held_the_socket_is_named_beside_the_sender() -> None:
+    """For those bytes, and for no others."""
+    chunks = joined(
+        sender(1), sender(2, 10, other=True), segment(DATA[:10]), segment(DATA[10:], 10)
+    )
+    pids = [[each.process.pid for each in chunk.others] for chunk in chunks]
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
+    assert pids == [[], [2]]
+
+
+@pytest.mark.parametrize("urgent", [1, 5, len(DATA)])
+def test_an_urgent_byte_is_missing(urgent: int) -> None:
+    """The urgent pointer points behind it."""
+    chunks = joined(sender(1), segment(urgent=urgent))
+    assert [chunk.data for chunk in chunks if chunk.problem is None] == [
+        each for each in (DATA[: urgent - 1], DATA[urgent:]) if each
+    ]
+    (byte,) = [chunk for chunk in chunks if chunk.problem is not None]
+    assert (byte.problem, byte.size, byte.data) == (Problem.URGENT, 1, b"")
+    assert byte.sequence == (START + urgent - 1) % 2**32
+
+
+def test_an_urgent_pointer_beyond_the_segment_takes_nothing() -> None:
+    """The byte comes in a later one."""
+    assert told(joined(sender(1), segment(urgent=len(DATA) + 1))) == [(0, DATA, 1)]
+
+
+def test_missing_bytes_stay_missing_in_their_part() -> None:
+    """What was copied is whole before a cut, and cut behind it."""
+    chunks = joined(sender(1), sender(2, 10), segment(missing=100))
+    assert [chunk.problem for chunk in chunks] == [None, Problem.TRUNCATED]
+    assert [chunk.size for chunk in chunks] == [10, len(DATA) - 10 + 100]
+    chunks = joined(sender(1), sender(2, len(DATA) + 50), segment(missing=100))
+    assert [len(chunk.data) for chunk in chunks] == [len(DATA), 0]
+    assert [chunk.problem for chunk in chunks] == [Problem.TRUNCATED] * 2
+
+
+def test_memory_is_bounded() -> None:
+    """In connections, the longest unused go; of one connection, the oldest senders."""
+    witnesses = Witnesses(max_connections=3)
+    for port in (1, 2, 3, 1, 4):
+        joined(sender(port, port=port), witnesses=witnesses)
+    assert len(witnesses) == 3
+    assert told(joined(segment(port=2), witnesses=witnesses)) == [(0, DATA, 0)]
+    assert told(joined(segment(port=1), witnesses=witnesses)) == [(0, DATA, 1)]
+    many = Witnesses()
+    joined(*(sender(pid, pid) for pid in range(1, MAX_SENDERS + 3)), witnesses=many)
+    chunks = joined(segment(), witnesses=many)
+    assert [pid for _, _, pid in told(chunks)] == [0, *range(3, MAX_SENDERS + 3)]
+
+
+def test_the_end_of_a_connection_forgets_its_senders() -> None:
+    """Whatever has the same socket afterwards; answers and ends are handed on."""
+    witnesses = Witnesses()
+    closed = Closed(1, connection().socket_id)
+    answer = Answer(1, connection().socket_id, 200, 2)
+    joined(sender(1), witnesses=witnesses)
+    assert witnesses.join(answer) == (answer,)
+    assert witnesses.join(closed) == (closed,)
+    assert len(witnesses) == 0
+    assert told(joined(segment(), witnesses=witnesses)) == [(0, DATA, 0)]
+
+
+# --- from bytes ------------------------------------------------------------------------------
+
+SOCK, NETNS = 0xFFFF_8881_0000_0001, 4026531840
+FOUR, FIVE = bytes([10, 0, 3, 7]).ljust(16, b"\0"), bytes([169, 254, 169, 254]).ljust(16, b"\0")
+
+
+def process(pid: int) -> bytes:
+    return _abi.PROCESS.pack(7_000, 5, 6, pid, 1001, 8 << 20, 3, b"python3")
+
+
+def event(kind: int, flags: int, args: bytes, ancestors: int, executable: bytes) -> bytes:
+    """Return the head of an event of a call."""
+    size = _abi.EVENT_SIZE + ancestors * _abi.PROCESS_SIZE + len(args) + len(executable)
+    return _abi.EVENT.pack(
+        kind, flags, 99, SOCK, 500, 1234, 0, NETNS, 43, 2, 41234, 80, 0, FOUR, FIVE, len(args),
+        ancestors, 4026531841, 77, len(executable), size, 0, process(42),
+    )  # fmt: skip
+
+
+ARGS, NAMES = b"python3\0worker.py\0", b"python3\0bin\0usr\0"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sequence"), [(0, 1234), (_abi.FLAG_FASTOPEN, None), (_abi.FLAG_NO_ANSWER, None)]
+)
+def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
+    """With its ancestors, arguments and path; without a number where that means nothing."""
+    raw = event(_abi.KIND_SENDER, flags, ARGS, 2, NAMES)
+    found = decode_event(raw + process(41) + process(1) + ARGS + NAMES)
+    assert isinstance(found, Sender)
+    assert found[:3] == ((SOCK, NETNS), sequence, 43)
+    assert not found.is_other
+    who = found.snapshot
+    assert [who.process.pid, *(each.pid for each in who.ancestors)] == [42, 41, 1]
+    assert (who.args, who.executable, who.cgroup_id) == (ARGS, b"/usr/bin/python3", 77)
+    assert who.attribution is Attribution.CALL
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_holder_is_decoded(other: bool) -> None:
+    """Its parts stand in places of their own; what stands behind their ends means nothing."""
+    flags = _abi.FLAG_OTHER_SENDER if other else 0
+    raw = _abi.HOLDER.pack(
+        event(_abi.KIND_HOLDER, flags, ARGS, 1, NAMES),
+        process(41) + b"\xff" * 56,
+        ARGS + b"\xff\xff",
+        NAMES + b"\xff",
+    )
+    found = decode_event(raw)
+    assert isinstance(found, Sender)
+    assert found[:3] == ((SOCK, NETNS), 1234, 43)
+    assert found.is_other == other
+    who = found.snapshot
+    assert [who.process.pid, *(each.pid for each in who.ancestors)] == [42, 41]
+    assert (who.args, who.executable) == (ARGS, b"/usr/bin/python3")
+    assert who.attribution is Attribution.WIRE
+
+
+def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
+    return _abi.SEGMENT.pack(
+        _abi.KIND_SEGMENT, flags, 99, SOCK, 77, START, 9, NETNS, size, 2, 41234, 80, captured, 3,
+        b"", FOUR, FIVE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem", "changeable"),
+    [
+        (0, None, False),
+        (_abi.FLAG_TRUNCATED, Problem.TRUNCATED, False),
+        (_abi.FLAG_UNREADABLE, Problem.UNREADABLE, False),
+        (_abi.FLAG_CHANGEABLE, None, True),
+    ],
+)
+def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable: bool) -> None:
+    """The ring's place for it is longer than what is in it."""
+    found = decode_event(raw_segment(len(DATA), 600, flags) + DATA + b"\xff" * 50)
+    assert isinstance(found, Segment)
+    assert (found.data, found.size, found.sequence, found.offset) == (DATA, 600, START, 9)
+    assert (found.problem, found.is_changeable, found.urgent) == (problem, changeable, 3)
+    assert found.connection.source_ip == "10.0.3.7"
+    assert found.connection[:2] == (SOCK, NETNS)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        raw_segment(40, 600) + DATA[:10],
+        raw_segment(20, 10) + DATA,
+        event(_abi.KIND_SENDER, 0, ARGS, 2, NAMES) + ARGS,
+        event(_abi.KIND_SEND, 0, ARGS, 2, NAMES) + ARGS,
+        event(9, 0, b"", 0, b""),
+    ],
+)
+def test_what_does_not_add_up_is_refused(raw: bytes) -> None:
+    """The object and the layout are then not of the same build."""
+    with pytest.raises(ValueError, match=r"says it has|does not add up"):
+        decode_event(raw)
