@@ -14,7 +14,7 @@ from analyzer.classify import classify
 from analyzer.config import Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
-from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record, Version
+from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Program, Record, Version
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
@@ -36,6 +36,9 @@ SLICE_EVENTS = 256
 # taken anew only when the wall clock was set, or slewed by this much. Between such
 # steps one process has one start time in the log.
 CLOCK_STEP_NS = 1_000_000
+
+# How long it looks at what runs already before it sees whether there is something to do.
+SURVEY_SLICE_S = 0.005
 
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
@@ -155,8 +158,10 @@ class Pipeline:
         with Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
+            is_surveyed = not self._clock.is_running
             while not (self._stopping or self._source.is_ended):
-                wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
+                is_busy = self._queue or not is_surveyed
+                wait_s = 0.0 if is_busy else max(0.0, next_tick - time.monotonic())
                 has_events = waiting.has_events(wait_s)
                 # What was recorded before is there already: nothing gathers meanwhile.
                 if has_events and not self._queue and self._clock.is_running:
@@ -168,6 +173,7 @@ class Pipeline:
                     self._soon.popleft()()
                 if not self._queue:
                     self._sink.flush()
+                    is_surveyed = is_surveyed or self._attributor.survey(SURVEY_SLICE_S)
                 if time.monotonic() >= next_tick:
                     self._tick()
                     next_tick = time.monotonic() + TICK_S
@@ -208,6 +214,8 @@ class Pipeline:
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
+        elif isinstance(event, Program):
+            self._attributor.learn(event)
         else:
             self._pass(event.boottime_ns)
 
