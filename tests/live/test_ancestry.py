@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4
-from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from tests.live.conftest import REQUIRED
+from tests.live.watch import DEADLINE_S, SLOWNESS, Line, Watch, eventually, new_marker
+from tests.unit.asleep import wait_until_asleep
 
 URL = f"http://{IMDS_IPV4}/latest/meta-data"
 CURL = shutil.which("curl") or "curl is not installed"
 SH, BASH = (str(Path(shutil.which(name) or name).resolve()) for name in ("sh", "bash"))
 
-CURLS = 101
+# Odd numbers; an emulated machine is asked for less of the same.
+CURLS = max(11, int(101 / SLOWNESS) | 1)
 # Four times a second for five seconds, and one.
-TIMES = 21
+TIMES = max(5, int(21 / SLOWNESS) | 1)
 BETWEEN_S = 0.25
 
 # Calls, has its child wait until it may send, and ends meanwhile or becomes something else.
+WAITS_AND_CALLS = f"""
+import os, socket, sys
+sys.stdin.read()
+client = socket.create_connection(({IMDS_IPV4!r}, 80))
+client.sendall(f"GET /latest/meta-data/{{sys.argv[1]}} HTTP/1.1\\r\\n\\r\\n".encode())
+os._exit(0)
+"""
 HANDS_OVER = f"""
 import os, socket, sys
 client = socket.create_connection(({IMDS_IPV4!r}, 80))
@@ -43,8 +58,9 @@ os.execv("/bin/true", ["/bin/true", "of-another-program"])
 
 
 @pytest.fixture(autouse=True)
-def _knows_programs(watch: Watch) -> None:
-    if watch.probe.startswith("bcc/"):
+def _knows_programs(request: pytest.FixtureRequest) -> None:
+    names = [name for name in ("probe", "one_probe") if name in request.fixturenames]
+    if any(request.getfixturevalue(name).startswith("bcc/") for name in names):
         pytest.skip("with BCC, /proc alone tells what ancestors run")
 
 
@@ -160,3 +176,28 @@ def test_an_ancestor_is_shown_as_what_it_became_before_the_call(
         (SH, [SH, script]),
         (cat, ["cat", str(fifo)]),
     ]
+
+
+def test_a_script_from_before_the_analyzer_is_named_when_it_is_gone(
+    one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path
+) -> None:
+    """It forked before, never again, and ends right behind its child's call."""
+    assert imds.listening
+    marker = new_marker()
+    script = _script(tmp_path / "before.sh", f'{sys.executable} -c "$1" {marker}\n:\n')
+    watch = Watch(one_probe, namespace, tmp_path)
+    former = namespace.popen([SH, script, WAITS_AND_CALLS], stdin=subprocess.PIPE)
+    eventually("the script has its child", lambda: psutil.Process(former.pid).children())
+    with watch.running(required=one_probe in REQUIRED):
+        assert watch.process is not None
+        wait_until_asleep(watch.process.pid, "what runs already is read")
+        assert former.stdin is not None
+        # It is not quick enough, certainly.
+        os.kill(watch.process.pid, signal.SIGSTOP)
+        try:
+            former.stdin.close()
+            assert former.wait(DEADLINE_S) == 0
+        finally:
+            os.kill(watch.process.pid, signal.SIGCONT)
+        line = watch.one(marker)
+    assert _chain(line)[1] == (SH, [SH, script, WAITS_AND_CALLS])
