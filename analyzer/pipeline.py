@@ -23,6 +23,7 @@ from analyzer.records import (
     Event,
     Lost,
     Problem,
+    Program,
     Record,
     Version,
 )
@@ -48,6 +49,9 @@ SLICE_EVENTS = 256
 # taken anew only when the wall clock was set, or slewed by this much. Between such
 # steps one process has one start time in the log.
 CLOCK_STEP_NS = 1_000_000
+
+# How long it looks at what runs already before it sees whether there is something to do.
+SURVEY_SLICE_S = 0.005
 
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
@@ -176,8 +180,10 @@ class Pipeline:
         with Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
+            is_surveyed = not self._clock.is_running
             while not (self._stopping or self._source.is_ended):
-                wait_s = 0.0 if self._queue else max(0.0, next_tick - time.monotonic())
+                is_busy = self._queue or not is_surveyed
+                wait_s = 0.0 if is_busy else max(0.0, next_tick - time.monotonic())
                 has_events = waiting.has_events(wait_s)
                 # What was recorded before is there already: nothing gathers meanwhile.
                 if has_events and not self._queue and self._clock.is_running:
@@ -189,6 +195,7 @@ class Pipeline:
                     self._soon.popleft()()
                 if not self._queue:
                     self._sink.flush()
+                    is_surveyed = is_surveyed or self._attributor.survey(SURVEY_SLICE_S)
                 if time.monotonic() >= next_tick:
                     self._tick()
                     next_tick = time.monotonic() + TICK_S
@@ -211,25 +218,28 @@ class Pipeline:
             for event in self._source.decode(raw):
                 self._handle(event)
 
+    def _take_send(self, event: Chunk) -> None:
+        if self._connections.contradicts(event):
+            self._doubt(
+                Doubt(
+                    event.boottime_ns,
+                    event.connection,
+                    event.tid,
+                    event.snapshot,
+                    Problem.CONFLICTING,
+                    event.is_answered,
+                )
+            )
+        records = []
+        for captured in self._connections.feed(event):
+            records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
+        if self.recording is not None:
+            caller = self._attributor.attribute(event.snapshot)
+            self.recording.sent(event, caller, records)
+
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
-            if self._connections.contradicts(event):
-                self._doubt(
-                    Doubt(
-                        event.boottime_ns,
-                        event.connection,
-                        event.tid,
-                        event.snapshot,
-                        Problem.CONFLICTING,
-                        event.is_answered,
-                    )
-                )
-            records = []
-            for captured in self._connections.feed(event):
-                records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
-            if self.recording is not None:
-                caller = self._attributor.attribute(event.snapshot)
-                self.recording.sent(event, caller, records)
+            self._take_send(event)
         elif isinstance(event, Answer):
             if self.recording is not None:
                 self.recording.answered(event)
@@ -240,6 +250,8 @@ class Pipeline:
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
+        elif isinstance(event, Program):
+            self._attributor.learn(event)
         elif isinstance(event, Doubt):
             self._doubt(event)
         else:

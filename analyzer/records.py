@@ -159,6 +159,16 @@ class Closed(NamedTuple):
     socket_id: SocketId
 
 
+class Program(NamedTuple):
+    """What a process runs, told before it is named as somebody's ancestor.
+
+    ``snapshot`` has no ancestors. It is None where another one took its place meanwhile.
+    """
+
+    boottime_ns: int
+    snapshot: Optional[Snapshot]
+
+
 class Passed(NamedTuple):
     """Time has come this far, on a clock that does not run by itself."""
 
@@ -179,7 +189,7 @@ class Doubt(NamedTuple):
     is_answered: bool = True
 
 
-Event = Union[Chunk, Answer, Closed, Passed, Doubt]
+Event = Union[Chunk, Answer, Closed, Program, Passed, Doubt]
 
 
 class Lost(NamedTuple):

@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 #include "imds_capture.h"
+#include "imds_programs.h"
 #include "imds_answers.h"
 #include "imds_syscalls.h"
 #include "imds_wire.h"
@@ -57,6 +58,21 @@ struct {
 	__type(key, __u64);
 	__type(value, struct imds_receive);
 } receives SEC(".maps");
+
+/* By the process id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMDS_PROGRAMS_MAX);
+	__type(key, __u32);
+	__type(value, struct imds_program);
+} programs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IMDS_PROGRAM_SLOTS);
+	__type(key, __u32);
+	__type(value, struct imds_program_scratch);
+} new_program SEC(".maps");
 
 static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
@@ -145,6 +161,24 @@ static __always_inline void imds_forget_sender(unsigned long long sock)
 	bpf_map_delete_elem(&senders, &sock);
 }
 
+static __always_inline struct imds_program_scratch *
+imds_program_scratch(enum imds_program_slot slot)
+{
+	__u32 key = slot;
+
+	return bpf_map_lookup_elem(&new_program, &key);
+}
+
+static __always_inline struct imds_program *imds_program_of(unsigned int pid)
+{
+	return bpf_map_lookup_elem(&programs, &pid);
+}
+
+static __always_inline void imds_set_program(unsigned int pid, const struct imds_program *program)
+{
+	bpf_map_update_elem(&programs, &pid, program, BPF_ANY);
+}
+
 static __always_inline void *imds_reserve_segment(unsigned int payload_room)
 {
 	return bpf_ringbuf_reserve(&events, sizeof(struct imds_segment) + payload_room, 0);
@@ -186,6 +220,19 @@ SEC("raw_tracepoint/inet_sock_set_state")
 int raw_state_changed(struct bpf_raw_tracepoint_args *ctx)
 {
 	return imds_state_changed((const struct sock *)ctx->args[0], ctx->args[2]);
+}
+
+SEC("raw_tracepoint/sched_process_fork")
+int raw_forked(struct bpf_raw_tracepoint_args *ctx)
+{
+	return imds_forked((const struct task_struct *)ctx->args[0],
+			   (const struct task_struct *)ctx->args[1]);
+}
+
+SEC("raw_tracepoint/sched_process_exec")
+int raw_executed(struct bpf_raw_tracepoint_args *ctx)
+{
+	return imds_executed((const struct task_struct *)ctx->args[0]);
 }
 
 /* What went out and what came back; on the root of the cgroup2 hierarchy. */

@@ -12,6 +12,7 @@
  *   imds_has_wire()        whether the wire is watched: see imds_wire.h
  *   imds_sender_of(sock)   who sends on a socket, by the latest call
  *   imds_set_sender(...)   take note of that
+ *   imds_tell_programs()   say what its ancestors run: see imds_programs.h
  */
 #ifndef IMDS_CAPTURE_H
 #define IMDS_CAPTURE_H
@@ -123,6 +124,8 @@ struct imds_sender {
 static int imds_has_wire(void);
 static struct imds_sender *imds_sender_of(unsigned long long sock);
 static void imds_set_sender(unsigned long long sock, const void *sender);
+static void imds_tell_programs(const struct imds_event *event,
+			       const struct imds_process *ancestors);
 
 static __always_inline unsigned int imds_netns(const struct sock *sk)
 {
@@ -506,6 +509,7 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	event->netns = imds_netns(sk);
 	event->cgroup_id = bpf_get_current_cgroup_id();
 	imds_read_callers(event, scratch->ancestors, task);
+	imds_tell_programs(event, scratch->ancestors);
 	ONCE(scratch->end) =
 	    sizeof(*event) + ONCE(event->ancestors_count) * sizeof(struct imds_process);
 	ONCE(scratch->end) +=

@@ -44,6 +44,11 @@ enum imds_kind {
 	IMDS_KIND_HOLDER = 5,
 	/* struct imds_segment: bytes as they went out. */
 	IMDS_KIND_SEGMENT = 6,
+	/*
+	 * struct imds_event of an ancestor, with nothing but what it runs: told before it is
+	 * named as one. Behind it all stands its boottime_ns again.
+	 */
+	IMDS_KIND_PROGRAM = 7,
 };
 
 /* What stands in imds_event.flags. */
@@ -110,7 +115,7 @@ struct imds_process {
  *   payload_captured bytes                  the first bytes of the send
  */
 struct imds_event {
-	/* IMDS_KIND_SEND or IMDS_KIND_SENDER. */
+	/* IMDS_KIND_SEND, IMDS_KIND_SENDER or IMDS_KIND_PROGRAM. */
 	unsigned int kind;
 	/* enum imds_flag, or-ed. */
 	unsigned int flags;

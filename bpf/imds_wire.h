@@ -228,6 +228,7 @@ static __always_inline void imds_tell_holder(struct __sk_buff *skb, const struct
 	event->netns = imds_netns(sk);
 	event->cgroup_id = bpf_skb_cgroup_id(skb);
 	imds_read_callers(event, holder->ancestors, task);
+	imds_tell_programs(event, holder->ancestors);
 	imds_read_args(event, holder->args, task);
 	event->executable_captured = imds_read_executable(event, holder->executable, task);
 	imds_submit_reserved(holder);

@@ -11,11 +11,21 @@ from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
 from analyzer.attribute.processes import Facts, Processes, in_words, split_args
+from analyzer.attribute.programs import Programs
 from analyzer.attribute.services import maybe_unit
 from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
-from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
+from analyzer.records import (
+    Caller,
+    Container,
+    KernelProcess,
+    Process,
+    Program,
+    Snapshot,
+    User,
+    Workload,
+)
 from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
@@ -47,6 +57,7 @@ class Attributor:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._processes = Processes()
+        self._programs = Programs(self._processes)
         self._users = UserNames()
         self._cgroups = CgroupPaths.of_this_host()
         self._callers: Cache[tuple[int, int], _Known] = Cache(
@@ -133,27 +144,60 @@ class Attributor:
         )
         return caller, facts.is_there
 
+    def learn(self, program: Program) -> None:
+        """Take what the kernel tells of a process before it names it as an ancestor."""
+        self._programs.learn(program, self._clock())
+
+    def survey(self, for_s: float) -> bool:
+        """Look at what runs already, for so long; returns whether that is done."""
+        return self._programs.survey(for_s)
+
     def _ancestor(self, kernel: KernelProcess, now: float) -> Process:
         process = self._ancestors.get(kernel, now)
         if process is None:
-            facts = self._processes.look_up(kernel, args=True, cgroup=False)
-            process = in_words(
-                kernel,
-                facts.args or (),
-                args_truncated=facts.args_too_long,
-                executable=facts.executable,
-                user=self._users.user(kernel.uid, now),
-            )
-            if not facts.is_there:
-                old = self._ancestors.maybe_old(kernel) or process
-                process = old._replace(user=process.user)
+            user = self._users.user(kernel.uid, now)
+            told = self._programs.maybe_told(kernel, now)
+            if told is not None and _is_complete(told):
+                process = told._replace(user=user)
+            else:
+                process = self._look_up_ancestor(kernel, told, user)
             size = process_bytes(process)
             self._ancestors.put(kernel, process, now, keep_s=self._keep_s(kernel), size=size)
         return process
 
+    def _look_up_ancestor(
+        self, kernel: KernelProcess, told: Optional[Process], user: User
+    ) -> Process:
+        """Ask /proc; where it does not know, take what is known from before."""
+        facts = self._processes.look_up(kernel, args=True, cgroup=False)
+        if facts.args is None:
+            known = (
+                told or self._programs.maybe_surveyed(kernel) or self._ancestors.maybe_old(kernel)
+            )
+            if known is not None:
+                return known._replace(
+                    user=user,
+                    executable_inode=kernel.executable_inode,
+                    executable_device=kernel.executable_device,
+                )
+        return in_words(
+            kernel,
+            facts.args or (),
+            args_truncated=facts.args_too_long,
+            executable=facts.executable if told is None else told.executable or facts.executable,
+            user=user,
+        )
+
     def _keep_s(self, *processes: KernelProcess) -> float:
         is_asking = any(self._users.is_asking(each.uid) for each in processes)
         return KEEP_NAMELESS_S if is_asking else KEEP_S
+
+
+def _is_complete(process: Process) -> bool:
+    """Tell whether /proc has nothing to add."""
+    return (
+        process.args is not None and not process.args_truncated and process.executable is not None
+    )
 
 
 def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:

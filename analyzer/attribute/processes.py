@@ -31,7 +31,7 @@ _COMM_MAX = 15  # bytes of a name the kernel keeps
 _NAME_MAX = 255  # bytes of a file's name
 _READ_MAX = 65536  # of a file in /proc; a cgroup path is at most 4096, one per hierarchy
 # Where /proc/PID/stat has what is used of it, counted from behind the name.
-_START, _ARG_START, _ARG_END = 19, 45, 46
+_PARENT, _START, _ARG_START, _ARG_END = 1, 19, 45, 46
 
 
 class Facts(NamedTuple):
@@ -47,11 +47,14 @@ class Facts(NamedTuple):
     cgroup: Optional[str] = None
 
 
-class _Stat(NamedTuple):
+class Stat(NamedTuple):
+    """What /proc/PID/stat says of a process."""
+
     comm: bytes
     start_ticks: int
     args_size: int
     args_address: int  # 0 where it may not be known
+    parent: int
 
 
 class Processes:
@@ -60,13 +63,22 @@ class Processes:
     def __init__(self) -> None:
         self._offset_ns = offset_ns()
 
+    def start_ticks(self, kernel: KernelProcess) -> int:
+        """Return when a process was started, as /proc has it."""
+        return (kernel.start_boottime_ns + self._offset_ns) * _TICKS_PER_S // _NS_PER_S
+
+    def as_kernel_sees(self, pid: int, stat: Stat) -> KernelProcess:
+        """Return the process that ``stat`` is about; its time of start is within the tick."""
+        start_ns = (2 * stat.start_ticks + 1) * _NS_PER_S // (2 * _TICKS_PER_S) - self._offset_ns
+        return KernelProcess(start_ns, pid, 0, stat.comm, args_address=stat.args_address)
+
     def look_up(self, kernel: KernelProcess, *, args: bool, cgroup: bool) -> Facts:
         """Read what is known of a process; ``args`` and ``cgroup`` say if those are wanted.
 
         Whatever vanishes or is refused meanwhile is left out. Raises nothing.
         """
-        before = _read_stat(kernel.pid)
-        ticks = (kernel.start_boottime_ns + self._offset_ns) * _TICKS_PER_S // _NS_PER_S
+        before = read_stat(kernel.pid)
+        ticks = self.start_ticks(kernel)
         if before is None or before.start_ticks != ticks:
             return Facts(is_there=False)
         is_same_program = _is_same_program(before, kernel)
@@ -77,12 +89,12 @@ class Processes:
         if is_same_program:
             args_size = before.args_size if args else 0
             facts = _add_program(facts, kernel.pid, args_size)
-        after = _read_stat(kernel.pid)
+        after = read_stat(kernel.pid)
         # Gone is not the same as replaced: a number is given again only when all others have
         # been, which does not happen between two reads.
         if after is not None and after.start_ticks != ticks:
             return Facts(is_there=False)
-        if after is not None and after[2:] + after[:1] != before[2:] + before[:1]:
+        if after is not None and _program(after) != _program(before):
             return facts._replace(executable=None, args=None, args_too_long=False)
         return facts
 
@@ -173,7 +185,8 @@ def _is_link(path: str) -> bool:
     return True
 
 
-def _read_stat(pid: int) -> Optional[_Stat]:
+def read_stat(pid: int) -> Optional[Stat]:
+    """Read /proc/PID/stat, None where it is not there (any more) or not for us."""
     raw = _read(f"/proc/{pid}/stat")
     if raw is None:
         return None
@@ -183,10 +196,20 @@ def _read_stat(pid: int) -> Optional[_Stat]:
     if len(fields) <= _ARG_END:
         return None
     args_size = int(fields[_ARG_END]) - int(fields[_ARG_START])
-    return _Stat(head.partition(b" (")[2], int(fields[_START]), args_size, int(fields[_ARG_START]))
+    return Stat(
+        head.partition(b" (")[2],
+        int(fields[_START]),
+        args_size,
+        int(fields[_ARG_START]),
+        int(fields[_PARENT]),
+    )
 
 
-def _is_same_program(stat: _Stat, kernel: KernelProcess) -> bool:
+def _program(stat: Stat) -> tuple[object, ...]:
+    return stat.args_size, stat.args_address, stat.comm
+
+
+def _is_same_program(stat: Stat, kernel: KernelProcess) -> bool:
     """Tell whether a process still runs what it ran at the call.
 
     Only exec keeps the number and the time of start but changes program and arguments. It puts

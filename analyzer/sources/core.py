@@ -63,9 +63,12 @@ OPTIONAL = {
 # With every attach type: the end of connections; without the wire, that something was received.
 STATE = "raw_state_changed"
 RECEIVED = "raw_received"
+# What the ancestors of callers run. Where they are not run, /proc is asked.
+ANCESTRY = ("raw_forked", "raw_executed")
 _ALL_PROGRAMS = (
     STATE,
     RECEIVED,
+    *ANCESTRY,
     *wire.PROGRAMS,
     *(name for names in PROGRAMS.values() for name in names),
     *(name for names in RECEIVING.values() for name in names),
@@ -204,7 +207,7 @@ class CoreSource(Probe):
             # With the wire no request is missed: of one whose call was not seen, it tells who.
             sends, answers = (
                 filter(_is_for_sends, wanted),
-                itertools.filterfalse(_is_for_sends, wanted),
+                itertools.filterfalse(_is_for_sends, set(wanted).difference(ANCESTRY)),
             )
             totals[PROBE_BUSY] = self._misses(programs, sends).read
             totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
@@ -327,8 +330,8 @@ def _remedy(code: Optional[int], attach: str) -> str:
 def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
     """Return the names of the programs that this kernel can run, for one attach type."""
     if has_wire:
-        return (*wire.PROGRAMS, STATE, *PROGRAMS[attach])
-    found = [STATE, RECEIVED, *PROGRAMS[attach], *RECEIVING[attach]]
+        return (*ANCESTRY, *wire.PROGRAMS, STATE, *PROGRAMS[attach])
+    found = [*ANCESTRY, STATE, RECEIVED, *PROGRAMS[attach], *RECEIVING[attach]]
     present = typed_functions(set(OPTIONAL))
     found += [
         names[attach] for name, names in OPTIONAL.items() if name in present and attach in names

@@ -17,6 +17,7 @@ from analyzer.records import (
     Event,
     KernelProcess,
     Problem,
+    Program,
     Snapshot,
     SocketId,
 )
@@ -36,6 +37,9 @@ _FLAGS = struct.Struct("=4xI")
 _SENDER = struct.Struct("=4xI8xQ8xI4xII")
 _WHO = struct.Struct("=HHIQHHI56s")
 _WHO_AT = _abi.EVENT_SIZE - _WHO.size
+# ... and the time that stands in front, and behind what a process runs again.
+_TIME = struct.Struct("=Q")
+_TIME_AT = 8
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
 _FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
 
@@ -85,6 +89,8 @@ def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
         return _decode_holder(raw)
     if kind == _abi.KIND_SENDER:
         return _decode_sender(raw)
+    if kind == _abi.KIND_PROGRAM:
+        return _decode_program(raw)
     return _decode_send(raw)
 
 
@@ -171,6 +177,15 @@ def _decode_sender(raw: bytes) -> Sender:
         _snapshot(raw),
         is_other=False,
     )
+
+
+def _decode_program(raw: bytes) -> Program:
+    (boottime_ns,) = _TIME.unpack_from(raw, _TIME_AT)
+    end = len(raw) - _TIME.size
+    size = _WHO.unpack_from(raw, _WHO_AT)[5]
+    # The kernel may use the place for another process while the probe copies it.
+    is_torn = size != end or _TIME.unpack_from(raw, end) != (boottime_ns,)
+    return Program(boottime_ns, None if is_torn else _snapshot(raw[:end]))
 
 
 def _decode_holder(raw: bytes) -> Sender:

@@ -28,7 +28,16 @@ TEST_TIMEOUT_S = 400
 # host; in a guest, where a Python takes seconds to start, they alone would take ten minutes.
 CORE_TARGETS = tuple(
     f"tests/live/test_{name}.py"
-    for name in ("wire", "callers", "answers", "paths", "paths_opening", "origins", "containers")
+    for name in (
+        "wire",
+        "callers",
+        "ancestry",
+        "answers",
+        "paths",
+        "paths_opening",
+        "origins",
+        "containers",
+    )
 )
 # What depends more on the machine's speed than on its kernel, and takes as long as all the
 # rest: asked of the oldest and of the newest.
