@@ -186,18 +186,19 @@ def test_a_script_from_before_the_analyzer_is_named_when_it_is_gone(
     marker = new_marker()
     script = _script(tmp_path / "before.sh", f'{sys.executable} -c "$1" {marker}\n:\n')
     watch = Watch(one_probe, namespace, tmp_path)
-    former = namespace.popen([SH, script, WAITS_AND_CALLS], stdin=subprocess.PIPE)
-    eventually("the script has its child", lambda: psutil.Process(former.pid).children())
-    with watch.running(required=one_probe in REQUIRED):
-        assert watch.process is not None
-        wait_until_asleep(watch.process.pid, "what runs already is read")
-        assert former.stdin is not None
-        # It is not quick enough, certainly.
-        os.kill(watch.process.pid, signal.SIGSTOP)
-        try:
-            former.stdin.close()
-            assert former.wait(DEADLINE_S) == 0
-        finally:
-            os.kill(watch.process.pid, signal.SIGCONT)
-        line = watch.one(marker)
+    # Its end closes what the script waits for, also where the probe does not attach.
+    with namespace.popen([SH, script, WAITS_AND_CALLS], stdin=subprocess.PIPE) as former:
+        eventually("the script has its child", lambda: psutil.Process(former.pid).children())
+        with watch.running(required=one_probe in REQUIRED):
+            assert watch.process is not None
+            wait_until_asleep(watch.process.pid, "what runs already is read")
+            assert former.stdin is not None
+            # It is not quick enough, certainly.
+            os.kill(watch.process.pid, signal.SIGSTOP)
+            try:
+                former.stdin.close()
+                assert former.wait(DEADLINE_S) == 0
+            finally:
+                os.kill(watch.process.pid, signal.SIGCONT)
+            line = watch.one(marker)
     assert _chain(line)[1] == (SH, [SH, script, WAITS_AND_CALLS])
