@@ -28,7 +28,16 @@ TEST_TIMEOUT_S = 400
 # host; in a guest, where a Python takes seconds to start, they alone would take ten minutes.
 CORE_TARGETS = tuple(
     f"tests/live/test_{name}.py"
-    for name in ("wire", "callers", "answers", "paths", "paths_opening", "origins", "containers")
+    for name in (
+        "wire",
+        "callers",
+        "answers",
+        "paths",
+        "paths_opening",
+        "evidence",
+        "origins",
+        "containers",
+    )
 )
 # What depends more on the machine's speed than on its kernel, and takes as long as all the
 # rest: asked of the oldest and of the newest.
@@ -46,7 +55,7 @@ BCC_TARGETS = ("tests/live/test_wire.py",)
 ARM64_PROBES = ("core/fentry", "core/kprobe")
 ARM64_TARGETS = tuple(
     f"tests/live/test_{name}.py"
-    for name in ("wire", "callers", "answers", "paths", "paths_opening")
+    for name in ("wire", "callers", "answers", "paths", "paths_opening", "evidence")
 )
 # The tree there has no compiled Python, and compiling it takes longer than deadlines of the
 # lab's allow: that is done first, and kept until the guest's end. What needs a library that is
