@@ -357,7 +357,7 @@ static __always_inline int imds_egress(struct __sk_buff *skb)
 		imds_name_peer(sk, &packet);
 	else
 		imds_set_translated();
-	packet.is_changeable = imds_is_zerocopy((const struct sk_buff *)skb);
+	packet.is_changeable = imds_is_changeable((const struct sk_buff *)skb);
 	imds_tell_senders(skb, sk, packet.sequence);
 	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),

@@ -16,6 +16,14 @@ enum imds_iter {
 	IMDS_ITER_OTHER, /* kernel memory or pages: KVEC, BVEC, PIPE, XARRAY, FOLIOQ */
 };
 
+/*
+ * SKBTX_DEV_ZEROCOPY and SKBTX_SHARED_FRAG of tx_flags became SKBFL_ZEROCOPY_ENABLE and
+ * SKBFL_SHARED_FRAG of flags with 06b4feb37e64 ("net: group skb_shinfo zerocopy related bits
+ * together", 5.12).
+ */
+#define IMDS_CHANGEABLE_FLAGS (1 | 2)
+#define IMDS_CHANGEABLE_TX_FLAGS (1 << 3 | 1 << 5)
+
 #ifndef IMDS_BCC
 
 /*
@@ -109,23 +117,23 @@ static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *n
 	return READ(found, ns.inum);
 }
 
-/*
- * SKBTX_DEV_ZEROCOPY of tx_flags became SKBFL_ZEROCOPY_ENABLE of flags with 06b4feb37e64 ("net:
- * group skb_shinfo zerocopy related bits together", 5.12).
- */
 struct skb_shared_info___until_511 {
 	__u8 tx_flags;
 } __attribute__((preserve_access_index));
 
-/* Whether a packet's bytes lie in pages that its sender may write to meanwhile. */
-static __always_inline int imds_is_zerocopy(const struct sk_buff *skb)
+/*
+ * Whether a packet's bytes lie in pages that its sender may write to meanwhile: MSG_ZEROCOPY, and
+ * what comes from files and pipes (sendfile, splice, vmsplice).
+ */
+static __always_inline int imds_is_changeable(const struct sk_buff *skb)
 {
 	const unsigned char *head = READ(skb, head);
 	const void *shared = head + READ(skb, end);
 
 	if (bpf_core_field_exists(struct skb_shared_info, flags))
-		return READ((const struct skb_shared_info *)shared, flags) & 1;
-	return READ((const struct skb_shared_info___until_511 *)shared, tx_flags) & 8;
+		return READ((const struct skb_shared_info *)shared, flags) & IMDS_CHANGEABLE_FLAGS;
+	return READ((const struct skb_shared_info___until_511 *)shared, tx_flags) &
+	       IMDS_CHANGEABLE_TX_FLAGS;
 }
 
 enum iter_type___any {
@@ -198,15 +206,15 @@ static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *n
 	return 0;
 }
 
-static __always_inline int imds_is_zerocopy(const struct sk_buff *skb)
+static __always_inline int imds_is_changeable(const struct sk_buff *skb)
 {
 	const unsigned char *head = READ(skb, head);
 	const struct skb_shared_info *shared = (const void *)(head + READ(skb, end));
 
 #ifdef IMDS_SHARED_HAS_FLAGS
-	return READ(shared, flags) & 1;
+	return READ(shared, flags) & IMDS_CHANGEABLE_FLAGS;
 #else
-	return READ(shared, tx_flags) & 8;
+	return READ(shared, tx_flags) & IMDS_CHANGEABLE_TX_FLAGS;
 #endif
 }
 

@@ -222,7 +222,7 @@ def test_failing_sends_cost_nobody_a_line(
 # --- bytes that change -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["send", "more", "zerocopy"])
+@pytest.mark.parametrize("way", ["send", "more", "zerocopy", "splice"])
 def test_a_buffer_that_is_rewritten_meanwhile(
     watch: Watch, alone: LabNamespace, evade: Evade, way: str, row: Row
 ) -> None:

@@ -59,7 +59,15 @@ READ_IN_PART: dict[str, frozenset[str]] = {
     "core/tracepoint": frozenset({"sendmmsg of 50 messages"}),
 }
 # Where the sender can still write to what the wire has shown, no token counts.
-CHANGEABLE = ("MSG_ZEROCOPY", "io_uring send_zc")
+CHANGEABLE = (
+    "MSG_ZEROCOPY",
+    "io_uring send_zc",
+    "sendfile",
+    "splice",
+    "vmsplice",
+    "send, then sendfile",
+    "sendfile, then send",
+)
 # Ways that are tried without the wire as well: one of each kind.
 WITHOUT_WIRE = [
     way

@@ -35,6 +35,7 @@ CORE_TARGETS = tuple(
         "answers",
         "paths",
         "paths_opening",
+        "evidence",
         "origins",
         "containers",
     )
@@ -55,7 +56,7 @@ BCC_TARGETS = ("tests/live/test_wire.py",)
 ARM64_PROBES = ("core/fentry", "core/kprobe")
 ARM64_TARGETS = tuple(
     f"tests/live/test_{name}.py"
-    for name in ("wire", "callers", "answers", "paths", "paths_opening")
+    for name in ("wire", "callers", "answers", "paths", "paths_opening", "evidence")
 )
 # The tree there has no compiled Python, and compiling it takes longer than deadlines of the
 # lab's allow: that is done first, and kept until the guest's end. What needs a library that is
