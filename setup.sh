@@ -14,7 +14,7 @@ vm)
   # Emulators of both machine types, and what virtme-ng makes its boot image from.
   # Disks of whole systems are made with debootstrap.
   packages="qemu-system-x86 qemu-system-arm qemu-utils kmod udev zstd file iproute2
-    busybox-static debootstrap e2fsprogs"
+    busybox-static debootstrap e2fsprogs nftables"
   ;;
 packages)
   shift

@@ -26,7 +26,16 @@ TREE = Recipe(
     (
         *("base-files", "base-passwd", "libc-bin", "bash", "dash", "coreutils", "util-linux"),
         *("mount", "grep", "sed", "findutils", "iproute2", "procps", "kmod", "busybox-static"),
-        *("curl", "wget", "gcc", "libc6-dev", "libbpf1", "python3", "python-is-python3"),
+        *(
+            "curl",
+            "wget",
+            "gcc",
+            "libc6-dev",
+            "libbpf1",
+            "nftables",
+            "python3",
+            "python-is-python3",
+        ),
         *("python3-click", "python3-psutil", "python3-rich", "python3-structlog"),
         *("python3-pytest", "python3-pytest-timeout"),
     ),
