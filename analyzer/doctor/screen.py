@@ -22,8 +22,8 @@ _STYLES = {
 
 # way to attach: what to know of it when it is the one that would be used
 _LIMITS = {
-    "tracepoint": "System-call tracepoints do not see what is sent by io_uring, sendfile, splice "
-    "and 32-bit programs, and cost a little on every read and write of the host.",
+    "tracepoint": "System-call tracepoints cost a little on every write of the host. Without the "
+    "wire they do not see what io_uring, sendfile, splice and 32-bit programs send.",
     "af_packet": "Packets show what passes this network namespace. Who sent it is looked up in the "
     "socket tables, and not known of callers that are gone by then, nor of those behind this host.",
 }
