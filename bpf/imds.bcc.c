@@ -35,6 +35,10 @@ BPF_TABLE("lru_hash", u64, struct imds_receive, receives, IMDS_RECEIVES_MAX);
 BPF_TABLE("lru_hash", u64, struct imds_sender, senders, IMDS_SENDERS_MAX);
 /* Not 0: packets go to IMDS whose sockets know it by another address. */
 BPF_ARRAY(translated, u32, 1);
+#ifdef IMDS_WIRE
+BPF_TABLE("lru_hash", u64, struct imds_holder, holders, IMDS_HOLDERS_MAX);
+BPF_ARRAY(no_holder, struct imds_holder, 1); /* what a new one is made of */
+#endif
 
 static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
@@ -157,9 +161,18 @@ static __always_inline void *imds_reserve_segment(unsigned int payload_room)
 	return events.ringbuf_reserve(sizeof(struct imds_segment) + payload_room);
 }
 
-static __always_inline void *imds_reserve_holder(void)
+static __always_inline struct imds_holder *imds_new_holder(unsigned long long sock)
 {
-	return events.ringbuf_reserve(sizeof(struct imds_holder));
+	struct imds_holder *holder = holders.lookup((u64 *)&sock), *empty;
+	int key = 0;
+
+	if (holder)
+		return holder;
+	empty = no_holder.lookup(&key);
+	if (!empty)
+		return 0;
+	holders.update((u64 *)&sock, empty);
+	return holders.lookup((u64 *)&sock);
 }
 
 static __always_inline void imds_submit_reserved(void *data)

@@ -51,6 +51,22 @@ struct {
 	__type(value, struct imds_sender);
 } senders SEC(".maps");
 
+/* By the address of the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMDS_HOLDERS_MAX);
+	__type(key, __u64);
+	__type(value, struct imds_holder);
+} holders SEC(".maps");
+
+/* What a new one is made of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imds_holder);
+} no_holder SEC(".maps");
+
 /* By the thread: process id and thread id. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -184,9 +200,19 @@ static __always_inline void *imds_reserve_segment(unsigned int payload_room)
 	return bpf_ringbuf_reserve(&events, sizeof(struct imds_segment) + payload_room, 0);
 }
 
-static __always_inline void *imds_reserve_holder(void)
+static __always_inline struct imds_holder *imds_new_holder(unsigned long long sock)
 {
-	return bpf_ringbuf_reserve(&events, sizeof(struct imds_holder), 0);
+	struct imds_holder *holder = bpf_map_lookup_elem(&holders, &sock);
+	__u32 key = 0;
+	const void *empty;
+
+	if (holder)
+		return holder;
+	empty = bpf_map_lookup_elem(&no_holder, &key);
+	if (!empty)
+		return 0;
+	bpf_map_update_elem(&holders, &sock, empty, BPF_ANY);
+	return bpf_map_lookup_elem(&holders, &sock);
 }
 
 static __always_inline void imds_submit_reserved(void *data)
