@@ -117,7 +117,7 @@ def test_a_caller_that_is_gone_is_placed_by_its_cgroups_id(
         assert not Path(f"/proc/{child.pid}").exists()
     line = watch.one(marker)
     assert line["process"]["pid"] == child.pid
-    assert "executable" not in line["process"]  # which only a look at the living tells
+    assert "unverified" not in line["process"]  # the kernel told of it, nobody else can
     assert _place(line) == PLACES[place]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analyzer.decode.connections import MAX_BUFFERED_BYTES, MAX_CONNECTIONS
+from analyzer.decode.connections import EVICTED, MAX_BUFFERED_BYTES, MAX_CONNECTIONS
 from analyzer.decode.http import MAX_HEAD_BYTES
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
 from tests.live.conftest import REQUIRED
@@ -122,7 +122,8 @@ def test_half_sent_requests_by_the_thousand_are_bounded_and_all_recorded(
                 each.close()
         fresh.stop()
     found = fresh.requests(marker)
-    lost = fresh.lost_requests()
+    # What is told of connections that were forgotten: their requests are written, as far as they go.
+    lost = [each for each in fresh.lost_requests() if each["reason"] != EVICTED]
     if lost and may_be_skipped(probe):
         assert half_sent - len(found) <= sum(line["count"] for line in lost)
         return

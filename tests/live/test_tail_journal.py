@@ -129,7 +129,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
 
     def is_there() -> bool:
         found = subprocess.run([*inside, *seen], capture_output=True, check=True)
-        return b'"n": 666' in found.stdout and b'"n": 1,' in found.stdout
+        return b'"n":666,' in found.stdout and b'"n":1,' in found.stdout
 
     eventually("both are in the journal", is_there)
     with tailing(journald, tmp_path / "out", "-n", "all", "--no-follow") as tail:
