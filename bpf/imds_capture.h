@@ -334,6 +334,14 @@ imds_read_args(struct imds_event *event, unsigned char *args, const struct task_
  * with a NUL behind it: the kernel's own function for it may not be called here. Returns how
  * many bytes there are; 0 where it is too long.
  */
+#ifdef IMDS_BCC
+/* No header tells where a mount is mounted: /proc is asked for the path. */
+static __always_inline unsigned long long
+imds_read_executable(struct imds_event *event, unsigned char *names, const struct task_struct *task)
+{
+	return 0;
+}
+#else
 static __always_inline unsigned long long
 imds_read_executable(struct imds_event *event, unsigned char *names, const struct task_struct *task)
 {
@@ -372,6 +380,7 @@ imds_read_executable(struct imds_event *event, unsigned char *names, const struc
 		event->flags |= IMDS_FLAG_EXECUTABLE_TRUNCATED;
 	return 0;
 }
+#endif
 
 /*
  * Copy one range of user memory behind what is there already. Returns 0, or

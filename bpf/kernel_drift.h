@@ -190,17 +190,7 @@ static __always_inline const struct task_struct *imds_mm_owner(const struct mm_s
 #endif
 }
 
-/* No header tells what mounts look like inside: of an executable only the inode is known. */
-static __always_inline const struct vfsmount *imds_upper_mount(const struct vfsmount *mount)
-{
-	return mount;
-}
-
-static __always_inline const struct dentry *imds_mountpoint(const struct vfsmount *mount)
-{
-	return 0;
-}
-
+/* No header tells what mount namespaces look like inside. */
 static __always_inline unsigned int imds_mount_namespace(const struct nsproxy *namespaces)
 {
 	return 0;

@@ -122,7 +122,7 @@ def test_half_sent_requests_by_the_thousand_are_bounded_and_all_recorded(
                 each.close()
         fresh.stop()
     found = fresh.requests(marker)
-    # What is told of connections that were forgotten: their requests are written, as far as they go.
+    # Of connections that were forgotten the requests are written, as far as they go.
     lost = [each for each in fresh.lost_requests() if each["reason"] != EVICTED]
     if lost and may_be_skipped(probe):
         assert half_sent - len(found) <= sum(line["count"] for line in lost)
