@@ -39,6 +39,7 @@ FLAGS = {
     "--heartbeat": "",
     "--log-file": "",
     "--ready-file": "",
+    "--repeats-per-s": "",
     "--response-wait": "",
     "--rotation": "",
     "--write-pcap": "",

@@ -27,7 +27,7 @@ from tests.vm.mirror import VmError
 
 # What is shown of the log of a guest in which something went wrong; the rest is in its file.
 SHOWN_LINES = 400
-DEADLINE_S = 1800
+DEADLINE_S = 2700
 
 
 class Task(NamedTuple):
