@@ -400,8 +400,13 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 	if (!exchange || !exchange->is_expected)
 		return IMDS_PASS;
 	if (exchange->is_opening) {
-		/* The other end's numbers were not known when it was asked. */
-		exchange->sequence = READ((const struct tcp_sock *)sock, rcv_nxt);
+		/*
+		 * The other end's numbers were not known when it was asked, and TCP may not have
+		 * come to them yet: the answer to the SYN waits for whoever holds the lock.
+		 */
+		exchange->sequence = packet.sequence;
+		if (READ((const struct sock_common *)sock, skc_state) != TCP_SYN_SENT)
+			exchange->sequence = READ((const struct tcp_sock *)sock, rcv_nxt);
 		exchange->is_opening = 0;
 	}
 	at = packet.sequence - exchange->sequence;

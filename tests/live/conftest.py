@@ -31,10 +31,27 @@ Row = Callable[[str, str], None]
 ONE_OF_CHOSEN = CHOSEN[:1] if REQUIRED else CHOSEN
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Files of which an emulated machine runs each test with one probe: what they show comes from the
+# wire, or from forks, which all probes have in common.
+ONCE = ("test_evidence.py", "test_ancestry.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen, others = [], []
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
+        (chosen if _is_chosen(item) else others).append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = chosen
+
+
+def _is_chosen(item: pytest.Item) -> bool:
+    if item.path.name not in ONCE or not isinstance(item, pytest.Function):
+        return True
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return parameters.get("probe", CHOSEN[0]) in ONE_OF_CHOSEN
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
