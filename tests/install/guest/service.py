@@ -29,7 +29,7 @@ CAPABILITIES = {
     39: "bpf",
 }
 # What the unit must stay under, as `systemd-analyze security` reckons.
-EXPOSURE_MAX = 1.5
+EXPOSURE_MAX = 1.6
 _EXPOSURE = re.compile(r"Overall exposure level for \S+: (\d+\.\d+)")
 
 
