@@ -114,8 +114,9 @@ static void imds_expect(unsigned long long sock, unsigned int netns);
  */
 struct imds_sender {
 	struct imds_event event;
+	/* At the end event.boottime_ns once more: a copy that was not torn has both. */
 	unsigned char rest[IMDS_ANCESTORS_MAX * sizeof(struct imds_process) + IMDS_ARGS_MAX +
-			   IMDS_EXECUTABLE_MAX];
+			   IMDS_EXECUTABLE_MAX + sizeof(((struct imds_event *)0)->boottime_ns)];
 };
 
 /* Sockets that had a send lately: it is needed until what was sent has gone out. */
@@ -476,7 +477,8 @@ static __always_inline void imds_read_stream(struct imds_event *event, const str
 /* Tell user space who sends, once. */
 static __always_inline void imds_tell_sender(struct imds_sender *sender)
 {
-	unsigned long long size = ONCE(sender->event.event_size);
+	unsigned long long size =
+	    ONCE(sender->event.event_size) + sizeof(sender->event.boottime_ns);
 
 	OPAQUE(size);
 	if (size > sizeof(*sender))
@@ -528,6 +530,9 @@ static __always_inline void imds_emit(struct imds_scratch *scratch, const struct
 	ONCE(scratch->end) += event->executable_captured;
 	event->event_size = ONCE(scratch->end);
 	if (imds_has_wire()) {
+		/* The next send may begin, on another CPU, while the wire tells of this one. */
+		__builtin_memcpy((unsigned char *)scratch + imds_offset(ONCE(scratch->end)),
+				 &event->boottime_ns, sizeof(event->boottime_ns));
 		imds_note_sender(scratch);
 		return;
 	}

@@ -24,10 +24,11 @@ from analyzer.sources.counters import (
     ANSWERS_RING_FULL,
     RING_FULL,
     SENDERS_RING_FULL,
+    SENDERS_TORN,
     LossMeter,
     MappedCounters,
 )
-from analyzer.sources.events import decode_event
+from analyzer.sources.events import TornEventError, decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.libbpf import Libbpf
 from analyzer.sources.symbols import kernel_functions
@@ -63,6 +64,7 @@ class BccSource(Probe):
         self.wire_lacks = None if wants_wire else wire.turned_off()
         self._wants_wire = wants_wire
         self._witnesses = Witnesses()
+        self._torn = 0
         self._wire_links: list[int] = []
         self._bpf: Any = None
         self._received: list[bytes] = []
@@ -135,6 +137,7 @@ class BccSource(Probe):
                 RING_FULL: self._counters.reader(_abi.COUNTER_LOST),
                 ANSWERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_ANSWERS),
                 SENDERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_SENDERS),
+                SENDERS_TORN: lambda: self._torn,
             }
         )
 
@@ -191,7 +194,11 @@ class BccSource(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
-        return self._witnesses.join(decode_event(raw))
+        try:
+            return self._witnesses.join(decode_event(raw))
+        except TornEventError:
+            self._torn += 1
+            return ()
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""

@@ -23,6 +23,7 @@ from analyzer.sources.counters import (
     PROBE_BUSY,
     RING_FULL,
     SENDERS_RING_FULL,
+    SENDERS_TORN,
     LossMeter,
     MappedCounters,
     Misses,
@@ -101,7 +102,8 @@ class CoreSource(Probe):
         self.probe = f"core/{attach}"
         self.wire_lacks = None if wants_wire else wire.turned_off()
         self._wants_wire = wants_wire
-        self._join: Optional[Callable[[bytes], Iterable[Event]]] = None
+        self._join: Optional[Callable[[bytes], Optional[Iterable[Event]]]] = None
+        self._torn = 0
         self._undo = contextlib.ExitStack()
         self._links = contextlib.ExitStack()
         with contextlib.ExitStack() as on_error:
@@ -202,6 +204,7 @@ class CoreSource(Probe):
             RING_FULL: counters.reader(_abi.COUNTER_LOST),
             ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
             SENDERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_SENDERS),
+            SENDERS_TORN: lambda: self._torn,
         }
         if cgroup_fd is None:
             # With the wire no request is missed: of one whose call was not seen, it tells who.
@@ -296,7 +299,11 @@ class CoreSource(Probe):
         """Decode one raw event."""
         if self._join is None:
             self._join = _joiner()
-        return self._join(raw)
+        joined = self._join(raw)
+        if joined is None:
+            self._torn += 1
+            return ()
+        return joined
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
@@ -311,13 +318,20 @@ class CoreSource(Probe):
         self._undo.close()
 
 
-def _joiner() -> Callable[[bytes], Iterable[Event]]:
-    """Return what decodes events and joins the witnesses."""
-    from analyzer.sources.events import decode_event  # noqa: PLC0415 (with the first event)
+def _joiner() -> Callable[[bytes], Optional[Iterable[Event]]]:
+    """Return what decodes events and joins the witnesses; None is for a torn event."""
+    from analyzer.sources.events import TornEventError, decode_event  # noqa: PLC0415 (not before)
     from analyzer.sources.witness import Witnesses  # noqa: PLC0415 (attaching must not wait)
 
     witnesses = Witnesses()
-    return lambda raw: witnesses.join(decode_event(raw))
+
+    def join(raw: bytes) -> Optional[Iterable[Event]]:
+        try:
+            return witnesses.join(decode_event(raw))
+        except TornEventError:
+            return None
+
+    return join
 
 
 def _remedy(code: Optional[int], attach: str) -> str:

@@ -16,6 +16,7 @@ RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
 # Who made requests, of which none is missing for it.
 SENDERS_RING_FULL = "senders_ring_buffer_full"
+SENDERS_TORN = "senders_torn"
 PROBE_BUSY = "probe_busy"
 ANSWERS_PROBE_BUSY = "answers_probe_busy"
 # Packets, of which a request takes one and its answer another.
@@ -24,12 +25,13 @@ REASONS = (
     RING_FULL,
     ANSWERS_RING_FULL,
     SENDERS_RING_FULL,
+    SENDERS_TORN,
     PROBE_BUSY,
     ANSWERS_PROBE_BUSY,
     PACKET_RING_FULL,
 )
 # What tells only what became of a request, or who made it; none is missing for it.
-_OF_NO_REQUEST = (ANSWERS_RING_FULL, SENDERS_RING_FULL, ANSWERS_PROBE_BUSY)
+_OF_NO_REQUEST = (ANSWERS_RING_FULL, SENDERS_RING_FULL, SENDERS_TORN, ANSWERS_PROBE_BUSY)
 
 # All that the kernel tells of a program's descriptor is below 500 bytes.
 _FDINFO_MAX = 4096

@@ -40,6 +40,10 @@ _WHO_AT = _abi.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
 _TIME = struct.Struct("=Q")
 _TIME_AT = 8
+# The time stands in front, and once more behind an event that another CPU may change.
+_STAMP_AT, _STAMP_BYTES = 8, 8
+_EVENT_SIZE = struct.Struct("=H")
+_EVENT_SIZE_AT = _WHO_AT + 18
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
 _FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
 
@@ -72,6 +76,10 @@ class Segment(NamedTuple):
     urgent: int
     cgroup_id: int
     is_changeable: bool
+
+
+class TornEventError(ValueError):
+    """An event was changed while the kernel copied it. What it tells is lost."""
 
 
 def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
@@ -170,6 +178,10 @@ def _snapshot(raw: bytes) -> Snapshot:
 
 def _decode_sender(raw: bytes) -> Sender:
     flags, sock, sequence, netns, tid = _SENDER.unpack_from(raw)
+    (size,) = _EVENT_SIZE.unpack_from(raw, _EVENT_SIZE_AT)
+    stamp = raw[_STAMP_AT : _STAMP_AT + _STAMP_BYTES]
+    if len(raw) != size + _STAMP_BYTES or raw[size:] != stamp:
+        raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
     return Sender(
         (sock, netns),
         None if flags & _FLAGS_WITHOUT_SEQUENCE else sequence,

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer import _abi
 from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
-from analyzer.sources.events import Segment, Sender, decode_event
+from analyzer.sources.events import Segment, Sender, TornEventError, decode_event
 from analyzer.sources.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, snapshot
 
@@ -196,7 +196,8 @@ ARGS, NAMES = b"python3\0worker.py\0", b"python3\0bin\0usr\0"
 def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     """With its ancestors, arguments and path; without a number where that means nothing."""
     raw = event(_abi.KIND_SENDER, flags, ARGS, 2, NAMES)
-    found = decode_event(raw + process(41) + process(1) + ARGS + NAMES)
+    raw += process(41) + process(1) + ARGS + NAMES
+    found = decode_event(raw + raw[8:16])
     assert isinstance(found, Sender)
     assert found[:3] == ((SOCK, NETNS), sequence, 43)
     assert not found.is_other
@@ -204,6 +205,14 @@ def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     assert [who.process.pid, *(each.pid for each in who.ancestors)] == [42, 41, 1]
     assert (who.args, who.executable, who.cgroup_id) == (ARGS, b"/usr/bin/python3", 77)
     assert who.attribution is Attribution.CALL
+
+
+@pytest.mark.parametrize("stamp", [b"", b"another!", bytes(16)])
+def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None:
+    """Another call on that socket began, on another CPU, while the first was told."""
+    raw = event(_abi.KIND_SENDER, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
+    with pytest.raises(TornEventError):
+        decode_event(raw + stamp)
 
 
 @pytest.mark.parametrize("other", [False, True])
@@ -257,7 +266,6 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     [
         raw_segment(40, 600) + DATA[:10],
         raw_segment(20, 10) + DATA,
-        event(_abi.KIND_SENDER, 0, ARGS, 2, NAMES) + ARGS,
         event(_abi.KIND_SEND, 0, ARGS, 2, NAMES) + ARGS,
         event(9, 0, b"", 0, b""),
     ],
