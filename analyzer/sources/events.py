@@ -40,6 +40,8 @@ _WHO_AT = _abi.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
 _TIME = struct.Struct("=Q")
 _TIME_AT = 8
+# The kind of a sender that another CPU has just told, too: to be told twice does no harm.
+_TOLD = 0
 # The time stands in front, and once more behind an event that another CPU may change.
 _STAMP_AT, _STAMP_BYTES = 8, 8
 _EVENT_SIZE = struct.Struct("=H")
@@ -95,7 +97,7 @@ def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
         return _decode_answer(raw)
     if kind == _abi.KIND_HOLDER:
         return _decode_holder(raw)
-    if kind == _abi.KIND_SENDER:
+    if kind in (_abi.KIND_SENDER, _TOLD):
         return _decode_sender(raw)
     if kind == _abi.KIND_PROGRAM:
         return _decode_program(raw)

@@ -207,6 +207,13 @@ def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     assert who.attribution is Attribution.CALL
 
 
+def test_a_sender_that_two_cpus_tell_is_one_all_the_same() -> None:
+    """The first one's mark may get into what the second one tells."""
+    raw = event(0, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
+    found = decode_event(raw + raw[8:16])
+    assert isinstance(found, Sender)
+
+
 @pytest.mark.parametrize("stamp", [b"", b"another!", bytes(16)])
 def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None:
     """Another call on that socket began, on another CPU, while the first was told."""
