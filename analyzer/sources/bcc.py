@@ -62,7 +62,6 @@ class BccSource(Probe):
         """Compile, load and attach; raises SourceUnavailable and leaves nothing attached."""
         self.probe = f"bcc/{attach}"
         self.wire_lacks = None if wants_wire else wire.turned_off()
-        self._wants_wire = wants_wire
         self._witnesses = Witnesses()
         self._torn = 0
         self._wire_links: list[int] = []

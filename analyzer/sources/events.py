@@ -42,10 +42,6 @@ _TIME = struct.Struct("=Q")
 _TIME_AT = 8
 # The kind of a sender that another CPU has just told, too: to be told twice does no harm.
 _TOLD = 0
-# The time stands in front, and once more behind an event that another CPU may change.
-_STAMP_AT, _STAMP_BYTES = 8, 8
-_EVENT_SIZE = struct.Struct("=H")
-_EVENT_SIZE_AT = _WHO_AT + 18
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
 _FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
 
@@ -180,9 +176,7 @@ def _snapshot(raw: bytes) -> Snapshot:
 
 def _decode_sender(raw: bytes) -> Sender:
     flags, sock, sequence, netns, tid = _SENDER.unpack_from(raw)
-    (size,) = _EVENT_SIZE.unpack_from(raw, _EVENT_SIZE_AT)
-    stamp = raw[_STAMP_AT : _STAMP_AT + _STAMP_BYTES]
-    if len(raw) != size + _STAMP_BYTES or raw[size:] != stamp:
+    if _is_torn(raw):
         raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
     return Sender(
         (sock, netns),
@@ -195,11 +189,14 @@ def _decode_sender(raw: bytes) -> Sender:
 
 def _decode_program(raw: bytes) -> Program:
     (boottime_ns,) = _TIME.unpack_from(raw, _TIME_AT)
+    return Program(boottime_ns, None if _is_torn(raw) else _snapshot(raw))
+
+
+def _is_torn(raw: bytes) -> bool:
+    """Tell whether the kernel used the place for another event while the probe copied it."""
     end = len(raw) - _TIME.size
     size = _WHO.unpack_from(raw, _WHO_AT)[5]
-    # The kernel may use the place for another process while the probe copies it.
-    is_torn = size != end or _TIME.unpack_from(raw, end) != (boottime_ns,)
-    return Program(boottime_ns, None if is_torn else _snapshot(raw[:end]))
+    return size != end or _TIME.unpack_from(raw, end) != _TIME.unpack_from(raw, _TIME_AT)
 
 
 def _decode_holder(raw: bytes) -> Sender:
