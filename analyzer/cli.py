@@ -51,5 +51,7 @@ def main() -> None:
     try:
         cli(prog_name="imds-analyzer")
     except AnalyzerError as error:
-        click.echo(f"imds-analyzer: {error}", err=True)
+        from analyzer.masking import mask_text
+
+        click.echo(f"imds-analyzer: {mask_text(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import Config
+from analyzer.config import MASKED, NAMES, Config
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record, Version
@@ -105,7 +105,13 @@ class Pipeline:
     """Runs one source into one sink until it is told to stop, or the source ends."""
 
     def __init__(
-        self, source: Source, sink: Sink, *, heartbeat_s: float, response_wait_s: float
+        self,
+        source: Source,
+        sink: Sink,
+        *,
+        heartbeat_s: float,
+        response_wait_s: float,
+        arguments: str = MASKED,
     ) -> None:
         self.observers: list[Observer] = []
         self.recording: Optional[Recording] = None
@@ -113,7 +119,7 @@ class Pipeline:
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._connections = Connections()
-        self._attributor = Attributor()
+        self._attributor = Attributor(names_only=arguments == NAMES)
         self._exchanges = Exchanges(response_wait_s)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
@@ -145,6 +151,7 @@ class Pipeline:
         def commit() -> None:
             self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
             self._exchanges.set_wait(new.capture.response_wait_s)
+            self._attributor.set_names_only(new.log.arguments == NAMES)
 
         return commit
 

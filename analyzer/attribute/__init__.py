@@ -14,6 +14,7 @@ from analyzer.attribute.processes import Processes, in_words, split_args
 from analyzer.attribute.services import maybe_unit
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
+from analyzer.masking import Look, mask_text
 from analyzer.records import Caller, Container, KernelProcess, Process, Snapshot, Workload
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
@@ -26,6 +27,8 @@ KEEP_S = 60.0
 KEEP_NAMELESS_S = 1.0
 # Distinct texts of /proc/PID/cgroup: as many as there are units and containers.
 CGROUPS_MAX = 1024
+# Whose containers have names and not 64 digits.
+_NAMED_BY_PEOPLE = ("lxc", "systemd-nspawn")
 NOBODY = Caller(None, (), False, None, None)
 
 
@@ -37,13 +40,24 @@ class _Known(NamedTuple):
 class Attributor:
     """Name callers. Remembers them, but never an argument that is not masked."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, names_only: bool = False
+    ) -> None:
+        """``names_only``: of arguments keep the program, its script and the names of options."""
         self._clock = clock
+        self._names_only = names_only
         self._processes = Processes()
         self._users = UserNames()
         self._cgroups = CgroupPaths.of_this_host()
         self._callers: Cache[tuple[int, int], _Known] = Cache(CALLERS_MAX, KEEP_S)
         self._ancestors: Cache[KernelProcess, Process] = Cache(ANCESTORS_MAX, KEEP_S)
+
+    def set_names_only(self, names_only: bool) -> None:
+        """Change what is kept of arguments; who was described before is described anew."""
+        if names_only != self._names_only:
+            self._names_only = names_only
+            self._callers = Cache(CALLERS_MAX, KEEP_S)
+            self._ancestors = Cache(ANCESTORS_MAX, KEEP_S)
 
     def attribute(self, snapshot: Optional[Snapshot]) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed."""
@@ -92,6 +106,7 @@ class Attributor:
                 args_truncated=truncated or facts.args_too_long,
                 executable=facts.executable,
                 user=self._users.user(kernel.uid, now),
+                names_only=self._names_only,
             ),
             ancestors=tuple(self._ancestor(each, now) for each in snapshot.ancestors),
             ancestors_truncated=snapshot.ancestors_truncated,
@@ -112,6 +127,7 @@ class Attributor:
                 args_truncated=facts.args_too_long,
                 executable=facts.executable,
                 user=self._users.user(kernel.uid, now),
+                names_only=self._names_only,
             )
             if not facts.is_there:
                 old = self._ancestors.maybe_old(kernel) or process
@@ -141,4 +157,9 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
 def _membership(
     cgroup_text: str,
 ) -> tuple[Optional[Container], Optional[str], Optional[Workload]]:
-    return maybe_container(cgroup_text), maybe_unit(cgroup_text), maybe_workload(cgroup_text)
+    container, unit = maybe_container(cgroup_text), maybe_unit(cgroup_text)
+    if container is not None and container.runtime in _NAMED_BY_PEOPLE:
+        container = container._replace(id=mask_text(container.id))
+    # Who may name a unit may write a secret into its name. A pod's id is only digits.
+    unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)
+    return container, unit, maybe_workload(cgroup_text)

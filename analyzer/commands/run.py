@@ -205,6 +205,7 @@ def _run(
             sink,
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=capture.response_wait_s,
+            arguments=config.log.arguments,
         )
         pipeline.recording = _maybe_recording(capture, undo)
         pipeline.observers.append(status)

@@ -32,6 +32,7 @@ SOURCES = (AUTO, "core", "bcc", "packet")
 ATTACHES = (AUTO, "fentry", "kprobe", "tracepoint")
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
+MASKED, NAMES = ARGUMENTS = ("masked", "names")
 
 # What takes effect only with a new start: the probe stays attached over a reload.
 NEEDS_RESTART = frozenset(
@@ -74,6 +75,8 @@ class Log:
     rotation: str = _setting("size", OneOf(ROTATIONS))
     rotate_mib: int = _setting(20, Whole(1, 1024))
     total_mib: int = _setting(200, Whole(3, 1 << 20))
+    # What is logged of arguments: all of them, secrets masked, or only what names things.
+    arguments: str = _setting(MASKED, OneOf(ARGUMENTS))
     # Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
     heartbeat_s: float = _setting(60.0, Number(1, 86_400))
 

@@ -18,6 +18,7 @@ import structlog
 from analyzer import __version__
 from analyzer.config import Config
 from analyzer.config import Log as Settings
+from analyzer.masking import mask_text
 from analyzer.records import (
     Attribution,
     Caller,
@@ -179,7 +180,8 @@ class JsonlSink:
 
     def _event_text(self, level: str, name: str, fields: Mapping[str, object]) -> str:
         first = {"timestamp": timestamp(self._now_ns()), "level": level, "event": name}
-        return f"{_encode({**first, **_present(fields)})[:-1]},{self._last_text}"
+        # Error texts quote what was found: a setting, a file's name, an answer.
+        return f"{_encode({**first, **_masked(_present(fields))})[:-1]},{self._last_text}"
 
     def _record_text(self, level: str, name: str, record: Record) -> str:
         at_ns, _, connection, _, request, verdict, caller, response, token_failure = record
@@ -325,6 +327,17 @@ def _present(fields: Mapping[str, object]) -> dict[str, Any]:
         if plain is not None and plain not in ("", {}):
             kept[key] = plain
     return kept
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401 (what JSON holds)
+    """Return a value with the secrets in all its texts masked."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {key: _masked(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(each) for each in value]
+    return value
 
 
 def _escape(match: re.Match[str]) -> str:
