@@ -30,7 +30,7 @@ ONE_CASE_LONG = 28
 # Base64 of a name and a password has more.
 ENCODED = 12
 # Of a random word, 62 of 100 neighbours are of two kinds; of a name in camel case some 20.
-CHANGES = 0.34
+CHANGES = 0.3
 # Of a cut word, what is looked at, and what tells nothing.
 TAIL_MAX = 256
 TAIL_MIN = 6
@@ -45,6 +45,8 @@ _KINDS = "".join(
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD_OF_KINDS = re.compile(r"[aA0_+/.~-]{8,}={0,2}")
 _ONE_KIND = re.compile(r"[a0]{16}|[A0]{16}")
+# Of a random word, a third looks like this; of a name in camel case, most.
+_CAMEL = re.compile(r"[A-Z][a-z]{2,}|\A[a-z]{3,}")
 _PAIRS = ("aA", "Aa", "a0", "0a", "A0", "0A")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _HEX = re.compile(r"(?:[0-9a-f]{16,}|[0-9A-F]{16,})\Z")
@@ -185,18 +187,18 @@ def _is_random(word: str, before: str, look: Look, *, is_short: bool) -> bool:
     is_secret = name is not None and _SECRET_NAMES.search(name[1]) is not None
     is_id = name is not None and not is_secret and _ID_NAMES.search(name[1]) is not None
     least = SHORTEST if is_short else ENCODED if is_secret or look is Look.STRICT else LONG
-    mixed = 0
+    mixed: list[str] = []
     for piece in _PIECE.findall(word):
         if _HEX.match(piece):
             is_kept = is_url or ((is_id or look is Look.DIGESTS) and len(piece) <= DIGEST_MAX)
             if not is_kept and _is_long_hex(piece, is_named=is_secret or is_short):
                 return True
-        elif _is_mixed(piece):
-            mixed += len(piece)
-            least = min(least, SHORTEST) if len(piece) >= LONG else least
         elif not is_url and not is_id and _is_long_of_one_case(piece):
             return True
-    return mixed >= least and not _AWS_ID.match(word)
+        elif not (piece.islower() or piece.isdigit() or _is_camel(piece)):
+            mixed.append(piece)
+    both = "".join(mixed)
+    return len(both) >= least and _is_mixed(both) and not _AWS_ID.match(word)
 
 
 def _is_path(word: str) -> bool:
@@ -206,9 +208,16 @@ def _is_path(word: str) -> bool:
     return _PATH.match(word) is not None or _WORD_IN_PATH.search(word) is not None
 
 
+def _is_camel(piece: str) -> bool:
+    """Tell whether most of a word is made of words in camel case."""
+    return 3 * sum(map(len, _CAMEL.findall(piece))) > 2 * len(piece)
+
+
 def _is_mixed(piece: str) -> bool:
     """Tell whether letters of both kinds and digits change places as often as by chance."""
     if len(piece) < 4 or piece.islower() or piece.isupper() or piece.isdigit():  # noqa: PLR2004
+        return False
+    if _is_camel(piece):
         return False
     kinds = piece.translate(_KINDS)
     return _changes(kinds) >= (CHANGES if "0" in kinds else CHANGES + 0.1) * len(piece)

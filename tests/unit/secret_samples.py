@@ -278,6 +278,7 @@ INNOCENT: dict[str, tuple[str, ...]] = {
     "unit": ("systemctl", "start", "app@instance-1.service", "systemd-journald.service"),
     "class": ("java", "-cp", "/opt/a.jar:/opt/b.jar", "org.springframework.boot.loader.launch.PropertiesLauncherV2"),
     "long class": ("java", "com.example.AbstractSingletonProxyFactoryBeanConfigurationInitializer2Impl"),
+    "short words in camel case": ("x", "RequireImdsV2AtLaunch", "RequireAllEc2RolesToUseV2"),
     "java's options": ("java", "-XX:+UseG1GC", "-Xmx2g", "--add-opens=java.base/java.util=ALL-UNNAMED", "-ea"),
     "java's properties": ("java", "-Dlog4j.configurationFile=classpath:log4j2-prod.xml", "-Dserver.port=8080"),
     "trust store": ("java", "-Djavax.net.ssl.trustStore=/etc/pki/java/cacerts"),
