@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
+from analyzer.attribute.budget import Budget
 from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
@@ -70,7 +71,8 @@ class Attributor:
         self._clock = clock
         self._names_only = names_only
         self._processes = Processes()
-        self._programs = Programs(self._processes)
+        self._budget = Budget(clock)
+        self._programs = Programs(self._processes, self._budget)
         self._users = UserNames()
         self._cgroups = CgroupPaths.of_this_host()
         self._callers: Cache[tuple[int, int], _Known] = Cache(
@@ -150,6 +152,7 @@ class Attributor:
             user=self._users.user(kernel.uid, now),
             mount_namespace=snapshot.mount_namespace,
             unverified=_unverified(snapshot, facts),
+            budget=self._budget,
         )
         if self._names_only:
             process = only_names(process)
@@ -210,6 +213,7 @@ class Attributor:
             args_truncated=facts.args_too_long,
             executable=facts.executable if told is None else told.executable or facts.executable,
             user=user,
+            budget=self._budget,
         )
 
     def _keep_s(self, *processes: KernelProcess) -> float:

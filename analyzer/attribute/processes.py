@@ -13,7 +13,8 @@ from typing import NamedTuple, Optional
 
 import psutil
 
-from analyzer.masking import mask_args, mask_text, outline
+from analyzer.attribute.budget import Budget
+from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
 from analyzer.time_namespace import offset_ns
@@ -110,10 +111,14 @@ def in_words(
     user: User,
     mount_namespace: int = 0,
     unverified: tuple[str, ...] = (),
+    budget: Optional[Budget] = None,
 ) -> Process:
-    """Put one process together: decode its text, mask its arguments, bound their length."""
+    """Put one process together: decode its text, mask its arguments, bound their length.
+
+    Where ``budget`` has no time for its user, ``[redacted]`` stands for all of them.
+    """
     words, is_cut = _bounded([decode_text(arg) for arg in args])
-    masked = mask_args(words, is_cut=args_truncated or is_cut)
+    masked = _masked(words, args_truncated or is_cut, user.id, budget)
     # Past three words a script's own arguments begin.
     names = [arg for arg, word, shown in zip(args[:3], words, masked) if word == shown]
     args_truncated = args_truncated or is_cut
@@ -141,6 +146,19 @@ def in_words(
         mount_namespace=mount_namespace,
         unverified=unverified,
     )
+
+
+def _masked(
+    words: Sequence[str], is_cut: bool, user_id: int, budget: Optional[Budget]
+) -> tuple[str, ...]:
+    if budget is None or not words:
+        return mask_args(words, is_cut=is_cut)
+    began_s = budget.begin(user_id)
+    if began_s < 0:
+        return (MASK,)
+    masked = mask_args(words, is_cut=is_cut)
+    budget.end(user_id, began_s)
+    return masked
 
 
 def _bounded(words: list[str]) -> tuple[list[str], bool]:
