@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import Config
+from analyzer.config import MASKED, NAMES, Config
 from analyzer.decode.connections import Connections
 from analyzer.decode.head import unread
 from analyzer.exchanges import Exchanges
@@ -128,6 +128,7 @@ class Pipeline:
         heartbeat_s: float,
         response_wait_s: float,
         repeats_per_s: int = 0,
+        arguments: str = MASKED,
     ) -> None:
         """``repeats_per_s`` 0 writes a line for every request (see analyzer.repeats)."""
         self.observers: list[Observer] = []
@@ -136,7 +137,7 @@ class Pipeline:
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._connections = Connections()
-        self._attributor = Attributor()
+        self._attributor = Attributor(names_only=arguments == NAMES)
         self._exchanges = Exchanges(response_wait_s)
         self._repeats = Repeats(repeats_per_s)
         self._queue: collections.deque[bytes] = collections.deque()
@@ -169,6 +170,7 @@ class Pipeline:
         def commit() -> None:
             self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
             self._exchanges.set_wait(new.capture.response_wait_s)
+            self._attributor.set_names_only(new.log.arguments == NAMES)
             self._write_lines(self._repeats.set_rate(new.log.repeats_per_s))
 
         return commit

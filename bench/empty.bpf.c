@@ -17,4 +17,15 @@ EMPTY("tracepoint/syscalls/sys_enter_sendto", trace_sendto)
 EMPTY("tracepoint/syscalls/sys_enter_sendmsg", trace_sendmsg)
 EMPTY("tracepoint/syscalls/sys_enter_sendmmsg", trace_sendmmsg)
 
+/* What a packet costs; 1 lets it pass. */
+SEC("cgroup_skb/egress") int wire_egress(struct __sk_buff *skb)
+{
+	return 1;
+}
+
+SEC("cgroup_skb/ingress") int wire_ingress(struct __sk_buff *skb)
+{
+	return 1;
+}
+
 char LICENSE[] SEC("license") = "GPL";

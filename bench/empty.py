@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from analyzer.sources import perf, tracefs
+from analyzer.sources import perf, tracefs, wire
 from analyzer.sources.libbpf import BpfError, Libbpf
 
 # Attach type: the programs of empty.bpf.c on the hooks that a send comes by.
@@ -20,6 +20,7 @@ SEND_PROGRAMS: dict[str, tuple[str, ...]] = {
         "trace_sendmsg",
         "trace_sendmmsg",
     ),
+    "wire": wire.PROGRAMS,
 }
 
 
@@ -65,6 +66,11 @@ class EmptyProbe:
             except BpfError:
                 os.close(fd)
                 raise
+        elif attach == "wire":
+            with wire.root_cgroup() as fd:
+                link = self._libbpf.pointer(
+                    f"attach {name}", "bpf_program__attach_cgroup", program, fd
+                )
         else:
             link = self._libbpf.pointer(f"attach {name}", "bpf_program__attach", program)
         self._undo.callback(self._libbpf.call, "bpf_link__destroy", link)

@@ -7,15 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
+from analyzer.attribute.budget import Budget
 from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
-from analyzer.attribute.processes import Facts, Processes, in_words, split_args
+from analyzer.attribute.processes import (
+    Facts,
+    Processes,
+    in_words,
+    only_names,
+    split_args,
+)
 from analyzer.attribute.programs import Programs
 from analyzer.attribute.services import maybe_unit
 from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
+from analyzer.masking import Look, mask_text
 from analyzer.records import (
     Caller,
     Container,
@@ -43,6 +51,8 @@ KEEP_NAMELESS_S = 1.0
 # cgroups makes longer ones than any service manager; these are read each time.
 CGROUPS_MAX = 1024
 CGROUP_CHARACTERS_MAX = 4096
+# Whose containers have names and not 64 digits.
+_NAMED_BY_PEOPLE = ("lxc", "systemd-nspawn")
 NOBODY = Caller(None, (), False, None, None)
 
 
@@ -54,10 +64,15 @@ class _Known(NamedTuple):
 class Attributor:
     """Name callers. Remembers them, but never an argument that is not masked."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, names_only: bool = False
+    ) -> None:
+        """``names_only``: of arguments keep the program, its script and the names of options."""
         self._clock = clock
+        self._names_only = names_only
         self._processes = Processes()
-        self._programs = Programs(self._processes)
+        self._budget = Budget(clock)
+        self._programs = Programs(self._processes, self._budget)
         self._users = UserNames()
         self._cgroups = CgroupPaths.of_this_host()
         self._callers: Cache[tuple[int, int], _Known] = Cache(
@@ -66,6 +81,13 @@ class Attributor:
         self._ancestors: Cache[KernelProcess, Process] = Cache(
             ANCESTORS_MAX, KEEP_S, ANCESTORS_BYTES_MAX
         )
+
+    def set_names_only(self, names_only: bool) -> None:
+        """Change what is kept of arguments; who was described before is described anew."""
+        if names_only != self._names_only:
+            self._names_only = names_only
+            self._callers.clear()
+            self._ancestors.clear()
 
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed.
@@ -130,7 +152,10 @@ class Attributor:
             user=self._users.user(kernel.uid, now),
             mount_namespace=snapshot.mount_namespace,
             unverified=_unverified(snapshot, facts),
+            budget=self._budget,
         )
+        if self._names_only:
+            process = only_names(process)
         ancestors = tuple(self._ancestor(each, now) for each in snapshot.ancestors)
         caller = Caller(
             process=process,
@@ -161,6 +186,8 @@ class Attributor:
                 process = told._replace(user=user)
             else:
                 process = self._look_up_ancestor(kernel, told, user)
+            if self._names_only:
+                process = only_names(process)
             size = process_bytes(process)
             self._ancestors.put(kernel, process, now, keep_s=self._keep_s(kernel), size=size)
         return process
@@ -186,6 +213,7 @@ class Attributor:
             args_truncated=facts.args_too_long,
             executable=facts.executable if told is None else told.executable or facts.executable,
             user=user,
+            budget=self._budget,
         )
 
     def _keep_s(self, *processes: KernelProcess) -> float:
@@ -230,4 +258,9 @@ def _membership_of(cgroup_text: str) -> _Membership:
 
 @functools.lru_cache(maxsize=CGROUPS_MAX)
 def _membership(cgroup_text: str) -> _Membership:
-    return maybe_container(cgroup_text), maybe_unit(cgroup_text), maybe_workload(cgroup_text)
+    container, unit = maybe_container(cgroup_text), maybe_unit(cgroup_text)
+    if container is not None and container.runtime in _NAMED_BY_PEOPLE:
+        container = container._replace(id=mask_text(container.id))
+    # Who may name a unit may write a secret into its name. A pod's id is only digits.
+    unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)
+    return container, unit, maybe_workload(cgroup_text)

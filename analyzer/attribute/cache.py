@@ -63,5 +63,10 @@ class Cache(Generic[K, V]):
             _, (_, _, dropped) = self._held.popitem(last=False)
             self._bytes -= dropped
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+        self._bytes = 0
+
     def _is_too_large(self) -> bool:
         return 0 < self._bytes_max < self._bytes and len(self._held) > 1

@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator
 from typing import NamedTuple, Optional
 
+from analyzer.attribute.budget import Budget
 from analyzer.attribute.cache import Cache
 from analyzer.attribute.processes import Processes, in_words, read_stat, split_args
 from analyzer.records import KernelProcess, Process, Program, User
@@ -47,9 +48,10 @@ class _Kept(NamedTuple):
 class Programs:
     """What processes run, by their identity and their exec."""
 
-    def __init__(self, processes: Processes) -> None:
-        """Know of none yet."""
+    def __init__(self, processes: Processes, budget: Optional[Budget] = None) -> None:
+        """Know of none yet; ``budget`` bounds the time that masking takes."""
         self._processes = processes
+        self._budget = budget
         self._told: Cache[tuple[int, int, int], _Kept] = Cache(PROGRAMS_MAX, _FOREVER_S)
         self._surveyed: dict[tuple[int, int, int], _Kept] = {}
         self._survey = self._look_around()
@@ -73,6 +75,7 @@ class Programs:
                     executable=None if executable is None else decode_text(executable),
                     user=User(kernel.uid, None),
                     mount_namespace=snapshot.mount_namespace,
+                    budget=self._budget,
                 ),
                 kernel,
             )

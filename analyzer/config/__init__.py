@@ -37,6 +37,7 @@ __all__ = [  # and what is defined here
 
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
+MASKED, NAMES = ARGUMENTS = ("masked", "names")
 
 # What takes effect only with a new start: the probe stays attached over a reload.
 NEEDS_RESTART = frozenset(
@@ -80,6 +81,8 @@ class Log:
     rotation: str = _setting("size", OneOf(ROTATIONS))
     rotate_mib: int = _setting(20, Whole(1, 1024))
     total_mib: int = _setting(200, Whole(3, 1 << 20))
+    # What is logged of arguments: all of them, secrets masked, or only what names things.
+    arguments: str = _setting(MASKED, OneOf(ARGUMENTS))
     # Below a second, heartbeats would be most of the log; above a day, nobody would wait for one.
     heartbeat_s: float = _setting(60.0, Number(1, 86_400))
     # The least holds what is never cut: times, addresses, versions, numbers. The greatest is below

@@ -11,6 +11,8 @@ from analyzer.text import decode_text
 
 # The longest product list seen at IMDS has 300 bytes; the rest of a longer one tells nothing.
 MAX_USER_AGENT_BYTES = 512
+# Masked before it is cut: a secret at the cut goes as far as it is kept.
+_MASKED_USER_AGENT_BYTES = 2 * MAX_USER_AGENT_BYTES
 # The longest method in IANA's registry, UPDATEREDIRECTREF.
 MAX_REGISTERED_METHOD = 17
 MAX_METHOD_BYTES = 128
@@ -125,7 +127,7 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
         else:
             values.setdefault(name.lower(), []).append(value.strip(_SPACE))
     agents = values.pop(_USER_AGENT, None)
-    agent = _text(agents[0][:MAX_USER_AGENT_BYTES]) or None if agents else None
+    agent = _agent(agents[0]) if agents else None
     verb, path = _method(method), _text(target)
     if not values:
         return Request(verb, path, token, agent, False, _NO_HINTS, None), _NO_BODY
@@ -160,6 +162,12 @@ def _method(raw: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     return mask_text(decode_text(raw))
+
+
+def _agent(raw: bytes) -> Optional[str]:
+    is_cut = len(raw) > _MASKED_USER_AGENT_BYTES
+    text = decode_text(raw[:_MASKED_USER_AGENT_BYTES])
+    return mask_text(text, is_cut=is_cut)[:MAX_USER_AGENT_BYTES] or None
 
 
 def _hints(values: dict[bytes, list[bytes]]) -> frozenset[Hint]:

@@ -18,36 +18,40 @@ from analyzer.decode.head import (
     maybe_request_line,
     read_head,
 )
-from analyzer.masking import mask_text
+from analyzer.masking import Look, mask_text
 from analyzer.records import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 
 COVER = b"*"
-# Header fields whose values are shown: how a program asks, and for whom.
-SHOWN = frozenset(
-    (
-        b"accept",
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"connection",
-        b"content-length",
-        b"content-type",
-        b"date",
-        b"expect",
-        b"host",
-        b"metadata",
-        b"metadata-flavor",
-        b"pragma",
-        b"range",
-        b"te",
-        b"transfer-encoding",
-        b"user-agent",
-        b"via",
-        b"x-aws-ec2-metadata-token-ttl-seconds",
-        b"x-forwarded-for",
+_WORDS = rb"[\w*/;=.,+ ()'-]*"
+_WHO = rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::\d{1,5})?"
+# Header fields whose values are shown, how a program asks, and for whom; and the form that a value
+# must have, so that nothing else is in it.
+SHOWN: dict[bytes, re.Pattern[bytes]] = {
+    name: re.compile(form)
+    for name, form in (
+        (b"accept", _WORDS),
+        (b"accept-encoding", _WORDS),
+        (b"accept-language", _WORDS),
+        (b"cache-control", _WORDS),
+        (b"connection", rb"[\w, -]*"),
+        (b"content-length", rb"\d{1,20}"),
+        (b"content-type", _WORDS),
+        (b"date", rb"[A-Z][a-z]{2,8}[\w, :+-]{0,40}"),
+        (b"expect", rb"[\w, -]*"),
+        (b"host", _WHO),
+        (b"metadata", rb"\w{1,8}"),
+        (b"metadata-flavor", rb"\w{1,8}"),
+        (b"pragma", _WORDS),
+        (b"range", rb"\w{1,8}=[\d, -]*"),
+        (b"te", _WORDS),
+        (b"transfer-encoding", rb"[\w, -]*"),
+        (b"user-agent", rb"[^\x00-\x1f\x7f]*"),
+        (b"via", rb"[\w./:;,() -]*"),
+        (b"x-aws-ec2-metadata-token-ttl-seconds", rb"\d{1,20}"),
+        (b"x-forwarded-for", rb"[0-9A-Fa-f:., ]*"),
     )
-)
+}
 # Beyond these a head is not waited for any longer, but covered.
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEAD_CHUNKS = 1024
@@ -62,7 +66,7 @@ _BLANK_LINES = re.compile(rb"(?:\r?\n)+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):([ \t]*)(.*?)(\r?)")
 # user:password@, also where no URL is: in a Host field, in the target of CONNECT
-_USERINFO = re.compile(rb":[^\s/:@]*@")
+_USERINFO = re.compile(rb":[^\s:@]*@")
 # AWS's secret keys have this length. Not looked for in paths, whose parts come to it, too.
 _SECRET_KEY = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
 
@@ -209,7 +213,8 @@ class _Stream:
         # The end of a chunked body is not looked for: nobody sends one to IMDS.
         self._body = float("inf") if length == CHUNKED else length
         first = head[: newline + 1]
-        if not _is_harmless(line.target) or not _is_harmless(line.method):
+        # The log shows a path in the same way, whose parts may come to a key's length.
+        if not _is_harmless(line.target, Look.TEXT) or not _is_harmless(line.method):
             first = COVER * newline + b"\n"
         self._shown += first + b"\n".join(map(_field, head[newline + 1 :].split(b"\n")))
 
@@ -222,13 +227,16 @@ def _field(line: bytes) -> bytes:
     if match is None:  # a folded one, or none at all
         return COVER * len(line)
     name, space, value, end = match.groups()
-    if name.lower() not in SHOWN or not _is_harmless(value) or _SECRET_KEY.search(value):
+    form = SHOWN.get(name.lower())
+    if form is None or not form.fullmatch(value) or not _is_harmless(value):
         value = COVER * len(value)
-    if not _is_harmless(name) or _SECRET_KEY.search(name):  # a secret in the wrong place
+    if form is None and not _is_harmless(name):  # a secret in the wrong place
         name = COVER * len(name)
     return name + b":" + space + value + end
 
 
-def _is_harmless(value: bytes) -> bool:
+def _is_harmless(value: bytes, look: Look = Look.STRICT) -> bool:
     text = decode_text(value)
-    return mask_text(text) == text and _USERINFO.search(value) is None
+    if mask_text(text, look=look) != text or _USERINFO.search(value) is not None:
+        return False
+    return look is Look.TEXT or _SECRET_KEY.search(value) is None

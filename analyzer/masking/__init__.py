@@ -1,11 +1,10 @@
-"""Secrets are taken out of text here, before anything keeps or shows it.
+"""Secrets are taken out of text here, before anything cuts, keeps or shows it.
 
-What follows a name that announces a secret is replaced by ``[redacted]``, and so is what
-looks like one by itself: session tokens of IMDS and STS, a secret key behind its key id,
-passwords in URLs and in curl's ``-u``, signatures, bearer tokens. Where it is not sure how
-far a secret reaches, more is masked rather than less. Shell references (``$TOKEN``,
-``$(...)``) are no secrets and stay. Every function is total, takes time linear in its
-input, and changes nothing when it is applied again.
+They are found by the name before them, by how kinds of them begin, by the options of
+programs, and by their shape: long, and without a pattern. Escapes and base64 are undone to
+look beneath them. Where it is not sure how far a secret reaches, more is masked rather than
+less. Shell references (``$TOKEN``, ``$(...)``) are no secrets and stay. Every function is
+total, takes time linear in its input, and changes nothing when it is applied again.
 """
 
 from __future__ import annotations
@@ -14,85 +13,228 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.masking import bare, named
-from analyzer.masking.mask import MASK
+from analyzer.masking import bare, commands, secret_names
+from analyzer.masking.mask import MASK, Span, cover, merged
+from analyzer.masking.named import find_named
+from analyzer.masking.outline import outline
+from analyzer.masking.random_values import Context, Look, find_random, has_candidates
+from analyzer.masking.views import joined, unescaped
 
-__all__ = ["MASK", "mask_args", "mask_text"]
+__all__ = ["MASK", "Look", "mask_args", "mask_text", "outline"]
 
-_FLAGS = re.IGNORECASE | re.ASCII
 # Nearly every text has none of these.
-_ALARMS = tuple(dict.fromkeys((*named.ALARMS, *bare.ALARMS)))
+_ALARMS = tuple(dict.fromkeys((*secret_names.ALARMS, *bare.ALARMS, *commands.ALARMS)))
+# What has something escaped, or quotes within words.
+_SUSPECT = re.compile(r"%[0-7][0-9A-Fa-f]|\\[xu01]|&#|[\w+/-][\"']{1,2}[\w+/-]")
+# How often a text is masked until nothing changes. More was never seen; then all of it goes.
+_PASSES = 5
+# Plain texts and vectors that are remembered, and the longest of them: at most 1 MiB in all.
+PLAIN_MAX = 1024
+PLAIN_LENGTH_MAX = 512
+# A secret in base64 in base64.
+_DEEPEST = 2
 
-_OPTION_OR_URL = re.compile(r"-|[a-z][a-z0-9]{0,5}://", _FLAGS)
+_OPTION = re.compile(r"-[A-Za-z](?:\Z|=)|--?[A-Za-z][a-z0-9]*(?:[-_.][a-z0-9]+)*(?:\Z|=)|-\Z|--\Z")
+_URL = re.compile(r"[a-z][a-z0-9]{0,5}://", re.IGNORECASE)
 _NAMED_SECRET = re.compile(r"(?:id|type)=")  # `docker build --secret id=...` names a file
 _ENVIRONMENT_OPTIONS = ("-e", "--env", "-E", "--preserve-env")
 _ONLY_SEPARATORS = " \t:="
-
-_USER_OPTION = re.compile(r"-[a-z]{0,8}u|--(?:proxy-)?user", _FLAGS)
-_USER_IN_OPTION = re.compile(r"(-u|--(?:proxy-)?user=)(?=[^:]*:)", _FLAGS)
-# AWS's key ids and secret keys have one length each, which is what tells them from words. Behind
-# a key id, whatever option stands between, what has a secret key's length is taken for one.
+# Git's and those of containers: their arguments are full of digests.
+_DIGESTS = re.compile(
+    r"(?:git(?:-[\w-]+)?|hg|docker\w*|docker-\w+|podman|nerdctl|crictl|ctr|runc|crun|youki|conmon|buildah|skopeo"
+    r"|containerd[\w-]*|kubelet|kata[\w-]*|lxc[\w-]*|tini)\Z"
+)
 _KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
-_SECRET_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
+_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
+_BEGINS_KEY = re.compile(r"PRIVATE KEY(?: BLOCK)?-----|\AKEY(?:-----|\Z)")
 
 
-def mask_text(text: str) -> str:
-    """Return the text with ``[redacted]`` in place of every secret found in it."""
-    folded = text.lower()
-    for alarm in _ALARMS:
-        if alarm in folded:
-            return _mask(text, folded)[0]
+class _Plain:
+    """Remembers texts that hold no secret: those of a busy host repeat."""
+
+    def __init__(self) -> None:
+        self._known: set[object] = set()
+
+    def __contains__(self, text: object) -> bool:
+        """Tell whether a text was added."""
+        return text in self._known
+
+    def add(self, text: object, length: int) -> None:
+        """Remember a text that is not long; forget all when there are too many."""
+        if length <= PLAIN_LENGTH_MAX:
+            if len(self._known) >= PLAIN_MAX:
+                self._known.clear()
+            self._known.add(text)
+
+
+_plain_texts, _plain_vectors = _Plain(), _Plain()
+
+
+def mask_text(text: str, *, is_cut: bool = False, look: Look = Look.TEXT) -> str:
+    """Return the text with ``[redacted]`` in place of every secret found in it.
+
+    ``is_cut`` says that its end is missing: what may be the beginning of a secret goes, too.
+    """
+    key = (text, is_cut, look)
+    if key in _plain_texts:
+        return text
+    if not _is_plain(text, is_close=is_cut or look is Look.STRICT):
+        context = Context(look=look, is_cut=is_cut)
+        for _ in range(_PASSES):
+            masked = cover(text, _find(text, context)[0])
+            if masked == text:
+                break
+            text = masked
+        else:
+            return MASK
+    if text == key[0]:
+        _plain_texts.add(key, len(text))
     return text
 
 
-def mask_args(args: Sequence[str]) -> tuple[str, ...]:
+def _is_plain(text: str, *, is_close: bool = False) -> bool:
+    """Tell whether a text can hold no secret, at a glance."""
+    folded = text.lower()
+    for alarm in _ALARMS:
+        if alarm in folded:
+            return False
+    if is_close:
+        return False
+    return _SUSPECT.search(text) is None and not has_candidates(text)
+
+
+def mask_args(args: Sequence[str], *, is_cut: bool = False) -> tuple[str, ...]:
     """Return an argument vector with ``[redacted]`` in place of every secret.
 
-    A secret may stand in the argument that names it or in those that follow.
+    A secret may stand in the argument that names it or in those that follow. ``is_cut`` says
+    that the end of the last one is missing, and others may be.
     """
-    masked: list[str] = []
-    announced: Optional[str] = None
-    before = ""
-    is_curl = has_key_id = False
-    for arg in args:
-        if announced is not None:
-            if not arg.strip(_ONLY_SEPARATORS):
-                masked.append(arg)
-                announced = "credential" if announced == "authorization" and arg else announced
-                continue
-            is_value = announced != "authorization" or arg[:1] in (":", "=")
-            if not is_value or (before == "--secret" and _NAMED_SECRET.match(arg)):
-                announced = None
-            elif _OPTION_OR_URL.match(arg) is None:
-                masked.append(MASK)
-                # A scheme comes before the credential, and some credentials have spaces.
-                announced = "credential" if announced in ("credential", "authorization") else None
-                before = arg
-                continue
-        text, announced = _mask(arg, arg.lower())
-        if announced == "key" and before in _ENVIRONMENT_OPTIONS and arg.isupper():
-            announced = None  # `docker run -e NAME image` hands the variable on
-        if has_key_id:
-            text = _SECRET_KEY.sub(MASK, text)
-        has_key_id = has_key_id or _KEY_ID.search(arg) is not None
-        if is_curl:
-            text = _mask_user(before, text)
-        elif arg.endswith("curl"):
-            is_curl = True
-        masked.append(text)
-        before = arg
-    return tuple(masked)
+    given = present = tuple(args)
+    key = (given, is_cut)
+    if key in _plain_vectors:
+        return given
+    joined_args = " ".join(present)
+    if not _is_plain(joined_args, is_close=is_cut):
+        for _ in range(_PASSES):
+            masked = _Vector(present, is_cut=is_cut).masked()
+            if masked == present:
+                break
+            present = masked
+        else:
+            return tuple(MASK for _ in present)
+    if present == given:
+        _plain_vectors.add(key, len(joined_args))
+    return present
 
 
-def _mask_user(before: str, arg: str) -> str:
-    """Mask the password in an argument of curl, where the one before or itself is ``-u``."""
-    option = _USER_IN_OPTION.match(arg)
-    if option is None and _USER_OPTION.fullmatch(before) is None:
-        return arg
-    name, colon, password = arg.partition(":")
-    return f"{name}:{MASK}" if colon and password and not password.startswith("$") else arg
+class _Vector:
+    """One argument vector, gone through once from its first argument to its last."""
+
+    def __init__(self, args: tuple[str, ...], *, is_cut: bool) -> None:
+        self._args = args
+        self._is_cut = is_cut
+        self._announced: Optional[str] = None
+        self._before = ""  # the argument before
+        self._continues = False  # whether a secret ended with it
+        self._in_key = False
+        base = args[0].rpartition("/")[2] if args else ""
+        self._look = Look.DIGESTS if _DIGESTS.match(base) else Look.TEXT
+        self._spans: list[list[Span]] = [[] for _ in args]
+        self._has_key_id = any(map(_KEY_ID.search, args))
+
+    def masked(self) -> tuple[str, ...]:
+        """Return the vector with its secrets masked."""
+        for at, span in commands.find_in_words(self._args):
+            self._spans[at].append(span)
+        return tuple(self._argument(at, arg) for at, arg in enumerate(self._args))
+
+    def _argument(self, at: int, arg: str) -> str:
+        if self._announced is not None and self._is_announced(arg):
+            self._before, self._continues = arg, False
+            return arg if not arg.strip(_ONLY_SEPARATORS) else MASK
+        if self._is_in_key(arg):
+            return MASK
+        is_last = at == len(self._args) - 1
+        before = f"{self._before} " if self._before.startswith("-") else ""
+        is_cut = self._is_cut and is_last
+        spans: list[Span] = []
+        self._announced = None
+        if not _is_plain(arg, is_close=is_cut or self._continues):
+            context = Context(self._look, before, is_cut, self._continues)
+            spans, self._announced = _find(arg, context)
+        if (
+            self._announced in ("key", "file")
+            and self._before in _ENVIRONMENT_OPTIONS
+            and arg.isupper()
+        ):
+            self._announced = None  # `docker run -e NAME image` hands the variable on
+        if self._has_key_id:
+            spans += [match.span() for match in _KEY.finditer(arg)]
+        spans += self._spans[at]
+        self._continues = any(end == len(arg) for _, end in spans)
+        self._before = arg
+        return cover(arg, spans)
+
+    def _is_announced(self, arg: str) -> bool:
+        """Tell whether this argument is what the one before announced, or goes on with that."""
+        announced = self._announced
+        if not arg.strip(_ONLY_SEPARATORS):
+            self._announced = "credential" if announced == "authorization" and arg else announced
+            return True
+        is_value = announced != "authorization" or arg[:1] in (":", "=")
+        is_file = self._before == "--secret" and _NAMED_SECRET.match(arg) is not None
+        is_file = is_file or (announced == "file" and arg.startswith(("/", "./", "../", "~", "@")))
+        if is_value and not is_file and not _OPTION.match(arg) and not _URL.match(arg):
+            # A scheme comes before the credential, and some credentials have spaces.
+            is_credential = announced in ("credential", "authorization")
+            self._announced = "credential" if is_credential else None
+            return True
+        if not is_value or is_file:
+            self._announced = None
+        return False
+
+    def _is_in_key(self, arg: str) -> bool:
+        """Tell whether an argument is a piece of a private key that was taken apart."""
+        was = self._in_key
+        if _BEGINS_KEY.search(arg):
+            self._in_key = "-----END" not in arg and self._before != "PRIVATE-END"
+        elif was and arg.startswith("-----END"):
+            self._in_key = False
+        return was and self._in_key and not _BEGINS_KEY.search(arg)
 
 
-def _mask(text: str, folded: str) -> tuple[str, Optional[str]]:
-    masked, announced = named.mask_named(text, folded)
-    return bare.mask_bare(masked, folded if masked is text else masked.lower()), announced
+def _find(text: str, context: Context, depth: int = _DEEPEST) -> tuple[list[Span], Optional[str]]:
+    """Return where secrets stand in a text, and what its end announces."""
+    spans, announced = _find_plain(text, context, depth)
+    for view in unescaped(text):
+        found, _ = _find_plain(view.text, context, depth)
+        spans += (piece for span in merged(found) for piece in view.spans(*span))
+    for view in joined(text):
+        found = _shapes(view.text, view.text.lower(), context, depth)
+        spans += (piece for span in merged(found) for piece in view.spans(*span))
+    return spans, announced
+
+
+def _find_plain(text: str, context: Context, depth: int) -> tuple[list[Span], Optional[str]]:
+    folded = _fold(text)
+    spans, announced = find_named(text, folded)
+    spans += commands.find_commands(text, folded)
+    spans += _shapes(text, folded, context, depth)
+    return spans, announced
+
+
+def _shapes(text: str, folded: str, context: Context, depth: int) -> list[Span]:
+    known: list[Span] = bare.find_bare(text, folded, is_cut=context.is_cut)
+
+    def is_secret(decoded: str) -> bool:
+        return depth > 0 and bool(merged(_find(decoded, Context(Look.TEXT), depth - 1)[0]))
+
+    return known + list(find_random(text, known, context, is_secret))
+
+
+def _fold(text: str) -> str:
+    """Return the text in lower case, each character in its place."""
+    folded = text.lower()
+    if len(folded) != len(text):
+        folded = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
+    return folded

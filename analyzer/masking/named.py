@@ -1,4 +1,4 @@
-"""Secrets that stand behind a name: which names, and how far the secret reaches."""
+"""Secrets that stand behind a name: how far the secret reaches."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ import functools
 import re
 from typing import Optional
 
-from analyzer.masking.mask import MASK
+from analyzer.masking.mask import MASK, Span
+from analyzer.masking.secret_names import ALARMS, NAME
 
 _FLAGS = re.IGNORECASE | re.ASCII
 
-# Lower-case. Text with none of these holds no name of a secret, and nearly no text has one.
-ALARMS = ("token", "secret", "authorization", "bearer", "passw")
-
-# What may close a quoted name and its index before the sign that assigns: "token"] =
-_CLOSED = r"\\{0,8}[\"'][\])\s]{0,8}"
-# The number after ...-metadata-token-ttl-seconds is no secret: a name ends where it ends.
-_NAME = re.compile(
-    r"(?:(?P<header>metadata[-_]?token|x-(?:[a-z0-9]{1,16}-){0,4}token)"
-    r"|(?P<credential>authorization)"
-    r"|(?P<key>(?:session|security)[-_.]?token|secret[-_.]?(?:access[-_.]?)?key"
-    r"|oauth2-bearer)"
-    r"|(?P<variable>(?:token|secret|passw(?:or)?d)"
-    rf"(?==|{_CLOSED}[:=]|\s{{1,8}}=\s{{0,8}}[\"']|:\s{{0,8}}[\"'])"
-    r"|(?<=[-_])token(?=:\s)|(?<=[-\w.])(?:token|password|secret)\Z))(?![\w-])",
-    _FLAGS,
-)
 _NAME_CHARACTERS = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_PREFIX = 64  # of a name: AWS_CONTAINER_..., fs.s3a.bucket.x...
+# The shell's own variables.
+_DIRECTORIES = ("PWD", "OLDPWD")
+# A name between one of these and a colon is an image's or part of an ARN.
+_PATHS = ("/", ":secret:")
 
 # Between a name and its secret, as a header, a shell, JSON, an URL or a program's source has
 # it. A plus or a dot joins strings only between spaces or quotes; some letters stand before
@@ -53,14 +42,16 @@ _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
 _SCHEME = re.compile(r"\s*(?:bearer|basic|token|negotiate|ntlm|\[redacted\])", _FLAGS)
 _LONE_SCHEME = re.compile(r"\s*(?:[a-z]{3,12}|AWS4-HMAC-SHA256)\s*", _FLAGS)
 _REFERENCE = re.compile(r"\$(?:\w+|\{\w+\})", re.ASCII)
+_SWITCH = re.compile(r"true|false|yes|no|none|null|on|off|0|1", _FLAGS)
+_FILE = re.compile(r"(?:@|file:)?(?:/|\.\.?/|~)|[\w./-]{1,256}\.(?:pem|key|pub|crt|json|p12|jks)\Z")
 _SUBSTITUTIONS = ("$(", "`")
 _TEMPLATE = re.compile(r"`(?=\s*(?:bearer|basic)\s)", _FLAGS)  # JavaScript's string
 # What may stand before a header that is a whole argument: -HName: x, --header=Name: x.
 _HEADER_OPTION = re.compile(r"\s{0,8}(?:-H\s{0,8}|--?[\w-]{1,32}[=\s])?", re.ASCII)
 
 
-def mask_named(text: str, folded: str) -> tuple[str, Optional[str]]:
-    """Mask what names announce in one text; ``folded`` is the same in lower case.
+def find_named(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
+    """Return where secrets stand that names announce; ``folded`` is the text in lower case.
 
     Also return the kind of name that the text ends with, if its secret is yet to come:
     ``header``, ``key``, ``variable``, ``credential``, or ``authorization`` if a sign that
@@ -68,29 +59,22 @@ def mask_named(text: str, folded: str) -> tuple[str, Optional[str]]:
     """
     for alarm in ALARMS:
         if alarm in folded:
-            break
-    else:
-        return text, None
-    spans, announced = _find(text)
-    parts: list[str] = []
-    done = 0
-    for begin, end in spans:
-        parts += (text[done:begin], MASK)
-        done = end
-    parts.append(text[done:])
-    return "".join(parts), announced
+            return _find(text, folded)
+    return [], None
 
 
-def _find(text: str) -> tuple[list[tuple[int, int]], Optional[str]]:
-    """Return where secrets begin and end, and what the text announces."""
-    spans: list[tuple[int, int]] = []
+def _find(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
+    spans: list[Span] = []
     position = 0
     while True:
-        name = _NAME.search(text, position)
+        name = NAME.search(folded, position)
         if name is None:
             return spans, None
         kind = name.lastgroup or ""
         start = _start_of_name(text, name.start())
+        if kind in ("option", "variable") and not _is_name(text, kind, start, name.end()):
+            position = name.end()
+            continue
         position = _behind_separator(text, name.end())
         between = text[name.end() : position]
         if position == len(text):
@@ -113,7 +97,15 @@ def _find(text: str) -> tuple[list[tuple[int, int]], Optional[str]]:
                 position = end
 
 
-def _secret(text: str, start: int, kind: str, between: str, position: int) -> tuple[int, int]:
+def _is_name(text: str, kind: str, start: int, end: int) -> bool:
+    """Tell whether a word is a name here: an option, or no part of a path."""
+    if kind == "option":
+        return text.startswith("-", start)
+    is_image = text.startswith(":", end) and text.endswith(_PATHS, 0, start)
+    return text[start:end] not in _DIRECTORIES and not is_image
+
+
+def _secret(text: str, start: int, kind: str, between: str, position: int) -> Span:
     """Return where the secret of a name begins and ends.
 
     Where there is none, both are the end of what stands in its place.
@@ -125,9 +117,20 @@ def _secret(text: str, start: int, kind: str, between: str, position: int) -> tu
         end = text.find("`", position)
         return position, len(text) if end < 0 else end
     end = _end_of_secret(text, start, kind, between, position)
+    return end if _is_none(text, kind, position, end) else position, end
+
+
+def _is_none(text: str, kind: str, position: int, end: int) -> bool:
+    """Tell whether what stands in a secret's place is none: a reference, a call, a switch."""
+    if _REFERENCE.fullmatch(text, position, end):
+        return True
+    if kind in ("header", "credential"):
+        return False
+    if kind == "file" and _FILE.match(text, position, end):
+        return True
     # What is called is a function, not a secret: token=get(...).
     is_call = kind == "variable" and text[end : end + 1] == "("
-    return end if is_call or _REFERENCE.fullmatch(text, position, end) else position, end
+    return is_call or _SWITCH.fullmatch(text, position, end) is not None
 
 
 def _start_of_name(text: str, start: int) -> int:
@@ -151,10 +154,14 @@ def _announced(text: str, start: int, kind: str, between: str) -> Optional[str]:
     if kind == "credential":
         if _ASSIGNS.search(between):
             return kind
-        return "authorization" if not start else None  # unless the next one assigns
+        # Unless the next one assigns. A cookie's option does not.
+        if text.lower().startswith("--cookie"):
+            return "variable"
+        return "authorization" if not start else None
     if "=" in between or (start and ":" not in between):
         return None
-    return kind if kind == "key" or (text.startswith("-") and not between) else None
+    is_option = text.startswith("-") and not between
+    return kind if kind in ("key", "file") or is_option or ":" in between else None
 
 
 def _end_of_secret(text: str, start: int, kind: str, between: str, position: int) -> int:

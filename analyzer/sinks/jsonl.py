@@ -16,6 +16,7 @@ import structlog
 from analyzer import __version__
 from analyzer.config import Config
 from analyzer.config import Log as Settings
+from analyzer.masking import mask_text
 from analyzer.records import (
     Attribution,
     Caller,
@@ -196,7 +197,8 @@ class JsonlSink:
 
     def _event_line(self, level: str, name: str, fields: Mapping[str, object]) -> bytes:
         first = _head(self._now_ns(), level, name)
-        kept = present(fields)
+        # Error texts quote what was found: a setting, a file's name, an answer.
+        kept = _masked(present(fields))
         line = b"".join((first, members(kept), self._last_text))
         if len(line) < self._line_bytes:
             return line
@@ -435,3 +437,14 @@ def _identity_fields(process: Process) -> dict[str, Any]:
 
 def _user_fields(user: User) -> dict[str, str]:
     return {"id": str(user.id), "name": user.name} if user.name else {"id": str(user.id)}
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401 (what JSON holds)
+    """Return a value with the secrets in all its texts masked."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {key: _masked(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(each) for each in value]
+    return value

@@ -19,6 +19,8 @@ from analyzer.decode.http import (
 )
 from analyzer.records import Hint, Request, Token
 from tests.sends import TOKEN
+from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, REQUESTS, get
+from tests.unit.secret_samples import leaks
 
 # About 0.5 s are needed; searching all that is held again for each byte takes over 7.
 LINEAR_S = 4
@@ -213,7 +215,7 @@ def test_token_in_the_place_of_the_method_is_masked() -> None:
     """Tokens are made of characters that HTTP allows there; what surrounds one stays."""
     token = TOKEN.rstrip("=")
     assert _one(f"{token} /a HTTP/1.1\r\n\r\n".encode()).method == "[redacted]"
-    assert _one(f"GET_{token} /a\r\n\r\n".encode()).method == "GET_[redacted]"
+    assert _one(f"GET_{token} /a\r\n\r\n".encode()).method == "[redacted]"
     assert _one(b"UPDATEREDIRECTREF /a HTTP/1.1\r\n\r\n").method == "UPDATEREDIRECTREF"
 
 
@@ -445,3 +447,25 @@ def test_time_is_linear_in_one_piece(stream: bytes) -> None:
     parser.feed(stream)
     assert time.process_time() - began < LINEAR_S
     assert parser.buffered <= MAX_HEAD_BYTES
+
+
+@pytest.mark.parametrize("way", REQUESTS)
+def test_no_piece_of_a_secret_is_in_the_text_of_a_request(way: str) -> None:
+    """Neither in the path nor in the query, the method, or the user agent."""
+    found = RequestParser().feed(REQUESTS[way])
+    assert found
+    for each in found:
+        text = "\n".join(filter(None, (each.method, each.target, each.user_agent)))
+        assert leaks(text) == []
+
+
+@pytest.mark.parametrize("target", INNOCENT_TARGETS)
+def test_an_innocent_target_stays(target: str) -> None:
+    """Roles with random endings, other clouds' paths, tags."""
+    assert _one(get(target)).target == target
+
+
+@pytest.mark.parametrize("agent", INNOCENT_AGENTS)
+def test_an_innocent_user_agent_stays(agent: str) -> None:
+    """Real ones, with versions of many kinds."""
+    assert _one(get("/", agent)).user_agent == agent

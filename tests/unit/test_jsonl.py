@@ -555,3 +555,15 @@ class TestEvents:
         assert second["line"] == "a\nb\rc\0"
         for character in ("\u2028", "\x9b"):
             assert character not in path.read_text("utf-8")
+
+
+def test_error_texts_are_masked(tmp_path: Path) -> None:
+    """They quote what was found: a setting, or a file's name."""
+    path = tmp_path / "x.jsonl"
+    sink = open_log(Log(file=str(path)))
+    reason = 'config.toml, line 3: [log] file = "https://bob:Tr0ub4dor3@host": must be a path'
+    sink.event("configuration_rejected", "error", reason=reason, tried=[{"lacks": reason}])
+    sink.close()
+    (line,) = lines_of(path)
+    assert line["reason"] == reason.replace("Tr0ub4dor3", "[redacted]")
+    assert line["tried"] == [{"lacks": line["reason"]}]

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -23,6 +23,7 @@ from analyzer.attribute.processes import (
     Facts,
     Processes,
     in_words,
+    only_names,
     split_args,
 )
 from analyzer.records import KernelProcess, Process, Snapshot, User
@@ -609,3 +610,52 @@ class TestRemembering:
         cache.put("a", 4, now=10, keep_s=1)
         assert cache.get("a", now=10.5) == 4
         assert cache.get("a", now=11) is None
+
+
+def _in_words(args: tuple[bytes, ...], **changes: Any) -> Process:
+    kernel = KernelProcess(1_000, 4242, 0, changes.pop("comm", b"python3"))
+    known: dict[str, Any] = {"args_truncated": False, "executable": None, "user": User(0, None)}
+    return in_words(kernel, args, **{**known, **changes})
+
+
+def test_a_secret_is_masked_before_its_end_is_cut() -> None:
+    """Where the kept arguments end, a password of a URL loses the @ that tells it for one."""
+    password = b"Tr0ub4dor3" * 30
+    filler = b"x" * (ARGS_KEPT_MAX - 100)
+    process = _in_words((b"git", filler, b"https://bob:" + password + b"@host/"))
+    assert process.args is not None
+    assert "Tr0ub4" not in "".join(process.args)
+    assert "https://bob:[redacted]" in process.args[2]
+
+
+def test_what_the_kernel_cut_is_masked_as_far_as_it_goes() -> None:
+    """Here the value of a password ends with the copy."""
+    process = _in_words((b"x", b"https://bob:Tr0ub4dor3"), args_truncated=True)
+    assert process.args == ("x", "https://[redacted]")
+    assert process.args_truncated
+
+
+def test_names_and_executables_are_masked() -> None:
+    """Any process may take a token for its name, or lie in a directory that is named so."""
+    process = _in_words((), comm=TOKEN[:15].encode(), executable=f"/srv/{TOKEN}/run")
+    assert TOKEN[:8] not in process.name
+    assert process.executable is not None
+    assert process.executable.startswith("/srv/[redacted]")
+    assert TOKEN[:8] not in process.executable
+
+
+def test_of_arguments_names_alone_can_be_kept() -> None:
+    """The program, its script, and the names of options."""
+    args = (b"python3", b"/srv/x.py", b"--to=bob", b"value")
+    assert only_names(_in_words(args)).args == ("python3", "/srv/x.py", "--to")
+
+
+def test_a_reload_changes_what_is_kept_of_arguments_at_once() -> None:
+    """Also of callers that were described before."""
+    process = KernelProcess(1_000, NO_PID, 1001, b"python3")
+    snapshot = Snapshot(process, 77, b"python3\0worker.py\0value\0", False, (), False)
+    attributor = Attributor()
+    whole = process_of(attributor.attribute(snapshot))
+    attributor.set_names_only(True)
+    short = process_of(attributor.attribute(snapshot))
+    assert (whole.args, short.args) == (("python3", "worker.py", "value"), ("python3", "worker.py"))

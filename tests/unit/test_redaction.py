@@ -7,6 +7,8 @@ import pytest
 from analyzer.decode.redaction import MAX_CONNECTIONS, MAX_HEAD_BYTES, Redactor
 from analyzer.records import Chunk, Closed, Problem
 from tests.sends import TOKEN, chunk, connection
+from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, PACKETS, get
+from tests.unit.secret_samples import leaks
 
 SECRET = TOKEN.encode()
 KEY = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"
@@ -173,3 +175,25 @@ def test_what_is_held_is_bounded() -> None:
     ready = redactor.feed(chunk(b"GET /", port=60000, at_ns=MAX_CONNECTIONS), "")
     assert [each.connection.source_port for each, _ in ready] == [1]
     assert len(redactor.expire(10**12)) == MAX_CONNECTIONS
+
+
+@pytest.mark.parametrize("way", PACKETS)
+@pytest.mark.parametrize("size", [7, 10_000], ids=["in pieces", "whole"])
+def test_no_piece_of_a_secret_is_shown(way: str, size: int) -> None:
+    """Wherever in a request a secret stands, and however that is sent."""
+    pieces = _in_pieces(PACKETS[way], size)
+    shown = b"".join(_shown(*pieces))
+    assert len(shown) == len(PACKETS[way])
+    assert leaks(shown.decode("latin-1")) == []
+
+
+@pytest.mark.parametrize("target", INNOCENT_TARGETS)
+def test_an_innocent_target_is_shown(target: str) -> None:
+    """Packets are there to see how programs ask."""
+    assert _shown(chunk(get(target))) == [get(target)]
+
+
+@pytest.mark.parametrize("agent", INNOCENT_AGENTS)
+def test_an_innocent_user_agent_is_shown(agent: str) -> None:
+    """Its versions and hashes are no secrets."""
+    assert _shown(chunk(get("/", agent))) == [get("/", agent)]

@@ -1,0 +1,68 @@
+"""The names that announce a secret, as one pattern over lower-case text.
+
+Each alternative begins with a letter of its own, which makes the search ten times as fast;
+what must not stand before a name is therefore looked for behind its first letters.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Text with none of these holds no name of a secret.
+ALARMS = ("token", "secret", "auth", "bearer", "pass", "pw", "cookie", "key", "psk", "-sk", "cred")
+
+# What may close a quoted name and its index before the sign that assigns: "token"] =
+_CLOSED = r"\\{0,8}[\"'][\])\s]{0,8}"
+_SPACES = r"[^\S\n]{1,8}"
+_S = "[-_.]?"
+
+# Names of header fields: a whole argument of the field's form has nothing else in it.
+_HEADERS = (
+    r"metadata[-_]?token",
+    r"x-(?:[a-z0-9]{1,16}-){0,4}(?:token|key|secret|password|signature|session)",
+    r"api-key",
+    r"ocp-apim-subscription-key",
+    r"private-token",
+)
+# Names whose secret may follow behind a space, too.
+_KEYS = (
+    rf"(?:session|security|access|refresh|bearer|auth|api|oauth){_S}token",
+    rf"secret{_S}(?:access{_S})?key",
+    rf"(?:client|app|consumer|access{_S}key){_S}secret",
+    rf"(?:api|auth|app|account|storage|subscription){_S}key",
+    rf"api{_S}secret",
+    r"oauth2-bearer",
+    r"(?:store|key|trust)pass",
+)
+# Names of keys that may as well be a file's: then its path stays.
+_FILES = (
+    rf"(?:private|signing|encryption|master|service{_S}account|shared{_S}access|license){_S}key",
+)
+# Words that are names only where something is assigned to them.
+_PASSWORDS = (
+    r"passw(?:or)?d",
+    r"passphrase",
+    r"passcode",
+    r"pass(?<!bypass)(?<!compass)(?<!trespass)",
+    r"pwd(?<!oldpwd)",
+    r"pw(?<![a-z]pw)",
+    r"psk(?<![a-z]psk)",
+)
+_WORDS = ("token", "secret", *_PASSWORDS, r"credentials?", r"secret_id")
+_ASSIGNED = (
+    rf"(?==|{_CLOSED}[:=]|{_SPACES}=[^\S\n]{{0,8}}[^\s=]|:[^\S\n]{{0,8}}[\"']|:[^\S\n]{{1,8}}\S)"
+)
+
+NAME = re.compile(
+    rf"(?:(?P<header>{'|'.join(_HEADERS)})"
+    r"|(?P<credential>authorization|cookie2?)"
+    rf"|(?P<key>{'|'.join(_KEYS)})"
+    rf"|(?P<file>{'|'.join(_FILES)})"
+    rf"|(?P<variable>(?:{'|'.join(_WORDS)}){_ASSIGNED}"
+    # Without a space behind the colon: the password of openssl, and YAML as some write it.
+    rf"|(?:{'|'.join(_PASSWORDS)})(?=:[^\s/:]))"
+    # Only options: --password x.
+    rf"|(?P<option>(?:{'|'.join(_WORDS)}|sk(?<=-sk))(?=\Z|[\s=])))"
+    # The number after ...-metadata-token-ttl-seconds is no secret: a name ends where it ends.
+    r"(?![\w-])"
+)
