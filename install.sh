@@ -7,19 +7,49 @@
 # Until it has, `previous` holds the way back, also for the next run if this one is killed.
 #
 # For the tests only: IMDS_ANALYZER_TEST_ROOT is put in front of every path, and its
-# programs are found first.
+# programs are found first. As root it is heeded only where its mark is root's; see below.
 set -eu
 umask 022
 export LC_ALL=C
-unset IFS CDPATH PYTHONHOME PYTHONPATH PYTHONSTARTUP
+unset IFS CDPATH
 # What would make pip install something else, or elsewhere; where it finds packages is the
 # operator's business. The same from files: see heed_pip_files.
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_REQUIRE_HASHES PIP_DRY_RUN
 unset PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
-root=${IMDS_ANALYZER_TEST_ROOT-}
 # Not the caller's: the distribution's own Python is wanted, and sbin is needed.
-PATH=${root:+$root/usr/bin:}/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+# Python is started isolated (-I), which ignores these; what it starts may not be.
+for each in $(env | sed -n 's/^\(PYTHON[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$each"; done
+
+root_made() { # DIRECTORY: it and its mark, and nobody but root can have made or changed them
+  case $1 in /*) ;; *) return 1 ;; esac
+  [ "$(stat -c '%F %u %h %a' "$1/.imds-analyzer-test-root" 2>/dev/null)" = \
+    'regular empty file 0 1 600' ] || return 1
+  place=$1 sticky=no
+  while :; do
+    # Others may write only above it, and only where they cannot rename what is root's.
+    case $sticky-$(stat -c '%u %A' "$place") in
+    *-'0 d'????-??-*) ;;
+    yes-'0 d'????????[tT]) ;;
+    *) return 1 ;;
+    esac
+    [ -n "${place#/}" ] || return 0
+    place=${place%/*} sticky=yes
+    place=${place:-/}
+  done
+}
+
+root=${IMDS_ANALYZER_TEST_ROOT-}
+if [ -n "$root" ] && [ "$(id -u)" = 0 ]; then
+  root=$(cd -- "$root" 2>/dev/null && pwd -P) || root=/nonexistent
+  root_made "$root" || {
+    echo "install.sh: IMDS_ANALYZER_TEST_ROOT is for this project's tests, and not heeded for root" >&2
+    echo "What to do: unset IMDS_ANALYZER_TEST_ROOT" >&2
+    exit 1
+  }
+fi
+PATH=${root:+$root/usr/bin:}$PATH
 here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 
 name=imds-analyzer
@@ -211,10 +241,21 @@ find_wheel() { # sets wheel, lock, version
   [ -n "$lock" ] || fail "requirements.lock is not beside this script ($here), nor beside the wheel" \
     "copy it there from the release or the checkout"
   sums=${wheel%/*}/SHA256SUMS
-  if [ -r "$sums" ]; then
+  if [ -e "$sums" ] || [ -h "$sums" ]; then
+    [ -r "$sums" ] || fail "$sums cannot be read" "check who may read it, or fetch the release again"
+    named_in_sums "$file" || fail "$sums does not name $file" \
+      "take wheel and SHA256SUMS from one release; a wheel of your own goes into a directory without it"
+    if same "$lock" "${wheel%/*}/requirements.lock"; then
+      named_in_sums requirements.lock || fail "$sums does not name requirements.lock" \
+        "fetch the release again"
+    fi
     (cd "${wheel%/*}" && sha256sum --quiet --check --ignore-missing SHA256SUMS) >/dev/null 2>&1 ||
       fail "a file beside $sums is not what it was when the release was made" "fetch the release again"
   fi
+}
+
+named_in_sums() { # FILE: it has a sum, which is checked with the others
+  sed -n 's/^[0-9a-f]\{64\} [ *]//p' "$sums" | grep -Fqx -e "$1"
 }
 
 os_release() { # KEY
@@ -305,7 +346,7 @@ find_python() { # sets python and python_version, or fails
   for each in python3 python3.12 python3.11 python3.9 python3.10 python3.13 python3.14; do
     python=$root/usr/bin/$each
     [ -x "$python" ] || continue
-    python_version=$("$python" -c "import sys
+    python_version=$("$python" -I -c "import sys
 if not (3, 9) <= sys.version_info[:2] <= (3, $last_python): sys.exit(1)
 print('%d.%d' % sys.version_info[:2])" 2>/dev/null) || continue
     return 0
@@ -440,9 +481,20 @@ remove_release() { # DIRECTORY: never one that counts as whole and is not
   run "$disk" rm -rf "$1"
 }
 
+isolate_program() { # in place of pip's own: neither PYTHON* nor the user's packages get into it
+  program=$target/bin/$name
+  if [ "$dry_run" = yes ]; then return; fi
+  {
+    printf '#!%s -I\n' "$target/bin/python"
+    printf 'from analyzer.__main__ import main\n\nmain()\n'
+  } >"$program.tmp" || fail "$program cannot be written" "$disk"
+  run "$disk" chmod 0755 "$program.tmp"
+  run "$disk" mv -f "$program.tmp" "$program"
+}
+
 heed_pip_files() { # pip.conf may say where packages are, and nothing else
   places='index-url\|extra-index-url\|find-links\|no-index\|trusted-host\|proxy\|cert\|client-cert\|keyring-provider'
-  settings=$("$target/bin/python" -m pip --disable-pip-version-check config list 2>/dev/null |
+  settings=$("$target/bin/python" -I -m pip --disable-pip-version-check config list 2>/dev/null |
     sed -n "s/^\(global\|install\)\.\($places\)='\(.*\)'\$/\2 \3/p")
   while read -r key values; do
     [ -n "$key" ] || continue
@@ -486,9 +538,9 @@ make_release() { # sets target, package
   disk="see its output; is the disk full, or read-only?"
   [ ! -e "$target" ] || remove_release "$target" # what a run that was killed has left
   run "$disk" mkdir -p "$base/releases"
-  run "$python cannot make virtual environments: install its venv module" "$python" -m venv "$target"
+  run "$python cannot make virtual environments: install its venv module" "$python" -I -m venv "$target"
   [ "$dry_run" = yes ] || heed_pip_files
-  set -- "$target/bin/python" -m pip --disable-pip-version-check --no-input install --no-cache-dir
+  set -- "$target/bin/python" -I -m pip --disable-pip-version-check --no-input install --no-cache-dir
   if [ -n "$offline" ]; then
     run "fill $offline on a host with network, with this Python ($python_version, $machine): pip download --require-hashes -r requirements.lock -d DIR" \
       "$@" --no-index --find-links "$offline" --no-deps --only-binary :all: --require-hashes \
@@ -500,9 +552,10 @@ make_release() { # sets target, package
   fi
   run "is the wheel whole? Build or fetch it again" "$@" --no-index --no-deps "$wheel"
   run "requirements.lock is not the wheel's: take both from one release" \
-    "$target/bin/python" -m pip --disable-pip-version-check check
+    "$target/bin/python" -I -m pip --disable-pip-version-check check
   run "the wheel was built without the compiled probes: build it with 'make wheel'" \
     test -f "$package/bpf/build/imds.$machine.bpf.o"
+  isolate_program
   run "the program does not start: report its output" "$target/bin/$name" --version
   # Systems with SELinux: what lies in bin/ must be labelled as programs.
   if command -v restorecon >/dev/null; then

@@ -5,6 +5,7 @@ The order in which ``run`` starts stands in analyzer.headstart.
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from typing import TYPE_CHECKING, Optional
 
@@ -24,6 +25,9 @@ def _run() -> None:
     from analyzer.orders import hold  # noqa: PLC0415 (with this command alone)
 
     hold()
+    if sys.stderr is not None:
+        # Where a hang is, if a watchdog ends it: files, lines and functions, no values.
+        faulthandler.enable()
     from analyzer.headstart import HeadStart  # noqa: PLC0415 (behind hold)
 
     head_start = HeadStart()

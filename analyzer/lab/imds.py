@@ -24,6 +24,7 @@ from typing import Any, Optional
 import analyzer
 from analyzer.errors import LabError
 from analyzer.lab.home import HOME, NamespaceId
+from analyzer.lab.interpreter import running
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.server import Answered, Ledger, Listening, Tally, open_listeners, serve
 from analyzer.lab.service import DEFAULTS, Options, Service
@@ -54,7 +55,7 @@ class ImdsProcess:
         """Start the child, and return once requests are answered."""
         if HOME is None:
             raise LabError("/proc/self/ns/net cannot be read. Mount proc on /proc")
-        argv = [sys.executable, "-m", __name__, f"--home={HOME.device}:{HOME.inode}"]
+        argv = [*running(__name__), f"--home={HOME.device}:{HOME.inode}"]
         for address in self._namespace.addresses:
             argv += ["--listen", address, str(self._port)]
         options = self._options._asdict()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Callable, Optional
 
 import analyzer
 from analyzer.errors import LabError
+from analyzer.lab.interpreter import running
 from analyzer.lab.lifeline import tied_to_caller
 
 # With BCC a probe is compiled at start: 121 s were measured in an emulated machine, and more
@@ -52,7 +52,8 @@ class ObserverProcess:
         self._messages = directory / "messages"
         self._argv = [
             *prefix,
-            *(sys.executable, "-m", "analyzer", "run"),
+            *running("analyzer"),
+            "run",
             *("--log-file", str(log_file.absolute()), "--ready-file", str(self._ready_file)),
             *("--rotation", "external"),
             *options,

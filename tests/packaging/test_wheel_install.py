@@ -52,6 +52,7 @@ def test_install_without_network(host: Host, packed: Path) -> None:
         [command, "--version"], capture_output=True, text=True, check=True, cwd="/"
     )
     assert said.stdout == f"imds-analyzer, version {__version__}\n"
+    _is_isolated(command, host.root / "hostile")
     modules = host.root / "opt/imds-analyzer/current/lib"
     for name in ("imds.x86_64", "imds.aarch64", "imds-typed.x86_64", "imds-typed.aarch64"):
         (found,) = modules.rglob(f"{name}.bpf.o")
@@ -67,6 +68,29 @@ def test_install_without_network(host: Host, packed: Path) -> None:
 
     assert host.run("--uninstall", "--purge").returncode == 0
     assert not (host.root / "opt/imds-analyzer").exists()
+
+
+def _is_isolated(command: Path, place: Path) -> None:
+    """Fail where the program takes modules of the working directory, of PYTHON*, or of the user."""
+    user = subprocess.run(
+        [sys.executable, "-c", "import site; print(site.getusersitepackages())"],
+        env={**os.environ, "PYTHONUSERBASE": str(place)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    touch = f"import pathlib\npathlib.Path({str(place / 'taken')!r}).touch()\n"
+    for directory in (place, Path(user)):
+        directory.mkdir(parents=True)
+        for name in ("analyzer", "click", "sitecustomize", "usercustomize"):
+            (directory / f"{name}.py").write_text(touch)
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONUSERBASE": str(place)}
+    subprocess.run([command, "--version"], cwd=place, env=environment, check=True)
+    assert not (place / "taken").exists()
+    # The same Python, not isolated, takes them.
+    python = [str(command.resolve().with_name("python")), "-c", "pass"]
+    subprocess.run(python, cwd=place, env=environment, check=True)
+    assert (place / "taken").exists()
 
 
 @pytest.mark.live

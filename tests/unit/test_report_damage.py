@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from analyzer.errors import AnalyzerError
 from analyzer.report.engine.damage import LINE_MAX
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
@@ -65,6 +66,127 @@ def test_each_damaged_line_is_counted_and_named(tmp_path: Path) -> None:
     ]
 
 
+# Numbers that cannot be right, as JSON. The first are no numbers of events.
+ABSURD = (
+    *('"many"', "null", "true", "[1, 2]", '{"a": {"b": [1]}}', "-5", "-0.5", '"NaN"', '""'),
+    *("1e30", "1e400", '"Infinity"', "9223372036854775807", "9223372036854775808", "9" * 4000),
+)
+NUMBERED = {
+    "events_lost": ("count", '{"count":%s,"reason":"ring_buffer_full"'),
+    "heartbeat": ("interval_s", '{"interval_s":%s'),
+    "analyzer_stopped": ("uptime_s", '{"uptime_s":%s'),
+    "events_lost with not_written": (
+        "not_written",
+        '{"not_written":{"v1":%s},"count":3,"reason":"log_not_written"',
+    ),
+    "heartbeat with not_written": ("not_written", '{"not_written":{"v2":%s},"interval_s":60'),
+}
+
+
+def numbered(kind: str, value: str) -> bytes:
+    """Return a line of this kind, with a number that is written like this."""
+    common = json.loads(GOOD)
+    del common["interval_s"]
+    rest = json.dumps({**common, "event": kind.split(maxsplit=1)[0]})[1:]
+    return f"{NUMBERED[kind][1] % value},{rest}".encode()
+
+
+@pytest.mark.parametrize("kind", NUMBERED)
+def test_a_number_that_cannot_be_right_is_damage(tmp_path: Path, kind: str) -> None:
+    """What was lost is not known then, which is not the same as nothing."""
+    file = tmp_path / "imds.jsonl"
+    # Left out is the count of a version of which nothing was lost.
+    values = [each for each in ABSURD if each != "null" or "with" not in kind]
+    file.write_bytes(b"\n".join(numbered(kind, value) for value in values))
+    found = findings(file)
+    assert (found.lines, found.damaged) == (0, len(values))
+    assert {each.file for each in found.damage} == {str(file)}
+    problems = {each.problem for each in found.damage}
+    # Longer numbers than Python reads are no whole JSON to it.
+    assert problems <= {"has a number that cannot be right", "is not whole JSON"}
+    assert len(found.damage) == len(values)
+
+
+def folded(value: str) -> bytes:
+    """Return a line that stands for several calls, of which one count is written like this."""
+    line = json.loads(GOOD)
+    del line["interval_s"]
+    counted = {"version": "v1", "operation": "get", "outcome": "success", "count": 5}
+    line.update(
+        event="imds_request",
+        imds={
+            "version": "v1",
+            "reason": "no_token_header",
+            "operation": "get",
+            "provider": "aws",
+            "repeated": [counted, {**counted, "version": "v2", "count": "COUNT"}],
+        },
+    )
+    return json.dumps(line).replace('"COUNT"', value).encode()
+
+
+def test_a_count_of_calls_that_cannot_be_right_is_damage(tmp_path: Path) -> None:
+    """The calls of a folded line are none or too many then, not one."""
+    file = tmp_path / "imds.jsonl"
+    values = [*ABSURD, "0", "1000000000", "1.5"]
+    file.write_bytes(b"\n".join(map(folded, values)))
+    found = findings(file)
+    assert (found.lines, found.damaged, len(found.damage)) == (0, len(values), len(values))
+
+
+@pytest.mark.parametrize("value", ["1", "7.0", "999999999", '"12"'])
+def test_a_count_of_calls_that_can_be_right_is_counted(tmp_path: Path, value: str) -> None:
+    """All of its calls are."""
+    file = tmp_path / "imds.jsonl"
+    file.write_bytes(folded(value))
+    found = findings(file)
+    assert (found.lines, found.damaged) == (1, 0), found.damage
+    (host,) = found.hosts
+    assert host.requests == {"v1": 5, "v2": float(json.loads(value)), "unknown": 0}
+
+
+@pytest.mark.parametrize("kind", NUMBERED)
+@pytest.mark.parametrize("value", ["0", "7", "7.0", "999999999", '"12"'])
+def test_a_number_that_can_be_right_is_none(tmp_path: Path, kind: str, value: str) -> None:
+    """Also large ones, and as a table has them that was made of the log."""
+    file = tmp_path / "imds.jsonl"
+    file.write_bytes(numbered(kind, value))
+    found = findings(file)
+    assert (found.lines, found.damaged) == (1, 0), found.damage
+
+
+def test_the_largest_counts_are_added_up(tmp_path: Path) -> None:
+    """Many of them, at one time and at several, without an overflow."""
+    file = tmp_path / "imds.jsonl"
+    largest = numbered("events_lost", "9" * 15)
+    another = largest.replace(b"18:50:01", b"18:50:02")
+    file.write_bytes(b"\n".join([largest] * 20_000 + [another] * 3))
+    (host,) = findings(file).hosts
+    assert sum(each.count for each in host.losses) == pytest.approx(20_003 * 1e15, rel=1e-9)
+
+
+def test_lines_that_would_take_all_memory_are_left_out(tmp_path: Path) -> None:
+    """Nested as deeply as they are long; the rest is read, and the file is named."""
+    file = tmp_path / "imds.jsonl"
+    file.write_bytes((GOOD + b"\n" + b"[" * (8 * LINE_MAX) + b"\n") * 20)
+    with open_inputs([str(file)]) as files:
+        found = gather(files, Options(memory="400MB"))
+    assert (found.lines, found.damaged) == (20, 20)
+    assert {(each.file, each.problem) for each in found.damage} == {
+        (str(file), "is longer than 1 MiB")
+    }
+
+
+def test_files_that_are_too_much_are_named(tmp_path: Path) -> None:
+    """The error says which, and what to do."""
+    file = tmp_path / "imds.jsonl"
+    line = GOOD.replace(b'"h"', b'"h%07d"')
+    file.write_bytes(b"\n".join(line % number for number in range(100_000)))
+    too_little = pytest.raises(AnalyzerError, match=r"(?s)not enough for .*imds.jsonl.*--memory")
+    with open_inputs([str(file)]) as files, too_little:
+        gather(files, Options(memory="20MB"))
+
+
 def test_only_the_first_are_named(tmp_path: Path) -> None:
     """All are counted."""
     for name in ("a.jsonl", "b.jsonl"):
@@ -99,10 +221,10 @@ def test_damaged_gzip_is_read_as_far_as_it_goes(tmp_path: Path, end: object, pro
 def test_a_line_without_an_end_is_damage(tmp_path: Path) -> None:
     """Longer than any of the log's, it would not fit into memory."""
     file = tmp_path / "imds.jsonl"
-    file.write_bytes(GOOD + b"\n" + b"x" * (3 * LINE_MAX) + b"\n" + GOOD + b"\n")
+    file.write_bytes(GOOD + b"\n" + b"x" * (50 * LINE_MAX) + b"\n" + GOOD + b"\n")
     found = findings(file)
     assert (found.lines, found.damaged) == (2, 1)
-    assert [(each.line, each.problem) for each in found.damage] == [(2, "is longer than 16 MiB")]
+    assert [(each.line, each.problem) for each in found.damage] == [(2, "is longer than 1 MiB")]
 
 
 def test_parquet_and_gzip_say_the_same_as_plain_lines(tmp_path: Path) -> None:

@@ -8,17 +8,16 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Callable, NamedTuple, Optional
+from typing import BinaryIO, NamedTuple, Optional
 
+from analyzer.report.engine.numbers import are_right_in
 from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
 from analyzer.report.inputs import File
 
-# Longer lines are damage: those of the log are below 100 KB.
-LINE_MAX = 16 << 20
+# Longer lines are damage: those of the log are below 100 KB. The engine's buffers grow with it.
+LINE_MAX = 1 << 20
 _PIECE = 1 << 20
 _GZIP_WINDOW = 31  # zlib's number for gzip's header around the largest window
-
-IsOurs = Callable[[Mapping[str, object]], bool]
 
 
 class Salvaged(NamedTuple):
@@ -73,13 +72,13 @@ def problem_of(line: bytes) -> Optional[str]:
         return "is not UTF-8"
     except (ValueError, RecursionError):
         return "is not whole JSON" if line.lstrip().startswith(b"{") else "is not JSON"
-    return None if is_ours(value) else "is not a line of the analyzer's"
+    if not isinstance(value, dict) or not _has_names(value):
+        return "is not a line of the analyzer's"
+    return None if are_right_in(value) else "has a number that cannot be right"
 
 
-def is_ours(value: object) -> bool:
-    """Tell whether a JSON value has what every line of the analyzer's has."""
-    if not isinstance(value, dict):
-        return False
+def _has_names(value: Mapping[str, object]) -> bool:
+    """Tell whether a JSON object has what every line of the analyzer's has."""
     host, imds, observer = (value.get(name) for name in ("host", "imds", "observer"))
     is_capture = isinstance(observer, dict) and observer.get("probe") == CAPTURE_PROBE
     has_host = isinstance(host, dict) and bool(host.get("name"))

@@ -30,6 +30,8 @@ _MISSING = (
 _PROGRESS_S = 0.2
 # How much of the time it takes to add up; the rest goes into finding the examples.
 _SUM_SHARE = 0.8
+# An error names as many files.
+_NAMED_MAX = 3
 _GLOB = re.compile(r"([*?\[])")
 
 # A time in UTC as the log has it, or as a database writes it.
@@ -70,14 +72,14 @@ def gather(files: Sequence[File], options: Options) -> Findings:
     with tempfile.TemporaryDirectory(prefix="imds-report-") as directory:
         try:
             return _gather(files, options, (), directory)
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        except duckdb.Error as error:  # long lines may also have taken all of the memory
             whole, damage = _mended(files, Path(directory))
             if not damage:
-                raise AnalyzerError(f"DuckDB cannot read the input: {error}") from None
+                raise _explained(files, options, error) from None
         try:
             return _gather(whole, options, damage, directory)
         except duckdb.Error as error:
-            raise AnalyzerError(f"DuckDB cannot read the input: {error}") from None
+            raise _explained(files, options, error) from None
 
 
 def _gather(
@@ -108,11 +110,23 @@ def _gather(
             if isinstance(error, duckdb.Error) or "interrupted" not in str(error):
                 raise
             raise KeyboardInterrupt from None  # which is what it was
-        except duckdb.OutOfMemoryException as error:
-            raise AnalyzerError(
-                f"{options.memory} of memory are not enough: {error}. Give more with --memory,"
-                " or fewer files."
-            ) from None
+
+
+def _explained(files: Sequence[File], options: Options, error: duckdb.Error) -> AnalyzerError:
+    import duckdb  # noqa: PLC0415 (an extra, and large)
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return AnalyzerError(
+            f"{options.memory} of memory are not enough for {_names(files)}: {error}."
+            " Give more with --memory, or fewer files."
+        )
+    return AnalyzerError(f"DuckDB cannot read {_names(files)}: {error}")
+
+
+def _names(files: Sequence[File]) -> str:
+    """Name the first files, and how many there are."""
+    named = ", ".join(each.name for each in files[:_NAMED_MAX])
+    return named if len(files) <= _NAMED_MAX else f"{named} and {len(files) - _NAMED_MAX} more"
 
 
 class _DuckDB:

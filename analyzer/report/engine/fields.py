@@ -26,7 +26,8 @@ FIELDS: dict[str, Shape] = {
         "provider": TEXT,
         "outcome": TEXT,
         "hop_limit": WHOLE,
-        "repeated": [{"version": TEXT, "operation": TEXT, "outcome": TEXT, "count": WHOLE}],
+        # The count as text, as the numbers below.
+        "repeated": [{"version": TEXT, "operation": TEXT, "outcome": TEXT, "count": TEXT}],
         "forwarded": FLAG,
         "token_request": {"outcome": TEXT},
     },
@@ -45,12 +46,13 @@ FIELDS: dict[str, Shape] = {
     "host": {"name": TEXT, "boot_id": TEXT},
     "cloud": {"instance": {"id": TEXT}},
     "observer": {"probe": TEXT},
-    # Lines about the analyzer itself.
-    "interval_s": REAL,
-    "uptime_s": REAL,
-    "count": WHOLE,
+    # Lines about the analyzer itself. Numbers are read as text, so that one that is not there
+    # can be told from one that cannot be right; see numbers.py.
+    "interval_s": TEXT,
+    "uptime_s": TEXT,
+    "count": TEXT,
     "reason": TEXT,
-    "not_written": {"v1": WHOLE, "v2": WHOLE, "unknown": WHOLE},
+    "not_written": {"v1": TEXT, "v2": TEXT, "unknown": TEXT},
 }
 
 

@@ -9,6 +9,7 @@ time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
 
 from __future__ import annotations
 
+from analyzer.report.engine import numbers
 from analyzer.report.engine.sql import RECORD, UNIT, fill, listed, quoted
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE
 
@@ -76,12 +77,12 @@ SELECT $kept file, at_us,
   at_us - at_us % $day AS day_us,
   at_us - at_us % $minute AS minute_us,
   CASE WHEN event IN ($marks) THEN at_us END AS mark_us,
-  CASE WHEN event = 'heartbeat' THEN interval_s END AS interval_s,
-  CASE WHEN event = 'analyzer_stopped' THEN uptime_s END AS uptime_s,
-  CASE WHEN event = 'events_lost' THEN count END AS lost,
+  CASE WHEN event = 'heartbeat' THEN $interval END AS interval_s,
+  CASE WHEN event = 'analyzer_stopped' THEN $uptime END AS uptime_s,
+  CASE WHEN event = 'events_lost' THEN $lost END AS lost,
   CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
-  CASE WHEN event IN ('heartbeat', 'events_lost') THEN coalesce(not_written.v1, 0)
-    + coalesce(not_written.v2, 0) + coalesce(not_written.unknown, 0) END AS not_written,
+  CASE WHEN event IN ('heartbeat', 'events_lost') THEN $not_written END AS not_written,
+  $are_right AS has_numbers,
   CASE WHEN service.name IS NOT NULL OR container.id IS NOT NULL THEN started_us END AS started_us
 FROM $records
 """
@@ -90,17 +91,15 @@ FROM $records
 _JUDGED = """
 SELECT *, coalesce(at_us >= 0 AND event <> '' AND host <> '' AND (event <> 'imds_request' OR (
   version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
-)), FALSE) AS is_ours
+)) AND has_numbers, FALSE) AS is_ours
 FROM ($flat) AS flat
 """
 
-# A count as one text. What is no count is 1: a line is a call at least.
+# A count as one text. In a line that is the analyzer's own each can be right.
 _COUNT = """replace(coalesce(each.version, ''), $unit, '?') || $unit
   || replace(coalesce(each.operation, ''), $unit, '?') || $unit
   || replace(coalesce(nullif(each.outcome, 'unknown'), ''), $unit, '?') || $unit
-  || CASE WHEN each.count BETWEEN 1 AND $most THEN CAST(each.count AS VARCHAR) ELSE '1' END"""
-# Of one kind, in a folded line, which stands for a second.
-CALLS_MAX = 10**9
+  || CAST(coalesce(CAST($count AS BIGINT), 1) AS VARCHAR)"""
 # Kinds in one folded line: 6 operations with 6 outcomes, and some more.
 KINDS_MAX = 64
 
@@ -132,6 +131,7 @@ FROM (
 
 def flat_lines(records: str, *, kept: str = "") -> str:
     """Return the query for flat lines; ``kept`` is a further column to pass through."""
+    count = fill(_COUNT, unit=UNIT, count=numbers.calls("each.count"))
     flat = fill(
         _FLAT,
         kept=f"{kept}," if kept else "",
@@ -140,8 +140,16 @@ def flat_lines(records: str, *, kept: str = "") -> str:
         marks=listed(MARKS, "'%s'"),
         pcap=quoted(CAPTURE_PROBE),
         capture=quoted(CAPTURE_HOST),
+        interval=numbers.seconds("interval_s"),
+        uptime=numbers.seconds("uptime_s"),
+        lost=numbers.count("count"),
+        not_written=" + ".join(
+            f"coalesce({numbers.count(f'not_written.{version}')}, 0)"
+            for version in numbers.VERSIONS
+        ),
+        are_right=numbers.are_right(),
         records=records,
-        count=f"replace({fill(_COUNT, unit=UNIT, most=CALLS_MAX)}, {RECORD}, '?')",
+        count=f"replace({count}, {RECORD}, '?')",
         record=RECORD,
     )
     return fill(_JUDGED, flat=flat)

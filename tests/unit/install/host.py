@@ -19,6 +19,8 @@ INSTALL = CHECKOUT / "install.sh"
 KERNEL = "6.1.0-99-test"
 CONFIG = "etc/imds-analyzer/config.toml"
 DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
+# Only root can make it, so that root's install.sh heeds the directory.
+MARK = ".imds-analyzer-test-root"
 # What the fakes keep for themselves, and tests tell them.
 FAKES_OWN = (
     *("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version"),
@@ -102,6 +104,11 @@ PROGRAMS = {
 # The interpreter: answers for its version, makes environments, and installs a wheel whose
 # content is its version.
 PYTHON = """case $* in
+"-I "*"/bin/imds-analyzer"*) shift 2; exec "$H/imds-analyzer" "$@" ;;
+-I\\ *) shift ;;
+*) echo 'not isolated' >&2; exit 8 ;;
+esac
+case $* in
 *version_info*) cat "$H/version" ;;
 '-m venv '*)
     lib=$3/lib/python$(cat "$H/version")/site-packages/analyzer
@@ -116,7 +123,7 @@ PYTHON = """case $* in
         before-cloud-init.conf sys-admin.conf packet.conf prometheus-tcp.conf; do
         { echo "# $each $(cat "$wheel")"; echo '#rotation = "size"'; } >"$lib/systemd/$each"
     done
-    cp "$H/imds-analyzer" "$home/bin/imds-analyzer" ;;
+    echo pip >"$home/bin/imds-analyzer" ;;
 esac
 """
 PROGRAM = """case $* in
@@ -144,6 +151,8 @@ class Host:
         self.shell = ("/bin/sh",) if debian else ("/bin/bash", "--posix")
         for place in ("usr/bin", "etc", "run/systemd/system", "proc/sys/kernel", "release"):
             (root / place).mkdir(parents=True)
+        self.write(MARK, "")
+        (root / MARK).chmod(0o600)
         self.write("sys/kernel/btf/vmlinux", "")
         self.write("etc/os-release", os_release)
         self.write("proc/sys/kernel/cap_last_cap", "40\n")

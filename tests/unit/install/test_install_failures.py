@@ -140,7 +140,8 @@ def test_two_wheels(host: Host) -> None:
 
 
 def test_a_wheel_that_is_not_what_was_released(host: Host) -> None:
-    host.write("release/SHA256SUMS", f"{'0' * 64}  imds_analyzer-1.0.0-py3-none-any.whl\n")
+    names = ("imds_analyzer-1.0.0-py3-none-any.whl", "requirements.lock")
+    host.write("release/SHA256SUMS", "".join(f"{'0' * 64}  {name}\n" for name in names))
     done = host.run()
     assert done.returncode == 1
     assert "is not what it was when the release was made" in done.stderr
@@ -220,4 +221,4 @@ def test_a_host_that_cannot_run_it(host: Host) -> None:
     host.write("fail", "imds-analyzer doctor")
     done = host.run("--no-start")
     assert done.returncode == 0
-    assert "no: imds-analyzer doctor\nThis host cannot run it as it is" in done.stdout
+    assert "/bin/imds-analyzer doctor\nThis host cannot run it as it is" in done.stdout
