@@ -51,6 +51,11 @@ def _count(watch: Watch, marker: str) -> int:
     return watch.log.read_bytes().count(f'"url":{{"path":"/latest/{marker}'.encode())
 
 
+def _known(watch: Watch, marker: str) -> int:
+    """Count the requests that are written and those that are reported as missed."""
+    return _count(watch, marker) + sum(line["count"] for line in watch.lost_requests())
+
+
 def test_a_crowd_that_calls_at_once_is_named_to_the_last(
     watch: Watch, quiet: tuple[LabNamespace, socket.socket], tmp_path: Path
 ) -> None:
@@ -59,8 +64,10 @@ def test_a_crowd_that_calls_at_once_is_named_to_the_last(
     program = compile_crowd(tmp_path)
     alone, _server = quiet
     with crowd(program, alone, f"/latest/{marker}", CALLERS, at_once=CALLERS) as callers:
-        if not may_be_skipped(watch.probe):
-            eventually("all are written", lambda: _count(watch, marker) >= CALLERS, 6 * DEADLINE_S)
+        # Nobody answers, so each waits its time for that; the one that settles does not.
+        eventually(
+            "all are written or missed", lambda: _known(watch, marker) >= CALLERS, 6 * DEADLINE_S
+        )
         found = watch.settled(marker)
     if watch.all_are_named(callers.pids, found):
         assert watch.lost_requests() == []
