@@ -281,9 +281,10 @@ class Pipeline:
 
     def _record(self, captured: Captured) -> Record:
         snapshot = captured.snapshot
+        process = None if snapshot is None else snapshot.process
         return Record(
             captured.boottime_ns + self._epoch_offset_ns,
-            0 if snapshot is None else snapshot.process.start_boottime_ns + self._epoch_offset_ns,
+            0 if process is None else process.start_boottime_ns + self._epoch_offset_ns,
             captured.connection,
             captured.tid,
             captured.request,

@@ -46,7 +46,8 @@ class Attribution(_Constants):
 
     CALL = "call"  # the kernel told with the call itself; the log says nothing of it
     SOCKET = "socket"  # found in the socket tables afterwards: best effort
-    # It held the socket's lock while the bytes went out, and no call of its own was seen.
+    # No call was seen. The process held the socket's lock while the bytes went out; where none
+    # did, only the socket's control group is known.
     WIRE = "wire"
 
 
@@ -54,10 +55,11 @@ class Snapshot(NamedTuple):
     """The caller as the kernel saw it. ``ancestors`` is nearest first.
 
     ``args`` is the raw argument vector, NUL-separated, and may hold secrets: only
-    ``attribute`` reads it, and masks it there.
+    ``attribute`` reads it, and masks it there. ``process`` is None where only the socket is
+    known: the control group is the one that it was made in.
     """
 
-    process: KernelProcess
+    process: Optional[KernelProcess]
     cgroup_id: int
     args: bytes
     args_truncated: bool
@@ -326,7 +328,7 @@ class Workload(NamedTuple):
 class Caller(NamedTuple):
     """Who made a request. ``ancestors`` is nearest first.
 
-    ``process`` is None, and all else empty, where nobody is known.
+    ``process`` is None where nobody is known; of the rest all but ``ancestors`` may be.
     """
 
     process: Optional[Process]

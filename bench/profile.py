@@ -152,9 +152,10 @@ def _judge(fed: list[Captured]) -> list[Record]:
 
 def _record(attributor: Attributor, captured: Captured) -> Record:
     snapshot = captured.snapshot
+    process = None if snapshot is None else snapshot.process
     return Record(
         captured.boottime_ns,
-        snapshot.process.start_boottime_ns if snapshot is not None else 0,
+        0 if process is None else process.start_boottime_ns,
         captured.connection,
         captured.tid,
         captured.request,

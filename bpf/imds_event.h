@@ -74,6 +74,11 @@ enum imds_flag {
 	/* The bytes lie in the caller's own pages (MSG_ZEROCOPY), and may be others a moment later.
 	 */
 	IMDS_FLAG_CHANGEABLE = 512,
+	/*
+	 * A segment that went out while a process held the socket: the one that sent last on it, or
+	 * the holder that was told.
+	 */
+	IMDS_FLAG_HELD = 1024,
 };
 
 /* Index into the probe's counters map. */
@@ -171,7 +176,7 @@ struct imds_holder {
 struct imds_segment {
 	/* IMDS_KIND_SEGMENT. */
 	unsigned int kind;
-	/* IMDS_FLAG_TRUNCATED. */
+	/* IMDS_FLAG_TRUNCATED, _UNREADABLE, _CHANGEABLE, _HELD. */
 	unsigned int flags;
 	unsigned long long boottime_ns;
 	/* As in struct imds_event. */

@@ -287,6 +287,8 @@ static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct s
 	segment->kind = IMDS_KIND_SEGMENT;
 	if (packet->is_changeable)
 		segment->flags = IMDS_FLAG_CHANGEABLE;
+	if (READ(sk, sk_lock.owned))
+		segment->flags |= IMDS_FLAG_HELD;
 	segment->boottime_ns = bpf_ktime_get_boot_ns();
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);

@@ -32,6 +32,18 @@ def snapshot(pid: int = 4242) -> Snapshot:
     return Snapshot(process, 77, b"python3\0worker.py\0", False, (), False)
 
 
+def kernel_of(who: Optional[Snapshot]) -> KernelProcess:
+    """Return the process of a snapshot, which must have one."""
+    assert who is not None
+    assert who.process is not None
+    return who.process
+
+
+def pid_of(who: Optional[Snapshot]) -> int:
+    """Return the number of the process, 0 where none is known."""
+    return 0 if who is None or who.process is None else who.process.pid
+
+
 def chunk(
     data: bytes,
     position: int = 0,

@@ -25,6 +25,7 @@ from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
 from analyzer.masking import Look, mask_text
 from analyzer.records import (
+    Attribution,
     Caller,
     Container,
     KernelProcess,
@@ -104,6 +105,8 @@ class Attributor:
             return NOBODY
         now = self._clock()
         kernel = snapshot.process
+        if kernel is None:
+            return self._nobody_in(snapshot, now)
         key = (kernel.pid, kernel.start_boottime_ns)
         # The arguments may hold secrets: what stays of them is Python's keyed 64-bit hash.
         seen = (
@@ -120,7 +123,7 @@ class Attributor:
         known = self._callers.get(key, now)
         if known is not None and known.seen == seen:
             return known.caller
-        caller, is_there = self._describe(snapshot, now)
+        caller, is_there = self._describe(snapshot, kernel, now)
         if not is_there:
             # It was read while it lived; nothing better can be learned now.
             old = self._callers.maybe_old(key)
@@ -130,8 +133,15 @@ class Attributor:
         self._callers.put(key, _Known(seen, caller), now, keep_s=keep_s, size=caller.size_bytes)
         return caller
 
-    def _describe(self, snapshot: Snapshot, now: float) -> tuple[Caller, bool]:
-        kernel = snapshot.process
+    def _nobody_in(self, snapshot: Snapshot, now: float) -> Caller:
+        """Tell what is known of a socket whose user is not."""
+        path = self._cgroups.maybe_path(snapshot.cgroup_id, now)
+        membership = _membership_of(at_the_call(None, path) or "")
+        return _nobody(membership, snapshot.attribution)
+
+    def _describe(
+        self, snapshot: Snapshot, kernel: KernelProcess, now: float
+    ) -> tuple[Caller, bool]:
         args = split_args(snapshot.args)
         truncated = snapshot.args_truncated
         facts = self._processes.look_up(kernel, args=truncated or not args, cgroup=True)
@@ -151,7 +161,7 @@ class Attributor:
             ),
             user=self._users.user(kernel.uid, now),
             mount_namespace=snapshot.mount_namespace,
-            unverified=_unverified(snapshot, facts),
+            unverified=_unverified(snapshot, kernel, facts),
             budget=self._budget,
         )
         if self._names_only:
@@ -228,10 +238,10 @@ def _is_complete(process: Process) -> bool:
     )
 
 
-def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
+def _unverified(snapshot: Snapshot, kernel: KernelProcess, facts: Facts) -> tuple[str, ...]:
     """Return the fields that only /proc told, of a process that may have changed by then."""
     is_told_by_proc = snapshot.executable is None and facts.executable is not None
-    return ("executable",) if is_told_by_proc and not snapshot.process.args_address else ()
+    return ("executable",) if is_told_by_proc and not kernel.args_address else ()
 
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:
@@ -248,6 +258,12 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
 
 
 _Membership = tuple[Optional[Container], Optional[str], Optional[Workload]]
+
+
+@functools.lru_cache(maxsize=CGROUPS_MAX)
+def _nobody(membership: _Membership, attribution: Attribution) -> Caller:
+    container, service, workload = membership
+    return Caller(None, (), False, container, service, workload, attribution)
 
 
 def _membership_of(cgroup_text: str) -> _Membership:

@@ -59,7 +59,7 @@ class Programs:
     def learn(self, program: Program, now: float) -> None:
         """Take what the kernel tells."""
         snapshot = program.snapshot
-        if snapshot is None:
+        if snapshot is None or snapshot.process is None:
             return
         kernel = snapshot.process
         key = (kernel.pid, kernel.start_boottime_ns, kernel.exec_id)

@@ -389,7 +389,7 @@ class _Stream:
 
 
 def _maybe_process_id(snapshot: Optional[Snapshot]) -> Optional[tuple[int, int]]:
-    if snapshot is None:
+    if snapshot is None or snapshot.process is None:
         return None
     return snapshot.process.pid, snapshot.process.start_boottime_ns
 

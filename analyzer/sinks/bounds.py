@@ -46,7 +46,7 @@ def shorten_caller(fields: Fields, room: int) -> list[str]:
     Returns the names of what was cut; the fields may still be larger then.
     """
     cutter = _Cutter(size_of(fields) - room)
-    process = fields["process"]
+    process: Fields = fields.get("process", {})
     ancestors: list[Fields] = process.get("ancestors", [])
     for keep in (ARGS_BYTES, 0):
         for ancestor in reversed(ancestors):

@@ -225,8 +225,8 @@ class JsonlSink:
             excess -= len(request) - len(shorter)
             request = shorter
         if excess > 0:  # names of processes and units, and executables, of thousands of bytes
-            fields, process = _caller_fields(record), record.caller.process
-            if process is not None:
+            fields = _caller_fields(record)
+            if fields:
                 shorten_caller(fields, 0)
                 names += shorten_any(fields, len(text) - excess)
                 text = members(fields)
@@ -236,8 +236,6 @@ class JsonlSink:
     def _caller(self, record: Record, room: Optional[int] = None) -> _Rendered:
         """Return ``"process":{...},...,`` without the thread, in at most ``room`` bytes."""
         caller = record.caller
-        if caller.process is None:
-            return _Rendered(caller, 0, b"", ())
         key = (id(caller), room)
         known = self._callers.get(key)
         if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
@@ -379,22 +377,18 @@ def _endpoints_text(connection: Connection) -> bytes:
 def _caller_fields(record: Record) -> dict[str, Any]:
     caller = record.caller
     known, container = caller.process, caller.container
-    if known is None:
-        return {}
-    process = {**_process_fields(known), **_identity_fields(known)}
-    process["start"] = timestamp(record.process_start_at_ns)
-    process["user"] = _user_fields(known.user)
-    if caller.ancestors:
-        process["ancestors"] = [
-            {**_process_fields(each), "user": _user_fields(each.user)} for each in caller.ancestors
-        ]
-    if caller.ancestors_truncated:
-        process["ancestors_truncated"] = True
+    process: dict[str, Any] = {}
+    if known is not None:
+        process = {**_process_fields(known), **_identity_fields(known)}
+        process["start"] = timestamp(record.process_start_at_ns)
+        process["user"] = _user_fields(known.user)
+        if caller.ancestors:
+            process["ancestors"] = _further_fields(caller.ancestors)
+        if caller.ancestors_truncated:
+            process["ancestors_truncated"] = True
     if caller.others:
-        process["others"] = [
-            {**_process_fields(each), "user": _user_fields(each.user)} for each in caller.others
-        ]
-    fields: dict[str, Any] = {"process": process}
+        process["others"] = _further_fields(caller.others)
+    fields: dict[str, Any] = {"process": process} if process else {}
     if container is not None:
         fields["container"] = present({"id": container.id, "runtime": container.runtime})
     if caller.workload is not None:
@@ -406,6 +400,10 @@ def _caller_fields(record: Record) -> dict[str, Any]:
     if caller.service:
         fields["service"] = {"name": caller.service}
     return fields
+
+
+def _further_fields(processes: tuple[Process, ...]) -> list[dict[str, Any]]:
+    return [{**_process_fields(each), "user": _user_fields(each.user)} for each in processes]
 
 
 def _process_fields(process: Process) -> dict[str, Any]:

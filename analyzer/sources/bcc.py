@@ -99,7 +99,9 @@ class BccSource(Probe):
         except KernelLacks as error:
             self.wire_lacks = SourceUnavailable("wire", str(error), error.remedy)
         except SourceUnavailable as error:
-            self.wire_lacks = SourceUnavailable("wire", error.lacks, wire.remedy(errno.EPERM))
+            code = getattr(error.__cause__, "errno", None)
+            remedy = error.remedy if code is None else wire.remedy(code)
+            self.wire_lacks = SourceUnavailable("wire", error.lacks, remedy)
         else:
             return True
         return False

@@ -34,7 +34,7 @@ CACHED_PATHS = 1024
 
 # Of a struct imds_event, what tells who sends: its flags, where, and at its end the caller.
 _FLAGS = struct.Struct("=4xI")
-_SENDER = struct.Struct("=4xI8xQ8xI4xII")
+_SENDER = struct.Struct("=4xI8xQQI4xII")
 _WHO = struct.Struct("=HHIQHHI56s")
 _WHO_AT = _abi.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
@@ -51,7 +51,8 @@ _NO_PAYLOAD_FLAGS = _abi.FLAG_TRUNCATED | _abi.FLAG_UNREADABLE | _abi.FLAG_NOT_U
 class Sender(NamedTuple):
     """Who sends on a connection, from a sequence number on; None is from now on.
 
-    ``is_other`` says that a call by another process may have brought the same bytes.
+    ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
+    process may have brought the same bytes.
     """
 
     socket_id: SocketId
@@ -59,10 +60,14 @@ class Sender(NamedTuple):
     tid: int
     snapshot: Snapshot
     is_other: bool
+    size: Optional[int] = None
 
 
 class Segment(NamedTuple):
-    """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0."""
+    """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0.
+
+    ``is_held`` says that a process held the socket then: the latest one that sends on it.
+    """
 
     boottime_ns: int
     connection: Connection
@@ -74,6 +79,7 @@ class Segment(NamedTuple):
     urgent: int
     cgroup_id: int
     is_changeable: bool
+    is_held: bool = True
 
 
 class TornEventError(ValueError):
@@ -175,7 +181,7 @@ def _snapshot(raw: bytes) -> Snapshot:
 
 
 def _decode_sender(raw: bytes) -> Sender:
-    flags, sock, sequence, netns, tid = _SENDER.unpack_from(raw)
+    flags, sock, size, sequence, netns, tid = _SENDER.unpack_from(raw)
     if _is_torn(raw):
         raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
     return Sender(
@@ -184,6 +190,7 @@ def _decode_sender(raw: bytes) -> Sender:
         tid,
         _snapshot(raw),
         is_other=False,
+        size=None if flags & _FLAGS_WITHOUT_SEQUENCE else size,
     )
 
 
@@ -201,7 +208,7 @@ def _is_torn(raw: bytes) -> bool:
 
 def _decode_holder(raw: bytes) -> Sender:
     event, ancestors, args, executable = _abi.HOLDER.unpack_from(raw)
-    flags, sock, sequence, netns, tid = _SENDER.unpack_from(event)
+    flags, sock, _, sequence, netns, tid = _SENDER.unpack_from(event)
     args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
         event, _WHO_AT
     )
@@ -265,6 +272,7 @@ def _decode_segment(raw: bytes) -> Segment:
         urgent,
         cgroup_id,
         bool(flags & _abi.FLAG_CHANGEABLE),
+        bool(flags & _abi.FLAG_HELD),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
-from analyzer.records import Chunk, Closed, Event, Problem, Snapshot, SocketId
+from analyzer.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
 from analyzer.sources.events import Segment, Sender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
@@ -68,7 +68,7 @@ class Witnesses:
         senders = self._senders.get(segment.connection.socket_id, [])
         if senders and not segment.urgent:
             latest = senders[-1]
-            if not latest.is_other and _is_from(latest, segment.sequence):
+            if not latest.is_other and _has_all(latest, segment.sequence, segment.size):
                 if len(senders) > 1:
                     del senders[:-1]
                 return [_whole(segment, latest)]
@@ -78,12 +78,15 @@ class Witnesses:
 
 
 def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
-    """Divide a segment where another sender begins, and around an urgent byte."""
+    """Divide a segment where a sender begins or ends, and around an urgent byte."""
     urgent = segment.urgent - 1 if 0 < segment.urgent <= segment.size else None
     cuts = {0, segment.size}
     for sender in senders:
         if sender.sequence is not None:
-            cuts.add((sender.sequence - segment.sequence) % _SEQUENCES)
+            begin = sender.sequence - segment.sequence
+            cuts.add(begin % _SEQUENCES)
+            if sender.size is not None:
+                cuts.add((begin + sender.size) % _SEQUENCES)
     if urgent is not None:
         cuts |= {urgent, urgent + 1}
     places = sorted(cut for cut in cuts if cut <= segment.size)
@@ -115,7 +118,7 @@ def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
         problem = Problem.URGENT
     elif len(data) < size:
         problem = segment.problem
-    sender = _maybe_sender(senders, sequence)
+    tid, snapshot, more = _who(segment, senders, sequence)
     return Chunk(
         segment.boottime_ns,
         segment.connection,
@@ -124,10 +127,41 @@ def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
         size,
         data,
         problem,
-        0 if sender is None else sender.tid,
-        None if sender is None else sender.snapshot,
-        others=_others(senders, sequence, size),
+        tid,
+        snapshot,
+        others=(*more, *_others(senders, sequence, size)),
         is_changeable=segment.is_changeable,
+    )
+
+
+def _who(
+    segment: Segment, senders: list[Sender], sequence: int
+) -> tuple[int, Snapshot, tuple[Snapshot, ...]]:
+    """Return the thread and the process that sent the bytes from there on, and who took part.
+
+    Bytes behind those of a call, of which no call is known, are of whoever held the socket. If
+    nobody did, a call that was not seen had left them there: that may be anybody's who has it.
+    """
+    sender = _maybe_sender(senders, sequence)
+    if sender is None:
+        return 0, _of_socket(segment), ()
+    if _has_all(sender, sequence, 1):
+        return sender.tid, sender.snapshot, ()
+    if segment.is_held:
+        return sender.tid, sender.snapshot._replace(attribution=Attribution.WIRE), ()
+    return 0, _of_socket(segment), (sender.snapshot,)
+
+
+def _of_socket(segment: Segment) -> Snapshot:
+    """Describe a sender of whom only the socket is known."""
+    return Snapshot(
+        None,
+        segment.cgroup_id,
+        b"",
+        args_truncated=False,
+        ancestors=(),
+        ancestors_truncated=False,
+        attribution=Attribution.WIRE,
     )
 
 
@@ -141,6 +175,13 @@ def _maybe_sender(senders: list[Sender], sequence: int) -> Optional[Sender]:
 
 def _is_from(sender: Sender, sequence: int) -> bool:
     return sender.sequence is None or (sequence - sender.sequence) % _SEQUENCES < _BEHIND
+
+
+def _has_all(sender: Sender, sequence: int, size: int) -> bool:
+    """Tell whether a call offered all of these bytes, as far as that is known."""
+    if sender.sequence is None or sender.size is None:
+        return _is_from(sender, sequence)
+    return (sequence - sender.sequence) % _SEQUENCES + size <= sender.size
 
 
 def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, ...]:

@@ -148,6 +148,8 @@ LINE: dict[str, Shape] = {
     "host?": {"name?": text(), "boot_id?": text()},
     "observer": {"probe": text(), "version": text()},
 }
+# Only the socket is known, and who else has sent on it.
+LINE_OF_NOBODY: dict[str, Shape] = {**LINE, "process?": {"others": [ANCESTOR]}}
 
 
 def faults(value: Any, shape: Shape, where: str = "line") -> Iterator[str]:
@@ -194,7 +196,8 @@ def checked(lines: bytes, count: int) -> list[dict[str, Any]]:
     for part in parts:
         assert not re.search(rb"[\0-\x1f\x7f]", part)
         line = json.loads(part, object_pairs_hook=no_duplicates)
-        assert list(faults(line, LINE)) == []
+        is_nobody = "pid" not in line.get("process", {"pid": 0})
+        assert list(faults(line, LINE_OF_NOBODY if is_nobody else LINE)) == []
         parsed.append(line)
     return parsed
 
@@ -302,6 +305,19 @@ GOLDENS = {
         connection=CONTRACT.connection._replace(is_forwarded=True),
         tid=0,
         caller=NOBODY,
+    ),
+    "from-a-socket-of-nobody-known": CONTRACT._replace(
+        process_start_at_ns=0,
+        tid=0,
+        caller=Caller(
+            None,
+            (),
+            False,
+            Container("3f1c" * 16, "docker"),
+            "docker.service",
+            attribution=Attribution.WIRE,
+            others=(CONTRACT.caller.ancestors[0],),
+        ),
     ),
     "hostile-text": CONTRACT._replace(
         tid=666,
@@ -411,7 +427,7 @@ PROCESSES = st.builds(
 )
 CALLERS = st.just(NOBODY) | st.builds(
     Caller,
-    process=PROCESSES,
+    process=st.none() | PROCESSES,
     ancestors=st.lists(PROCESSES, max_size=3).map(tuple),
     ancestors_truncated=st.booleans(),
     container=st.none()
@@ -492,7 +508,7 @@ def test_every_record_becomes_a_line_that_keeps_the_contract(records: list[Recor
         process = record.caller.process
         assert line.get("process", {}).get("pid") == (process.pid if process else None)
         ancestors = line.get("process", {}).get("ancestors", [])
-        assert len(ancestors) == len(record.caller.ancestors)
+        assert len(ancestors) == (len(record.caller.ancestors) if process else 0)
         agent = record.request.user_agent
         if agent and not re.search("[\ud800-\udfff]", agent):
             assert line["user_agent"]["original"] == agent

@@ -30,7 +30,7 @@ from tests.live.paths.oracle import (
     version_of,
 )
 from tests.live.paths.records import TOKEN_FIELD, V1, V2, Log, judged, of, port_of, request, unknown
-from tests.live.paths.ways import NotThereError
+from tests.live.paths.ways import NotThereError, Program
 from tests.live.watch import Line, Watch, eventually, new_marker
 
 MSG_FASTOPEN, MSG_ZEROCOPY = 0x20000000, 0x4000000
@@ -502,6 +502,33 @@ def test_a_socket_that_was_handed_over_and_held_back(
     row("held back, let go by another", f"process, others: {len(others)}")
     assert line["process"]["pid"] == os.getpid()
     assert others in ([child.pid], [])
+
+
+def test_what_a_hidden_call_left_is_not_the_last_callers(
+    watch: Watch, alone: LabNamespace, program: Program, row: Row
+) -> None:
+    """Bytes of a call that a probe may not see, and that a timer lets go: nobody is blamed."""
+    log, marker = Log(watch), new_marker()
+    data = request(marker)
+    with connected(alone) as ends:
+        port = port_of(ends.client)
+        ends.client.setsockopt(IPPROTO_TCP, socket.TCP_CORK, 1)
+        ends.client.sendall(data[:10])
+        try:
+            sent = program.send("io_uring send", ends.client, data[10:])
+        except NotThereError as error:
+            pytest.skip(str(error))
+        # The kernel lets go of what is corked after 200 ms, when nobody holds the socket.
+        ends.receive()
+        ends.answer()
+    (line,) = of(log.settled(), port)
+    assert judged(line) == V1
+    process = line["process"]
+    row("hidden, let go by a timer", "process" if "pid" in process else "no process")
+    assert process.get("pid") in (None, sent.pid)
+    if "pid" not in process:
+        assert line["imds"]["attribution"] == "wire"
+    assert [each["pid"] for each in process["others"]] == [os.getpid()]
 
 
 # --- every request once -----------------------------------------------------------------------

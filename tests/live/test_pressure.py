@@ -53,7 +53,8 @@ def _count(watch: Watch, marker: str) -> int:
 
 def _known(watch: Watch, marker: str) -> int:
     """Count the requests that are written and those that are reported as missed."""
-    return _count(watch, marker) + sum(line["count"] for line in watch.lost_requests())
+    lost: int = sum(line["count"] for line in watch.lost_requests())
+    return _count(watch, marker) + lost
 
 
 def test_a_crowd_that_calls_at_once_is_named_to_the_last(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from analyzer.records import Chunk, Problem
 from analyzer.sources.events import Segment, Sender
 from analyzer.sources.witness import MAX_SENDERS, Witnesses
-from tests.sends import connection, snapshot
+from tests.sends import connection, pid_of, snapshot
 
 LENGTH = 200
 STREAM = bytes(range(LENGTH))
@@ -55,7 +55,7 @@ def _sent(start: int, witnesses: Witnesses, segment: Segment) -> dict[int, tuple
     for chunk in witnesses.join(segment):
         assert isinstance(chunk, Chunk)
         assert (chunk.problem is None) == (len(chunk.data) == chunk.size)
-        pid = 0 if chunk.snapshot is None else chunk.snapshot.process.pid
+        pid = pid_of(chunk.snapshot)
         for number in range(chunk.size):
             assert chunk.sequence is not None
             position = (chunk.sequence + number - start) % 2**32

@@ -11,7 +11,7 @@ from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED
 from analyzer.decode.http import MAX_HEAD_BYTES
 from analyzer.records import CHANGEABLE, DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
 from tests.packets import logged
-from tests.sends import START, connection, snapshot
+from tests.sends import START, connection, pid_of, snapshot
 from tests.sends import chunk as send
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -50,7 +50,7 @@ def test_split_request_has_the_time_of_its_first_byte_and_the_sender_of_its_last
         (1, 3),
         (3, 4),
     ]
-    others = [[each.process.pid for each in captured.others] for captured in second + third]
+    others = [[pid_of(each) for each in captured.others] for captured in second + third]
     assert others == [[1, 2], [3]]
 
 

@@ -13,7 +13,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.attribute import Attributor
+from analyzer.attribute import NOBODY, Attributor
 from analyzer.attribute.cgroups import (
     DEPTH_MAX,
     UNKNOWN_KEEP_S,
@@ -23,7 +23,7 @@ from analyzer.attribute.cgroups import (
     parse,
 )
 from analyzer.attribute.containers import maybe_container
-from analyzer.records import Container, KernelProcess, Snapshot
+from analyzer.records import Attribution, Container, KernelProcess, Snapshot
 from tests.sends import process_of
 
 A = "3f1c" * 16
@@ -220,6 +220,22 @@ def test_a_caller_is_placed_in_its_container_alive_and_gone(parent: Path) -> Non
         assert caller.service == f"docker-{A}.scope"
     assert process_of(alive).executable is not None
     assert process_of(gone).executable is None
+
+
+def test_a_socket_of_nobody_known_is_placed_in_its_container(parent: Path) -> None:
+    """Of one whose control group is not known either nothing is said."""
+    cgroup = parent / f"docker-{A}.scope"
+    cgroup.mkdir()
+    of_socket = Snapshot(
+        None, cgroup.stat().st_ino, b"", False, (), False, attribution=Attribution.WIRE
+    )
+    attributor = Attributor()
+    caller = attributor.attribute(of_socket)
+    assert caller.process is None
+    assert (caller.container, caller.service) == (Container(A, "docker"), f"docker-{A}.scope")
+    assert caller.attribution is Attribution.WIRE
+    assert attributor.attribute(of_socket) is caller
+    assert attributor.attribute(of_socket._replace(cgroup_id=2**40))[:5] == NOBODY[:5]
 
 
 def test_a_caller_that_was_moved_since_is_placed_where_it_called(parent: Path) -> None:

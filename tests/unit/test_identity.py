@@ -15,6 +15,7 @@ from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
 from analyzer.sources.packets.identity import Identity
 from analyzer.sources.packets.reassembly import OUTGOING
 from analyzer.sources.packets.segments import Key
+from tests.sends import pid_of
 
 LOOPBACK = socket.inet_aton("127.0.0.1")
 SERVER = socket.inet_aton("169.254.169.254")
@@ -50,8 +51,7 @@ def test_a_real_socket_is_found(known: Identity, monkeypatch: pytest.MonkeyPatch
             _connection()._replace(source_port=port, destination_ip="127.0.0.1"), 1, OUTGOING
         )
     assert sender is not None
-    assert sender.snapshot is not None
-    assert sender.tid == sender.snapshot.process.pid == os.getpid()
+    assert sender.tid == pid_of(sender.snapshot) == os.getpid()
 
 
 class Scripted(Identity):

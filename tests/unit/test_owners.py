@@ -18,6 +18,7 @@ from analyzer.attribute.processes import Processes
 from analyzer.records import Attribution, Snapshot
 from analyzer.sources.packets.owners import DESCRIBED_S, SAVED_S, SHARE, Owners
 from analyzer.sources.packets.sockets import SocketTable
+from tests.sends import kernel_of, pid_of
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 # Holds the socket it was given until its input ends.
@@ -91,12 +92,12 @@ def test_the_holder_is_described_as_the_kernel_would(
     snapshot = Owners().maybe_snapshot(_inode(pair[1]))
     assert snapshot is not None
     assert snapshot.attribution is Attribution.SOCKET
-    assert snapshot.process.pid == os.getpid()
-    assert snapshot.process.uid == os.geteuid()
+    assert pid_of(snapshot) == os.getpid()
+    assert kernel_of(snapshot).uid == os.geteuid()
     assert snapshot.args.startswith(Path("/proc/self/cmdline").read_bytes()[:1024])
     assert snapshot.ancestors[0].pid == os.getppid()
     assert snapshot.ancestors[-1].pid == 1 or snapshot.ancestors_truncated
-    assert Processes().look_up(snapshot.process, args=False, cgroup=False).is_there
+    assert Processes().look_up(kernel_of(snapshot), args=False, cgroup=False).is_there
     caller = Attributor().attribute(snapshot)
     assert caller.process is not None
     assert caller.process.executable == str(Path(sys.executable).resolve())
@@ -116,7 +117,7 @@ def test_a_thread_that_connects_is_its_process() -> None:
         thread.start()
         thread.join()
     assert found[0] is not None
-    assert found[0].process.pid == os.getpid()
+    assert pid_of(found[0]) == os.getpid()
 
 
 def test_a_socket_that_was_handed_on_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -129,7 +130,7 @@ def test_a_socket_that_was_handed_on_is_nobodys(pair: tuple[socket.socket, socke
         client.close()
         snapshot = owners.maybe_snapshot(inode)
         assert snapshot is not None
-        assert snapshot.process.pid == child.pid
+        assert pid_of(snapshot) == child.pid
         child.communicate()
 
 
@@ -143,7 +144,7 @@ def test_a_socket_of_two_siblings_is_nobodys(pair: tuple[socket.socket, socket.s
         one.communicate()
         snapshot = Owners().maybe_snapshot(inode)
         assert snapshot is not None
-        assert snapshot.process.pid == other.pid
+        assert pid_of(snapshot) == other.pid
         other.communicate()
 
 

@@ -27,7 +27,7 @@ from analyzer.attribute.processes import (
     split_args,
 )
 from analyzer.records import KernelProcess, Process, Snapshot, User
-from tests.sends import process_of
+from tests.sends import kernel_of, process_of
 
 DEADLINE_S = 60.0
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
@@ -568,7 +568,7 @@ class TestRemembering:
         attributor = Attributor()
         snapshot = snapshot_of(as_kernel_sees(os.getpid()), b"pytest\0")
         first = attributor.attribute(snapshot)
-        again = snapshot._replace(process=KernelProcess(*snapshot.process))
+        again = snapshot._replace(process=KernelProcess(*kernel_of(snapshot)))
         assert attributor.attribute(again) is first
 
     @pytest.mark.parametrize(
@@ -591,8 +591,8 @@ class TestRemembering:
         after: Snapshot = before._replace(**change)  # type: ignore[arg-type] # one field each
         second = attributor.attribute(after)
         assert second is not first
-        assert process_of(second).name == after.process.comm.decode()
-        assert process_of(second).user.id == after.process.uid
+        assert process_of(second).name == kernel_of(after).comm.decode()
+        assert process_of(second).user.id == kernel_of(after).uid
         assert len(second.ancestors) == len(after.ancestors)
 
     def test_a_cache_is_bounded_in_number_and_age(self) -> None:

@@ -10,21 +10,32 @@ from analyzer import _abi
 from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.sources.events import Segment, Sender, TornEventError, decode_event
 from analyzer.sources.witness import MAX_SENDERS, Witnesses
-from tests.sends import connection, snapshot
+from tests.sends import connection, pid_of, snapshot
 
 START = 0xFFFF_FFF0  # 16 bytes before the sequence numbers wrap
 DATA = b"GET /latest HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def sender(
-    pid: int, position: Optional[int] = 0, *, port: int = 41234, other: bool = False
+    pid: int,
+    position: Optional[int] = 0,
+    *,
+    size: Optional[int] = None,
+    port: int = 41234,
+    other: bool = False,
 ) -> Sender:
     sequence = None if position is None else (START + position) % 2**32
-    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other)
+    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other, size)
 
 
 def segment(
-    data: bytes = DATA, position: int = 0, *, missing: int = 0, urgent: int = 0, port: int = 41234
+    data: bytes = DATA,
+    position: int = 0,
+    *,
+    missing: int = 0,
+    urgent: int = 0,
+    port: int = 41234,
+    held: bool = True,
 ) -> Segment:
     return Segment(
         1,
@@ -37,6 +48,7 @@ def segment(
         urgent,
         77,
         is_changeable=False,
+        is_held=held,
     )
 
 
@@ -57,7 +69,7 @@ def told(chunks: list[Chunk]) -> list[tuple[int, bytes, int]]:
         (
             ((chunk.sequence or 0) - START) % 2**32,
             chunk.data,
-            0 if chunk.snapshot is None else chunk.snapshot.process.pid,
+            pid_of(chunk.snapshot),
         )
         for chunk in chunks
     ]
@@ -73,7 +85,10 @@ def test_a_segment_has_the_sender_before_it() -> None:
 def test_without_a_sender_nobody_is_named() -> None:
     """Nor is one of another connection, nor one who sends only later."""
     chunks = joined(sender(1, port=1), segment())
-    assert [(chunk.tid, chunk.snapshot) for chunk in chunks] == [(0, None)]
+    (chunk,) = chunks
+    assert chunk.snapshot is not None
+    assert (chunk.tid, chunk.snapshot.process, chunk.snapshot.cgroup_id) == (0, None, 77)
+    assert chunk.snapshot.attribution is Attribution.WIRE
     chunks = joined(sender(1, 5), segment(DATA[:5]), segment(DATA[5:], 5))
     assert told(chunks) == [(0, DATA[:5], 0), (5, DATA[5:], 1)]
 
@@ -110,9 +125,47 @@ def test_who_held_the_socket_is_named_beside_the_sender() -> None:
     chunks = joined(
         sender(1), sender(2, 10, other=True), segment(DATA[:10]), segment(DATA[10:], 10)
     )
-    pids = [[each.process.pid for each in chunk.others] for chunk in chunks]
+    pids = [[pid_of(each) for each in chunk.others] for chunk in chunks]
     assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
     assert pids == [[], [2]]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_bytes_behind_a_call_are_of_nobody_that_is_known(cut: bool) -> None:
+    """A call that was not seen has left them; who was seen last has taken part."""
+    pieces = [segment(DATA[:10], held=False), segment(DATA[10:], 10, held=False)]
+    chunks = joined(sender(1, size=10), *(pieces if cut else [segment(held=False)]))
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 0)]
+    first, second = (chunk.snapshot for chunk in chunks)
+    assert first is not None
+    assert first.attribution is Attribution.CALL
+    assert second is not None
+    assert (second.cgroup_id, second.attribution) == (77, Attribution.WIRE)
+    assert [[pid_of(each) for each in chunk.others] for chunk in chunks] == [[], [1]]
+
+
+def test_bytes_behind_a_call_are_of_who_holds_the_socket() -> None:
+    """The probe tells of another holder than the one who sent last."""
+    chunks = joined(sender(1, size=10), segment())
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
+    ways = [chunk.snapshot.attribution for chunk in chunks if chunk.snapshot is not None]
+    assert ways == [Attribution.CALL, Attribution.WIRE]
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("offered", [len(DATA), 1000])
+def test_the_bytes_of_a_call_are_its_callers(offered: int, held: bool) -> None:
+    """Also those that go out later, when nobody holds the socket."""
+    chunks = joined(
+        sender(1, size=offered),
+        segment(DATA[:10], held=held),
+        segment(DATA[10:], 10, held=False),
+        segment(DATA[20:], 20, held=False),
+    )
+    assert [pid for _, _, pid in told(chunks)] == [1, 1, 1]
+    assert {chunk.snapshot.attribution for chunk in chunks if chunk.snapshot is not None} == {
+        Attribution.CALL
+    }
 
 
 @pytest.mark.parametrize("urgent", [1, 5, len(DATA)])
@@ -200,9 +253,10 @@ def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     found = decode_event(raw + raw[8:16])
     assert isinstance(found, Sender)
     assert found[:3] == ((SOCK, NETNS), sequence, 43)
+    assert found.size == (None if sequence is None else 500)
     assert not found.is_other
     who = found.snapshot
-    assert [who.process.pid, *(each.pid for each in who.ancestors)] == [42, 41, 1]
+    assert [pid_of(who), *(each.pid for each in who.ancestors)] == [42, 41, 1]
     assert (who.args, who.executable, who.cgroup_id) == (ARGS, b"/usr/bin/python3", 77)
     assert who.attribution is Attribution.CALL
 
@@ -237,7 +291,7 @@ def test_a_holder_is_decoded(other: bool) -> None:
     assert found[:3] == ((SOCK, NETNS), 1234, 43)
     assert found.is_other == other
     who = found.snapshot
-    assert [who.process.pid, *(each.pid for each in who.ancestors)] == [42, 41]
+    assert [pid_of(who), *(each.pid for each in who.ancestors)] == [42, 41]
     assert (who.args, who.executable) == (ARGS, b"/usr/bin/python3")
     assert who.attribution is Attribution.WIRE
 
@@ -256,6 +310,7 @@ def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
         (_abi.FLAG_TRUNCATED, Problem.TRUNCATED, False),
         (_abi.FLAG_UNREADABLE, Problem.UNREADABLE, False),
         (_abi.FLAG_CHANGEABLE, None, True),
+        (_abi.FLAG_HELD, None, False),
     ],
 )
 def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable: bool) -> None:
@@ -264,6 +319,7 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     assert isinstance(found, Segment)
     assert (found.data, found.size, found.sequence, found.offset) == (DATA, 600, START, 9)
     assert (found.problem, found.is_changeable, found.urgent) == (problem, changeable, 3)
+    assert found.is_held == (flags == _abi.FLAG_HELD)
     assert found.connection.source_ip == "10.0.3.7"
     assert found.connection[:2] == (SOCK, NETNS)
 

@@ -69,7 +69,7 @@ class Identity:
             if not self._owners.has_time:
                 return None
             snapshot = self._maybe_snapshot(key)
-        if snapshot is None:
+        if snapshot is None or snapshot.process is None:
             return NOBODY
         return Sender(snapshot.process.pid, snapshot, is_forwarded=False)
 

@@ -104,10 +104,11 @@ class Owners:
                 del self._known[pid]
         yield from _all_newest_first(newest)
 
-    def _is_same(self, process: KernelProcess) -> bool:
-        stat = _maybe_stat(process.pid)
+    def _is_same(self, process: Optional[KernelProcess]) -> bool:
+        stat = None if process is None else _maybe_stat(process.pid)
         return (
-            stat is not None
+            process is not None
+            and stat is not None
             and stat.comm == process.comm
             and self._start_ns(stat) == process.start_boottime_ns
         )
