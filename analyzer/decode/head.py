@@ -46,12 +46,16 @@ USUAL_LINE = re.compile(rb"([A-Z]{1,%d}) ([!-~]+) HTTP/[0-9]\.[0-9]\r?\n" % MAX_
 _VERSION = re.compile(rb"HTTP/[0-9][0-9.]*", re.IGNORECASE)
 _WITHOUT_VERSION = re.compile(rb"/|https?://", re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+# A line of nothing but space. To some servers the head ends there, others fold it.
+_MAYBE_END = re.compile(rb"\n[ \t\r]+\n")
+NOT_HTTP = "not_http"
+_TOKEN_LINE = re.compile(rb"\n%s:" % _TOKEN, re.IGNORECASE)
 _WANTED = (_USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS)
 # Each line that counts: a token's field by its name, its value left where it is, another field by
 # its name and value, and one that is folded. To look first at the letter that a name begins with
 # halves the time.
 _LINE = re.compile(
-    rb"\n(?=[%s \t])(?:(%s):|(%s):([^\n]*)|([ \t]))"
+    rb"\n(?=[%s \t\r])(?:(%s):|(%s):([^\n]*)|([ \t\r]))"
     % (bytes({each[0] for each in (_TOKEN, *_WANTED)}), _TOKEN, b"|".join(_WANTED)),
     re.IGNORECASE,
 )
@@ -123,7 +127,7 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
         if token_name:
             token = Token.PRESENT
         elif fold:  # it belongs to the value before it
-            return read_head(method, target, _FOLD.sub(b" ", fields))
+            return _read_folded_head(method, target, fields)
         else:
             values.setdefault(name.lower(), []).append(value.strip(_SPACE))
     agents = values.pop(_USER_AGENT, None)
@@ -136,6 +140,25 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
     return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)
 
 
+def _read_folded_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int]:
+    # What begins with a carriage return is no field of any name, and no fold.
+    folded = _FOLD.sub(b" ", fields).replace(b"\n\r", b"\n?")
+    request, length = read_head(method, target, folded)
+    if _is_behind_end(fields):
+        request = request._replace(token=Token.ABSENT, reason=NOT_HTTP)
+    return request, length
+
+
+def _is_behind_end(fields: bytes) -> bool:
+    """Tell whether all there is of a token stands where the head may have ended already."""
+    end = _MAYBE_END.search(fields)
+    return (
+        end is not None
+        and _TOKEN_LINE.search(fields, 0, end.start() + 1) is None
+        and _TOKEN_LINE.search(fields, end.start() + 1) is not None
+    )
+
+
 def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
     """Make a request of a head whose end is missing, for ``reason``.
 
@@ -144,7 +167,7 @@ def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
     whole, _, cut = fields.rpartition(b"\n")
     request, _ = read_head(line.method, line.target, whole)
     name, colon, _ = cut.partition(b":")
-    if colon and name.lower() == _TOKEN:
+    if colon and name.lower() == _TOKEN and not _is_behind_end(fields):
         request = request._replace(token=Token.PRESENT)
     return request._replace(reason=reason)
 
@@ -185,7 +208,8 @@ def _hints(values: dict[bytes, list[bytes]]) -> frozenset[Hint]:
 def _body_length(values: dict[bytes, list[bytes]]) -> int:
     codings = b",".join(values.get(_TRANSFER_ENCODING, ()))
     if codings.rpartition(b",")[2].strip(_SPACE).lower() == b"chunked":
-        return CHUNKED
+        # With a length beside it servers differ in which of the two they believe.
+        return _NO_BODY if _CONTENT_LENGTH in values else CHUNKED
     lengths = b",".join(values.get(_CONTENT_LENGTH, ())).split(b",")
     distinct = {length.strip(_SPACE) for length in lengths}
     digits = distinct.pop()

@@ -20,6 +20,7 @@ from analyzer.decode.head import (
     BEGINNING,
     CHUNKED,
     METHODS,
+    NOT_HTTP,
     SAFE_BEGINNING,
     USUAL_LINE,
     Buffer,
@@ -37,7 +38,6 @@ MAX_HEAD_BYTES = 16 * 1024
 # A chunk's length has at most 16 digits; nobody sends extensions.
 MAX_CHUNK_LINE_BYTES = 1024
 
-NOT_HTTP = "not_http"
 CAPTURE_GAP = "capture_gap"
 INCOMPLETE = "incomplete"
 HEADER_TOO_LARGE = "header_too_large"
@@ -45,13 +45,15 @@ HEADER_TOO_LARGE = "header_too_large"
 _BLANK_LINES = re.compile(rb"(?:\r?\n)+")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
+# Of what may stand behind the last chunk: a field, one that is folded, or the blank line.
+_TRAILER = re.compile(rb"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+:|[ \t])[^\n]*)?\r?\n")
 # After a doubt (RequestParser.gap) the next line that begins like a request may be one.
 _MAYBE_NEXT = re.compile(rb"\n(?=(?:%s) )" % b"|".join(METHODS))
 _NO_LINE = RequestLine(b"", b"", has_version=False)
 _CR, _LF = b"\r\n"
 
 # What the next byte belongs to; each is an index into RequestParser._STEPS.
-_LINE, _FIELDS, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _SKIP = range(7)
+_LINE, _FIELDS, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _SKIP = range(8)
 
 
 def maybe_whole_request(data: bytes) -> Optional[Request]:
@@ -287,9 +289,21 @@ class RequestParser:
         if size:
             self._enter(_CHUNK_DATA, size)
             return line.end()
-        # Trailers, or none, up to a blank line.
-        self._enter(_SKIP)
-        return line.end() - 1
+        self._enter(_TRAILERS)
+        return line.end()
+
+    def _read_trailers(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
+        """Pass over one field, or the blank line behind all; anything else is no part of it."""
+        line = _TRAILER.match(buffer, position)
+        if line is not None:
+            if line[1] is None:
+                self._enter(_LINE)
+            return line.end()
+        limit = position + MAX_HEAD_BYTES
+        if buffer.find(b"\n", position, limit) < 0 and len(buffer) < limit:
+            return position
+        self._enter(_LINE)
+        return position
 
     def _read_chunk_end(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
         after = position + (buffer[position] == _CR)
@@ -324,5 +338,6 @@ class RequestParser:
         _read_chunk_size,
         _read_body,
         _read_chunk_end,
+        _read_trailers,
         _skip_to_blank_line,
     )

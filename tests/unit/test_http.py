@@ -7,15 +7,15 @@ from typing import Optional
 
 import pytest
 
-from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS
+from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS, NOT_HTTP
 from analyzer.decode.http import (
     CAPTURE_GAP,
     HEADER_TOO_LARGE,
     INCOMPLETE,
     MAX_CHUNK_LINE_BYTES,
     MAX_HEAD_BYTES,
-    NOT_HTTP,
     RequestParser,
+    maybe_whole_request,
 )
 from analyzer.records import Hint, Request, Token
 from tests.sends import TOKEN
@@ -62,8 +62,8 @@ READERS = {
     "folded length": _get(b"Content-Length:", b"  3") + b"\n\n\n",
     "chunked": _get(b"Transfer-Encoding: chunked")
     + b"4\r\nGET \r\n0A;x=y\r\n/b\n\n12345\n\r\n0\r\n\r\n",
-    "chunked over length": _get(b"Content-Length: 1", b"Transfer-Encoding: gzip, Chunked")
-    + b"1\r\nx\r\n0\r\n\r\n",
+    "chunked last": _get(b"Transfer-Encoding: gzip, Chunked") + b"1\r\nx\r\n0\r\n\r\n",
+    "folded trailers": _get(b"Transfer-Encoding: chunked") + b"0\nA: b\r\n c\r\nD:\r\n\r\n",
     "trailers": _get(b"Transfer-Encoding: chunked") + b"0\nA: b\r\nC: d\r\n\r\n",
     "chunked, bare line feeds": _get(b"Transfer-Encoding: chunked") + b"1\nx\n0\n\n",
 }
@@ -469,3 +469,55 @@ def test_an_innocent_target_stays(target: str) -> None:
 def test_an_innocent_user_agent_stays(agent: str) -> None:
     """Real ones, with versions of many kinds."""
     assert _one(get("/", agent)).user_agent == agent
+
+
+SPACE_LINES = (b" ", b"\t", b"\r", b" \t\r", b" \r\n ")
+
+
+@pytest.mark.parametrize("space", SPACE_LINES)
+def test_a_token_behind_a_line_of_space_is_in_doubt(space: bytes) -> None:
+    """To some servers the head has ended there: not v2, but no call without a token either."""
+    stream = _get(b"Host: x", space, b"X-aws-ec2-metadata-token: t")
+    assert (_one(stream).token, _one(stream).reason) == (Token.ABSENT, NOT_HTTP)
+    assert _bytewise(stream) == _parse(stream)
+    assert maybe_whole_request(stream) in (None, _one(stream))
+    cut = RequestParser()
+    cut.feed(stream[:-4])
+    (request,) = cut.finish(INCOMPLETE)
+    assert (request.token, request.reason) == (Token.ABSENT, INCOMPLETE)
+
+
+@pytest.mark.parametrize("space", SPACE_LINES)
+def test_a_line_of_space_elsewhere_changes_nothing(space: bytes) -> None:
+    """A token before it counts to every server; without one there is none for any."""
+    with_token = _one(_get(b"X-aws-ec2-metadata-token: t", space, b"Host: x"))
+    assert (with_token.token, with_token.reason) == (Token.PRESENT, None)
+    without = _one(_get(b"Host: x", space, b"A: b"))
+    assert (without.token, without.reason) == (Token.ABSENT, None)
+    folded = _one(_get(b"Host: x", b" y", b"X-aws-ec2-metadata-token: t"))
+    assert (folded.token, folded.reason) == (Token.PRESENT, None)
+
+
+def test_as_many_lines_of_space_as_there_is_room_for_are_read() -> None:
+    """Whatever stands between them."""
+    assert _one(_get(*[b" "] * 5000, b"X-aws-ec2-metadata-token: t")).reason == NOT_HTTP
+    assert _one(_get(*[b"\ra"] * 4000, b"X-aws-ec2-metadata-token: t")).token is Token.PRESENT
+
+
+@pytest.mark.parametrize("length", [b"0", b"4", b"400"])
+def test_nothing_hides_where_chunks_and_a_length_contradict(length: bytes) -> None:
+    """Of two framings a server may take either: what may be a request is told, as unknown."""
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(FOLLOWING), FOLLOWING)
+    head = _get(b"Content-Length: " + length, b"Transfer-Encoding: chunked")
+    assert _brief(_parse(head + chunks)) == [("/a", None), (None, NOT_HTTP)]
+    assert _brief(_parse(head + FOLLOWING)) == [("/a", None), ("/following", None)]
+    only = _get(b"Transfer-Encoding: chunked")
+    assert _brief(_parse(only + chunks)) == [("/a", None)]
+
+
+@pytest.mark.parametrize("trailers", [b"", b"A: b\r\n", b"A: b\r\n c\r\n"])
+def test_a_request_in_place_of_trailers_is_one(trailers: bytes) -> None:
+    """A server may take it for that, when it sees that it is no field."""
+    stream = _get(b"Transfer-Encoding: chunked") + b"0\r\n" + trailers + FOLLOWING
+    assert _brief(_parse(stream)) == [("/a", None), ("/following", None)]
+    assert _bytewise(stream) == _parse(stream)
