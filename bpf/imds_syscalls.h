@@ -116,6 +116,17 @@ static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, un
 	return 0;
 }
 
+/*
+ * Stands for bytes of a call that are not followed: at least one, and how many cannot be known.
+ * Beside the wire, which tells the bytes themselves, the call answers for all behind it.
+ */
+#define IMDS_REST_BYTES (1u << 30)
+
+static __always_inline unsigned int imds_rest(void)
+{
+	return imds_has_wire() ? IMDS_REST_BYTES : 1;
+}
+
 /* Add up the segments; of a vector with more than are followed, those that are. */
 static __always_inline void imds_sum(struct imds_segments *segments)
 {
@@ -128,9 +139,8 @@ static __always_inline void imds_sum(struct imds_segments *segments)
 		segment = imds_segment(segments, i);
 		ONCE(segments->size) += segment.iov_len;
 	}
-	/* At least one byte is missing, and how many cannot be known: say so. */
 	if (ONCE(segments->count) > IMDS_SEGMENTS_MAX)
-		ONCE(segments->size) += 1;
+		ONCE(segments->size) += imds_rest();
 }
 
 static __always_inline void imds_send_vector(struct imds_scratch *scratch, const struct sock *sk,
@@ -190,7 +200,7 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 	/* The others are not followed: leave a gap that user space sees. */
 	if (count > IMDS_MESSAGES_MAX) {
 		ONCE(scratch->segments.count) = 0;
-		ONCE(scratch->segments.size) = 1;
+		ONCE(scratch->segments.size) = imds_rest();
 		imds_sys_emit(scratch, sk, 0);
 	}
 	return 0;

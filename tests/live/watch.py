@@ -211,5 +211,5 @@ class Watch:
 
 
 def new_marker() -> str:
-    """Return a path segment that no other request has."""
-    return f"marker-{uuid.uuid4().hex}"
+    """Return a path segment that no other request has, and that looks like no secret."""
+    return f"marker-{uuid.uuid4()}"
