@@ -97,7 +97,7 @@ def measure(load: Load, probe: str, rate: int, seconds: float, processes: int) -
         drain_s = analyzer.drain()
         versions, outcomes, gaps, strangers = Counter[str](), Counter[str](), 0, 0
         for line in analyzer.lines("imds_request"):
-            if line["process"]["pid"] not in sent.pids:
+            if line.get("process", {}).get("pid") not in sent.pids:
                 strangers += 1
             elif line["imds"]["reason"] == GAP:
                 gaps += 1
