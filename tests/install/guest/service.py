@@ -100,7 +100,7 @@ def check_recording(outcome: Outcome, calls: Path, unit: str, version: str) -> N
 
     ``unit`` is the one this runs in, ``version`` the analyzer's that is to write the lines.
     """
-    marker = uuid.uuid4().hex
+    marker = str(uuid.uuid4())  # looks like no secret
     token = succeed(installed_python(), "-I", str(calls), marker).strip()
     require(len(token) > 10, f"the emulated IMDS gave no token: {token!r}")
     found = wait_for("all three requests are in the log", lambda: _three(marker))
@@ -136,4 +136,4 @@ def installed_python() -> str:
     with program.open(encoding="utf-8") as file:
         first = file.readline()
     require(first.startswith("#!/"), f"{program} begins with {first!r}")
-    return first[2:].strip()
+    return first[2:].split()[0]  # without its options
