@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 from pathlib import Path
@@ -30,12 +29,3 @@ def started_boottime_ns() -> int:
 def rss_bytes() -> int:
     """Return the resident memory."""
     return int(psutil.Process().memory_info().rss)
-
-
-def collect_seldom() -> None:
-    """Search for unreachable cycles once in 50,000 allocations, not in 700 (2,000 since 3.13).
-
-    Records make none, and thousands of them wait for their answers, which each search passes over.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000)

@@ -12,7 +12,6 @@ from analyzer.commands.run import log_flags, without
 from analyzer.config import Capture
 from analyzer.config.file import load
 from analyzer.errors import CaptureError
-from analyzer.usage import collect_seldom
 
 
 @click.command()
@@ -99,7 +98,6 @@ def replay(
             source, sink, heartbeat_s=config.log.heartbeat_s, response_wait_s=response_wait_s
         )
         take_stops(pipeline.stop)
-        collect_seldom()
         pipeline.run()
     unknown = source.counters[UNKNOWN_LINK]
     if unknown and not has_scapy():

@@ -276,13 +276,7 @@ def _maybe_recording(capture: Capture, undo: contextlib.ExitStack) -> Optional[R
 
 
 def _return_memory() -> None:
-    """Give back what loading took: libbpf reads all of the kernel's types, 10 MB, and is done.
-
-    What stays of it is not searched for cycles again.
-    """
-    from analyzer.usage import collect_seldom
-
-    collect_seldom()
+    """Give back what loading took: libbpf reads all of the kernel's types, 10 MB, and is done."""
     with contextlib.suppress(AttributeError):  # malloc_trim is glibc's
         ctypes.CDLL(None).malloc_trim(0)
 
