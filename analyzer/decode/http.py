@@ -278,8 +278,7 @@ class RequestParser:
 
     def _read_chunk_size(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
         limit = position + MAX_CHUNK_LINE_BYTES
-        if buffer.find(b"\n", position + self._scanned, limit) < 0 and len(buffer) < limit:
-            self._scanned = len(buffer) - position
+        if self._awaits_line(buffer, position, limit):
             return position
         line = _CHUNK_LINE.match(buffer, position, limit)
         if line is None:
@@ -294,16 +293,23 @@ class RequestParser:
 
     def _read_trailers(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
         """Pass over one field, or the blank line behind all; anything else is no part of it."""
-        line = _TRAILER.match(buffer, position)
-        if line is not None:
-            if line[1] is None:
-                self._enter(_LINE)
-            return line.end()
         limit = position + MAX_HEAD_BYTES
-        if buffer.find(b"\n", position, limit) < 0 and len(buffer) < limit:
+        if self._awaits_line(buffer, position, limit):
             return position
-        self._enter(_LINE)
+        line = _TRAILER.match(buffer, position, limit)
+        if line is not None:
+            self._enter(_LINE if line[1] is None else _TRAILERS)
+            return line.end()
+        is_long = buffer.find(b"\n", position, limit) < 0
+        self._enter(_SKIP if is_long and not self._doubt else _LINE)
         return position
+
+    def _awaits_line(self, buffer: Buffer, position: int, limit: int) -> bool:
+        """Tell whether the line from there on may still end; each byte is looked at once."""
+        if buffer.find(b"\n", position + self._scanned, limit) >= 0 or len(buffer) >= limit:
+            return False
+        self._scanned = len(buffer) - position
+        return True
 
     def _read_chunk_end(self, buffer: Buffer, position: int, _found: list[Request]) -> int:
         after = position + (buffer[position] == _CR)

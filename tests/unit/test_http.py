@@ -521,3 +521,10 @@ def test_a_request_in_place_of_trailers_is_one(trailers: bytes) -> None:
     stream = _get(b"Transfer-Encoding: chunked") + b"0\r\n" + trailers + FOLLOWING
     assert _brief(_parse(stream)) == [("/a", None), ("/following", None)]
     assert _bytewise(stream) == _parse(stream)
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES - 10, MAX_HEAD_BYTES + 10])
+def test_a_long_trailer_is_read_alike_however_it_is_sent(size: int) -> None:
+    """At once, and byte by byte."""
+    stream = _get(b"Transfer-Encoding: chunked") + b"0\r\nA: " + b"x" * size + b"\r\n\r\n"
+    assert _bytewise(stream + FOLLOWING) == _parse(stream + FOLLOWING)
