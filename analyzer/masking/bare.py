@@ -36,13 +36,8 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("aqodyxdz", rf"()AQoDYXdz{_B64}*", re.ASCII),
         # a secret key beside its id, also a cut one
         (
-            "akia",
-            rf"(AKIA[A-Z0-9]{{16}}[\s:,;\"'=|/]{{1,8}})(?=[A-Za-z/+]{{0,40}}[0-9+/]){_B64}{{8,40}}",
-            re.ASCII,
-        ),
-        (
-            "asia",
-            rf"(ASIA[A-Z0-9]{{16}}[\s:,;\"'=|/]{{1,8}})(?=[A-Za-z/+]{{0,40}}[0-9+/]){_B64}{{8,40}}",
+            ("akia", "asia"),
+            rf"(A[KS]IA[A-Z0-9]{{16}}[\s:,;\"'=|/]{{1,8}})(?=[A-Za-z/+]{{0,40}}[0-9+/]){_B64}{{8,40}}",
             re.ASCII,
         ),
         # those of others
@@ -71,8 +66,11 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("xapp-", r"()xapp-\d[\w-]+", re.ASCII),
         ("hooks.slack.com", r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]+", _FLAGS),
         ("webhooks/", r"(/api/webhooks/\d{1,20}/)[\w-]+", _FLAGS),
-        (("sk_live_", "rk_live_"), r"()(?<![A-Za-z0-9])[sr]k_live_\w{4,}", re.ASCII),
-        (("sk_test_", "rk_test_"), r"()(?<![A-Za-z0-9])[sr]k_test_\w{4,}", re.ASCII),
+        (
+            ("sk_live_", "rk_live_", "sk_test_", "rk_test_"),
+            r"()(?<![A-Za-z0-9])[sr]k_(?:live|test)_\w{4,}",
+            re.ASCII,
+        ),
         ("whsec", r"()whsec_[\w+/=]+", re.ASCII),
         (
             "sk-",
