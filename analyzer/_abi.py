@@ -21,6 +21,7 @@ KIND_SENDER = 4
 KIND_HOLDER = 5
 KIND_SEGMENT = 6
 KIND_PROGRAM = 7
+KIND_CALL = 8
 FLAG_TRUNCATED = 1
 FLAG_UNREADABLE = 2
 FLAG_NOT_USER_MEMORY = 4
@@ -49,9 +50,9 @@ EVENT_SIZE = 168
 HOLDER = struct.Struct("=168s896s1024s768s")
 HOLDER_SIZE = 2856
 
-# kind, flags, boottime_ns, sock, cgroup_id, sequence, stream_offset, netns, payload_size, family, source_port, destination_port, payload_captured, urgent, unused, source_ip, destination_ip
-SEGMENT = struct.Struct("=IIQQQIIIIHHHHH6s16s16s")
-SEGMENT_SIZE = 96
+# kind, flags, boottime_ns, sock, cgroup_id, sequence, stream_offset, netns, payload_size, family, source_port, destination_port, payload_captured, urgent, unused, source_ip, destination_ip, call_boottime_ns, call_sequence, call_size, call_tid, unused_2
+SEGMENT = struct.Struct("=IIQQQIIIIHHHHH6s16s16sQIIII")
+SEGMENT_SIZE = 120
 
 # kind, status, boottime_ns, sock, netns, hop_limit
 ANSWER = struct.Struct("=IIQQII")

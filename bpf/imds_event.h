@@ -49,6 +49,8 @@ enum imds_kind {
 	 * named as one. Behind it all stands its boottime_ns again.
 	 */
 	IMDS_KIND_PROGRAM = 7,
+	/* As IMDS_KIND_SENDER, of a process that was told for an earlier call on the connection. */
+	IMDS_KIND_CALL = 8,
 };
 
 /* What stands in imds_event.flags. */
@@ -198,6 +200,15 @@ struct imds_segment {
 	unsigned char unused[6];
 	unsigned char source_ip[16];
 	unsigned char destination_ip[16];
+	/*
+	 * The latest call on the socket: boottime_ns of the event that told who makes it (0: none
+	 * did), and of this call the number of the first byte, how many there are, and the thread.
+	 */
+	unsigned long long call_boottime_ns;
+	unsigned int call_sequence;
+	unsigned int call_size;
+	unsigned int call_tid;
+	unsigned int unused_2;
 };
 
 /* What became of a connection on which something was sent. No byte of a body is in it. */
@@ -219,6 +230,6 @@ struct imds_answer {
 
 _Static_assert(sizeof(struct imds_process) == 56, "imds_process is packed by hand");
 _Static_assert(sizeof(struct imds_event) == 168, "imds_event is packed by hand");
-_Static_assert(sizeof(struct imds_segment) == 96, "imds_segment is packed by hand");
+_Static_assert(sizeof(struct imds_segment) == 120, "imds_segment is packed by hand");
 
 #endif

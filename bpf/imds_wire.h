@@ -248,13 +248,17 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 {
 	struct imds_sender *sender = imds_sender_of((unsigned long long)sk);
 	const struct task_struct *task;
-	unsigned int flags = 0;
+	unsigned int flags = 0, is_new = 1;
 
 	if (sender) {
-		if (sender->event.kind == IMDS_KIND_SENDER) {
+		if (sender->event.kind == IMDS_KIND_SENDER)
 			imds_tell_sender(sender);
+		else if (sender->event.kind == IMDS_KIND_CALL)
+			sender->event.kind = 0; /* the segment tells it */
+		else
+			is_new = 0;
+		if (is_new)
 			flags = IMDS_FLAG_OTHER_SENDER;
-		}
 		/* Not all of that call's bytes may have gone out at once. */
 		if (sequence - sender->event.write_seq < sender->event.payload_size)
 			flags = IMDS_FLAG_OTHER_SENDER;
@@ -264,6 +268,21 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 	task = imds_caller();
 	if (!sender || sender->event.caller.pid != READ(task, tgid))
 		imds_tell_holder(skb, sk, task, sequence, flags);
+}
+
+/* Say which call these bytes may be of; not where its bytes have no numbers of their own. */
+static __always_inline void imds_name_call(struct imds_segment *segment)
+{
+	const struct imds_sender *sender = imds_sender_of(segment->sock);
+	unsigned long long size;
+
+	if (!sender || (sender->event.flags & (IMDS_FLAG_FASTOPEN | IMDS_FLAG_NO_ANSWER)))
+		return;
+	size = sender->event.payload_size;
+	segment->call_boottime_ns = sender->event.boottime_ns;
+	segment->call_sequence = sender->event.write_seq;
+	segment->call_size = size > 0xffffffff ? 0xffffffff : size;
+	segment->call_tid = sender->event.tid;
 }
 
 /*
@@ -303,6 +322,7 @@ static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct s
 	__builtin_memcpy(segment->source_ip, packet->source, sizeof(segment->source_ip));
 	__builtin_memcpy(segment->destination_ip, packet->destination,
 			 sizeof(segment->destination_ip));
+	imds_name_call(segment);
 	segment->payload_size = size;
 	if (size > room) {
 		size = room;

@@ -42,6 +42,7 @@ _TIME = struct.Struct("=Q")
 _TIME_AT = 8
 # The kind of a sender that another CPU has just told, too: to be told twice does no harm.
 _TOLD = 0
+_SENDERS = (_abi.KIND_SENDER, _abi.KIND_CALL, _TOLD)
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
 _FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
 
@@ -52,7 +53,8 @@ class Sender(NamedTuple):
     """Who sends on a connection, from a sequence number on; None is from now on.
 
     ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
-    process may have brought the same bytes.
+    process may have brought the same bytes. ``told_ns`` is by what further calls of the same
+    process name it; 0 where they do not.
     """
 
     socket_id: SocketId
@@ -61,12 +63,29 @@ class Sender(NamedTuple):
     snapshot: Snapshot
     is_other: bool
     size: Optional[int] = None
+    told_ns: int = 0
+
+
+class Call(NamedTuple):
+    """A call by the process that was told at ``told_ns``: which bytes it offered, by which thread.
+
+    ``told_ns`` is 0 where there is none.
+    """
+
+    told_ns: int
+    sequence: int
+    size: int
+    tid: int
+
+
+NO_CALL = Call(0, 0, 0, 0)
 
 
 class Segment(NamedTuple):
     """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0.
 
     ``is_held`` says that a process held the socket then: the latest one that sends on it.
+    ``call`` is the latest one on the connection.
     """
 
     boottime_ns: int
@@ -80,6 +99,7 @@ class Segment(NamedTuple):
     cgroup_id: int
     is_changeable: bool
     is_held: bool = True
+    call: Call = NO_CALL
 
 
 class TornEventError(ValueError):
@@ -99,7 +119,7 @@ def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
         return _decode_answer(raw)
     if kind == _abi.KIND_HOLDER:
         return _decode_holder(raw)
-    if kind in (_abi.KIND_SENDER, _TOLD):
+    if kind in _SENDERS:
         return _decode_sender(raw)
     if kind == _abi.KIND_PROGRAM:
         return _decode_program(raw)
@@ -191,6 +211,7 @@ def _decode_sender(raw: bytes) -> Sender:
         _snapshot(raw),
         is_other=False,
         size=None if flags & _FLAGS_WITHOUT_SEQUENCE else size,
+        told_ns=_TIME.unpack_from(raw, _TIME_AT)[0],
     )
 
 
@@ -250,6 +271,11 @@ def _decode_segment(raw: bytes) -> Segment:
         _unused,
         source_ip,
         destination_ip,
+        told_ns,
+        call_sequence,
+        call_size,
+        tid,
+        _unused_2,
     ) = _abi.SEGMENT.unpack_from(raw)
     end = _abi.SEGMENT_SIZE + captured
     if end > len(raw) or captured > size:
@@ -273,6 +299,7 @@ def _decode_segment(raw: bytes) -> Segment:
         cgroup_id,
         bool(flags & _abi.FLAG_CHANGEABLE),
         bool(flags & _abi.FLAG_HELD),
+        Call(told_ns, call_sequence, call_size, tid),
     )
 
 

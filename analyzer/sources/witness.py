@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
 from analyzer.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
-from analyzer.sources.events import Segment, Sender
+from analyzer.sources.events import Call, Segment, Sender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
 MAX_CONNECTIONS = 8192
@@ -29,17 +29,44 @@ class _Piece(NamedTuple):
     is_urgent: bool = False
 
 
+class _Known:
+    """Who sends on a connection: the latest calls, and the process that was told last."""
+
+    __slots__ = ("senders", "told")
+
+    def __init__(self) -> None:
+        self.senders: list[Sender] = []
+        self.told: Optional[Sender] = None
+
+    def note(self, sender: Sender) -> None:
+        if sender.told_ns:
+            self.told = sender
+        self.senders.append(sender)
+        if len(self.senders) > MAX_SENDERS:
+            del self.senders[0]
+
+    def note_call(self, call: Call) -> None:
+        """Take a further call by the process that was told; each one once."""
+        told = self.told
+        if told is None or told.told_ns != call.told_ns:
+            return  # who it is was not told, or is not known any more
+        _, sequence, size, tid = call
+        if told.sequence == sequence and told.size == size and told.tid == tid:
+            return
+        self.note(Sender(told.socket_id, sequence, tid, told.snapshot, False, size, call.told_ns))
+
+
 class Witnesses:
     """Knows who sends on which connection, and gives the wire's segments their senders."""
 
     def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
         """Know of no connection yet."""
-        self._senders: OrderedDict[SocketId, list[Sender]] = OrderedDict()
+        self._known: OrderedDict[SocketId, _Known] = OrderedDict()
         self._max_connections = max_connections
 
     def __len__(self) -> int:
         """Return the number of connections with a known sender."""
-        return len(self._senders)
+        return len(self._known)
 
     def join(self, event: Union[Event, Sender, Segment]) -> tuple[Event, ...]:
         """Take what a probe tells; returns what is to be handed on."""
@@ -49,24 +76,29 @@ class Witnesses:
             self._note(event)
             return ()
         if isinstance(event, Closed):
-            self._senders.pop(event.socket_id, None)
+            self._known.pop(event.socket_id, None)
         return (event,)
 
     def _note(self, sender: Sender) -> None:
-        known = self._senders.get(sender.socket_id)
+        known = self._known.get(sender.socket_id)
         if known is None:
-            self._senders[sender.socket_id] = [sender]
-            if len(self._senders) > self._max_connections:
-                self._senders.popitem(last=False)
-            return
-        self._senders.move_to_end(sender.socket_id)
-        known.append(sender)
-        if len(known) > MAX_SENDERS:
-            del known[0]
+            known = self._known[sender.socket_id] = _Known()
+            if len(self._known) > self._max_connections:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(sender.socket_id)
+        known.note(sender)
 
     def _chunks(self, segment: Segment) -> list[Chunk]:
-        senders = self._senders.get(segment.connection.socket_id, [])
-        if senders and not segment.urgent:
+        socket_id = segment.connection.socket_id
+        known = self._known.get(socket_id)
+        if known is None:
+            return [_chunk(segment, piece, []) for piece in _pieces(segment, [])]
+        if segment.call.told_ns:
+            self._known.move_to_end(socket_id)
+            known.note_call(segment.call)
+        senders = known.senders
+        if not segment.urgent:
             latest = senders[-1]
             if not latest.is_other and _has_all(latest, segment.sequence, segment.size):
                 if len(senders) > 1:

@@ -196,3 +196,45 @@ def test_many_at_once_are_all_named(watch: Watch, callers: int) -> None:
     watch.all_are_named([child.pid for child in children], found)
     for line in found:
         assert line["process"]["args"][-1] in line["url"]["path"]
+
+
+# Calls on one connection: twice by itself, by a thread, by a child, again by itself, and by itself
+# under another name. Prints who called.
+TAKING_TURNS = """
+import os, socket, sys, threading
+connection = socket.create_connection((sys.argv[1], 80))
+
+def call(number):
+    target = f'/latest/meta-data/{sys.argv[2]}-{number}'
+    connection.sendall(f'GET {target} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'.encode())
+    head = b''
+    while b'\\r\\n\\r\\n' not in head:
+        head += connection.recv(1000)
+    print(os.getpid(), threading.get_native_id(), flush=True)
+
+call(0)
+call(1)
+thread = threading.Thread(target=call, args=(2,)); thread.start(); thread.join()
+child = os.fork()
+if not child:
+    call(3)
+    os._exit(0)
+os.waitpid(child, 0)
+call(4)
+open('/proc/self/comm', 'w').write('renamed')
+call(5)
+"""
+
+
+def test_each_call_on_a_kept_connection_has_its_own_caller(watch: Watch) -> None:
+    """Process, thread and name are those of that call, not those of the one before."""
+    marker = new_marker()
+    argv = watch.namespace.command([sys.executable, "-c", TAKING_TURNS, IMDS_IPV4, marker])
+    said = subprocess.run(argv, stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True).stdout
+    expected = [tuple(map(int, line.split())) for line in said.splitlines()]
+    processes = [watch.one(f"{marker}-{number}")["process"] for number in range(6)]
+    found = [(each["pid"], each.get("thread", {}).get("id", each["pid"])) for each in processes]
+    assert found == expected
+    assert len(set(expected)) == 3
+    assert [each["name"] for each in processes].count("renamed") == 1
+    assert processes[5]["name"] == "renamed"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.records import Chunk, Problem
-from analyzer.sources.events import Segment, Sender
+from analyzer.sources.events import NO_CALL, Call, Segment, Sender
 from analyzer.sources.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
@@ -32,11 +32,11 @@ def cuts(draw: st.DrawFn) -> Cuts:
     return draw(st.permutations(pieces + repeated))
 
 
-def _segment(start: int, begin: int, end: int, urgent: int) -> Segment:
+def _segment(start: int, begin: int, end: int, urgent: int, call: Call = NO_CALL) -> Segment:
     sequence = (start + begin) % 2**32
     return Segment(
         1, connection(), sequence, begin, end - begin, STREAM[begin:end], None,
-        urgent, 77, is_changeable=False,
+        urgent, 77, is_changeable=False, call=call,
     )  # fmt: skip
 
 
@@ -101,6 +101,31 @@ def test_bytes_in_any_order_have_their_sender_or_none(
         for position, (byte, pid) in found.items():
             assert byte == STREAM[position]
             assert pid in (0, _reference(begins, position))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 20), st.integers(1, 20)), max_size=9),
+    st.integers(0, 2**32 - 1),
+)
+def test_calls_in_segments_say_what_a_sender_for_each_call_says(
+    calls: list[tuple[int, int, int]], start: int
+) -> None:
+    """Only a change of the process is told; of what a call offers, less may go out."""
+    each, changes = Witnesses(), Witnesses()
+    position, latest, told_ns = 0, 0, 0
+    for pid, offered, taken in calls:
+        sequence = (start + position) % 2**32
+        sender = Sender(connection().socket_id, sequence, pid, snapshot(pid), False, offered)
+        each.join(sender)
+        if pid != latest:
+            latest, told_ns = pid, told_ns + 1
+            changes.join(sender._replace(told_ns=told_ns))
+        end = position + taken
+        call = Call(told_ns, sequence, offered, pid)
+        expected = each.join(_segment(start, position, end, 0))
+        assert changes.join(_segment(start, position, end, 0, call)) == expected
+        position = end
 
 
 def test_the_problem_of_an_urgent_byte_is_its_own() -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from analyzer import _abi
 from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
-from analyzer.sources.events import Segment, Sender, TornEventError, decode_event
+from analyzer.sources.events import (
+    NO_CALL,
+    Call,
+    Segment,
+    Sender,
+    TornEventError,
+    decode_event,
+)
 from analyzer.sources.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
@@ -23,9 +30,10 @@ def sender(
     size: Optional[int] = None,
     port: int = 41234,
     other: bool = False,
+    told: int = 0,
 ) -> Sender:
     sequence = None if position is None else (START + position) % 2**32
-    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other, size)
+    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other, size, told)
 
 
 def segment(
@@ -36,6 +44,7 @@ def segment(
     urgent: int = 0,
     port: int = 41234,
     held: bool = True,
+    call: Call = NO_CALL,
 ) -> Segment:
     return Segment(
         1,
@@ -49,7 +58,12 @@ def segment(
         77,
         is_changeable=False,
         is_held=held,
+        call=call,
     )
+
+
+def call(told_ns: int, position: int, size: int = len(DATA), tid: int = 5) -> Call:
+    return Call(told_ns, (START + position) % 2**32, size, tid)
 
 
 def joined(*events: object, witnesses: Optional[Witnesses] = None) -> list[Chunk]:
@@ -221,6 +235,72 @@ def test_the_end_of_a_connection_forgets_its_senders() -> None:
     assert told(joined(segment(), witnesses=witnesses)) == [(0, DATA, 0)]
 
 
+def test_further_calls_of_one_process_need_not_tell_who_it_is() -> None:
+    """Each names the process, with its own thread."""
+    size = len(DATA)
+    chunks = joined(
+        sender(1, size=size, told=9),
+        segment(call=call(9, 0, tid=1)),
+        segment(position=size, call=call(9, size, tid=7)),
+        segment(position=2 * size, call=call(9, 2 * size, tid=8)),
+    )
+    assert told(chunks) == [(0, DATA, 1), (size, DATA, 1), (2 * size, DATA, 1)]
+    assert [chunk.tid for chunk in chunks] == [1, 7, 8]
+    assert {chunk.snapshot and chunk.snapshot.attribution for chunk in chunks} == {Attribution.CALL}
+
+
+def test_a_call_answers_for_its_own_bytes_alone() -> None:
+    """Those behind it went out while somebody held the socket."""
+    chunks = joined(sender(1, size=10, told=9), segment(call=call(9, 0, 10)))
+    assert [chunk.snapshot and chunk.snapshot.attribution for chunk in chunks] == [
+        Attribution.CALL,
+        Attribution.WIRE,
+    ]
+
+
+def test_a_call_by_a_process_that_was_not_told_names_nobody() -> None:
+    """What told who it is was lost; the one that was told before is another."""
+    size = len(DATA)
+    chunks = joined(
+        sender(1, size=size, told=9),
+        segment(call=call(9, 0)),
+        segment(position=size, held=False, call=call(10, size)),
+    )
+    assert [pid_of(chunk.snapshot) for chunk in chunks] == [1, 0]
+
+
+def test_two_processes_that_take_turns_are_each_named() -> None:
+    """Each is told anew when it takes the connection over."""
+    size = len(DATA)
+    chunks = joined(
+        sender(1, size=size, told=9),
+        segment(call=call(9, 0)),
+        sender(2, size, size=size, told=10),
+        segment(position=size, call=call(10, size)),
+        segment(position=2 * size, call=call(10, 2 * size)),
+        sender(1, 3 * size, size=size, told=11),
+        segment(position=3 * size, call=call(11, 3 * size)),
+    )
+    assert [pid_of(chunk.snapshot) for chunk in chunks] == [1, 2, 2, 1]
+
+
+def test_a_call_is_not_taken_for_a_new_one_when_it_is_told_again() -> None:
+    """Whoever held the socket since then sends what lies behind it."""
+    size = len(DATA)
+    witnesses = Witnesses()
+    joined(
+        sender(1, size=size, told=9),
+        segment(call=call(9, 0, tid=1)),
+        sender(2, size),
+        witnesses=witnesses,
+    )
+    chunks = joined(segment(position=size, call=call(9, 0, tid=1)), witnesses=witnesses)
+    assert [pid_of(chunk.snapshot) for chunk in chunks] == [2]
+    # ... and the process that was told comes back without being told.
+    chunks = joined(segment(position=2 * size, call=call(9, 2 * size)), witnesses=witnesses)
+    assert [pid_of(chunk.snapshot) for chunk in chunks] == [1]
+
+
 # --- from bytes ------------------------------------------------------------------------------
 
 SOCK, NETNS = 0xFFFF_8881_0000_0001, 4026531840
@@ -276,6 +356,14 @@ def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None
         decode_event(raw + stamp)
 
 
+def test_a_further_call_that_is_told_by_itself_is_a_sender() -> None:
+    """Its bytes had not gone out when the next one's process took the connection over."""
+    raw = event(_abi.KIND_CALL, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
+    found = decode_event(raw + raw[8:16])
+    assert isinstance(found, Sender)
+    assert found.told_ns == 99
+
+
 @pytest.mark.parametrize("other", [False, True])
 def test_a_holder_is_decoded(other: bool) -> None:
     """Its parts stand in places of their own; what stands behind their ends means nothing."""
@@ -299,7 +387,7 @@ def test_a_holder_is_decoded(other: bool) -> None:
 def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
     return _abi.SEGMENT.pack(
         _abi.KIND_SEGMENT, flags, 99, SOCK, 77, START, 9, NETNS, size, 2, 41234, 80, captured, 3,
-        b"", FOUR, FIVE,
+        b"", FOUR, FIVE, 98, 1200, 600, 44, 0,
     )  # fmt: skip
 
 
@@ -322,6 +410,7 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     assert found.is_held == (flags == _abi.FLAG_HELD)
     assert found.connection.source_ip == "10.0.3.7"
     assert found.connection[:2] == (SOCK, NETNS)
+    assert found.call == (98, 1200, 600, 44)
 
 
 @pytest.mark.parametrize(
