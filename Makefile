@@ -11,6 +11,8 @@ SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
 PYTEST := $(VENV)/bin/python -m pytest
+# Tests that touch nothing of the host but files of their own run on all cores.
+PARALLEL := --numprocesses auto --dist worksteal
 
 TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
@@ -101,12 +103,13 @@ lint: $(VENV)/installed ## Only the linters and type checks
 	shellcheck $(SHELL_SCRIPTS)
 
 check: lint build ## Linters and the fast tests; no root
-	$(PYTEST)
+	$(PYTEST) $(PARALLEL)
 
 test: setup ## Everything that runs on this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
 	$(MAKE) --no-print-directory lint
-	$(PYTEST) tests/unit tests/contract tests/property tests/golden tests/packaging tests/live
+	$(PYTEST) $(PARALLEL) tests/unit tests/contract tests/property tests/golden tests/packaging
+	$(PYTEST) tests/live
 
 test-browser: $(VENV)/installed ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
 	@./setup.sh packages chromium chromium-driver

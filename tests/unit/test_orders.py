@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -42,19 +41,22 @@ def test_an_order_that_comes_while_modules_are_imported_does_not_end_it(
     assert (done.returncode, done.stdout) == (0, f"{config}: nothing is wrong\n"), done.stderr
 
 
+# Below, a signal is raised in this thread alone: a test runner has others, which do not hold it.
+
+
 def test_what_was_held_is_carried_out_once_somebody_can() -> None:
     """And what comes at the very end ends nothing."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     carried_out: list[int] = []
     try:
         hold()
-        os.kill(os.getpid(), REOPEN)
+        signal.raise_signal(REOPEN)
         with taken(REOPEN, RELOAD) as orders:
             orders.hand_to(carried_out.append)
             assert carried_out == [REOPEN]
-            os.kill(os.getpid(), RELOAD)
+            signal.raise_signal(RELOAD)
             assert carried_out == [REOPEN, RELOAD]
-        os.kill(os.getpid(), REOPEN)
+        signal.raise_signal(REOPEN)
         assert signal.sigpending() == {REOPEN}
         signal.sigwait({REOPEN})
     finally:
@@ -69,11 +71,11 @@ def test_what_ends_it_waits_for_who_can_end_it_well(number: signal.Signals) -> N
     stopped: list[int] = []
     try:
         hold_stops()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert signal.sigpending() == {number}
         take_stops(lambda: stopped.append(number))
         assert stopped == [number]
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert stopped == [number, number]
     finally:
         for each, handler in former.items():
