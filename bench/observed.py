@@ -102,7 +102,8 @@ class ObservedAnalyzer:
             *("--source", source, "--attach", attach or "auto"),
             *("--log-file", str(self.log), "--ready-file", str(self._ready)),
             *("--rotation", "external"),
-            *("--repeats-per-s", "0"),  # each request is looked for
+            # Each request is looked for; an earlier version may not know the flag, and folds none.
+            *(() if command else ("--repeats-per-s", "0")),
             *options,
         ]
         self._child: Optional[subprocess.Popen[bytes]] = None
