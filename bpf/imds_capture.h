@@ -561,6 +561,7 @@ static __always_inline void imds_note_sender(struct imds_scratch *scratch)
 		return;
 	}
 	former->event.write_seq = event->write_seq;
+	former->event.stream_offset = event->stream_offset;
 	former->event.payload_size = event->payload_size;
 	former->event.tid = event->tid;
 	if (former->event.kind == 0)

@@ -81,22 +81,30 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned
 }
 #endif
 
-/* Hand over what scratch->segments describes. */
-static __always_inline void imds_sys_emit(struct imds_scratch *scratch, const struct sock *sk,
-					  const void *user_address)
+/*
+ * Hand over what the segments of the scratch area describe. A global function: the verifier goes
+ * through it once for each program, and not once for each of a program's messages.
+ */
+__attribute__((noinline)) int imds_sys_emit(unsigned long long sock,
+					    unsigned long long user_address)
 {
+	const struct sock *sk = (const struct sock *)sock;
 	unsigned int flags = imds_is_mptcp(sk) ? IMDS_FLAG_NO_ANSWER : 0;
+	struct imds_scratch *scratch = imds_scratch(IMDS_SLOT_SENDMSG);
 	struct user_sockaddr address = {};
 	int is_ours;
 
+	if (!scratch)
+		return 0;
 	if (imds_is_port_80(sk)) {
 		is_ours = imds_begin_connected(scratch, sk, flags);
 	} else {
-		bpf_probe_read_user(&address, sizeof(address), user_address);
+		bpf_probe_read_user(&address, sizeof(address), (const void *)user_address);
 		is_ours = imds_begin_opening(scratch, &address, flags);
 	}
 	if (is_ours)
 		imds_emit(scratch, sk);
+	return 0;
 }
 
 /* write and sendto; the address is looked at only if the flags say MSG_FASTOPEN. */
@@ -112,7 +120,7 @@ static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, un
 	if (!scratch)
 		return 0;
 	imds_set_range(&scratch->segments, data, 0, size);
-	imds_sys_emit(scratch, sk, address);
+	imds_sys_emit((unsigned long long)sk, (unsigned long long)address);
 	return 0;
 }
 
@@ -154,7 +162,7 @@ static __always_inline void imds_send_vector(struct imds_scratch *scratch, const
 	ONCE(segments->skip) = 0;
 	ONCE(segments->vector_in_user_memory) = 1;
 	imds_sum(segments);
-	imds_sys_emit(scratch, sk, address);
+	imds_sys_emit((unsigned long long)sk, (unsigned long long)address);
 	ONCE(segments->ahead) += ONCE(segments->size);
 }
 
@@ -201,7 +209,7 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 	if (count > IMDS_MESSAGES_MAX) {
 		ONCE(scratch->segments.count) = 0;
 		ONCE(scratch->segments.size) = imds_rest();
-		imds_sys_emit(scratch, sk, 0);
+		imds_sys_emit((unsigned long long)sk, 0);
 	}
 	return 0;
 }
