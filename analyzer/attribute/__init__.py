@@ -161,7 +161,7 @@ class Attributor:
             ),
             user=self._users.user(kernel.uid, now),
             mount_namespace=snapshot.mount_namespace,
-            unverified=_unverified(snapshot, kernel, facts),
+            unverified=_unverified(snapshot, facts),
             budget=self._budget,
         )
         if self._names_only:
@@ -238,10 +238,10 @@ def _is_complete(process: Process) -> bool:
     )
 
 
-def _unverified(snapshot: Snapshot, kernel: KernelProcess, facts: Facts) -> tuple[str, ...]:
+def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
     """Return the fields that only /proc told, of a process that may have changed by then."""
     is_told_by_proc = snapshot.executable is None and facts.executable is not None
-    return ("executable",) if is_told_by_proc and not kernel.args_address else ()
+    return ("executable",) if is_told_by_proc and not facts.is_same_file else ()
 
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:
