@@ -4,7 +4,8 @@ A log of bounded size must not be filled by whoever calls most. No I/O, and no c
 Three budgets hold, each in whole lines:
 
 - a caller (process, or address where no process is known): ``per_s`` in each second;
-- an origin (container, or user of the host): ``ORIGIN_PER_S`` times that, after a burst;
+- an origin (container, or user of the host): ``ORIGIN_PER_S`` times that, after a burst. Who makes
+  containers and users up has ORIGINS_OF_REALM, and one more for all others (see attribute.realms);
 - all origins together: ``ALL_PER_S`` times that. Beyond it, each origin still has FAIR_LINES.
 
 The first call of each version, operation and outcome is whole in each second all the same, so that
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Optional, Union
 
+from analyzer.origins import OriginId, Realms
 from analyzer.records import Count, Record, Repeated
 
 # Callers whose calls of the present second are counted: about 0.3 KiB each. Beyond that, the oldest
@@ -42,7 +44,6 @@ UNKNOWN_OUTCOME = "unknown"
 
 # A process by number and start, or an address.
 _CallerId = Union[tuple[int, int], str]
-_OriginId = Union[int, str]
 # Version, operation, outcome.
 _What = tuple[str, str, str]
 _Kind = tuple[object, ...]
@@ -135,7 +136,8 @@ class Repeats:
         """``per_s`` whole lines of one caller in each second; 0 folds nothing."""
         self._per_s = per_s
         self._callers: OrderedDict[_CallerId, _Window] = OrderedDict()
-        self._origins: OrderedDict[_OriginId, _Origin] = OrderedDict()
+        self._origins: OrderedDict[OriginId, _Origin] = OrderedDict()
+        self._realms = Realms(ORIGIN_BURST // ORIGIN_PER_S * WINDOW_NS)
         self._all: Optional[_Bucket] = None
 
     def set_rate(self, per_s: int) -> list[Record]:
@@ -192,11 +194,12 @@ class Repeats:
         windows = [*self._callers.values(), *(each.window for each in self._origins.values())]
         self._callers.clear()
         self._origins.clear()
+        self._realms.clear()
         return [line for window in windows for line in window.lines()]
 
     def _within_budgets(self, record: Record, what: _What, now_ns: int) -> list[Record]:
         lines: list[Record] = []
-        origin_id = _origin_id(record)
+        origin_id = self._realms.counted_for(_origin_id(record), record.caller.realm, now_ns)
         origin = self._origins.get(origin_id)
         if origin is None:
             if len(self._origins) >= ORIGINS_MAX:
@@ -231,8 +234,8 @@ def _caller_id(record: Record) -> _CallerId:
     return process.pid, process.start_boottime_ns
 
 
-def _origin_id(record: Record) -> _OriginId:
-    """Return whom a line counts for: not the unit, for users make units of their own."""
+def _origin_id(record: Record) -> OriginId:
+    """Return whom a line counts for, within its realm: not the unit, as users make their own."""
     caller = record.caller
     if caller.container is not None:
         return caller.container.id
