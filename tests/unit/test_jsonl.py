@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -555,6 +556,28 @@ class TestEvents:
         assert second["line"] == "a\nb\rc\0"
         for character in ("\u2028", "\x9b"):
             assert character not in path.read_text("utf-8")
+
+    def test_what_turns_or_hides_text_stands_escaped(self, tmp_path: Path) -> None:
+        """Every character of Unicode comes back; what shows as another text shows as its number."""
+        path = tmp_path / "log"
+        sink = open_log(Log(file=str(path)))
+        every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+        hiding = [
+            each
+            for each in every
+            if unicodedata.bidirectional(each)
+            in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN")
+            and unicodedata.category(each) in ("Cc", "Cf")
+        ]
+        shown = [*'a"\\äñ日本語אبঅ🙂\u0301\xa0', *"\u200c\u200d"]
+        sink.event("analyzer_started", "info", hiding=hiding)
+        sink.event("analyzer_started", "info", shown=shown)
+        sink.close()
+        first, second = lines_of(path)
+        assert (first["hiding"], second["shown"]) == (hiding, shown)
+        raw_first, raw_second = path.read_text("utf-8").removesuffix("\n").split("\n")
+        assert not set(hiding) & set(raw_first)
+        assert set("äñ日本語אبঅ🙂\u0301\xa0") <= set(raw_second)
 
 
 def test_error_texts_are_masked(tmp_path: Path) -> None:
