@@ -225,6 +225,7 @@ class Attributor:
             args_truncated=facts.args_too_long,
             executable=facts.executable if told is None else told.executable or facts.executable,
             user=user,
+            mount_namespace=facts.mount_namespace,
             budget=self._budget,
         )
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 import psutil
 
-from analyzer.attribute.budget import Budget
+from analyzer.attribute.budget import Budget, Payer
 from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
@@ -42,12 +42,14 @@ class Facts(NamedTuple):
     """What /proc added to the kernel's facts; None for what it did not tell.
 
     ``is_there`` says whether the process was met at all. ``args`` are as they are, unmasked.
-    ``is_same_file`` says that the executable has the inode and device that the kernel told.
+    ``is_same_file`` says that the executable has the inode and device that the kernel told,
+    ``mount_namespace`` is read with the arguments.
     """
 
     is_there: bool
     executable: Optional[str] = None
     is_same_file: bool = False
+    mount_namespace: int = 0
     args: Optional[tuple[bytes, ...]] = None
     args_too_long: bool = False
     cgroup: Optional[str] = None
@@ -121,7 +123,7 @@ def in_words(
     Where ``budget`` has no time for its user, ``[redacted]`` stands for all of them.
     """
     words, is_cut = _bounded([decode_text(arg) for arg in args])
-    masked = _masked(words, args_truncated or is_cut, user.id, budget)
+    masked = _masked(words, args_truncated or is_cut, (user.id, mount_namespace), budget)
     # Past three words a script's own arguments begin.
     names = [arg for arg, word, shown in zip(args[:3], words, masked) if word == shown]
     args_truncated = args_truncated or is_cut
@@ -152,15 +154,15 @@ def in_words(
 
 
 def _masked(
-    words: Sequence[str], is_cut: bool, user_id: int, budget: Optional[Budget]
+    words: Sequence[str], is_cut: bool, payer: Payer, budget: Optional[Budget]
 ) -> tuple[str, ...]:
     if budget is None or not words:
         return mask_args(words, is_cut=is_cut)
-    began_s = budget.begin(user_id)
+    began_s = budget.begin(*payer)
     if began_s < 0:
         return (MASK,)
     masked = mask_args(words, is_cut=is_cut)
-    budget.end(user_id, began_s)
+    budget.end(*payer, began_s)
     return masked
 
 
@@ -206,7 +208,10 @@ def _add_program(facts: Facts, kernel: KernelProcess, args_size: int) -> Facts:
             facts = facts._replace(args_too_long=True)
         elif args_size > 0:
             args = "\0".join(psutil.Process(kernel.pid).cmdline())
-            facts = facts._replace(args=split_args(os.fsencode(args)))
+            facts = facts._replace(
+                args=split_args(os.fsencode(args)),
+                mount_namespace=os.stat(f"/proc/{kernel.pid}/ns/mnt").st_ino,  # noqa: PTH116
+            )
     except (psutil.Error, OSError):
         pass  # what was read before holds
     file = _maybe_executable(kernel.pid)
