@@ -88,6 +88,9 @@ ANCESTOR: dict[str, Shape] = {
     "executable?": text(),
     "args?": is_args,
     "args_truncated?": is_true,
+    # Where its path is not known.
+    "executable_inode?": number(1, 2**64 - 1),
+    "executable_device?": text(r"\d+:\d+"),
     "user": USER,
 }
 IDENTITY: dict[str, Shape] = {

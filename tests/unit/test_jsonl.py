@@ -442,6 +442,20 @@ class TestLines:
         assert "forwarded" not in plain["imds"]
         assert "truncated" not in json.dumps(plain)
 
+    def test_an_ancestor_without_a_path_has_its_files_numbers(self, tmp_path: Path) -> None:
+        """Whose arguments and path were lost is still known by the file; others are kept short."""
+        known = PROCESS._replace(
+            executable="/usr/bin/env", executable_inode=77, executable_device=254 << 20 | 3
+        )
+        lost = known._replace(executable=None, args=None)
+        neither = lost._replace(executable_inode=0)
+        caller = RECORD.caller._replace(ancestors=(known, lost, neither))
+        (line,) = written(tmp_path, RECORD._replace(caller=caller))
+        with_path, without, nothing = line["process"]["ancestors"]
+        assert (without["executable_inode"], without["executable_device"]) == (77, "254:3")
+        for each in (with_path, nothing):
+            assert not {"executable_inode", "executable_device"} & set(each)
+
     def test_one_process_starts_once(self, tmp_path: Path) -> None:
         """The wall clock's drift against the kernel's moves no time of start."""
         later = RECORD._replace(process_start_at_ns=RECORD.process_start_at_ns + 5000)
