@@ -27,7 +27,7 @@ from analyzer.records import (
     Record,
     Version,
 )
-from analyzer.repeats import Repeats
+from analyzer.repeats import LOG_BYTES, Repeats
 from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
@@ -128,9 +128,13 @@ class Pipeline:
         heartbeat_s: float,
         response_wait_s: float,
         repeats_per_s: int = 0,
+        log_bytes: int = LOG_BYTES,
         arguments: str = MASKED,
     ) -> None:
-        """``repeats_per_s`` 0 writes a line for every request (see analyzer.repeats)."""
+        """``repeats_per_s`` 0 writes a line for every request (see analyzer.repeats).
+
+        The log keeps ``log_bytes`` of them.
+        """
         self.observers: list[Observer] = []
         self.recording: Optional[Recording] = None
         self._source = source
@@ -139,7 +143,7 @@ class Pipeline:
         self._connections = Connections()
         self._attributor = Attributor(names_only=arguments == NAMES)
         self._exchanges = Exchanges(response_wait_s)
-        self._repeats = Repeats(repeats_per_s)
+        self._repeats = Repeats(repeats_per_s, log_bytes)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._queue_high_water = 0  # since the last tick
@@ -171,7 +175,8 @@ class Pipeline:
             self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
             self._exchanges.set_wait(new.capture.response_wait_s)
             self._attributor.set_names_only(new.log.arguments == NAMES)
-            self._write_lines(self._repeats.set_rate(new.log.repeats_per_s))
+            log = new.log
+            self._write_lines(self._repeats.set_rate(log.repeats_per_s, log.total_bytes))
 
         return commit
 

@@ -306,7 +306,8 @@ class Process(NamedTuple):
     executable_inode: int = 0
     executable_device: int = 0
     mount_namespace: int = 0
-    # Fields that only /proc told, later, where nothing shows that it is the same program still.
+    # Fields that only /proc told, later, where nothing shows that it is the same program still, and
+    # those that come from names which the caller's user may choose.
     unverified: tuple[str, ...] = ()
 
 
@@ -340,6 +341,7 @@ class Caller(NamedTuple):
     attribution: Attribution = Attribution.CALL
     others: tuple[Process, ...] = ()  # further processes that sent parts of the request
     size_bytes: int = 0  # of its text in memory; see attribute.sizes
+    realm: str = ""  # what its processes cannot leave; see attribute.realms
 
 
 class Outcome(_Constants):

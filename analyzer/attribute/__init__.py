@@ -19,7 +19,8 @@ from analyzer.attribute.processes import (
     split_args,
 )
 from analyzer.attribute.programs import Programs
-from analyzer.attribute.services import maybe_unit
+from analyzer.attribute.realms import is_named_by_user, realm_of
+from analyzer.attribute.services import is_user_manager, maybe_unit
 from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
@@ -149,7 +150,7 @@ class Attributor:
         if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
             args, truncated = facts.args, False
         cgroup = at_the_call(facts.cgroup, self._cgroups.maybe_path(snapshot.cgroup_id, now))
-        container, service, workload = _membership_of(cgroup or "")
+        membership = _membership_of(cgroup or "")
         process = in_words(
             kernel,
             args,
@@ -161,7 +162,7 @@ class Attributor:
             ),
             user=self._users.user(kernel.uid, now),
             mount_namespace=snapshot.mount_namespace,
-            unverified=_unverified(snapshot, kernel, facts),
+            unverified=(*_unverified(snapshot, facts), *membership.unverified),
             budget=self._budget,
         )
         if self._names_only:
@@ -171,11 +172,12 @@ class Attributor:
             process=process,
             ancestors=ancestors,
             ancestors_truncated=snapshot.ancestors_truncated,
-            container=container,
-            service=service,
-            workload=workload,
+            container=membership.container,
+            service=membership.service,
+            workload=membership.workload,
             attribution=snapshot.attribution,
             size_bytes=sum(map(process_bytes, (process, *ancestors))),
+            realm=membership.realm,
         )
         return caller, facts.is_there
 
@@ -223,6 +225,7 @@ class Attributor:
             args_truncated=facts.args_too_long,
             executable=facts.executable if told is None else told.executable or facts.executable,
             user=user,
+            mount_namespace=facts.mount_namespace,
             budget=self._budget,
         )
 
@@ -238,10 +241,10 @@ def _is_complete(process: Process) -> bool:
     )
 
 
-def _unverified(snapshot: Snapshot, kernel: KernelProcess, facts: Facts) -> tuple[str, ...]:
+def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
     """Return the fields that only /proc told, of a process that may have changed by then."""
     is_told_by_proc = snapshot.executable is None and facts.executable is not None
-    return ("executable",) if is_told_by_proc and not kernel.args_address else ()
+    return ("executable",) if is_told_by_proc and not facts.is_same_file else ()
 
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:
@@ -257,13 +260,20 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
     return old if named == old else named
 
 
-_Membership = tuple[Optional[Container], Optional[str], Optional[Workload]]
+class _Membership(NamedTuple):
+    """What a cgroup's path tells, and which fields of the log its user may have chosen."""
+
+    container: Optional[Container]
+    service: Optional[str]
+    workload: Optional[Workload]
+    realm: str
+    unverified: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=CGROUPS_MAX)
 def _nobody(membership: _Membership, attribution: Attribution) -> Caller:
-    container, service, workload = membership
-    return Caller(None, (), False, container, service, workload, attribution)
+    container, service, workload, realm, _ = membership
+    return Caller(None, (), False, container, service, workload, attribution, realm=realm)
 
 
 def _membership_of(cgroup_text: str) -> _Membership:
@@ -275,8 +285,21 @@ def _membership_of(cgroup_text: str) -> _Membership:
 @functools.lru_cache(maxsize=CGROUPS_MAX)
 def _membership(cgroup_text: str) -> _Membership:
     container, unit = maybe_container(cgroup_text), maybe_unit(cgroup_text)
+    workload = maybe_workload(cgroup_text)
     if container is not None and container.runtime in _NAMED_BY_PEOPLE:
         container = container._replace(id=mask_text(container.id))
     # Who may name a unit may write a secret into its name. A pod's id is only digits.
     unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)
-    return container, unit, maybe_workload(cgroup_text)
+    is_chosen = is_named_by_user(cgroup_text)
+    named = {
+        "container": container is not None,
+        "service": unit is not None and not is_user_manager(unit),
+        "orchestrator": workload is not None,
+    }
+    return _Membership(
+        container,
+        unit,
+        workload,
+        realm_of(cgroup_text),
+        tuple(name for name in named if is_chosen and named[name]),
+    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import Callable
+from pathlib import Path
+from typing import Callable, Optional
 
 # Parts of one CPU, and how much of it can be saved up: some hundred ordinary processes cost
 # 0.1 s, and a burst of twenty times as many is still told in full.
@@ -18,8 +19,14 @@ ALL_SHARE, ALL_SAVED_S = 0.25, 2.0
 # Users whose time is kept. One that comes back after so many others has saved up again, which
 # is why all together have a share, too.
 USERS_MAX = 256
-# The host's root can stop the analyzer, and has no reason to be hard to look through.
+# The host's root can stop the analyzer, and has no reason to be hard to look through. A container's
+# has the same number, and is told by its mounts: it has those of the first process only if it is
+# the host's.
 ROOT = 0
+# Where that one may not be looked at, ours are the host's, unless a unit gave us some of our own.
+_HOST_MOUNTS = (Path("/proc/1/ns/mnt"), Path("/proc/self/ns/mnt"))
+# A user, and for root where its mounts are.
+Payer = tuple[int, int]
 
 
 class _Account:
@@ -48,34 +55,57 @@ class Budget:
         self,
         clock: Callable[[], float] = time.monotonic,
         spent: Callable[[], float] = time.thread_time,
+        host_mounts: Optional[int] = None,
     ) -> None:
-        """``clock`` tells seconds that pass, ``spent`` the CPU seconds of this thread."""
-        self._clock, self._spent = clock, spent
-        self._all = _Account(ALL_SHARE, ALL_SAVED_S, clock())
-        self._users: OrderedDict[int, _Account] = OrderedDict()
+        """``clock`` tells seconds that pass, ``spent`` the CPU seconds of this thread.
 
-    def begin(self, user_id: int) -> float:
-        """Return the time at which work for a user begins; less than 0 where it has none left."""
-        if user_id != ROOT:
+        ``host_mounts`` is the number of the host's own mount namespace, if it is not to be asked.
+        """
+        self._clock, self._spent = clock, spent
+        self._host_mounts = _host_mounts() if host_mounts is None else host_mounts
+        self._all = _Account(ALL_SHARE, ALL_SAVED_S, clock())
+        self._users: OrderedDict[Payer, _Account] = OrderedDict()
+
+    def begin(self, user_id: int, mounts: int) -> float:
+        """Return the time at which work for a user begins; less than 0 where it has none left.
+
+        ``mounts`` is the number of the process's mount namespace; 0 where it is not known.
+        """
+        if user_id != ROOT or mounts != self._host_mounts:
             now_s = self._clock()
-            if not (self._account(user_id, now_s).is_open(now_s) and self._all.is_open(now_s)):
+            account = self._account(_payer(user_id, mounts), now_s)
+            if not (account.is_open(now_s) and self._all.is_open(now_s)):
                 return -1.0
         return self._spent()
 
-    def end(self, user_id: int, began_s: float) -> None:
+    def end(self, user_id: int, mounts: int, began_s: float) -> None:
         """Take what was spent since :meth:`begin`."""
-        account = self._users.get(user_id)
+        account = self._users.get(_payer(user_id, mounts))
         if account is not None:
             spent_s = self._spent() - began_s
             account.spend(spent_s)
             self._all.spend(spent_s)
 
-    def _account(self, user_id: int, now_s: float) -> _Account:
-        account = self._users.get(user_id)
+    def _account(self, payer: Payer, now_s: float) -> _Account:
+        account = self._users.get(payer)
         if account is None:
-            account = self._users[user_id] = _Account(USER_SHARE, USER_SAVED_S, now_s)
+            account = self._users[payer] = _Account(USER_SHARE, USER_SAVED_S, now_s)
             if len(self._users) > USERS_MAX:
                 self._users.popitem(last=False)
         else:
-            self._users.move_to_end(user_id)
+            self._users.move_to_end(payer)
         return account
+
+
+def _payer(user_id: int, mounts: int) -> Payer:
+    """Return who pays: other users than root make namespaces as they like."""
+    return user_id, mounts if user_id == ROOT else 0
+
+
+def _host_mounts() -> int:
+    for path in _HOST_MOUNTS:
+        try:
+            return path.stat().st_ino
+        except OSError:
+            continue
+    return -1  # nobody's

@@ -57,6 +57,11 @@ def maybe_container(cgroup_text: str) -> Optional[Container]:
     return None
 
 
+def is_container(path: str) -> bool:
+    """Tell whether a path is a container's own cgroup, not one in it."""
+    return any(pattern.search(path) for pattern, _ in RULES)
+
+
 def _unescape(name: str) -> str:
     """Turn systemd's escapes back; names of machines and instances carry them."""
     return _ESCAPE.sub(

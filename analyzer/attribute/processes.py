@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 import psutil
 
-from analyzer.attribute.budget import Budget
+from analyzer.attribute.budget import Budget, Payer
 from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
@@ -32,6 +32,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _NS_PER_S = 1_000_000_000
 _COMM_MAX = 15  # bytes of a name the kernel keeps
 _NAME_MAX = 255  # bytes of a file's name
+_DELETED = " (deleted)"
 _READ_MAX = 65536  # of a file in /proc; a cgroup path is at most 4096, one per hierarchy
 # Where /proc/PID/stat has what is used of it, counted from behind the name.
 _PARENT, _START, _ARG_START, _ARG_END = 1, 19, 45, 46
@@ -41,10 +42,14 @@ class Facts(NamedTuple):
     """What /proc added to the kernel's facts; None for what it did not tell.
 
     ``is_there`` says whether the process was met at all. ``args`` are as they are, unmasked.
+    ``is_same_file`` says that the executable has the inode and device that the kernel told,
+    ``mount_namespace`` is read with the arguments.
     """
 
     is_there: bool
     executable: Optional[str] = None
+    is_same_file: bool = False
+    mount_namespace: int = 0
     args: Optional[tuple[bytes, ...]] = None
     args_too_long: bool = False
     cgroup: Optional[str] = None
@@ -91,14 +96,14 @@ class Processes:
         )
         if is_same_program:
             args_size = before.args_size if args else 0
-            facts = _add_program(facts, kernel.pid, args_size)
+            facts = _add_program(facts, kernel, args_size)
         after = read_stat(kernel.pid)
         # Gone is not the same as replaced: a number is given again only when all others have
         # been, which does not happen between two reads.
         if after is not None and after.start_ticks != ticks:
             return Facts(is_there=False)
         if after is not None and _program(after) != _program(before):
-            return facts._replace(executable=None, args=None, args_too_long=False)
+            return _without_program(facts)
         return facts
 
 
@@ -118,7 +123,7 @@ def in_words(
     Where ``budget`` has no time for its user, ``[redacted]`` stands for all of them.
     """
     words, is_cut = _bounded([decode_text(arg) for arg in args])
-    masked = _masked(words, args_truncated or is_cut, user.id, budget)
+    masked = _masked(words, args_truncated or is_cut, (user.id, mount_namespace), budget)
     # Past three words a script's own arguments begin.
     names = [arg for arg, word, shown in zip(args[:3], words, masked) if word == shown]
     args_truncated = args_truncated or is_cut
@@ -149,15 +154,15 @@ def in_words(
 
 
 def _masked(
-    words: Sequence[str], is_cut: bool, user_id: int, budget: Optional[Budget]
+    words: Sequence[str], is_cut: bool, payer: Payer, budget: Optional[Budget]
 ) -> tuple[str, ...]:
     if budget is None or not words:
         return mask_args(words, is_cut=is_cut)
-    began_s = budget.begin(user_id)
+    began_s = budget.begin(*payer)
     if began_s < 0:
         return (MASK,)
     masked = mask_args(words, is_cut=is_cut)
-    budget.end(user_id, began_s)
+    budget.end(*payer, began_s)
     return masked
 
 
@@ -197,32 +202,60 @@ def _complete_name(comm: bytes, args: Sequence[bytes]) -> str:
     return decode_text(comm)
 
 
-def _add_program(facts: Facts, pid: int, args_size: int) -> Facts:
+def _add_program(facts: Facts, kernel: KernelProcess, args_size: int) -> Facts:
     try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            # Where the link may not be read, psutil takes the first argument for it, which
-            # is whatever the caller chose. A kernel thread has a link that leads nowhere.
-            if _is_link(f"/proc/{pid}/exe"):
-                # Without the " (deleted)" of a file that was replaced since.
-                facts = facts._replace(executable=_plain(process.exe()) or None)
-            if args_size > ARGS_READ_MAX:
-                facts = facts._replace(args_too_long=True)
-            elif args_size > 0:
-                args = "\0".join(process.cmdline())
-                facts = facts._replace(args=split_args(os.fsencode(args)))
+        if args_size > ARGS_READ_MAX:
+            facts = facts._replace(args_too_long=True)
+        elif args_size > 0:
+            args = "\0".join(psutil.Process(kernel.pid).cmdline())
+            facts = facts._replace(
+                args=split_args(os.fsencode(args)),
+                mount_namespace=os.stat(f"/proc/{kernel.pid}/ns/mnt").st_ino,  # noqa: PTH116
+            )
     except (psutil.Error, OSError):
         pass  # what was read before holds
-    return facts
+    file = _maybe_executable(kernel.pid)
+    if file is None:
+        return facts
+    # Name and place of arguments can be made alike. The file that is executed cannot.
+    if kernel.executable_inode not in (0, file.inode):
+        return _without_program(facts)
+    is_same = (kernel.executable_inode, kernel.executable_device) == (file.inode, file.device)
+    return facts._replace(executable=file.path or None, is_same_file=is_same)
 
 
-def _is_link(path: str) -> bool:
-    """Tell whether a link may be read. access(2) would ignore the capabilities of a service."""
+def _without_program(facts: Facts) -> Facts:
+    """Leave out what another program brought that the process runs by now."""
+    return facts._replace(executable=None, is_same_file=False, args=None, args_too_long=False)
+
+
+class _File(NamedTuple):
+    path: str
+    inode: int
+    device: int  # as the kernel writes it: major << 20 | minor
+
+
+def _maybe_executable(pid: int) -> Optional[_File]:
+    """Return what a process executes, path and identity of one and the same file.
+
+    A kernel thread has a link that leads nowhere; one may be not for us.
+    """
     try:
-        os.readlink(path)  # noqa: PTH115 -- once for each process, and quicker
+        fd = os.open(f"/proc/{pid}/exe", os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return False
-    return True
+        return None
+    try:
+        found = os.fstat(fd)
+        path = os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 -- quicker
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    # A file may be called so; only of one that was replaced since it is the kernel's mark.
+    if found.st_nlink == 0:
+        path = path.removesuffix(_DELETED)
+    device = os.major(found.st_dev) << 20 | os.minor(found.st_dev)
+    return _File(_plain(path), found.st_ino, device)
 
 
 def read_stat(pid: int) -> Optional[Stat]:

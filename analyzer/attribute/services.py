@@ -27,11 +27,16 @@ def maybe_unit(cgroup_text: str) -> Optional[str]:
     return None
 
 
+def is_user_manager(unit: str) -> bool:
+    """Tell whether a unit is the manager of a user's own units."""
+    return _USER_MANAGER.match(unit) is not None
+
+
 def _unit_of_path(path: str) -> Optional[str]:
     # systemd prefixes names with "_" that the kernel would take for its own files.
     names = [name.removeprefix("_") for name in path.split("/")]
     units = [name for name in names if name.endswith((".service", ".scope"))]
-    managers = [at for at, name in enumerate(units) if _USER_MANAGER.match(name)]
+    managers = [at for at, name in enumerate(units) if is_user_manager(name)]
     if managers:
         own = [name for name in units[managers[-1] + 1 :] if name != "init.scope"]
         units = own or [units[managers[-1]]]

@@ -232,6 +232,7 @@ def _run(
             heartbeat_s=config.log.heartbeat_s,
             response_wait_s=config.capture.response_wait_s,
             repeats_per_s=config.log.repeats_per_s,
+            log_bytes=config.log.total_bytes,
             arguments=config.log.arguments,
         )
         pipeline.recording = _maybe_recording(config.capture, undo)

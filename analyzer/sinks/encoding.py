@@ -9,10 +9,14 @@ from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 # Valid in JSON, but: C1 controls act on terminals, some readers end lines at U+0085, U+2028
-# and U+2029, and a lone surrogate cannot be written as UTF-8.
+# and U+2029, and a lone surrogate cannot be written as UTF-8. What turns the direction of writing,
+# or is not to be seen, makes another text of a line to whoever reads it as it is.
+_INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_BEYOND = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
+_UNSAFE = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}{_BEYOND}]")
 _SURROGATES = range(0xD800, 0xE000)
 _STAND_INS = range(0xDC80, 0xDD00)  # Python's, for bytes 0x80 to 0xff that are not UTF-8
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BMP_MAX = 0xFFFF  # above it, JSON escapes a pair
 
 
 def encode(value: object) -> bytes:
@@ -42,5 +46,7 @@ def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code in _STAND_INS:
         return rf"\\x{code - _STAND_INS.start + 0x80:02x}"  # as analyzer.text writes it
+    if code > _BMP_MAX:
+        return json.dumps(match[0])[1:-1]
     # Half a surrogate pair becomes text: escaped, it would be half a pair to the reader again.
     return rf"\\u{code:04x}" if code in _SURROGATES else rf"\u{code:04x}"

@@ -398,7 +398,15 @@ def _caller_fields(record: Record) -> dict[str, Any]:
 
 
 def _further_fields(processes: tuple[Process, ...]) -> list[dict[str, Any]]:
-    return [{**_process_fields(each), "user": _user_fields(each.user)} for each in processes]
+    """Return processes in brief; where a path could not be had, the file's numbers stand for it."""
+    return [
+        {
+            **_process_fields(each),
+            **({} if each.executable else _file_fields(each)),
+            "user": _user_fields(each.user),
+        }
+        for each in processes
+    ]
 
 
 def _process_fields(process: Process) -> dict[str, Any]:
@@ -415,17 +423,24 @@ def _process_fields(process: Process) -> dict[str, Any]:
 
 
 def _identity_fields(process: Process) -> dict[str, Any]:
-    """Return what the kernel told of the executable at the call; the device as /proc writes it."""
-    fields: dict[str, Any] = {}
-    if process.executable_inode:
-        device = process.executable_device
-        fields["executable_inode"] = process.executable_inode
-        fields["executable_device"] = f"{device >> 20}:{device & 0xFFFFF}"
+    """Return what the kernel told of the executable at the call."""
+    fields = _file_fields(process)
     if process.mount_namespace:
         fields["mount_namespace"] = process.mount_namespace
     if process.unverified:
         fields["unverified"] = list(process.unverified)
     return fields
+
+
+def _file_fields(process: Process) -> dict[str, Any]:
+    """Return which file the kernel knows as the executable; its device as /proc writes it."""
+    if not process.executable_inode:
+        return {}
+    device = process.executable_device
+    return {
+        "executable_inode": process.executable_inode,
+        "executable_device": f"{device >> 20}:{device & 0xFFFFF}",
+    }
 
 
 def _user_fields(user: User) -> dict[str, str]:

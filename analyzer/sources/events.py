@@ -23,6 +23,7 @@ from analyzer.records import (
 )
 
 AF_INET = 2
+SEQUENCES = 1 << 32  # numbers of TCP's bytes there are
 
 # Different processes that one busy host shows in a while; each entry is about 300 bytes.
 CACHED_PROCESSES = 4096
@@ -34,7 +35,7 @@ CACHED_PATHS = 1024
 
 # Of a struct imds_event, what tells who sends: its flags, where, and at its end the caller.
 _FLAGS = struct.Struct("=4xI")
-_SENDER = struct.Struct("=4xI8xQQI4xII")
+_SENDER = struct.Struct("=4xI8xQQIIII")
 _WHO = struct.Struct("=HHIQHHI56s")
 _WHO_AT = _abi.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
@@ -54,7 +55,8 @@ class Sender(NamedTuple):
 
     ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
     process may have brought the same bytes. ``told_ns`` is by what further calls of the same
-    process name it; 0 where they do not.
+    process name it; 0 where they do not. ``start`` is where the connection's
+    numbers began.
     """
 
     socket_id: SocketId
@@ -64,6 +66,7 @@ class Sender(NamedTuple):
     is_other: bool
     size: Optional[int] = None
     told_ns: int = 0
+    start: Optional[int] = None
 
 
 class Call(NamedTuple):
@@ -201,7 +204,7 @@ def _snapshot(raw: bytes) -> Snapshot:
 
 
 def _decode_sender(raw: bytes) -> Sender:
-    flags, sock, size, sequence, netns, tid = _SENDER.unpack_from(raw)
+    flags, sock, size, sequence, offset, netns, tid = _SENDER.unpack_from(raw)
     if _is_torn(raw):
         raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
     return Sender(
@@ -212,6 +215,7 @@ def _decode_sender(raw: bytes) -> Sender:
         is_other=False,
         size=None if flags & _FLAGS_WITHOUT_SEQUENCE else size,
         told_ns=_TIME.unpack_from(raw, _TIME_AT)[0],
+        start=None if flags & _FLAGS_WITHOUT_SEQUENCE else (sequence - offset) % SEQUENCES,
     )
 
 
@@ -229,7 +233,7 @@ def _is_torn(raw: bytes) -> bool:
 
 def _decode_holder(raw: bytes) -> Sender:
     event, ancestors, args, executable = _abi.HOLDER.unpack_from(raw)
-    flags, sock, _, sequence, netns, tid = _SENDER.unpack_from(event)
+    flags, sock, _, sequence, _, netns, tid = _SENDER.unpack_from(event)
     args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
         event, _WHO_AT
     )

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
 from analyzer.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
-from analyzer.sources.events import Call, Segment, Sender
+from analyzer.sources.events import SEQUENCES, Call, Segment, Sender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
 MAX_CONNECTIONS = 8192
@@ -17,8 +17,10 @@ MAX_CONNECTIONS = 8192
 # than that share at a time names the latest of them.
 MAX_SENDERS = 8
 
-_SEQUENCES = 1 << 32
 _BEHIND = 1 << 31  # differences from here on mean earlier, not later
+# The start of a connection's numbers is told by several counters, and an answer may change them
+# meanwhile, by what it acknowledges. Another connection's start is anywhere.
+_START_SLACK = 1 << 20
 
 
 class _Piece(NamedTuple):
@@ -53,7 +55,8 @@ class _Known:
         _, sequence, size, tid = call
         if told.sequence == sequence and told.size == size and told.tid == tid:
             return
-        self.note(Sender(told.socket_id, sequence, tid, told.snapshot, False, size, call.told_ns))
+        socket_id, _, _, snapshot, _, _, told_ns, start = told
+        self.note(Sender(socket_id, sequence, tid, snapshot, False, size, told_ns, start))
 
 
 class Witnesses:
@@ -94,11 +97,14 @@ class Witnesses:
         known = self._known.get(socket_id)
         if known is None:
             return [_chunk(segment, piece, []) for piece in _pieces(segment, [])]
+        senders = known.senders
+        if senders and not _is_of_connection(senders[-1], segment):
+            # The end of the former connection at that address, or who sends on this, was lost.
+            senders[:] = [each for each in senders if _is_of_connection(each, segment)]
         if segment.call.told_ns:
             self._known.move_to_end(socket_id)
             known.note_call(segment.call)
-        senders = known.senders
-        if not segment.urgent:
+        if senders and not segment.urgent:
             latest = senders[-1]
             if not latest.is_other and _has_all(latest, segment.sequence, segment.size):
                 if len(senders) > 1:
@@ -109,6 +115,14 @@ class Witnesses:
         return chunks
 
 
+def _is_of_connection(sender: Sender, segment: Segment) -> bool:
+    """Tell whether a sender's numbers and a segment's begin at the same place, if that is known."""
+    if sender.start is None:
+        return True
+    ahead = (segment.sequence - segment.offset - sender.start + _START_SLACK) % SEQUENCES
+    return ahead <= 2 * _START_SLACK
+
+
 def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
     """Divide a segment where a sender begins or ends, and around an urgent byte."""
     urgent = segment.urgent - 1 if 0 < segment.urgent <= segment.size else None
@@ -116,9 +130,9 @@ def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
     for sender in senders:
         if sender.sequence is not None:
             begin = sender.sequence - segment.sequence
-            cuts.add(begin % _SEQUENCES)
+            cuts.add(begin % SEQUENCES)
             if sender.size is not None:
-                cuts.add((begin + sender.size) % _SEQUENCES)
+                cuts.add((begin + sender.size) % SEQUENCES)
     if urgent is not None:
         cuts |= {urgent, urgent + 1}
     places = sorted(cut for cut in cuts if cut <= segment.size)
@@ -142,7 +156,7 @@ def _whole(segment: Segment, sender: Sender) -> Chunk:
 
 def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
     start, end, is_urgent = piece
-    sequence = (segment.sequence + start) % _SEQUENCES
+    sequence = (segment.sequence + start) % SEQUENCES
     size = end - start
     data = b"" if is_urgent else segment.data[start:end]
     problem: Optional[Problem] = None
@@ -155,7 +169,7 @@ def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
         segment.boottime_ns,
         segment.connection,
         sequence,
-        (segment.offset + start) % _SEQUENCES,
+        (segment.offset + start) % SEQUENCES,
         size,
         data,
         problem,
@@ -206,14 +220,14 @@ def _maybe_sender(senders: list[Sender], sequence: int) -> Optional[Sender]:
 
 
 def _is_from(sender: Sender, sequence: int) -> bool:
-    return sender.sequence is None or (sequence - sender.sequence) % _SEQUENCES < _BEHIND
+    return sender.sequence is None or (sequence - sender.sequence) % SEQUENCES < _BEHIND
 
 
 def _has_all(sender: Sender, sequence: int, size: int) -> bool:
     """Tell whether a call offered all of these bytes, as far as that is known."""
     if sender.sequence is None or sender.size is None:
         return _is_from(sender, sequence)
-    return (sequence - sender.sequence) % _SEQUENCES + size <= sender.size
+    return (sequence - sender.sequence) % SEQUENCES + size <= sender.size
 
 
 def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, ...]:
@@ -223,7 +237,7 @@ def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, 
         for sender in senders
         if sender.is_other
         and sender.sequence is not None
-        and (sender.sequence - sequence) % _SEQUENCES < size
+        and (sender.sequence - sequence) % SEQUENCES < size
     )
 
 

@@ -88,13 +88,16 @@ ANCESTOR: dict[str, Shape] = {
     "executable?": text(),
     "args?": is_args,
     "args_truncated?": is_true,
+    # Where its path is not known.
+    "executable_inode?": number(1, 2**64 - 1),
+    "executable_device?": text(r"\d+:\d+"),
     "user": USER,
 }
 IDENTITY: dict[str, Shape] = {
     "executable_inode?": number(1, 2**64 - 1),
     "executable_device?": text(r"\d+:\d+"),
     "mount_namespace?": number(1, 2**32 - 1),
-    "unverified?": [one_of("executable")],
+    "unverified?": [one_of("executable", "container", "service", "orchestrator")],
 }
 COUNT: Shape = {
     "version": one_of("v1", "v2", "unknown"),
@@ -423,7 +426,7 @@ PROCESSES = st.builds(
     executable_inode=st.integers(0, 2**64 - 1),
     executable_device=st.integers(0, 2**32 - 1),
     mount_namespace=st.integers(0, 2**32 - 1),
-    unverified=st.sampled_from([(), ("executable",)]),
+    unverified=st.sampled_from([(), ("executable",), ("container", "service", "orchestrator")]),
 )
 CALLERS = st.just(NOBODY) | st.builds(
     Caller,

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.records import Outcome, Record, Response, User, Version
-from analyzer.repeats import KINDS_MAX, ORIGIN_BURST, WINDOW_NS, Repeats
+from analyzer.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, bytes_of
+from analyzer.records import Container, Outcome, Record, Response, User, Version
+from analyzer.repeats import (
+    ALL_BURST,
+    ALL_PER_S,
+    ENDED_MAX,
+    FAIR_LINES,
+    KINDS_MAX,
+    LOG_BYTES,
+    ORIGIN_BURST,
+    WINDOW_NS,
+    Repeats,
+)
 from tests.sends import process_of
 from tests.unit.test_jsonl import RECORD
 
@@ -168,9 +180,10 @@ def test_one_call_without_a_token_among_many_with_one_is_whole() -> None:
     assert hidden in lines
 
 
-def of_process(pid: int, uid: int) -> Record:
+def of_process(pid: int, uid: int, *, realm: str = "", container: Optional[str] = None) -> Record:
     process = process_of(RECORD.caller)._replace(pid=pid, user=User(uid, None))
-    caller = RECORD.caller._replace(process=process, container=None)
+    place = None if container is None else Container(container, "docker")
+    caller = RECORD.caller._replace(process=process, container=place, realm=realm)
     return RECORD._replace(at_ns=pid, caller=caller)
 
 
@@ -192,17 +205,111 @@ def test_many_callers_of_one_user_push_out_nobody() -> None:
     assert all(line.repeated is not None and line.repeated.is_of_several for line in several)
 
 
-def test_many_users_leave_each_other_some_lines() -> None:
-    """As of one who may have 65,536 of them: everybody's first calls are whole."""
+def test_many_containers_leave_each_other_some_lines() -> None:
+    """Everybody's first calls are whole; without known realms those of some dozens of users."""
+    for origins, in_realms in ((500, True), (ORIGINS_OF_NO_REALM, False)):
+        repeats = Repeats(PER_S)
+        lines: list[Record] = []
+        for number in range(1, 5001):
+            name = str(number % origins)
+            record = of_process(number, int(name), realm=name if in_realms else "")
+            lines += repeats.add(record, 1)
+        whole = {each.at_ns for each in lines if each.repeated is None}
+        assert set(range(1, origins + 1)) <= whole
+        lines += repeats.flush()
+        assert sum(counted(lines).values()) == 5000
+
+
+@pytest.mark.parametrize("made_up", ["users", "containers", "users of no known realm"])
+def test_who_makes_users_and_containers_up_has_no_more_lines(made_up: str) -> None:
+    """A user with subordinate ids, or with a service manager of its own, pushes out nobody."""
     repeats = Repeats(PER_S)
     lines: list[Record] = []
-    records = [of_process(number, 1000 + number % 500) for number in range(1, 5001)]
-    for record in records:
-        lines += repeats.add(record, 1)
-    whole = {each.at_ns for each in lines if each.repeated is None}
-    assert set(range(1, 501)) <= whole
+    others = []
+    realm = "" if made_up.endswith("realm") else "/user.slice/user-1001.slice"
+    for number in range(20_000):
+        now_ns = number * WINDOW_NS // 10_000
+        is_container = made_up == "containers"
+        lines += repeats.expire(now_ns) if number % 100 == 0 else []
+        lines += repeats.add(
+            of_process(
+                number + 10,
+                1001 if is_container else 100_000 + number,
+                realm=realm,
+                container=f"{number:064x}" if is_container else None,
+            ),
+            now_ns,
+        )
+        if number % 500 == 0:
+            others.append(of_process(5, 1, realm="/system.slice/other.service"))
+            lines += repeats.add(others[-1], now_ns)
     lines += repeats.flush()
-    assert sum(each for each in counted(lines).values()) == 5000
+    assert all(other in lines for other in others)
+    assert sum(counted(lines).values()) == 20_000 + len(others)
+    # All together have their burst, then their rate for two seconds; and a share that is fair.
+    fair = 2 * (1 + (ORIGINS_OF_REALM if realm else ORIGINS_OF_NO_REALM)) * (FAIR_LINES + KINDS_MAX)
+    assert len(lines) < (ALL_BURST + 3 * ALL_PER_S) * PER_S + fair + len(others)
+
+
+def test_who_goes_on_for_long_does_not_push_out_what_was_before() -> None:
+    """Ten minutes of all that one realm can think of are a fifth of the log, all counted."""
+    repeats = Repeats(50)
+    kinds = [(version, operation) for version in Version for operation in ("token", "metadata")]
+    written, lines, others = 0, [], []
+    for number in range(60_000):
+        now_ns = number * WINDOW_NS // 100
+        version, operation = kinds[number % len(kinds)]
+        record = of_process(number + 10, 1000 + number % 20, realm="/user.slice/user-1001.slice")
+        record = record._replace(
+            at_ns=now_ns,
+            caller=record.caller._replace(size_bytes=40_000),
+            verdict=record.verdict._replace(version=version, operation=operation),
+            response=RESPONSES[number // 7 % len(RESPONSES)],
+        )
+        found = [*(repeats.expire(now_ns) if number % 100 == 0 else ()),
+                 *repeats.add(record, now_ns)]  # fmt: skip
+        written += sum(bytes_of(each.caller) for each in found)
+        lines += found
+        if number % 6000 == 0:
+            others.append(of_process(5, 1, realm="/system.slice/other.service"))
+            lines += repeats.add(others[-1], now_ns)
+    assert written < LOG_BYTES / 5
+    assert all(other in lines for other in others)
+    lines += repeats.flush()
+    assert sum(counted(lines).values()) == 60_000 + len(others)
+    # Whoever looks for calls without a token finds one of each minute.
+    v1 = {line.at_ns // (60 * WINDOW_NS) for line in lines if line.verdict.version is Version.V1}
+    assert v1 >= set(range(10))
+
+
+def test_ordinary_work_is_never_folded_however_long() -> None:
+    """Three calls in each second, of a caller with five ancestors, for an hour."""
+    repeats = Repeats(50)
+    caller = RECORD.caller._replace(size_bytes=4000)
+    records = [RECORD._replace(at_ns=number, caller=caller) for number in range(3 * 3600)]
+    lines = [
+        line
+        for number, record in enumerate(records)
+        for line in repeats.add(record, number * WINDOW_NS // 3)
+    ]
+    assert lines + repeats.flush() == records
+
+
+def test_callers_that_all_repeat_themselves_do_not_multiply_lines() -> None:
+    """Beyond so many folded lines in a second those of one user become one."""
+    repeats = Repeats(PER_S)
+    lines: list[Record] = []
+    callers, each_calls = 400, PER_S + 3
+    for number in range(callers * each_calls):
+        record = of_process(number % callers + 10, 1001)
+        agent = f"agent-{number // callers}"
+        lines += repeats.add(record._replace(request=record.request._replace(user_agent=agent)), 1)
+    before = len(lines)
+    lines += repeats.expire(1 + WINDOW_NS)
+    lines += repeats.expire(2 + 2 * WINDOW_NS)
+    assert len(lines) - before <= ENDED_MAX + 2 * (KINDS_MAX + 1)
+    lines += repeats.flush()
+    assert sum(counted(lines).values()) == callers * each_calls
 
 
 def test_another_rate_holds_at_once() -> None:

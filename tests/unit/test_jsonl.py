@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -441,6 +442,20 @@ class TestLines:
         assert "forwarded" not in plain["imds"]
         assert "truncated" not in json.dumps(plain)
 
+    def test_an_ancestor_without_a_path_has_its_files_numbers(self, tmp_path: Path) -> None:
+        """Whose arguments and path were lost is still known by the file; others are kept short."""
+        known = PROCESS._replace(
+            executable="/usr/bin/env", executable_inode=77, executable_device=254 << 20 | 3
+        )
+        lost = known._replace(executable=None, args=None)
+        neither = lost._replace(executable_inode=0)
+        caller = RECORD.caller._replace(ancestors=(known, lost, neither))
+        (line,) = written(tmp_path, RECORD._replace(caller=caller))
+        with_path, without, nothing = line["process"]["ancestors"]
+        assert (without["executable_inode"], without["executable_device"]) == (77, "254:3")
+        for each in (with_path, nothing):
+            assert not {"executable_inode", "executable_device"} & set(each)
+
     def test_one_process_starts_once(self, tmp_path: Path) -> None:
         """The wall clock's drift against the kernel's moves no time of start."""
         later = RECORD._replace(process_start_at_ns=RECORD.process_start_at_ns + 5000)
@@ -555,6 +570,28 @@ class TestEvents:
         assert second["line"] == "a\nb\rc\0"
         for character in ("\u2028", "\x9b"):
             assert character not in path.read_text("utf-8")
+
+    def test_what_turns_or_hides_text_stands_escaped(self, tmp_path: Path) -> None:
+        """Every character of Unicode comes back; what shows as another text shows as its number."""
+        path = tmp_path / "log"
+        sink = open_log(Log(file=str(path)))
+        every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+        hiding = [
+            each
+            for each in every
+            if unicodedata.bidirectional(each)
+            in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN")
+            and unicodedata.category(each) in ("Cc", "Cf")
+        ]
+        shown = [*'a"\\äñ日本語אبঅ🙂\u0301\xa0', *"\u200c\u200d"]
+        sink.event("analyzer_started", "info", hiding=hiding)
+        sink.event("analyzer_started", "info", shown=shown)
+        sink.close()
+        first, second = lines_of(path)
+        assert (first["hiding"], second["shown"]) == (hiding, shown)
+        raw_first, raw_second = path.read_text("utf-8").removesuffix("\n").split("\n")
+        assert not set(hiding) & set(raw_first)
+        assert set("äñ日本語אبঅ🙂\u0301\xa0") <= set(raw_second)
 
 
 def test_error_texts_are_masked(tmp_path: Path) -> None:

@@ -59,16 +59,16 @@ def start(program):
     ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()[19]
     return process, int(ticks)
 
-def reuse(facts, pid, args_size):
+def reuse(facts, kernel, args_size):
     global second
     first.kill()
     first.wait()
     while time.clock_gettime(time.CLOCK_BOOTTIME) * hertz < ticks + 2:
         time.sleep(0.001)
-    Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+    Path("/proc/sys/kernel/ns_last_pid").write_text(str(kernel.pid - 1))
     second, _ = start(sys.argv[1])
-    assert second.pid == pid
-    return add_program(facts, pid, args_size)
+    assert second.pid == kernel.pid
+    return add_program(facts, kernel, args_size)
 
 hertz = os.sysconf("SC_CLK_TCK")
 add_program, processes._add_program = processes._add_program, reuse
@@ -233,6 +233,32 @@ class TestBelieving:
         assert process_of(caller).name == "chamber"
         assert process_of(caller).executable is None
         assert process_of(caller).args == ("chamber", "exec")
+
+    def test_another_file_under_the_same_name_is_not_shown(self) -> None:
+        """Who execs chooses the name, and where arguments lie: only the file tells."""
+        with running([SLEEP, "1000"]) as pid:
+            file = Path(SLEEP).stat()
+            kernel = as_kernel_sees(pid)
+            other = kernel._replace(executable_inode=file.st_ino + 1)
+            caller = Attributor().attribute(snapshot_of(other, b"", ancestors=(other,)))
+        assert [(each.executable, each.args) for each in (process_of(caller), *caller.ancestors)] \
+            == [(None, None)] * 2  # fmt: skip
+
+    def test_what_proc_tells_is_verified_by_inode_and_device(self) -> None:
+        """A file system of the caller's own can give a file any inode number."""
+        file = Path(SLEEP).stat()
+        device = os.major(file.st_dev) << 20 | os.minor(file.st_dev)
+        with running([SLEEP, "1000"]) as pid:
+            kernel = as_kernel_sees(pid)._replace(executable_inode=file.st_ino)
+            shown = [
+                process_of(Attributor().attribute(snapshot_of(each, b"sleep\x001000\0")))
+                for each in (
+                    kernel._replace(executable_device=device),
+                    kernel._replace(executable_device=device + 1),
+                )
+            ]
+        assert [each.executable for each in shown] == [os.path.realpath(SLEEP)] * 2
+        assert [each.unverified for each in shown] == [(), ("executable",)]
 
     @as_root
     @pytest.mark.skipif(not Path("/proc/self/ns/time").exists(), reason="no time namespaces")
@@ -406,6 +432,13 @@ class TestExecutables:
         with running([str(program), "1000"]) as pid:
             program.unlink()
             assert str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+            assert ancestor_in_words(pid).executable == str(program)
+
+    def test_a_file_that_is_called_deleted_is_told_as_it_is(self, tmp_path: Path) -> None:
+        """The kernel's mark is a file's name to whoever makes one."""
+        program = tmp_path / "sleep (deleted)"
+        shutil.copy(SLEEP, program)
+        with running(["sleep", "1000"], executable=str(program)) as pid:
             assert ancestor_in_words(pid).executable == str(program)
 
     def test_a_path_that_is_not_utf8_is_escaped(self, tmp_path: Path) -> None:

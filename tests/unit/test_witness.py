@@ -31,9 +31,11 @@ def sender(
     port: int = 41234,
     other: bool = False,
     told: int = 0,
+    start: Optional[int] = None,
 ) -> Sender:
     sequence = None if position is None else (START + position) % 2**32
-    return Sender(connection(port).socket_id, sequence, pid, snapshot(pid), other, size, told)
+    socket_id = connection(port).socket_id
+    return Sender(socket_id, sequence, pid, snapshot(pid), other, size, told, start)
 
 
 def segment(
@@ -105,6 +107,24 @@ def test_without_a_sender_nobody_is_named() -> None:
     assert chunk.snapshot.attribution is Attribution.WIRE
     chunks = joined(sender(1, 5), segment(DATA[:5]), segment(DATA[5:], 5))
     assert told(chunks) == [(0, DATA[:5], 0), (5, DATA[5:], 1)]
+
+
+@pytest.mark.parametrize("away", [1 << 21, 1 << 30, 3 << 30, 2**32 - (1 << 21)])
+def test_who_sent_on_a_former_connection_is_not_named(away: int) -> None:
+    """Its end and the new one's sender did not fit into the ring; the address is the same."""
+    former = sender(1, 0, size=len(DATA), start=(START + away) % 2**32)
+    former = former._replace(sequence=(START + away) % 2**32)
+    (chunk,) = joined(former, segment())
+    assert chunk.snapshot is not None
+    assert (chunk.tid, chunk.snapshot.process, chunk.others) == (0, None, ())
+    assert told(joined(former, sender(2, start=START), segment())) == [(0, DATA, 2)]
+
+
+@pytest.mark.parametrize("away", [0, 500, 2**32 - 500])
+def test_numbers_that_changed_while_they_were_read_are_the_same_connections(away: int) -> None:
+    """An answer acknowledges bytes in between: by so many the start seems to be another."""
+    there = sender(1, size=len(DATA), start=(START + away) % 2**32)
+    assert told(joined(there, segment())) == [(0, DATA, 1)]
 
 
 def test_a_segment_is_divided_where_another_sender_begins() -> None:

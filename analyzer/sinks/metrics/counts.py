@@ -39,7 +39,7 @@ WINDOW_S = 60.0
 
 _AWS = "aws"
 _Key = tuple[str, str, str, str]
-# A container, a user of the host, or an address where no process is known.
+# A realm, a container, a user of the host, or an address where no process is known.
 _Origin = Union[int, str]
 
 
@@ -136,11 +136,9 @@ class Counts:
 
         All formats could carry what does not print, but not all who read them.
         """
-        caller, process = record.caller, record.caller.process
+        process = record.caller.process
         executable = "" if process is None else process.executable or ""
-        origin: _Origin = record.connection.source_ip if process is None else process.user.id
-        if caller.container is not None:
-            origin = caller.container.id
+        origin = _origin_of(record)
         is_v2 = record.verdict.version is Version.V2
         if not name:
             return UNKNOWN
@@ -175,3 +173,15 @@ class Counts:
             return version, provider, outcome, OTHER
         self._series_of[label] += 1
         return key
+
+
+def _origin_of(record: Record) -> _Origin:
+    """Return whom a name counts for: users, and below their sessions containers, can be made up."""
+    caller = record.caller
+    if caller.process is not None and caller.process.user.id == _ROOT and caller.container is None:
+        return _ROOT
+    if caller.realm:
+        return caller.realm
+    if caller.container is not None:
+        return caller.container.id
+    return record.connection.source_ip if caller.process is None else caller.process.user.id
