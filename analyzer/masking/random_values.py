@@ -59,9 +59,11 @@ _WORD_IN_PATH = re.compile(
     r"(?:\A|/)(?:[a-z][a-z_-]{2,}(?=/|\Z)|[^/]*\.[A-Za-z][A-Za-z0-9]{0,4}\Z)"
 )
 _FILE = re.compile(r"[\w+~-]{1,255}(?:\.[\w+~-]{1,64}){0,8}\.[a-z][a-z0-9]{0,4}\Z")
-# Public by their nature: keys of ssh, digests as packages of npm and web pages have them.
+# Public by their nature: keys of ssh, digests as packages of npm and web pages have them, the names
+# that systemd-run gives to units.
 _PUBLIC = re.compile(
     r"AAAA[BCE]3NzaC|AAAAE2VjZHNh|AAAAG(?:nNr|mVj)|sha(?:256|384|512)-[A-Za-z0-9+/]{43,86}={0,2}\Z"
+    r"|run-r[0-9a-f]{32}(?:\.|\Z)"
 )
 _HEX_SIGN = re.compile(r"(?<![A-Za-z0-9])0x(?=[0-9A-Fa-f]{16})")
 _FINGERPRINT = re.compile(r"[A-Za-z0-9+/]{43}=?\Z")

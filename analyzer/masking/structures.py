@@ -108,6 +108,8 @@ FORMS: tuple[tuple[Union[str, tuple[str, ...]], str, int], ...] = (
         rf"((?<!\S)[\w.-]{{1,64}}/[\w.$-]{{1,64}}:)(?!\d{{1,5}}/|{_DIGEST}){_TO_HOST}",
         re.ASCII,
     ),
+    # as a directory: /srv/bob:x@host/x
+    ("@", r"((?<=/)[\w.-]{1,64}:)(?!\d{1,5}/)[^\s:@\"'\[/]{4,128}(?=@(?!sha\d)[A-Za-z])", re.ASCII),
     # without a scheme: //bob:x@host
     ("@", r"((?<![:\w/])//[\w.%+~-]{1,64}:)(?!\$)[^\s\"'`\[/@]{1,128}(?=@[\w\[.])", re.ASCII),
 )  # fmt: skip
