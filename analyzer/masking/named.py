@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from typing import Optional
 
 from analyzer.masking.alarms import any_of
+from analyzer.masking.enclosed import end_of_brackets, glued
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.secret_names import ALARMS, FOREIGN_ALARMS, FOREIGN_NAME, NAME
 
@@ -43,15 +43,8 @@ _TO_ANY_QUOTE = re.compile(r"[^\"'\\\n]*(?:\\[^\n][^\"'\\\n]*)*")
 _WORD = re.compile(
     r"(?:\[redacted\])?(?:\$\{[^}\n]{0,256}\}|\\[^rn\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
 )
-# Where YAML has what follows as a block; and what a shell takes together with a word in quotes.
+# Where YAML has what follows as a block.
 _BLOCK = re.compile(r"[|>][-+]?\d?[ \t]{0,8}\n")
-_GLUED = re.compile(
-    r"([\w!#%*+./@^~-]+)|\"([^\"\s,:;(){}\[\]\\]*)\"|'([^'\s,:;(){}\[\]\\]*)'", re.ASCII
-)
-# Of a list or an object: its strings, which may hold brackets, and its brackets.
-_BRACKETS = re.compile(
-    r"(?<!\\)\"(?:\\.|[^\"\\])*\"|(?<!\\)'(?:\\.|[^'\\])*'|([\[{])|([\]}])", re.DOTALL
-)
 _OPENS = re.compile(r"[\[{]")
 _CLOSES = frozenset("]}")
 _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
@@ -105,7 +98,7 @@ def _find(text: str, folded: str, names: re.Pattern[str]) -> tuple[list[Span], O
         position = end  # what was looked at is not looked at again: this bounds the time
         if begin == end:
             continue
-        spans += [(begin, end), *_glued(text, begin, end)]
+        spans += [(begin, end), *glued(text, begin, end)]
         position = spans[-1][1]
         if kind == "credential" and _LONE_SCHEME.fullmatch(text, begin, end):
             # 'Bearer ' + 'x', or the credential is an argument of its own.
@@ -139,7 +132,7 @@ def _secret(text: str, start: int, kind: str, between: str, position: int) -> Sp
         begin = position - len(between) + opening.end()
         if text.startswith(MASK, begin):
             return position, position
-        return begin, _end_of_brackets(text, begin)
+        return begin, end_of_brackets(text, begin)
     if text.startswith(_SUBSTITUTIONS, position):
         is_template = kind == "credential" and _TEMPLATE.match(text, position) is not None
         is_string = text[position] == "`" and kind in ("variable", "key") and _is_member(between)
@@ -155,32 +148,6 @@ def _secret(text: str, start: int, kind: str, between: str, position: int) -> Sp
 def _is_member(between: str) -> bool:
     """Tell whether a name is a member's, which a colon tells from its value."""
     return ":" in between and "=" not in between
-
-
-def _end_of_brackets(text: str, begin: int) -> int:
-    """Return where the list or object ends that begins before ``begin``, or the text's end."""
-    depth = 1
-    for match in _BRACKETS.finditer(text, begin):
-        if match.lastindex is not None:
-            depth += 1 if match.lastindex == 1 else -1
-            if not depth:
-                return match.start()
-    return len(text)
-
-
-def _glued(text: str, begin: int, end: int) -> Iterator[Span]:
-    """Yield what a shell takes together with a secret that a quote ends: 'a''b', a"b"."""
-    if text[end : end + 1] not in ("'", '"'):
-        return
-    at = end + (begin > 0 and text[begin - 1] == text[end])
-    while True:
-        piece = _GLUED.match(text, at)
-        if piece is None:
-            return
-        inside = piece.span(piece.lastindex or 1)
-        if inside[0] < inside[1]:
-            yield inside
-        at = piece.end()
 
 
 def _is_none(text: str, kind: str, position: int, end: int) -> bool:
