@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional, Union
 
-from analyzer.masking import mask_text
+from analyzer.masking import MASK, mask_text
 from analyzer.records import Hint, Request, Token
 from analyzer.text import decode_text
 
@@ -16,6 +16,7 @@ _MASKED_USER_AGENT_BYTES = 2 * MAX_USER_AGENT_BYTES
 # The longest method in IANA's registry, UPDATEREDIRECTREF.
 MAX_REGISTERED_METHOD = 17
 MAX_METHOD_BYTES = 128
+_DIGIT = re.compile("[0-9]")  # none of the methods in the registry has one
 # A body length of more digits is no length any sender means.
 MAX_LENGTH_DIGITS = 18
 
@@ -132,7 +133,7 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
             values.setdefault(name.lower(), []).append(value.strip(_SPACE))
     agents = values.pop(_USER_AGENT, None)
     agent = _agent(agents[0]) if agents else None
-    verb, path = _method(method), _text(target)
+    verb, path = shown_method(method), _text(target)
     if not values:
         return Request(verb, path, token, agent, False, _NO_HINTS, None), _NO_BODY
     forwarded = _FORWARDED in values
@@ -177,10 +178,15 @@ def unread(reason: str) -> Request:
     return Request(None, None, Token.ABSENT, None, False, _NO_HINTS, reason)
 
 
-def _method(raw: bytes) -> str:
-    """Return the method; a token is a valid one to HTTP, and some write it into the wrong place."""
+def shown_method(raw: bytes) -> str:
+    """Return the method as it may be shown.
+
+    A token is a valid one to HTTP, and some write a secret into the wrong place.
+    """
     method = raw.decode("ascii")
-    return mask_text(method) if len(method) > MAX_REGISTERED_METHOD else method
+    if len(method) > MAX_REGISTERED_METHOD:
+        return mask_text(method)
+    return method if method.isalpha() or _DIGIT.search(method) is None else MASK
 
 
 def _text(raw: bytes) -> str:

@@ -17,35 +17,52 @@ from analyzer.decode.head import (
     SAFE_BEGINNING,
     maybe_request_line,
     read_head,
+    shown_method,
 )
 from analyzer.masking import Look, mask_text
 from analyzer.records import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 
 COVER = b"*"
-_WORDS = rb"[\w*/;=.,+ ()'-]*"
+_Q = rb"(?:; ?q=[01]?(?:\.\d{1,3})?)?"
+_PARAMETER = rb"(?:; ?(?:charset=[A-Za-z\d-]{1,16}|q=[01]?(?:\.\d{1,3})?|v=b\d))"
+_MEDIA = rb"[\w*+.-]{1,64}/[\w*+.-]{1,64}" + _PARAMETER + rb"*"
+_CODING = rb"(?:gzip|deflate|br|zstd|compress|x-gzip|identity|chunked|trailers|\*)" + _Q
+_LANGUAGE = rb"(?:\*|[A-Za-z]{2,3}(?:-[A-Za-z\d]{2,4}){0,3})" + _Q
+_CACHE = (
+    rb"(?:no-cache|no-store|no-transform|only-if-cached|max-(?:age|stale)(?:=\d{1,10})?"
+    rb"|min-fresh=\d{1,10})"
+)
+_CONNECTION = rb"(?i:close|keep-alive|upgrade|te|http2-settings|trailer)"
+_DATE = rb"[A-Z][a-z]{2,8},? [\d ]?\d[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8}(?: GMT)?"
+
+
+def _list(item: bytes) -> bytes:
+    return item + rb"(?: ?, ?" + item + rb")*"
+
+
 _WHO = rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::\d{1,5})?"
 # Header fields whose values are shown, how a program asks, and for whom; and the form that a value
 # must have, so that nothing else is in it.
 SHOWN: dict[bytes, re.Pattern[bytes]] = {
     name: re.compile(form)
     for name, form in (
-        (b"accept", _WORDS),
-        (b"accept-encoding", _WORDS),
-        (b"accept-language", _WORDS),
-        (b"cache-control", _WORDS),
-        (b"connection", rb"[\w, -]*"),
+        (b"accept", _list(rb"(?:\*" + _Q + rb"|" + _MEDIA + rb")")),
+        (b"accept-encoding", rb"(?:" + _list(_CODING) + rb")?"),
+        (b"accept-language", _list(_LANGUAGE)),
+        (b"cache-control", _list(_CACHE)),
+        (b"connection", _list(_CONNECTION)),
         (b"content-length", rb"\d{1,20}"),
-        (b"content-type", _WORDS),
-        (b"date", rb"[A-Z][a-z]{2,8}[\w, :+-]{0,40}"),
-        (b"expect", rb"[\w, -]*"),
+        (b"content-type", _MEDIA),
+        (b"date", _DATE),
+        (b"expect", rb"(?i:100-continue)"),
         (b"host", _WHO),
-        (b"metadata", rb"\w{1,8}"),
-        (b"metadata-flavor", rb"\w{1,8}"),
-        (b"pragma", _WORDS),
+        (b"metadata", rb"(?i:true|false)"),
+        (b"metadata-flavor", rb"(?i:google|ibm)"),
+        (b"pragma", rb"no-cache"),
         (b"range", rb"\w{1,8}=[\d, -]*"),
-        (b"te", _WORDS),
-        (b"transfer-encoding", rb"[\w, -]*"),
+        (b"te", _list(_CODING)),
+        (b"transfer-encoding", _list(_CODING)),
         (b"user-agent", rb"[^\x00-\x1f\x7f]*"),
         (b"via", rb"[\w./:;,() -]*"),
         (b"x-aws-ec2-metadata-token-ttl-seconds", rb"\d{1,20}"),
@@ -214,7 +231,8 @@ class _Stream:
         self._body = float("inf") if length == CHUNKED else length
         first = head[: newline + 1]
         # The log shows a path in the same way, whose parts may come to a key's length.
-        if not _is_harmless(line.target, Look.TEXT) or not _is_harmless(line.method):
+        is_method = shown_method(line.method).encode() == line.method
+        if not (is_method and _is_harmless(line.target, Look.TEXT) and _is_harmless(line.method)):
             first = COVER * newline + b"\n"
         self._shown += first + b"\n".join(map(_field, head[newline + 1 :].split(b"\n")))
 

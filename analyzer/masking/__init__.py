@@ -14,18 +14,25 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.masking import bare, commands, secret_names
+from analyzer.masking.alarms import any_of
 from analyzer.masking.mask import MASK, Span, cover, merged
 from analyzer.masking.named import find_named
 from analyzer.masking.outline import outline
+from analyzer.masking.programs import BESIDE_USER
 from analyzer.masking.random_values import Context, Look, find_random, has_candidates
+from analyzer.masking.strong import SUSPECT, find_strong
 from analyzer.masking.views import joined, unescaped
 
 __all__ = ["MASK", "Look", "mask_args", "mask_text", "outline"]
 
 # Nearly every text has none of these.
-_ALARMS = tuple(dict.fromkeys((*secret_names.ALARMS, *bare.ALARMS, *commands.ALARMS)))
+_ALARMS = any_of(
+    (*secret_names.ALARMS, *secret_names.FOREIGN_ALARMS, *bare.ALARMS, *commands.ALARMS)
+)
 # What has something escaped, or quotes within words.
-_SUSPECT = re.compile(r"%[0-7][0-9A-Fa-f]|\\[xu01]|&#|[\w+/-][\"']{1,2}[\w+/-]")
+_SUSPECT = re.compile(
+    rf"%[0-7][0-9A-Fa-f]|\\[xu01]|&#|[\w+/-][\"']{{1,2}}[\w+/-]|{BESIDE_USER}|{SUSPECT}"
+)
 # How often a text is masked until nothing changes. More was never seen; then all of it goes.
 _PASSES = 5
 # Plain texts and vectors that are remembered, and the longest of them: at most 1 MiB in all.
@@ -34,16 +41,28 @@ PLAIN_LENGTH_MAX = 512
 # A secret in base64 in base64.
 _DEEPEST = 2
 
+# Signs of Unicode that are typed in place of others, each as long as that: a dash of a text
+# that was copied from a page, the wide letters of Asian keyboards.
+_ALIKE = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), ord("-")),
+}
 _OPTION = re.compile(r"-[A-Za-z](?:\Z|=)|--?[A-Za-z][a-z0-9]*(?:[-_.][a-z0-9]+)*(?:\Z|=)|-\Z|--\Z")
 _URL = re.compile(r"[a-z][a-z0-9]{0,5}://", re.IGNORECASE)
 _NAMED_SECRET = re.compile(r"(?:id|type)=")  # `docker build --secret id=...` names a file
 _ENVIRONMENT_OPTIONS = ("-e", "--env", "-E", "--preserve-env")
 _ONLY_SEPARATORS = " \t:="
-# Git's and those of containers: their arguments are full of digests.
+# Git's, those of containers and of checksums: their arguments are full of digests.
 _DIGESTS = re.compile(
     r"(?:git(?:-[\w-]+)?|hg|docker\w*|docker-\w+|podman|nerdctl|crictl|ctr|runc|crun|youki|conmon|buildah|skopeo"
-    r"|containerd[\w-]*|kubelet|kata[\w-]*|lxc[\w-]*|tini)\Z"
+    r"|containerd[\w-]*|kubelet|kata[\w-]*|lxc[\w-]*|tini|cosign|oras|crane"
+    # and what makes checksums or takes fingerprints
+    r"|\w{1,8}sum|gpgv?2?|apt-key|dirmngr|gpg-agent)\Z"
 )
+# A whole word NAME=SECRET, and the programs whose words have that form.
+_VALUE = re.compile(r"(?:--?|/)?[\w.-]{1,64}=(?=\S*\s)")
+_SETTERS = re.compile(r"(?:env|helm|kubectl|terraform|tofu|ansible[\w-]*)\Z")
+_SIGNS = ("=", ":", ":=", "=>")
 _KEY_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
 _KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])")
 _BEGINS_KEY = re.compile(r"PRIVATE KEY(?: BLOCK)?-----|\AKEY(?:-----|\Z)")
@@ -94,11 +113,8 @@ def mask_text(text: str, *, is_cut: bool = False, look: Look = Look.TEXT) -> str
 
 def _is_plain(text: str, *, is_close: bool = False) -> bool:
     """Tell whether a text can hold no secret, at a glance."""
-    folded = text.lower()
-    for alarm in _ALARMS:
-        if alarm in folded:
-            return False
-    if is_close:
+    folded = text.lower() if text.isascii() else text.translate(_ALIKE).lower()
+    if is_close or _ALARMS.search(folded) is not None:
         return False
     return _SUSPECT.search(text) is None and not has_candidates(text)
 
@@ -139,6 +155,7 @@ class _Vector:
         self._in_key = False
         base = args[0].rpartition("/")[2] if args else ""
         self._look = Look.DIGESTS if _DIGESTS.match(base) else Look.TEXT
+        self._takes_variables = _SETTERS.match(base) is not None or self._look is Look.DIGESTS
         self._spans: list[list[Span]] = [[] for _ in args]
         self._has_key_id = any(map(_KEY_ID.search, args))
 
@@ -168,12 +185,29 @@ class _Vector:
             and arg.isupper()
         ):
             self._announced = None  # `docker run -e NAME image` hands the variable on
+        if self._announced is None and self._announces(arg):
+            self._announced = "sign"
         if self._has_key_id:
             spans += [match.span() for match in _KEY.finditer(arg)]
         spans += self._spans[at]
+        spans += self._whole_value(arg, spans)
         self._continues = any(end == len(arg) for _, end in spans)
         self._before = arg
         return cover(arg, spans)
+
+    def _whole_value(self, arg: str, spans: Sequence[Span]) -> list[Span]:
+        """Return the rest of an option's value, spaces and all, where it begins with a secret."""
+        value = _VALUE.match(arg)
+        if value is None or (arg[0] != "-" and not self._takes_variables):
+            return []
+        begins = (value.end(), value.end() + 1)
+        return [(value.end(), len(arg))] if any(span[0] in begins for span in spans) else []
+
+    def _announces(self, arg: str) -> bool:
+        """Tell whether a word and the one before announce the next: ``password =``, ``Bearer``."""
+        if arg in _SIGNS:
+            return bool(find_named(f"{self._before}=x", f"{self._before}=x".lower())[0])
+        return arg.lower() == "bearer" and self._before[:1] != "-"
 
     def _is_announced(self, arg: str) -> bool:
         """Tell whether this argument is what the one before announced, or goes on with that."""
@@ -182,6 +216,7 @@ class _Vector:
             self._announced = "credential" if announced == "authorization" and arg else announced
             return True
         is_value = announced != "authorization" or arg[:1] in (":", "=")
+        is_value = is_value and not (announced == "sign" and arg.startswith(("$", "`")))
         is_file = self._before == "--secret" and _NAMED_SECRET.match(arg) is not None
         is_file = is_file or (announced == "file" and arg.startswith(("/", "./", "../", "~", "@")))
         if is_value and not is_file and not _OPTION.match(arg) and not _URL.match(arg):
@@ -205,6 +240,8 @@ class _Vector:
 
 def _find(text: str, context: Context, depth: int = _DEEPEST) -> tuple[list[Span], Optional[str]]:
     """Return where secrets stand in a text, and what its end announces."""
+    if not text.isascii():
+        text = text.translate(_ALIKE)
     spans, announced = _find_plain(text, context, depth)
     for view in unescaped(text):
         found, _ = _find_plain(view.text, context, depth)
@@ -225,6 +262,7 @@ def _find_plain(text: str, context: Context, depth: int) -> tuple[list[Span], Op
 
 def _shapes(text: str, folded: str, context: Context, depth: int) -> list[Span]:
     known: list[Span] = bare.find_bare(text, folded, is_cut=context.is_cut)
+    known += find_strong(text)
 
     def is_secret(decoded: str) -> bool:
         return depth > 0 and bool(merged(_find(decoded, Context(Look.TEXT), depth - 1)[0]))

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 
 from analyzer.masking.mask import MASK, Span
+from analyzer.masking.structures import CUT_FORMS, FORMS, NAMED_ALARMS, READERS
 
 _FLAGS = re.IGNORECASE | re.ASCII
 
 # In a script that calls curl. The numbers in `docker run -u 1000:1000` are no password.
 _CURL_USER = r"(\s(?:-[a-z]{0,8}u|--(?:proxy-)?user)[\s=]{0,4}[\"']?[^\s:$\"'/-][^\s:\"'/]{0,64}:)"
 _B64 = r"[\w+/=-]"
-# One of these behind `echo x |` reads a password.
-_READERS = (
-    r"(?:sudo\s(?:[^|;\n]{0,64}\s)?-\w{0,8}S|[^|;\n]{0,128}--?(?:\w{1,16}-)?stdin"
-    r"|[^|;\n]{0,32}(?:chpasswd|passwd|passphrase-fd|cryptsetup|gh auth login|smbpasswd))"
-)
 _ECHO = r"((?:echo|printf)\s{1,4}(?:-[neE]{1,3}\s{1,4})?(?:[\"']?%s(?:\\n)?[\"']?\s{1,4})?"
 _PRIVATE = r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 
@@ -92,16 +88,18 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             re.ASCII,
         ),
         ("dckr_pat", r"()dckr_pat_[\w-]+", re.ASCII),
+        ("akcp", r"()(?<![A-Za-z0-9])AKCp[A-Za-z0-9]{10,}", re.ASCII),
+        ("hrku-", r"()(?<![A-Za-z0-9])HRKU-[\w-]{4,}", re.ASCII),
         ("nrak", r"()(?<![A-Za-z0-9])NRAK-[A-Z0-9]{6,}", re.ASCII),
         (":aa", r"()(?<!\d)\d{8,12}:AA[\w-]{2,}", re.ASCII),
         ("age-secret-key", r"()AGE-SECRET-KEY-1[A-Z0-9]*", re.ASCII),
         (
-            ("$6$", "$5$", "$1$", "$y$", "$2", "$gy$", "$argon2"),
-            r"()\$(?:[156y]|2[abxy]|gy|argon2i?d?)\$[\w./$=,+-]{4,}",
+            ("$6$", "$5$", "$1$", "$y$", "$2", "$gy$", "$argon2", "$apr1$"),
+            r"()\$(?:[156y]|apr1|2[abxy]|gy|argon2i?d?)\$[\w./$=,+-]{4,}",
             re.ASCII,
         ),
         ("accountkey", r"(accountkey=)[\w+/=]+", _FLAGS),
-        ("sig=", r"([?&;]sig=)[\w%+/=-]{8,}", _FLAGS),
+        ("sig=", r"([?&;]sig=)[\w%+/=-]+", _FLAGS),
         ("signature", r"(signature=)[\w%+/=-]{24,}", _FLAGS),
         ("bearer", r"(bearer\s{1,8})(?=[\w.~+/-]{0,256}\d)[\w.~+/-]{8,}={0,2}", _FLAGS),
         ("basic", r"(basic\s{1,8})(?=[a-z+/]{0,256}[0-9=])[\w+/-]{6,}={0,2}", _FLAGS),
@@ -111,11 +109,11 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("<<<", r"(<<<[ \t]{0,8}\$?\")(?![$\"`])[^\"\n]+", re.ASCII),
         ("<<<", r"(<<<[ \t]{0,8}\$?')(?!')[^'\n]+", re.ASCII),
         ("<<<", r"(<<<[ \t]{0,8})(?![$\"'`])[^\s;|&<]+", re.ASCII),
-        ("|", rf"{_ECHO}\")(?!\$)[^\"\n]{{1,512}}(?=\"\s{{0,8}}\|\s{{0,8}}{_READERS})", re.ASCII),
-        ("|", rf"{_ECHO}')[^'\n]{{1,512}}(?='\s{{0,8}}\|\s{{0,8}}{_READERS})", re.ASCII),
+        ("|", rf"{_ECHO}\")(?!\$)[^\"\n]{{1,512}}(?=\"\s{{0,8}}\|\s{{0,8}}{READERS})", re.ASCII),
+        ("|", rf"{_ECHO}')[^'\n]{{1,512}}(?='\s{{0,8}}\|\s{{0,8}}{READERS})", re.ASCII),
         (
             "|",
-            rf"{_ECHO})(?![$\"'`-])[^\s|;&\"'$]{{1,512}}(?=\s{{0,8}}\|\s{{0,8}}{_READERS})",
+            rf"{_ECHO})(?![$\"'`-])[^\s|;&\"'$]{{1,512}}(?=\s{{0,8}}\|\s{{0,8}}{READERS})",
             re.ASCII,
         ),
         (
@@ -136,6 +134,7 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             _USER_NAME + r"(?!\$|/|\d{1,5}/)[^\s:\"'`\[]{1,128}(?=@(?!sha\d)[\w\[.])",
             re.ASCII,
         ),
+        *FORMS,
     )
     for alarm in ((alarms,) if isinstance(alarms, str) else alarms)
 )
@@ -143,13 +142,14 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _CUT_ECHO = re.compile(
     rf"{_ECHO}[\"']?)(?![$`-])[^\s|;&\"'$]{{1,512}}(?=[\"']?\s{{0,8}}(?:\|[^|;\n]{{0,128}})?\Z)"
 )
+_CUT = (_CUT_ECHO, *CUT_FORMS)
 _URL = re.compile(r"://(?!\[)[^\s\"'`<>]*")
 _USER = re.compile(r"[^/?#@:]*")
 # In place of a user's name and a password.
 _LONE_TOKEN = re.compile(r"(?=[^/?#@:]*[0-9])[\w.~%+-]{16,}", re.ASCII)
 _PORT = re.compile(r":\d{0,5}(?=[/?#,;)\]}]|\Z)")
 
-ALARMS = tuple(dict.fromkeys((*(alarm for alarm, _ in _BARE), "://")))
+ALARMS = tuple(dict.fromkeys((*(alarm for alarm, _ in _BARE if alarm not in NAMED_ALARMS), "://")))
 
 
 def find_bare(text: str, folded: str, *, is_cut: bool) -> list[Span]:
@@ -157,13 +157,21 @@ def find_bare(text: str, folded: str, *, is_cut: bool) -> list[Span]:
     spans: list[Span] = []
     for alarm, pattern in _BARE:
         if alarm in folded:
-            spans += [(match.end(1), match.end()) for match in pattern.finditer(text)]
+            spans += _found(pattern, text)
     if is_cut:
-        spans += [(match.end(1), match.end()) for match in _CUT_ECHO.finditer(text)]
+        spans += [span for pattern in _CUT for span in _found(pattern, text)]
     if "://" in text and ("@" in text or is_cut):
         for url in _URL.finditer(text):
             spans += _passwords(text, url.start(), url.end(), is_cut=is_cut)
     return spans
+
+
+def _found(pattern: re.Pattern[str], text: str) -> list[Span]:
+    return [
+        (match.end(1), match.end())
+        for match in pattern.finditer(text)
+        if not text.startswith(MASK, match.end(1))
+    ]
 
 
 def _passwords(text: str, start: int, end: int, *, is_cut: bool) -> list[Span]:

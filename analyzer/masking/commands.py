@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from analyzer.masking.mask import MASK, Span
+from analyzer.masking.programs import (
+    ANY_ENDS,
+    ANY_OPTION,
+    ASSIGNING,
+    BESIDE_USER,
+    HINTS,
+    LAST,
+    NO_PASSWORD,
+    PASSWORD_OPTIONS,
+    PLAIN_NAMES,
+    PROGRAMS,
+    USER_OPTIONS,
+    Rule,
+)
 
 # A word of a script, or what ends a command.
 _WORD = re.compile(
@@ -16,153 +29,92 @@ _REFERENCE = re.compile(r"[\"']?(?:\$|`|\Z)")
 _PORTS = re.compile(r"(?:[\d.]{7,15}:)?\d{1,5}(?::\d{1,5}|-\d{1,5})+(?:/\w+)?\Z")
 _OPTION = re.compile(r"-[A-Za-z]\Z|--?[a-z][a-z0-9-]*(?:=|\Z)")
 _CONTAINERS = re.compile(r"(?:docker|podman|nerdctl|kubectl|oc)\Z")
-
+# Short options of curl that take no value: -sSfLuNAME:PASSWORD.
+_BUNDLE = re.compile(r"-[aBfgGiIjkLlMnNOpqRsSvVZ0-46#]{1,16}([uU])(?=[^:]{1,128}:)")
 
 PATH_MAX = 4096  # bytes of a path to a program
 _LONGEST_BUNDLE = 9  # of short options written as one
 
-
-class Rule(NamedTuple):
-    """The options of some programs that take a secret.
-
-    Behind ``separator``, where there is one, for what is before it is a name. With ``needs``
-    only in commands with that word.
-    """
-
-    options: tuple[str, ...]
-    separator: str = ""
-    needs: str = ""
-
-
-# Program names, and what they take; all that match count.
-_PROGRAMS: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
-    (re.compile(rf"(?:{names})\Z"), rule)
-    for names, rule in (
-        ("sshpass", Rule(("-p",))),
-        (r"(?:mysql|mariadb)\w{0,8}(?:-\w{1,8})?", Rule(("-p",))),
-        (r"redis-cli|valkey-cli", Rule(("-a", "--pass"))),
-        (r"mongo\w{0,8}|cqlsh|twine|influx", Rule(("-p",))),
-        (
-            r"docker|podman|nerdctl|buildah|skopeo|helm|crane|oras|az|oc|argocd",
-            Rule(("-p",), needs="login"),
-        ),
-        (r"curl", Rule(("-u", "-U", "--user", "--proxy-user", "-E", "--cert"), ":")),
-        (r"curl", Rule(("-b",), "=")),
-        (r"https?|xh", Rule(("-a", "--auth"), ":")),
-        (r"https?|xh", Rule(("-a", "--auth"), needs="bearer")),
-        (r"lftp|ncftp\w{0,3}", Rule(("-u",), ",")),
-        (r"ncftp\w{0,3}|7z\w{0,2}|unrar|rar|wput", Rule(("-p",))),
-        (r"zip|unzip|funzip|sqlcmd|bcp|osql|ipmitool|mosquitto_\w{3}", Rule(("-P",))),
-        (r"ldap\w{3,9}", Rule(("-w", "-s", "-a"), needs="-D")),
-        (r"smbclient|rpcclient|net|winexe|smbget|wmic|smbcacls", Rule(("-U", "--user"), "%")),
-        (r"snmp\w{2,10}", Rule(("-A", "-X", "-c"))),
-        (r"openssl", Rule(("-k", "-K", "-passin", "-passout", "-pass"))),
-        (r"ssh-keygen", Rule(("-N", "-P"))),
-        (r"useradd|usermod|chage", Rule(("-p", "--password"))),
-        (r"etcdctl|nats|rclone", Rule(("--user",), ":")),
-        (r"rdesktop|kinit|expect-ssh|plink|pscp|putty", Rule(("-p", "-pw"))),
-        (r"x?freerdp3?", Rule(("/p", "/pass"))),
-        (r"ngrok", Rule(("--authtoken", "add-authtoken"))),
-        # words that a secret follows
-        (r"nmcli", Rule(("password", "wifi-sec.psk", "802-11-wireless-security.psk"))),
-        (r"vault", Rule(("login",))),
-        (r"kubectl|oc", Rule(("--from-literal",), "=")),
-    )
-)
-# Programs whose last words are a secret: (program, what must be in the command, how many).
-_LAST: tuple[tuple[re.Pattern[str], re.Pattern[str], int], ...] = tuple(
-    (re.compile(rf"(?:{program})\Z"), re.compile(rf"(?:{needs})\Z"), count)
-    for program, needs, count in (
-        ("htpasswd", r"-\w*b\w*", 1),
-        ("rabbitmqctl", r"add_user|change_password|authenticate_user", 1),
-        ("wpa_passphrase", r"[^-].*", 1),
-    )
-)
 _SQLPLUS = re.compile(r"(?:sqlplus\w?|sqlldr|expdp|impdp|exp|imp|rman)\Z")
-_SQLPLUS_USER = re.compile(r"[\w$#]{1,128}/[^\s@/][^\s@]*(?=@|\Z)")
+_SQLPLUS_USER = re.compile(r"(?:userid=)?[\w$#]{1,128}/[^\s@/][^\s@]*(?=@|\Z)")
+# A password may follow the name of a share.
+_SHARE_CLIENTS = re.compile(r"(?:smbclient|net|mount\.cifs)\Z")
+_SHARE = re.compile(r"[\"']?(?://|\\\\)")
+_NO_SHARE_PASSWORD = re.compile(r"[\"']?[-/~.\\*]|[A-Za-z]:\Z")
 
-# What a script must hold to be taken apart into words: a program, and how its option begins.
-_P, _U, _BIG_P = "-p", "-u", "-P"
-_HINTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    *(
-        (name, (_P,))
-        for name in ("sshpass", "mysql", "mariadb", "mongo", "cqlsh", "twine", "influx", "login")
-    ),
-    *(
-        (name, (_P,))
-        for name in (
-            "ncftp",
-            "7z",
-            "rar",
-            "wput",
-            "rdesktop",
-            "plink",
-            "pscp",
-            "useradd",
-            "usermod",
-        )
-    ),
-    *((name, (_BIG_P,)) for name in ("zip ", "sqlcmd", "bcp", "osql", "ipmitool", "mosquitto")),
-    ("curl", (_U, "-U", "user", "cert", " -b", " -E", "u ")),
-    ("http ", (" -a", "--auth")),
-    ("https ", (" -a", "--auth")),
-    ("xh ", (" -a", "--auth")),
-    ("lftp", (_U,)),
-    ("ldap", (" -w", " -s", " -a")),
-    *((name, ("-U", "-u")) for name in ("smb", "rpcclient", "winexe", "wmic", "net ")),
-    ("snmp", (" -A", " -X", " -c")),
-    ("openssl", ("-k", "-K", "-pass")),
-    ("ssh-keygen", ("-N", "-P")),
-    *((name, ("--user",)) for name in ("etcdctl", "nats", "rclone")),
-    *(
-        (name, ("",))
-        for name in ("redis-cli", "valkey-cli", "freerdp", "authtoken", "nmcli", "vault")
-    ),
-    *((name, ("",)) for name in ("--from-literal", "htpasswd", "rabbitmqctl", "wpa_passphrase")),
-    *((name, ("/",)) for name in ("sqlplus", "sqlldr", "expdp", "impdp", "rman")),
-)
-ALARMS = tuple(alarm for alarm, _ in _HINTS)
+ALARMS = tuple(alarm for alarm, _ in HINTS)
 _ANY = re.compile(
     "|".join(
         f"(?:{names.pattern})"
-        for names in (_SQLPLUS, *(each[0] for each in _PROGRAMS), *(each[0] for each in _LAST))
+        for names in (
+            _SQLPLUS,
+            _SHARE_CLIENTS,
+            *(each[0] for each in PROGRAMS),
+            *(each[0] for each in LAST),
+            *(each[0] for each in ASSIGNING),
+        )
     )
 )
+_BESIDE_USER = re.compile(BESIDE_USER)
 _LONGEST_NAME = 24  # of a program in the table
+_LONGEST_OPTION = 64
+_DASHES = ("-", "/")
+# What openssl and AWS's client take from elsewhere.
+_NO_VALUES = ("pass:", "file:", "fileb:", "env:", "fd:", "//")
 
 
 def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
     """Yield the index of each word of one command that holds a secret, and where in it."""
     # Docker's own options and names of images come before what runs in a container.
     is_outside = bool(words) and _CONTAINERS.match(_base(words[0])) is not None
-    rules: dict[str, set[str]] = {}  # option: separators
+    rules: dict[str, list[Rule]] = {}  # by option
     known: set[str] = set()
+    present: dict[re.Pattern[str], bool] = {}  # what rules need, and whether it is there
     for at, word in enumerate(words):
-        for option, separators in _options(word, rules) if rules else ():
-            for separator in separators:
-                yield from _taken(words, at, option, separator)
+        for option, taken in _options(word, rules) if rules else ():
+            for rule in taken:
+                yield from _taken(words, at, option, rule)
+        if word[:1] in _DASHES:
+            yield from _of_any_program(words, at)
         if is_outside and at:
             is_outside = word != "exec"
             continue
+        if word in PASSWORD_OPTIONS:
+            yield from _beside_user(words, at)
         base = _base(word) if len(word) <= PATH_MAX else ""
         is_name = 1 < len(base) <= _LONGEST_NAME and base not in known
         if is_name and _ANY.match(base):
             known.add(base)
-            _add_rules(base, words, rules)
+            _add_rules(base, words, rules, present)
             yield from _last(base, words, at)
             yield from _sqlplus(base, words, at)
+            yield from _share(base, words, at)
 
 
-def _add_rules(base: str, words: Sequence[str], rules: dict[str, set[str]]) -> None:
-    for names, rule in _PROGRAMS:
-        if names.match(base) and (not rule.needs or rule.needs in words):
+def _add_rules(
+    base: str,
+    words: Sequence[str],
+    rules: dict[str, list[Rule]],
+    present: dict[re.Pattern[str], bool],
+) -> None:
+    for names, rule in PROGRAMS:
+        if not names.match(base):
+            continue
+        if rule.needs is not None and rule.needs not in present:
+            present[rule.needs] = any(map(rule.needs.match, words))
+        if rule.needs is None or present[rule.needs]:
             for option in rule.options:
-                rules.setdefault(option, set()).add(rule.separator)
+                taken = rules.setdefault(option, [])
+                if rule not in taken:
+                    taken.append(rule)
 
 
 def find_commands(text: str, folded: str) -> Iterator[Span]:
     """Yield where secrets stand in commands that a text holds, as a script does."""
-    if not any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in _HINTS):
+    if (
+        not any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
+        and _BESIDE_USER.search(text) is None
+    ):
         return
     command: list[re.Match[str]] = []
     for word in _WORD.finditer(text):
@@ -174,23 +126,29 @@ def find_commands(text: str, folded: str) -> Iterator[Span]:
     yield from _spans(command)
 
 
-def _options(word: str, rules: Mapping[str, set[str]]) -> Iterator[tuple[str, set[str]]]:
-    """Yield the options that a word is, begins with, or ends with, and their separators."""
+def _options(word: str, rules: Mapping[str, list[Rule]]) -> Iterator[tuple[str, list[Rule]]]:
+    """Yield the options that a word is, begins with, or ends with, and their rules."""
     if word in rules:
         yield word, rules[word]
         return
-    if word[:1] not in ("-", "/"):
+    if word[:1] not in _DASHES:
         return
     for sign in "=:":
         name = word.partition(sign)[0]
         if name in rules and name != word:
             yield name, rules[name]
             return
-    if word[:2] in rules and word[:2] != "--":
-        yield word[:2], rules[word[:2]]
+    for length in (2, 3):  # -hp of rar
+        glued = [each for each in rules.get(word[:length], ()) if each.is_glued]
+        if glued and word[:2] != "--":
+            yield word[:length], glued
+            return
+    bundle = _BUNDLE.match(word)
+    if bundle is not None and f"-{bundle[1]}" in rules:
+        yield bundle[0], [each for each in rules[f"-{bundle[1]}"] if each.separator == ":"]
     elif len(word) <= _LONGEST_BUNDLE and word[1:].isalpha() and f"-{word[-1]}" in rules:
         # -sSu: several short options, the last of which takes a name and a password
-        yield f"-{word[-1]}", rules[f"-{word[-1]}"] - {""}
+        yield f"-{word[-1]}", [each for each in rules[f"-{word[-1]}"] if each.separator]
 
 
 def _spans(command: list[re.Match[str]]) -> Iterator[Span]:
@@ -204,16 +162,16 @@ def _base(word: str) -> str:
     return word.rpartition("/")[2].strip("\"'")
 
 
-def _taken(
-    words: Sequence[str], at: int, option: str, separator: str
-) -> Iterator[tuple[int, Span]]:
+def _taken(words: Sequence[str], at: int, option: str, rule: Rule) -> Iterator[tuple[int, Span]]:
     word = words[at]
     if word == option or (not word.startswith(option)):
-        if at + 1 < len(words) and not _OPTION.match(words[at + 1]):
-            yield from _value(words[at + 1], at + 1, 0, separator)
+        for index in range(at + 1, min(at + 1 + rule.words, len(words))):
+            if _OPTION.match(words[index]):
+                return
+            yield from _value(words[index], index, 0, rule.separator)
     else:
         skip = len(option) + (word[len(option)] in "=:")
-        yield from _value(word, at, skip, separator)
+        yield from _value(word, at, skip, rule.separator)
 
 
 def _value(word: str, at: int, begin: int, separator: str) -> Iterator[tuple[int, Span]]:
@@ -231,18 +189,53 @@ def _value(word: str, at: int, begin: int, separator: str) -> Iterator[tuple[int
     value = word[begin:end]
     if value in ("", MASK) or _REFERENCE.match(value) or _PORTS.match(value):
         return
-    if value.startswith(("pass:", "file:", "env:", "fd:", "//")) or value == "stdin":
+    if value.startswith(_NO_VALUES) or value == "stdin":
         return  # of openssl; a password there has a name
     if separator == ":" and value.isdigit() and word[:begin].strip("\"':").isdigit():
         return
     yield at, (begin, end)
 
 
+def _of_any_program(words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
+    """Yield what stands behind options such as ``--creds`` and ``--pin``, by its form."""
+    option, sign, value = words[at].partition("=")
+    index, skip = (at, len(option) + 1) if sign else (at + 1, 0)
+    if (
+        not option.lower().endswith(ANY_ENDS)
+        or len(option) > _LONGEST_OPTION
+        or index >= len(words)
+    ):
+        return
+    for names, form in ANY_OPTION:
+        if names.match(option):
+            word = value if sign else words[index]
+            inside = word.strip("\"'")
+            skip += word.find(inside)
+            match = form.match(inside)
+            if match is not None and not _REFERENCE.match(match[1]):
+                yield index, (skip + match.start(1), skip + match.end(1))
+
+
+def _beside_user(words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
+    """Yield the password of ``-u NAME -p PASSWORD``, which most programs agree on."""
+    if at < 2 or at + 1 >= len(words) or words[at - 2] not in USER_OPTIONS:  # noqa: PLR2004
+        return
+    value = words[at + 1]
+    if not (words[at - 1].startswith("-") or _OPTION.match(value) or NO_PASSWORD.match(value)):
+        yield from _value(value, at + 1, 0, "")
+
+
 def _last(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
-    for program, needs, count in _LAST:
+    for program, needs, count in LAST:
         if program.match(base) and any(needs.match(each) for each in words[at + 1 :]):
-            for index in range(max(at + 2, len(words) - count), len(words)):
+            values = [index for index in range(at + 2, len(words)) if words[index][:1] != "-"]
+            for index in values[-count:]:
                 yield from _value(words[index], index, 0, "")
+    for program, needs in ASSIGNING:
+        if program.match(base) and any(needs.match(each) for each in words[at + 1 :]):
+            for index in range(at + 2, len(words)):
+                if words[index][:1] != "-" and not PLAIN_NAMES.match(words[index]):
+                    yield from _value(words[index], index, 0, "=")
 
 
 def _sqlplus(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
@@ -252,3 +245,12 @@ def _sqlplus(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Sp
         match = _SQLPLUS_USER.match(words[index])
         if match is not None:
             yield index, (words[index].index("/") + 1, match.end())
+
+
+def _share(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
+    """Yield the password behind the name of a share: ``smbclient //host/share PASSWORD``."""
+    if not _SHARE_CLIENTS.match(base):
+        return
+    for index in range(at + 1, len(words) - 1):
+        if _SHARE.match(words[index]) and not _NO_SHARE_PASSWORD.match(words[index + 1]):
+            yield from _value(words[index + 1], index + 1, 0, "")

@@ -6,8 +6,10 @@ import functools
 import re
 from typing import Optional
 
+from analyzer.masking.alarms import any_of
+from analyzer.masking.enclosed import end_of_brackets, glued
 from analyzer.masking.mask import MASK, Span
-from analyzer.masking.secret_names import ALARMS, NAME
+from analyzer.masking.secret_names import ALARMS, FOREIGN_ALARMS, FOREIGN_NAME, NAME
 
 _FLAGS = re.IGNORECASE | re.ASCII
 
@@ -15,6 +17,9 @@ _NAME_CHARACTERS = "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTU
 _LONGEST_PREFIX = 64  # of a name: AWS_CONTAINER_..., fs.s3a.bucket.x...
 # The shell's own variables.
 _DIRECTORIES = ("PWD", "OLDPWD")
+# Options that say where a secret comes from.
+_ASKING = re.compile(r"--(?:ask|prompt|no|without|use|with|enable|disable)-", re.ASCII)
+_FROM_FILE = "--from-file="
 # A name between one of these and a colon is an image's or part of an ARN.
 _PATHS = ("/", ":secret:")
 
@@ -22,11 +27,12 @@ _PATHS = ("/", ":secret:")
 # it. A plus or a dot joins strings only between spaces or quotes; some letters stand before
 # strings. Spaces of Unicode too.
 _SEPARATOR = re.compile(
-    r"(?:[\s\u200b\ufeff\"'\\:=,\]>({]|\[(?!redacted\])"
+    r"(?:[|>][-+]?\d?[ \t]{0,8}\n|[\s\u200b\ufeff\"'\\:=,\]>({]|\[(?!redacted\])|\$(?=[\"'])"
     r"|%(?:25)*(?:20|22|27|2c|3[ad]|5b|7b)|&(?:quot|apos|#34|#39);"
     r"|(?<=[\s\"'])[+.]{1,2}(?=[\s\"'])|(?<=[\s=:,(\[{+>])[bfru]{1,2}(?=[\"']))*",
     re.IGNORECASE,
 )
+_SPACE = re.compile(r"\s")
 _ASSIGNS = re.compile(r"[:=]|%(?:25)*3[ad]", _FLAGS)
 
 # How far a secret reaches, by what encloses it.
@@ -35,8 +41,12 @@ _DEEPEST_ESCAPE = 32  # backslashes before a quote: five strings, each in the ot
 _LINE = re.compile(r"[^\n]*(?:\n[ \t][^\n]*)*")  # with the lines that continue it
 _TO_ANY_QUOTE = re.compile(r"[^\"'\\\n]*(?:\\[^\n][^\"'\\\n]*)*")
 _WORD = re.compile(
-    r"(?:\[redacted\])?(?:\$\{[^}\n]{0,256}\}|\\[^rnt\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
+    r"(?:\[redacted\])?(?:\$\{[^}\n]{0,256}\}|\\[^rn\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
 )
+# Where YAML has what follows as a block.
+_BLOCK = re.compile(r"[|>][-+]?\d?[ \t]{0,8}\n")
+_OPENS = re.compile(r"[\[{]")
+_CLOSES = frozenset("]}")
 _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")
 
 _SCHEME = re.compile(r"\s*(?:bearer|basic|token|negotiate|ntlm|\[redacted\])", _FLAGS)
@@ -44,6 +54,7 @@ _LONE_SCHEME = re.compile(r"\s*(?:[a-z]{3,12}|AWS4-HMAC-SHA256)\s*", _FLAGS)
 _REFERENCE = re.compile(r"\$(?:\w+|\{\w+\})", re.ASCII)
 _SWITCH = re.compile(r"true|false|yes|no|none|null|on|off|0|1", _FLAGS)
 _FILE = re.compile(r"(?:@|file:)?(?:/|\.\.?/|~)|[\w./-]{1,256}\.(?:pem|key|pub|crt|json|p12|jks)\Z")
+_FOREIGN_ALARM = any_of(FOREIGN_ALARMS)
 _SUBSTITUTIONS = ("$(", "`")
 _TEMPLATE = re.compile(r"`(?=\s*(?:bearer|basic)\s)", _FLAGS)  # JavaScript's string
 # What may stand before a header that is a whole argument: -HName: x, --header=Name: x.
@@ -57,17 +68,19 @@ def find_named(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
     ``header``, ``key``, ``variable``, ``credential``, or ``authorization`` if a sign that
     assigns must come first.
     """
+    if _FOREIGN_ALARM.search(folded) is not None:
+        return _find(text, folded, FOREIGN_NAME)
     for alarm in ALARMS:
         if alarm in folded:
-            return _find(text, folded)
+            return _find(text, folded, NAME)
     return [], None
 
 
-def _find(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
+def _find(text: str, folded: str, names: re.Pattern[str]) -> tuple[list[Span], Optional[str]]:
     spans: list[Span] = []
     position = 0
     while True:
-        name = NAME.search(folded, position)
+        name = names.search(folded, position)
         if name is None:
             return spans, None
         kind = name.lastgroup or ""
@@ -85,7 +98,8 @@ def _find(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
         position = end  # what was looked at is not looked at again: this bounds the time
         if begin == end:
             continue
-        spans.append((begin, end))
+        spans += [(begin, end), *glued(text, begin, end)]
+        position = spans[-1][1]
         if kind == "credential" and _LONE_SCHEME.fullmatch(text, begin, end):
             # 'Bearer ' + 'x', or the credential is an argument of its own.
             position = _behind_separator(text, end)
@@ -100,8 +114,11 @@ def _find(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
 def _is_name(text: str, kind: str, start: int, end: int) -> bool:
     """Tell whether a word is a name here: an option, or no part of a path."""
     if kind == "option":
-        return text.startswith("-", start)
-    is_image = text.startswith(":", end) and text.endswith(_PATHS, 0, start)
+        return text.startswith("-", start) and _ASKING.match(text, start) is None
+    if text.endswith(_FROM_FILE, 0, start):
+        return False
+    # /password:x at the very beginning is an option, too.
+    is_image = start > 1 and text.startswith(":", end) and text.endswith(_PATHS, 0, start)
     return text[start:end] not in _DIRECTORIES and not is_image
 
 
@@ -110,14 +127,27 @@ def _secret(text: str, start: int, kind: str, between: str, position: int) -> Sp
 
     Where there is none, both are the end of what stands in its place.
     """
+    opening = _OPENS.search(between)
+    if opening is not None and _CLOSES.isdisjoint(between[opening.end() :]):
+        begin = position - len(between) + opening.end()
+        if text.startswith(MASK, begin):
+            return position, position
+        return begin, end_of_brackets(text, begin)
     if text.startswith(_SUBSTITUTIONS, position):
-        if kind != "credential" or _TEMPLATE.match(text, position) is None:
+        is_template = kind == "credential" and _TEMPLATE.match(text, position) is not None
+        is_string = text[position] == "`" and kind in ("variable", "key") and _is_member(between)
+        if not (is_template or is_string):
             return position, position
         position += 1
         end = text.find("`", position)
         return position, len(text) if end < 0 else end
     end = _end_of_secret(text, start, kind, between, position)
     return end if _is_none(text, kind, position, end) else position, end
+
+
+def _is_member(between: str) -> bool:
+    """Tell whether a name is a member's, which a colon tells from its value."""
+    return ":" in between and "=" not in between
 
 
 def _is_none(text: str, kind: str, position: int, end: int) -> bool:
@@ -158,10 +188,13 @@ def _announced(text: str, start: int, kind: str, between: str) -> Optional[str]:
         if text.lower().startswith("--cookie"):
             return "variable"
         return "authorization" if not start else None
-    if "=" in between or (start and ":" not in between):
-        return None
+    is_alone = kind == "variable" and between == ":" and _SPACE.search(text) is None
+    if is_alone or text.startswith("."):  # a prompt's form; jq's name of a member
+        return kind if is_alone else None
     is_option = text.startswith("-") and not between
-    return kind if kind in ("key", "file") or is_option or ":" in between else None
+    has_colon = ":" in between
+    is_name = "=" not in between and (has_colon or not start)
+    return kind if is_name and (kind in ("key", "file") or is_option or has_colon) else None
 
 
 def _end_of_secret(text: str, start: int, kind: str, between: str, position: int) -> int:
@@ -173,6 +206,8 @@ def _end_of_secret(text: str, start: int, kind: str, between: str, position: int
         return _end_of_quoted(text, start - 1, position)
     pattern = _WORD
     is_header = kind in ("header", "credential") and ":" in between and not has_quotes
+    if _BLOCK.search(between):
+        return _line(text, position)
     if is_header and _HEADER_OPTION.fullmatch(text, 0, start):
         pattern = _LINE
     elif kind == "credential":
@@ -184,6 +219,11 @@ def _end_of_secret(text: str, start: int, kind: str, between: str, position: int
         return end
     whole = None if text[position:end] == MASK else _WHOLE_WORD.match(text, position)
     return end if whole is None else whole.end()
+
+
+def _line(text: str, position: int) -> int:
+    reached = _LINE.match(text, position)
+    return position if reached is None else reached.end()
 
 
 def _end_of_quoted(text: str, opening: int, position: int) -> int:

@@ -26,7 +26,7 @@ HEX_LONG = 32
 HEX_NAMED = 16
 DIGEST_MAX = 64
 # Words of small letters and digits, of capital letters and digits.
-ONE_CASE_LONG = 28
+ONE_CASE_LONG = 24
 # Base64 of a name and a password has more.
 ENCODED = 12
 # Of a random word, 62 of 100 neighbours are of two kinds; of a name in camel case some 20.
@@ -50,6 +50,7 @@ _CAMEL = re.compile(r"[A-Z][a-z]{2,}|\A[a-z]{3,}")
 _PAIRS = ("aA", "Aa", "a0", "0a", "A0", "0A")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _HEX = re.compile(r"(?:[0-9a-f]{16,}|[0-9A-F]{16,})\Z")
+_PART = re.compile(r"[\w+-]{16,}={0,2}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # Ids of AWS's access keys, roles and users.
 _AWS_ID = re.compile(r"A(?:KIA|SIA|IDA|ROA|GPA|NPA|NVA|PKA|BIA|CCA|IPA|SCA)[A-Z0-9]{16,17}\Z")
@@ -58,6 +59,14 @@ _WORD_IN_PATH = re.compile(
     r"(?:\A|/)(?:[a-z][a-z_-]{2,}(?=/|\Z)|[^/]*\.[A-Za-z][A-Za-z0-9]{0,4}\Z)"
 )
 _FILE = re.compile(r"[\w+~-]{1,255}(?:\.[\w+~-]{1,64}){0,8}\.[a-z][a-z0-9]{0,4}\Z")
+# Public by their nature: keys of ssh, digests as packages of npm and web pages have them, the names
+# that systemd-run gives to units.
+_PUBLIC = re.compile(
+    r"AAAA[BCE]3NzaC|AAAAE2VjZHNh|AAAAG(?:nNr|mVj)|sha(?:256|384|512)-[A-Za-z0-9+/]{43,86}={0,2}\Z"
+    r"|run-r[0-9a-f]{32}(?:\.|\Z)"
+)
+_HEX_SIGN = re.compile(r"(?<![A-Za-z0-9])0x(?=[0-9A-Fa-f]{16})")
+_FINGERPRINT = re.compile(r"[A-Za-z0-9+/]{43}=?\Z")
 # AWS's secret keys have this length.
 _SECRET_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])")
 _USER_PASSWORD = re.compile(r"[\w.@+-]{1,64}:[!-~]{3,}")
@@ -74,8 +83,10 @@ _SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _ID_NAMES = re.compile(
-    r"(?:id|Id|ID|ids|uuid|digest|checksum|etag|commit|revision|version|release|image|bundle|build"
-    r"|container|trace|span|namespace|tag|name|file|path|dir|task|pod|node|rev|sha\d*|md5\w*|arn)\Z"
+    r"(?:id|ids|uuid|digest|checksum|etag|commit|revision|version|release|image|bundle|build"
+    r"|container|trace|span|namespace|tag|name|file|path|dir|task|pod|node|rev|sha\d*|md5\w*|arn|fingerprint"
+    r"|traceparent|if-(?:none-)?match|integrity)\Z",
+    re.IGNORECASE,
 )
 
 
@@ -113,11 +124,24 @@ def find_random(
         before = (context.before + text[max(0, begin - NAME_MAX) : begin])[-NAME_MAX:]
         is_short = may_be_short and _is_short(begin, end == len(text), before, ends, context)
         word = text[begin:end]
+        if _is_public(word, before):
+            continue
         skip = 2 if _is_glued(word) else 0
         if _is_random(word[skip:], before, context.look, is_short=is_short) or (
             _encodes(word[skip:], before, is_secret)
         ):
             yield begin + skip, end
+        elif "/" in word:
+            yield from _encoded_parts(text, begin, end, is_secret)
+
+
+def _encoded_parts(
+    text: str, begin: int, end: int, is_secret: Callable[[str], bool]
+) -> Iterator[Span]:
+    """Yield the parts of a path that encode what has a secret's name in it."""
+    for part in _PART.finditer(text, begin, end):
+        if any(map(is_secret, _decoded(part[0]))):
+            yield part.span()
 
 
 def _cut_word(text: str) -> Iterator[Span]:
@@ -157,6 +181,11 @@ def _candidates(text: str, *, is_strict: bool) -> Iterator[Span]:
             yield begin, end
 
 
+def changes(word: str) -> int:
+    """Return how often neighbours of a word are of two kinds: letters of a case, digits."""
+    return _changes(word.translate(_KINDS))
+
+
 def _changes(kinds: str, begin: int = 0, end: Optional[int] = None) -> int:
     """Return how often neighbours are of two kinds."""
     return sum(kinds.count(pair, begin, end) for pair in _PAIRS)
@@ -175,6 +204,12 @@ def _is_glued(word: str) -> bool:
     return word[0] == "-" and word[1:2].isalpha() and word[2:3] != "-"
 
 
+def _is_public(word: str, before: str) -> bool:
+    return _PUBLIC.match(word) is not None or (
+        before.endswith("SHA256:") and _FINGERPRINT.match(word) is not None
+    )
+
+
 def _is_random(word: str, before: str, look: Look, *, is_short: bool) -> bool:
     is_url = before.endswith(":") and word.startswith("//")
     if _UUID.search(word):
@@ -188,7 +223,7 @@ def _is_random(word: str, before: str, look: Look, *, is_short: bool) -> bool:
     is_id = name is not None and not is_secret and _ID_NAMES.search(name[1]) is not None
     least = SHORTEST if is_short else ENCODED if is_secret or look is Look.STRICT else LONG
     mixed: list[str] = []
-    for piece in _PIECE.findall(word):
+    for piece in _PIECE.findall(_HEX_SIGN.sub("", word)):
         if _HEX.match(piece):
             is_kept = is_url or ((is_id or look is Look.DIGESTS) and len(piece) <= DIGEST_MAX)
             if not is_kept and _is_long_hex(piece, is_named=is_secret or is_short):

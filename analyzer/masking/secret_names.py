@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 
 # Text with none of these holds no name of a secret.
-ALARMS = ("token", "secret", "auth", "bearer", "pass", "pw", "cookie", "key", "psk", "-sk", "cred")
+ALARMS = (
+    "token", "secret", "auth", "bearer", "pass", "pw", "cookie", "key", "psk", "-sk", "cred",
+    "sessid", "jsessionid", "pswd", "mnemonic", "seed", "community",
+)  # fmt: skip
+# The same in the languages of Europe and Asia, looked for where a text has one of these.
+FOREIGN_ALARMS = (
+    "passwort", "kennwort", "passord", "mot_de_passe", "motdepasse", "mdp", "contraseña",
+    "contrasena", "senha", "wachtwoord", "hasło", "haslo", "heslo", "parola", "salasana",
+    "lösenord", "losenord", "adgangskode", "şifre", "sifre", "jelszó", "jelszo", "пароль",
+    "κωδικός", "密码", "密碼", "パスワード", "비밀번호",
+)  # fmt: skip
 
 # What may close a quoted name and its index before the sign that assigns: "token"] =
 _CLOSED = r"\\{0,8}[\"'][\])\s]{0,8}"
@@ -33,36 +43,63 @@ _KEYS = (
     rf"api{_S}secret",
     r"oauth2-bearer",
     r"(?:store|key|trust)pass",
+    r"mnemonic",
+    rf"seed{_S}phrase",
+    rf"snmp{_S}community",
 )
 # Names of keys that may as well be a file's: then its path stays.
 _FILES = (
     rf"(?:private|signing|encryption|master|service{_S}account|shared{_S}access|license){_S}key",
 )
+# What comes before pw without a sign between them: bindpw, rootpw.
+_WHOSE = "|".join(
+    rf"(?<={whose}pw)"
+    for whose in ("bind", "root", "admin", "user", "db", "login", "ssh", "ftp", "smtp", "mail")
+)
 # Words that are names only where something is assigned to them.
 _PASSWORDS = (
-    r"passw(?:or)?d",
-    r"passphrase",
+    r"pass[-_]?w(?:or)?d",
+    r"pass[-_]?phrase",
     r"passcode",
-    r"pass(?<!bypass)(?<!compass)(?<!trespass)",
+    r"pass[-_]?key",
+    r"pswd",
+    r"pass(?<!bypass)(?<!compass)(?<!trespass)(?<!ask-pass)",
     r"pwd(?<!oldpwd)",
-    r"pw(?<![a-z]pw)",
+    rf"pw(?:(?<![a-z]pw)|{_WHOSE})",
     r"psk(?<![a-z]psk)",
 )
-_WORDS = ("token", "secret", *_PASSWORDS, r"credentials?", r"secret_id")
+_WORDS = (
+    "token",
+    "secret(?<!existingsecret)",
+    *_PASSWORDS,
+    "passwords",
+    r"credentials?",
+    r"secret_id",
+    r"sess(?:id(?<=phpsessid)|ionid(?<=jsessionid))",
+    r"auth(?<=_auth)",
+)
 _ASSIGNED = (
-    rf"(?==|{_CLOSED}[:=]|{_SPACES}=[^\S\n]{{0,8}}[^\s=]|:[^\S\n]{{0,8}}[\"']|:[^\S\n]{{1,8}}\S)"
+    rf"(?==|\[?\]=|{_CLOSED}[:=]|{_SPACES}=[^\S\n]{{0,8}}[^\s=]"
+    r"|:[^\S\n]{0,8}[\"']|:[^\S\n]{1,8}\S)"
 )
 
-NAME = re.compile(
-    rf"(?:(?P<header>{'|'.join(_HEADERS)})"
-    r"|(?P<credential>authorization|cookie2?)"
-    rf"|(?P<key>{'|'.join(_KEYS)})"
-    rf"|(?P<file>{'|'.join(_FILES)})"
-    rf"|(?P<variable>(?:{'|'.join(_WORDS)}){_ASSIGNED}"
-    # Without a space behind the colon: the password of openssl, and YAML as some write it.
-    rf"|(?:{'|'.join(_PASSWORDS)})(?=:[^\s/:]))"
-    # Only options: --password x.
-    rf"|(?P<option>(?:{'|'.join(_WORDS)}|sk(?<=-sk))(?=\Z|[\s=])))"
-    # The number after ...-metadata-token-ttl-seconds is no secret: a name ends where it ends.
-    r"(?![\w-])"
-)
+
+def _names(passwords: tuple[str, ...], words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:(?P<header>{'|'.join(_HEADERS)})"
+        r"|(?P<credential>authorization|cookie2?)"
+        rf"|(?P<key>{'|'.join(_KEYS)})"
+        rf"|(?P<file>{'|'.join(_FILES)})"
+        rf"|(?P<variable>(?:{'|'.join(words)}){_ASSIGNED}"
+        # Without a space behind the colon: the password of openssl, and YAML as some write it.
+        rf"|(?:{'|'.join(passwords)})(?=:(?:[^\s/:]|\Z)))"
+        # Only options: --password x.
+        rf"|(?P<option>(?:{'|'.join(words)}|sk(?<=-sk))(?=\Z|[\s='\"])))"
+        # The number after ...-metadata-token-ttl-seconds is no secret: a name ends where it ends.
+        r"(?![\w-])"
+    )
+
+
+_WHOLE_FOREIGN = tuple(rf"{name}(?:_chiave)?(?<![^\W_]{name})" for name in FOREIGN_ALARMS)
+NAME = _names(_PASSWORDS, _WORDS)
+FOREIGN_NAME = _names((*_PASSWORDS, *_WHOLE_FOREIGN), (*_WORDS, *_WHOLE_FOREIGN))

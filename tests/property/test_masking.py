@@ -17,7 +17,10 @@ FRAGMENTS = st.sampled_from(
      TOKEN, TOKEN[:40], "$TOKEN", "${TOKEN}", "$(", ")", "`", "http://", ":", "=", " ", "\n", '"',
      "'", "\\", ",", ";", "&", "{", "}", "[", "]", ">", "%3a", "%20", "-", "a", "\u0130", "\0",
      "Basic", "AWS4-HMAC-SHA256", "Signature=", "AKIAIOSFODNN7EXAMPLE", "password", "curl", "-u",
-     "user:", "@", "://", "+", ".", "b", "%25", "&quot;", "\u00a0", "eyJ", "`Bearer ", "\n ", "-e"]
+     "user:", "@", "://", "+", ".", "b", "%25", "&quot;", "\u00a0", "eyJ", "`Bearer ", "\n ", "-e",
+     "-p", "-u", "name", "value", "<password>", "</", "auth", "pin", "123456", "<<EOF\n",
+     "EOF", "|", "\uff50", "passwort", "\u2014", "aB1!", "$x", "xK9$mP2!vQ7#", "mysql", "smbclient",
+     "vault", "put", "--creds", "connect(", "set(", ".pgpass", "password", "Password:", "''"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(FRAGMENTS, max_size=12).map("".join))
 NAMES = st.sampled_from(

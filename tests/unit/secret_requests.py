@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from tests.sends import TOKEN
 from tests.unit.secret_samples import (
     BASIC,
@@ -28,6 +30,7 @@ from tests.unit.secret_samples import (
 )
 
 META = "/latest/meta-data/"
+NAMED_BASE64 = base64.b64encode(f"password={PASSWORD}".encode()).decode()
 
 
 def get(target: str, agent: str = "curl/8") -> bytes:
@@ -75,6 +78,19 @@ REQUESTS: dict[str, bytes] = {
     "agent folded": get(META, f"{TOKEN[:20]}\r\n\t{TOKEN[20:]}"),
     "agent with a tab": get(META, f"{TOKEN[:20]}\t{TOKEN[20:]}"),
     "agent cut": get(META, "x" * 500 + " " + TOKEN * 20),
+    "in brackets": get(f"{META}?user[password]={PASSWORD}"),
+    "in brackets, percent": get(f"{META}?password%5B%5D={PASSWORD}"),
+    "session": get(f"{META};jsessionid={PASSWORD}"),
+    "user and password": get(f"{META}?auth=bob:{PASSWORD}"),
+    "name and value": get(f'{META}?x={{"name":"DB_PASSWORD","value":"{PASSWORD}"}}'),
+    "name and value, percent": get(f"{META}?x=%7B%22name%22%3A%22A_TOKEN%22%2C%22value%22%3A%22{PASSWORD}%22%7D"),
+    "xml, percent": get(f"{META}?x=%3Cpassword%3E{PASSWORD}%3C%2Fpassword%3E"),
+    "second of a list": get(f'{META}?x={{"password":["a","{PASSWORD}"]}}'),
+    "named, in base64, in the path": get(f"/latest/{NAMED_BASE64}/x"),
+    "without a scheme": get(f"//bob:{PASSWORD}@169.254.169.254/latest"),
+    "password as the method": f"{PASSWORD} / HTTP/1.1\r\n\r\n".encode(),
+    "agent with an option": get(META, f"app --creds bob:{PASSWORD}"),
+    "agent with a pair": get(META, f"app name=token,value={PASSWORD}"),
     "agent with a kind": get(META, f"x {SLACK} {VAULT} {STRIPE} {GITLAB}"),
 }  # fmt: skip
 
@@ -111,6 +127,13 @@ PACKETS: dict[str, bytes] = {
     "body": head("Content-Length: 64", line="POST /x HTTP/1.1") + TOKEN[:56].encode() + b"12345678",
     "range": head(f"Range: bytes={PASSWORD}"),
     "length": head(f"Content-Length: {PASSWORD}"),
+    "accept, one word": head(f"Accept: {PASSWORD}"),
+    "accept-language, one word": head(f"Accept-Language: {PASSWORD}"),
+    "connection": head(f"Connection: close, {PASSWORD}"),
+    "expect": head(f"Expect: 100-continue, {PASSWORD}"),
+    "te": head(f"TE: trailers, {PASSWORD};q=1"),
+    "date, one word": head(f"Date: Sun, {PASSWORD}"),
+    "pragma": head(f"Pragma: {PASSWORD}"),
     "cache": head(f"Cache-Control: {STRIPE}"),
     "language": head(f"Accept-Language: {TOKEN_BASE64}"),
 }

@@ -344,6 +344,11 @@ PIECES = [
     "\\x41", "&#65;", "-----BEGIN PRIVATE KEY-----", "login a password ", "connect a:", "curl ",
     "identified by '", "pass:", "$6$", "sg.", "a/b/", "http -a b:c ", "htpasswd -b ",
     "docker exec ", 'token="' + '\\"' * 9, "token%" + "25" * 9, "token" + "=" * 50 + "(",
+    "name=password,value=", 'value="a",', "<password>", "<a", 'auth("a",', 'connect("a",',
+    "auth=a:", "secret,a=b,", "sudo -S <<a\n", "a:1:b:c:", "a/b:c@", "//a:", "password={", "[{",
+    "token='a''", 'token=a"b"', "--creds a:b ", "-u a -p b ", "mc set a ", "vault put a=b ",
+    "ldapabc -D ", "net //a b ", "-sSuu", "a1B!", "$a1", "passwort=", "\u5bc6\u7801=",
+    "password = ", "bearer ", "password: |\n ",
 ]  # fmt: skip
 
 
