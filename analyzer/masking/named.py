@@ -27,7 +27,8 @@ _PATHS = ("/", ":secret:")
 # it. A plus or a dot joins strings only between spaces or quotes; some letters stand before
 # strings. Spaces of Unicode too.
 _SEPARATOR = re.compile(
-    r"(?:[|>][-+]?\d?[ \t]{0,8}\n|[\s\u200b\ufeff\"'\\:=,\]>({]|\[(?!redacted\])|\$(?=[\"'])"
+    r"(?:[|>][-+]?\d?[ \t]{0,8}\n|\n[ \t]{0,16}-[ \t]"
+    r"|[\s\u200b\ufeff\"'\\:=,\]>({]|\[(?!redacted\])|\$(?=[\"'])"
     r"|%(?:25)*(?:20|22|27|2c|3[ad]|5b|7b)|&(?:quot|apos|#34|#39);"
     r"|(?<=[\s\"'])[+.]{1,2}(?=[\s\"'])|(?<=[\s=:,(\[{+>])[bfru]{1,2}(?=[\"']))*",
     re.IGNORECASE,
@@ -43,8 +44,8 @@ _TO_ANY_QUOTE = re.compile(r"[^\"'\\\n]*(?:\\[^\n][^\"'\\\n]*)*")
 _WORD = re.compile(
     r"(?:\[redacted\])?(?:\$\{[^}\n]{0,256}\}|\\[^rn\"'\s]|[^\s\"'`;&|<>(){}\],\\])*", re.ASCII
 )
-# Where YAML has what follows as a block.
-_BLOCK = re.compile(r"[|>][-+]?\d?[ \t]{0,8}\n")
+# Where YAML has what follows as a block or a list.
+_BLOCK = re.compile(r"[|>][-+]?\d?[ \t]{0,8}\n|\n[ \t]{0,16}-[ \t]")
 _OPENS = re.compile(r"[\[{]")
 _CLOSES = frozenset("]}")
 _WHOLE_WORD = re.compile(r"[^\s&\"']*\Z")

@@ -73,6 +73,12 @@ FORMS: tuple[tuple[Union[str, tuple[str, ...]], str, int], ...] = (
     ),
     ("securestring", r"(convertto-securestring\s{1,4}(?:-string\s{1,4})?[\"'])[^\"'\n]+", _FLAGS),
     ("password", r"(\bpassword\s{0,4}\(\s{0,4}[\"'])[^\"'\n]+", _FLAGS),
+    # variables of csh, fish and Windows
+    (
+        "set",
+        rf"(\bset(?:x|env)?\s{{1,4}}(?:-\w{{1,4}}\s{{1,4}}){{0,2}}\w{{1,64}}_{_WORDS}\s{{1,4}}[\"']?)[^\s\"';$]+",
+        _FLAGS,
+    ),
     # a name and a password behind one word
     (
         ("login=", "auth=", "creds=", "cred=", "credentials="),

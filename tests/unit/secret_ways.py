@@ -153,6 +153,9 @@ WAYS: dict[str, tuple[str, ...]] = {
     "bash: quotes within": ("bash", "-c", f"mysql --password='{PASSWORD[:4]}''{PASSWORD[4:]}'"),
     "bash: other quotes within": ("bash", "-c", f'x --password={PASSWORD[:4]}"{PASSWORD[4:]}"'),
     "bash: backslash": ("bash", "-c", f"mysql --password={PASSWORD[:4]}\\{PASSWORD[4:]}"),
+    "yaml list": ("x", f"password:\n  - {PASSWORD}"),
+    "go": ("go", "run", f'secret := "{PASSWORD}"'),
+    "setx": ("cmd", "/c", f"setx DB_PASSWORD {PASSWORD}"),
     "directory": (f"/srv/bob:{PASSWORD}@host/run", "-v"),
     "value with spaces": ("x", f"--password=a {PASSWORD}"),
     "variable with spaces": ("env", f"DB_PASSWORD=a {PASSWORD}", "x"),
@@ -218,6 +221,7 @@ INNOCENT_WAYS: dict[str, tuple[str, ...]] = {
     "here-document": ("sh", "-c", "cat <<EOF > /etc/x.conf\nport=8080\nhost=localhost\nEOF"),
     "image": ("x", f"registry/app:1.2@sha256:{HEX64}"), "scp": ("scp", "a/b:c", "user@host:/x"),
     "unit of systemd-run": ("systemctl", "stop", f"run-r{HEX32}.service"),
+    "set in prose": ("x", "set password policy", "set -e", "set token_type x"),
     "redis": ("redis-cli", "GET", "session:4711"), "mc": ("mc", "ls", "my/bucket"),
     "cargo": ("cargo", "build", "--release"), "bw": ("bw", "list", "items"), "npm": ("npm", "config", "set", "loglevel", "warn"),
 }  # fmt: skip
