@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+import pytest
+
 from analyzer.records import Container, Lost, Outcome, Record, Response, User, Version
 from analyzer.sinks.metrics.counts import (
     NAME_MAX,
@@ -126,6 +128,26 @@ def test_a_container_has_a_budget_as_a_user_has() -> None:
         for record in [by_user(0, named(f"copy-{number}"), f"/copy-{number}")]
     ]
     assert counted(*records)[OTHER] == 101 - NAMES_OF_ORIGIN_MAX
+
+
+@pytest.mark.parametrize("made_up", ["users", "containers"])
+def test_who_makes_users_and_containers_up_takes_no_more_names(made_up: str) -> None:
+    """Its slice is counted, whoever it calls itself; the host's root in a slice is not."""
+    records = []
+    for number in range(201):
+        user = 100_000 + number if made_up == "users" else 1001
+        record = by_user(user, named(f"copy-{number}"), f"/copy-{number}")
+        container = Container(f"{number:064x}", "docker") if made_up == "containers" else None
+        caller = record.caller._replace(container=container, realm="/user.slice/user-1001.slice")
+        records.append(record._replace(caller=caller))
+    roots = [by_user(0, named(f"root-{number}"), f"/root-{number}") for number in range(40)]
+    roots = [
+        each._replace(caller=each.caller._replace(realm="/user.slice/user-0.slice"))
+        for each in roots
+    ]
+    labels = counted(*records, *roots)
+    assert labels[OTHER] == 201 - NAMES_OF_ORIGIN_MAX
+    assert all(labels[f"root-{number}"] == 1 for number in range(40))
 
 
 def test_calls_without_a_token_have_slots_of_their_own() -> None:
