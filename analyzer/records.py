@@ -232,6 +232,8 @@ CHANGEABLE = "changeable_payload"
 # The reason of what looks like IMDSv2 on a connection of which not all before it was seen, or
 # understood as every server would. It may be a part of another request, which has no token.
 UNFRAMED = "uncertain_framing"
+# Reasons of what servers may read as another number of requests, and so answer as often.
+COUNTED_DIFFERENTLY = frozenset({"not_http", "request_in_body", "header_too_large"})
 
 
 class Request(NamedTuple):
