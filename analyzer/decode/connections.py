@@ -113,7 +113,8 @@ class Connections:
         self._buffered += stream.buffered
         if former:
             captured = former + captured
-        if len(self) > self._max_connections or self._buffered > self._max_buffered_bytes:
+        known = len(self._streams) + len(self._idle)
+        if known > self._max_connections or self._buffered > self._max_buffered_bytes:
             captured += self._evict()
         return captured
 

@@ -87,8 +87,13 @@ METHODS = (
     b"TRACE",
     b"PATCH",
 )
-# A line that a server may take for a request's, which stands where none should be.
-MAYBE_REQUEST = re.compile(rb"\n(?:%s)[ \t]" % b"|".join(METHODS), re.IGNORECASE)
+# A line that a server may take for a request's, which stands where none should be, and the most
+# bytes of it. Some servers let space stand before the method.
+_INDENT = 8
+MAYBE_REQUEST = re.compile(
+    rb"\n[ \t\r\v\f]{0,%d}(?:%s)[ \t\v\f]" % (_INDENT, b"|".join(METHODS)), re.IGNORECASE
+)
+MAYBE_REQUEST_BYTES = 1 + _INDENT + max(map(len, METHODS)) + 1
 _BEGINNINGS = sorted({method[:size] for method in METHODS for size in range(1, len(method) + 1)})
 _SAFE_WORD = rb"(?:%s) (?:\Z|[/h*])|(?:%s)\Z" % (b"|".join(METHODS), b"|".join(_BEGINNINGS))
 SAFE_WORD = re.compile(_SAFE_WORD)
@@ -165,21 +170,25 @@ def _read_folded_head(method: bytes, target: bytes, fields: bytes) -> tuple[Requ
     if _is_behind_end(fields):
         request = request._replace(token=Token.ABSENT, reason=NOT_HTTP)
         length = UNCERTAIN
-    elif _FOLDED_FRAMING.search(fields) is not None:
+    elif _FOLDED_FRAMING.search(fields) is not None or count_behind_end(fields):
         length = UNCERTAIN
     return request, length
 
 
 def _is_behind_end(fields: bytes) -> bool:
-    """Tell whether the head may have ended before a request, or before all there is of a token."""
+    """Tell whether all there is of a token stands where the head may have ended already."""
     end = _MAYBE_END.search(fields)
-    if end is None:
-        return False
-    at = end.start() + 1
-    if MAYBE_REQUEST.search(fields, at) is not None:
-        return True
-    has_token_before = _TOKEN_LINE.search(fields, 0, at) is not None
-    return not has_token_before and _TOKEN_LINE.search(fields, at) is not None
+    return (
+        end is not None
+        and _TOKEN_LINE.search(fields, 0, end.start() + 1) is None
+        and _TOKEN_LINE.search(fields, end.start() + 1) is not None
+    )
+
+
+def count_behind_end(fields: bytes) -> int:
+    """Count the lines that begin like a request where the head may have ended already."""
+    end = _MAYBE_END.search(fields)
+    return 0 if end is None else sum(1 for _ in MAYBE_REQUEST.finditer(fields, end.end() - 1))
 
 
 def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:

@@ -21,6 +21,7 @@ from analyzer.decode.head import (
     BEGINNING,
     CHUNKED,
     MAYBE_REQUEST,
+    MAYBE_REQUEST_BYTES,
     METHODS,
     NOT_HTTP,
     SAFE_BEGINNING,
@@ -29,6 +30,7 @@ from analyzer.decode.head import (
     USUAL_LINE,
     Buffer,
     RequestLine,
+    count_behind_end,
     maybe_request_line,
     read_cut_head,
     read_head,
@@ -53,10 +55,11 @@ _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 # Of what may stand behind the last chunk: a field, one that is folded, or the blank line.
 _TRAILER = re.compile(rb"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+:|[ \t])[^\n]*)?\r?\n")
-# Bytes that are no request go on to a blank line, or to one that begins like a request.
-_END_OF_GARBAGE = re.compile(rb"\n(?:(\r?\n)|(?=(?:%s) ))" % b"|".join(METHODS))
-# Of such a line so much may be there: its line feed, and a method.
-_KEPT_BYTES = 1 + max(map(len, METHODS))
+# Bytes that are no request go on to a blank line, be there space in it, or to one that begins like
+# a request.
+_END_OF_GARBAGE = re.compile(rb"\n(?:((?:[ \t\r]*\n)+)|(?=(?:%s) ))" % b"|".join(METHODS))
+# Of such a line, in garbage or in a body, so much may be there.
+_KEPT_BYTES = MAYBE_REQUEST_BYTES - 1
 _NO_LINE = RequestLine(b"", b"", has_version=False)
 _CR, _LF = b"\r\n"
 
@@ -168,7 +171,7 @@ class RequestParser:
         # Missing bytes right behind dropped ones are part of what was already reported, and so
         # are more of those that were cut off, of which not always is known how many they are.
         is_known = self._skipped or (self._is_cut and reason == CAPTURE_GAP)
-        found = [] if is_known else [self._believed(self._cut(reason))]
+        found = [] if is_known else self._cut(reason)
         self._lose_track()
         self._skipped = False
         self._is_cut = reason == Problem.TRUNCATED.value
@@ -193,7 +196,7 @@ class RequestParser:
         """Doubt all from here on; a byte between requests is not one of its own."""
         self._doubt = self._doubt or reason
         is_between = self._state == _LINE and not self.is_pending and not is_request
-        found = [] if is_between or self._skipped else [self._cut(reason)]
+        found = [] if is_between or self._skipped else self._cut(reason)
         self._lose_track()
         self._skipped = False
         self._excuse = reason if is_between else ""
@@ -205,14 +208,19 @@ class RequestParser:
         ``reason`` is usually INCOMPLETE.
         """
         is_request = self.is_pending and (not self._is_lost or b" " in self._buffer)
-        found = [self._believed(self._cut(self._doubt or reason))] if is_request else []
+        found = self._cut(self._doubt or reason) if is_request else []
         self._lose_track()
         return found
 
-    def _cut(self, reason: str) -> Request:
-        if self._state == _FIELDS:
-            return read_cut_head(self._line, bytes(self._buffer), reason)
-        return unread(reason)
+    def _cut(self, reason: str) -> list[Request]:
+        """Return the request under way, without its end, and those that may be in it."""
+        if self._state != _FIELDS:
+            return [unread(reason)]
+        return self._cut_head(bytes(self._buffer), reason)
+
+    def _cut_head(self, fields: bytes, reason: str) -> list[Request]:
+        request = self._believed(read_cut_head(self._line, fields, reason))
+        return [request] + [unread(NOT_HTTP)] * count_behind_end(fields)
 
     def _believed(self, request: Request) -> Request:
         """Return the request, with a reason not to believe it where it may be a part of another."""
@@ -277,6 +285,8 @@ class RequestParser:
             fields = bytes(buffer[position : end.start() + 1])
             request, body = read_head(self._line.method, self._line.target, fields)
             found.append(self._believed(request))
+            if body == UNCERTAIN:
+                found += [unread(NOT_HTTP)] * count_behind_end(fields)
             if self._doubt:
                 self._enter(_LINE)  # nothing is passed over as a body that may be none
             elif body == UNCERTAIN:
@@ -288,7 +298,7 @@ class RequestParser:
             return end.end()
         if len(buffer) >= limit:
             fields = bytes(buffer[position:limit])
-            found.append(self._believed(read_cut_head(self._line, fields, HEADER_TOO_LARGE)))
+            found += self._cut_head(fields, HEADER_TOO_LARGE)
             self._break(_LINE if self._doubt else _SKIP)
             return max(position, limit - 2)
         self._scanned = max(0, len(buffer) - position - 2)

@@ -609,7 +609,7 @@ def test_what_every_server_reads_alike_costs_no_v2(before: bytes) -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-@pytest.mark.parametrize("method", [b"GET ", b"get\t", b"PUT ", b"OPTIONS "])
+@pytest.mark.parametrize("method", [b"GET ", b"get\t", b"PUT ", b"OPTIONS ", b"  \t  GET\t"])
 def test_a_request_in_a_body_is_told(framing: str, method: bytes) -> None:
     """A server that reads no bodies, as many that are written in a hurry, takes it for one."""
     body = b"x\r\n" + method + b"/in/body HTTP/1.1\r\n\r\n"
@@ -627,8 +627,20 @@ def test_a_request_in_a_body_is_told(framing: str, method: bytes) -> None:
     assert _brief(_parse(_get(b"Content-Length: 39") + harmless)) == [("/a", None)]
 
 
-def test_a_request_behind_a_line_of_space_is_not_hidden_by_a_token_before_it() -> None:
-    """To some servers the head ends there, and another one begins."""
-    stream = _get(b"X-aws-ec2-metadata-token: t", b" ", b"GET /real HTTP/1.1")
-    assert _brief(_parse(stream)) == _brief(_bytewise(stream)) == [("/a", NOT_HTTP)]
-    assert _one(stream).token is Token.ABSENT
+def test_a_request_behind_a_line_of_space_is_told() -> None:
+    """To some servers the head ends there, and another one begins, whatever stands before it."""
+    for before in ((), (b"X-aws-ec2-metadata-token: t",)):
+        stream = _get(*before, b" ", b"GET /real HTTP/1.1") + V2
+        expected = [
+            ("/a", None),
+            (None, NOT_HTTP),
+            ("/latest/api/token", UNFRAMED),
+            ("/v2", UNFRAMED),
+        ]
+        assert _brief(_parse(stream)) == _brief(_bytewise(stream)) == expected
+    assert _brief(_parse(_get(b" x", b"GET /no HTTP/1.1"))) == [("/a", None)]
+    for cut in ((b" ",), (b"A: " + b"a" * MAX_HEAD_BYTES,)):
+        parser = RequestParser()
+        found = parser.feed(_get(b" ", b"GET /real HTTP/1.1", *cut)[:-2])
+        found += parser.finish(INCOMPLETE)
+        assert [request.target for request in found] == ["/a", None]
