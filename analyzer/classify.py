@@ -10,7 +10,7 @@ import re
 from typing import Callable, Optional
 from urllib.parse import unquote
 
-from analyzer.records import CHANGEABLE, DOUBTS, Hint, Request, Token, Verdict, Version
+from analyzer.records import CHANGEABLE, DOUBTS, UNFRAMED, Hint, Request, Token, Verdict, Version
 
 AWS = "aws"
 
@@ -79,7 +79,7 @@ def _judge(request: Request) -> Verdict:
     The version follows AWS's rule to the letter: a token header, or the token request
     itself, is v2, even if the head was cut off behind it; a head that could not be read
     whole is unknown; what is left is v1. Where it is not certain that the server took what was
-    read (DOUBTS), all is unknown, be there a token or not.
+    read (DOUBTS), or as what (UNFRAMED), all is unknown, be there a token or not.
     So a probe for another cloud's service without a token is v1 too, as it is on the wire,
     and as unknown it would be mixed with what could not be read. It is told apart by
     ``provider``, by its reason ``other_cloud_probe`` and by its level: no AWS credentials can be
@@ -102,9 +102,12 @@ def _may_be_tokenless(request: Request, segments: Segments) -> bool:
     )
 
 
+# Reasons for which a token does not count.
+_UNBELIEVED = DOUBTS | {UNFRAMED}
+
 # Condition -> version, reason (None: the request's own).
 _VERSIONS: tuple[tuple[Callable[[Request, Segments, str], bool], Version, Optional[str]], ...] = (
-    (lambda request, _s, _p: request.reason in DOUBTS, Version.UNKNOWN, None),
+    (lambda request, _s, _p: request.reason in _UNBELIEVED, Version.UNKNOWN, None),
     (lambda request, path, _p: _may_be_tokenless(request, path), Version.UNKNOWN, None),
     (lambda request, _s, _p: request.token is Token.PRESENT, Version.V2, "token_header"),
     (lambda request, path, _p: _is_token_request(request, path), Version.V2, "token_request"),

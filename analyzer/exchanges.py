@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
 from analyzer.records import (
+    COUNTED_DIFFERENTLY,
     Answer,
     Closed,
     Outcome,
@@ -37,11 +38,15 @@ FALLBACK_WINDOW_S = 60.0
 GIVEN_UP_S = 0.2
 # Processes whose token request failed that recently.
 MAX_FAILURES = 4096
+# Connections on which an answer is still to come that is not the next request's: as many as decode
+# knows.
+MAX_OUT_OF_STEP = 8192
 
 FALLBACK = "fallback_after_token_failure"
 NO_RESPONSE = Response(Outcome.NO_RESPONSE, None)
 
 _S = 1_000_000_000
+_FINAL = 200  # lower status codes are interim: the answer follows
 
 # First status code of a range -> outcome; the last that is not larger wins.
 _OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
@@ -60,8 +65,8 @@ _OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
 # asks without.
 ProcessId = Union[tuple[int, int], tuple[str, str]]
 
-# A request that waits, and since when (boottime_ns).
-_Waiting = tuple[int, Record]
+# A request that waits, since when (boottime_ns), and whether the next answer is its own.
+_Waiting = tuple[int, Record, bool]
 
 
 class _Failure(NamedTuple):
@@ -84,7 +89,10 @@ class Exchanges:
 
     On one connection answers come in the order of the requests. Of several requests that
     were sent before the first answer was read (pipelining) only the first one's status is
-    seen; the others are given back together with it, without an outcome.
+    seen; the others are given back together with it, without an outcome. Their answers are still
+    to come, and where a later request was sent before them they look like its own. So from then
+    on nothing is told of answers on that connection, nor after an interim answer, a request that
+    was given up, or bytes that servers may read as another number of requests.
     """
 
     def __init__(
@@ -105,6 +113,7 @@ class Exchanges:
         self._failures: OrderedDict[ProcessId, _Failure] = OrderedDict()
         # When each token request that waits was sent, by process, oldest first.
         self._unanswered_tokens: dict[ProcessId, list[int]] = {}
+        self._out_of_step: OrderedDict[SocketId, None] = OrderedDict()
         self._next = 0
 
     def set_wait(self, wait_s: float) -> None:
@@ -123,12 +132,15 @@ class Exchanges:
     def add(self, record: Record, boottime_ns: int, *, is_answered: bool) -> list[Record]:
         """Take a request; returns what is to be written now."""
         record = self._after_failure(record, boottime_ns)
+        socket_id = record.connection.socket_id
+        is_in_step = socket_id not in self._out_of_step
+        if record.request.reason in COUNTED_DIFFERENTLY:
+            self._lose_step(socket_id)
         if not is_answered or self._wait_ns == 0:
             return [record]
         number = self._next
         self._next += 1
-        socket_id = record.connection.socket_id
-        self._waiting[number] = (boottime_ns, record)
+        self._waiting[number] = (boottime_ns, record, is_in_step)
         self._hold(record)
         pipelined = self._by_socket.get(socket_id)
         if pipelined is None:
@@ -150,13 +162,13 @@ class Exchanges:
         """Put an unknown request in place of what waits on a connection; returns how much did."""
         numbers = self._by_socket.get(socket_id, ())
         for number in numbers:
-            since_boottime_ns, record = self._waiting[number]
+            since_boottime_ns, record, is_in_step = self._waiting[number]
             if _is_token_request(record):
                 self._forget_token(record, since_boottime_ns)
             self._release(record)
             record = record._replace(request=request, verdict=verdict, token_failure=None)
             self._hold(record)
-            self._waiting[number] = (since_boottime_ns, record)
+            self._waiting[number] = (since_boottime_ns, record, is_in_step)
         return len(numbers)
 
     def answer(self, answer: Answer) -> list[Record]:
@@ -166,12 +178,14 @@ class Exchanges:
             return []
         response = None if answer.status is None else response_of(answer.status)
         finished = [self._finish(numbers[0], response, answer.hop_limit)]
-        if len(numbers) > 1:
+        if len(numbers) > 1 or _is_interim(answer.status):
+            self._lose_step(answer.socket_id)
             finished += [self._finish(number, None) for number in numbers[1:]]
         return finished
 
     def close(self, closed: Closed) -> list[Record]:
         """Take the end of a connection: what was not answered on it will not be."""
+        self._out_of_step.pop(closed.socket_id, None)
         numbers = self._by_socket.pop(closed.socket_id, None)
         return [self._finish(number, NO_RESPONSE) for number in numbers] if numbers else []
 
@@ -179,7 +193,7 @@ class Exchanges:
         """Return the requests that have waited long enough."""
         expired = []
         while self._waiting:
-            since_boottime_ns, _ = next(iter(self._waiting.values()))
+            since_boottime_ns, *_ = next(iter(self._waiting.values()))
             if now_boottime_ns - since_boottime_ns < self._wait_ns:
                 break
             expired.append(self._finish_oldest(NO_RESPONSE))
@@ -191,8 +205,9 @@ class Exchanges:
         return [self._finish(number, None) for number in list(self._waiting)]
 
     def _finish_oldest(self, response: Optional[Response]) -> Record:
-        number, (_, record) = next(iter(self._waiting.items()))
+        number, (_, record, _) = next(iter(self._waiting.items()))
         socket_id = record.connection.socket_id
+        self._lose_step(socket_id)
         numbers = self._by_socket[socket_id]
         del numbers[0]  # the oldest of all is the oldest of its connection
         if not numbers:
@@ -203,8 +218,10 @@ class Exchanges:
         self, number: int, response: Optional[Response], hop_limit: Optional[int] = None
     ) -> Record:
         """Take out a request that is no more in ``_by_socket``."""
-        since_boottime_ns, waiting = self._waiting.pop(number)
+        since_boottime_ns, waiting, is_in_step = self._waiting.pop(number)
         self._release(waiting)
+        if not is_in_step:
+            response = hop_limit = None
         at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, *_ = waiting
         # Only the answer to a token request leaves IMDS with the instance's hop limit.
         is_token_request = _is_token_request(waiting)
@@ -224,6 +241,12 @@ class Exchanges:
         if is_token_request:
             self._note_token(record, since_boottime_ns, response)
         return record
+
+    def _lose_step(self, socket_id: SocketId) -> None:
+        """Believe no answer to a later request on a connection."""
+        self._out_of_step[socket_id] = None
+        if len(self._out_of_step) > MAX_OUT_OF_STEP:
+            self._out_of_step.popitem(last=False)
 
     def _hold(self, record: Record) -> None:
         caller = record.caller
@@ -284,6 +307,10 @@ class Exchanges:
         return record._replace(
             verdict=record.verdict._replace(reason=FALLBACK), token_failure=response
         )
+
+
+def _is_interim(status: Optional[int]) -> bool:
+    return status is not None and 0 < status < _FINAL
 
 
 def _request_bytes(record: Record) -> int:

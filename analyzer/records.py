@@ -229,6 +229,11 @@ class Hint(_Constants):
 # The reason of a head that was whole, but in memory that its sender could write to while it went
 # out (MSG_ZEROCOPY). What was seen in it need not be what was sent.
 CHANGEABLE = "changeable_payload"
+# The reason of what looks like IMDSv2 on a connection of which not all before it was seen, or
+# understood as every server would. It may be a part of another request, which has no token.
+UNFRAMED = "uncertain_framing"
+# Reasons of what servers may read as another number of requests, and so answer as often.
+COUNTED_DIFFERENTLY = frozenset({"not_http", "request_in_body", "header_too_large"})
 
 
 class Request(NamedTuple):
@@ -236,7 +241,7 @@ class Request(NamedTuple):
 
     ``reason`` is None for a complete head, else why it is not one: a ``Problem``
     value, ``not_http``, ``incomplete``, ``capture_gap`` or ``header_too_large``.
-    One of ``DOUBTS``, or CHANGEABLE, also where all of the head was read.
+    One of ``DOUBTS``, CHANGEABLE or UNFRAMED also where all of the head was read.
     ``method`` and ``target`` are None where they could not be read. Text is decoded
     as UTF-8 with ``\xNN`` escapes for the bytes that are not.
     """

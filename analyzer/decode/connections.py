@@ -6,7 +6,13 @@ from collections import OrderedDict
 from typing import Optional
 
 from analyzer.decode.head import unread
-from analyzer.decode.http import CAPTURE_GAP, INCOMPLETE, RequestParser, maybe_whole_request
+from analyzer.decode.http import (
+    CAPTURE_GAP,
+    IN_BODY,
+    INCOMPLETE,
+    RequestParser,
+    maybe_whole_request,
+)
 from analyzer.records import (
     CHANGEABLE,
     Captured,
@@ -27,12 +33,12 @@ from analyzer.records import (
 MAX_CONNECTIONS = 8192
 # 512 heads of the greatest length, or 16,000 usual ones, begun and not finished.
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024
-# IMDS itself closes an idle connection after a few seconds.
+# IMDS itself closes an idle connection after a few seconds: what is half sent by then stays so.
 IDLE_TIMEOUT_S = 30
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30
-# Kept of the latest send, to tell whether what comes in its place is the same: more than a usual
-# request has, and 8 MiB for all connections.
+# Kept of the latest sends, to tell whether what comes in their place is the same: more than a
+# usual request has, and 8 MiB for all connections.
 KEPT_BYTES = 1024
 
 # Why there may be requests that nobody can tell: one whose connection was forgotten too early.
@@ -43,6 +49,9 @@ _BEHIND = 1 << 31  # differences from here on mean earlier, not later
 
 # Processes that the bytes of one head may come from and are named; further ones are not.
 MAX_ORIGINS = 4
+
+# Requests whose answers are not waited for.
+_UNANSWERED = (CAPTURE_GAP, IN_BODY)
 
 # Of a chunk: when, by which thread, by whom. Never its bytes.
 Origin = tuple[int, int, Optional[Snapshot]]
@@ -63,6 +72,9 @@ class Connections:
     ) -> None:
         """Know no connection yet."""
         self._streams: OrderedDict[SocketId, _Stream] = OrderedDict()
+        # Those unused for IDLE_TIMEOUT_S, the longest unused first. They are still known: without
+        # what was sent before, a part of a request may look like one.
+        self._idle: OrderedDict[SocketId, _Stream] = OrderedDict()
         self._max_connections = max_connections
         self._max_buffered_bytes = max_buffered_bytes
         self._buffered = 0
@@ -72,7 +84,7 @@ class Connections:
 
     def __len__(self) -> int:
         """Return the number of connections known."""
-        return len(self._streams)
+        return len(self._streams) + len(self._idle)
 
     @property
     def buffered(self) -> int:
@@ -86,6 +98,8 @@ class Connections:
         former: list[Captured] = []
         socket_id = chunk.connection.socket_id
         stream = self._streams.get(socket_id)
+        if stream is None and self._idle:
+            stream = self._awake(socket_id)
         if stream is not None and not stream.is_continued_by(chunk):
             # The kernel gave the socket's address to another connection.
             former = self._forget(socket_id)
@@ -99,16 +113,24 @@ class Connections:
         self._buffered += stream.buffered
         if former:
             captured = former + captured
-        if len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes:
+        known = len(self._streams) + len(self._idle)
+        if known > self._max_connections or self._buffered > self._max_buffered_bytes:
             captured += self._evict()
         return captured
+
+    def _awake(self, socket_id: SocketId) -> Optional[_Stream]:
+        stream = self._idle.pop(socket_id, None)
+        if stream is not None:
+            self._streams[socket_id] = stream
+        return stream
 
     def contradicts(self, chunk: Chunk) -> bool:
         """Tell whether a send has other bytes than the one whose place it takes.
 
         That one has failed, or was taken in part, and was told all the same.
         """
-        stream = self._streams.get(chunk.connection.socket_id)
+        socket_id = chunk.connection.socket_id
+        stream = self._streams.get(socket_id) or self._idle.get(socket_id)
         return stream is not None and stream.contradicts(chunk)
 
     def doubt(self, doubt: Doubt, *, is_told: bool) -> list[Captured]:
@@ -116,7 +138,8 @@ class Connections:
 
         ``is_told`` says that a request is known already that is.
         """
-        stream = self._streams.get(doubt.connection.socket_id)
+        socket_id = doubt.connection.socket_id
+        stream = self._streams.get(socket_id) or self._awake(socket_id)
         if stream is not None:
             self._buffered -= stream.buffered
             captured = stream.doubt(doubt, is_told=is_told)
@@ -131,22 +154,36 @@ class Connections:
         )
 
     def expire(self, now_boottime_ns: int) -> list[Captured]:
-        """Forget the connections unused for IDLE_TIMEOUT_S and return their half requests."""
+        """Return the half requests of the connections unused for IDLE_TIMEOUT_S.
+
+        Those whose end would not be seen are forgotten.
+        """
         captured: list[Captured] = []
         deadline = now_boottime_ns - IDLE_TIMEOUT_S * 1_000_000_000
         while self._streams:
             socket_id, stream = next(iter(self._streams.items()))
             if stream.used_boottime_ns > deadline:
                 break
-            captured += self._forget(socket_id)
+            if not stream.is_answered:
+                captured += self._forget(socket_id)
+                continue
+            self._idle[socket_id] = self._streams.pop(socket_id)
+            self._buffered -= stream.buffered
+            captured += stream.pause()
+            self._buffered += stream.buffered
         return captured
 
     def close(self, closed: Closed) -> list[Captured]:
         """Forget a connection that has ended and return its half request."""
+        idle = self._idle.pop(closed.socket_id, None)
+        if idle is not None:
+            self._buffered -= idle.buffered
         return self._forget(closed.socket_id) if closed.socket_id in self._streams else []
 
     def flush(self) -> list[Captured]:
         """Forget all connections and return their half requests."""
+        for socket_id in list(self._idle):
+            self._awake(socket_id)
         captured: list[Captured] = []
         for socket_id in list(self._streams):
             captured += self._forget(socket_id)
@@ -166,8 +203,11 @@ class Connections:
 
     def _evict(self) -> list[Captured]:
         captured: list[Captured] = []
+        while self._idle and len(self) > self._max_connections:
+            _, stream = self._idle.popitem(last=False)  # what it has half sent is told already
+            self._buffered -= stream.buffered
         while self._streams and (
-            len(self._streams) > self._max_connections or self._buffered > self._max_buffered_bytes
+            len(self) > self._max_connections or self._buffered > self._max_buffered_bytes
         ):
             socket_id, stream = next(iter(self._streams.items()))
             if self.evicted == self._evicted_told:
@@ -185,9 +225,9 @@ class Connections:
 class _Stream:
     """One connection: where its bytes stand, and who began the request under way."""
 
-    __slots__ = ("_connection", "_expected", "_is_answered", "_is_changeable", "_latest",
+    __slots__ = ("_connection", "_expected", "_is_changeable", "_latest",
                  "_latest_size", "_missing",
-                 "_origins", "_parser", "_start", "_taken", "buffered",
+                 "_origins", "_parser", "_start", "_taken", "buffered", "is_answered",
                  "used_boottime_ns")  # fmt: skip
 
     def __init__(self, chunk: Chunk) -> None:
@@ -196,10 +236,10 @@ class _Stream:
         self._parser = RequestParser(is_joined=True) if chunk.offset else None
         self.buffered = 0  # bytes that the parser holds
         self._connection = chunk.connection
-        self._is_answered = chunk.is_answered
+        self.is_answered = chunk.is_answered
         self._start = self._expected = chunk.sequence
         self._taken = 0  # bytes since the start that was seen
-        self._latest = b""  # the beginning of the latest send, which had so many bytes
+        self._latest = b""  # the beginning of the latest sends, which had so many bytes
         self._latest_size = 0
         self._missing = 0  # bytes at the end of the latest send that could not be had
         # Who sent what there is of the head under way, the first one first.
@@ -233,7 +273,7 @@ class _Stream:
         return ahead < _BEHIND or _SEQUENCES - ahead <= min(self._taken, MAX_REPEATED_BYTES)
 
     def contradicts(self, chunk: Chunk) -> bool:
-        """Tell whether a send that begins before the end of the latest has other bytes there."""
+        """Tell whether a send has other bytes than the latest ones, in whose place it comes."""
         ahead = self._ahead(chunk)
         if ahead < _BEHIND or not self.is_continued_by(chunk):
             return False
@@ -263,11 +303,18 @@ class _Stream:
         self._origins.clear()
         return captured
 
+    def pause(self) -> list[Captured]:
+        """Give up a half request; else it goes on where it was."""
+        return self.finish() if self._parser is not None and self._parser.is_pending else []
+
     def finish(self) -> list[Captured]:
         if self._parser is None:
             return []
         requests = self._parser.finish(INCOMPLETE)
-        return self._capture(requests, self._origins[-1], ()) if self._origins else []
+        captured = self._capture(requests, self._origins[-1], ()) if self._origins else []
+        self._origins.clear()
+        self.buffered = self._parser.buffered
+        return captured
 
     def _maybe_capture_whole(self, chunk: Chunk) -> list[Captured]:
         """Take a send that is one request in the place where it is expected; else do nothing."""
@@ -281,7 +328,7 @@ class _Stream:
         self._taken += size
         self._expected = (sequence + size) % _SEQUENCES
         self._latest, self._latest_size = data[:KEPT_BYTES], size
-        return [Captured(boottime_ns, connection, tid, snapshot, request, self._is_answered)]
+        return [Captured(boottime_ns, connection, tid, snapshot, request, self.is_answered)]
 
     def _feed(self, chunk: Chunk, parser: RequestParser) -> list[Captured]:
         data, size = chunk.data, chunk.size
@@ -310,11 +357,19 @@ class _Stream:
             self._taken += size - counted
             if chunk.sequence is not None:
                 self._expected = (chunk.sequence + chunk.size) % _SEQUENCES
-            self._latest, self._latest_size = chunk.data[:KEPT_BYTES], chunk.size
+            self._keep(chunk, is_next=ahead == 0)
             is_its_own = bool(captured) and parser.is_pending
             if not parser.is_pending or is_its_own:
                 self._is_changeable = is_its_own and chunk.is_changeable
         return captured
+
+    def _keep(self, chunk: Chunk, *, is_next: bool) -> None:
+        """Keep the send to compare with others in its place, and of those before it what fits."""
+        if is_next and chunk.size < KEPT_BYTES and len(self._latest) == self._latest_size:
+            self._latest = (self._latest + chunk.data)[-KEPT_BYTES:]
+            self._latest_size = len(self._latest) + chunk.size - len(chunk.data)
+        else:
+            self._latest, self._latest_size = chunk.data[:KEPT_BYTES], chunk.size
 
     def _parse(
         self,
@@ -371,8 +426,8 @@ class _Stream:
                 before = (each[2] for each in self._origins)
                 more = (*(each for each in before if each is not None), *others)
             # An answer is looked for from a send on, and that of a gap was not seen: the
-            # next answer is the next request's.
-            is_answered = self._is_answered and request.reason != CAPTURE_GAP
+            # next answer is the next request's. A line of a body is answered by few servers.
+            is_answered = self.is_answered and request.reason not in _UNANSWERED
             captured.append(
                 Captured(
                     boottime_ns,

@@ -20,7 +20,9 @@ _DIGIT = re.compile("[0-9]")  # none of the methods in the registry has one
 # A body length of more digits is no length any sender means.
 MAX_LENGTH_DIGITS = 18
 
-CHUNKED = -1  # in place of a body's length
+# In place of a body's length: in chunks; or that servers may differ in where it ends.
+CHUNKED = -1
+UNCERTAIN = -2
 _NO_BODY = 0
 
 _TOKEN = b"x-aws-ec2-metadata-token"
@@ -37,6 +39,9 @@ _HINTS: dict[bytes, tuple[tuple[bytes, Hint], ...]] = {
     b"metadata-token-expiry-seconds": ((b"", Hint.LINODE),),
 }
 _FRAMING = (_CONTENT_LENGTH, _TRANSFER_ENCODING)
+# What some servers take for one of these: with a space before the colon, or an underscore.
+_NEARLY_FRAMING = b"|".join(name.replace(b"-", b".") for name in _FRAMING)
+_FOLDED_FRAMING = re.compile(rb"\n[ \t\r]+(?:%s)" % _NEARLY_FRAMING, re.IGNORECASE)
 _NO_HINTS: frozenset[Hint] = frozenset()
 _SPACE = b" \t\r"
 
@@ -56,8 +61,13 @@ _WANTED = (_USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS)
 # its name and value, and one that is folded. To look first at the letter that a name begins with
 # halves the time.
 _LINE = re.compile(
-    rb"\n(?=[%s \t\r])(?:(%s):|(%s):([^\n]*)|([ \t\r]))"
-    % (bytes({each[0] for each in (_TOKEN, *_WANTED)}), _TOKEN, b"|".join(_WANTED)),
+    rb"\n(?=[%s \t\r])(?:(%s):|(%s):([^\n]*)|([ \t\r])|(%s))"
+    % (
+        bytes({each[0] for each in (_TOKEN, *_WANTED)}),
+        _TOKEN,
+        b"|".join(_WANTED),
+        _NEARLY_FRAMING,
+    ),
     re.IGNORECASE,
 )
 
@@ -78,10 +88,17 @@ METHODS = (
     b"TRACE",
     b"PATCH",
 )
-_BEGINNINGS = sorted({method[:size] for method in METHODS for size in range(1, len(method) + 1)})
-SAFE_BEGINNING = re.compile(
-    rb"\r\Z|(?:%s) (?:\Z|[/h*])|(?:%s)\Z" % (b"|".join(METHODS), b"|".join(_BEGINNINGS))
+# A line that a server may take for a request's, which stands where none should be, and the most
+# bytes of it. Some servers let space stand before the method.
+_INDENT = 8
+MAYBE_REQUEST = re.compile(
+    rb"\n[ \t\r\v\f]{0,%d}(?:%s)[ \t\v\f]" % (_INDENT, b"|".join(METHODS)), re.IGNORECASE
 )
+MAYBE_REQUEST_BYTES = 1 + _INDENT + max(map(len, METHODS)) + 1
+_BEGINNINGS = sorted({method[:size] for method in METHODS for size in range(1, len(method) + 1)})
+_SAFE_WORD = rb"(?:%s) (?:\Z|[/h*])|(?:%s)\Z" % (b"|".join(METHODS), b"|".join(_BEGINNINGS))
+SAFE_WORD = re.compile(_SAFE_WORD)
+SAFE_BEGINNING = re.compile(rb"\r\Z|" + _SAFE_WORD)
 
 Buffer = Union[bytes, bytearray]
 
@@ -118,26 +135,32 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
     """Make a request of its line's parts and its header fields; also return its body's length.
 
     ``fields`` holds the whole lines of the header block, behind the line feed of the
-    request line. The length is ``CHUNKED`` for a chunked body. One that cannot be understood
-    is 0: what follows is then read as a request, so that nothing can be hidden behind a wrong
-    length.
+    request line. The length is ``CHUNKED`` for a chunked body. It is ``UNCERTAIN`` where servers
+    may differ in it: what follows is then to be read as a request, so that nothing can be hidden
+    behind a wrong length, and not to be believed, because it may be a body.
     """
     token = Token.ABSENT
     values: dict[bytes, list[bytes]] = {}
-    for token_name, name, value, fold in _LINE.findall(fields):
+    is_uncertain = False
+    for token_name, name, value, fold, nearly in _LINE.findall(fields):
         if token_name:
             token = Token.PRESENT
         elif fold:  # it belongs to the value before it
             return _read_folded_head(method, target, fields)
+        elif nearly:
+            is_uncertain = True
         else:
             values.setdefault(name.lower(), []).append(value.strip(_SPACE))
     agents = values.pop(_USER_AGENT, None)
     agent = _agent(agents[0]) if agents else None
     verb, path = shown_method(method), _text(target)
     if not values:
-        return Request(verb, path, token, agent, False, _NO_HINTS, None), _NO_BODY
+        request = Request(verb, path, token, agent, False, _NO_HINTS, None)
+        return request, UNCERTAIN if is_uncertain else _NO_BODY
     forwarded = _FORWARDED in values
     request = Request(verb, path, token, agent, forwarded, _hints(values), None)
+    if is_uncertain:
+        return request, UNCERTAIN
     return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)
 
 
@@ -147,6 +170,9 @@ def _read_folded_head(method: bytes, target: bytes, fields: bytes) -> tuple[Requ
     request, length = read_head(method, target, folded)
     if _is_behind_end(fields):
         request = request._replace(token=Token.ABSENT, reason=NOT_HTTP)
+        length = UNCERTAIN
+    elif _FOLDED_FRAMING.search(fields) is not None or count_behind_end(fields):
+        length = UNCERTAIN
     return request, length
 
 
@@ -158,6 +184,12 @@ def _is_behind_end(fields: bytes) -> bool:
         and _TOKEN_LINE.search(fields, 0, end.start() + 1) is None
         and _TOKEN_LINE.search(fields, end.start() + 1) is not None
     )
+
+
+def count_behind_end(fields: bytes) -> int:
+    """Count the lines that begin like a request where the head may have ended already."""
+    end = _MAYBE_END.search(fields)
+    return 0 if end is None else sum(1 for _ in MAYBE_REQUEST.finditer(fields, end.end() - 1))
 
 
 def read_cut_head(line: RequestLine, fields: bytes, reason: str) -> Request:
@@ -212,13 +244,14 @@ def _hints(values: dict[bytes, list[bytes]]) -> frozenset[Hint]:
 
 
 def _body_length(values: dict[bytes, list[bytes]]) -> int:
-    codings = b",".join(values.get(_TRANSFER_ENCODING, ()))
-    if codings.rpartition(b",")[2].strip(_SPACE).lower() == b"chunked":
+    if _TRANSFER_ENCODING in values:
+        codings = b",".join(values[_TRANSFER_ENCODING])
+        is_chunked = codings.rpartition(b",")[2].strip(_SPACE).lower() == b"chunked"
         # With a length beside it servers differ in which of the two they believe.
-        return _NO_BODY if _CONTENT_LENGTH in values else CHUNKED
-    lengths = b",".join(values.get(_CONTENT_LENGTH, ())).split(b",")
+        return CHUNKED if is_chunked and _CONTENT_LENGTH not in values else UNCERTAIN
+    lengths = b",".join(values[_CONTENT_LENGTH]).split(b",")
     distinct = {length.strip(_SPACE) for length in lengths}
     digits = distinct.pop()
     if distinct or not digits.isdigit() or len(digits) > MAX_LENGTH_DIGITS:
-        return _NO_BODY
+        return UNCERTAIN
     return int(digits)

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from typing import Optional
 
 from analyzer.decode.head import (
-    CHUNKED,
     SAFE_BEGINNING,
     maybe_request_line,
     read_head,
@@ -227,8 +226,8 @@ class _Stream:
             self._is_lost = True
             return
         _, length = read_head(line.method, line.target, head[newline:])
-        # The end of a chunked body is not looked for: nobody sends one to IMDS.
-        self._body = float("inf") if length == CHUNKED else length
+        # The end of a body of no known length is not looked for: nobody sends one to IMDS.
+        self._body = float("inf") if length < 0 else length
         first = head[: newline + 1]
         # The log shows a path in the same way, whose parts may come to a key's length.
         is_method = shown_method(line.method).encode() == line.method

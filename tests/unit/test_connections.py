@@ -8,8 +8,18 @@ import pytest
 
 from analyzer.classify import classify
 from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED_BYTES, Connections
-from analyzer.decode.http import MAX_HEAD_BYTES
-from analyzer.records import CHANGEABLE, DOUBTS, Captured, Chunk, Doubt, Problem, Token, Version
+from analyzer.decode.http import IN_BODY, MAX_HEAD_BYTES
+from analyzer.records import (
+    CHANGEABLE,
+    DOUBTS,
+    Captured,
+    Chunk,
+    Closed,
+    Doubt,
+    Problem,
+    Token,
+    Version,
+)
 from tests.packets import logged
 from tests.sends import START, connection, pid_of, snapshot
 from tests.sends import chunk as send
@@ -204,6 +214,25 @@ def test_a_send_may_contradict_the_one_whose_place_it_takes(
     assert connections.contradicts(send(second, at)) is is_other
 
 
+@pytest.mark.parametrize("cut", [1, 20, len(GET) - 1])
+def test_a_send_may_contradict_one_that_others_followed(cut: int) -> None:
+    """A head that goes out in parts is compared with all of them, whichever comes again."""
+    connections = Connections()
+    connections.feed(send(OTHER))
+    for begin, end in ((0, cut), (cut, len(GET))):
+        connections.feed(send(GET[begin:end], len(OTHER) + begin))
+    assert not connections.contradicts(send(GET[:cut], len(OTHER)))
+    assert not connections.contradicts(send(GET, len(OTHER)))
+    assert connections.contradicts(send(b"?" + GET[1:cut], len(OTHER)))
+    assert connections.contradicts(send(b"?" + OTHER[1:]))
+    # As far as they are kept.
+    long = b"x" * KEPT_BYTES
+    for at in range(0, len(long), 100):
+        connections.feed(send(long[at : at + 100], len(OTHER + GET) + at))
+    assert not connections.contradicts(send(b"?" + GET[1:cut], len(OTHER)))
+    assert connections.contradicts(send(b"?", len(OTHER + GET) + 100))
+
+
 def test_what_could_not_be_read_is_not_contradicted() -> None:
     """What comes in its place is new."""
     connections = Connections()
@@ -312,18 +341,66 @@ def test_sizes_beyond_all_sequence_numbers_are_survived() -> None:
         assert captured[-1] == ("/a", None)
 
 
-def test_idle_connections_are_forgotten() -> None:
-    """After the idle time a half request is incomplete, and its connection is free."""
+def test_what_is_half_sent_on_an_idle_connection_is_told() -> None:
+    """After the idle time a half request is incomplete; its connection is known until it ends."""
     connections = Connections()
     second = 1_000_000_000
     connections.feed(send(GET[:20], port=1, at_ns=0))
     connections.feed(send(OTHER[:20], port=2, at_ns=5 * second))
     assert connections.expire(IDLE_TIMEOUT_S * second - 1) == []
     assert _brief(connections.expire(IDLE_TIMEOUT_S * second)) == [("/a", "incomplete")]
-    assert len(connections) == 1
+    assert len(connections) == 2
     assert _brief(connections.feed(send(OTHER[20:], 20, port=2))) == [("/b", None)]
     assert connections.expire(1000 * second) == []
-    assert (len(connections), connections.buffered, connections.evicted) == (0, 0, 0)
+    assert (len(connections), connections.buffered, connections.evicted) == (2, 0, 0)
+    for port in (1, 2):
+        assert connections.close(Closed(0, connection(port).socket_id)) == []
+    assert len(connections) == 0
+
+
+def _v2(connections: Connections, data: bytes, position: int, *, port: int = 41234) -> Version:
+    (captured,) = connections.feed(send(data + TOKEN_FIELD, position, port=port))
+    return classify(captured.request).version
+
+
+TOKEN_FIELD = b"X-aws-ec2-metadata-token: x\r\n\r\n"
+# The length of a body that ends in the middle of what would be a request with a token.
+HIDING = b"POST /p HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(GET[:-2] + TOKEN_FIELD[:26])
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+def test_a_connection_that_was_idle_hides_no_call(is_early: bool) -> None:
+    """What is a body stays one, and what is a v1 call is one, however long nothing is sent."""
+    connections = Connections()
+    connections.feed(send(HIDING, at_ns=0))
+    if is_early:
+        connections.expire((IDLE_TIMEOUT_S + 1) * 1_000_000_000)
+    body = GET[:-2] + TOKEN_FIELD[:26]
+    captured = connections.feed(send(body + OTHER, len(HIDING)))
+    assert _brief(captured) == [(None, IN_BODY), ("/b", None)]
+    assert [classify(each.request).version for each in captured] == [Version.UNKNOWN, Version.V1]
+    assert [each.is_answered for each in captured] == [False, True]
+
+
+def test_a_connection_that_was_forgotten_has_no_v2() -> None:
+    """Where more connections are known than there is room for; those idle go first."""
+    connections = Connections(max_connections=2)
+    connections.feed(send(HIDING, port=1))
+    connections.expire((IDLE_TIMEOUT_S + 1) * 1_000_000_000)
+    for port in (2, 3):
+        assert connections.feed(send(GET, port=port))
+    assert (len(connections), connections.evicted) == (2, 0)
+    assert _v2(connections, GET[:-2], len(HIDING), port=1) is Version.UNKNOWN
+    assert connections.evicted == 1
+    assert _v2(connections, GET[:-2], len(GET), port=3) is Version.V2
+
+
+def test_an_idle_connection_whose_end_is_not_seen_is_forgotten() -> None:
+    """Its socket may be another's by now."""
+    connections = Connections()
+    connections.feed(send(GET)._replace(is_answered=False))
+    assert connections.expire((IDLE_TIMEOUT_S + 1) * 1_000_000_000) == []
+    assert len(connections) == 0
 
 
 def test_flush_returns_what_is_half_done() -> None:

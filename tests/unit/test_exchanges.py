@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.head import unread
+from analyzer.decode.head import NOT_HTTP, unread
+from analyzer.decode.http import HEADER_TOO_LARGE, IN_BODY
 from analyzer.exchanges import (
     FALLBACK,
     FALLBACK_WINDOW_S,
     GIVEN_UP_S,
+    MAX_OUT_OF_STEP,
     Exchanges,
     response_of,
 )
 from analyzer.records import (
+    COUNTED_DIFFERENTLY,
     Answer,
     Caller,
     Closed,
@@ -297,3 +300,81 @@ def test_of_unknown_callers_address_and_user_agent_tell_who_fell_back(
     (done,) = exchanges.answer(answer(200, sock=2))
     assert done.verdict.reason == reason
     assert len(exchanges.flush()) == (not is_answered)
+
+
+def _one_answered(exchanges: Exchanges, status: int = 200) -> Optional[Response]:
+    """Return the response of a request that is sent and answered now."""
+    exchanges.add(record("/later"), 9 * S, is_answered=True)
+    (done,) = exchanges.answer(answer(status))
+    assert done.request.target == "/later"
+    return done.response
+
+
+def _pipeline(exchanges: Exchanges) -> None:
+    for path in ("/a", "/b"):
+        exchanges.add(record(path), 0, is_answered=True)
+    exchanges.answer(answer(404))
+
+
+def _interim(exchanges: Exchanges) -> None:
+    exchanges.add(record(), 0, is_answered=True)
+    (done,) = exchanges.answer(answer(100))
+    assert done.response is None
+
+
+def _give_up(exchanges: Exchanges) -> None:
+    exchanges.add(record(), 0, is_answered=True)
+    (done,) = exchanges.expire(8 * S)
+    assert done.response == Response(Outcome.NO_RESPONSE, None)
+
+
+def _garbage(exchanges: Exchanges) -> None:
+    for reason in (NOT_HTTP, HEADER_TOO_LARGE):
+        exchanges.add(record()._replace(request=unread(reason)), 0, is_answered=True)
+        exchanges.answer(answer(400))
+
+
+def _in_body(exchanges: Exchanges) -> None:
+    inside = record()._replace(request=unread(IN_BODY))
+    assert exchanges.add(inside, 0, is_answered=False) == [inside]
+
+
+@pytest.mark.parametrize("before", [_pipeline, _interim, _give_up, _garbage, _in_body])
+def test_an_answer_that_may_be_anothers_tells_nothing(
+    exchanges: Exchanges, before: Callable[[Exchanges], None]
+) -> None:
+    """Of two requests before, the second one's answer may come when a third one has been sent."""
+    before(exchanges)
+    assert [_one_answered(exchanges) for _ in range(2)] == [None, None]
+    # Nor is it known whether there will be one.
+    exchanges.add(record(), 9 * S, is_answered=True)
+    assert [each.response for each in exchanges.expire(99 * S)] == [None]
+    exchanges.add(record(token=True), 100 * S, is_answered=True)
+    (token,) = exchanges.answer(answer(200, hop_limit=2))
+    assert (token.response, token.hop_limit) == (None, None)
+    exchanges.add(record("/x", sock=2), 100 * S, is_answered=True)
+    (other,) = exchanges.answer(answer(200, sock=2))
+    assert (other.response, other.verdict.reason) == (response_of(200), "no_token_header")
+    # On the next connection of this socket all is known again.
+    exchanges.close(closed())
+    assert _one_answered(exchanges, 401) == response_of(401)
+
+
+def test_answers_that_come_in_turn_are_believed(exchanges: Exchanges) -> None:
+    """However many there are on one connection."""
+    assert [_one_answered(exchanges, status) for status in (401, 200, 404)] == [
+        response_of(status) for status in (401, 200, 404)
+    ]
+
+
+def test_connections_out_of_step_are_bounded(exchanges: Exchanges) -> None:
+    """The longest out of step is forgotten."""
+    for sock in range(MAX_OUT_OF_STEP + 1):
+        inside = record(sock=sock)._replace(request=unread(IN_BODY))
+        exchanges.add(inside, 0, is_answered=False)
+    assert len(exchanges._out_of_step) == MAX_OUT_OF_STEP
+
+
+def test_what_is_counted_differently_are_reasons_of_decode() -> None:
+    """They are named where all stages find them."""
+    assert {NOT_HTTP, IN_BODY, HEADER_TOO_LARGE} == COUNTED_DIFFERENTLY

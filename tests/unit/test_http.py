@@ -11,13 +11,14 @@ from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS
 from analyzer.decode.http import (
     CAPTURE_GAP,
     HEADER_TOO_LARGE,
+    IN_BODY,
     INCOMPLETE,
     MAX_CHUNK_LINE_BYTES,
     MAX_HEAD_BYTES,
     RequestParser,
     maybe_whole_request,
 )
-from analyzer.records import Hint, Request, Token
+from analyzer.records import UNFRAMED, Hint, Request, Token
 from tests.sends import TOKEN
 from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, REQUESTS, get
 from tests.unit.secret_samples import leaks
@@ -57,11 +58,11 @@ READERS = {
     "mixed line ends": b"GET /a HTTP/1.1\nHost: x\r\n\n",
     "leading blank lines": b"\r\n\n\r\n" + _get(),
     "http 0.9": b"GET /a\r\n",
-    "content length": _get(b"Content-Length: 9") + b"GET /b\r\n\n",
+    "content length": _get(b"Content-Length: 9") + b"1GET /b\n\n",
     "repeated length": _get(b"Content-Length: 3, 3", b"content-length:3") + b"\n\n\n",
     "folded length": _get(b"Content-Length:", b"  3") + b"\n\n\n",
     "chunked": _get(b"Transfer-Encoding: chunked")
-    + b"4\r\nGET \r\n0A;x=y\r\n/b\n\n12345\n\r\n0\r\n\r\n",
+    + b"4\r\nGET/\r\n0A;x=y\r\n/b\n\n12345\n\r\n0\r\n\r\n",
     "chunked last": _get(b"Transfer-Encoding: gzip, Chunked") + b"1\r\nx\r\n0\r\n\r\n",
     "folded trailers": _get(b"Transfer-Encoding: chunked") + b"0\nA: b\r\n c\r\nD:\r\n\r\n",
     "trailers": _get(b"Transfer-Encoding: chunked") + b"0\nA: b\r\nC: d\r\n\r\n",
@@ -138,19 +139,31 @@ def test_request_line_is_read_leniently(line: bytes, method: str, target: str) -
     ],
 )
 def test_garbage_is_reported_once_and_the_next_send_is_read(stream: bytes) -> None:
-    """Contiguous garbage gives one not_http request, in however many sends it comes."""
+    """Garbage up to its blank line gives one not_http request, in however many sends it comes."""
     expected = [(None, NOT_HTTP), ("/following", None)]
     assert _brief(_parse(stream, FOLLOWING)) == expected
-    assert _brief(_parse(stream, b"\x00more\r\n\r\n", stream, FOLLOWING)) == expected
+    assert _brief(_parse(stream.rstrip(b"\r\n"), b"\x00more\r\n\r\n", FOLLOWING)) == expected
+    twice = [expected[0], *expected]
+    assert _brief(_parse(stream.rstrip(b"\r\n"), b"\r\n\r\n", stream, FOLLOWING)) == twice
     bytewise = [stream[at : at + 1] for at in range(len(stream))]
     assert _brief(_parse(*bytewise, FOLLOWING)) == expected
     assert _brief(_parse(_get(), stream)) == [("/a", None), (None, NOT_HTTP)]
 
 
 @pytest.mark.parametrize("before", [b" ", b"\r\r", b"\x00", b"-" * 200])
-def test_request_behind_garbage_in_the_same_send_is_garbage(before: bytes) -> None:
+def test_request_behind_garbage_in_the_same_line_is_garbage(before: bytes) -> None:
     """What a server would refuse with the garbage before it is not taken for a request."""
     assert _brief(_parse(before + _get(), FOLLOWING)) == [(None, NOT_HTTP), ("/following", None)]
+
+
+@pytest.mark.parametrize("before", [b"\x00\r\n", b"GET\t/x HTTP/1.1\r\n\r\n", b"x: y\r\n\r\n"])
+def test_no_request_hides_behind_garbage(before: bytes) -> None:
+    """Some servers pass over the garbage, or take it for a request: none of them is left out."""
+    expected = [(None, NOT_HTTP), ("/following", None), ("/following", None)]
+    assert _brief(_parse(before + 2 * FOLLOWING)) == expected
+    assert _brief(_bytewise(before + 2 * FOLLOWING)) == expected
+    tabs = 101 * _get().replace(b" ", b"\t", 1)
+    assert _brief(_parse(tabs)) == _brief(_bytewise(tabs)) == [(None, NOT_HTTP)] * 101
 
 
 def test_garbage_is_reported_anew_after_a_request() -> None:
@@ -361,8 +374,9 @@ def test_joined_stream_begins_with_a_request_or_a_capture_gap() -> None:
     """A stream joined in its middle is read at once if a request is there."""
     assert _brief(RequestParser(is_joined=True).feed(FOLLOWING)) == [("/following", None)]
     parser = RequestParser(is_joined=True)
-    assert _brief(parser.feed(b"X-aws-ec2-metadata-token: x\r\n\r\n")) == [(None, CAPTURE_GAP)]
-    assert parser.feed(b"more") == []
+    assert _brief(parser.feed(b"X-aws-ec2-metadata-token: x\r\n")) == [(None, CAPTURE_GAP)]
+    assert parser.feed(b"more\r\n\r\n") == []
+    assert _brief(parser.feed(b"and more")) == [(None, NOT_HTTP)]
     assert _brief(parser.feed(FOLLOWING)) == [("/following", None)]
 
 
@@ -374,13 +388,14 @@ def test_where_the_structure_is_not_known_only_a_whole_method_begins_a_request(
     line = method + b" /latest/api/token HTTP/1.1\r\nHost: x\r\n\r\n"
     for cut in range(1, len(line)):
         whole, split = RequestParser(is_joined=True), RequestParser()
-        assert _brief(whole.feed(line[cut:]))[:1] != [("/latest/api/token", None)]
+        assert ("/latest/api/token", UNFRAMED) not in _brief(whole.feed(line[cut:]))
         assert len(split.gap(cut, "truncated")) == 1
         rest = [line[at : at + 1] for at in range(cut, len(line))]
         assert [request for each in rest for request in split.feed(each)] == []
         # Whatever was dropped before it, the next one is read, also in pieces.
         found = [request for at in range(len(line)) for request in split.feed(line[at : at + 1])]
-        assert _brief(found) == [("/latest/api/token", None)]
+        reason = UNFRAMED if method == b"PUT" else None
+        assert _brief(found) == [("/latest/api/token", reason)]
 
 
 def test_finish_without_a_request_under_way_returns_nothing() -> None:
@@ -509,10 +524,11 @@ def test_nothing_hides_where_chunks_and_a_length_contradict(length: bytes) -> No
     """Of two framings a server may take either: what may be a request is told, as unknown."""
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(FOLLOWING), FOLLOWING)
     head = _get(b"Content-Length: " + length, b"Transfer-Encoding: chunked")
-    assert _brief(_parse(head + chunks)) == [("/a", None), (None, NOT_HTTP)]
+    expected = [("/a", None), (None, NOT_HTTP), ("/following", None), (None, NOT_HTTP)]
+    assert _brief(_parse(head + chunks)) == expected
     assert _brief(_parse(head + FOLLOWING)) == [("/a", None), ("/following", None)]
     only = _get(b"Transfer-Encoding: chunked")
-    assert _brief(_parse(only + chunks)) == [("/a", None)]
+    assert _brief(_parse(only + chunks)) == [("/a", None), (None, IN_BODY)]
 
 
 @pytest.mark.parametrize("trailers", [b"", b"A: b\r\n", b"A: b\r\n c\r\n"])
@@ -528,3 +544,103 @@ def test_a_long_trailer_is_read_alike_however_it_is_sent(size: int) -> None:
     """At once, and byte by byte."""
     stream = _get(b"Transfer-Encoding: chunked") + b"0\r\nA: " + b"x" * size + b"\r\n\r\n"
     assert _bytewise(stream + FOLLOWING) == _parse(stream + FOLLOWING)
+
+
+V2 = b"PUT /latest/api/token HTTP/1.1\r\n\r\n" + _get(b"X-aws-ec2-metadata-token: t", target=b"/v2")
+# What servers read in different ways, or nobody can read: what follows may be a part of it.
+BREAKS = {
+    "garbage": b"\x00\r\n\r\n",
+    "a tab": _get().replace(b" ", b"\t", 1),
+    "a head that is too large": _get(b"A: " + b"a" * MAX_HEAD_BYTES),
+    "a line that is too long": b"GET /" + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+    "no length": _get(b"Content-Length: +5"),
+    "two lengths": _get(b"Content-Length: 5, 6"),
+    "a space before the colon": _get(b"Content-Length : 5"),
+    "another colon": _get(b"Content-Length\x0b: 5"),
+    "an underscore": _get(b"Content_Length: 5"),
+    "a fold": _get(b"A: b", b" Transfer-Encoding: chunked"),
+    "a fold of nothing": _get(b" Content-Length: 5"),
+    "both": _get(b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+    "an unknown coding": _get(b"Transfer-Encoding: xchunked"),
+    "a coding behind the chunks": _get(b"Transfer-Encoding: chunked, identity"),
+    "a coding and a length": _get(b"Transfer-Encoding: identity", b"Content-Length: 5"),
+    "a chunk's size": _get(b"Transfer-Encoding: chunked") + b"+5\r\n\r\n",
+    "a chunk's end": _get(b"Transfer-Encoding: chunked") + b"1\r\nxy\r\n\r\n",
+    "a trailer": _get(b"Transfer-Encoding: chunked") + b"0\r\n\x00\r\n\r\n",
+    "a request in a body": _get(b"Content-Length: %d" % len(FOLLOWING)) + FOLLOWING,
+    "a head that may have ended": _get(b" ", b"X-aws-ec2-metadata-token: t"),
+}
+
+
+@pytest.mark.parametrize("before", BREAKS.values(), ids=BREAKS)
+def test_nothing_is_v2_where_servers_may_differ(before: bytes) -> None:
+    """A token may stand in a body that only the server knows; a call without one is one anyway."""
+    stream = before + V2 + FOLLOWING
+    for found in (_parse(stream), _bytewise(stream)):
+        assert _brief(found[-3:]) == [
+            ("/latest/api/token", UNFRAMED),
+            ("/v2", UNFRAMED),
+            ("/following", None),
+        ]
+
+
+def test_nothing_is_v2_where_something_was_not_seen() -> None:
+    """Before the first byte, or in between; where all of it was a body, nothing is missing."""
+    expected = [("/latest/api/token", UNFRAMED), ("/v2", UNFRAMED), ("/following", None)]
+    assert _brief(RequestParser(is_joined=True).feed(V2 + FOLLOWING)) == expected
+    parser = RequestParser()
+    parser.feed(FOLLOWING)
+    parser.gap(40, CAPTURE_GAP)
+    assert _brief(parser.feed(V2 + FOLLOWING)) == expected
+    body = RequestParser()
+    body.feed(_get(b"Content-Length: 40"))
+    assert body.gap(40, CAPTURE_GAP) == []
+    assert _brief(body.feed(V2)) == [("/latest/api/token", None), ("/v2", None)]
+
+
+@pytest.mark.parametrize(
+    "before", [READERS[name] for name in READERS if name != "http 0.9"] + [b"\r\n", _get(b" ")]
+)
+def test_what_every_server_reads_alike_costs_no_v2(before: bytes) -> None:
+    """Bodies, chunks, trailers, folds, blank lines, in whatever pieces."""
+    expected = [("/latest/api/token", None), ("/v2", None)]
+    assert _brief(_parse(before + V2))[-2:] == expected
+    assert _brief(_bytewise(before + V2))[-2:] == expected
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("method", [b"GET ", b"get\t", b"PUT ", b"OPTIONS ", b"  \t  GET\t"])
+def test_a_request_in_a_body_is_told(framing: str, method: bytes) -> None:
+    """A server that reads no bodies, as many that are written in a hurry, takes it for one."""
+    body = b"x\r\n" + method + b"/in/body HTTP/1.1\r\n\r\n"
+    for inner in (body, body[3:], body[3:] + body):
+        count = inner.count(method)
+        if framing == "length":
+            stream = _get(b"Content-Length: %d" % len(inner)) + inner
+        else:
+            chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(inner), inner)
+            stream = _get(b"Transfer-Encoding: chunked") + chunks
+        expected = [("/a", None), *[(None, IN_BODY)] * count, ("/following", None)]
+        assert _brief(_parse(stream + FOLLOWING)) == expected
+        assert _brief(_bytewise(stream + FOLLOWING)) == expected
+    harmless = b"budget forget GETTING /x target: GET /x"
+    assert _brief(_parse(_get(b"Content-Length: 39") + harmless)) == [("/a", None)]
+
+
+def test_a_request_behind_a_line_of_space_is_told() -> None:
+    """To some servers the head ends there, and another one begins, whatever stands before it."""
+    for before in ((), (b"X-aws-ec2-metadata-token: t",)):
+        stream = _get(*before, b" ", b"GET /real HTTP/1.1") + V2
+        expected = [
+            ("/a", None),
+            (None, NOT_HTTP),
+            ("/latest/api/token", UNFRAMED),
+            ("/v2", UNFRAMED),
+        ]
+        assert _brief(_parse(stream)) == _brief(_bytewise(stream)) == expected
+    assert _brief(_parse(_get(b" x", b"GET /no HTTP/1.1"))) == [("/a", None)]
+    for cut in ((b" ",), (b"A: " + b"a" * MAX_HEAD_BYTES,)):
+        parser = RequestParser()
+        found = parser.feed(_get(b" ", b"GET /real HTTP/1.1", *cut)[:-2])
+        found += parser.finish(INCOMPLETE)
+        assert [request.target for request in found] == ["/a", None]

@@ -11,6 +11,7 @@ STATUS_BYTES = 13
 _STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})(?!\d)")
 _BEGINNING = b"HTTP/"
 _END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
 _SEQUENCES = 1 << 32
 _BEHIND = 1 << 31
 _ALL = (1 << STATUS_BYTES) - 1
@@ -28,18 +29,24 @@ class AnswerWatch:
     ``hop_limit`` is that of the segment that brought the latest answer's first byte first, 0
     where it says none.
 
-    Where it begins is known from what the client had acknowledged when it asked. Segments may
-    come in any order and cut anywhere: of the first STATUS_BYTES there each byte is kept as it
-    came first.
+    Where it begins is known from what the client had acknowledged when it asked, or if that is
+    within an answer, from that one's length: a body may have what looks like a status line.
+    Segments may come in any order and cut anywhere: of the first STATUS_BYTES there each byte is
+    kept as it came first.
     """
 
-    __slots__ = ("_at", "_has_answered", "_known", "_window", "hop_limit")
+    __slots__ = (
+        "_at", "_body", "_has_answered", "_is_unsure", "_known", "_window", "hop_limit"
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._at: Optional[int] = None  # sequence number of the answer's first byte
         self._window: Optional[bytearray] = None  # made where a status line comes in pieces
         self._known = 0  # a bit for each byte of the window
         self._has_answered = False
+        # Of the latest answer, where its body begins and how long it is, where that is known.
+        self._body: Optional[tuple[int, int]] = None
+        self._is_unsure = False  # whether a status may be out of a body, so that none is told
         self.hop_limit = 0
 
     @property
@@ -58,9 +65,23 @@ class AnswerWatch:
         Returns whether an answer was missed: the client has received more than was seen.
         """
         if self._at is None:
-            self._at, self._known, self.hop_limit = at, 0, 0
+            self._at, self._known, self.hop_limit = self._place(at), 0, 0
             return False
         return self.is_beyond(at)
+
+    def _place(self, at: int) -> int:
+        """Return where the next answer begins, as far as that is known."""
+        if self._body is None:
+            return at
+        begin, size = self._body
+        self._body = None
+        received = (at - begin) % _SEQUENCES
+        if 0 < received < size:
+            return (begin + size) % _SEQUENCES
+        # An answer to HEAD names a length, too, and has no body.
+        if size and not size <= received < _BEHIND:
+            self._is_unsure = True
+        return at
 
     def is_beyond(self, at: int) -> bool:
         """Tell whether the answer that is waited for lies, at least in part, before ``at``."""
@@ -125,7 +146,17 @@ class AnswerWatch:
             self._has_answered = True
             return self.take(sequence, size, data, hop_limit) if taken < len(data) else UNDECIDED
         self.give_up()
-        return status
+        self._body = _maybe_body(data, sequence)
+        return None if self._is_unsure else status
+
+
+def _maybe_body(data: bytes, sequence: int) -> Optional[tuple[int, int]]:
+    """Return where an answer's body begins and its length, where all of the head is there."""
+    end = data.find(_END_OF_HEAD)
+    length = _LENGTH.search(data, 0, end + 2) if end >= 0 else None
+    if length is None:
+        return None
+    return (sequence + end + len(_END_OF_HEAD)) % _SEQUENCES, int(length[1])
 
 
 def _leading(known: int) -> int:
