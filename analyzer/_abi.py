@@ -33,6 +33,7 @@ FLAG_EXECUTABLE_TRUNCATED = 128
 FLAG_OTHER_SENDER = 256
 FLAG_CHANGEABLE = 512
 FLAG_HELD = 1024
+FLAG_SENDER_LOST = 2048
 COUNTER_LOST = 0
 COUNTER_LOST_ANSWERS = 1
 COUNTER_LOST_SENDERS = 2
@@ -42,7 +43,7 @@ COUNTERS = 3
 PROCESS = struct.Struct("=QQQIIII16s")
 PROCESS_SIZE = 56
 
-# kind, flags, boottime_ns, sock, payload_size, write_seq, stream_offset, netns, tid, family, source_port, destination_port, payload_captured, source_ip, destination_ip, args_captured, ancestors_count, mount_namespace, cgroup_id, executable_captured, event_size, unused, caller
+# kind, flags, boottime_ns, sock, payload_size, write_seq, stream_offset, netns, tid, family, source_port, destination_port, payload_captured, source_ip, destination_ip, args_captured, ancestors_count, mount_namespace, cgroup_id, executable_captured, event_size, is_former_lost, caller
 EVENT = struct.Struct("=IIQQQIIIIHHHH16s16sHHIQHHI56s")
 EVENT_SIZE = 168
 

@@ -120,11 +120,10 @@ static __always_inline void imds_expect(unsigned long long sock, unsigned int ne
 static __always_inline void imds_expect_from(unsigned long long sock, unsigned int netns,
 					     unsigned int sequence, unsigned int is_opening)
 {
-	struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
-	struct imds_exchange exchange = {
-	    .netns = netns, .is_expected = 1, .sequence = sequence, .is_opening = is_opening};
+	const struct imds_exchange *known = bpf_map_lookup_elem(&exchanges, &sock);
+	struct imds_exchange exchange = {};
 
-	if (!known || !known->is_expected)
+	if (imds_begin_exchange(&exchange, known, netns, sequence, is_opening))
 		bpf_map_update_elem(&exchanges, &sock, &exchange, BPF_ANY);
 }
 

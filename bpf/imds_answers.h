@@ -26,7 +26,7 @@ struct imds_exchange {
 	unsigned int sequence;	  /* of packets: where the status line begins */
 	unsigned int hop_limit;	  /* of the packet in which it begins; 0: not seen */
 	unsigned int is_opening;  /* sent before the other end's sequence numbers were known */
-	unsigned int unused;
+	unsigned int seen_end;	  /* of packets: behind the last byte that came; 0: none did */
 	unsigned char line[16];
 };
 

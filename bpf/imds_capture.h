@@ -553,9 +553,11 @@ static __always_inline void imds_note_sender(struct imds_scratch *scratch)
 		former->event.payload_size += event->payload_size;
 		return;
 	}
-	if (is_under_way)
+	if (is_under_way) {
 		imds_tell_sender(former);
-	if (!is_same) {
+		event->is_former_lost = former->event.boottime_ns == 0;
+	}
+	if (!is_same || event->is_former_lost) {
 		event->kind = IMDS_KIND_SENDER;
 		imds_set_sender(event->sock, scratch);
 		return;

@@ -81,6 +81,8 @@ enum imds_flag {
 	 * the holder that was told.
 	 */
 	IMDS_FLAG_HELD = 1024,
+	/* A segment of which the ring had no room to tell who sent it. */
+	IMDS_FLAG_SENDER_LOST = 2048,
 };
 
 /* Index into the probe's counters map. */
@@ -156,7 +158,8 @@ struct imds_event {
 	unsigned long long cgroup_id;
 	unsigned short executable_captured;
 	unsigned short event_size; /* of all this, with what follows, but for the payload */
-	unsigned int unused;
+	/* Not 0: the ring had no room for a sender before this, some of whose bytes may follow. */
+	unsigned int is_former_lost;
 	struct imds_process caller;
 };
 
@@ -178,7 +181,7 @@ struct imds_holder {
 struct imds_segment {
 	/* IMDS_KIND_SEGMENT. */
 	unsigned int kind;
-	/* IMDS_FLAG_TRUNCATED, _UNREADABLE, _CHANGEABLE, _HELD. */
+	/* IMDS_FLAG_TRUNCATED, _UNREADABLE, _CHANGEABLE, _HELD, _SENDER_LOST. */
 	unsigned int flags;
 	unsigned long long boottime_ns;
 	/* As in struct imds_event. */

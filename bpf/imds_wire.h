@@ -40,10 +40,11 @@ struct imds_packet {
 	unsigned short destination_port;
 	unsigned short urgent;
 	unsigned int sequence; /* of the first byte of the payload */
+	unsigned int acknowledged;
 	unsigned int payload_at;
 	unsigned int payload_size;
 	unsigned int hop_limit;
-	unsigned int is_changeable;
+	unsigned int flags; /* IMDS_FLAG_CHANGEABLE, _HELD, _SENDER_LOST */
 	unsigned int source[4];
 	unsigned int destination[4];
 };
@@ -59,6 +60,36 @@ static struct imds_holder *imds_new_holder(unsigned long long sock);
 static void imds_submit_reserved(void *data);
 static void imds_expect_from(unsigned long long sock, unsigned int netns, unsigned int sequence,
 			     unsigned int is_opening);
+
+/* Whether a sequence number lies behind another. */
+static __always_inline int imds_is_behind(unsigned int sequence, unsigned int other)
+{
+	return (int)(sequence - other) > 0;
+}
+
+/*
+ * Expect an answer from `sequence` on, unless one is expected already: what there is to know of
+ * it goes into `exchange`. Returns 0 if there is nothing to do.
+ */
+static __always_inline int imds_begin_exchange(struct imds_exchange *exchange,
+					       const struct imds_exchange *known,
+					       unsigned int netns, unsigned int sequence,
+					       unsigned int is_opening)
+{
+	if (known && known->is_expected)
+		return 0;
+	exchange->netns = netns;
+	exchange->is_expected = 1;
+	exchange->sequence = sequence;
+	exchange->is_opening = is_opening;
+	if (known && known->seen_end) {
+		exchange->seen_end = known->seen_end;
+		/* What has come and waits for whoever holds the lock TCP has not counted yet. */
+		if (imds_is_behind(known->seen_end, sequence))
+			exchange->sequence = known->seen_end;
+	}
+	return 1;
+}
 
 /* The headers as they come in the packet. */
 struct imds_ipv4 {
@@ -120,6 +151,7 @@ static __always_inline int imds_read_tcp(const struct __sk_buff *skb, unsigned i
 	packet->source_port = bpf_ntohs(tcp.source);
 	packet->destination_port = bpf_ntohs(tcp.destination);
 	packet->sequence = bpf_ntohl(tcp.sequence);
+	packet->acknowledged = bpf_ntohl(tcp.acknowledged);
 	/* TCP Fast Open: the SYN takes a sequence number of its own. */
 	if (tcp.flags & IMDS_TCP_SYN)
 		packet->sequence += 1;
@@ -211,16 +243,16 @@ static __always_inline const struct sock *imds_sock(struct __sk_buff *skb)
  * or does something else that makes waiting bytes go out. Without it this is the network's
  * own work, on behalf of nobody in particular.
  */
-static __always_inline void imds_tell_holder(struct __sk_buff *skb, const struct sock *sk,
-					     const struct task_struct *task, unsigned int sequence,
-					     unsigned int flags)
+static __always_inline unsigned int imds_tell_holder(struct __sk_buff *skb, const struct sock *sk,
+						     const struct task_struct *task,
+						     unsigned int sequence, unsigned int flags)
 {
 	struct imds_holder *holder = imds_new_holder((unsigned long long)sk);
 	struct imds_event *event;
 
 	if (!holder) {
 		imds_count(IMDS_COUNTER_LOST_SENDERS);
-		return;
+		return IMDS_FLAG_SENDER_LOST;
 	}
 	event = &holder->event;
 	__builtin_memset(event, 0, sizeof(*event));
@@ -235,22 +267,29 @@ static __always_inline void imds_tell_holder(struct __sk_buff *skb, const struct
 	imds_tell_programs(event, holder->ancestors);
 	imds_read_args(event, holder->args, task);
 	event->executable_captured = imds_read_executable(event, holder->executable, task);
-	if (imds_submit(holder, sizeof(*holder)) < 0)
+	if (imds_submit(holder, sizeof(*holder)) < 0) {
 		imds_count(IMDS_COUNTER_LOST_SENDERS);
+		return IMDS_FLAG_SENDER_LOST;
+	}
+	return IMDS_FLAG_HELD;
 }
 
 /* Sockets with a holder at a time, on all CPUs. */
 #define IMDS_HOLDERS_MAX 512
 
-/* Tell who sent these bytes, as far as it is not told yet. */
-static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struct sock *sk,
-					      unsigned int sequence)
+/* Tell who sent these bytes, as far as it is not told yet. Returns what the segment's flags say. */
+static __always_inline unsigned int imds_tell_senders(struct __sk_buff *skb, const struct sock *sk,
+						      unsigned int sequence)
 {
 	struct imds_sender *sender = imds_sender_of((unsigned long long)sk);
 	const struct task_struct *task;
 	unsigned int flags = 0, is_new = 1;
 
 	if (sender) {
+		if (sender->event.is_former_lost) {
+			sender->event.is_former_lost = 0;
+			return IMDS_FLAG_SENDER_LOST;
+		}
 		if (sender->event.kind == IMDS_KIND_SENDER)
 			imds_tell_sender(sender);
 		else if (sender->event.kind == IMDS_KIND_CALL)
@@ -263,11 +302,14 @@ static __always_inline void imds_tell_senders(struct __sk_buff *skb, const struc
 		if (sequence - sender->event.write_seq < sender->event.payload_size)
 			flags = IMDS_FLAG_OTHER_SENDER;
 	}
+	if (sender && sender->event.boottime_ns == 0)
+		return IMDS_FLAG_SENDER_LOST;
 	if (!READ(sk, sk_lock.owned))
-		return;
+		return 0;
 	task = imds_caller();
 	if (!sender || sender->event.caller.pid != READ(task, tgid))
-		imds_tell_holder(skb, sk, task, sequence, flags);
+		return imds_tell_holder(skb, sk, task, sequence, flags);
+	return IMDS_FLAG_HELD;
 }
 
 /* Say which call these bytes may be of; not where its bytes have no numbers of their own. */
@@ -304,10 +346,7 @@ static __always_inline void imds_tell_part(struct __sk_buff *skb, const struct s
 	}
 	__builtin_memset(segment, 0, sizeof(*segment));
 	segment->kind = IMDS_KIND_SEGMENT;
-	if (packet->is_changeable)
-		segment->flags = IMDS_FLAG_CHANGEABLE;
-	if (READ(sk, sk_lock.owned))
-		segment->flags |= IMDS_FLAG_HELD;
+	segment->flags = packet->flags;
 	segment->boottime_ns = bpf_ktime_get_boot_ns();
 	segment->sock = (unsigned long long)sk;
 	segment->cgroup_id = bpf_skb_cgroup_id(skb);
@@ -377,6 +416,7 @@ static __always_inline int imds_egress(struct __sk_buff *skb)
 	struct imds_packet read = {}, packet = {};
 	int is_to_imds = imds_is_socket_to_imds(skb);
 	const struct sock *sk;
+	unsigned int flags = 0;
 
 	if (!imds_read_packet(skb, is_to_imds ? IMDS_PEER_ANY : IMDS_PEER_RECEIVES, &read))
 		return IMDS_PASS;
@@ -387,13 +427,15 @@ static __always_inline int imds_egress(struct __sk_buff *skb)
 		imds_name_peer(sk, &read);
 	else
 		imds_set_translated();
-	read.is_changeable = imds_is_changeable((const struct sk_buff *)skb);
 	/*
 	 * The verifier knows what stands in `read`, and so takes each way of reading a packet for
 	 * one that is to be followed to the end. Of a copy that a helper makes it knows nothing.
 	 */
 	bpf_probe_read_kernel(&packet, sizeof(packet), &read);
-	imds_tell_senders(skb, sk, packet.sequence);
+	flags = imds_tell_senders(skb, sk, packet.sequence);
+	if (imds_is_changeable((const struct sk_buff *)skb))
+		flags |= IMDS_FLAG_CHANGEABLE;
+	bpf_probe_read_kernel(&packet.flags, sizeof(flags), &flags);
 	imds_tell_segment(skb, sk, &packet);
 	imds_expect_from((unsigned long long)sk, imds_netns(sk),
 			 READ((const struct tcp_sock *)sk, rcv_nxt),
@@ -419,7 +461,16 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 		return IMDS_PASS;
 	sock = (unsigned long long)imds_sock(skb);
 	exchange = imds_exchange_of(sock);
-	if (!exchange || !exchange->is_expected)
+	if (!exchange)
+		return IMDS_PASS;
+	/* What acknowledges bytes that were never sent TCP drops: somebody else made it. */
+	if (!exchange->is_opening &&
+	    imds_is_behind(packet.acknowledged, READ((const struct tcp_sock *)sock, snd_nxt)))
+		return IMDS_PASS;
+	if (!exchange->seen_end ||
+	    imds_is_behind(packet.sequence + packet.payload_size, exchange->seen_end))
+		exchange->seen_end = packet.sequence + packet.payload_size;
+	if (!exchange->is_expected)
 		return IMDS_PASS;
 	if (exchange->is_opening) {
 		/*

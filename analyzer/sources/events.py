@@ -88,7 +88,8 @@ class Segment(NamedTuple):
     """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0.
 
     ``is_held`` says that a process held the socket then: the latest one that sends on it.
-    ``call`` is the latest one on the connection.
+    ``call`` is the latest one on the connection. ``is_sender_lost`` says that who sends could not
+    be told.
     """
 
     boottime_ns: int
@@ -103,6 +104,7 @@ class Segment(NamedTuple):
     is_changeable: bool
     is_held: bool = True
     call: Call = NO_CALL
+    is_sender_lost: bool = False
 
 
 class TornEventError(ValueError):
@@ -152,7 +154,7 @@ def _decode_send(raw: bytes) -> Chunk:
         _cgroup_id,
         _executable_captured,
         event_size,
-        _unused,
+        _is_former_lost,
         _caller,
     ) = _abi.EVENT.unpack_from(raw)
     end = event_size + payload_captured
@@ -304,6 +306,7 @@ def _decode_segment(raw: bytes) -> Segment:
         bool(flags & _abi.FLAG_CHANGEABLE),
         bool(flags & _abi.FLAG_HELD),
         Call(told_ns, call_sequence, call_size, tid),
+        bool(flags & _abi.FLAG_SENDER_LOST),
     )
 
 

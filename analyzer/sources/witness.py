@@ -101,7 +101,9 @@ class Witnesses:
         if senders and not _is_of_connection(senders[-1], segment):
             # The end of the former connection at that address, or who sends on this, was lost.
             senders[:] = [each for each in senders if _is_of_connection(each, segment)]
-        if segment.call.told_ns:
+        if segment.is_sender_lost:
+            senders.clear()
+        elif segment.call.told_ns:
             self._known.move_to_end(socket_id)
             known.note_call(segment.call)
         if senders and not segment.urgent:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analyzer.classify import classify
 from analyzer.decode.connections import Connections
-from analyzer.decode.head import MAX_USER_AGENT_BYTES
+from analyzer.decode.head import MAX_USER_AGENT_BYTES, shown_method
 from analyzer.decode.http import (
     IN_BODY,
     INCOMPLETE,
@@ -120,7 +120,8 @@ def _oracle(stream: bytes) -> list[tuple[str, str, Token, Optional[str]]]:
             agents = [value for name, value in event.headers if name == b"user-agent"]
             token = Token.PRESENT if TOKEN_NAME.lower() in names else Token.ABSENT
             agent = decode_text(agents[0][:MAX_USER_AGENT_BYTES]) if agents else ""
-            found.append((event.method.decode(), decode_text(event.target), token, agent or None))
+            method = shown_method(event.method)  # none that may be a secret
+            found.append((method, decode_text(event.target), token, agent or None))
     return found
 
 

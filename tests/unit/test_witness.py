@@ -47,6 +47,7 @@ def segment(
     port: int = 41234,
     held: bool = True,
     call: Call = NO_CALL,
+    lost: bool = False,
 ) -> Segment:
     return Segment(
         1,
@@ -61,6 +62,7 @@ def segment(
         is_changeable=False,
         is_held=held,
         call=call,
+        is_sender_lost=lost,
     )
 
 
@@ -289,6 +291,20 @@ def test_a_call_by_a_process_that_was_not_told_names_nobody() -> None:
     assert [pid_of(chunk.snapshot) for chunk in chunks] == [1, 0]
 
 
+def test_where_the_sender_was_lost_nobody_is_named() -> None:
+    """Not the one before, who shares the socket; the next that is told is named again."""
+    size = len(DATA)
+    chunks = joined(
+        sender(1, size=size, told=9),
+        segment(call=call(9, 0)),
+        segment(position=size, lost=True),
+        segment(position=2 * size),
+        sender(2, 3 * size, size=size, told=11),
+        segment(position=3 * size, call=call(11, 3 * size)),
+    )
+    assert [pid_of(chunk.snapshot) for chunk in chunks] == [1, 0, 0, 2]
+
+
 def test_two_processes_that_take_turns_are_each_named() -> None:
     """Each is told anew when it takes the connection over."""
     size = len(DATA)
@@ -419,6 +435,7 @@ def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
         (_abi.FLAG_UNREADABLE, Problem.UNREADABLE, False),
         (_abi.FLAG_CHANGEABLE, None, True),
         (_abi.FLAG_HELD, None, False),
+        (_abi.FLAG_SENDER_LOST, None, False),
     ],
 )
 def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable: bool) -> None:
@@ -428,6 +445,7 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     assert (found.data, found.size, found.sequence, found.offset) == (DATA, 600, START, 9)
     assert (found.problem, found.is_changeable, found.urgent) == (problem, changeable, 3)
     assert found.is_held == (flags == _abi.FLAG_HELD)
+    assert found.is_sender_lost == (flags == _abi.FLAG_SENDER_LOST)
     assert found.connection.source_ip == "10.0.3.7"
     assert found.connection[:2] == (SOCK, NETNS)
     assert found.call == (98, 1200, 600, 44)
