@@ -85,8 +85,8 @@ static __always_inline const struct sock *imds_sock_of(unsigned int fd, unsigned
  * Hand over what the segments of the scratch area describe. A global function: the verifier goes
  * through it once for each program, and not once for each of a program's messages.
  */
-__attribute__((noinline)) int imds_sys_emit(unsigned long long sock,
-					    unsigned long long user_address)
+__attribute__((noinline)) int imds_emit_scratch(unsigned long long sock,
+						unsigned long long user_address)
 {
 	const struct sock *sk = (const struct sock *)sock;
 	unsigned int flags = imds_is_mptcp(sk) ? IMDS_FLAG_NO_ANSWER : 0;
@@ -107,6 +107,15 @@ __attribute__((noinline)) int imds_sys_emit(unsigned long long sock,
 	return 0;
 }
 
+static __always_inline void imds_sys_emit(const struct sock *sk, const void *user_address)
+{
+	unsigned long long sock = 0;
+
+	/* To a global function a pointer whose type the verifier knows is no number. */
+	bpf_probe_read_kernel(&sock, sizeof(sock), &sk);
+	imds_emit_scratch(sock, (unsigned long long)user_address);
+}
+
 /* write and sendto; the address is looked at only if the flags say MSG_FASTOPEN. */
 static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, unsigned long size,
 					   unsigned int flags, const void *address)
@@ -120,7 +129,7 @@ static __always_inline int imds_sys_sendto(unsigned int fd, const void *data, un
 	if (!scratch)
 		return 0;
 	imds_set_range(&scratch->segments, data, 0, size);
-	imds_sys_emit((unsigned long long)sk, (unsigned long long)address);
+	imds_sys_emit(sk, address);
 	return 0;
 }
 
@@ -162,7 +171,7 @@ static __always_inline void imds_send_vector(struct imds_scratch *scratch, const
 	ONCE(segments->skip) = 0;
 	ONCE(segments->vector_in_user_memory) = 1;
 	imds_sum(segments);
-	imds_sys_emit((unsigned long long)sk, (unsigned long long)address);
+	imds_sys_emit(sk, address);
 	ONCE(segments->ahead) += ONCE(segments->size);
 }
 
@@ -209,7 +218,7 @@ static __always_inline int imds_sys_sendmmsg(unsigned int fd, const struct mmsgh
 	if (count > IMDS_MESSAGES_MAX) {
 		ONCE(scratch->segments.count) = 0;
 		ONCE(scratch->segments.size) = imds_rest();
-		imds_sys_emit((unsigned long long)sk, 0);
+		imds_sys_emit(sk, 0);
 	}
 	return 0;
 }
