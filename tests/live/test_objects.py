@@ -9,8 +9,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.sources import core
 from analyzer.sources.core import CoreSource
+from analyzer.sources.files import bpf_file
 
 # Tracepoints of the kernel that it is tried on; see the Makefile.
 TYPED_SINCE = (6, 10)
@@ -27,11 +27,10 @@ def _release() -> tuple[int, ...]:
 @pytest.mark.parametrize("wants_wire", [True, False])
 def test_typed_tracepoints_load(monkeypatch: pytest.MonkeyPatch, wants_wire: bool) -> None:
     """Without the other object there is nothing to fall back to."""
-    find = core.bpf_file
 
     def typed_alone(name: str) -> Optional[Path]:
-        return find(name) if "imds-typed" in name else None
+        return bpf_file(name) if "imds-typed" in name else None
 
-    monkeypatch.setattr(core, "bpf_file", typed_alone)
+    monkeypatch.setattr("analyzer.sources.core.bpf_file", typed_alone)
     source = CoreSource("tracepoint", RING_BYTES, wants_wire=wants_wire)
     source.close()
