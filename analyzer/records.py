@@ -68,6 +68,7 @@ class Snapshot(NamedTuple):
     attribution: Attribution = Attribution.CALL
     executable: Optional[bytes] = None  # its path as the kernel has it
     mount_namespace: int = 0  # inode number of the one in which that path leads to it
+    is_executable_replaced: bool = False  # it has asked for another one to be shown
 
 
 # The kernel's socket and its network namespace: what tells connections apart while they live.

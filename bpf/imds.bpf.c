@@ -9,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 #include "imds_capture.h"
+#include "imds_executables.h"
 #include "imds_programs.h"
 #include "imds_answers.h"
 #include "imds_syscalls.h"
@@ -66,6 +67,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct imds_holder);
 } no_holder SEC(".maps");
+
+/* By the address of the memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, IMDS_REPLACED_MAX);
+	__type(key, __u64);
+	__type(value, __u32);
+} replaced SEC(".maps");
 
 /* By the thread: process id and thread id. */
 struct {
@@ -194,6 +203,39 @@ static __always_inline void imds_set_program(unsigned int pid, const struct imds
 	bpf_map_update_elem(&programs, &pid, program, BPF_ANY);
 }
 
+/* Not 0: some process has replaced its executable; there were too many to note. */
+__u32 any_replaced = 0;
+__u32 all_doubted = 0;
+
+static __always_inline int imds_is_any_replaced(void)
+{
+	return ONCE(any_replaced) != 0;
+}
+
+static __always_inline int imds_are_all_doubted(void)
+{
+	return ONCE(all_doubted) != 0;
+}
+
+static __always_inline int imds_is_noted(unsigned long long memory)
+{
+	return bpf_map_lookup_elem(&replaced, &memory) != 0;
+}
+
+static __always_inline void imds_note_replaced(unsigned long long memory)
+{
+	__u32 noted = 1;
+
+	ONCE(any_replaced) = 1;
+	if (bpf_map_update_elem(&replaced, &memory, &noted, BPF_ANY))
+		ONCE(all_doubted) = 1;
+}
+
+static __always_inline void imds_forget_replaced(unsigned long long memory)
+{
+	bpf_map_delete_elem(&replaced, &memory);
+}
+
 static __always_inline void *imds_reserve_segment(unsigned int payload_room)
 {
 	return bpf_ringbuf_reserve(&events, sizeof(struct imds_segment) + payload_room, 0);
@@ -302,6 +344,19 @@ int BPF_PROG(fentry_mptcp_sendmsg, struct sock *sk, struct msghdr *msg)
 	return imds_mptcp_sendmsg(sk, msg);
 }
 
+/* A process has its executable replaced. The second one is for kernels before 5.15. */
+SEC("fentry/replace_mm_exe_file")
+int BPF_PROG(fentry_replace_mm_exe_file)
+{
+	return imds_replacing();
+}
+
+SEC("fentry/prctl_set_mm_exe_file")
+int BPF_PROG(fentry_prctl_set_mm_exe_file)
+{
+	return imds_replacing();
+}
+
 SEC("fentry/tcp_recvmsg")
 int BPF_PROG(fentry_tcp_recvmsg, struct sock *sk, struct msghdr *msg)
 {
@@ -328,6 +383,18 @@ SEC("kprobe/mptcp_sendmsg")
 int BPF_KPROBE(kprobe_mptcp_sendmsg, struct sock *sk, struct msghdr *msg)
 {
 	return imds_mptcp_sendmsg(sk, msg);
+}
+
+SEC("kprobe/replace_mm_exe_file")
+int BPF_KPROBE(kprobe_replace_mm_exe_file)
+{
+	return imds_replacing();
+}
+
+SEC("kprobe/prctl_set_mm_exe_file")
+int BPF_KPROBE(kprobe_prctl_set_mm_exe_file)
+{
+	return imds_replacing();
 }
 
 SEC("kprobe/tcp_recvmsg")
@@ -373,6 +440,12 @@ SEC("tracepoint/syscalls/sys_enter_sendmmsg")
 int trace_sendmmsg(struct syscall_enter *ctx)
 {
 	return imds_sys_sendmmsg(ctx->args[0], (void *)ctx->args[1], ctx->args[2], ctx->args[3]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_prctl")
+int trace_prctl(struct syscall_enter *ctx)
+{
+	return imds_sys_prctl(ctx->args[0], ctx->args[1]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_read")

@@ -13,6 +13,7 @@
  *   imds_sender_of(sock)   who sends on a socket, by the latest call
  *   imds_set_sender(...)   take note of that
  *   imds_tell_programs()   say what its ancestors run: see imds_programs.h
+ *   imds_is_replaced(mm)   whether its executable was replaced: see imds_executables.h
  */
 #ifndef IMDS_CAPTURE_H
 #define IMDS_CAPTURE_H
@@ -128,6 +129,7 @@ static struct imds_sender *imds_sender_of(unsigned long long sock);
 static void imds_set_sender(unsigned long long sock, const void *sender);
 static void imds_tell_programs(const struct imds_event *event,
 			       const struct imds_process *ancestors);
+static int imds_is_replaced(const struct mm_struct *mm);
 
 static __always_inline unsigned int imds_netns(const struct sock *sk)
 {
@@ -286,6 +288,8 @@ static __always_inline void imds_read_callers(struct imds_event *event,
 
 	/* A leader that has ended, while other threads go on, has no memory any more. */
 	imds_read_process(&event->caller, leader, READ(task, mm));
+	if (imds_is_replaced(READ(task, mm)))
+		event->flags |= IMDS_FLAG_EXECUTABLE_REPLACED;
 	event->tid = READ(task, pid);
 	event->mount_namespace = imds_mount_namespace(namespaces);
 	leader = imds_parent(leader);

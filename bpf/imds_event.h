@@ -83,6 +83,8 @@ enum imds_flag {
 	IMDS_FLAG_HELD = 1024,
 	/* A segment of which the ring had no room to tell who sent it. */
 	IMDS_FLAG_SENDER_LOST = 2048,
+	/* The process has asked to have another file as its executable (prctl(2), PR_SET_MM). */
+	IMDS_FLAG_EXECUTABLE_REPLACED = 4096,
 };
 
 /* Index into the probe's counters map. */

@@ -11,6 +11,7 @@
 #define IMDS_PROGRAMS_H
 
 #include "imds_capture.h"
+#include "imds_executables.h"
 
 /*
  * Processes that have forked lately; 8 MB. One that is dropped for others is kept anew when
@@ -71,6 +72,8 @@ static __always_inline void imds_keep_program(const struct task_struct *task,
 	event->boottime_ns = bpf_ktime_get_boot_ns();
 	imds_read_process(&event->caller, READ(task, group_leader), READ(task, mm));
 	event->mount_namespace = imds_mount_namespace(READ(task, nsproxy));
+	if (imds_is_replaced(READ(task, mm)))
+		event->flags |= IMDS_FLAG_EXECUTABLE_REPLACED;
 	end = imds_read_args(event, program->rest, task);
 	event->executable_captured =
 	    imds_read_executable(event, program->rest + imds_program_offset(end), task);
@@ -100,6 +103,7 @@ static __always_inline int imds_forked(const struct task_struct *parent,
 
 	if (READ(child, tgid) == pid) /* a thread */
 		return 0;
+	imds_inherit_replaced(parent, child);
 	leader = READ(parent, group_leader);
 	known = imds_program_of(pid);
 	if (known && known->event.args_captured &&
@@ -115,6 +119,7 @@ static __always_inline int imds_executed(const struct task_struct *task)
 {
 	const struct imds_program *former = imds_program_of(READ(task, tgid));
 
+	imds_renew_executable(task);
 	if (former &&
 	    former->event.caller.start_boottime_ns == imds_start_boottime(READ(task, group_leader)))
 		imds_keep_program(task, IMDS_PROGRAM_EXEC);

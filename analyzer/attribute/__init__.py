@@ -120,6 +120,7 @@ class Attributor:
             snapshot.attribution,
             snapshot.executable,
             snapshot.mount_namespace,
+            snapshot.is_executable_replaced,
         )
         known = self._callers.get(key, now)
         if known is not None and known.seen == seen:
@@ -242,9 +243,10 @@ def _is_complete(process: Process) -> bool:
 
 
 def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
-    """Return the fields that only /proc told, of a process that may have changed by then."""
+    """Return what a process had changed, or only /proc told, when it may have been another."""
     is_told_by_proc = snapshot.executable is None and facts.executable is not None
-    return ("executable",) if is_told_by_proc and not facts.is_same_file else ()
+    is_doubted = snapshot.is_executable_replaced or (is_told_by_proc and not facts.is_same_file)
+    return ("executable",) if is_doubted else ()
 
 
 def _with_users_of(new: Caller, old: Caller) -> Caller:

@@ -27,6 +27,7 @@ ARGS_KEPT_MAX = 1024
 # Processes are started over and over again: those that are looked at are bounded, too.
 LOOKED_AT_MAX = 32768
 
+REPLACED = ("executable",)  # what is not verified of a process that has replaced it
 _FOREVER_S = float("inf")
 
 
@@ -42,7 +43,10 @@ class _Kept(NamedTuple):
         args = None if self.args is None else tuple(self.args.split("\0"))
         # It may have taken another name since.
         name = self.process.name if kernel.comm == self.comm else decode_text(kernel.comm)
-        return self.process._replace(args=args, name=name)
+        process = self.process._replace(args=args, name=name)
+        if process.executable_inode not in (0, kernel.executable_inode):
+            return process._replace(unverified=REPLACED)  # without an exec
+        return process
 
 
 class Programs:
@@ -75,6 +79,7 @@ class Programs:
                     executable=None if executable is None else decode_text(executable),
                     user=User(kernel.uid, None),
                     mount_namespace=snapshot.mount_namespace,
+                    unverified=REPLACED if snapshot.is_executable_replaced else (),
                     budget=self._budget,
                 ),
                 kernel,

@@ -47,6 +47,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "trace_sendto",
         "trace_sendmsg",
         "trace_sendmmsg",
+        "trace_prctl",
     ),
 }
 # ... and of those that receive. What was received the wire tells better.
@@ -61,6 +62,19 @@ OPTIONAL = {
     "tcp_sendpage": {"fentry": "fentry_tcp_sendpage", "kprobe": "kprobe_tcp_sendpage"},
     "mptcp_sendmsg": {"fentry": "fentry_mptcp_sendmsg", "kprobe": "kprobe_mptcp_sendmsg"},
 }
+# Kernel function, the first that there is: the programs that note who replaces its executable.
+# Tracepoints have prctl(2) itself.
+REPLACING = {
+    "replace_mm_exe_file": {
+        "fentry": "fentry_replace_mm_exe_file",
+        "kprobe": "kprobe_replace_mm_exe_file",
+    },
+    "prctl_set_mm_exe_file": {
+        "fentry": "fentry_prctl_set_mm_exe_file",
+        "kprobe": "kprobe_prctl_set_mm_exe_file",
+    },
+}
+_NOTING = [name for names in REPLACING.values() for name in names.values()]
 # With every attach type: the end of connections; without the wire, that something was received.
 STATE = "raw_state_changed"
 RECEIVED = "raw_received"
@@ -74,6 +88,7 @@ _ALL_PROGRAMS = (
     *(name for names in PROGRAMS.values() for name in names),
     *(name for names in RECEIVING.values() for name in names),
     *(name for names in OPTIONAL.values() for name in names.values()),
+    *_NOTING,
 )
 
 REMEDIES = {
@@ -210,7 +225,7 @@ class CoreSource(Probe):
             # With the wire no request is missed: of one whose call was not seen, it tells who.
             sends, answers = (
                 filter(_is_for_sends, wanted),
-                itertools.filterfalse(_is_for_sends, set(wanted).difference(ANCESTRY)),
+                itertools.filterfalse(_is_for_sends, set(wanted).difference(ANCESTRY, _NOTING)),
             )
             totals[PROBE_BUSY] = self._misses(programs, sends).read
             totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
@@ -343,12 +358,16 @@ def _remedy(code: Optional[int], attach: str) -> str:
 
 def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
     """Return the names of the programs that this kernel can run, for one attach type."""
+    # Reading the kernel's types takes a while.
+    wanted = set() if attach == "tracepoint" else {*REPLACING, *(() if has_wire else OPTIONAL)}
+    present = typed_functions(wanted) if wanted else set()
+    replacing = [names[attach] for name, names in REPLACING.items() if name in present]
+    always = (*ANCESTRY, STATE, *PROGRAMS[attach], *replacing[:1])
     if has_wire:
-        return (*ANCESTRY, *wire.PROGRAMS, STATE, *PROGRAMS[attach])
-    found = [*ANCESTRY, STATE, RECEIVED, *PROGRAMS[attach], *RECEIVING[attach]]
-    present = typed_functions(set(OPTIONAL))
+        return (*always, *wire.PROGRAMS)
+    found = [*always, RECEIVED, *RECEIVING[attach]]
     found += [
-        names[attach] for name, names in OPTIONAL.items() if name in present and attach in names
+        names[attach] for name, names in OPTIONAL.items() if name in present
     ]
     return tuple(found)
 

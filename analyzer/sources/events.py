@@ -202,6 +202,7 @@ def _snapshot(raw: bytes) -> Snapshot:
         bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
         executable=_path(raw[executable_at:size]),
         mount_namespace=namespace,
+        is_executable_replaced=bool(flags & _abi.FLAG_EXECUTABLE_REPLACED),
     )
 
 
@@ -253,6 +254,7 @@ def _decode_holder(raw: bytes) -> Sender:
             Attribution.WIRE,
             _path(executable[:executable_size]),
             namespace,
+            bool(flags & _abi.FLAG_EXECUTABLE_REPLACED),
         ),
         is_other=bool(flags & _abi.FLAG_OTHER_SENDER),
     )

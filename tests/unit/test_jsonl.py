@@ -442,6 +442,14 @@ class TestLines:
         assert "forwarded" not in plain["imds"]
         assert "truncated" not in json.dumps(plain)
 
+    def test_an_ancestor_that_replaced_its_executable_says_so(self, tmp_path: Path) -> None:
+        """The others do not."""
+        doubted = PROCESS._replace(unverified=("executable",))
+        caller = RECORD.caller._replace(ancestors=(doubted, PROCESS))
+        (line,) = written(tmp_path, RECORD._replace(caller=caller))
+        shown = [each.get("unverified") for each in line["process"]["ancestors"]]
+        assert shown == [["executable"], None]
+
     def test_an_ancestor_without_a_path_has_its_files_numbers(self, tmp_path: Path) -> None:
         """Whose arguments and path were lost is still known by the file; others are kept short."""
         known = PROCESS._replace(

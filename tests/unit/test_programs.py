@@ -77,6 +77,19 @@ class TestTold:
         assert (found.executable, found.args) == (None, None)
         assert ancestor(attributor, SCRIPT).args is not None
 
+    def test_an_executable_that_was_replaced_without_an_exec_is_not_verified(self) -> None:
+        """Before it was told, or since: then the file is another one."""
+        attributor = Attributor()
+        attributor.learn(program())
+        assert ancestor(attributor, SCRIPT).unverified == ()
+        since = SCRIPT._replace(executable_inode=99)
+        assert ancestor(attributor, since).unverified == ("executable",)
+        before, told = Attributor(), program()
+        assert told.snapshot is not None
+        snapshot = told.snapshot._replace(is_executable_replaced=True)
+        before.learn(told._replace(snapshot=snapshot))
+        assert ancestor(before, SCRIPT).unverified == ("executable",)
+
     def test_name_and_user_are_those_at_the_call(self) -> None:
         """A process may rename itself and become another user without an exec."""
         attributor = Attributor()

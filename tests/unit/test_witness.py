@@ -392,6 +392,17 @@ def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None
         decode_event(raw + stamp)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_replaced_executable_is_told(replaced: bool) -> None:
+    """By a call, and by whoever holds the socket."""
+    flags = _abi.FLAG_EXECUTABLE_REPLACED if replaced else 0
+    raw = event(_abi.KIND_SENDER, flags, ARGS, 0, NAMES) + ARGS + NAMES
+    held = _abi.HOLDER.pack(event(_abi.KIND_HOLDER, flags, ARGS, 0, NAMES), b"", ARGS, NAMES)
+    for found in (decode_event(raw + raw[8:16]), decode_event(held)):
+        assert isinstance(found, Sender)
+        assert found.snapshot.is_executable_replaced == replaced
+
+
 def test_a_further_call_that_is_told_by_itself_is_a_sender() -> None:
     """Its bytes had not gone out when the next one's process took the connection over."""
     raw = event(_abi.KIND_CALL, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
