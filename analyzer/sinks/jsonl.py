@@ -403,7 +403,8 @@ def _further_fields(processes: tuple[Process, ...]) -> list[dict[str, Any]]:
         {
             **_process_fields(each),
             **({} if each.executable else _file_fields(each)),
-            **({"unverified": list(each.unverified)} if each.unverified else {}),
+            # Of units and containers only the caller's are shown.
+            **({"unverified": ["executable"]} if "executable" in each.unverified else {}),
             "user": _user_fields(each.user),
         }
         for each in processes

@@ -366,9 +366,7 @@ def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
     if has_wire:
         return (*always, *wire.PROGRAMS)
     found = [*always, RECEIVED, *RECEIVING[attach]]
-    found += [
-        names[attach] for name, names in OPTIONAL.items() if name in present
-    ]
+    found += [names[attach] for name, names in OPTIONAL.items() if name in present]
     return tuple(found)
 
 

@@ -91,6 +91,8 @@ ANCESTOR: dict[str, Shape] = {
     # Where its path is not known.
     "executable_inode?": number(1, 2**64 - 1),
     "executable_device?": text(r"\d+:\d+"),
+    # It has replaced its executable.
+    "unverified?": [one_of("executable")],
     "user": USER,
 }
 IDENTITY: dict[str, Shape] = {
@@ -132,7 +134,7 @@ LINE: dict[str, Shape] = {
     "network?": {"forwarded": is_true},
     "process?": {
         "thread?": {"id": PID},
-        **{key: shape for key, shape in ANCESTOR.items() if key != "user"},
+        **{key: shape for key, shape in ANCESTOR.items() if key not in ("user", "unverified?")},
         **IDENTITY,
         "start": TIMESTAMP,
         "user": USER,

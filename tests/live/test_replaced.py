@@ -34,7 +34,7 @@ def _called(watch: Watch, program: Path, how: str) -> Line:
     marker = new_marker()
     path = f"/latest/meta-data/{marker}"
     by_curl = [CURL, "-sS", f"http://{IMDS_IPV4}{path}"]
-    argv = watch.namespace.command([program, IMDS_IPV4, path, how, SHOWN, *by_curl])
+    argv = watch.namespace.command([str(program), IMDS_IPV4, path, how, SHOWN, *by_curl])
     subprocess.run(argv, stdout=subprocess.DEVNULL, timeout=DEADLINE_S, check=True)
     return watch.one(marker)
 
