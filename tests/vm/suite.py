@@ -36,6 +36,7 @@ CORE_TARGETS = tuple(
         "paths_opening",
         "origins",
         "containers",
+        "replaced",
     )
 )
 # What depends more on the machine's speed than on its kernel, and takes as long as all the
