@@ -61,8 +61,10 @@ class Recording:
 
     def _write(self, ready: Sequence[Noted]) -> None:
         for chunk, note in ready:
-            frame = self._framing.sent(chunk)
-            self._file.write(chunk.boottime_ns + self.epoch_offset_ns, frame, note)
+            at_ns = chunk.boottime_ns + self.epoch_offset_ns
+            for frame in self._framing.opened(chunk):
+                self._file.write(at_ns, frame, "")
+            self._file.write(at_ns, self._framing.sent(chunk), note)
 
 
 def open_recording(path: str, limit_bytes: int) -> Recording:

@@ -19,7 +19,7 @@ MAX_CONNECTIONS = 8192
 # The most that a packet's length field leaves for data, with 40 bytes of IPv6 or 20 of IPv4.
 MAX_DATA = 65535 - 40 - 20
 
-_FIN, _PSH, _ACK = 0x01, 0x08, 0x10
+_FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
 _TCP, _HOPS, _WINDOW = 6, 64, 65535
 _NOT_MEASURED = 0  # no packet arrives with it, and none is told to have
 _SEQUENCES = 1 << 32
@@ -48,6 +48,21 @@ class Framing:
 
     def __init__(self) -> None:
         self._numbers: OrderedDict[SocketId, _Numbers] = OrderedDict()
+
+    def opened(self, chunk: Chunk) -> tuple[Frame, ...]:
+        """Return the packets that open a connection with its first send; none for any other.
+
+        They say that nothing was sent before: readers believe no token behind what they missed.
+        """
+        connection = chunk.connection
+        if chunk.offset != 0 or not connection.source_port or chunk.sequence is None:
+            return ()
+        if connection.socket_id in self._numbers:
+            return ()
+        return (
+            _frame(connection, (chunk.sequence - 1) % _SEQUENCES, 0, b"", 0, _SYN),
+            _frame(_turned(connection), 0, chunk.sequence, b"", 0, _SYN | _ACK),
+        )
 
     def sent(self, chunk: Chunk) -> Frame:
         """Return a packet with the bytes of a send; of a longer one, with the first of them."""

@@ -220,6 +220,21 @@ def test_a_connection_that_began_with_its_first_send_has_one_row_of_numbers() ->
     assert _dissect(framing.sent(after)).sequence == 21
 
 
+def test_a_connection_that_was_seen_from_its_start_is_opened() -> None:
+    """Not one that was joined, one that was opened already, or one without a number."""
+    framing, first = Framing(), chunk(ASK)
+    asked, taken = framing.opened(first)
+    assert (asked.data[33], taken.data[33]) == (0x02, 0x12)  # SYN, and SYN with ACK
+    found = _dissect(asked)
+    assert (found.ports, found.sequence, found.size) == ((41234, 80), (START - 1) % 2**32, 0)
+    found = _dissect(taken)
+    assert (found.ports, found.sequence, found.acknowledged) == ((80, 41234), 0, START)
+    framing.sent(first)
+    assert framing.opened(chunk(ASK)) == ()
+    for other in (chunk(ASK, 20), first._replace(sequence=None), chunk(ASK, port=0)):
+        assert Framing().opened(other) == ()
+
+
 def test_a_send_longer_than_a_packet_is_cut() -> None:
     """The length field has 16 bits."""
     assert _dissect(Framing().sent(chunk(b"a" * 10, missing=1 << 20))).size == MAX_DATA
@@ -260,13 +275,14 @@ def test_each_packet_says_who_sent_it(tmp_path: Path) -> None:
     """In one line each, with nothing that acts on a terminal, and no secret in the bytes."""
     process = Process(7, "a\x1b[31m", "/bin/a", ("a", "-x\nfaked: 1"), False, 5, User(0, None))
     packets = _recorded(tmp_path, _caller(process, Attribution.SOCKET), chunk(ASK))
-    assert packets[0].comment.splitlines() == [
+    assert [packet.comment for packet in packets[:2]] == ["", ""]  # they open the connection
+    assert packets[2].comment.splitlines() == [
         "process: a\\x1b[31m (pid 7)",
         "executable: /bin/a",
         "args: a -x\\x0afaked: 1",
         "attribution: by socket",
     ]
-    assert [packet.at_ns for packet in packets] == [1000, 1007, 1008]
+    assert [packet.at_ns for packet in packets] == [1000, 1000, 1000, 1007, 1008]
     raw = (tmp_path / "a.pcapng").read_bytes()
     assert TOKEN.encode() not in raw
     assert b"X-aws-ec2-metadata-token: ****" in raw
@@ -274,5 +290,5 @@ def test_each_packet_says_who_sent_it(tmp_path: Path) -> None:
 
 def test_who_is_not_known_is_said_so(tmp_path: Path) -> None:
     """A guest behind the host."""
-    first, *_ = _recorded(tmp_path, _caller(None), chunk(ASK))
-    assert first.comment == "process: not known"
+    _, _, sent, *_ = _recorded(tmp_path, _caller(None), chunk(ASK))
+    assert sent.comment == "process: not known"
