@@ -463,9 +463,13 @@ static __always_inline int imds_ingress(struct __sk_buff *skb)
 	exchange = imds_exchange_of(sock);
 	if (!exchange)
 		return IMDS_PASS;
-	/* What acknowledges bytes that were never sent TCP drops: somebody else made it. */
+	/*
+	 * What acknowledges bytes that were never sent TCP drops: somebody else made it. (snd_nxt
+	 * may be behind: it is moved after the packet has gone out, and the answer can be here by
+	 * then.)
+	 */
 	if (!exchange->is_opening &&
-	    imds_is_behind(packet.acknowledged, READ((const struct tcp_sock *)sock, snd_nxt)))
+	    imds_is_behind(packet.acknowledged, READ((const struct tcp_sock *)sock, write_seq)))
 		return IMDS_PASS;
 	if (!exchange->seen_end ||
 	    imds_is_behind(packet.sequence + packet.payload_size, exchange->seen_end))
