@@ -85,13 +85,13 @@ def test_what_does_not_fit_the_buffer_is_counted(fresh: Watch) -> None:
     """Recorded plus reported lost is what was sent, and recording goes on by itself."""
     marker, sent = new_marker(), 2501
     with fresh.running("--ring-mib", "1", required=fresh.probe in REQUIRED):
-        fresh.flood(marker, sent)
+        sent_again = fresh.flood(marker, sent)
         fresh.stop()
     lost = sum(
         line["count"] for line in fresh.lines("events_lost") if line["reason"] == "ring_buffer_full"
     )
     assert 0 < lost < sent
-    assert len(fresh.requests(marker)) + lost == sent
+    assert 0 <= len(fresh.requests(marker)) + lost - sent <= sent_again
     assert fresh.lines()[-1]["lost"] == lost
 
 

@@ -52,6 +52,10 @@ def may_be_skipped(probe: str) -> bool:
     return probe.endswith("/fentry") and is_preemptible()
 
 
+# Where tcpi_total_retrans stands in struct tcp_info (linux/tcp.h), and its end.
+_TOTAL_RETRANS, _TCP_INFO_BYTES = 100, 104
+
+
 class Watch:
     """One ``imds-analyzer run`` and its log."""
 
@@ -163,11 +167,14 @@ class Watch:
             line for line in self.lines("events_lost") if not line["reason"].startswith("answers_")
         ]
 
-    def flood(self, marker: str, sent: int) -> None:
+    def flood(self, marker: str, sent: int) -> int:
         """Send more than the ring holds while the analyzer stands still, and wait for the report.
 
-        What is sent afterwards is recorded again.
+        What is sent afterwards is recorded again. Returns how many packets TCP has sent again,
+        each of which the kernel may count as lost once more.
         """
+        import socket  # noqa: PLC0415 (as below)
+
         assert self.process is not None
         with self.connect() as client:
             os.kill(self.process.pid, signal.SIGSTOP)
@@ -177,8 +184,10 @@ class Watch:
                     client.recv(4096)
             finally:
                 os.kill(self.process.pid, signal.SIGCONT)
+            told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         eventually("the loss is reported", lambda: self.lines("events_lost"))
         self.settled(marker)
+        return int.from_bytes(told[_TOTAL_RETRANS:_TCP_INFO_BYTES], sys.byteorder)
 
     def all_are_named(self, pids: Collection[int], found: list[Line]) -> bool:
         """Tell whether each process has one record.
