@@ -354,10 +354,10 @@ def test_with_the_units_capabilities_it_does_all_it_does_as_root(
         assert line["process"]["user"]["id"] == "1234"
         ours = [each for each in line["process"]["ancestors"] if each["pid"] == os.getpid()]
         assert ours[0]["executable"] == str(Path(f"/proc/{os.getpid()}/exe").readlink())
-        watch.flood(flood, sent)
+        sent_again = watch.flood(flood, sent)
         watch.stop()
     lost = sum(
         line["count"] for line in watch.lines("events_lost") if line["reason"] == "ring_buffer_full"
     )
-    assert len(watch.requests(flood)) + lost == sent
+    assert 0 <= len(watch.requests(flood)) + lost - sent <= sent_again
     assert watch.lines()[-1]["event"] == "analyzer_stopped"
