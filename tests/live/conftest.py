@@ -24,6 +24,9 @@ PROBES = ("core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kp
 REQUIRED = os.environ.get("IMDS_ANALYZER_REQUIRE", "").split()
 CHOSEN = os.environ.get("IMDS_ANALYZER_PROBES", "").split() or list(PROBES)
 
+# No probe of BCC's watches the wire.
+WITHOUT_WIRE = ("bcc/fentry", "bcc/kprobe")
+
 # Notes for the table that is printed at the end: a path, and what became of it.
 Row = Callable[[str, str], None]
 # What does not depend on the way of attaching is asked of one probe where several must
@@ -102,6 +105,24 @@ def watch(
     watch = Watch(probe, namespace, tmp_path_factory.mktemp("watch"))
     with watch.running(required=probe in REQUIRED):
         yield watch
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[LabNamespace]:
+    """Return a namespace in which the tests themselves are IMDS."""
+    with LabNamespace() as namespace:
+        yield namespace
+
+
+@pytest.fixture
+def wired(watch: Watch) -> None:
+    """Have the wire watched: skip the test where it is not, and fail it where it must be."""
+    if watch.has_wire:
+        return
+    why = watch.lines("analyzer_started")[0]["witnesses"]
+    if watch.probe in REQUIRED and watch.probe not in WITHOUT_WIRE:
+        pytest.fail(f"the wire must be watched here: {why}")
+    pytest.skip(f"the wire is not watched: {why}")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
-from tests.live.conftest import REQUIRED, Row
+from tests.live.conftest import Row
 from tests.live.paths.answers import open_socket, read_answer
 from tests.live.paths.oracle import (
     IPPROTO_TCP,
@@ -33,36 +33,19 @@ from tests.live.paths.records import TOKEN_FIELD, V1, V2, Log, judged, of, port_
 from tests.live.paths.ways import NotThereError, Program
 from tests.live.watch import Line, Watch, eventually, new_marker
 
+pytestmark = pytest.mark.usefixtures("wired")
+
 MSG_FASTOPEN, MSG_ZEROCOPY = 0x20000000, 0x4000000
 # Failing sends of each of two processes: a few seconds' worth.
 FLOOD = 100_000
 # Requests whose buffer is rewritten during the call.
 FLIPPED = 301
-# No probe of BCC's watches the wire.
-WITHOUT_WIRE = ("bcc/fentry", "bcc/kprobe")
 
 
 @pytest.fixture(scope="module")
 def evade(tmp_path_factory: pytest.TempPathFactory) -> Evade:
     """Return the compiled client that tries not to be seen."""
     return Evade(tmp_path_factory.mktemp("evade"))
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[LabNamespace]:
-    """Return a namespace in which the tests themselves are IMDS."""
-    with LabNamespace() as namespace:
-        yield namespace
-
-
-@pytest.fixture(autouse=True)
-def _has_wire(watch: Watch) -> None:
-    if watch.has_wire:
-        return
-    why = watch.lines("analyzer_started")[0]["witnesses"]
-    if watch.probe in REQUIRED and watch.probe not in WITHOUT_WIRE:
-        pytest.fail(f"the wire must be watched here: {why}")
-    pytest.skip(f"the wire is not watched: {why}")
 
 
 def _get(marker: str, *fields: str) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +19,14 @@ from tests.live.paths.oracle import IPPROTO_TCP, OK, Ends, connected
 from tests.live.paths.records import TOKEN_FIELD, V1, V2, Log, judged, of, port_of, request, unknown
 from tests.live.watch import Line, Watch, new_marker
 
+pytestmark = pytest.mark.usefixtures("wired")
+
 NOT_FOUND = OK.replace(b"200 OK", b"404 Not Found")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # A body that ends in the middle of what would be a request with a token.
 HIDING = b"GET /latest/meta-data/x HTTP/1.1\r\n" + TOKEN_FIELD.encode()
 POST = b"POST /latest/meta-data/p HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
 TOKEN_REQUEST = b"PUT /latest/api/token HTTP/1.1\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def alone() -> Iterator[LabNamespace]:
-    """Return a namespace in which the tests themselves are IMDS."""
-    with LabNamespace() as namespace:
-        yield namespace
-
-
-@pytest.fixture(autouse=True)
-def _has_wire(watch: Watch) -> None:
-    if not watch.has_wire:
-        pytest.skip("the wire is not watched")
 
 
 def _exchange(ends: Ends, data: bytes, answer: bytes = OK) -> None:
