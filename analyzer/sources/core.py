@@ -74,7 +74,7 @@ REPLACING = {
         "kprobe": "kprobe_prctl_set_mm_exe_file",
     },
 }
-_NOTING = [name for names in REPLACING.values() for name in names.values()]
+_NOTING = ("trace_prctl", *(name for names in REPLACING.values() for name in names.values()))
 # With every attach type: the end of connections; without the wire, that something was received.
 STATE = "raw_state_changed"
 RECEIVED = "raw_received"
