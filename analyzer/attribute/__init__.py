@@ -263,7 +263,7 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
 
 
 class _Membership(NamedTuple):
-    """What a cgroup's path tells, and which fields of the log its user may have chosen."""
+    """Holds what a cgroup's path says, and which fields of the log its user may have chosen."""
 
     container: Optional[Container]
     service: Optional[str]

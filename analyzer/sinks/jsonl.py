@@ -188,12 +188,9 @@ class JsonlSink:
 
     def _line(self, _log: Log, level: str, event: structlog.typing.EventDict) -> bytes:
         """Lay out and serialize (the last of structlog's processors, and the only one)."""
-        return self._event_line(level, event["event"], event["fields"])
-
-    def _event_line(self, level: str, name: str, fields: Mapping[str, object]) -> bytes:
-        first = _head(self._now_ns(), level, name)
+        first = _head(self._now_ns(), level, event["event"])
         # Error texts quote what was found: a setting, a file's name, an answer.
-        kept = _masked(present(fields))
+        kept = _masked(present(event["fields"]))
         line = b"".join((first, members(kept), self._last_text))
         if len(line) < self._line_bytes:
             return line

@@ -35,7 +35,7 @@ CACHED_PATHS = 1024
 
 # Of a struct imds_event, what tells who sends: its flags, where, and at its end the caller.
 _FLAGS = struct.Struct("=4xI")
-_SENDER = struct.Struct("=4xI8xQQIIII")
+_SENDER = struct.Struct("=4xIQQQIIII")
 _WHO = struct.Struct("=HHIQHHI56s")
 _WHO_AT = _abi.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
@@ -207,7 +207,7 @@ def _snapshot(raw: bytes) -> Snapshot:
 
 
 def _decode_sender(raw: bytes) -> Sender:
-    flags, sock, size, sequence, offset, netns, tid = _SENDER.unpack_from(raw)
+    flags, told_ns, sock, size, sequence, offset, netns, tid = _SENDER.unpack_from(raw)
     if _is_torn(raw):
         raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
     return Sender(
@@ -217,7 +217,7 @@ def _decode_sender(raw: bytes) -> Sender:
         _snapshot(raw),
         is_other=False,
         size=None if flags & _FLAGS_WITHOUT_SEQUENCE else size,
-        told_ns=_TIME.unpack_from(raw, _TIME_AT)[0],
+        told_ns=told_ns,
         start=None if flags & _FLAGS_WITHOUT_SEQUENCE else (sequence - offset) % SEQUENCES,
     )
 
@@ -236,7 +236,7 @@ def _is_torn(raw: bytes) -> bool:
 
 def _decode_holder(raw: bytes) -> Sender:
     event, ancestors, args, executable = _abi.HOLDER.unpack_from(raw)
-    flags, sock, _, sequence, _, netns, tid = _SENDER.unpack_from(event)
+    flags, _, sock, _, sequence, _, netns, tid = _SENDER.unpack_from(event)
     args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
         event, _WHO_AT
     )
