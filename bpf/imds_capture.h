@@ -543,8 +543,8 @@ static __always_inline void imds_note_sender(struct imds_scratch *scratch)
 	struct imds_sender *former = imds_sender_of(event->sock);
 	int is_under_way, is_same;
 
+	event->kind = IMDS_KIND_SENDER;
 	if (!former) {
-		event->kind = IMDS_KIND_SENDER;
 		imds_set_sender(event->sock, scratch);
 		return;
 	}
@@ -562,7 +562,6 @@ static __always_inline void imds_note_sender(struct imds_scratch *scratch)
 		event->is_former_lost = former->event.boottime_ns == 0;
 	}
 	if (!is_same || event->is_former_lost) {
-		event->kind = IMDS_KIND_SENDER;
 		imds_set_sender(event->sock, scratch);
 		return;
 	}

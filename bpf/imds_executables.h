@@ -54,10 +54,13 @@ static __always_inline int imds_sys_prctl(unsigned long option, unsigned long wh
 static __always_inline void imds_inherit_replaced(const struct task_struct *parent,
 						  const struct task_struct *child)
 {
-	unsigned long long former = (unsigned long long)READ(parent, mm);
-	unsigned long long memory = (unsigned long long)READ(child, mm);
+	unsigned long long former, memory;
 
-	if (!imds_is_any_replaced() || former == memory)
+	if (!imds_is_any_replaced())
+		return;
+	former = (unsigned long long)READ(parent, mm);
+	memory = (unsigned long long)READ(child, mm);
+	if (former == memory)
 		return;
 	if (imds_is_noted(former))
 		imds_note_replaced(memory);

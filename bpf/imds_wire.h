@@ -283,24 +283,21 @@ static __always_inline unsigned int imds_tell_senders(struct __sk_buff *skb, con
 {
 	struct imds_sender *sender = imds_sender_of((unsigned long long)sk);
 	const struct task_struct *task;
-	unsigned int flags = 0, is_new = 1;
+	unsigned int flags = 0;
 
 	if (sender) {
 		if (sender->event.is_former_lost) {
 			sender->event.is_former_lost = 0;
 			return IMDS_FLAG_SENDER_LOST;
 		}
+		/* A new call, or one of which not all bytes may have gone out at once. */
+		if (sender->event.kind ||
+		    sequence - sender->event.write_seq < sender->event.payload_size)
+			flags = IMDS_FLAG_OTHER_SENDER;
 		if (sender->event.kind == IMDS_KIND_SENDER)
 			imds_tell_sender(sender);
-		else if (sender->event.kind == IMDS_KIND_CALL)
-			sender->event.kind = 0; /* the segment tells it */
 		else
-			is_new = 0;
-		if (is_new)
-			flags = IMDS_FLAG_OTHER_SENDER;
-		/* Not all of that call's bytes may have gone out at once. */
-		if (sequence - sender->event.write_seq < sender->event.payload_size)
-			flags = IMDS_FLAG_OTHER_SENDER;
+			sender->event.kind = 0; /* a further call the segment tells */
 	}
 	if (sender && sender->event.boottime_ns == 0)
 		return IMDS_FLAG_SENDER_LOST;
