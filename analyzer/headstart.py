@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from analyzer.choices import ALLOWED, Wanted
+from analyzer.config.choices import ALLOWED, Wanted
 from analyzer.errors import AnalyzerError
 from analyzer.orders import hold_stops
 
@@ -132,7 +132,7 @@ def _settings(path: Optional[str]) -> dict[str, Any]:
     """Return what a configuration file says of how to attach. Raises ConfigError."""
     if path is None:
         return {}
-    from analyzer import toml  # noqa: PLC0415 (only where there is a file)
+    from analyzer.config import toml  # noqa: PLC0415 (only where there is a file)
 
     section = toml.parse(path, toml.read(path)).get("capture", {})
     if not isinstance(section, dict):

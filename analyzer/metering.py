@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
-from analyzer import config
-from analyzer.config import Config
+from analyzer.config import settings as config
+from analyzer.config.settings import Config
 from analyzer.decode.connections import EVICTED
 from analyzer.records import Lost, Record
 from analyzer.sinks.jsonl import JsonlSink

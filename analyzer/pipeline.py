@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import MASKED, NAMES, Config
+from analyzer.config.settings import MASKED, NAMES, Config
 from analyzer.decode.connections import Connections
 from analyzer.decode.head import unread
 from analyzer.exchanges import Exchanges

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Callable, Protocol
 
-from analyzer.config import NEEDS_RESTART, Config
 from analyzer.config.file import load
+from analyzer.config.settings import NEEDS_RESTART, Config
 from analyzer.errors import AnalyzerError
 
 # Makes something ready for new settings, given the present and the new ones; returns what puts

@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.attribute import Attributor
 from analyzer.classify import classify
-from analyzer.config import Config, Log
+from analyzer.config.settings import Config, Log
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.records import Captured, Chunk, Record

@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 
 from prometheus_client import parser as plain
 
-from analyzer import config
+from analyzer.config import settings as config
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.sinks.jsonl import open_log
 from analyzer.sinks.metrics import Metrics

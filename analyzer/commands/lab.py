@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 
 import click
 
-from analyzer.config import ATTACHES, SOURCES
+from analyzer.config.settings import ATTACHES, SOURCES
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_S = 0.02

@@ -9,8 +9,8 @@ from typing import Optional
 import click
 
 from analyzer.commands.run import log_flags, without
-from analyzer.config import Capture
 from analyzer.config.file import load
+from analyzer.config.settings import Capture
 from analyzer.errors import CaptureError
 
 

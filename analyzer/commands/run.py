@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
-from analyzer.config import (
-    ATTACHES,
-    ROTATIONS,
-    RULES,
-    SOURCES,
-    Capture,
-    Config,
-    Log,
-)
 from analyzer.config.file import load
+from analyzer.config.settings import ATTACHES, ROTATIONS, RULES, SOURCES, Capture, Config, Log
 from analyzer.errors import ConfigError
 from analyzer.headstart import Attached, HeadStart
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Optional
 
-from analyzer import toml
-from analyzer.config import RULES, SECTIONS, Config, build, conflicts
+from analyzer.config import toml
+from analyzer.config.settings import RULES, SECTIONS, Config, build, conflicts
 from analyzer.errors import ConfigError
 from analyzer.text import visible
 

@@ -10,7 +10,7 @@ import platform
 import resource
 from collections.abc import Iterator
 
-from analyzer.config import Capture
+from analyzer.config.settings import Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
 from analyzer.privileges import maybe_obstacle

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from analyzer.config import AUTO, Capture
+from analyzer.config.settings import AUTO, Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note, warning
 from analyzer.errors import NoSourceWorks, SourceUnavailable
 from analyzer.sources.selection import candidates, open_source

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from analyzer.config import Log
+from analyzer.config.settings import Log
 from analyzer.errors import AnalyzerError
 
 STANDARD_INPUT = "-"

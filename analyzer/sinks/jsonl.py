@@ -14,8 +14,8 @@ from typing import Any, Callable, NamedTuple, Optional
 import structlog
 
 from analyzer import __version__
-from analyzer.config import Config
-from analyzer.config import Log as Settings
+from analyzer.config.settings import Config
+from analyzer.config.settings import Log as Settings
 from analyzer.masking import mask_text
 from analyzer.records import (
     Attribution,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from analyzer.config import Log as Settings
+from analyzer.config.settings import Log as Settings
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.logfile import DIRECTORY_MODE, FileWriter, open_file, open_stdout
 from analyzer.sinks.trusted import located

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from analyzer.choices import AUTO
+from analyzer.config.choices import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.sources import Source
 from analyzer.sources.preemption import is_preemptible

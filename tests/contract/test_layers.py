@@ -11,9 +11,9 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "analyzer"
 SHARED = {
     "analyzer",
-    "analyzer.choices",
+    "analyzer.config.choices",
     "analyzer.clock",
-    "analyzer.config",
+    "analyzer.config.settings",
     "analyzer.config.rules",
     "analyzer.errors",
     "analyzer.masking",

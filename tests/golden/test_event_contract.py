@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import Log as Settings
 from analyzer.config.file import load
+from analyzer.config.settings import Log as Settings
 from analyzer.reload import Reloader
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.jsonl import JsonlSink, open_log

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import Capture
+from analyzer.config.settings import Capture
 from analyzer.doctor.trials import try_probes
 from analyzer.errors import NoSourceWorks
 from analyzer.sources.selection import open_source

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import parser as plain
 from prometheus_client.openmetrics import parser as openmetrics
 
-from analyzer.config import Log
+from analyzer.config.settings import Log
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.metrics.counts import NAME_MAX, Counts
 from analyzer.sinks.metrics.emf import Emf

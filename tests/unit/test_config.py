@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.commands.run import run
-from analyzer.config import NEEDS_RESTART, Config, TcpAddress, UnixAddress
-from analyzer.config import settings as known_settings
 from analyzer.config.file import load
+from analyzer.config.settings import NEEDS_RESTART, Config, TcpAddress, UnixAddress
+from analyzer.config.settings import settings as known_settings
+from analyzer.config.toml import SIZE_MAX
 from analyzer.errors import ConfigError
-from analyzer.toml import SIZE_MAX
 
 if sys.version_info >= (3, 11):
     import tomllib

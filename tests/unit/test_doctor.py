@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from analyzer.commands.doctor import doctor
-from analyzer.config import AUTO
+from analyzer.config.settings import AUTO
 from analyzer.doctor import kernel, ring, screen, software
 from analyzer.doctor.checks import CHECKS
 from analyzer.doctor.findings import (

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from analyzer.choices import ALLOWED, Wanted
 from analyzer.commands.run import run
-from analyzer.config import NEEDS_RESTART, RULES, Capture
+from analyzer.config.choices import ALLOWED, Wanted
+from analyzer.config.settings import NEEDS_RESTART, RULES, Capture
 from analyzer.errors import AnalyzerError, ConfigError
 from analyzer.headstart import FLAGS, Attached, HeadStart, maybe_wanted
 
@@ -176,7 +176,7 @@ def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     """These are most of the start."""
     script = (
         "import sys, analyzer.__main__, analyzer.headstart, analyzer.sources.selection,"
-        " analyzer.sources.core, analyzer.toml; print(*sys.modules)"
+        " analyzer.sources.core, analyzer.config.toml; print(*sys.modules)"
     )
     # Not what an environment for development adds.
     path = f"import sys; sys.path[:0] = {sys.path!r}"
@@ -184,7 +184,7 @@ def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "analyzer.sources.core" in loaded
     heavy = {"click", "structlog", "psutil", "dataclasses", "inspect", "subprocess", "logging"}
-    ours = {"analyzer.config", "analyzer.records", "analyzer.pipeline", "analyzer.cli"}
+    ours = {"analyzer.config.settings", "analyzer.records", "analyzer.pipeline", "analyzer.cli"}
     assert loaded.isdisjoint(heavy | ours)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from analyzer import __version__
-from analyzer.config import Log
+from analyzer.config.settings import Log
 from analyzer.errors import SinkError
 from analyzer.records import (
     Caller,
@@ -53,7 +53,7 @@ DEADLINE_S = 60.0
 OPEN = """
 import os, sys
 from analyzer.errors import SinkError
-from analyzer.config import Log
+from analyzer.config.settings import Log
 from analyzer.sinks.jsonl import open_log
 
 if len(sys.argv) > 2:
@@ -227,7 +227,7 @@ class TestOpening:
 class TestStandardOutput:
     SCRIPT = (
         "import sys\n"
-        "from analyzer.config import Log\n"
+        "from analyzer.config.settings import Log\n"
         "from analyzer.sinks.jsonl import open_log\n"
         "print('before')\n"
         "sink = open_log(Log(sink='stdout'))\n"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import Log as Settings
+from analyzer.config.settings import Log as Settings
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.log import Log
 from analyzer.sinks.logfile import open_file

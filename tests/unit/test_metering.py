@@ -11,8 +11,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from analyzer.config import Config, Log, Metrics
 from analyzer.config.rules import TcpAddress, UnixAddress
+from analyzer.config.settings import Config, Log, Metrics
 from analyzer.errors import ConfigError
 from analyzer.metering import Metering, Observer
 from analyzer.sinks.jsonl import JsonlSink, open_log
@@ -75,7 +75,7 @@ def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
     """Neither the library nor our own part for it."""
     program = """
 import sys
-from analyzer.config import Config, Log
+from analyzer.config.settings import Config, Log
 from analyzer.metering import Metering
 from analyzer.sinks.jsonl import open_log
 settings = Config(log=Log(sink="stdout"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config import Log
+from analyzer.config.settings import Log
 from analyzer.decode.connections import IDLE_TIMEOUT_S
 from analyzer.pipeline import Pipeline
 from analyzer.records import Closed, Event, Lost

@@ -10,8 +10,8 @@ from typing import Any, Callable
 
 import pytest
 
-from analyzer.config import Config
 from analyzer.config.file import load
+from analyzer.config.settings import Config
 from analyzer.errors import SinkError
 from analyzer.reload import Reloader
 from analyzer.sinks.jsonl import JsonlSink, open_log

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import AUTO
+from analyzer.config.settings import AUTO
 from analyzer.errors import ConfigError, SourceUnavailable
 from analyzer.sources import selection
 from analyzer.sources.preemption import is_preemptible

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.commands.run import _ready
-from analyzer.config import Log as Settings
 from analyzer.config.rules import UnixAddress
+from analyzer.config.settings import Log as Settings
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.sinks.logfile import open_file
 from analyzer.sinks.metrics.address import listen

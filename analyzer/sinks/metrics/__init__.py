@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
-from analyzer import config
+from analyzer.config import settings as config
 from analyzer.config.rules import Address
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.sinks.jsonl import JsonlSink, open_log
