@@ -6,7 +6,7 @@ import time
 from typing import Protocol
 
 from analyzer.errors import ServiceError
-from analyzer.time_namespace import offset_ns
+from analyzer.host.time_namespace import offset_ns
 
 # Packets of several interfaces or CPUs stand in a capture a little out of order. By more
 # than this back, the capture's clock was set, or another capture begins.

@@ -6,7 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from analyzer.sources import perf, tracefs, wire
+from analyzer.host import perf_events as perf
+from analyzer.host import tracefs
+from analyzer.sources import wire
 from analyzer.sources.libbpf import BpfError, Libbpf
 
 # Attach type: the programs of empty.bpf.c on the hooks that a send comes by.

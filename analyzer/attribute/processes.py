@@ -14,10 +14,10 @@ from typing import NamedTuple, Optional
 import psutil
 
 from analyzer.attribute.budget import Budget, Payer
+from analyzer.host.time_namespace import offset_ns
 from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
-from analyzer.time_namespace import offset_ns
 
 # Characters of one process's arguments that are kept: four times what the kernel copies, and
 # a line of the log with 16 ancestors stays below 100 KB.

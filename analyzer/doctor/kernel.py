@@ -9,11 +9,11 @@ from pathlib import Path
 
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.errors import KernelLacks
-from analyzer.sources import tracefs
+from analyzer.host import tracefs
+from analyzer.host.kernel_symbols import BTF
+from analyzer.host.kprobes import find_kprobes
 from analyzer.sources.core import NO_BTF, NO_OBJECT, PROGRAMS
 from analyzer.sources.files import bpf_file
-from analyzer.sources.kprobes import find_kprobes
-from analyzer.sources.symbols import BTF
 
 MACHINES = ("x86_64", "aarch64")
 

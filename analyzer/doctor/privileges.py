@@ -7,8 +7,8 @@ from pathlib import Path
 from analyzer.attribute.cgroups import maybe_mount_point
 from analyzer.doctor.findings import Answer, fine, lacking, note, warning
 from analyzer.errors import ServiceError
-from analyzer.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
-from analyzer.time_namespace import REMEDY, offset_ns
+from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
+from analyzer.host.time_namespace import REMEDY, offset_ns
 
 # capability: what of a caller cannot be named without it
 NAMING = {

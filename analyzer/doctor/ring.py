@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from analyzer.config.settings import Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
-from analyzer.privileges import maybe_obstacle
+from analyzer.host.privileges import maybe_obstacle
 
 # bpf(2): no wrapper in the C library, and libbpf may be what is missing.
 _NUMBERS = {"x86_64": 321, "aarch64": 280}

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Optional, Union
 
-from analyzer import privileges
 from analyzer.errors import LabError
+from analyzer.host import privileges
 from analyzer.lab.lifeline import join_network, tied_to_caller, unshare_network
 
 IMDS_IPV4 = "169.254.169.254"

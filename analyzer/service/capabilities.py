@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection
 
 from analyzer.errors import ServiceError
-from analyzer.privileges import CAPABILITIES
+from analyzer.host.privileges import CAPABILITIES
 
 # To find a cgroup by its id (open_by_handle_at(2)), which names containers and services of
 # processes that have ended; and to read /proc/PID/exe of other users' processes.

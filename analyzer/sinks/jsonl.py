@@ -16,6 +16,7 @@ import structlog
 from analyzer import __version__
 from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
+from analyzer.host.identity import boot_id, instance_id
 from analyzer.masking import mask_text
 from analyzer.records import (
     Attribution,
@@ -40,7 +41,6 @@ from analyzer.sinks.bounds import (
 )
 from analyzer.sinks.encoding import members, present
 from analyzer.sinks.log import Counters, Log
-from analyzer.sinks.machine import boot_id, instance_id
 from analyzer.sinks.opening import is_same_place, open_writer, set_limits
 from analyzer.text import timestamp
 

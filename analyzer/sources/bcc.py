@@ -17,7 +17,8 @@ from typing import Any, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
-from analyzer.privileges import maybe_obstacle
+from analyzer.host.kernel_symbols import kernel_functions
+from analyzer.host.privileges import maybe_obstacle
 from analyzer.records import Event, Lost
 from analyzer.sources import Probe, wire
 from analyzer.sources.counters import (
@@ -31,7 +32,6 @@ from analyzer.sources.counters import (
 from analyzer.sources.events import TornEventError, decode_event
 from analyzer.sources.files import bpf_file
 from analyzer.sources.libbpf import Libbpf
-from analyzer.sources.symbols import kernel_functions
 from analyzer.sources.witness import Witnesses
 
 # The distribution's package is for the distribution's Python; it is pure Python over

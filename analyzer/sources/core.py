@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
-from analyzer.privileges import maybe_obstacle
-from analyzer.sources import Probe, perf, tracefs, wire
+from analyzer.host import perf_events as perf
+from analyzer.host import tracefs
+from analyzer.host.kernel_symbols import BTF, typed_functions
+from analyzer.host.kprobes import find_kprobes
+from analyzer.host.privileges import maybe_obstacle
+from analyzer.sources import Probe, wire
 from analyzer.sources.counters import (
     ANSWERS_PROBE_BUSY,
     ANSWERS_RING_FULL,
@@ -29,9 +33,7 @@ from analyzer.sources.counters import (
     Misses,
 )
 from analyzer.sources.files import bpf_file
-from analyzer.sources.kprobes import find_kprobes
 from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
-from analyzer.sources.symbols import BTF, typed_functions
 
 if TYPE_CHECKING:
     from analyzer.records import Event, Lost

@@ -6,10 +6,10 @@ from typing import NamedTuple, Protocol
 
 from analyzer.config.choices import AUTO
 from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
+from analyzer.host.kernel_symbols import BTF
+from analyzer.host.preemption import is_preemptible
+from analyzer.host.time_namespace import offset_ns
 from analyzer.sources import Source
-from analyzer.sources.preemption import is_preemptible
-from analyzer.sources.symbols import BTF
-from analyzer.time_namespace import offset_ns
 
 
 class Opened(NamedTuple):

@@ -17,10 +17,10 @@ SHARED = {
     "analyzer.config.rules",
     "analyzer.errors",
     "analyzer.masking",
-    "analyzer.privileges",
+    "analyzer.host.privileges",
     "analyzer.records",
     "analyzer.text",
-    "analyzer.time_namespace",
+    "analyzer.host.time_namespace",
     "analyzer.usage",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from analyzer.sources import buildconfig
+from analyzer.host import kernel_config as buildconfig
 
 TEXT = "#\n# Automatically generated\nCONFIG_BPF=y\n# CONFIG_KPROBES is not set\nCONFIG_HZ=250\n"
 

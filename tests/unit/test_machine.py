@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.sinks.machine import boot_id, instance_id
+from analyzer.host.identity import boot_id, instance_id
 
 
 @pytest.mark.parametrize("tag", ["i-0123456789abcdef0", "i-0a1b2c3d"])

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from analyzer import privileges
-from analyzer.privileges import CAPABILITIES, NO_PRIVILEGE, OUTSIDE, ROOT_WITHOUT
+from analyzer.host import privileges
+from analyzer.host.privileges import CAPABILITIES, NO_PRIVILEGE, OUTSIDE, ROOT_WITHOUT
 
 ALL = frozenset(CAPABILITIES)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -76,7 +76,7 @@ def _in_a_child(program: str, *before: str) -> str:
     return done.stdout
 
 
-OBSTACLE = "from analyzer.privileges import maybe_obstacle; print(maybe_obstacle())"
+OBSTACLE = "from analyzer.host.privileges import maybe_obstacle; print(maybe_obstacle())"
 
 
 @as_root
@@ -98,7 +98,9 @@ def test_what_is_in_the_way_is_told_with_what_would_help(
 @as_root
 def test_an_ordinary_user_is_told_to_be_root() -> None:
     """Who changes in mid-program, as the source tree may be closed to others."""
-    program = "import os, analyzer.privileges as p; os.setuid(65534); print(p.maybe_obstacle())"
+    program = (
+        "import os, analyzer.host.privileges as p; os.setuid(65534); print(p.maybe_obstacle())"
+    )
     assert _in_a_child(program) == f"{NO_PRIVILEGE}\n"
 
 
@@ -113,7 +115,7 @@ def test_tracefs_that_cannot_be_mounted_is_not_a_kernel_without_tracing(
     """Where it is not mounted it is read in a mount namespace, which takes CAP_SYS_ADMIN."""
     program = (
         "from analyzer.errors import KernelLacks\n"
-        "from analyzer.sources.tracefs import tracepoint_ids\n"
+        "from analyzer.host.tracefs import tracepoint_ids\n"
         "try: print(len(tracepoint_ids(['syscalls/sys_enter_write'])) == 1 and None)\n"
         "except KernelLacks as error: print(error.remedy)\n"
     )
@@ -127,7 +129,7 @@ def test_a_tracepoint_there_is_not_is_one_the_kernel_lacks() -> None:
     """Mounted or not."""
     program = (
         "from analyzer.errors import KernelLacks\n"
-        "from analyzer.sources.tracefs import tracepoint_ids\n"
+        "from analyzer.host.tracefs import tracepoint_ids\n"
         "try: tracepoint_ids(['syscalls/sys_enter_nothing'])\n"
         "except KernelLacks as error: print('CONFIG_FTRACE_SYSCALLS' in error.remedy)\n"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.clock import BootClock
-from analyzer.time_namespace import offset_ns, parse
+from analyzer.host.time_namespace import offset_ns, parse
 
 DAY_NS = 86_400 * 10**9
 # Between two readings of a clock on a busy machine.
@@ -28,7 +28,7 @@ import ctypes, pathlib
 assert ctypes.CDLL(None).unshare(0x80) == 0
 pathlib.Path("/proc/self/timens_offsets").write_text("boottime 3600 0")
 """
-OFFSET = UNSHARED + "from analyzer.time_namespace import offset_ns\nprint(offset_ns())"
+OFFSET = UNSHARED + "from analyzer.host.time_namespace import offset_ns\nprint(offset_ns())"
 OPEN = UNSHARED + "from analyzer.sources.selection import open_source as o\no('auto', 'auto', 4096)"
 
 

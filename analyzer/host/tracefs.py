@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analyzer.errors import KernelLacks
-from analyzer.privileges import maybe_obstacle
+from analyzer.host.privileges import maybe_obstacle
 
 MOUNT_POINT = Path("/sys/kernel/tracing")
 PLACES = (MOUNT_POINT, Path("/sys/kernel/debug/tracing"))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from analyzer.errors import KernelLacks
-from analyzer.sources import buildconfig
+from analyzer.host import kernel_config as buildconfig
 
 # Where a kernel with kprobes shows them: since 4.17 the first, the others where tracefs is
 # mounted.

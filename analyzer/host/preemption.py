@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from analyzer.sources import buildconfig
+from analyzer.host import kernel_config as buildconfig
 
 # A kernel that can choose at run time (5.12 and later): "none voluntary (full)". Only root
 # reads it, and some services cannot see it at all.
