@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.logline.who import Who
 from analyzer.tail.callers import TREND_MINUTES, Caller, Callers, Key
 from analyzer.tail.phrase import Symbols, fitted, phrase
-from analyzer.tail.who import Who
 from analyzer.text import visible
 
 _GAP = 2

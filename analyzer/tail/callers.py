@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from typing import NamedTuple, Optional
 
-from analyzer.tail.line import LOST, REQUEST, Line
-from analyzer.tail.who import who
+from analyzer.logline.line import LOST, REQUEST, Line
+from analyzer.logline.who import who
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
 # for each run, or somebody who wants to fill memory, bring more.

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from analyzer.errors import ConfigError
-from analyzer.tail.line import HEARTBEAT, LOST, METRICS, REQUEST, Line
-from analyzer.tail.who import ancestors, program
+from analyzer.logline.line import HEARTBEAT, LOST, METRICS, REQUEST, Line
+from analyzer.logline.who import ancestors, program
 
 VERSIONS = ("v1", "v2", "unknown")
 _WILD = frozenset("*?[")

@@ -8,9 +8,9 @@ from typing import NamedTuple, Optional
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from analyzer.tail.line import LOST, REQUEST, Line, value_at
+from analyzer.logline.line import LOST, REQUEST, Line, value_at
+from analyzer.logline.who import Who, who
 from analyzer.tail.phrase import Symbols, fitted, phrase
-from analyzer.tail.who import Who, who
 from analyzer.tail.words import words
 from analyzer.text import decode_text, visible
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from analyzer.tail.who import Who
+from analyzer.logline.who import Who
 from analyzer.text import visible
 
 

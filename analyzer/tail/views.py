@@ -12,11 +12,11 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.live import Live
 
+from analyzer.logline.line import Line, parse
 from analyzer.tail.board import Board, Size
 from analyzer.tail.callers import Callers
 from analyzer.tail.filters import Filters, is_routine
 from analyzer.tail.layout import Layout, Span
-from analyzer.tail.line import Line, parse
 from analyzer.tail.screen import Screen
 
 # A table in a pipe is as wide as it has to be.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from analyzer.tail.line import Line, text_at, value_at
+from analyzer.logline.line import Line, text_at, value_at
 
 _VERSIONS = ("v1", "v2", "unknown")
 

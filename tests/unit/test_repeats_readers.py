@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.logline.line import parse
 from analyzer.records import Outcome, Record, Response, Version
 from analyzer.repeats import Repeats
 from analyzer.report.engine.duckdb import gather
@@ -18,7 +19,6 @@ from analyzer.sinks.logfile import open_file
 from analyzer.sinks.writer import count_lines
 from analyzer.tail.callers import Callers
 from analyzer.tail.layout import Layout
-from analyzer.tail.line import parse
 from analyzer.tail.phrase import symbols
 from tests.sends import process_of
 from tests.unit.test_jsonl import RECORD

@@ -8,10 +8,10 @@ from typing import Any, Optional
 
 import pytest
 
+from analyzer.logline.line import parse
 from analyzer.tail.board import Board, Size
 from analyzer.tail.callers import Callers
 from analyzer.tail.filters import Filters
-from analyzer.tail.line import parse
 from analyzer.tail.phrase import symbols
 from analyzer.tail.views import Summary
 from tests.unit.tail_lines import cron_job, encoded, golden, screen

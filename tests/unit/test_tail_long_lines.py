@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.logline.line import parse
 from analyzer.tail import openfile, source
-from analyzer.tail.line import parse
 from analyzer.tail.openfile import Found, OpenFile, backwards
 from analyzer.tail.source import Splitter
 from tests.unit.log_files import request

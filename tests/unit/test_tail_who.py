@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from analyzer.logline.who import Who, program, who
 from analyzer.tail.phrase import fitted, phrase, symbols
-from analyzer.tail.who import Who, program, who
 from tests.unit.tail_lines import CURL, cron_job, golden, process
 
 BOTO = "Boto3/1.9.253 Botocore/1.12.253"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.report.engine.programs import (
+from analyzer.logline.programs import (
     CARRIERS,
     CONTAINER_UNIT,
     FAMILIES,

@@ -4,7 +4,7 @@ A caller that nobody knows, as packets tell it, is named by the address that it 
 
 ``records`` is what an engine makes of its files: ``file`` (a number), ``at_us`` and ``started_us``
 (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is no
-time) and the fields of :data:`analyzer.report.engine.fields.FIELDS`.
+time) and the fields of :data:`analyzer.logline.fields.FIELDS`.
 """
 
 from __future__ import annotations

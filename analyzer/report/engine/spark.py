@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from analyzer.errors import AnalyzerError
+from analyzer.logline.fields import FIELDS, SPARK
 from analyzer.report.engine.damage import salvaged
 from analyzer.report.engine.dialects import translated
-from analyzer.report.engine.fields import FIELDS, SPARK
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.sql import fill, listed, quoted

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Optional
 
-from analyzer.tail.line import text_at, value_at
+from analyzer.logline.line import text_at, value_at
 
 # Of a container's, pod's or task's id, as much as the runtimes' own tools print.
 ID_SHOWN = 12
