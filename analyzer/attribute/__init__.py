@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.attribute.budget import Budget
-from analyzer.attribute.cache import Cache
 from analyzer.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.attribute.containers import maybe_container
 from analyzer.attribute.processes import (
@@ -24,6 +23,7 @@ from analyzer.attribute.services import is_user_manager, maybe_unit
 from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
+from analyzer.lru import Cache
 from analyzer.masking import Look, mask_text
 from analyzer.records import (
     Attribution,

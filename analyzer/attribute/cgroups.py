@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from analyzer.attribute.cache import Cache
+from analyzer.lru import Cache
 from analyzer.text import decode_text
 
 # Containers and units of one host, with room for those that are gone.

@@ -13,8 +13,8 @@ from collections.abc import Generator
 from typing import NamedTuple, Optional
 
 from analyzer.attribute.budget import Budget
-from analyzer.attribute.cache import Cache
 from analyzer.attribute.processes import Processes, in_words, read_stat, split_args
+from analyzer.lru import Cache
 from analyzer.records import KernelProcess, Process, Program, User
 from analyzer.text import decode_text
 

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Optional
 
-from analyzer.attribute.cache import Cache
+from analyzer.lru import Cache
 from analyzer.records import User
 from analyzer.text import decode_text
 

@@ -16,7 +16,6 @@ from typing import Any, Callable, Optional
 import pytest
 
 from analyzer.attribute import KEEP_S, Attributor
-from analyzer.attribute.cache import Cache
 from analyzer.attribute.processes import (
     ARGS_KEPT_MAX,
     ARGS_READ_MAX,
@@ -26,6 +25,7 @@ from analyzer.attribute.processes import (
     only_names,
     split_args,
 )
+from analyzer.lru import Cache
 from analyzer.records import KernelProcess, Process, Snapshot, User
 from tests.sends import kernel_of, process_of
 
