@@ -34,7 +34,7 @@ from analyzer.usage import cpu_s, rss_bytes
 from analyzer.waiting import Pace, Waiting
 
 if TYPE_CHECKING:
-    from analyzer.metering import Observer
+    from analyzer.recorder.lazy_metrics import Observer
     from analyzer.recording import Recording
 
 # Raw events that wait in user space. They are there so that a burst larger than the

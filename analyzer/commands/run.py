@@ -193,9 +193,9 @@ def _run(
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
-    from analyzer.metering import Metering
     from analyzer.orders import RELOAD, REOPEN, take_stops, taken
     from analyzer.pipeline import Pipeline
+    from analyzer.recorder.lazy_metrics import Metering
     from analyzer.reload import Reloader
     from analyzer.service.notify import Notifier
     from analyzer.service.privileges import drop_privileges

@@ -12,12 +12,12 @@ from prometheus_client import parser as plain
 from prometheus_client.openmetrics import parser as openmetrics
 
 from analyzer.config.settings import Log
+from analyzer.recorder.metrics.counts import NAME_MAX, Counts
+from analyzer.recorder.metrics.emf import Emf
+from analyzer.recorder.metrics.exchange import Page, answer
+from analyzer.recorder.metrics.exposition import Exposition
+from analyzer.recorder.metrics.health import Health
 from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sinks.metrics.counts import NAME_MAX, Counts
-from analyzer.sinks.metrics.emf import Emf
-from analyzer.sinks.metrics.exchange import Page, answer
-from analyzer.sinks.metrics.exposition import Exposition
-from analyzer.sinks.metrics.health import Health
 from tests.metrics import parsed, requests_of
 from tests.unit.test_metrics_counts import named
 from tests.unit.test_metrics_emf import points

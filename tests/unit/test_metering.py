@@ -14,9 +14,9 @@ import pytest
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.config.settings import Config, Log, Metrics
 from analyzer.errors import ConfigError
-from analyzer.metering import Metering, Observer
+from analyzer.recorder.lazy_metrics import Metering, Observer
+from analyzer.recorder.metrics.address import listen
 from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sinks.metrics.address import listen
 from tests.metrics import fetch, parsed, requests_of
 from tests.unit.test_jsonl import RECORD, lines_of
 
@@ -76,7 +76,7 @@ def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
     program = """
 import sys
 from analyzer.config.settings import Config, Log
-from analyzer.metering import Metering
+from analyzer.recorder.lazy_metrics import Metering
 from analyzer.sinks.jsonl import open_log
 settings = Config(log=Log(sink="stdout"))
 metering = Metering(settings, open_log(settings.log))

@@ -37,7 +37,7 @@ sys.modules["prometheus_client"] = None
 from analyzer import config
 from analyzer.config.rules import UnixAddress
 from analyzer.sinks.jsonl import open_log
-from analyzer.sinks.metrics import Metrics
+from analyzer.recorder.metrics import Metrics
 
 def start(**settings):
     metrics = Metrics(config.Config(metrics=config.Metrics(**settings)), log=log)

@@ -11,7 +11,7 @@ import pytest
 
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
-from analyzer.sinks.metrics.address import listen
+from analyzer.recorder.metrics.address import listen
 from tests.unit.test_jsonl import umask
 
 

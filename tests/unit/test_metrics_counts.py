@@ -7,8 +7,7 @@ from collections import Counter
 
 import pytest
 
-from analyzer.records import Container, Lost, Outcome, Record, Response, User, Version
-from analyzer.sinks.metrics.counts import (
+from analyzer.recorder.metrics.counts import (
     NAME_MAX,
     NAMES_MAX,
     NAMES_OF_ORIGIN_MAX,
@@ -22,6 +21,7 @@ from analyzer.sinks.metrics.counts import (
     Counts,
     Requests,
 )
+from analyzer.records import Container, Lost, Outcome, Record, Response, User, Version
 from tests.sends import process_of
 from tests.unit.test_jsonl import RECORD
 

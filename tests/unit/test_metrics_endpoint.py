@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
-from analyzer.sinks.metrics import endpoint as module
-from analyzer.sinks.metrics.endpoint import (
+from analyzer.recorder.metrics import endpoint as module
+from analyzer.recorder.metrics.endpoint import (
     ACCEPTS_PER_S,
     CONNECTIONS_MAX,
     HEAD_BYTES_MAX,
     Endpoint,
 )
-from analyzer.sinks.metrics.exchange import Page
+from analyzer.recorder.metrics.exchange import Page
 from tests.live.watch import DEADLINE_S, eventually
 
 TYPE, BODY = "text/plain; version=0.0.4", b"up 1\n"

@@ -20,7 +20,7 @@ READ_ONLY = """
 import sys
 from analyzer.errors import AnalyzerError
 from analyzer.sinks.logfile import open_file
-from analyzer.sinks.metrics.textfile import Textfile
+from analyzer.recorder.metrics.textfile import Textfile
 for take in Textfile, open_file:
     try:
         take(sys.argv[1])

@@ -14,9 +14,9 @@ from analyzer.commands.run import _ready
 from analyzer.config.rules import UnixAddress
 from analyzer.config.settings import Log as Settings
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.recorder.metrics.address import listen
+from analyzer.recorder.metrics.textfile import Textfile
 from analyzer.sinks.logfile import open_file
-from analyzer.sinks.metrics.address import listen
-from analyzer.sinks.metrics.textfile import Textfile
 from analyzer.sinks.opening import open_writer
 from analyzer.sinks.pcapng import PacketFile
 
@@ -67,7 +67,7 @@ def _packets(path: Path) -> None:
 def _metrics(path: Path) -> None:
     try:
         Textfile(str(path)).write(b"x 1\n")
-    except OSError as error:  # as analyzer.sinks.metrics takes it
+    except OSError as error:  # as analyzer.recorder.metrics takes it
         raise ConfigError(str(error)) from error
 
 

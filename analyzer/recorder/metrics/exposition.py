@@ -12,11 +12,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from analyzer import __version__
+from analyzer.recorder.metrics.counts import Counts, Requests
+from analyzer.recorder.metrics.exchange import Page
+from analyzer.recorder.metrics.health import Health
 from analyzer.records import Version
 from analyzer.sinks.jsonl import JsonlSink
-from analyzer.sinks.metrics.counts import Counts, Requests
-from analyzer.sinks.metrics.exchange import Page
-from analyzer.sinks.metrics.health import Health
 from analyzer.sinks.writer import NO_REQUEST
 
 NAMESPACE = "imds_analyzer"

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.config import settings as config
 from analyzer.config.rules import Address
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.recorder.metrics.counts import Counts
+from analyzer.recorder.metrics.emf import Document, Emf
+from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
+from analyzer.recorder.metrics.outputs import Output
+from analyzer.recorder.metrics.textfile import Textfile
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.log import say
-from analyzer.sinks.metrics.counts import Counts
-from analyzer.sinks.metrics.emf import Document, Emf
-from analyzer.sinks.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
-from analyzer.sinks.metrics.outputs import Output
-from analyzer.sinks.metrics.textfile import Textfile
 
 if TYPE_CHECKING:
-    from analyzer.sinks.metrics.endpoint import Endpoint
-    from analyzer.sinks.metrics.exposition import Exposition
+    from analyzer.recorder.metrics.endpoint import Endpoint
+    from analyzer.recorder.metrics.exposition import Exposition
 
 # An output that cannot be had, as before a network interface has its address, is tried again.
 RETRY_S = 10.0
@@ -168,7 +168,7 @@ class Metrics:
     @functools.cached_property
     def _exposition(self) -> Exposition:
         try:
-            from analyzer.sinks.metrics.exposition import Exposition  # noqa: PLC0415 -- an extra
+            from analyzer.recorder.metrics.exposition import Exposition  # noqa: PLC0415 -- an extra
         except ImportError as error:
             raise ConfigError(
                 f"[metrics] {PROMETHEUS} and {TEXTFILE} need a library that is not installed"
@@ -179,7 +179,7 @@ class Metrics:
     def _open_endpoint(self, address: Address) -> Endpoint:
         page = self._exposition.page
         # Takes the standard library's HTTP along, 6 MB.
-        from analyzer.sinks.metrics.endpoint import Endpoint  # noqa: PLC0415
+        from analyzer.recorder.metrics.endpoint import Endpoint  # noqa: PLC0415
 
         with contextlib.ExitStack() as undo:
             endpoint = Endpoint(address, page)

@@ -14,7 +14,7 @@ from analyzer.sinks.jsonl import JsonlSink
 from analyzer.sources.counters import REASONS
 
 if TYPE_CHECKING:
-    from analyzer.sinks.metrics import Metrics
+    from analyzer.recorder.metrics import Metrics
 
 
 class Observer(Protocol):
@@ -102,7 +102,7 @@ class Metering:
             observers.remove(metrics)
 
     def _made(self, settings: Config) -> Metrics:
-        from analyzer.sinks.metrics import Metrics  # noqa: PLC0415 (only where it is used)
+        from analyzer.recorder.metrics import Metrics  # noqa: PLC0415 (only where it is used)
 
         return Metrics(settings, log=self._log, loss_reasons=(*REASONS, EVICTED))
 

@@ -14,8 +14,8 @@ from typing import Optional
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
-from analyzer.sinks.metrics.address import listen
-from analyzer.sinks.metrics.exchange import Page, Render, answer, is_whole
+from analyzer.recorder.metrics.address import listen
+from analyzer.recorder.metrics.exchange import Page, Render, answer, is_whole
 
 # Open at once; one more and the oldest is closed, so that idle ones cannot keep a scraper out.
 CONNECTIONS_MAX = 16

@@ -8,8 +8,8 @@ from typing import Generic, Optional, TypeVar
 
 from analyzer.config.rules import TcpAddress
 from analyzer.errors import AnalyzerError, ConfigError
-from analyzer.sinks.metrics.address import AddressInUse
-from analyzer.sinks.metrics.health import Health
+from analyzer.recorder.metrics.address import AddressInUse
+from analyzer.recorder.metrics.health import Health
 
 Wanted = TypeVar("Wanted")
 Opened = TypeVar("Opened")

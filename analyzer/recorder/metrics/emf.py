@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from analyzer.recorder.metrics.counts import Snapshot
 from analyzer.records import Version
 from analyzer.sinks.log import Counters
-from analyzer.sinks.metrics.counts import Snapshot
 from analyzer.usage import cpu_s, rss_bytes
 
 NAMESPACE = "ImdsAnalyzer"

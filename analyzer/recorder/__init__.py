@@ -1,0 +1,1 @@
+"""Records calls to IMDS: captures, parses, classifies, attributes and writes them."""
