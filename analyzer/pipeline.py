@@ -35,7 +35,7 @@ from analyzer.waiting import Pace, Waiting
 
 if TYPE_CHECKING:
     from analyzer.recorder.lazy_metrics import Observer
-    from analyzer.recording import Recording
+    from analyzer.recorder.packet_export.export import Recording
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this

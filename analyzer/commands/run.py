@@ -19,7 +19,7 @@ from analyzer.errors import ConfigError
 from analyzer.headstart import Attached, HeadStart
 
 if TYPE_CHECKING:
-    from analyzer.recording import Recording
+    from analyzer.recorder.packet_export.export import Recording
     from analyzer.sources import Source
 
 
@@ -261,7 +261,7 @@ def _run(
 def _maybe_recording(capture: Capture, undo: contextlib.ExitStack) -> Optional[Recording]:
     if capture.write_pcap is None:
         return None
-    from analyzer.recording import open_recording
+    from analyzer.recorder.packet_export.export import open_recording
 
     recording = open_recording(capture.write_pcap, capture.write_pcap_mib << 20)
     undo.callback(recording.close)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.decode.redaction import Redactor
+from analyzer.recorder.packet_export.redaction import Redactor
 from tests.sends import chunk
 
 # Characters that stand for nothing else in a request.

@@ -13,7 +13,10 @@ from typing import NamedTuple, Optional
 import pytest
 
 from analyzer.errors import SinkError
-from analyzer.recording import Recording
+from analyzer.recorder.packet_export import pcapng
+from analyzer.recorder.packet_export.export import Recording
+from analyzer.recorder.packet_export.framing import MAX_DATA, Frame, Framing
+from analyzer.recorder.packet_export.pcapng import BUFFER_BYTES, PacketFile
 from analyzer.records import (
     Answer,
     Attribution,
@@ -23,9 +26,6 @@ from analyzer.records import (
     Process,
     User,
 )
-from analyzer.sinks import pcapng
-from analyzer.sinks.framing import MAX_DATA, Frame, Framing
-from analyzer.sinks.pcapng import BUFFER_BYTES, PacketFile
 from tests.sends import START, TOKEN, chunk, connection
 
 MIB = 1 << 20

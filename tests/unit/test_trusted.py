@@ -16,9 +16,9 @@ from analyzer.config.settings import Log as Settings
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.metrics.textfile import Textfile
+from analyzer.recorder.packet_export.pcapng import PacketFile
 from analyzer.sinks.logfile import open_file
 from analyzer.sinks.opening import open_writer
-from analyzer.sinks.pcapng import PacketFile
 
 OTHER, THIRD = 65_533, 65_532
 SECRET = b"precious\n"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from analyzer import __version__
 from analyzer.errors import SinkError
-from analyzer.sinks.framing import Frame
+from analyzer.recorder.packet_export.framing import Frame
 from analyzer.sinks.trusted import open_file
 
 MODE = 0o640  # as the log's

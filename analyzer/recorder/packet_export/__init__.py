@@ -1,0 +1,1 @@
+"""Writes the packets of recorded calls to a pcapng file."""
