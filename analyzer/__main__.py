@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    from analyzer.orders import hold  # noqa: PLC0415 (with this command alone)
+    from analyzer.recorder.daemon.signals import hold  # noqa: PLC0415 (with this command alone)
 
     hold()
     if sys.stderr is not None:

@@ -2,7 +2,7 @@
 
 ``imds-analyzer run`` starts in this order:
 
-1. ``__main__`` has SIGHUP and SIGUSR1 held (analyzer.orders).
+1. ``__main__`` has SIGHUP and SIGUSR1 held (analyzer.recorder.daemon.signals).
 2. :meth:`HeadStart.begin` learns from the flags and the configuration file which probe is wanted,
    and attaches it. From then on SIGTERM and SIGINT are held too: the ring may have calls in it.
 3. ``cli`` and ``commands.run`` are imported. They read the flags and the file again, in full, and
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from analyzer.config.choices import ALLOWED, Wanted
 from analyzer.errors import AnalyzerError
-from analyzer.orders import hold_stops
+from analyzer.recorder.daemon.signals import hold_stops
 
 if TYPE_CHECKING:
     from analyzer.sources.selection import Opened

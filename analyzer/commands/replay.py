@@ -55,8 +55,8 @@ def replay(
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
     from analyzer.clock import CaptureClock
-    from analyzer.orders import take_stops
     from analyzer.pipeline import Pipeline
+    from analyzer.recorder.daemon.signals import take_stops
     from analyzer.sinks.jsonl import JsonlSink
     from analyzer.sinks.log import Log
     from analyzer.sinks.opening import open_writer

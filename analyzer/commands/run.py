@@ -193,13 +193,13 @@ def _run(
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
-    from analyzer.orders import RELOAD, REOPEN, take_stops, taken
     from analyzer.pipeline import Pipeline
+    from analyzer.recorder.daemon.notify import Notifier
+    from analyzer.recorder.daemon.privileges import drop_privileges
+    from analyzer.recorder.daemon.reload import Reloader
+    from analyzer.recorder.daemon.signals import RELOAD, REOPEN, take_stops, taken
+    from analyzer.recorder.daemon.status import StatusObserver
     from analyzer.recorder.lazy_metrics import Metering
-    from analyzer.reload import Reloader
-    from analyzer.service.notify import Notifier
-    from analyzer.service.privileges import drop_privileges
-    from analyzer.service.status import StatusObserver
     from analyzer.sinks.jsonl import open_log
 
     # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.

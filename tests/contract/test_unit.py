@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.service.seccomp import REFUSED
+from analyzer.recorder.daemon.seccomp import REFUSED
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd" / "imds-analyzer.service"

@@ -21,7 +21,7 @@ import pytest
 
 from analyzer.config.file import load
 from analyzer.config.settings import Log as Settings
-from analyzer.reload import Reloader
+from analyzer.recorder.daemon.reload import Reloader
 from analyzer.sinks.archive import Archive
 from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sinks.log import HELD_MAX, Log

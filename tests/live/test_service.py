@@ -19,7 +19,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
-from analyzer.service.seccomp import REFUSED
+from analyzer.recorder.daemon.seccomp import REFUSED
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 

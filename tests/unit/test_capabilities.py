@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from analyzer.service.capabilities import let_go
+from analyzer.recorder.daemon.capabilities import let_go
 
 # Says what it kept, then shows its own status and that of a program it starts.
 PROGRAM = """
 import ctypes, pathlib, subprocess
-from analyzer.service.capabilities import let_go
+from analyzer.recorder.daemon.capabilities import let_go
 print(*let_go())
 print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
 print(pathlib.Path("/proc/self/status").read_text())

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import ServiceError
-from analyzer.service.notify import Notifier
-from analyzer.service.status import StatusObserver
+from analyzer.recorder.daemon.notify import Notifier
+from analyzer.recorder.daemon.status import StatusObserver
 
 DEADLINE_S = 20
 
@@ -112,7 +112,7 @@ def test_a_changed_status_is_told_but_not_with_every_tick(
     notifier.advance("1 request")
     with pytest.raises(BlockingIOError):
         manager.recv(4096)
-    monkeypatch.setattr("analyzer.service.notify.STATUS_EVERY_S", 0.0)
+    monkeypatch.setattr("analyzer.recorder.daemon.notify.STATUS_EVERY_S", 0.0)
     notifier.advance("0 requests")
     with pytest.raises(BlockingIOError):
         manager.recv(4096)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.orders import RELOAD, REOPEN, hold, hold_stops, take_stops, taken
+from analyzer.recorder.daemon.signals import RELOAD, REOPEN, hold, hold_stops, take_stops, taken
 
 # Runs the command line, and sends itself a signal when the first module of another's is imported.
 EARLY = """

@@ -13,7 +13,7 @@ import pytest
 from analyzer.config.file import load
 from analyzer.config.settings import Config
 from analyzer.errors import SinkError
-from analyzer.reload import Reloader
+from analyzer.recorder.daemon.reload import Reloader
 from analyzer.sinks.jsonl import JsonlSink, open_log
 
 

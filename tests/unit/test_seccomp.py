@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.service.seccomp import REFUSED, filter_for
+from analyzer.recorder.daemon.seccomp import REFUSED, filter_for
 
 # Makes each call with arguments that do nothing, before and after, and prints its errno: in the
 # main thread, in one that was there before, in one that came after, and in a program started.
 PROGRAM = """
 import ctypes, os, platform, subprocess, sys, threading
-from analyzer.service.seccomp import REFUSED, refuse_system_calls
+from analyzer.recorder.daemon.seccomp import REFUSED, refuse_system_calls
 libc = ctypes.CDLL(None, use_errno=True)
 column = ("x86_64", "aarch64").index(platform.machine())
 def tried(number):
@@ -48,7 +48,7 @@ subprocess.run([sys.executable, sys.argv[0], "child"], check=True)
 # mov eax, edi; xor ecx, ecx; xor edx, edx; mov ebx, -1; int 0x80, with ebx kept: a 32-bit call.
 OTHER_ENTRIES = """
 import ctypes, mmap
-from analyzer.service.seccomp import refuse_system_calls
+from analyzer.recorder.daemon.seccomp import refuse_system_calls
 code = bytes.fromhex("53" "89f8" "bbffffffff" "31c9" "31d2" "cd80" "5b" "c3")
 pages = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
 pages.write(code)
@@ -113,7 +113,7 @@ def test_what_the_analyzer_does_is_not_refused(tmp_path: Path) -> None:
     said = _said(
         """
 import mmap, os, socket, subprocess, tempfile, threading
-from analyzer.service.seccomp import refuse_system_calls
+from analyzer.recorder.daemon.seccomp import refuse_system_calls
 refuse_system_calls()
 with tempfile.TemporaryFile() as file:
     file.write(b"x" * 4096)
@@ -144,7 +144,7 @@ def test_a_filter_that_forbids_another_is_named(tmp_path: Path) -> None:
         """
 import ctypes, errno, platform
 from analyzer.errors import ServiceError
-from analyzer.service import seccomp
+from analyzer.recorder.daemon import seccomp
 # A filter that refuses seccomp(2) itself, made by the same means.
 machine = platform.machine()
 number = seccomp._MACHINES[machine].seccomp

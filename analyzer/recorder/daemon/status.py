@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Callable
 
+from analyzer.recorder.daemon.notify import Notifier
 from analyzer.records import Lost, Record, Version
-from analyzer.service.notify import Notifier
 
 
 class StatusObserver:

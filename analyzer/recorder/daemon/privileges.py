@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analyzer.service.capabilities import let_go
-from analyzer.service.seccomp import refuse_system_calls
+from analyzer.recorder.daemon.capabilities import let_go
+from analyzer.recorder.daemon.seccomp import refuse_system_calls
 
 
 def drop_privileges() -> dict[str, object]:
