@@ -17,8 +17,8 @@ from analyzer.classify import classify
 from analyzer.config.settings import Config, Log
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.records import Captured, Chunk, Record
-from analyzer.sinks.jsonl import JsonlSink, open_log
 from analyzer.sources import Source
 from analyzer.sources.selection import open_source
 from bench.figure import CannotMeasureError, Row, show

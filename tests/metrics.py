@@ -13,7 +13,7 @@ from prometheus_client import parser as plain
 from analyzer.config import settings as config
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.recorder.metrics import Metrics
-from analyzer.sinks.jsonl import open_log
+from analyzer.recorder.sinks.jsonl import open_log
 from tests.live.watch import DEADLINE_S
 from tests.unit.test_jsonl import lines_of
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Optional
 from analyzer.clock import CaptureClock, Clock
 from analyzer.decode.connections import Connections
 from analyzer.pipeline import Pipeline
+from analyzer.recorder.sinks.log import Counters
 from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
-from analyzer.sinks.log import Counters
 from analyzer.sources import Probe
 from analyzer.sources.packets import link
 from analyzer.sources.packets.reassembly import Reassembler

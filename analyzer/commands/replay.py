@@ -57,9 +57,9 @@ def replay(
     from analyzer.clock import CaptureClock
     from analyzer.pipeline import Pipeline
     from analyzer.recorder.daemon.signals import take_stops
-    from analyzer.sinks.jsonl import JsonlSink
-    from analyzer.sinks.log import Log
-    from analyzer.sinks.opening import open_writer
+    from analyzer.recorder.sinks.jsonl import JsonlSink
+    from analyzer.recorder.sinks.log import Log
+    from analyzer.recorder.sinks.opening import open_writer
     from analyzer.sources.packets.odd import has_scapy
     from analyzer.sources.packets.segments import UNKNOWN_LINK
     from analyzer.sources.pcap import CaptureFile, PcapSource

@@ -200,7 +200,7 @@ def _run(
     from analyzer.recorder.daemon.signals import RELOAD, REOPEN, take_stops, taken
     from analyzer.recorder.daemon.status import StatusObserver
     from analyzer.recorder.lazy_metrics import Metering
-    from analyzer.sinks.jsonl import open_log
+    from analyzer.recorder.sinks.jsonl import open_log
 
     # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.
     numbers = [REOPEN] if config_file is None else [REOPEN, RELOAD]
@@ -338,7 +338,7 @@ def _ready(path: Path) -> Iterator[None]:
 
     Whoever waits for it never sees it empty.
     """
-    from analyzer.sinks.trusted import located, remove, replace_file
+    from analyzer.recorder.sinks.trusted import located, remove, replace_file
 
     try:
         replace_file(str(path), f"{os.getpid()}\n".encode(), READY_MODE)

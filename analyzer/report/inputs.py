@@ -24,7 +24,7 @@ DEFAULT = os.path.dirname(Log.file)  # noqa: PTH120 (a text, as it is shown)
 _LOG_NAME = re.compile(r"[^.].*\.(?:jsonl?|ndjson|log|parquet)(?:[-.].*)?")
 _PART = ".part"
 # A file that was put aside is there plain and compressed while that goes on; the lines are the
-# same (see analyzer.sinks.archive).
+# same (see analyzer.recorder.sinks.rotation).
 _PUT_ASIDE = re.compile(r"(.*-\d{8}T\d{6}Z)\.gz")
 
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"

@@ -22,10 +22,10 @@ import pytest
 from analyzer.config.file import load
 from analyzer.config.settings import Log as Settings
 from analyzer.recorder.daemon.reload import Reloader
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sinks.log import HELD_MAX, Log
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.log import HELD_MAX, Log
+from analyzer.recorder.sinks.rotation import Archive
 from analyzer.text import timestamp
 from tests.golden.test_log_contract import (
     BOOT_ID,

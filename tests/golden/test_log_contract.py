@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 
 from analyzer import __version__
 from analyzer.attribute import NOBODY, Attributor
+from analyzer.recorder.sinks.jsonl import JsonlSink
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.records import (
     Attribution,
     Caller,
@@ -39,9 +42,6 @@ from analyzer.records import (
     Version,
     Workload,
 )
-from analyzer.sinks.jsonl import JsonlSink
-from analyzer.sinks.log import Log
-from analyzer.sinks.stream import StreamWriter
 
 ATTRIBUTOR = Attributor()
 GOLDEN = Path(__file__).parent / "log"

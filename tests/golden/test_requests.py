@@ -10,8 +10,8 @@ import pytest
 
 from analyzer.classify import classify
 from analyzer.decode.http import INCOMPLETE, RequestParser
+from analyzer.recorder.sinks import level
 from analyzer.records import Request
-from analyzer.sinks import level
 
 STREAMS = sorted(Path(__file__).with_name("requests").glob("*.http"))
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.sinks.journald import open_journal
-from analyzer.sinks.log import Log
+from analyzer.recorder.sinks.journald import open_journal
+from analyzer.recorder.sinks.log import Log
 from tests.unit.log_files import DEADLINE_S, eventually
 from tests.unit.tail_processes import ended
 from tests.unit.tail_writer import line

@@ -19,8 +19,8 @@ from analyzer.decode.http import (
     RequestParser,
     maybe_whole_request,
 )
+from analyzer.recorder.sinks import level
 from analyzer.records import UNFRAMED, Problem, Request, Token, Version
-from analyzer.sinks import level
 from analyzer.text import decode_text
 from tests.sends import TOKEN, chunk
 

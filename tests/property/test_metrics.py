@@ -17,7 +17,7 @@ from analyzer.recorder.metrics.emf import Emf
 from analyzer.recorder.metrics.exchange import Page, answer
 from analyzer.recorder.metrics.exposition import Exposition
 from analyzer.recorder.metrics.health import Health
-from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import parsed, requests_of
 from tests.unit.test_metrics_counts import named
 from tests.unit.test_metrics_emf import points

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 from analyzer.errors import SinkError
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.rotation import Archive
 
 DEADLINE_S = 60.0
 LOOK_AGAIN_S = 0.01

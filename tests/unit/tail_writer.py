@@ -12,9 +12,9 @@ import signal
 import sys
 import time
 
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.rotation import Archive
 
 _BATCH = 20
 _PAUSE_S = 0.002

@@ -7,8 +7,8 @@ from typing import Optional
 import pytest
 
 from analyzer.classify import classify
+from analyzer.recorder.sinks import level
 from analyzer.records import CHANGEABLE, Hint, Problem, Request, Token, Version
-from analyzer.sinks import level
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app"
 

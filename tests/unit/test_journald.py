@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import SinkError
-from analyzer.sinks.journald import SOCKET, open_journal
-from analyzer.sinks.log import Log
+from analyzer.recorder.sinks.journald import SOCKET, open_journal
+from analyzer.recorder.sinks.log import Log
 from tests.unit.test_jsonl import RECORD, written
 
 DEADLINE_S = 60.0

@@ -20,6 +20,21 @@ import pytest
 from analyzer import __version__
 from analyzer.config.settings import Log
 from analyzer.errors import SinkError
+from analyzer.recorder.sinks import level
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.jsonl import (
+    CALLERS_BYTES_MAX,
+    CALLERS_MAX,
+    METHOD_MAX,
+    PATH_MAX,
+    QUERY_MAX,
+    USER_AGENT_MAX,
+    JsonlSink,
+    open_log,
+)
+from analyzer.recorder.sinks.log import BUFFER_MAX
+from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.records import (
     Caller,
     Connection,
@@ -31,21 +46,6 @@ from analyzer.records import (
     Verdict,
     Version,
 )
-from analyzer.sinks import level
-from analyzer.sinks.jsonl import (
-    CALLERS_BYTES_MAX,
-    CALLERS_MAX,
-    METHOD_MAX,
-    PATH_MAX,
-    QUERY_MAX,
-    USER_AGENT_MAX,
-    JsonlSink,
-    open_log,
-)
-from analyzer.sinks.log import BUFFER_MAX
-from analyzer.sinks.log import Log as LineLog
-from analyzer.sinks.logfile import open_file
-from analyzer.sinks.stream import StreamWriter
 from analyzer.text import timestamp
 
 DEADLINE_S = 60.0
@@ -54,7 +54,7 @@ OPEN = """
 import os, sys
 from analyzer.errors import SinkError
 from analyzer.config.settings import Log
-from analyzer.sinks.jsonl import open_log
+from analyzer.recorder.sinks.jsonl import open_log
 
 if len(sys.argv) > 2:
     os.setgroups([])
@@ -228,7 +228,7 @@ class TestStandardOutput:
     SCRIPT = (
         "import sys\n"
         "from analyzer.config.settings import Log\n"
-        "from analyzer.sinks.jsonl import open_log\n"
+        "from analyzer.recorder.sinks.jsonl import open_log\n"
         "print('before')\n"
         "sink = open_log(Log(sink='stdout'))\n"
         "sink.event('heartbeat', 'info', n=1)\n"
@@ -321,7 +321,7 @@ class TestWriting:
 
     def test_a_standard_output_that_is_not_there_is_an_error(self) -> None:
         """Whatever has its descriptor meanwhile is not written to."""
-        program = "from analyzer.sinks.logfile import open_stdout; open_stdout()"
+        program = "from analyzer.recorder.sinks.file import open_stdout; open_stdout()"
         told = subprocess.run(
             ["sh", "-c", f"{sys.executable} -c '{program}' 2>&1 >&-"],
             capture_output=True,

@@ -19,8 +19,8 @@ from typing import Optional
 import pytest
 
 from analyzer.errors import SinkError
-from analyzer.sinks.logfile import FileWriter, open_file
-from analyzer.sinks.repair import LINE_MAX, ZEROS_MAX
+from analyzer.recorder.sinks.file import FileWriter, open_file
+from analyzer.recorder.sinks.repair import LINE_MAX, ZEROS_MAX
 from tests.unit.log_files import (
     ROTATE_BYTES,
     kept,
@@ -34,9 +34,9 @@ from tests.unit.log_files import (
 # Writes numbered lines for ever, as the pipeline does; prints when it has begun.
 ENDLESS = """
 import itertools, json, sys
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.rotation import Archive
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.file import open_file
 
 HEAD = b'{"timestamp":"2026-11-21T18:50:01.123456Z","level":"info",'
 first = int(sys.argv[2])
@@ -290,7 +290,7 @@ class TestMoved:
 class TestTwoWriters:
     SCRIPT = (
         "import sys\n"
-        "from analyzer.sinks.logfile import open_file\n"
+        "from analyzer.recorder.sinks.file import open_file\n"
         "writer = open_file(sys.argv[1])\n"
         "print('open', flush=True)\n"
         "sys.stdin.read()\n"

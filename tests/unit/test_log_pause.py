@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import SinkError
-from analyzer.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
-from analyzer.sinks.logfile import open_file
-from analyzer.sinks.stream import StreamWriter
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
+from analyzer.recorder.sinks.stream import StreamWriter
 from tests.unit.log_files import (
     content,
     line,
@@ -127,7 +127,7 @@ class TestSlowReader:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """And what it did not take is an error."""
-        monkeypatch.setattr("analyzer.sinks.log.CLOSE_S", 0.3)
+        monkeypatch.setattr("analyzer.recorder.sinks.log.CLOSE_S", 0.3)
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb"):
             log = Log(StreamWriter(writer, "a pipe"))

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from analyzer.config.settings import Log as Settings
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
-from analyzer.sinks.opening import open_writer
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.opening import open_writer
+from analyzer.recorder.sinks.rotation import Archive
 from tests.unit.log_files import (
     NOBODY,
     ROTATE_BYTES,

@@ -16,7 +16,7 @@ from analyzer.config.settings import Config, Log, Metrics
 from analyzer.errors import ConfigError
 from analyzer.recorder.lazy_metrics import Metering, Observer
 from analyzer.recorder.metrics.address import listen
-from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import fetch, parsed, requests_of
 from tests.unit.test_jsonl import RECORD, lines_of
 
@@ -77,7 +77,7 @@ def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
 import sys
 from analyzer.config.settings import Config, Log
 from analyzer.recorder.lazy_metrics import Metering
-from analyzer.sinks.jsonl import open_log
+from analyzer.recorder.sinks.jsonl import open_log
 settings = Config(log=Log(sink="stdout"))
 metering = Metering(settings, open_log(settings.log))
 print([name for name in sys.modules if "metrics" in name or "prometheus" in name])

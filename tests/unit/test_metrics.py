@@ -36,7 +36,7 @@ import sys
 sys.modules["prometheus_client"] = None
 from analyzer import config
 from analyzer.config.rules import UnixAddress
-from analyzer.sinks.jsonl import open_log
+from analyzer.recorder.sinks.jsonl import open_log
 from analyzer.recorder.metrics import Metrics
 
 def start(**settings):

@@ -19,7 +19,7 @@ from tests.unit.test_metrics_counts import named
 READ_ONLY = """
 import sys
 from analyzer.errors import AnalyzerError
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.metrics.textfile import Textfile
 for take in Textfile, open_file:
     try:

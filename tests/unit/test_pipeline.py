@@ -14,10 +14,10 @@ import pytest
 from analyzer.config.settings import Log
 from analyzer.decode.connections import IDLE_TIMEOUT_S
 from analyzer.pipeline import Pipeline
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.records import Closed, Event, Lost
-from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sinks.log import Log as LineLog
-from analyzer.sinks.stream import StreamWriter
 from analyzer.sources import Probe
 from analyzer.waiting import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from tests.sends import chunk

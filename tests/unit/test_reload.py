@@ -14,7 +14,7 @@ from analyzer.config.file import load
 from analyzer.config.settings import Config
 from analyzer.errors import SinkError
 from analyzer.recorder.daemon.reload import Reloader
-from analyzer.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 
 
 class Service:

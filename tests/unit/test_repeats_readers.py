@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from analyzer.logline.line import parse
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.jsonl import JsonlSink
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.writer import count_lines
 from analyzer.records import Outcome, Record, Response, Version
 from analyzer.repeats import Repeats
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import open_inputs
-from analyzer.sinks.jsonl import JsonlSink
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
-from analyzer.sinks.writer import count_lines
 from analyzer.tail.callers import Callers
 from analyzer.tail.layout import Layout
 from analyzer.tail.phrase import symbols

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.log import Log
-from analyzer.sinks.logfile import open_file
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.rotation import Archive
 from tests.unit.log_files import eventually, line, numbers, told
 
 LONG_S = 3600.0

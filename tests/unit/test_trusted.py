@@ -17,8 +17,8 @@ from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.metrics.textfile import Textfile
 from analyzer.recorder.packet_export.pcapng import PacketFile
-from analyzer.sinks.logfile import open_file
-from analyzer.sinks.opening import open_writer
+from analyzer.recorder.sinks.file import open_file
+from analyzer.recorder.sinks.opening import open_writer
 
 OTHER, THIRD = 65_533, 65_532
 SECRET = b"precious\n"

@@ -20,8 +20,8 @@ from analyzer.recorder.metrics.emf import Document, Emf
 from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
 from analyzer.recorder.metrics.outputs import Output
 from analyzer.recorder.metrics.textfile import Textfile
-from analyzer.sinks.jsonl import JsonlSink, open_log
-from analyzer.sinks.log import say
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sinks.log import say
 
 if TYPE_CHECKING:
     from analyzer.recorder.metrics.endpoint import Endpoint

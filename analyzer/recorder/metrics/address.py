@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
-from analyzer.sinks.trusted import Place, located, remove
+from analyzer.recorder.sinks.trusted import Place, located, remove
 
 SOCKET_MODE = 0o660
 # Connections the kernel holds ready: with too few a burst makes others wait for a second.

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from analyzer.recorder.metrics.counts import Snapshot
+from analyzer.recorder.sinks.log import Counters
 from analyzer.records import Version
-from analyzer.sinks.log import Counters
 from analyzer.usage import cpu_s, rss_bytes
 
 NAMESPACE = "ImdsAnalyzer"

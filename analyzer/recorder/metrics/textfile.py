@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from analyzer.errors import ConfigError
-from analyzer.sinks.trusted import located, remove, replace_file
+from analyzer.recorder.sinks.trusted import located, remove, replace_file
 
 # Whoever collects is another user; there is no secret in it.
 FILE_MODE = 0o644

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from analyzer import __version__
 from analyzer.errors import SinkError
 from analyzer.recorder.packet_export.framing import Frame
-from analyzer.sinks.trusted import open_file
+from analyzer.recorder.sinks.trusted import open_file
 
 MODE = 0o640  # as the log's
 # What is written at once; also the most that is lost when the process is killed.

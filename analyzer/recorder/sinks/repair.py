@@ -7,7 +7,7 @@ import os
 from typing import Optional
 
 from analyzer.errors import SinkError
-from analyzer.sinks.writer import Notice
+from analyzer.recorder.sinks.writer import Notice
 from analyzer.text import decode_text
 
 _BLOCK = 65536

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from analyzer.sinks.compress import sync_directory
-from analyzer.sinks.writer import reason_of
+from analyzer.recorder.sinks.compress import sync_directory
+from analyzer.recorder.sinks.writer import reason_of
 
 # For as long the end of the log is waited for.
 CLOSE_S = 2.0

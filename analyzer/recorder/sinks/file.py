@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.errors import SinkError
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.repair import mend
-from analyzer.sinks.stream import StreamWriter
-from analyzer.sinks.sync import Syncer
-from analyzer.sinks.trusted import open_file as open_trusted
-from analyzer.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
+from analyzer.recorder.sinks.repair import mend
+from analyzer.recorder.sinks.rotation import Archive
+from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.sinks.sync import Syncer
+from analyzer.recorder.sinks.trusted import open_file as open_trusted
+from analyzer.recorder.sinks.writer import InUse, Notice, Writer, reason_of, sink_error
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640

@@ -18,6 +18,18 @@ from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
 from analyzer.host.identity import boot_id, instance_id
 from analyzer.masking import mask_text
+from analyzer.recorder.sinks import level
+from analyzer.recorder.sinks.bounds import (
+    NOTE_BYTES,
+    shorten_any,
+    shorten_caller,
+    shorten_event,
+    shorten_request,
+    size_of,
+)
+from analyzer.recorder.sinks.encoding import members, present
+from analyzer.recorder.sinks.log import Counters, Log
+from analyzer.recorder.sinks.opening import is_same_place, open_writer, set_limits
 from analyzer.records import (
     Attribution,
     Caller,
@@ -30,18 +42,6 @@ from analyzer.records import (
     User,
     Verdict,
 )
-from analyzer.sinks import level
-from analyzer.sinks.bounds import (
-    NOTE_BYTES,
-    shorten_any,
-    shorten_caller,
-    shorten_event,
-    shorten_request,
-    size_of,
-)
-from analyzer.sinks.encoding import members, present
-from analyzer.sinks.log import Counters, Log
-from analyzer.sinks.opening import is_same_place, open_writer, set_limits
 from analyzer.text import timestamp
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional, TextIO
 
 from analyzer.errors import SinkError
-from analyzer.sinks.writer import (
+from analyzer.recorder.sinks.writer import (
     NO_REQUEST,
     Busy,
     Notice,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Optional
 
-from analyzer.sinks.writer import SEND_S, Busy, Notice
+from analyzer.recorder.sinks.writer import SEND_S, Busy, Notice
 
 
 class StreamWriter:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from analyzer.errors import SinkError
-from analyzer.sinks.trusted import Planted
+from analyzer.recorder.sinks.trusted import Planted
 
 
 class Notice(NamedTuple):

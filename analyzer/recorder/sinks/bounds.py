@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from analyzer.sinks.encoding import encode
+from analyzer.recorder.sinks.encoding import encode
 
 # Of an argument vector this much stays until more has to go: a program, its script, an option.
 ARGS_BYTES = 256

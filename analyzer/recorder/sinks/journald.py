@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable
 from typing import Optional
 
-from analyzer.sinks.writer import SEND_S, Busy, Notice, head_of, sink_error
+from analyzer.recorder.sinks.writer import SEND_S, Busy, Notice, head_of, sink_error
 
 SOCKET = "/run/systemd/journal/socket"
 _IDENTIFIER = b"imds-analyzer"

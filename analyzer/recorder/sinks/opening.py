@@ -6,10 +6,10 @@ import os
 from typing import Optional
 
 from analyzer.config.settings import Log as Settings
-from analyzer.sinks.archive import Archive
-from analyzer.sinks.logfile import DIRECTORY_MODE, FileWriter, open_file, open_stdout
-from analyzer.sinks.trusted import located
-from analyzer.sinks.writer import Writer
+from analyzer.recorder.sinks.file import DIRECTORY_MODE, FileWriter, open_file, open_stdout
+from analyzer.recorder.sinks.rotation import Archive
+from analyzer.recorder.sinks.trusted import located
+from analyzer.recorder.sinks.writer import Writer
 
 
 def open_writer(settings: Settings) -> Writer:
@@ -17,7 +17,7 @@ def open_writer(settings: Settings) -> Writer:
     if settings.sink == "stdout":
         return open_stdout()
     if settings.sink == "journald":
-        from analyzer.sinks.journald import open_journal  # noqa: PLC0415 (only where it is used)
+        from analyzer.recorder.sinks.journald import open_journal  # noqa: PLC0415 (only where it is used)
 
         return open_journal()
     return open_file(_target(settings.file), _archive(settings), settings.sync_s)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from analyzer.sinks.compress import (
+from analyzer.recorder.sinks.compress import (
     PART,
     SUFFIX,
     Stopped,
@@ -33,7 +33,7 @@ from analyzer.sinks.compress import (
     target_of,
     write_part,
 )
-from analyzer.sinks.writer import Notice, reason_of
+from analyzer.recorder.sinks.writer import Notice, reason_of
 
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 # How long the thread may take to notice that it shall end; it looks for every piece it reads.
