@@ -24,7 +24,7 @@ from analyzer.attribute.sizes import process_bytes
 from analyzer.attribute.users import UserNames
 from analyzer.attribute.workloads import maybe_workload
 from analyzer.lru import Cache
-from analyzer.masking import Look, mask_text
+from analyzer.recorder.masking import Look, mask_text
 from analyzer.records import (
     Attribution,
     Caller,

@@ -15,7 +15,7 @@ import psutil
 
 from analyzer.attribute.budget import Budget, Payer
 from analyzer.host.time_namespace import offset_ns
-from analyzer.masking import MASK, mask_args, mask_text, outline
+from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
 

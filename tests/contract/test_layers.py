@@ -16,7 +16,7 @@ SHARED = {
     "analyzer.config.settings",
     "analyzer.config.rules",
     "analyzer.errors",
-    "analyzer.masking",
+    "analyzer.recorder.masking",
     "analyzer.host.privileges",
     "analyzer.records",
     "analyzer.text",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from analyzer.masking import MASK, mask_args, mask_text, outline
+from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
 from tests.sends import TOKEN
 from tests.unit.secret_samples import ARGUMENTS, GITHUB, INNOCENT, PASSWORD, leaks
 

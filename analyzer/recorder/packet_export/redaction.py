@@ -18,7 +18,7 @@ from analyzer.decode.head import (
     read_head,
     shown_method,
 )
-from analyzer.masking import Look, mask_text
+from analyzer.recorder.masking import Look, mask_text
 from analyzer.records import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 

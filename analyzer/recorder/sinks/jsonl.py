@@ -17,7 +17,7 @@ from analyzer import __version__
 from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
 from analyzer.host.identity import boot_id, instance_id
-from analyzer.masking import mask_text
+from analyzer.recorder.masking import mask_text
 from analyzer.recorder.sinks import level
 from analyzer.recorder.sinks.bounds import (
     NOTE_BYTES,
