@@ -8,12 +8,12 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
-from analyzer.attribute import Attributor
 from analyzer.classify import classify
 from analyzer.config.settings import MASKED, NAMES, Config
 from analyzer.decode.connections import Connections
 from analyzer.decode.head import unread
 from analyzer.exchanges import Exchanges
+from analyzer.recorder.attribute import Attributor
 from analyzer.records import (
     Answer,
     Captured,

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analyzer.attribute.processes import Processes
-from analyzer.attribute.programs import Programs
+from analyzer.recorder.attribute.processes import Processes
+from analyzer.recorder.attribute.programs import Programs
 from analyzer.sources import Source
 from analyzer.sources.core import ANCESTRY
 from analyzer.sources.selection import open_source

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from analyzer.attribute import Attributor
 from analyzer.classify import classify
 from analyzer.config.settings import Config, Log
 from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
+from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.records import Captured, Chunk, Record
 from analyzer.sources import Source

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.attribute.cgroups import maybe_mount_point
 from analyzer.doctor.findings import Answer, fine, lacking, note, warning
 from analyzer.errors import ServiceError
 from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
 from analyzer.host.time_namespace import REMEDY, offset_ns
+from analyzer.recorder.attribute.cgroups import maybe_mount_point
 
 # capability: what of a caller cannot be named without it
 NAMING = {

@@ -15,7 +15,7 @@ from typing import Callable, Optional
 
 import pytest
 
-from analyzer.attribute import Attributor
+from analyzer.recorder.attribute import Attributor
 from analyzer.records import Caller, KernelProcess, Snapshot
 from tests.faults.conftest import Observed
 from tests.sends import process_of

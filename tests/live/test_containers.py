@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.attribute.cgroups import maybe_mount_point
 from analyzer.lab.namespace import IMDS_IPV4
+from analyzer.recorder.attribute.cgroups import maybe_mount_point
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 ID = "3f1c" * 16

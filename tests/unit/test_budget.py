@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from analyzer.attribute.budget import (
+from analyzer.recorder.attribute.budget import (
     ALL_SAVED_S,
     ALL_SHARE,
     ROOT,

@@ -13,8 +13,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.attribute import NOBODY, Attributor
-from analyzer.attribute.cgroups import (
+from analyzer.recorder.attribute import NOBODY, Attributor
+from analyzer.recorder.attribute.cgroups import (
     DEPTH_MAX,
     UNKNOWN_KEEP_S,
     Cgroup,
@@ -22,7 +22,7 @@ from analyzer.attribute.cgroups import (
     maybe_mount_point,
     parse,
 )
-from analyzer.attribute.containers import maybe_container
+from analyzer.recorder.attribute.containers import maybe_container
 from analyzer.records import Attribution, Container, KernelProcess, Snapshot
 from tests.sends import process_of
 

@@ -13,8 +13,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.attribute import Attributor
-from analyzer.attribute.processes import Processes
+from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.attribute.processes import Processes
 from analyzer.records import Attribution, Snapshot
 from analyzer.sources.packets.owners import DESCRIBED_S, SAVED_S, SHARE, Owners
 from analyzer.sources.packets.sockets import SocketTable

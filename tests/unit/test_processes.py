@@ -15,8 +15,9 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from analyzer.attribute import KEEP_S, Attributor
-from analyzer.attribute.processes import (
+from analyzer.lru import Cache
+from analyzer.recorder.attribute import KEEP_S, Attributor
+from analyzer.recorder.attribute.processes import (
     ARGS_KEPT_MAX,
     ARGS_READ_MAX,
     Facts,
@@ -25,7 +26,6 @@ from analyzer.attribute.processes import (
     only_names,
     split_args,
 )
-from analyzer.lru import Cache
 from analyzer.records import KernelProcess, Process, Snapshot, User
 from tests.sends import kernel_of, process_of
 
@@ -51,7 +51,7 @@ time.sleep(1000)
 REUSER = """
 import os, subprocess, sys, time
 from pathlib import Path
-from analyzer.attribute import processes
+from analyzer.recorder.attribute import processes
 from analyzer.records import KernelProcess
 
 def start(program):
@@ -265,7 +265,7 @@ class TestBelieving:
     def test_a_process_is_recognized_from_within_a_time_namespace(self) -> None:
         """The kernel's own number stays what it is when /proc shifts it."""
         ask = (
-            "import sys; from analyzer.attribute.processes import Processes;"
+            "import sys; from analyzer.recorder.attribute.processes import Processes;"
             "from analyzer.records import KernelProcess;"
             "kernel = KernelProcess(int(sys.argv[1]), int(sys.argv[2]), 0, b'sleep');"
             "print(Processes().look_up(kernel, args=True, cgroup=True).is_there)"
@@ -354,7 +354,7 @@ class TestGoing:
         ask = tmp_path / "ask.py"
         ask.write_text(
             "import os, sys\n"
-            "from analyzer.attribute.processes import Processes\n"
+            "from analyzer.recorder.attribute.processes import Processes\n"
             "from analyzer.records import KernelProcess\n"
             "import psutil\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from analyzer import _abi
-from analyzer.attribute import Attributor
-from analyzer.attribute.processes import Processes, read_stat
-from analyzer.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
+from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.attribute.processes import Processes, read_stat
+from analyzer.recorder.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
 from analyzer.records import KernelProcess, Process, Program, Snapshot
 from analyzer.sources.events import decode_event
 from tests.unit.log_files import eventually

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.attribute import _membership_of
-from analyzer.attribute.realms import is_named_by_user, realm_of
+from analyzer.recorder.attribute import _membership_of
+from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
 
 ID, OTHER = "a" * 64, "b" * 64
 USER = "/user.slice/user-1001.slice"

@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.attribute.services import maybe_unit
+from analyzer.recorder.attribute.services import maybe_unit
 
 A = "3f1c" * 16
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.attribute.users import UserNames
+from analyzer.recorder.attribute.users import UserNames
 from analyzer.records import User
 
 UNNAMED_UID = 3_999_999_999
@@ -51,8 +51,8 @@ enum nss_status _nss_directory_getpwuid_r(uid_t uid, struct passwd *user, char *
 # Names a local user and Alice, twice over while the directory hangs, then has it answer.
 ASKER = """
 import os, sys, time
-from analyzer.attribute import KEEP_NAMELESS_S, Attributor
-from analyzer.attribute.users import USER_KEEP_S, WAIT_S
+from analyzer.recorder.attribute import KEEP_NAMELESS_S, Attributor
+from analyzer.recorder.attribute.users import USER_KEEP_S, WAIT_S
 from analyzer.records import KernelProcess, Snapshot
 
 now = 1.0

@@ -7,9 +7,9 @@ from typing import Optional
 
 import pytest
 
-from analyzer.attribute.cgroups import DEPTH_MAX, at_the_call
-from analyzer.attribute.containers import maybe_container
-from analyzer.attribute.workloads import maybe_workload
+from analyzer.recorder.attribute.cgroups import DEPTH_MAX, at_the_call
+from analyzer.recorder.attribute.containers import maybe_container
+from analyzer.recorder.attribute.workloads import maybe_workload
 from analyzer.records import Container, Workload
 
 A = "3f1c" * 16

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.attribute.cgroups import DEPTH_MAX, Cgroup, parse
-from analyzer.attribute.containers import is_container
-from analyzer.attribute.services import is_user_manager
+from analyzer.recorder.attribute.cgroups import DEPTH_MAX, Cgroup, parse
+from analyzer.recorder.attribute.containers import is_container
+from analyzer.recorder.attribute.services import is_user_manager
 
 _USER = re.compile(r"user-\d+\.slice\Z")
 _UNIT = (".service", ".scope")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from analyzer.attribute.cgroups import Cgroup, endings, parse
+from analyzer.recorder.attribute.cgroups import Cgroup, endings, parse
 from analyzer.records import Workload
 
 _UUID = r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from analyzer.attribute.cgroups import endings, parse
+from analyzer.recorder.attribute.cgroups import endings, parse
 from analyzer.records import Container
 
 _HEX = r"(?P<id>[0-9a-f]{64})"

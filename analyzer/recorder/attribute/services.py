@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from analyzer.attribute.cgroups import parse
+from analyzer.recorder.attribute.cgroups import parse
 
 # The hierarchies systemd keeps units in, best first: the unified one (empty), its own of
 # version 1. Others mirror these, or belong to somebody else.

@@ -7,23 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
-from analyzer.attribute.budget import Budget
-from analyzer.attribute.cgroups import CgroupPaths, at_the_call
-from analyzer.attribute.containers import maybe_container
-from analyzer.attribute.processes import (
-    Facts,
-    Processes,
-    in_words,
-    only_names,
-    split_args,
-)
-from analyzer.attribute.programs import Programs
-from analyzer.attribute.realms import is_named_by_user, realm_of
-from analyzer.attribute.services import is_user_manager, maybe_unit
-from analyzer.attribute.sizes import process_bytes
-from analyzer.attribute.users import UserNames
-from analyzer.attribute.workloads import maybe_workload
 from analyzer.lru import Cache
+from analyzer.recorder.attribute.budget import Budget
+from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
+from analyzer.recorder.attribute.containers import maybe_container
+from analyzer.recorder.attribute.processes import Facts, Processes, in_words, only_names, split_args
+from analyzer.recorder.attribute.programs import Programs
+from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
+from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
+from analyzer.recorder.attribute.sizes import process_bytes
+from analyzer.recorder.attribute.users import UserNames
+from analyzer.recorder.attribute.workloads import maybe_workload
 from analyzer.recorder.masking import Look, mask_text
 from analyzer.records import (
     Attribution,

@@ -12,9 +12,9 @@ import time
 from collections.abc import Generator
 from typing import NamedTuple, Optional
 
-from analyzer.attribute.budget import Budget
-from analyzer.attribute.processes import Processes, in_words, read_stat, split_args
 from analyzer.lru import Cache
+from analyzer.recorder.attribute.budget import Budget
+from analyzer.recorder.attribute.processes import Processes, in_words, read_stat, split_args
 from analyzer.records import KernelProcess, Process, Program, User
 from analyzer.text import decode_text
 

@@ -13,8 +13,8 @@ from typing import NamedTuple, Optional
 
 import psutil
 
-from analyzer.attribute.budget import Budget, Payer
 from analyzer.host.time_namespace import offset_ns
+from analyzer.recorder.attribute.budget import Budget, Payer
 from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
 from analyzer.records import KernelProcess, Process, User
 from analyzer.text import decode_text
