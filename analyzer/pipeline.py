@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.classify import classify
 from analyzer.config.settings import MASKED, NAMES, Config
-from analyzer.decode.connections import Connections
-from analyzer.decode.head import unread
 from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.decode.connections import Connections
+from analyzer.recorder.decode.head import unread
 from analyzer.records import (
     Answer,
     Captured,

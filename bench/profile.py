@@ -14,9 +14,9 @@ from typing import Callable, NamedTuple
 
 from analyzer.classify import classify
 from analyzer.config.settings import Config, Log
-from analyzer.decode.connections import Connections
 from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.records import Captured, Chunk, Record
 from analyzer.sources import Source

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
 from analyzer.clock import CaptureClock, Clock
-from analyzer.decode.connections import Connections
 from analyzer.pipeline import Pipeline
+from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.sinks.log import Counters
 from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
 from analyzer.sources import Probe

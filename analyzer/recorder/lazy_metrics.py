@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.config import settings as config
 from analyzer.config.settings import Config
-from analyzer.decode.connections import EVICTED
+from analyzer.recorder.decode.connections import EVICTED
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.records import Lost, Record
 from analyzer.sources.counters import REASONS

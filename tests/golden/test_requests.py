@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.http import INCOMPLETE, RequestParser
+from analyzer.recorder.decode.http import INCOMPLETE, RequestParser
 from analyzer.recorder.sinks import level
 from analyzer.records import Request
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analyzer.decode.connections import EVICTED, MAX_BUFFERED_BYTES, MAX_CONNECTIONS
-from analyzer.decode.http import MAX_HEAD_BYTES
 from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.recorder.decode.connections import EVICTED, MAX_BUFFERED_BYTES, MAX_CONNECTIONS
+from analyzer.recorder.decode.http import MAX_HEAD_BYTES
 from tests.live.conftest import REQUIRED
 from tests.live.crowd import IMDS_PORT, compile_crowd, crowd
 from tests.live.watch import (

@@ -10,9 +10,9 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.classify import classify
-from analyzer.decode.connections import Connections
-from analyzer.decode.head import MAX_USER_AGENT_BYTES, shown_method
-from analyzer.decode.http import (
+from analyzer.recorder.decode.connections import Connections
+from analyzer.recorder.decode.head import MAX_USER_AGENT_BYTES, shown_method
+from analyzer.recorder.decode.http import (
     IN_BODY,
     INCOMPLETE,
     MAX_HEAD_BYTES,

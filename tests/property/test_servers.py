@@ -13,7 +13,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.classify import classify
-from analyzer.decode.http import INCOMPLETE, RequestParser
+from analyzer.recorder.decode.http import INCOMPLETE, RequestParser
 from analyzer.records import Version
 
 TOKEN = b"x-aws-ec2-metadata-token"

@@ -7,8 +7,13 @@ from typing import Optional
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.connections import IDLE_TIMEOUT_S, KEPT_BYTES, MAX_REPEATED_BYTES, Connections
-from analyzer.decode.http import IN_BODY, MAX_HEAD_BYTES
+from analyzer.recorder.decode.connections import (
+    IDLE_TIMEOUT_S,
+    KEPT_BYTES,
+    MAX_REPEATED_BYTES,
+    Connections,
+)
+from analyzer.recorder.decode.http import IN_BODY, MAX_HEAD_BYTES
 from analyzer.records import (
     CHANGEABLE,
     DOUBTS,

@@ -7,8 +7,6 @@ from typing import Callable, Optional
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.head import NOT_HTTP, unread
-from analyzer.decode.http import HEADER_TOO_LARGE, IN_BODY
 from analyzer.exchanges import (
     FALLBACK,
     FALLBACK_WINDOW_S,
@@ -17,6 +15,8 @@ from analyzer.exchanges import (
     Exchanges,
     response_of,
 )
+from analyzer.recorder.decode.head import NOT_HTTP, unread
+from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
 from analyzer.records import (
     COUNTED_DIFFERENTLY,
     Answer,

@@ -7,8 +7,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS, NOT_HTTP
-from analyzer.decode.http import (
+from analyzer.recorder.decode.head import MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, METHODS, NOT_HTTP
+from analyzer.recorder.decode.http import (
     CAPTURE_GAP,
     HEADER_TOO_LARGE,
     IN_BODY,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.settings import Log
-from analyzer.decode.connections import IDLE_TIMEOUT_S
 from analyzer.pipeline import Pipeline
+from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import Log as LineLog
 from analyzer.recorder.sinks.stream import StreamWriter

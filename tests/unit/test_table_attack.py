@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from analyzer.classify import classify
-from analyzer.decode.connections import MAX_BUFFERED_BYTES, MAX_CONNECTIONS, Connections
+from analyzer.recorder.decode.connections import MAX_BUFFERED_BYTES, MAX_CONNECTIONS, Connections
 from analyzer.records import Chunk, Connection, KernelProcess, Snapshot, Version
 
 ATTACKERS = 50_000

@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from typing import Optional
 
-from analyzer.decode.head import (
+from analyzer.recorder.decode.head import (
     SAFE_BEGINNING,
     maybe_request_line,
     read_head,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from analyzer.decode.head import (
+from analyzer.recorder.decode.head import (
     BEGINNING,
     CHUNKED,
     MAYBE_REQUEST,

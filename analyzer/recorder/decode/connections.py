@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Optional
 
-from analyzer.decode.head import unread
-from analyzer.decode.http import (
+from analyzer.recorder.decode.head import unread
+from analyzer.recorder.decode.http import (
     CAPTURE_GAP,
     IN_BODY,
     INCOMPLETE,
