@@ -88,9 +88,9 @@ lock: $(VENV)/installed ## Write requirements.lock anew: what install.sh install
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
 	  --custom-compile-command 'make lock' --extra metrics --extra report pyproject.toml --output-file requirements.lock
 
-abi: ## Write analyzer/_abi.py anew from bpf/imds_event.h
-	$(PYTHON) bpf/abi.py > analyzer/_abi.py.tmp
-	mv analyzer/_abi.py.tmp analyzer/_abi.py
+abi: ## Write analyzer/recorder/sources/probe/layout.py anew from bpf/imds_event.h
+	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
+	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
 lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)

@@ -26,7 +26,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.recorder.daemon.signals import hold_stops
 
 if TYPE_CHECKING:
-    from analyzer.sources.selection import Opened
+    from analyzer.recorder.sources.selection import Opened
 
 # The flags of `run` that take a value: the setting in [capture], or "" where they have no say in
 # how to attach. With any other word there is no head start: it is left to click.
@@ -78,7 +78,7 @@ class HeadStart:
     def take(self, wanted: Wanted) -> Attached:
         """Return the probe, which is to be closed then; attach it if it is not yet.
 
-        Raises what attaching raised (see analyzer.sources.selection.open_source).
+        Raises what attaching raised (see analyzer.recorder.sources.selection.open_source).
         """
         attached, error, is_same = self._attached, self._error, self._wanted == wanted
         if is_same and error is not None:
@@ -146,7 +146,7 @@ def _is_allowed(name: str, value: object) -> bool:
 
 
 def _attach(wanted: Wanted) -> Attached:
-    from analyzer.sources.selection import open_source  # noqa: PLC0415 (not with every command)
+    from analyzer.recorder.sources.selection import open_source  # noqa: PLC0415 (not with every command)
 
     opened = open_source(wanted.source, wanted.attach, wanted.ring_bytes, wants_wire=wanted.wire)
     at_ns = opened.source.clock.now_ns()

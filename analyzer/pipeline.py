@@ -14,6 +14,7 @@ from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import unread
+from analyzer.recorder.sources import Source
 from analyzer.records import (
     Answer,
     Captured,
@@ -28,7 +29,6 @@ from analyzer.records import (
     Version,
 )
 from analyzer.repeats import LOG_BYTES, Repeats
-from analyzer.sources import Source
 from analyzer.text import timestamp
 from analyzer.usage import cpu_s, rss_bytes
 from analyzer.waiting import Pace, Waiting

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from analyzer.host import perf_events as perf
 from analyzer.host import tracefs
-from analyzer.sources import wire
-from analyzer.sources.libbpf import BpfError, Libbpf
+from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf
 
 # Attach type: the programs of empty.bpf.c on the hooks that a send comes by.
 SEND_PROGRAMS: dict[str, tuple[str, ...]] = {

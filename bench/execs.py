@@ -15,9 +15,9 @@ from pathlib import Path
 
 from analyzer.recorder.attribute.processes import Processes
 from analyzer.recorder.attribute.programs import Programs
-from analyzer.sources import Source
-from analyzer.sources.core import ANCESTRY
-from analyzer.sources.selection import open_source
+from analyzer.recorder.sources import Source
+from analyzer.recorder.sources.probe.core import ANCESTRY
+from analyzer.recorder.sources.selection import open_source
 from bench.compiled import compile_program
 from bench.figure import CannotMeasureError, Row, show
 from bench.programs import NAME_MAX, run_time_statistics, run_times

@@ -18,9 +18,9 @@ from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.sources import Source
+from analyzer.recorder.sources.selection import open_source
 from analyzer.records import Captured, Chunk, Record
-from analyzer.sources import Source
-from analyzer.sources.selection import open_source
 from bench.figure import CannotMeasureError, Row, show
 from bench.load import open_load
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from analyzer.sources.libbpf import SONAMES
+from analyzer.recorder.sources.probe.libbpf import SONAMES
 from bench.figure import CannotMeasureError
 
 NAME_MAX = 15  # BPF_OBJ_NAME_LEN without the NUL

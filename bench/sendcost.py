@@ -13,8 +13,8 @@ from typing import NamedTuple, Optional
 
 from analyzer.errors import SourceUnavailable
 from analyzer.lab.namespace import LabNamespace
-from analyzer.sources.core import PROGRAMS, CoreSource
-from analyzer.sources.libbpf import BpfError
+from analyzer.recorder.sources.probe.core import PROGRAMS, CoreSource
+from analyzer.recorder.sources.probe.libbpf import BpfError
 from bench.compiled import compile_bpf, compile_program
 from bench.empty import EmptyProbe
 from bench.figure import CannotMeasureError, show, show_table

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.sources.bcc import find_headers, import_bcc
+from analyzer.recorder.sources.probe.bcc import find_headers, import_bcc
 from bench.figure import CannotMeasureError, Row, show, show_table
 from bench.observed import ObservedAnalyzer
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from analyzer.errors import NoSourceWorks
 from analyzer.lab.namespace import LabNamespace
-from analyzer.sources import wire
-from analyzer.sources.selection import open_source
+from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.selection import open_source
 from bench.compiled import compile_bpf, compile_program
 from bench.empty import EmptyProbe
 from bench.figure import CannotMeasureError, show, show_table

@@ -1,4 +1,4 @@
-"""Write analyzer/_abi.py: the layout of imds_event.h, read back from the compiler's BTF.
+"""Write analyzer/recorder/sources/probe/layout.py: the layout of imds_event.h, read back from the compiler's BTF.
 
 ``python3 bpf/abi.py`` prints the module; ``make abi`` puts it in its place. Needs
 clang and bpftool.

@@ -2,7 +2,7 @@
 /*
  * Every difference between kernels that the probe has to know, and nothing
  * else. Features are probed: from the running kernel's BTF for the CO-RE
- * object, from its headers (analyzer/sources/bcc.py greps them and passes
+ * object, from its headers (analyzer/recorder/sources/probe/bcc.py greps them and passes
  * IMDS_*_HAS_* definitions) for BCC. Versions are never compared: RHEL and
  * Debian backport.
  */

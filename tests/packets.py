@@ -12,10 +12,10 @@ from analyzer.clock import CaptureClock, Clock
 from analyzer.pipeline import Pipeline
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.sinks.log import Counters
+from analyzer.recorder.sources import Probe
+from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp.reassembly import Reassembler
 from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
-from analyzer.sources import Probe
-from analyzer.sources.packets import link
-from analyzer.sources.packets.reassembly import Reassembler
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it warns of missing routes
 from scapy.layers.inet import IP, TCP  # noqa: E402

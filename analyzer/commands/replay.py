@@ -60,9 +60,9 @@ def replay(
     from analyzer.recorder.sinks.jsonl import JsonlSink
     from analyzer.recorder.sinks.log import Log
     from analyzer.recorder.sinks.opening import open_writer
-    from analyzer.sources.packets.odd import has_scapy
-    from analyzer.sources.packets.segments import UNKNOWN_LINK
-    from analyzer.sources.pcap import CaptureFile, PcapSource
+    from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
+    from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
+    from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy
 
     clock = CaptureClock()
     errors: list[CaptureError] = []

@@ -20,7 +20,7 @@ from analyzer.headstart import Attached, HeadStart
 
 if TYPE_CHECKING:
     from analyzer.recorder.packet_export.export import Recording
-    from analyzer.sources import Source
+    from analyzer.recorder.sources import Source
 
 
 # Whoever waits for it may be another user.

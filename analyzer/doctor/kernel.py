@@ -12,8 +12,8 @@ from analyzer.errors import KernelLacks
 from analyzer.host import tracefs
 from analyzer.host.kernel_symbols import BTF
 from analyzer.host.kprobes import find_kprobes
-from analyzer.sources.core import NO_BTF, NO_OBJECT, PROGRAMS
-from analyzer.sources.files import bpf_file
+from analyzer.recorder.sources.probe.core import NO_BTF, NO_OBJECT, PROGRAMS
+from analyzer.recorder.sources.probe.objects import bpf_file
 
 MACHINES = ("x86_64", "aarch64")
 

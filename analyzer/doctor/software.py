@@ -5,9 +5,14 @@ from __future__ import annotations
 import platform
 
 from analyzer.doctor.findings import Answer, fine, lacking
-from analyzer.sources.bcc import INSTALL_BCC, INSTALL_HEADERS, find_headers, import_bcc
-from analyzer.sources.core import INSTALL_LIBBPF
-from analyzer.sources.libbpf import Libbpf
+from analyzer.recorder.sources.probe.bcc import (
+    INSTALL_BCC,
+    INSTALL_HEADERS,
+    find_headers,
+    import_bcc,
+)
+from analyzer.recorder.sources.probe.core import INSTALL_LIBBPF
+from analyzer.recorder.sources.probe.libbpf import Libbpf
 
 
 def libbpf() -> Answer:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 from analyzer.config.settings import AUTO, Capture
 from analyzer.doctor.findings import Answer, fine, lacking, note, warning
 from analyzer.errors import NoSourceWorks, SourceUnavailable
-from analyzer.sources.selection import candidates, open_source
+from analyzer.recorder.sources.selection import candidates, open_source
 
 SLOW_SOURCE = "bcc"
 # It shows less than the others, and is no reason not to try them.

@@ -10,8 +10,8 @@ from analyzer.config import settings as config
 from analyzer.config.settings import Config
 from analyzer.recorder.decode.connections import EVICTED
 from analyzer.recorder.sinks.jsonl import JsonlSink
+from analyzer.recorder.sources.losses import REASONS
 from analyzer.records import Lost, Record
-from analyzer.sources.counters import REASONS
 
 if TYPE_CHECKING:
     from analyzer.recorder.metrics import Metrics

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from analyzer import _abi
+from analyzer.recorder.sources.probe import layout as _abi
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ def test_abi_is_generated_from_the_header() -> None:
     made = subprocess.run(
         [sys.executable, ROOT / "bpf/abi.py"], check=True, capture_output=True, text=True
     )
-    assert made.stdout == (ROOT / "analyzer/_abi.py").read_text()
+    assert made.stdout == (ROOT / "analyzer/recorder/sources/probe/layout.py").read_text()
 
 
 def test_the_largest_event_fits_the_offset_mask() -> None:

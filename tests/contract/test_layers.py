@@ -26,7 +26,7 @@ SHARED = {
 
 # stage: further modules it may import
 STAGES: dict[str, set[str]] = {
-    "sources": {"analyzer._abi"},
+    "sources": {"analyzer.recorder.sources.probe.layout"},
     "decode": set(),
     "classify": set(),
     "attribute": set(),

@@ -15,7 +15,7 @@ import pytest
 from analyzer.config.settings import Capture
 from analyzer.doctor.trials import try_probes
 from analyzer.errors import NoSourceWorks
-from analyzer.sources.selection import open_source
+from analyzer.recorder.sources.selection import open_source
 from tests.live.watch import SLOWNESS
 
 pytestmark = pytest.mark.live

@@ -9,8 +9,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.sources.core import CoreSource
-from analyzer.sources.files import bpf_file
+from analyzer.recorder.sources.probe.core import CoreSource
+from analyzer.recorder.sources.probe.objects import bpf_file
 
 # Tracepoints of the kernel that it is tried on; see the Makefile.
 TYPED_SINCE = (6, 10)
@@ -31,6 +31,6 @@ def test_typed_tracepoints_load(monkeypatch: pytest.MonkeyPatch, wants_wire: boo
     def typed_alone(name: str) -> Optional[Path]:
         return bpf_file(name) if "imds-typed" in name else None
 
-    monkeypatch.setattr("analyzer.sources.core.bpf_file", typed_alone)
+    monkeypatch.setattr("analyzer.recorder.sources.probe.core.bpf_file", typed_alone)
     source = CoreSource("tracepoint", RING_BYTES, wants_wire=wants_wire)
     source.close()

@@ -14,8 +14,13 @@ import pytest
 
 from analyzer.lab.lifeline import join_network
 from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
-from analyzer.sources.packets.filter import STATUS_LINE_BYTES, assemble, openings, program
-from analyzer.sources.packets.ring import Packet, PacketRing
+from analyzer.recorder.sources.packets.ring import Packet, PacketRing
+from analyzer.recorder.sources.packets.socket_filter import (
+    STATUS_LINE_BYTES,
+    assemble,
+    openings,
+    program,
+)
 from tests.live.watch import DEADLINE_S
 
 IPV4, IPV6 = 0x0800, 0x86DD

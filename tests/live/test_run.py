@@ -17,8 +17,8 @@ import pytest
 from analyzer import __version__
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
-from analyzer.sources import files
-from analyzer.sources.core import CoreSource
+from analyzer.recorder.sources.probe import objects as files
+from analyzer.recorder.sources.probe.core import CoreSource
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_run
 

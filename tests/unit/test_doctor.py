@@ -31,7 +31,7 @@ from analyzer.doctor.findings import (
     warning,
     weigh,
 )
-from analyzer.sources.selection import candidates
+from analyzer.recorder.sources.selection import candidates
 
 OK, INFO, WARN, FAIL = Level.OK, Level.INFO, Level.WARN, Level.FAIL
 PROBES = [

@@ -175,14 +175,14 @@ def test_what_attaching_raises_comes_to_who_asks_for_the_probe() -> None:
 def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     """These are most of the start."""
     script = (
-        "import sys, analyzer.__main__, analyzer.headstart, analyzer.sources.selection,"
-        " analyzer.sources.core, analyzer.config.toml; print(*sys.modules)"
+        "import sys, analyzer.__main__, analyzer.headstart, analyzer.recorder.sources.selection,"
+        " analyzer.recorder.sources.probe.core, analyzer.config.toml; print(*sys.modules)"
     )
     # Not what an environment for development adds.
     path = f"import sys; sys.path[:0] = {sys.path!r}"
     command = [sys.executable, "-I", "-S", "-c", f"{path}; {script}"]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    assert "analyzer.sources.core" in loaded
+    assert "analyzer.recorder.sources.probe.core" in loaded
     heavy = {"click", "structlog", "psutil", "dataclasses", "inspect", "subprocess", "logging"}
     ours = {"analyzer.config.settings", "analyzer.records", "analyzer.pipeline", "analyzer.cli"}
     assert loaded.isdisjoint(heavy | ours)

@@ -21,10 +21,9 @@ from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, 
 from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 
-from analyzer.records import Event
-from analyzer.sources.packets import link, segments
-from analyzer.sources.packets.reassembly import Reassembler
-from analyzer.sources.packets.segments import (
+from analyzer.recorder.sources.tcp import dissect as segments
+from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp.dissect import (
     CUT_HEADERS,
     FRAGMENT,
     MALFORMED,
@@ -33,6 +32,8 @@ from analyzer.sources.packets.segments import (
     UNKNOWN_LINK,
     dissect,
 )
+from analyzer.recorder.sources.tcp.reassembly import Reassembler
+from analyzer.records import Event
 from tests.packets import CLIENT, OK, SERVER, V2, conversation, requests, sides, statuses
 
 cut_up: Any = fragment

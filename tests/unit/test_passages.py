@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.sources.packets import passages
-from analyzer.sources.packets.passages import PASSAGE_NS, Passages
-from analyzer.sources.packets.segments import ACK, PSH, SYN, Key, Segment
+from analyzer.recorder.sources.tcp import forwarded_copies as passages
+from analyzer.recorder.sources.tcp.dissect import ACK, PSH, SYN, Key, Segment
+from analyzer.recorder.sources.tcp.forwarded_copies import PASSAGE_NS, Passages
 
 IMDS = bytes([169, 254, 169, 254])
 GUEST = bytes([10, 8, 0, 7]) + IMDS + bytes([161, 18])

@@ -6,11 +6,11 @@ from typing import Optional
 
 import pytest
 
-from analyzer.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
-from analyzer.sources.packets import reassembly
-from analyzer.sources.packets.conversations import HELD_MAX
-from analyzer.sources.packets.held import NOTHING
-from analyzer.sources.packets.reassembly import (
+from analyzer.recorder.sources.tcp import reassembly
+from analyzer.recorder.sources.tcp.conversation import HELD_MAX
+from analyzer.recorder.sources.tcp.dissect import NO_PAYLOAD
+from analyzer.recorder.sources.tcp.out_of_order import NOTHING
+from analyzer.recorder.sources.tcp.reassembly import (
     EVICTED,
     HOLE_WAIT_S,
     HOLES,
@@ -18,7 +18,7 @@ from analyzer.sources.packets.reassembly import (
     Reassembler,
     Sender,
 )
-from analyzer.sources.packets.segments import NO_PAYLOAD
+from analyzer.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
 from tests.packets import (
     CLIENT_START,
     MS,

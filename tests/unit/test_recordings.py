@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from analyzer.sources.packets.recordings import Packet, Recording
+from analyzer.recorder.sources.captures.capture_file import Packet, Recording
 from tests.packets import conversation, ethernet, pcap
 
 FRAMES = [ethernet(each) for each in conversation()]

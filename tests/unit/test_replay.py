@@ -20,8 +20,8 @@ import pytest
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
 from analyzer.clock import CaptureClock
-from analyzer.sources.packets.recordings import DamagedError
-from analyzer.sources.pcap import CaptureFile, PcapSource
+from analyzer.recorder.sources.captures.capture_file import DamagedError
+from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.asleep import wait_until_asleep
 from tests.unit.test_recordings import block, interface, packet, section
@@ -563,7 +563,14 @@ def test_run_knows_nothing_of_it(capture: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", program.format("run")], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    assert not {"scapy", "analyzer.sources.pcap", "analyzer.sources.packets"} & loaded
+    assert (
+        not {
+            "scapy",
+            "analyzer.recorder.sources.captures.replay",
+            "analyzer.recorder.sources.packets",
+        }
+        & loaded
+    )
     log = tmp_path / "log.jsonl"
     replay = (
         "import sys; from analyzer.cli import cli\n"

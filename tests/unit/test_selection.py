@@ -12,8 +12,8 @@ import pytest
 from analyzer.config.settings import AUTO
 from analyzer.errors import ConfigError, SourceUnavailable
 from analyzer.host.preemption import is_preemptible
-from analyzer.sources import selection
-from analyzer.sources.selection import candidates
+from analyzer.recorder.sources import selection
+from analyzer.recorder.sources.selection import candidates
 
 DYNAMIC = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2"
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from analyzer.host.kernel_symbols import functions_in
-from analyzer.sources.counters import misses_in
+from analyzer.recorder.sources.losses import misses_in
 
 INT, STRUCT, FUNC = 1, 4, 12
 NAMES = ("long", "file", "tcp_sendpage", "tcp_sendmsg", "msg")

@@ -29,7 +29,10 @@ assert ctypes.CDLL(None).unshare(0x80) == 0
 pathlib.Path("/proc/self/timens_offsets").write_text("boottime 3600 0")
 """
 OFFSET = UNSHARED + "from analyzer.host.time_namespace import offset_ns\nprint(offset_ns())"
-OPEN = UNSHARED + "from analyzer.sources.selection import open_source as o\no('auto', 'auto', 4096)"
+OPEN = (
+    UNSHARED
+    + "from analyzer.recorder.sources.selection import open_source as o\no('auto', 'auto', 4096)"
+)
 
 
 def _ran(*command: str) -> subprocess.CompletedProcess[str]:

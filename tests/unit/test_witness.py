@@ -6,9 +6,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer import _abi
-from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
-from analyzer.sources.events import (
+from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe.events import (
     NO_CALL,
     Call,
     Segment,
@@ -16,7 +15,8 @@ from analyzer.sources.events import (
     TornEventError,
     decode_event,
 )
-from analyzer.sources.witness import MAX_SENDERS, Witnesses
+from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
+from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
 from tests.sends import connection, pid_of, snapshot
 
 START = 0xFFFF_FFF0  # 16 bytes before the sequence numbers wrap

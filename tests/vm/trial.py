@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from analyzer.errors import NoSourceWorks
-from analyzer.sources.selection import open_source
+from analyzer.recorder.sources.selection import open_source
 
 RING_BYTES = 1 << 20
 

@@ -9,7 +9,7 @@ from analyzer.errors import ConfigError, NoSourceWorks, SourceUnavailable
 from analyzer.host.kernel_symbols import BTF
 from analyzer.host.preemption import is_preemptible
 from analyzer.host.time_namespace import offset_ns
-from analyzer.sources import Source
+from analyzer.recorder.sources import Source
 
 
 class Opened(NamedTuple):
@@ -20,19 +20,19 @@ class Opened(NamedTuple):
 
 
 def _open_core(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:
-    from analyzer.sources.core import CoreSource  # noqa: PLC0415 (only what is used is loaded)
+    from analyzer.recorder.sources.probe.core import CoreSource  # noqa: PLC0415 (only what is used is loaded)
 
     return CoreSource(attach, ring_bytes, wants_wire=wants_wire)
 
 
 def _open_bcc(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:
-    from analyzer.sources.bcc import BccSource  # noqa: PLC0415 (only what is used is loaded)
+    from analyzer.recorder.sources.probe.bcc import BccSource  # noqa: PLC0415 (only what is used is loaded)
 
     return BccSource(attach, ring_bytes, wants_wire=wants_wire)
 
 
 def _open_packet(attach: str, ring_bytes: int, *, wants_wire: bool) -> Source:  # noqa: ARG001
-    from analyzer.sources.packet import PacketSource  # noqa: PLC0415 (only what is used is loaded)
+    from analyzer.recorder.sources.packets.live import PacketSource  # noqa: PLC0415 (only what is used is loaded)
 
     return PacketSource(attach, ring_bytes)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from analyzer.recorder.sources.tcp.dissect import ACK, FIN, PSH, RST, SYN, URG, Segment
+from analyzer.recorder.sources.tcp.out_of_order import NOTHING, Held, Piece
+from analyzer.recorder.sources.tcp.status_lines import UNDECIDED, AnswerWatch
+from analyzer.recorder.sources.tcp.unacknowledged import PRINTED, Unacknowledged
 from analyzer.records import Answer, Chunk, Closed, Connection, Doubt, Event, Problem, Snapshot
-from analyzer.sources.packets.answers import UNDECIDED, AnswerWatch
-from analyzer.sources.packets.held import NOTHING, Held, Piece
-from analyzer.sources.packets.segments import ACK, FIN, PSH, RST, SYN, URG, Segment
-from analyzer.sources.packets.unacknowledged import PRINTED, Unacknowledged
 
 # Held for one connection: a request's head may have 16 KiB, and nobody sends more than that
 # before the answer, in a hundred segments or so.

@@ -10,11 +10,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
-from analyzer.records import Connection, Event
-from analyzer.sources.packets import link
-from analyzer.sources.packets.conversations import FAR_OFF, NOBODY, Conversation, Sender
-from analyzer.sources.packets.passages import Passages
-from analyzer.sources.packets.segments import (
+from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
+from analyzer.recorder.sources.tcp.dissect import (
     ACK,
     CUT_HEADERS,
     FRAGMENT,
@@ -29,9 +27,11 @@ from analyzer.sources.packets.segments import (
     dissect,
     without_networks,
 )
+from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.records import Connection, Event
 
 if TYPE_CHECKING:
-    from analyzer.sources.packets.recordings import Packet
+    from analyzer.recorder.sources.captures.capture_file import Packet
 
 __all__ = ["NOBODY", "Identify", "Reassembler", "Sender"]
 
@@ -57,7 +57,7 @@ _HOLE_WAIT_NS = int(HOLE_WAIT_S * 1e9)
 _SEQUENCES = 1 << 32
 _NEAR = 2 * FAR_OFF
 
-# Counters of frames, beside those of analyzer.sources.packets.segments.
+# Counters of frames, beside those of analyzer.recorder.sources.tcp.dissect.
 SEGMENTS = "segments"
 EVICTED = "connections_evicted"
 HOLES = "holes"

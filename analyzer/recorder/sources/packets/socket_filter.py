@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from analyzer.sources.packets.segments import IMDS_IPV4, IMDS_IPV6, PORT
+from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, PORT
 
 # "HTTP/1.1 200 OK" and its line ending have 17 bytes; a longer reason phrase tells nothing.
 STATUS_LINE_BYTES = 32

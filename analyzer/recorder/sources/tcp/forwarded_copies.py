@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, TypeVar
 
-from analyzer.sources.packets.segments import PORT_BYTES, SYN, Key, Segment
+from analyzer.recorder.sources.tcp.dissect import PORT_BYTES, SYN, Key, Segment
 
 # As many connections as are assembled at once (decode/connections.py), and 300 bytes each.
 CONNECTIONS_MAX = 8192

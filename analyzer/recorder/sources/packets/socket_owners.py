@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
-from analyzer import _abi
 from analyzer.host.time_namespace import offset_ns
+from analyzer.recorder.sources.probe import layout as _abi
 from analyzer.records import Attribution, KernelProcess, Snapshot
 
 # Processes that open many connections one after the other; a host has some dozens.

@@ -6,8 +6,8 @@ import ipaddress
 import struct
 from typing import Union
 
-from analyzer.sources.packets import link
-from analyzer.sources.packets.odd import maybe_inner_packet
+from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp.scapy_fallback import maybe_inner_packet
 
 IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
 _SERVER_IPV4 = ipaddress.IPv4Address(IMDS_IPV4).packed

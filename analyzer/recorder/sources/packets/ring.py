@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import NamedTuple
 
-from analyzer.sources.packets import filter as packet_filter
+from analyzer.recorder.sources.packets import socket_filter as packet_filter
 
 # A block is handed over when it is full or this old. All blocks together must last longer than
 # the analyzer may be away: the smallest ring, 32 of them, lasts a third of a second however

@@ -7,7 +7,7 @@ import ipaddress
 import struct
 from typing import NamedTuple, Optional, Union
 
-from analyzer import _abi
+from analyzer.recorder.sources.probe import layout as _abi
 from analyzer.records import (
     Answer,
     Attribution,

@@ -21,19 +21,16 @@ import psutil
 
 from analyzer.clock import BootClock, Clock
 from analyzer.errors import SourceUnavailable
+from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
+from analyzer.recorder.sources.packets import socket_filter as packet_filter
+from analyzer.recorder.sources.packets.callers import Identity
+from analyzer.recorder.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
+from analyzer.recorder.sources.packets.socket_filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
+from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, NO_LAYERS, Key, dissect
+from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.recorder.sources.tcp.link_layer import IPV4, IPV6, RAW
+from analyzer.recorder.sources.tcp.reassembly import OUTGOING, Reassembler
 from analyzer.records import Event, Lost
-from analyzer.sources.counters import PACKET_RING_FULL, LossMeter
-from analyzer.sources.packets import filter as packet_filter
-from analyzer.sources.packets.filter import (
-    LOOPBACK_IFINDEX,
-    VLAN_PROTOCOLS,
-)
-from analyzer.sources.packets.identity import Identity
-from analyzer.sources.packets.link import IPV4, IPV6, RAW
-from analyzer.sources.packets.passages import Passages
-from analyzer.sources.packets.reassembly import OUTGOING, Reassembler
-from analyzer.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
-from analyzer.sources.packets.segments import IMDS_IPV4, IMDS_IPV6, NO_LAYERS, Key, dissect
 
 PROBE = "packet/af_packet"
 

@@ -14,11 +14,11 @@ from typing import Any, Callable, Optional
 
 from analyzer.clock import CaptureClock, Clock
 from analyzer.errors import CaptureError, SourceUnavailable
+from analyzer.recorder.sources.captures.capture_file import DamagedError, Recording
+from analyzer.recorder.sources.losses import LossMeter
+from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
+from analyzer.recorder.sources.tcp.reassembly import TO_US, Reassembler
 from analyzer.records import Connection, Event, Lost, Passed
-from analyzer.sources.counters import LossMeter
-from analyzer.sources.packets.conversations import FORWARDED, NOBODY, Sender
-from analyzer.sources.packets.reassembly import TO_US, Reassembler
-from analyzer.sources.packets.recordings import DamagedError, Recording
 
 STANDARD_INPUT = "-"
 # Read in one go. Files are read faster than judged: more would only wait in memory.

@@ -13,15 +13,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
-from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.host import perf_events as perf
 from analyzer.host import tracefs
 from analyzer.host.kernel_symbols import BTF, typed_functions
 from analyzer.host.kprobes import find_kprobes
 from analyzer.host.privileges import maybe_obstacle
-from analyzer.sources import Probe, wire
-from analyzer.sources.counters import (
+from analyzer.recorder.sources import Probe
+from analyzer.recorder.sources.losses import (
     ANSWERS_PROBE_BUSY,
     ANSWERS_RING_FULL,
     PROBE_BUSY,
@@ -32,8 +31,10 @@ from analyzer.sources.counters import (
     MappedCounters,
     Misses,
 )
-from analyzer.sources.files import bpf_file
-from analyzer.sources.libbpf import BpfError, Libbpf, RingBuffer
+from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
+from analyzer.recorder.sources.probe.objects import bpf_file
 
 if TYPE_CHECKING:
     from analyzer.records import Event, Lost
@@ -337,8 +338,8 @@ class CoreSource(Probe):
 
 def _joiner() -> Callable[[bytes], Optional[Iterable[Event]]]:
     """Return what decodes events and joins the witnesses; None is for a torn event."""
-    from analyzer.sources.events import TornEventError, decode_event  # noqa: PLC0415 (not before)
-    from analyzer.sources.witness import Witnesses  # noqa: PLC0415 (attaching must not wait)
+    from analyzer.recorder.sources.probe.events import TornEventError, decode_event  # noqa: PLC0415 (not before)
+    from analyzer.recorder.sources.probe.witness import Witnesses  # noqa: PLC0415 (attaching must not wait)
 
     witnesses = Witnesses()
 

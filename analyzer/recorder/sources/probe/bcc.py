@@ -15,13 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Optional
 
-from analyzer import _abi
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.host.kernel_symbols import kernel_functions
 from analyzer.host.privileges import maybe_obstacle
-from analyzer.records import Event, Lost
-from analyzer.sources import Probe, wire
-from analyzer.sources.counters import (
+from analyzer.recorder.sources import Probe
+from analyzer.recorder.sources.losses import (
     ANSWERS_RING_FULL,
     RING_FULL,
     SENDERS_RING_FULL,
@@ -29,10 +27,13 @@ from analyzer.sources.counters import (
     LossMeter,
     MappedCounters,
 )
-from analyzer.sources.events import TornEventError, decode_event
-from analyzer.sources.files import bpf_file
-from analyzer.sources.libbpf import Libbpf
-from analyzer.sources.witness import Witnesses
+from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe.events import TornEventError, decode_event
+from analyzer.recorder.sources.probe.libbpf import Libbpf
+from analyzer.recorder.sources.probe.objects import bpf_file
+from analyzer.recorder.sources.probe.witness import Witnesses
+from analyzer.records import Event, Lost
 
 # The distribution's package is for the distribution's Python; it is pure Python over
 # ctypes, so a virtual environment can use it from where it lies.

@@ -1,0 +1,1 @@
+"""Reads calls from packet captures."""

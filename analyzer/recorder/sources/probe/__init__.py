@@ -1,0 +1,1 @@
+"""Captures calls with eBPF programs in the kernel."""

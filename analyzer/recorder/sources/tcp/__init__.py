@@ -1,0 +1,1 @@
+"""Reassembles TCP streams from packets. Does no I/O."""
