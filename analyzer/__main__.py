@@ -1,6 +1,6 @@
 """Run the command line: ``python -m analyzer``, and the installed command.
 
-The order in which ``run`` starts stands in analyzer.headstart.
+The order in which ``run`` starts stands in analyzer.recorder.early_attach.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
-    from analyzer.headstart import HeadStart
+    from analyzer.recorder.early_attach import HeadStart
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def _run() -> None:
     if sys.stderr is not None:
         # Where a hang is, if a watchdog ends it: files, lines and functions, no values.
         faulthandler.enable()
-    from analyzer.headstart import HeadStart  # noqa: PLC0415 (behind hold)
+    from analyzer.recorder.early_attach import HeadStart  # noqa: PLC0415 (behind hold)
 
     head_start = HeadStart()
     try:

@@ -12,7 +12,7 @@ from analyzer import __version__
 from analyzer.errors import AnalyzerError
 
 if TYPE_CHECKING:
-    from analyzer.headstart import HeadStart
+    from analyzer.recorder.early_attach import HeadStart
 
 # name: what the list of commands says of it. A command's module is imported only when
 # it is used, so that `run` does not carry the weight of the others.

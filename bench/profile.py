@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from analyzer.classify import classify
 from analyzer.config.settings import Config, Log
-from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
+from analyzer.recorder.exchanges import Exchanges
+from analyzer.recorder.records import Captured, Chunk, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sources import Source
 from analyzer.recorder.sources.selection import open_source
-from analyzer.records import Captured, Chunk, Record
 from bench.figure import CannotMeasureError, Row, show
 from bench.load import open_load
 

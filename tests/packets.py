@@ -8,14 +8,14 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
-from analyzer.clock import CaptureClock, Clock
-from analyzer.pipeline import Pipeline
+from analyzer.recorder.clock import CaptureClock, Clock
 from analyzer.recorder.decode.connections import Connections
+from analyzer.recorder.pipeline import Pipeline
+from analyzer.recorder.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
 from analyzer.recorder.sinks.log import Counters
 from analyzer.recorder.sources import Probe
 from analyzer.recorder.sources.tcp import link_layer as link
 from analyzer.recorder.sources.tcp.reassembly import Reassembler
-from analyzer.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it warns of missing routes
 from scapy.layers.inet import IP, TCP  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.records import (
+from analyzer.recorder.records import (
     Caller,
     Chunk,
     Connection,

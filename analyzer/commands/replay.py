@@ -54,9 +54,9 @@ def replay(
     config = load(None, flags)
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
-    from analyzer.clock import CaptureClock
-    from analyzer.pipeline import Pipeline
+    from analyzer.recorder.clock import CaptureClock
     from analyzer.recorder.daemon.signals import take_stops
+    from analyzer.recorder.pipeline import Pipeline
     from analyzer.recorder.sinks.jsonl import JsonlSink
     from analyzer.recorder.sinks.log import Log
     from analyzer.recorder.sinks.opening import open_writer

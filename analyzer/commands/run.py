@@ -16,7 +16,7 @@ import click
 from analyzer.config.file import load
 from analyzer.config.settings import ATTACHES, ROTATIONS, RULES, SOURCES, Capture, Config, Log
 from analyzer.errors import ConfigError
-from analyzer.headstart import Attached, HeadStart
+from analyzer.recorder.early_attach import Attached, HeadStart
 
 if TYPE_CHECKING:
     from analyzer.recorder.packet_export.export import Recording
@@ -193,13 +193,13 @@ def _run(
     # Late, so that --help does not load them.
     with without("rich", "ssl"):
         import structlog  # noqa: F401 (imported for the sink, without what it does not need)
-    from analyzer.pipeline import Pipeline
     from analyzer.recorder.daemon.notify import Notifier
     from analyzer.recorder.daemon.privileges import drop_privileges
     from analyzer.recorder.daemon.reload import Reloader
     from analyzer.recorder.daemon.signals import RELOAD, REOPEN, take_stops, taken
     from analyzer.recorder.daemon.status import StatusObserver
     from analyzer.recorder.lazy_metrics import Metering
+    from analyzer.recorder.pipeline import Pipeline
     from analyzer.recorder.sinks.jsonl import open_log
 
     # Without a file to read again, SIGHUP keeps its meaning: the terminal is gone.
@@ -290,9 +290,9 @@ def _witnesses(source: Source) -> dict[str, object]:
 
 
 def _introduction(config: Config, attached: Attached) -> dict[str, object]:
-    from analyzer.clock import BootClock
+    from analyzer.recorder.clock import BootClock
+    from analyzer.recorder.usage import started_boottime_ns
     from analyzer.text import timestamp
-    from analyzer.usage import started_boottime_ns
 
     opened = attached.opened
     boot_at_ns = BootClock().epoch_offset_ns()

@@ -1,7 +1,7 @@
 """The ways of capturing that can be asked for.
 
 They are apart from the settings because the probe is attached before those are read in full
-(see analyzer.headstart), and importing nothing is quickest.
+(see analyzer.recorder.early_attach), and importing nothing is quickest.
 """
 
 from __future__ import annotations

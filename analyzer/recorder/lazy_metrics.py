@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 from analyzer.config import settings as config
 from analyzer.config.settings import Config
 from analyzer.recorder.decode.connections import EVICTED
+from analyzer.recorder.records import Lost, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sources.losses import REASONS
-from analyzer.records import Lost, Record
 
 if TYPE_CHECKING:
     from analyzer.recorder.metrics import Metrics
@@ -38,7 +38,7 @@ class Observer(Protocol):
 
 
 class Observed(Protocol):
-    """What tells observers; see :class:`analyzer.pipeline.Pipeline`."""
+    """What tells observers; see :class:`analyzer.recorder.pipeline.Pipeline`."""
 
     observers: list[Observer]
 

@@ -12,16 +12,16 @@ PACKAGE = Path(__file__).parents[2] / "analyzer"
 SHARED = {
     "analyzer",
     "analyzer.config.choices",
-    "analyzer.clock",
+    "analyzer.recorder.clock",
     "analyzer.config.settings",
     "analyzer.config.rules",
     "analyzer.errors",
     "analyzer.recorder.masking",
     "analyzer.host.privileges",
-    "analyzer.records",
+    "analyzer.recorder.records",
     "analyzer.text",
     "analyzer.host.time_namespace",
-    "analyzer.usage",
+    "analyzer.recorder.usage",
 }
 
 # stage: further modules it may import

@@ -16,7 +16,7 @@ from typing import Callable, Optional
 import pytest
 
 from analyzer.recorder.attribute import Attributor
-from analyzer.records import Caller, KernelProcess, Snapshot
+from analyzer.recorder.records import Caller, KernelProcess, Snapshot
 from tests.faults.conftest import Observed
 from tests.sends import process_of
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from analyzer.recorder.records import Caller, Connection, Container, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter
-from analyzer.records import Caller, Connection, Container, Record
 from analyzer.text import timestamp
 from tests.fleet.roster import CLIENTS, CONTAINER_ID, PID, POD_ID, Call, Client
 

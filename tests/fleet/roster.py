@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
-from analyzer.classify import classify
-from analyzer.exchanges import FALLBACK, NO_RESPONSE, response_of
-from analyzer.records import (
+from analyzer.recorder.classify import classify
+from analyzer.recorder.exchanges import FALLBACK, NO_RESPONSE, response_of
+from analyzer.recorder.records import (
     Hint,
     Outcome,
     Process,

@@ -19,10 +19,7 @@ from hypothesis import strategies as st
 
 from analyzer import __version__
 from analyzer.recorder.attribute import NOBODY, Attributor
-from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sinks.stream import StreamWriter
-from analyzer.records import (
+from analyzer.recorder.records import (
     Attribution,
     Caller,
     Connection,
@@ -42,6 +39,9 @@ from analyzer.records import (
     Version,
     Workload,
 )
+from analyzer.recorder.sinks.jsonl import JsonlSink
+from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.stream import StreamWriter
 
 ATTRIBUTOR = Attributor()
 GOLDEN = Path(__file__).parent / "log"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analyzer.records import Lost
+from analyzer.recorder.records import Lost
 from tests.golden.test_event_contract import begin, end, shape
 from tests.golden.test_log_contract import Check, Shape, faults, number, one_of, text
 from tests.metrics import Bench

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.http import INCOMPLETE, RequestParser
+from analyzer.recorder.records import Request
 from analyzer.recorder.sinks import level
-from analyzer.records import Request
 
 STREAMS = sorted(Path(__file__).with_name("requests").glob("*.http"))
 

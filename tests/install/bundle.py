@@ -69,7 +69,7 @@ def build_wheels(into: Path) -> dict[str, Build]:
             _copy_checkout(copy)
             version = _set_version(copy / "analyzer" / "__init__.py", suffix)
             if which == "broken":
-                (copy / "analyzer/pipeline.py").write_text(_BROKEN, encoding="utf-8")
+                (copy / "analyzer/recorder/pipeline.py").write_text(_BROKEN, encoding="utf-8")
             place = into / which
             _pip("wheel", "--no-deps", "--wheel-dir", str(place), str(copy))
             (wheel,) = place.glob("*.whl")

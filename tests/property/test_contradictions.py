@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.records import Outcome, Record, Version
+from analyzer.recorder.records import Outcome, Record, Version
 from tests.packets import OK, TOKEN, V1, V2, feed, logged, sides
 
 client, server = sides()

@@ -9,7 +9,7 @@ import h11
 from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import MAX_USER_AGENT_BYTES, shown_method
 from analyzer.recorder.decode.http import (
@@ -19,8 +19,8 @@ from analyzer.recorder.decode.http import (
     RequestParser,
     maybe_whole_request,
 )
+from analyzer.recorder.records import UNFRAMED, Problem, Request, Token, Version
 from analyzer.recorder.sinks import level
-from analyzer.records import UNFRAMED, Problem, Request, Token, Version
 from analyzer.text import decode_text
 from tests.sends import TOKEN, chunk
 

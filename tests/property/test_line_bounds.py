@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.recorder.records import Container, Process, Record, User
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter
-from analyzer.records import Container, Process, Record, User
 from tests.golden.test_log_contract import LINE, faults
 from tests.unit.test_jsonl import RECORD
 

@@ -7,13 +7,13 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.recorder.records import Chunk, Event
 from analyzer.recorder.sources.captures.capture_file import DamagedError, Packet, Recording
 from analyzer.recorder.sources.captures.replay import CaptureFile
 from analyzer.recorder.sources.tcp import link_layer as link
 from analyzer.recorder.sources.tcp import reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.reassembly import Reassembler
-from analyzer.records import Chunk, Event
 from tests.packets import OK, V1, V2, conversation, ethernet, feed, pcap, requests, sides, statuses
 
 LINK_TYPES = st.sampled_from([0, 1, 12, 101, 108, 113, 228, 229, 276, 9, 105, 147, 65535])

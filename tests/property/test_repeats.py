@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, bytes_of
-from analyzer.records import Container, Outcome, Record, Response, User, Version
-from analyzer.repeats import (
+from analyzer.recorder.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, bytes_of
+from analyzer.recorder.records import Container, Outcome, Record, Response, User, Version
+from analyzer.recorder.repeats import (
     ALL_BURST,
     ALL_PER_S,
     ENDED_MAX,

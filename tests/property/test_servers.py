@@ -12,9 +12,9 @@ from typing import NamedTuple, Optional
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.http import INCOMPLETE, RequestParser
-from analyzer.records import Version
+from analyzer.recorder.records import Version
 
 TOKEN = b"x-aws-ec2-metadata-token"
 METHODS = (b"GET", b"get", b"PUT", b"POST")

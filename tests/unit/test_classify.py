@@ -6,9 +6,9 @@ from typing import Optional
 
 import pytest
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
+from analyzer.recorder.records import CHANGEABLE, Hint, Problem, Request, Token, Version
 from analyzer.recorder.sinks import level
-from analyzer.records import CHANGEABLE, Hint, Problem, Request, Token, Version
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app"
 

@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import (
     IDLE_TIMEOUT_S,
     KEPT_BYTES,
@@ -14,7 +14,7 @@ from analyzer.recorder.decode.connections import (
     Connections,
 )
 from analyzer.recorder.decode.http import IN_BODY, MAX_HEAD_BYTES
-from analyzer.records import (
+from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,
     Captured,

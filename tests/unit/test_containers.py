@@ -23,7 +23,7 @@ from analyzer.recorder.attribute.cgroups import (
     parse,
 )
 from analyzer.recorder.attribute.containers import maybe_container
-from analyzer.records import Attribution, Container, KernelProcess, Snapshot
+from analyzer.recorder.records import Attribution, Container, KernelProcess, Snapshot
 from tests.sends import process_of
 
 A = "3f1c" * 16

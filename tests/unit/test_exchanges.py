@@ -6,8 +6,10 @@ from typing import Callable, Optional
 
 import pytest
 
-from analyzer.classify import classify
-from analyzer.exchanges import (
+from analyzer.recorder.classify import classify
+from analyzer.recorder.decode.head import NOT_HTTP, unread
+from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
+from analyzer.recorder.exchanges import (
     FALLBACK,
     FALLBACK_WINDOW_S,
     GIVEN_UP_S,
@@ -15,9 +17,7 @@ from analyzer.exchanges import (
     Exchanges,
     response_of,
 )
-from analyzer.recorder.decode.head import NOT_HTTP, unread
-from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
-from analyzer.records import (
+from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
     Caller,

@@ -17,7 +17,7 @@ from analyzer.commands.run import run
 from analyzer.config.choices import ALLOWED, Wanted
 from analyzer.config.settings import NEEDS_RESTART, RULES, Capture
 from analyzer.errors import AnalyzerError, ConfigError
-from analyzer.headstart import FLAGS, Attached, HeadStart, maybe_wanted
+from analyzer.recorder.early_attach import FLAGS, Attached, HeadStart, maybe_wanted
 
 # All of a setting's neighbours, in kind and in number.
 VALUES = (
@@ -175,7 +175,7 @@ def test_what_attaching_raises_comes_to_who_asks_for_the_probe() -> None:
 def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     """These are most of the start."""
     script = (
-        "import sys, analyzer.__main__, analyzer.headstart, analyzer.recorder.sources.selection,"
+        "import sys, analyzer.__main__, analyzer.recorder.early_attach, analyzer.recorder.sources.selection,"
         " analyzer.recorder.sources.probe.core, analyzer.config.toml; print(*sys.modules)"
     )
     # Not what an environment for development adds.
@@ -184,7 +184,12 @@ def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "analyzer.recorder.sources.probe.core" in loaded
     heavy = {"click", "structlog", "psutil", "dataclasses", "inspect", "subprocess", "logging"}
-    ours = {"analyzer.config.settings", "analyzer.records", "analyzer.pipeline", "analyzer.cli"}
+    ours = {
+        "analyzer.config.settings",
+        "analyzer.recorder.records",
+        "analyzer.recorder.pipeline",
+        "analyzer.cli",
+    }
     assert loaded.isdisjoint(heavy | ours)
 
 

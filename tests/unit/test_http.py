@@ -18,7 +18,7 @@ from analyzer.recorder.decode.http import (
     RequestParser,
     maybe_whole_request,
 )
-from analyzer.records import UNFRAMED, Hint, Request, Token
+from analyzer.recorder.records import UNFRAMED, Hint, Request, Token
 from tests.sends import TOKEN
 from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, REQUESTS, get
 from tests.unit.secret_samples import leaks

@@ -9,12 +9,12 @@ from typing import Optional
 
 import pytest
 
+from analyzer.recorder.records import Connection, Snapshot
 from analyzer.recorder.sources.packets import callers as identity
 from analyzer.recorder.sources.packets.callers import Identity
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
 from analyzer.recorder.sources.tcp.dissect import Key
 from analyzer.recorder.sources.tcp.reassembly import OUTGOING
-from analyzer.records import Connection, Snapshot
 from tests.sends import pid_of
 
 LOOPBACK = socket.inet_aton("127.0.0.1")

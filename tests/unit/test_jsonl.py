@@ -20,6 +20,17 @@ import pytest
 from analyzer import __version__
 from analyzer.config.settings import Log
 from analyzer.errors import SinkError
+from analyzer.recorder.records import (
+    Caller,
+    Connection,
+    Process,
+    Record,
+    Request,
+    Token,
+    User,
+    Verdict,
+    Version,
+)
 from analyzer.recorder.sinks import level
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import (
@@ -35,17 +46,6 @@ from analyzer.recorder.sinks.jsonl import (
 from analyzer.recorder.sinks.log import BUFFER_MAX
 from analyzer.recorder.sinks.log import Log as LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
-from analyzer.records import (
-    Caller,
-    Connection,
-    Process,
-    Record,
-    Request,
-    Token,
-    User,
-    Verdict,
-    Version,
-)
 from analyzer.text import timestamp
 
 DEADLINE_S = 60.0

@@ -21,6 +21,7 @@ from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, 
 from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 
+from analyzer.recorder.records import Event
 from analyzer.recorder.sources.tcp import dissect as segments
 from analyzer.recorder.sources.tcp import link_layer as link
 from analyzer.recorder.sources.tcp.dissect import (
@@ -33,7 +34,6 @@ from analyzer.recorder.sources.tcp.dissect import (
     dissect,
 )
 from analyzer.recorder.sources.tcp.reassembly import Reassembler
-from analyzer.records import Event
 from tests.packets import CLIENT, OK, SERVER, V2, conversation, requests, sides, statuses
 
 cut_up: Any = fragment

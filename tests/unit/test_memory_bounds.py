@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 
-from analyzer.classify import REQUESTS_MAX, TARGET_CHARACTERS_MAX, _judge, classify
-from analyzer.exchanges import MAX_WAITING_BYTES, Exchanges
 from analyzer.lru import Cache
 from analyzer.recorder.attribute.sizes import process_bytes
+from analyzer.recorder.classify import REQUESTS_MAX, TARGET_CHARACTERS_MAX, _judge, classify
 from analyzer.recorder.decode.connections import EVICTED, Connections
-from analyzer.records import Record
+from analyzer.recorder.exchanges import MAX_WAITING_BYTES, Exchanges
+from analyzer.recorder.records import Record
 from tests.sends import chunk, process_of
 from tests.unit.test_jsonl import RECORD
 

@@ -23,7 +23,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from analyzer import __version__
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError, SinkError
-from analyzer.records import Lost, Outcome, Response
+from analyzer.recorder.records import Lost, Outcome, Response
 from tests.live.watch import DEADLINE_S, eventually
 from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
 from tests.unit.test_jsonl import RECORD, lines_of

@@ -21,7 +21,7 @@ from analyzer.recorder.metrics.counts import (
     Counts,
     Requests,
 )
-from analyzer.records import Container, Lost, Outcome, Record, Response, User, Version
+from analyzer.recorder.records import Container, Lost, Outcome, Record, Response, User, Version
 from tests.sends import process_of
 from tests.unit.test_jsonl import RECORD
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.records import Lost, Version
+from analyzer.recorder.records import Lost, Version
 from tests.metrics import Bench
 from tests.unit.test_jsonl import RECORD, lines_of
 from tests.unit.test_metrics_counts import named, of_version

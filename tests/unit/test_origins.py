@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, REALMS_MAX, Realms
+from analyzer.recorder.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, REALMS_MAX, Realms
 
 IDLE_NS = 10
 

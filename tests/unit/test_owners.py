@@ -15,9 +15,9 @@ import pytest
 
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.attribute.processes import Processes
+from analyzer.recorder.records import Attribution, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import DESCRIBED_S, SAVED_S, SHARE, Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
-from analyzer.records import Attribution, Snapshot
 from tests.sends import kernel_of, pid_of
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

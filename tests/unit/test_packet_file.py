@@ -17,15 +17,7 @@ from analyzer.recorder.packet_export import pcapng
 from analyzer.recorder.packet_export.export import Recording
 from analyzer.recorder.packet_export.framing import MAX_DATA, Frame, Framing
 from analyzer.recorder.packet_export.pcapng import BUFFER_BYTES, PacketFile
-from analyzer.records import (
-    Answer,
-    Attribution,
-    Caller,
-    Chunk,
-    Closed,
-    Process,
-    User,
-)
+from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, User
 from tests.sends import START, TOKEN, chunk, connection
 
 MIB = 1 << 20

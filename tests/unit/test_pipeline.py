@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.settings import Log
-from analyzer.pipeline import Pipeline
 from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
+from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
+from analyzer.recorder.pipeline import Pipeline
+from analyzer.recorder.records import Closed, Event, Lost
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import Log as LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.recorder.sources import Probe
-from analyzer.records import Closed, Event, Lost
-from analyzer.waiting import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from tests.sends import chunk
 from tests.unit.test_jsonl import lines_of
 

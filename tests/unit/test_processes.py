@@ -26,7 +26,7 @@ from analyzer.recorder.attribute.processes import (
     only_names,
     split_args,
 )
-from analyzer.records import KernelProcess, Process, Snapshot, User
+from analyzer.recorder.records import KernelProcess, Process, Snapshot, User
 from tests.sends import kernel_of, process_of
 
 DEADLINE_S = 60.0
@@ -52,7 +52,7 @@ REUSER = """
 import os, subprocess, sys, time
 from pathlib import Path
 from analyzer.recorder.attribute import processes
-from analyzer.records import KernelProcess
+from analyzer.recorder.records import KernelProcess
 
 def start(program):
     process = subprocess.Popen([program, "1000"])
@@ -266,7 +266,7 @@ class TestBelieving:
         """The kernel's own number stays what it is when /proc shifts it."""
         ask = (
             "import sys; from analyzer.recorder.attribute.processes import Processes;"
-            "from analyzer.records import KernelProcess;"
+            "from analyzer.recorder.records import KernelProcess;"
             "kernel = KernelProcess(int(sys.argv[1]), int(sys.argv[2]), 0, b'sleep');"
             "print(Processes().look_up(kernel, args=True, cgroup=True).is_there)"
         )
@@ -355,7 +355,7 @@ class TestGoing:
         ask.write_text(
             "import os, sys\n"
             "from analyzer.recorder.attribute.processes import Processes\n"
-            "from analyzer.records import KernelProcess\n"
+            "from analyzer.recorder.records import KernelProcess\n"
             "import psutil\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "pid = int(sys.argv[2])\n"

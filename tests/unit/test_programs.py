@@ -16,9 +16,9 @@ import pytest
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.attribute.processes import Processes, read_stat
 from analyzer.recorder.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
+from analyzer.recorder.records import KernelProcess, Process, Program, Snapshot
 from analyzer.recorder.sources.probe import layout as _abi
 from analyzer.recorder.sources.probe.events import decode_event
-from analyzer.records import KernelProcess, Process, Program, Snapshot
 from tests.unit.log_files import eventually
 
 TOKEN = "AQAEANVlcnktc2VjcmV0LXRva2VuLXZhbHVlLTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMw=="

@@ -6,6 +6,7 @@ from typing import Optional
 
 import pytest
 
+from analyzer.recorder.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
 from analyzer.recorder.sources.tcp import reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.dissect import NO_PAYLOAD
@@ -18,7 +19,6 @@ from analyzer.recorder.sources.tcp.reassembly import (
     Reassembler,
     Sender,
 )
-from analyzer.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
 from tests.packets import (
     CLIENT_START,
     MS,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from analyzer.logline.line import parse
+from analyzer.recorder.records import Outcome, Record, Response, Version
+from analyzer.recorder.repeats import Repeats
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.writer import count_lines
-from analyzer.records import Outcome, Record, Response, Version
-from analyzer.repeats import Repeats
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import Findings

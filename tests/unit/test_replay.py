@@ -19,7 +19,7 @@ from typing import Any, Callable, Optional
 import pytest
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
-from analyzer.clock import CaptureClock
+from analyzer.recorder.clock import CaptureClock
 from analyzer.recorder.sources.captures.capture_file import DamagedError
 from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
@@ -558,7 +558,7 @@ def test_a_named_pipe_is_read_until_its_writer_ends(tmp_path: Path, capture: Pat
 
 def test_run_knows_nothing_of_it(capture: Path, tmp_path: Path) -> None:
     """Neither scapy nor the reader is loaded by the daemon; scapy not by plain captures either."""
-    program = "import sys, analyzer.commands.{0}, analyzer.pipeline; print(*sys.modules)"
+    program = "import sys, analyzer.commands.{0}, analyzer.recorder.pipeline; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program.format("run")], capture_output=True, text=True, check=True
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from analyzer.classify import classify
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import MAX_BUFFERED_BYTES, MAX_CONNECTIONS, Connections
-from analyzer.records import Chunk, Connection, KernelProcess, Snapshot, Version
+from analyzer.recorder.records import Chunk, Connection, KernelProcess, Snapshot, Version
 
 ATTACKERS = 50_000
 # What the table holds at most by its own account, and as much again for the interpreter's.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.clock import BootClock
 from analyzer.host.time_namespace import offset_ns, parse
+from analyzer.recorder.clock import BootClock
 
 DAY_NS = 86_400 * 10**9
 # Between two readings of a clock on a busy machine.
@@ -21,7 +21,9 @@ needs_namespaces = pytest.mark.skipif(
     reason="makes time namespaces: needs root and Linux 5.6",
 )
 SHIFTED = ("unshare", "--time", "--boottime", "86400", "--")
-NOW = "from analyzer.clock import BootClock as C; print(C().now_ns(), C().epoch_offset_ns())"
+NOW = (
+    "from analyzer.recorder.clock import BootClock as C; print(C().now_ns(), C().epoch_offset_ns())"
+)
 # Becomes a process whose children alone are in another namespace, as before exec follows them.
 UNSHARED = """
 import ctypes, pathlib

@@ -6,6 +6,7 @@ from typing import Optional
 
 import pytest
 
+from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.recorder.sources.probe import layout as _abi
 from analyzer.recorder.sources.probe.events import (
     NO_CALL,
@@ -16,7 +17,6 @@ from analyzer.recorder.sources.probe.events import (
     decode_event,
 )
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
-from analyzer.records import Answer, Attribution, Chunk, Closed, Problem
 from tests.sends import connection, pid_of, snapshot
 
 START = 0xFFFF_FFF0  # 16 bytes before the sequence numbers wrap

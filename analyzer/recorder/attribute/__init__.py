@@ -19,7 +19,7 @@ from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
 from analyzer.recorder.attribute.workloads import maybe_workload
 from analyzer.recorder.masking import Look, mask_text
-from analyzer.records import (
+from analyzer.recorder.records import (
     Attribution,
     Caller,
     Container,

@@ -16,7 +16,7 @@ import psutil
 from analyzer.host.time_namespace import offset_ns
 from analyzer.recorder.attribute.budget import Budget, Payer
 from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
-from analyzer.records import KernelProcess, Process, User
+from analyzer.recorder.records import KernelProcess, Process, User
 from analyzer.text import decode_text
 
 # Characters of one process's arguments that are kept: four times what the kernel copies, and

@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 from analyzer.lru import Cache
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.processes import Processes, in_words, read_stat, split_args
-from analyzer.records import KernelProcess, Process, Program, User
+from analyzer.recorder.records import KernelProcess, Process, Program, User
 from analyzer.text import decode_text
 
 # The kernel tells again after half a minute. At most 2.5 KB each, and mostly a fifth.

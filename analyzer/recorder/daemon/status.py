@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 from analyzer.recorder.daemon.notify import Notifier
-from analyzer.records import Lost, Record, Version
+from analyzer.recorder.records import Lost, Record, Version
 
 
 class StatusObserver:

@@ -13,7 +13,7 @@ from analyzer.recorder.decode.http import (
     RequestParser,
     maybe_whole_request,
 )
-from analyzer.records import (
+from analyzer.recorder.records import (
     CHANGEABLE,
     Captured,
     Chunk,

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple, Optional, Union
 
 from analyzer.recorder.masking import MASK, mask_text
-from analyzer.records import Hint, Request, Token
+from analyzer.recorder.records import Hint, Request, Token
 from analyzer.text import decode_text
 
 # The longest product list seen at IMDS has 300 bytes; the rest of a longer one tells nothing.

@@ -36,7 +36,7 @@ from analyzer.recorder.decode.head import (
     read_head,
     unread,
 )
-from analyzer.records import DOUBTS, UNFRAMED, Problem, Request, Token
+from analyzer.recorder.records import DOUBTS, UNFRAMED, Problem, Request, Token
 
 # An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
 # Also the most a parser holds between two calls.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Union
 
-from analyzer.records import Lost, Record, Version
+from analyzer.recorder.records import Lost, Record, Version
 from analyzer.text import visible
 
 # A caller chooses its own name, and each new one is a time series for ever: some get their own,

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from analyzer.recorder.metrics.counts import Snapshot
+from analyzer.recorder.records import Version
 from analyzer.recorder.sinks.log import Counters
-from analyzer.records import Version
-from analyzer.usage import cpu_s, rss_bytes
+from analyzer.recorder.usage import cpu_s, rss_bytes
 
 NAMESPACE = "ImdsAnalyzer"
 VERSION, PROCESS = "ImdsVersion", "ProcessName"

@@ -15,9 +15,9 @@ from analyzer import __version__
 from analyzer.recorder.metrics.counts import Counts, Requests
 from analyzer.recorder.metrics.exchange import Page
 from analyzer.recorder.metrics.health import Health
+from analyzer.recorder.records import Version
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.writer import NO_REQUEST
-from analyzer.records import Version
 
 NAMESPACE = "imds_analyzer"
 # Of the text format that all readers know, and that generate_latest() writes.

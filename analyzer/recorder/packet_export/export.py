@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
 from analyzer.recorder.packet_export.redaction import Noted, Redactor
-from analyzer.records import Answer, Attribution, Caller, Chunk, Closed, Process, Record
+from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, Record
 
 # C0 and C1 controls act on terminals, and a comment is shown on one.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}

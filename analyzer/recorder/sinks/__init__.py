@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.records import Verdict, Version
+from analyzer.recorder.records import Verdict, Version
 
 
 def level(verdict: Verdict) -> str:

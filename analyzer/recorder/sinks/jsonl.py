@@ -18,6 +18,18 @@ from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
 from analyzer.host.identity import boot_id, instance_id
 from analyzer.recorder.masking import mask_text
+from analyzer.recorder.records import (
+    Attribution,
+    Caller,
+    Connection,
+    Process,
+    Record,
+    Repeated,
+    Request,
+    Response,
+    User,
+    Verdict,
+)
 from analyzer.recorder.sinks import level
 from analyzer.recorder.sinks.bounds import (
     NOTE_BYTES,
@@ -30,18 +42,6 @@ from analyzer.recorder.sinks.bounds import (
 from analyzer.recorder.sinks.encoding import members, present
 from analyzer.recorder.sinks.log import Counters, Log
 from analyzer.recorder.sinks.opening import is_same_place, open_writer, set_limits
-from analyzer.records import (
-    Attribution,
-    Caller,
-    Connection,
-    Process,
-    Record,
-    Repeated,
-    Request,
-    Response,
-    User,
-    Verdict,
-)
 from analyzer.text import timestamp
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Optional, Protocol
 
-from analyzer.clock import BootClock, Clock
+from analyzer.recorder.clock import BootClock, Clock
 
-if TYPE_CHECKING:  # what a probe needs to be attached is imported first (analyzer.headstart)
+if (
+    TYPE_CHECKING
+):  # what a probe needs to be attached is imported first (analyzer.recorder.early_attach)
     from analyzer.errors import SourceUnavailable
-    from analyzer.records import Event, Lost
+    from analyzer.recorder.records import Event, Lost
 
 
 class Source(Protocol):

@@ -12,13 +12,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, Optional
 
-from analyzer.clock import CaptureClock, Clock
 from analyzer.errors import CaptureError, SourceUnavailable
+from analyzer.recorder.clock import CaptureClock, Clock
+from analyzer.recorder.records import Connection, Event, Lost, Passed
 from analyzer.recorder.sources.captures.capture_file import DamagedError, Recording
 from analyzer.recorder.sources.losses import LossMeter
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
 from analyzer.recorder.sources.tcp.reassembly import TO_US, Reassembler
-from analyzer.records import Connection, Event, Lost, Passed
 
 STANDARD_INPUT = "-"
 # Read in one go. Files are read faster than judged: more would only wait in memory.

@@ -10,11 +10,11 @@ from typing import Callable, Optional, TypeVar
 
 import psutil
 
+from analyzer.recorder.records import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
 from analyzer.recorder.sources.tcp.dissect import PORT, PORT_BYTES, Key
-from analyzer.records import Connection, Snapshot
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
 FOUND_MAX = 8192

@@ -19,8 +19,9 @@ from typing import Optional
 
 import psutil
 
-from analyzer.clock import BootClock, Clock
 from analyzer.errors import SourceUnavailable
+from analyzer.recorder.clock import BootClock, Clock
+from analyzer.recorder.records import Event, Lost
 from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
 from analyzer.recorder.sources.packets import socket_filter as packet_filter
 from analyzer.recorder.sources.packets.callers import Identity
@@ -30,7 +31,6 @@ from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, NO_LAYER
 from analyzer.recorder.sources.tcp.forwarded_copies import Passages
 from analyzer.recorder.sources.tcp.link_layer import IPV4, IPV6, RAW
 from analyzer.recorder.sources.tcp.reassembly import OUTGOING, Reassembler
-from analyzer.records import Event, Lost
 
 PROBE = "packet/af_packet"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from analyzer.host.time_namespace import offset_ns
+from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
 from analyzer.recorder.sources.probe import layout as _abi
-from analyzer.records import Attribution, KernelProcess, Snapshot
 
 # Processes that open many connections one after the other; a host has some dozens.
 KNOWN_MAX = 64

@@ -18,6 +18,7 @@ from typing import Any, Callable, Optional
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.host.kernel_symbols import kernel_functions
 from analyzer.host.privileges import maybe_obstacle
+from analyzer.recorder.records import Event, Lost
 from analyzer.recorder.sources import Probe
 from analyzer.recorder.sources.losses import (
     ANSWERS_RING_FULL,
@@ -33,7 +34,6 @@ from analyzer.recorder.sources.probe.events import TornEventError, decode_event
 from analyzer.recorder.sources.probe.libbpf import Libbpf
 from analyzer.recorder.sources.probe.objects import bpf_file
 from analyzer.recorder.sources.probe.witness import Witnesses
-from analyzer.records import Event, Lost
 
 # The distribution's package is for the distribution's Python; it is pure Python over
 # ctypes, so a virtual environment can use it from where it lies.

@@ -37,7 +37,7 @@ from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.recorder.sources.probe.objects import bpf_file
 
 if TYPE_CHECKING:
-    from analyzer.records import Event, Lost
+    from analyzer.recorder.records import Event, Lost
 
 # Attach type: the programs of the object that tell of calls that send, ...
 PROGRAMS: dict[str, tuple[str, ...]] = {

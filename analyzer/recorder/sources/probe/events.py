@@ -7,8 +7,7 @@ import ipaddress
 import struct
 from typing import NamedTuple, Optional, Union
 
-from analyzer.recorder.sources.probe import layout as _abi
-from analyzer.records import (
+from analyzer.recorder.records import (
     Answer,
     Attribution,
     Chunk,
@@ -21,6 +20,7 @@ from analyzer.records import (
     Snapshot,
     SocketId,
 )
+from analyzer.recorder.sources.probe import layout as _abi
 
 AF_INET = 2
 SEQUENCES = 1 << 32  # numbers of TCP's bytes there are

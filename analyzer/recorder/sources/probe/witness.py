@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
+from analyzer.recorder.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
 from analyzer.recorder.sources.probe.events import SEQUENCES, Call, Segment, Sender
-from analyzer.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
 MAX_CONNECTIONS = 8192

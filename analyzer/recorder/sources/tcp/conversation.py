@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from analyzer.recorder.records import (
+    Answer,
+    Chunk,
+    Closed,
+    Connection,
+    Doubt,
+    Event,
+    Problem,
+    Snapshot,
+)
 from analyzer.recorder.sources.tcp.dissect import ACK, FIN, PSH, RST, SYN, URG, Segment
 from analyzer.recorder.sources.tcp.out_of_order import NOTHING, Held, Piece
 from analyzer.recorder.sources.tcp.status_lines import UNDECIDED, AnswerWatch
 from analyzer.recorder.sources.tcp.unacknowledged import PRINTED, Unacknowledged
-from analyzer.records import Answer, Chunk, Closed, Connection, Doubt, Event, Problem, Snapshot
 
 # Held for one connection: a request's head may have 16 KiB, and nobody sends more than that
 # before the answer, in a hundred segments or so.

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
+from analyzer.recorder.records import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer as link
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.recorder.sources.tcp.dissect import (
@@ -28,7 +29,6 @@ from analyzer.recorder.sources.tcp.dissect import (
     without_networks,
 )
 from analyzer.recorder.sources.tcp.forwarded_copies import Passages
-from analyzer.records import Connection, Event
 
 if TYPE_CHECKING:
     from analyzer.recorder.sources.captures.capture_file import Packet

@@ -8,14 +8,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
-from analyzer.classify import classify
 from analyzer.config.settings import MASKED, NAMES, Config
-from analyzer.exchanges import Exchanges
 from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import unread
-from analyzer.recorder.sources import Source
-from analyzer.records import (
+from analyzer.recorder.exchanges import Exchanges
+from analyzer.recorder.pacing import Pace, Waiting
+from analyzer.recorder.records import (
     Answer,
     Captured,
     Chunk,
@@ -28,10 +28,10 @@ from analyzer.records import (
     Record,
     Version,
 )
-from analyzer.repeats import LOG_BYTES, Repeats
+from analyzer.recorder.repeats import LOG_BYTES, Repeats
+from analyzer.recorder.sources import Source
+from analyzer.recorder.usage import cpu_s, rss_bytes
 from analyzer.text import timestamp
-from analyzer.usage import cpu_s, rss_bytes
-from analyzer.waiting import Pace, Waiting
 
 if TYPE_CHECKING:
     from analyzer.recorder.lazy_metrics import Observer
@@ -131,7 +131,7 @@ class Pipeline:
         log_bytes: int = LOG_BYTES,
         arguments: str = MASKED,
     ) -> None:
-        """``repeats_per_s`` 0 writes a line for every request (see analyzer.repeats).
+        """``repeats_per_s`` 0 writes a line for every request (see analyzer.recorder.repeats).
 
         The log keeps ``log_bytes`` of them.
         """

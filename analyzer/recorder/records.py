@@ -2,7 +2,7 @@
 
 All are immutable. They are named tuples rather than frozen dataclasses because one
 of each is made per request, and a tuple is made in a third of the time.
-Times ending in ``boottime_ns`` are nanoseconds on the source's clock (analyzer.clock):
+Times ending in ``boottime_ns`` are nanoseconds on the source's clock (analyzer.recorder.clock):
 CLOCK_BOOTTIME of a live one, the capture's own time of a recorded one. Those ending in
 ``at_ns`` are nanoseconds since the Unix epoch.
 """
@@ -394,7 +394,7 @@ class Record(NamedTuple):
     where it cannot be known. ``token_failure`` is what became of the
     token request that failed before this request, where there was one. ``hop_limit`` is the TTL
     with which the answer to a token request arrived; None for every other request. ``repeated``
-    is what a folded line stands for (analyzer.repeats), None on an ordinary one.
+    is what a folded line stands for (analyzer.recorder.repeats), None on an ordinary one.
     """
 
     at_ns: int

@@ -9,7 +9,7 @@ import functools
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
-from analyzer.records import (
+from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
     Closed,

@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
-from analyzer.origins import Bucket, OriginId, Realms, Stocks, bytes_of
-from analyzer.records import Count, Record, Repeated
+from analyzer.recorder.origins import Bucket, OriginId, Realms, Stocks, bytes_of
+from analyzer.recorder.records import Count, Record, Repeated
 
 # Callers whose calls of the present second are counted: about 0.3 KiB each. Beyond that, the oldest
 # second ends early; the origin's budget still holds.

@@ -10,7 +10,16 @@ import re
 from typing import Callable, Optional
 from urllib.parse import unquote
 
-from analyzer.records import CHANGEABLE, DOUBTS, UNFRAMED, Hint, Request, Token, Verdict, Version
+from analyzer.recorder.records import (
+    CHANGEABLE,
+    DOUBTS,
+    UNFRAMED,
+    Hint,
+    Request,
+    Token,
+    Verdict,
+    Version,
+)
 
 AWS = "aws"
 
