@@ -121,11 +121,11 @@ def _made(
     spark_master: Optional[str],
     memory: str,
 ) -> Report:
-    from analyzer.report import cloudwatch
-    from analyzer.report.clients import load_clients
+    from analyzer.report.build import judge
+    from analyzer.report.cloudwatch import figures as cloudwatch
+    from analyzer.report.diagnosis.clients import load_clients
     from analyzer.report.engine.gathering import Options
     from analyzer.report.inputs import open_inputs
-    from analyzer.report.judge import judge
     from analyzer.report.period import read_length, read_time
 
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.cloudwatch import CloudWatch, read
-from analyzer.report.cloudwatch_question import NO_TOKEN, REJECTED
-from analyzer.report.comparison import compare
+from analyzer.report.cloudwatch.comparison import compare
+from analyzer.report.cloudwatch.figures import CloudWatch, read
+from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.findings import Bucket
 from tests.unit.report_samples import NOW, findings, v2_only
 

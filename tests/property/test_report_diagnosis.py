@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.report.clients import load_clients
-from analyzer.report.diagnosis import diagnose
+from analyzer.report.diagnosis.clients import load_clients
+from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import Tally
 from analyzer.report.result import Cause
-from analyzer.report.versions import maybe_version
 from tests.unit.report_samples import group
 
 CLIENTS = load_clients()

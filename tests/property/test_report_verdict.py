@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analyzer.report.findings import Findings, Group, Host, Loss, Span
 from analyzer.report.result import Comparison, Difference, Judgement
-from analyzer.report.verdict import ORDER, judge_hosts
+from analyzer.report.verdict.rules import ORDER, judge_hosts
 from tests.unit.report_samples import DAY, HOUR, NOW, WEEK, group, host, v2_only
 
 LOG = 40 * DAY

@@ -9,11 +9,11 @@ from typing import Optional
 import pytest
 
 from analyzer.errors import ConfigError
-from analyzer.report import clients as module
-from analyzer.report.clients import BUILT_IN, KINDS, Client, Clients, load_clients
-from analyzer.report.diagnosis import diagnose
+from analyzer.report.diagnosis import clients as module
+from analyzer.report.diagnosis.clients import BUILT_IN, KINDS, Client, Clients, load_clients
+from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.result import Cause
-from analyzer.report.versions import maybe_version
 from tests.unit.report_samples import group
 
 CLIENTS = load_clients()

@@ -11,10 +11,10 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.errors import AnalyzerError
-from analyzer.report import cloudwatch as module
-from analyzer.report.cloudwatch import CloudWatch, read
-from analyzer.report.cloudwatch_question import NO_TOKEN, REJECTED, command
-from analyzer.report.comparison import compare
+from analyzer.report.cloudwatch import figures as module
+from analyzer.report.cloudwatch.comparison import compare
+from analyzer.report.cloudwatch.figures import CloudWatch, read
+from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED, command
 from analyzer.report.findings import Bucket, Findings, Span
 from analyzer.report.result import Comparison
 from tests.unit.report_samples import HOUR, INSTANCE, NOW, findings, host, v2_only

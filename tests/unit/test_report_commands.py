@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import ZONE
 from analyzer.lab.service import Options
-from analyzer.report.diagnosis_commands import ADDRESS, looks, quoted, replacement
+from analyzer.report.diagnosis.commands import ADDRESS, looks, quoted, replacement
 from analyzer.report.findings import Group
 from tests.unit.report_samples import HOSTILE, curl_script, fallback, group, hostile, kube2iam
 

@@ -8,8 +8,8 @@ from typing import Any, Optional
 
 import pytest
 
-from analyzer.report.clients import load_clients
-from analyzer.report.diagnosis import RULES, Facts, diagnose
+from analyzer.report.diagnosis.clients import load_clients
+from analyzer.report.diagnosis.rules import RULES, Facts, diagnose
 from analyzer.report.findings import FURTHER, Group, Tally
 from analyzer.report.result import Cause, Diagnosis
 from tests.unit.report_samples import (

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.report.clients import load_clients
-from analyzer.report.cloudwatch import read
-from analyzer.report.cloudwatch_question import NO_TOKEN
+from analyzer.report.build import judge
+from analyzer.report.cloudwatch.figures import read
+from analyzer.report.cloudwatch.question import NO_TOKEN
+from analyzer.report.diagnosis.clients import load_clients
 from analyzer.report.findings import Bucket, Findings
-from analyzer.report.judge import judge
 from analyzer.report.result import Cause, Judgement, Report
 from tests.unit.report_samples import (
     DAY,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from analyzer.errors import ConfigError
+from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import Group
-from analyzer.report.versions import maybe_version
 
 BUILT_IN = Path(__file__).with_name("clients.toml")
 SITE = Path("/etc/imds-analyzer/clients.toml")

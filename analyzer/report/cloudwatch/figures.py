@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.cloudwatch_question import NO_TOKEN, PERIOD_S, REJECTED, command
+from analyzer.report.cloudwatch.question import NO_TOKEN, PERIOD_S, REJECTED, command
 
 _MINUTE_S = 60
 # A year of 5-minute figures for one instance has 4 MB.

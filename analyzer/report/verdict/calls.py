@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.report.evidence import DAY, Evidence, is_refused_only, last_v1, maybe_interval
 from analyzer.report.findings import CAPTURE_HOST, Findings, Group, Host
 from analyzer.report.result import Difference
+from analyzer.report.verdict.evidence import DAY, Evidence, is_refused_only, last_v1, maybe_interval
 from analyzer.report.wording import at, label, lasting, listed, number
 
 HOUR = datetime.timedelta(hours=1)

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from analyzer.report.cloudwatch import CloudWatch
-from analyzer.report.cloudwatch_question import NO_TOKEN, REJECTED
+from analyzer.report.cloudwatch.figures import CloudWatch
+from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.findings import Bucket, Findings, Host, Span
 from analyzer.report.result import Comparison, Difference
 from analyzer.report.wording import listed, number

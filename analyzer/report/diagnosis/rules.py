@@ -16,7 +16,7 @@
 | anything else                                                   | unknown       |
 
 No I/O. Everything quoted from the log is hostile: ``formats`` neutralise what they show, and
-commands quote it (:mod:`analyzer.report.diagnosis_commands`).
+commands quote it (:mod:`analyzer.report.diagnosis.commands`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report import diagnosis_sdks as sdks
-from analyzer.report import diagnosis_texts as texts
-from analyzer.report.clients import Client, Clients, Recognition
+from analyzer.report.diagnosis import others as texts
+from analyzer.report.diagnosis import sdks
+from analyzer.report.diagnosis.clients import Client, Clients, Recognition
+from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis
-from analyzer.report.versions import maybe_version
 
 AWS = "aws"
 FALLBACK = "fallback_after_token_failure"

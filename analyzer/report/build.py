@@ -6,14 +6,14 @@ import datetime
 from typing import Optional
 
 from analyzer import __version__
-from analyzer.report.clients import Clients
-from analyzer.report.cloudwatch import CloudWatch
-from analyzer.report.comparison import compare
-from analyzer.report.diagnosis import diagnose
+from analyzer.report.cloudwatch.comparison import compare
+from analyzer.report.cloudwatch.figures import CloudWatch
+from analyzer.report.diagnosis.clients import Clients
+from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.findings import Findings
+from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Entry, Report
-from analyzer.report.steps import steps
-from analyzer.report.verdict import judge_hosts
+from analyzer.report.verdict.rules import judge_hosts
 
 
 def judge(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.report.clients import Recognition
-from analyzer.report.diagnosis_commands import looks, replacement
-from analyzer.report.diagnosis_parts import assembled, with_advice
+from analyzer.report.diagnosis.clients import Recognition
+from analyzer.report.diagnosis.commands import looks, replacement
+from analyzer.report.diagnosis.parts import assembled, with_advice
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 

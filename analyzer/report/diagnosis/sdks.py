@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.clients import Client, Recognition
-from analyzer.report.diagnosis_commands import looks
-from analyzer.report.diagnosis_parts import assembled, known, with_advice
+from analyzer.report.diagnosis.clients import Client, Recognition
+from analyzer.report.diagnosis.commands import looks
+from analyzer.report.diagnosis.parts import assembled, known, with_advice
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 

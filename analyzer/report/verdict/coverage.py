@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Optional
 
-from analyzer.report.evidence import Evidence
+from analyzer.report.verdict.evidence import Evidence
 from analyzer.report.wording import at, lasting, number
 
 

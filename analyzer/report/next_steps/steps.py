@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
 from analyzer.report.findings import Findings, Host
-from analyzer.report.instances import (
+from analyzer.report.next_steps.instances import (
     Instances,
     ask,
     hosts_with_two_hops,
@@ -14,9 +14,9 @@ from analyzer.report.instances import (
     modify,
     show,
 )
-from analyzer.report.policies import ROLE_DELIVERY, SERVICE_CONTROL
+from analyzer.report.next_steps.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Reason, Step, Verdict
-from analyzer.report.verdict import EFFECTS
+from analyzer.report.verdict.rules import EFFECTS
 from analyzer.report.wording import label, listed, number
 
 REQUIRED = "--http-tokens required --http-endpoint enabled"

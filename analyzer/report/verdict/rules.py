@@ -49,11 +49,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report import verdict_calls as calls
-from analyzer.report import verdict_coverage as coverage
-from analyzer.report.evidence import Evidence, gather
 from analyzer.report.findings import Findings, Span
 from analyzer.report.result import Comparison, Judgement, Reason, Verdict
+from analyzer.report.verdict import calls, coverage
+from analyzer.report.verdict.evidence import Evidence, gather
 
 _SAFE = Judgement.SAFE
 _NOT_SAFE = Judgement.NOT_SAFE

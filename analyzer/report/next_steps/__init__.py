@@ -1,0 +1,1 @@
+"""Lists the next steps of the migration."""

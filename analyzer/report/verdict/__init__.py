@@ -1,0 +1,1 @@
+"""Decides whether IMDSv1 can be turned off."""
