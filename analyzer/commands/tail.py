@@ -18,7 +18,7 @@ from analyzer.errors import AnalyzerError, ConfigError
 
 if TYPE_CHECKING:
     from analyzer.tail.filters import Filters
-    from analyzer.tail.source import Say, Source, Start, Wanted
+    from analyzer.tail.reading.source import Say, Source, Start, Wanted
     from analyzer.tail.views import View
 
 CONFIG = "/etc/imds-analyzer/config.toml"
@@ -190,7 +190,7 @@ def _forget_output() -> None:
 
 
 def _start(lines: Union[int, str, None], *, summary: bool) -> Start:
-    from analyzer.tail.source import Start
+    from analyzer.tail.reading.source import Start
 
     if isinstance(lines, int):
         return Start(lines)
@@ -262,15 +262,15 @@ def _path(file: Optional[str], config_file: Optional[str]) -> Optional[str]:
 
 def _source(name: Optional[str], start: Start, wanted: Wanted, say: Say, *, follow: bool) -> Source:
     if name is None:
-        from analyzer.tail.journal import JournalSource
+        from analyzer.tail.reading.journal import JournalSource
 
         return JournalSource(start, wanted, say, follow=follow)
     if name == "-":
-        from analyzer.tail.source import StreamSource
+        from analyzer.tail.reading.source import StreamSource
 
         return StreamSource(0, say)
-    from analyzer.tail.compressed import CompressedSource
-    from analyzer.tail.following import FileSource, check
+    from analyzer.tail.reading.compressed import CompressedSource
+    from analyzer.tail.reading.following import FileSource, check
 
     path = Path(name)
     check(path)

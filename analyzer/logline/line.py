@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from analyzer.tail.source import LINE_MAX
+from analyzer.tail.reading.source import LINE_MAX
 
 REQUEST = "imds_request"
 LOST = "events_lost"

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.logline.line import parse
-from analyzer.tail import openfile, source
-from analyzer.tail.openfile import Found, OpenFile, backwards
-from analyzer.tail.source import Splitter
+from analyzer.tail.reading import openfile, source
+from analyzer.tail.reading.openfile import Found, OpenFile, backwards
+from analyzer.tail.reading.source import Splitter
 from tests.unit.log_files import request
 
 LIMIT = 8

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.tail.openfile import OpenFile, backwards
-from analyzer.tail.rotated import UNREADABLE, Rotated, put_aside
-from analyzer.tail.source import PassedOver, Say, Start, Wanted, passed_over
+from analyzer.tail.reading.openfile import OpenFile, backwards
+from analyzer.tail.reading.rotated import UNREADABLE, Rotated, put_aside
+from analyzer.tail.reading.source import PassedOver, Say, Start, Wanted, passed_over
 
 # How far back is looked for the last wanted lines: some 30,000 lines, about a second.
 LOOK_BACK_BYTES = 64 << 20

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analyzer.errors import AnalyzerError
-from analyzer.tail.rotated import UNREADABLE, compressed
-from analyzer.tail.source import Say, Start, Wanted, passed_over
+from analyzer.tail.reading.rotated import UNREADABLE, compressed
+from analyzer.tail.reading.source import Say, Start, Wanted, passed_over
 
 
 class CompressedSource:

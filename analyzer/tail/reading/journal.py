@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.tail.source import Say, Splitter, Start, Wanted, passed_over
+from analyzer.tail.reading.source import Say, Splitter, Start, Wanted, passed_over
 
 UNIT = "imds-analyzer.service"
 _MATCHES = (

@@ -1,0 +1,1 @@
+"""Reads lines from files and from the journal as they are written."""
