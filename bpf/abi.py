@@ -1,4 +1,4 @@
-"""Write analyzer/recorder/sources/probe/layout.py: the layout of imds_event.h, read back from the compiler's BTF.
+"""Write sources/probe/layout.py: the layout of imds_event.h, read back from the compiler's BTF.
 
 ``python3 bpf/abi.py`` prints the module; ``make abi`` puts it in its place. Needs
 clang and bpftool.
@@ -127,7 +127,7 @@ def render(layout: Layout) -> str:
         ")",
         "for _layout, _size in _SIZES:",
         "    if _layout.size != _size:",
-        '        raise ImportError("_abi.py does not add up: run `make abi`")',
+        '        raise ImportError("layout.py does not add up: run `make abi`")',
         "",
     ]
     return "\n".join(lines)

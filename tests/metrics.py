@@ -15,7 +15,7 @@ from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.recorder.metrics import Metrics
 from analyzer.recorder.sinks.jsonl import open_log
 from tests.live.watch import DEADLINE_S
-from tests.unit.test_jsonl import lines_of
+from tests.unit.recorder.sinks.test_jsonl import lines_of
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -63,7 +63,7 @@ class Metering:
     def prepare(
         self, _present: Config, new: Config, undo: contextlib.ExitStack
     ) -> Callable[[], None]:
-        """Open what new settings want; returns what puts it into force; see analyzer.recorder.daemon.reload.
+        """Open what new settings want; return the commit (see analyzer.recorder.daemon.reload).
 
         Raises AnalyzerError where it cannot be had; then all is as before.
         """

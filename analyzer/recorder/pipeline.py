@@ -169,7 +169,7 @@ class Pipeline:
     def prepare(
         self, _present: Config, new: Config, _undo: contextlib.ExitStack
     ) -> Callable[[], None]:
-        """Return what puts the waits of new settings into force (see analyzer.recorder.daemon.reload)."""
+        """Return what applies the waits of new settings (analyzer.recorder.daemon.reload)."""
 
         def commit() -> None:
             self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)

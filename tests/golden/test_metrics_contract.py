@@ -10,7 +10,7 @@ from analyzer.recorder.records import Lost
 from tests.golden.test_event_contract import begin, end, shape
 from tests.golden.test_log_contract import Check, Shape, faults, number, one_of, text
 from tests.metrics import Bench
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 COUNT = number(0, 10**6)
 VERSION, PROCESS = text("v1|v2|unknown"), text(r"[\x20-\x7e]+")

@@ -80,7 +80,9 @@ def test_a_real_journald_takes_the_lines() -> None:
     """One of this test's own, which leaves the host's journal alone."""
     if not JOURNALD.exists():
         pytest.skip("no journald here")
-    node = "tests/unit/test_journald.py::test_the_real_journald_finds_it_by_its_fields"
+    node = (
+        "tests/unit/recorder/sinks/test_journald.py::test_the_real_journald_finds_it_by_its_fields"
+    )
     told = subprocess.run(
         [
             *("unshare", "-m", "--propagation", "private", "sh", "-c", OWN_JOURNALD, "sh"),

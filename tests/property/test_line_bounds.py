@@ -14,7 +14,7 @@ from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter
 from tests.golden.test_log_contract import LINE, faults
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 # One byte, two, three and four, and what JSON or the log escapes to six and twelve.
 CHARACTERS = st.sampled_from(["a", "/", '"', "\x01", "\x85", "é", "日", "\U0001f600", "\ud800"])

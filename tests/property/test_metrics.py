@@ -19,8 +19,8 @@ from analyzer.recorder.metrics.exposition import Exposition
 from analyzer.recorder.metrics.health import Health
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import parsed, requests_of
-from tests.unit.test_metrics_counts import named
-from tests.unit.test_metrics_emf import points
+from tests.unit.recorder.metrics.test_counts import named
+from tests.unit.recorder.metrics.test_emf import points
 
 # Half surrogate pairs, too; and what means something to one of the formats, more often.
 NAMES = st.lists(

@@ -23,7 +23,7 @@ from analyzer.recorder.repeats import (
     Repeats,
 )
 from tests.sends import process_of
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 CallerId = Union[int, str]
 Counts = Counter[tuple[CallerId, str, str, str]]

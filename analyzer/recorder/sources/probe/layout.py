@@ -69,4 +69,4 @@ _SIZES = (
 )
 for _layout, _size in _SIZES:
     if _layout.size != _size:
-        raise ImportError("_abi.py does not add up: run `make abi`")
+        raise ImportError("layout.py does not add up: run `make abi`")

@@ -26,7 +26,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SHIPPED = Path(__file__).parents[2] / "systemd" / "config.toml"
+SHIPPED = Path(__file__).parents[3] / "systemd" / "config.toml"
 SETTING_LINE = re.compile(r"^#(?=\w+ = )", re.MULTILINE)
 
 

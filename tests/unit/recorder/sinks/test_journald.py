@@ -21,7 +21,7 @@ import pytest
 from analyzer.errors import SinkError
 from analyzer.recorder.sinks.journald import SOCKET, open_journal
 from analyzer.recorder.sinks.log import Log
-from tests.unit.test_jsonl import RECORD, written
+from tests.unit.recorder.sinks.test_jsonl import RECORD, written
 
 DEADLINE_S = 60.0
 ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.metrics import Bench, parsed, requests_of, value
-from tests.unit.test_jsonl import RECORD, umask
-from tests.unit.test_metrics_counts import named
+from tests.unit.recorder.metrics.test_counts import named
+from tests.unit.recorder.sinks.test_jsonl import RECORD, umask
 
 # In a mount namespace of its own; prints what it is told.
 READ_ONLY = """

@@ -175,8 +175,9 @@ def test_what_attaching_raises_comes_to_who_asks_for_the_probe() -> None:
 def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     """These are most of the start."""
     script = (
-        "import sys, analyzer.__main__, analyzer.recorder.early_attach, analyzer.recorder.sources.selection,"
-        " analyzer.recorder.sources.probe.core, analyzer.config.toml; print(*sys.modules)"
+        "import sys, analyzer.__main__, analyzer.recorder.early_attach,"
+        " analyzer.recorder.sources.selection, analyzer.recorder.sources.probe.core,"
+        " analyzer.config.toml; print(*sys.modules)"
     )
     # Not what an environment for development adds.
     path = f"import sys; sys.path[:0] = {sys.path!r}"

@@ -26,8 +26,8 @@ from analyzer.errors import ConfigError, SinkError
 from analyzer.recorder.records import Lost, Outcome, Response
 from tests.live.watch import DEADLINE_S, eventually
 from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
-from tests.unit.test_jsonl import RECORD, lines_of
-from tests.unit.test_metrics_counts import named
+from tests.unit.recorder.metrics.test_counts import named
+from tests.unit.recorder.sinks.test_jsonl import RECORD, lines_of
 
 HOSTILE = ['a"} 1\nfake_metric 1', "b\\", "c\r\n# EOF\n", "d\x00\u2028\ud800", "日本", " ", "{}"]
 # Tries outputs where the library is not installed; prints what it is told.

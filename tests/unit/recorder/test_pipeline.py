@@ -21,7 +21,7 @@ from analyzer.recorder.sinks.log import Log as LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.recorder.sources import Probe
 from tests.sends import chunk
-from tests.unit.test_jsonl import lines_of
+from tests.unit.recorder.sinks.test_jsonl import lines_of
 
 
 class Scripted(Probe):

@@ -11,7 +11,7 @@ from analyzer.recorder.decode.connections import EVICTED, Connections
 from analyzer.recorder.exchanges import MAX_WAITING_BYTES, Exchanges
 from analyzer.recorder.records import Record
 from tests.sends import chunk, process_of
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 LONG = "\U0001f600" * 4096  # four bytes each in memory
 

@@ -24,7 +24,7 @@ from analyzer.recorder.sources.captures.capture_file import DamagedError
 from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.asleep import wait_until_asleep
-from tests.unit.test_recordings import block, interface, packet, section
+from tests.unit.recorder.sources.captures.test_capture_file import block, interface, packet, section
 
 S = 1_000_000_000
 DEADLINE_S = 20.0

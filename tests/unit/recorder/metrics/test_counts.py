@@ -23,7 +23,7 @@ from analyzer.recorder.metrics.counts import (
 )
 from analyzer.recorder.records import Container, Lost, Outcome, Record, Response, User, Version
 from tests.sends import process_of
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 OK = Response(Outcome.SUCCESS, 200)
 

@@ -12,7 +12,7 @@ import pytest
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
 from analyzer.recorder.metrics.address import listen
-from tests.unit.test_jsonl import umask
+from tests.unit.recorder.sinks.test_jsonl import umask
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -18,7 +18,7 @@ from analyzer.recorder.lazy_metrics import Metering, Observer
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import fetch, parsed, requests_of
-from tests.unit.test_jsonl import RECORD, lines_of
+from tests.unit.recorder.sinks.test_jsonl import RECORD, lines_of
 
 
 class Observed:

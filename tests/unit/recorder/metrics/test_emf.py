@@ -11,8 +11,8 @@ import pytest
 
 from analyzer.recorder.records import Lost, Version
 from tests.metrics import Bench
-from tests.unit.test_jsonl import RECORD, lines_of
-from tests.unit.test_metrics_counts import named, of_version
+from tests.unit.recorder.metrics.test_counts import named, of_version
+from tests.unit.recorder.sinks.test_jsonl import RECORD, lines_of
 
 UNITS = re.compile(
     "(Seconds|Microseconds|Milliseconds|(Kilo|Mega|Giga|Tera)?(bytes|bits)(/Second)?|Percent"

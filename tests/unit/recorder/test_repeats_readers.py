@@ -21,7 +21,7 @@ from analyzer.tail.callers import Callers
 from analyzer.tail.layout import Layout
 from analyzer.tail.phrase import symbols
 from tests.sends import process_of
-from tests.unit.test_jsonl import RECORD
+from tests.unit.recorder.sinks.test_jsonl import RECORD
 
 PER_S = 10
 RESPONSES = (None, Response(Outcome.SUCCESS, 200), Response(Outcome.NOT_FOUND, 404))
