@@ -6,8 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from analyzer.host import perf_events as perf
-from analyzer.host import tracefs
+from analyzer.host import perf_events, tracefs
 from analyzer.recorder.sources.probe import wire
 from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf
 
@@ -60,7 +59,7 @@ class EmptyProbe:
         if attach == "tracepoint":
             # As the probe itself does: libbpf finds no tracepoint where tracefs is not mounted.
             event = f"syscalls/sys_enter_{name[len('trace_') :]}"
-            fd = perf.open_tracepoint(tracefs.tracepoint_ids([event])[event])
+            fd = perf_events.open_tracepoint(tracefs.tracepoint_ids([event])[event])
             try:
                 link = self._libbpf.pointer(
                     f"attach {name}", "bpf_program__attach_perf_event", program, fd

@@ -14,7 +14,7 @@ from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
 from analyzer.recorder.sinks.log import Counters
 from analyzer.recorder.sources import Probe
-from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.reassembly import Reassembler
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it warns of missing routes
@@ -101,7 +101,7 @@ def feed(
     events: list[Event] = []
     for number, packet in enumerate(packets):
         frame = ethernet(packet)
-        events += ours.feed(number * step_ns, link.ETHERNET, frame, len(frame))
+        events += ours.feed(number * step_ns, link_layer.ETHERNET, frame, len(frame))
     return events + list(ours.flush())
 
 
@@ -130,7 +130,7 @@ def statuses(events: Sequence[Event]) -> list[Optional[int]]:
 def pcap(
     frames: Iterable[bytes],
     *,
-    link_type: int = link.ETHERNET,
+    link_type: int = link_layer.ETHERNET,
     begin_ns: int = 1_795_287_001_123_456_000,
     step_ns: int = MS,
     order: str = "<",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from analyzer.errors import KernelLacks
-from analyzer.host import kernel_config as buildconfig
+from analyzer.host import kernel_config
 
 # Where a kernel with kprobes shows them: since 4.17 the first, the others where tracefs is
 # mounted.
@@ -24,7 +24,7 @@ def find_kprobes() -> str:
     # os.path's, which takes what may not be looked at for absent.
     place = next(filter(os.path.exists, PLACES), None)
     if place is None:
-        config, options = buildconfig.options()
+        config, options = kernel_config.options()
         missing = [name for name in _OPTIONS if options.get(name) != "y"] if options else []
         how = f" ({' and '.join(missing)} in {config})" if missing else ""
         raise KernelLacks(

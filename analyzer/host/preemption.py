@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from analyzer.host import kernel_config as buildconfig
+from analyzer.host import kernel_config
 
 # A kernel that can choose at run time (5.12 and later): "none voluntary (full)". Only root
 # reads it, and some services cannot see it at all.
@@ -30,7 +30,7 @@ def is_preemptible(
     version: str = os.uname().version,
     model: Path = CURRENT_MODEL,
     command_line: Path = COMMAND_LINE,
-    configs: Sequence[Path] = buildconfig.PLACES,
+    configs: Sequence[Path] = kernel_config.PLACES,
 ) -> bool:
     """Tell it from the kernel's build (``uname -v``) and, where that leaves a choice, from that.
 
@@ -41,7 +41,7 @@ def is_preemptible(
         return bool(words)
     sources = (((model,), _CURRENT), ((command_line,), _ASKED_FOR), (configs, _BUILT))
     for places, pattern in sources:
-        told = pattern.search(buildconfig.text(places)[1])
+        told = pattern.search(kernel_config.text(places)[1])
         if told is not None:
             return told[1].lower() not in _CALM
     return True

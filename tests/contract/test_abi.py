@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import layout
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_abi_is_generated_from_the_header() -> None:
-    """Generating _abi.py anew gives the file that is there."""
+    """Generating layout.py anew gives the file that is there."""
     made = subprocess.run(
         [sys.executable, ROOT / "bpf/abi.py"], check=True, capture_output=True, text=True
     )
@@ -22,7 +22,10 @@ def test_abi_is_generated_from_the_header() -> None:
 def test_the_largest_event_fits_the_offset_mask() -> None:
     """An event with every part at its limit stays below the mask of imds_capture.h."""
     largest = (
-        _abi.EVENT_SIZE + _abi.ANCESTORS_MAX * _abi.PROCESS_SIZE + _abi.ARGS_MAX + _abi.PAYLOAD_MAX
+        layout.EVENT_SIZE
+        + layout.ANCESTORS_MAX * layout.PROCESS_SIZE
+        + layout.ARGS_MAX
+        + layout.PAYLOAD_MAX
     )
     header = (ROOT / "bpf/imds_capture.h").read_text()
     (mask,) = (

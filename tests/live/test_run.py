@@ -17,7 +17,7 @@ import pytest
 from analyzer import __version__
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
-from analyzer.recorder.sources.probe import objects as files
+from analyzer.recorder.sources.probe import objects
 from analyzer.recorder.sources.probe.core import CoreSource
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_run
@@ -170,11 +170,11 @@ def test_tracepoints_do_without_the_faster_object(
 ) -> None:
     """It saves time, and a kernel of before 6.2 refuses it as well."""
     name = f"imds.{platform.machine()}.bpf.o"
-    present = files.bpf_file(f"build/{name}")
+    present = objects.bpf_file(f"build/{name}")
     assert present is not None
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / name).symlink_to(present)
-    monkeypatch.setattr(files, "PLACES", (tmp_path,))
+    monkeypatch.setattr(objects, "PLACES", (tmp_path,))
     source = CoreSource("tracepoint", 1 << 20)
     source.close()
     assert source.probe == "core/tracepoint"

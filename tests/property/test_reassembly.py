@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from analyzer.recorder.records import Chunk, Event
 from analyzer.recorder.sources.captures.capture_file import DamagedError, Packet, Recording
 from analyzer.recorder.sources.captures.replay import CaptureFile
-from analyzer.recorder.sources.tcp import link_layer as link
-from analyzer.recorder.sources.tcp import reassembly
+from analyzer.recorder.sources.tcp import link_layer, reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.reassembly import Reassembler
 from tests.packets import OK, V1, V2, conversation, ethernet, feed, pcap, requests, sides, statuses
@@ -109,7 +108,7 @@ def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, in
     events: list[Event] = []
     for frame, later_ns in frames:
         now_ns += later_ns
-        events += reassembler.feed(now_ns, link.ETHERNET, frame, len(frame))
+        events += reassembler.feed(now_ns, link_layer.ETHERNET, frame, len(frame))
         events += reassembler.expire(now_ns)
         assert reassembler.held <= HELD_MAX
     events += reassembler.expire(now_ns + 10**10)
@@ -130,7 +129,7 @@ def test_a_run_of_packets_is_as_one_by_one(frames: list[tuple[bytes, int]], end_
     packets: list[Packet] = []
     for frame, later_ns in frames:
         now_ns += later_ns
-        packets.append((now_ns, link.ETHERNET, frame, len(frame)))
+        packets.append((now_ns, link_layer.ETHERNET, frame, len(frame)))
     run, one_by_one = Reassembler(), Reassembler()
     left = iter(packets)
     events: list[Event] = []
@@ -150,7 +149,7 @@ def test_what_is_held_is_bounded(positions: list[int]) -> None:
     packets = [client.packet("S"), *(client.packet("A", 1 + at, b"x" * 1400) for at in positions)]
     for packet in packets:
         frame = ethernet(packet)
-        reassembler.feed(0, link.ETHERNET, frame, len(frame))
+        reassembler.feed(0, link_layer.ETHERNET, frame, len(frame))
         assert reassembler.held <= min(HELD_MAX, reassembly.HELD_TOTAL_MAX)
 
 

@@ -25,8 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report.diagnosis import others as texts
-from analyzer.report.diagnosis import sdks
+from analyzer.report.diagnosis import others, sdks
 from analyzer.report.diagnosis.clients import Client, Clients, Recognition
 from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import FURTHER, Group
@@ -86,7 +85,7 @@ class Facts:
             return True
         process = self.group.example.get("process")
         executable = process.get("executable") if isinstance(process, Mapping) else None
-        return isinstance(executable, str) and texts.is_interpreter(executable, key.program)
+        return isinstance(executable, str) and others.is_interpreter(executable, key.program)
 
     def _is_below(self, other: str) -> bool:
         version = maybe_version(self.found.version if self.found else None)
@@ -100,19 +99,19 @@ def _is_known(facts: Facts) -> bool:
 
 # What is seen -> what is said of it.
 RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] = (
-    (lambda facts: facts.group.key.provider != AWS, lambda f: texts.other_cloud(f.group)),
+    (lambda facts: facts.group.key.provider != AWS, lambda f: others.other_cloud(f.group)),
     (
         lambda facts: not facts.v1 and facts.group.count("unknown") > 0,
-        lambda f: texts.unreadable(f.group),
+        lambda f: others.unreadable(f.group),
     ),
-    (lambda facts: not facts.v1, lambda f: texts.v2_only(f.group, f.found)),
-    (lambda facts: facts.group.key.program == FURTHER, lambda f: texts.further(f.group)),
+    (lambda facts: not facts.v1, lambda f: others.v2_only(f.group, f.found)),
+    (lambda facts: facts.group.key.program == FURTHER, lambda f: others.further(f.group)),
     (
         lambda facts: facts.client is not None and facts.client.kind == "proxy",
-        lambda f: texts.proxy(f.group, f.found),
+        lambda f: others.proxy(f.group, f.found),
     ),
     (lambda facts: facts.fell_back, lambda f: sdks.fallback(f.group, f.found)),
-    (lambda facts: facts.group.forwarded > 0, lambda f: texts.proxy(f.group, f.found)),
+    (lambda facts: facts.group.forwarded > 0, lambda f: others.proxy(f.group, f.found)),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
         lambda f: sdks.configured(f.group, f.found, needs_setting=True),
@@ -123,13 +122,13 @@ RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] 
         lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
     (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
-    (lambda facts: facts.is_script, lambda f: texts.script(f.group, f.found)),
-    (lambda facts: "process" not in facts.group.example, lambda f: texts.address_only(f.group)),
+    (lambda facts: facts.is_script, lambda f: others.script(f.group, f.found)),
+    (lambda facts: "process" not in facts.group.example, lambda f: others.address_only(f.group)),
     (
         lambda facts: facts.group.count("v2") > 0,
         lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
-    (lambda _: True, lambda f: texts.unknown(f.group, f.found)),
+    (lambda _: True, lambda f: others.unknown(f.group, f.found)),
 )
 
 

@@ -23,7 +23,7 @@ from analyzer.errors import SourceUnavailable
 from analyzer.recorder.clock import BootClock, Clock
 from analyzer.recorder.records import Event, Lost
 from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
-from analyzer.recorder.sources.packets import socket_filter as packet_filter
+from analyzer.recorder.sources.packets import socket_filter
 from analyzer.recorder.sources.packets.callers import Identity
 from analyzer.recorder.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
 from analyzer.recorder.sources.packets.socket_filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
@@ -85,7 +85,7 @@ class PacketSource:
         self._openings = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._undo.callback(self._openings.close)
         self._openings.setblocking(False)
-        packet_filter.attach(self._openings, packet_filter.openings())
+        socket_filter.attach(self._openings, socket_filter.openings())
         let_in(self._openings)
         self._both = select.epoll()
         self._undo.callback(self._both.close)

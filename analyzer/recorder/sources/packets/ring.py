@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import NamedTuple
 
-from analyzer.recorder.sources.packets import socket_filter as packet_filter
+from analyzer.recorder.sources.packets import socket_filter
 
 # A block is handed over when it is full or this old. All blocks together must last longer than
 # the analyzer may be away: the smallest ring, 32 of them, lasts a third of a second however
@@ -69,7 +69,7 @@ class PacketRing:
 
     def _open(self, ring_bytes: int) -> None:
         packet_socket = self._socket
-        packet_filter.attach(packet_socket, packet_filter.program())
+        socket_filter.attach(packet_socket, socket_filter.program())
         packet_socket.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
         blocks = ring_bytes // BLOCK_BYTES
         frame = mmap.PAGESIZE

@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple, Optional
 
 from analyzer.host.time_namespace import offset_ns
 from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
-from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import layout
 
 # Processes that open many connections one after the other; a host has some dozens.
 KNOWN_MAX = 64
@@ -123,7 +123,7 @@ class Owners:
         args = _read(f"/proc/{pid}/cmdline")
         ancestors: list[KernelProcess] = []
         stat = _maybe_stat(pid)
-        while stat is not None and stat.parent and len(ancestors) < _abi.ANCESTORS_MAX:
+        while stat is not None and stat.parent and len(ancestors) < layout.ANCESTORS_MAX:
             ancestor = self._maybe_process(stat.parent)
             if ancestor is None:
                 break
@@ -132,10 +132,10 @@ class Owners:
         return Snapshot(
             process,
             0,  # /proc tells the cgroup as well as its id
-            args[: _abi.ARGS_MAX],
-            len(args) > _abi.ARGS_MAX,
+            args[: layout.ARGS_MAX],
+            len(args) > layout.ARGS_MAX,
             tuple(ancestors),
-            bool(stat is not None and stat.parent and len(ancestors) == _abi.ANCESTORS_MAX),
+            bool(stat is not None and stat.parent and len(ancestors) == layout.ANCESTORS_MAX),
             Attribution.SOCKET,
         )
 
@@ -202,7 +202,7 @@ def _is_shared(pid: int, link: str) -> bool:
 
 
 def _ancestors(pid: int) -> Iterator[int]:
-    for _ in range(_abi.ANCESTORS_MAX):
+    for _ in range(layout.ANCESTORS_MAX):
         stat = _maybe_stat(pid)
         if stat is None or not stat.parent:
             return

@@ -28,8 +28,7 @@ from analyzer.recorder.sources.losses import (
     LossMeter,
     MappedCounters,
 )
-from analyzer.recorder.sources.probe import layout as _abi
-from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe import layout, wire
 from analyzer.recorder.sources.probe.events import TornEventError, decode_event
 from analyzer.recorder.sources.probe.libbpf import Libbpf
 from analyzer.recorder.sources.probe.objects import bpf_file
@@ -136,9 +135,9 @@ class BccSource(Probe):
         self._counters = MappedCounters(self._bpf["counters"].map_fd)
         self._losses = LossMeter(
             {
-                RING_FULL: self._counters.reader(_abi.COUNTER_LOST),
-                ANSWERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_ANSWERS),
-                SENDERS_RING_FULL: self._counters.reader(_abi.COUNTER_LOST_SENDERS),
+                RING_FULL: self._counters.reader(layout.COUNTER_LOST),
+                ANSWERS_RING_FULL: self._counters.reader(layout.COUNTER_LOST_ANSWERS),
+                SENDERS_RING_FULL: self._counters.reader(layout.COUNTER_LOST_SENDERS),
                 SENDERS_TORN: lambda: self._torn,
             }
         )

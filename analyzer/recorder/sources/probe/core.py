@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.errors import KernelLacks, SourceUnavailable
-from analyzer.host import perf_events as perf
-from analyzer.host import tracefs
+from analyzer.host import perf_events, tracefs
 from analyzer.host.kernel_symbols import BTF, typed_functions
 from analyzer.host.kprobes import find_kprobes
 from analyzer.host.privileges import maybe_obstacle
@@ -31,8 +30,7 @@ from analyzer.recorder.sources.losses import (
     MappedCounters,
     Misses,
 )
-from analyzer.recorder.sources.probe import layout as _abi
-from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe import layout, wire
 from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.recorder.sources.probe.objects import bpf_file
 
@@ -219,9 +217,9 @@ class CoreSource(Probe):
         if cgroup_fd is not None:
             self._attach_wire(programs, cgroup_fd)
         totals = {
-            RING_FULL: counters.reader(_abi.COUNTER_LOST),
-            ANSWERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_ANSWERS),
-            SENDERS_RING_FULL: counters.reader(_abi.COUNTER_LOST_SENDERS),
+            RING_FULL: counters.reader(layout.COUNTER_LOST),
+            ANSWERS_RING_FULL: counters.reader(layout.COUNTER_LOST_ANSWERS),
+            SENDERS_RING_FULL: counters.reader(layout.COUNTER_LOST_SENDERS),
             SENDERS_TORN: lambda: self._torn,
         }
         if cgroup_fd is None:
@@ -287,7 +285,7 @@ class CoreSource(Probe):
         names = {name: f"syscalls/sys_enter_{name[len('trace_') :]}" for name in programs}
         ids = tracefs.tracepoint_ids(list(names.values()))
         for name, program in programs.items():
-            fd = perf.open_tracepoint(ids[names[name]])
+            fd = perf_events.open_tracepoint(ids[names[name]])
             try:
                 # The link owns the descriptor from here on.
                 link = self._libbpf.pointer(

@@ -20,7 +20,7 @@ from analyzer.recorder.records import (
     Snapshot,
     SocketId,
 )
-from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import layout
 
 AF_INET = 2
 SEQUENCES = 1 << 32  # numbers of TCP's bytes there are
@@ -37,17 +37,17 @@ CACHED_PATHS = 1024
 _FLAGS = struct.Struct("=4xI")
 _SENDER = struct.Struct("=4xIQQQIIII")
 _WHO = struct.Struct("=HHIQHHI56s")
-_WHO_AT = _abi.EVENT_SIZE - _WHO.size
+_WHO_AT = layout.EVENT_SIZE - _WHO.size
 # ... and the time that stands in front, and behind what a process runs again.
 _TIME = struct.Struct("=Q")
 _TIME_AT = 8
 # The kind of a sender that another CPU has just told, too: to be told twice does no harm.
 _TOLD = 0
-_SENDERS = (_abi.KIND_SENDER, _abi.KIND_CALL, _TOLD)
+_SENDERS = (layout.KIND_SENDER, layout.KIND_CALL, _TOLD)
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
-_FLAGS_WITHOUT_SEQUENCE = _abi.FLAG_FASTOPEN | _abi.FLAG_NO_ANSWER
+_FLAGS_WITHOUT_SEQUENCE = layout.FLAG_FASTOPEN | layout.FLAG_NO_ANSWER
 
-_NO_PAYLOAD_FLAGS = _abi.FLAG_TRUNCATED | _abi.FLAG_UNREADABLE | _abi.FLAG_NOT_USER_MEMORY
+_NO_PAYLOAD_FLAGS = layout.FLAG_TRUNCATED | layout.FLAG_UNREADABLE | layout.FLAG_NOT_USER_MEMORY
 
 
 class Sender(NamedTuple):
@@ -115,18 +115,18 @@ def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
     """Decode one event as the probe wrote it.
 
     Raises ValueError when it is of no known kind or shorter than it says: the object and
-    ``_abi`` are then not of the same build.
+    ``layout`` are then not of the same build.
     """
     kind = raw[0]
-    if kind == _abi.KIND_SEGMENT:
+    if kind == layout.KIND_SEGMENT:
         return _decode_segment(raw)
-    if kind in (_abi.KIND_ANSWER, _abi.KIND_CLOSED):
+    if kind in (layout.KIND_ANSWER, layout.KIND_CLOSED):
         return _decode_answer(raw)
-    if kind == _abi.KIND_HOLDER:
+    if kind == layout.KIND_HOLDER:
         return _decode_holder(raw)
     if kind in _SENDERS:
         return _decode_sender(raw)
-    if kind == _abi.KIND_PROGRAM:
+    if kind == layout.KIND_PROGRAM:
         return _decode_program(raw)
     return _decode_send(raw)
 
@@ -156,12 +156,12 @@ def _decode_send(raw: bytes) -> Chunk:
         event_size,
         _is_former_lost,
         _caller,
-    ) = _abi.EVENT.unpack_from(raw)
+    ) = layout.EVENT.unpack_from(raw)
     end = event_size + payload_captured
-    if kind != _abi.KIND_SEND or end > len(raw):
+    if kind != layout.KIND_SEND or end > len(raw):
         raise ValueError(f"an event of kind {kind} and {len(raw)} bytes says it has {end}")
-    is_opening = flags & _abi.FLAG_FASTOPEN
-    is_answered = not flags & _abi.FLAG_NO_ANSWER
+    is_opening = flags & layout.FLAG_FASTOPEN
+    is_answered = not flags & layout.FLAG_NO_ANSWER
     return Chunk(
         boottime_ns,
         Connection(
@@ -189,7 +189,7 @@ def _snapshot(raw: bytes) -> Snapshot:
     args, ancestors, namespace, cgroup_id, executable, size, _, caller = _WHO.unpack_from(
         raw, _WHO_AT
     )
-    args_at = _abi.EVENT_SIZE + ancestors * _abi.PROCESS_SIZE
+    args_at = layout.EVENT_SIZE + ancestors * layout.PROCESS_SIZE
     executable_at = args_at + args
     if executable_at + executable != size or size > len(raw):
         raise ValueError(f"an event of {len(raw)} bytes does not add up to its {size}")
@@ -197,12 +197,12 @@ def _snapshot(raw: bytes) -> Snapshot:
         _process(caller),
         cgroup_id,
         raw[args_at:executable_at],
-        bool(flags & _abi.FLAG_ARGS_TRUNCATED),
-        _ancestors(raw[_abi.EVENT_SIZE : args_at]),
-        bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
+        bool(flags & layout.FLAG_ARGS_TRUNCATED),
+        _ancestors(raw[layout.EVENT_SIZE : args_at]),
+        bool(flags & layout.FLAG_ANCESTORS_TRUNCATED),
         executable=_path(raw[executable_at:size]),
         mount_namespace=namespace,
-        is_executable_replaced=bool(flags & _abi.FLAG_EXECUTABLE_REPLACED),
+        is_executable_replaced=bool(flags & layout.FLAG_EXECUTABLE_REPLACED),
     )
 
 
@@ -235,7 +235,7 @@ def _is_torn(raw: bytes) -> bool:
 
 
 def _decode_holder(raw: bytes) -> Sender:
-    event, ancestors, args, executable = _abi.HOLDER.unpack_from(raw)
+    event, ancestors, args, executable = layout.HOLDER.unpack_from(raw)
     flags, _, sock, _, sequence, _, netns, tid = _SENDER.unpack_from(event)
     args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
         event, _WHO_AT
@@ -248,15 +248,15 @@ def _decode_holder(raw: bytes) -> Sender:
             _process(caller),
             cgroup_id,
             args[:args_size],
-            bool(flags & _abi.FLAG_ARGS_TRUNCATED),
-            _ancestors(ancestors[: count * _abi.PROCESS_SIZE]),
-            bool(flags & _abi.FLAG_ANCESTORS_TRUNCATED),
+            bool(flags & layout.FLAG_ARGS_TRUNCATED),
+            _ancestors(ancestors[: count * layout.PROCESS_SIZE]),
+            bool(flags & layout.FLAG_ANCESTORS_TRUNCATED),
             Attribution.WIRE,
             _path(executable[:executable_size]),
             namespace,
-            bool(flags & _abi.FLAG_EXECUTABLE_REPLACED),
+            bool(flags & layout.FLAG_EXECUTABLE_REPLACED),
         ),
-        is_other=bool(flags & _abi.FLAG_OTHER_SENDER),
+        is_other=bool(flags & layout.FLAG_OTHER_SENDER),
     )
 
 
@@ -284,8 +284,8 @@ def _decode_segment(raw: bytes) -> Segment:
         call_size,
         tid,
         _unused_2,
-    ) = _abi.SEGMENT.unpack_from(raw)
-    end = _abi.SEGMENT_SIZE + captured
+    ) = layout.SEGMENT.unpack_from(raw)
+    end = layout.SEGMENT_SIZE + captured
     if end > len(raw) or captured > size:
         raise ValueError(f"a segment of {len(raw)} bytes says it has {end}")
     return Segment(
@@ -301,20 +301,20 @@ def _decode_segment(raw: bytes) -> Segment:
         sequence,
         offset,
         size,
-        raw[_abi.SEGMENT_SIZE : end],
+        raw[layout.SEGMENT_SIZE : end],
         _problem(flags) if flags & _NO_PAYLOAD_FLAGS else None,
         urgent,
         cgroup_id,
-        bool(flags & _abi.FLAG_CHANGEABLE),
-        bool(flags & _abi.FLAG_HELD),
+        bool(flags & layout.FLAG_CHANGEABLE),
+        bool(flags & layout.FLAG_HELD),
         Call(told_ns, call_sequence, call_size, tid),
-        bool(flags & _abi.FLAG_SENDER_LOST),
+        bool(flags & layout.FLAG_SENDER_LOST),
     )
 
 
 def _decode_answer(raw: bytes) -> Event:
-    kind, status, boottime_ns, sock, netns, hop_limit = _abi.ANSWER.unpack(raw)
-    if kind == _abi.KIND_ANSWER:
+    kind, status, boottime_ns, sock, netns, hop_limit = layout.ANSWER.unpack(raw)
+    if kind == layout.KIND_ANSWER:
         return Answer(boottime_ns, (sock, netns), status, hop_limit or None)
     return Closed(boottime_ns, (sock, netns))
 
@@ -328,9 +328,9 @@ def _path(names: bytes) -> Optional[bytes]:
 
 
 def _problem(flags: int) -> Optional[Problem]:
-    if flags & _abi.FLAG_NOT_USER_MEMORY:
+    if flags & layout.FLAG_NOT_USER_MEMORY:
         return Problem.NOT_USER_MEMORY
-    if flags & _abi.FLAG_UNREADABLE:
+    if flags & layout.FLAG_UNREADABLE:
         return Problem.UNREADABLE
     return Problem.TRUNCATED
 
@@ -344,7 +344,7 @@ def _address(family: int, raw: bytes) -> str:
 
 @functools.lru_cache(CACHED_PROCESSES)
 def _process(raw: bytes) -> KernelProcess:
-    start_boottime_ns, inode, args_address, pid, uid, device, exec_id, comm = _abi.PROCESS.unpack(
+    start_boottime_ns, inode, args_address, pid, uid, device, exec_id, comm = layout.PROCESS.unpack(
         raw
     )
     name = comm.split(b"\0", 1)[0]
@@ -353,5 +353,5 @@ def _process(raw: bytes) -> KernelProcess:
 
 @functools.lru_cache(CACHED_PROCESSES)
 def _ancestors(raw: bytes) -> tuple[KernelProcess, ...]:
-    size = _abi.PROCESS_SIZE
+    size = layout.PROCESS_SIZE
     return tuple(_process(raw[at : at + size]) for at in range(0, len(raw), size))

@@ -6,7 +6,7 @@ import ipaddress
 import struct
 from typing import Union
 
-from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.scapy_fallback import maybe_inner_packet
 
 IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
@@ -82,7 +82,7 @@ def without_networks(key: Key) -> Key:
 
 def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Union[Segment, str]:
     """Return the segment in a frame, or what the frame is instead. Never raises."""
-    if link_type == link.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
+    if link_type == link_layer.ETHERNET and frame[12:15] == _ETHERNET_IPV4:
         if frame[47:48] == _ACK and frame[16:18] == _ACKS[frame[46]] and frame[23] == _TCP:
             return NO_PAYLOAD
         at = _ETHERNET_BYTES
@@ -124,15 +124,15 @@ def _find_ipv4(
 ) -> Union[int, Segment, str]:
     """Return where a frame's IPv4 packet begins, or what is in a frame of anything else."""
     try:
-        network = link.maybe_network(link_type, frame)
+        network = link_layer.maybe_network(link_type, frame)
     except (struct.error, IndexError):
         return CUT_HEADERS
     if network is None:
         return _dissect_odd(link_type, frame, depth)
     ethertype, at = network
-    if ethertype == link.IPV4:
+    if ethertype == link_layer.IPV4:
         return at
-    if ethertype == link.IPV6:
+    if ethertype == link_layer.IPV6:
         return _dissect_ipv6(frame, at, wire_bytes, depth)
     return _dissect_odd(link_type, frame, depth) if ethertype in _ODD_ETHERTYPES else NOT_IMDS
 
@@ -225,15 +225,15 @@ def _dissect_tunnel(
 ) -> Union[Segment, str]:
     """Look for a packet inside of one that begins at ``at`` and has no TCP itself."""
     if protocol == _GRE or (depth >= LAYERS_MAX and protocol in _IN_IP):
-        return _dissect_odd(link.RAW, frame[at:], depth)
+        return _dissect_odd(link_layer.RAW, frame[at:], depth)
     if protocol in _IN_IP:
         inner = frame[payload:]
-        return dissect(link.RAW, inner, len(inner), depth + 1)
+        return dissect(link_layer.RAW, inner, len(inner), depth + 1)
     port = int.from_bytes(frame[payload + 2 : payload + 4], "big")
     if protocol != _UDP or port not in _VXLAN_PORTS or depth >= LAYERS_MAX:
         return NOT_IMDS
     inner = frame[payload + _VXLAN_BYTES :]
-    found = dissect(link.ETHERNET, inner, len(inner), depth + 1)
+    found = dissect(link_layer.ETHERNET, inner, len(inner), depth + 1)
     if isinstance(found, str):
         return found
     number = frame[payload + _VXLAN_NUMBER_AT : payload + _VXLAN_BYTES - 1]
@@ -246,4 +246,4 @@ def _dissect_odd(link_type: int, frame: bytes, depth: int) -> Union[Segment, str
     packet = maybe_inner_packet(link_type, frame)
     if packet is None:
         return UNKNOWN_LINK
-    return dissect(link.RAW, packet, len(packet), depth + 1) if packet else NOT_IMDS
+    return dissect(link_layer.RAW, packet, len(packet), depth + 1) if packet else NOT_IMDS

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.recorder.records import Connection, Event
-from analyzer.recorder.sources.tcp import link_layer as link
+from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.recorder.sources.tcp.dissect import (
     ACK,
@@ -114,7 +114,7 @@ class Reassembler:
         if isinstance(segment, str):
             self.counters[segment] += 1
             return ()
-        if link_type in link.COOKED:
+        if link_type in link_layer.COOKED:
             return self._take_cooked(at_ns, link_type, frame, segment)
         return self.take(at_ns, segment, packet_type)
 
@@ -127,7 +127,7 @@ class Reassembler:
         """
         beyond = None
         segments = acknowledgments = 0
-        cooked = link.COOKED
+        cooked = link_layer.COOKED
         for packet in packets:
             at_ns, link_type, frame, wire_bytes = packet
             if not begin_ns <= at_ns < end_ns:
@@ -181,7 +181,7 @@ class Reassembler:
         self, at_ns: int, link_type: int, frame: bytes, segment: Segment
     ) -> Sequence[Event]:
         """Take a segment of a frame that tells its way, unless it is seen elsewhere on it."""
-        comes_in = link.comes_in(link_type, frame)
+        comes_in = link_layer.comes_in(link_type, frame)
         # What a VXLAN brings is seen on its own interface once more, there without the number.
         segment = (segment[0], without_networks(segment[1]), *segment[2:])
         if self._passages.is_repeated(segment, at_ns, comes_in=comes_in):

@@ -17,7 +17,7 @@ from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.attribute.processes import Processes, read_stat
 from analyzer.recorder.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
 from analyzer.recorder.records import KernelProcess, Process, Program, Snapshot
-from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import layout
 from analyzer.recorder.sources.probe.events import decode_event
 from tests.unit.log_files import eventually
 
@@ -42,11 +42,11 @@ def ancestor(attributor: Attributor, kernel: KernelProcess) -> Process:
 
 def raw_program(args: bytes = ARGS, names: bytes = b"dash\0bin\0usr\0") -> bytes:
     """Return one as the probe tells it."""
-    process = _abi.PROCESS.pack(5_000, 11, 0x7FFD_0000, NO_PID, 1001, 12, 3, b"deploy.sh")
+    process = layout.PROCESS.pack(5_000, 11, 0x7FFD_0000, NO_PID, 1001, 12, 3, b"deploy.sh")
     address = bytes(16)
-    size = _abi.EVENT_SIZE + len(args) + len(names)
-    event = _abi.EVENT.pack(
-        *(_abi.KIND_PROGRAM, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, address, address),
+    size = layout.EVENT_SIZE + len(args) + len(names)
+    event = layout.EVENT.pack(
+        *(layout.KIND_PROGRAM, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, address, address),
         *(len(args), 0, 7, 0, len(names), size, 0, process),
     )
     return event + args + names + (77).to_bytes(8, "little")
@@ -143,7 +143,7 @@ class TestTold:
     def test_many_short_arguments_take_little_room(self) -> None:
         """A table full of the worst that the kernel copies stays below 8 MB."""
         programs = Programs(Processes())
-        args = b"ab\0" * (_abi.ARGS_MAX // 3)
+        args = b"ab\0" * (layout.ARGS_MAX // 3)
         tracemalloc.start()
         try:
             for pid in range(PROGRAMS_MAX // 8):

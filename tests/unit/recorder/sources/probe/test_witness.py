@@ -7,7 +7,7 @@ from typing import Optional
 import pytest
 
 from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
-from analyzer.recorder.sources.probe import layout as _abi
+from analyzer.recorder.sources.probe import layout
 from analyzer.recorder.sources.probe.events import (
     NO_CALL,
     Call,
@@ -344,13 +344,13 @@ FOUR, FIVE = bytes([10, 0, 3, 7]).ljust(16, b"\0"), bytes([169, 254, 169, 254]).
 
 
 def process(pid: int) -> bytes:
-    return _abi.PROCESS.pack(7_000, 5, 6, pid, 1001, 8 << 20, 3, b"python3")
+    return layout.PROCESS.pack(7_000, 5, 6, pid, 1001, 8 << 20, 3, b"python3")
 
 
 def event(kind: int, flags: int, args: bytes, ancestors: int, executable: bytes) -> bytes:
     """Return the head of an event of a call."""
-    size = _abi.EVENT_SIZE + ancestors * _abi.PROCESS_SIZE + len(args) + len(executable)
-    return _abi.EVENT.pack(
+    size = layout.EVENT_SIZE + ancestors * layout.PROCESS_SIZE + len(args) + len(executable)
+    return layout.EVENT.pack(
         kind, flags, 99, SOCK, 500, 1234, 0, NETNS, 43, 2, 41234, 80, 0, FOUR, FIVE, len(args),
         ancestors, 4026531841, 77, len(executable), size, 0, process(42),
     )  # fmt: skip
@@ -360,11 +360,11 @@ ARGS, NAMES = b"python3\0worker.py\0", b"python3\0bin\0usr\0"
 
 
 @pytest.mark.parametrize(
-    ("flags", "sequence"), [(0, 1234), (_abi.FLAG_FASTOPEN, None), (_abi.FLAG_NO_ANSWER, None)]
+    ("flags", "sequence"), [(0, 1234), (layout.FLAG_FASTOPEN, None), (layout.FLAG_NO_ANSWER, None)]
 )
 def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     """With its ancestors, arguments and path; without a number where that means nothing."""
-    raw = event(_abi.KIND_SENDER, flags, ARGS, 2, NAMES)
+    raw = event(layout.KIND_SENDER, flags, ARGS, 2, NAMES)
     raw += process(41) + process(1) + ARGS + NAMES
     found = decode_event(raw + raw[8:16])
     assert isinstance(found, Sender)
@@ -387,7 +387,7 @@ def test_a_sender_that_two_cpus_tell_is_one_all_the_same() -> None:
 @pytest.mark.parametrize("stamp", [b"", b"another!", bytes(16)])
 def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None:
     """Another call on that socket began, on another CPU, while the first was told."""
-    raw = event(_abi.KIND_SENDER, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
+    raw = event(layout.KIND_SENDER, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
     with pytest.raises(TornEventError):
         decode_event(raw + stamp)
 
@@ -395,9 +395,9 @@ def test_a_sender_that_was_changed_meanwhile_is_told_apart(stamp: bytes) -> None
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_replaced_executable_is_told(replaced: bool) -> None:
     """By a call, and by whoever holds the socket."""
-    flags = _abi.FLAG_EXECUTABLE_REPLACED if replaced else 0
-    raw = event(_abi.KIND_SENDER, flags, ARGS, 0, NAMES) + ARGS + NAMES
-    held = _abi.HOLDER.pack(event(_abi.KIND_HOLDER, flags, ARGS, 0, NAMES), b"", ARGS, NAMES)
+    flags = layout.FLAG_EXECUTABLE_REPLACED if replaced else 0
+    raw = event(layout.KIND_SENDER, flags, ARGS, 0, NAMES) + ARGS + NAMES
+    held = layout.HOLDER.pack(event(layout.KIND_HOLDER, flags, ARGS, 0, NAMES), b"", ARGS, NAMES)
     for found in (decode_event(raw + raw[8:16]), decode_event(held)):
         assert isinstance(found, Sender)
         assert found.snapshot.is_executable_replaced == replaced
@@ -405,7 +405,7 @@ def test_a_replaced_executable_is_told(replaced: bool) -> None:
 
 def test_a_further_call_that_is_told_by_itself_is_a_sender() -> None:
     """Its bytes had not gone out when the next one's process took the connection over."""
-    raw = event(_abi.KIND_CALL, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
+    raw = event(layout.KIND_CALL, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
     found = decode_event(raw + raw[8:16])
     assert isinstance(found, Sender)
     assert found.told_ns == 99
@@ -414,9 +414,9 @@ def test_a_further_call_that_is_told_by_itself_is_a_sender() -> None:
 @pytest.mark.parametrize("other", [False, True])
 def test_a_holder_is_decoded(other: bool) -> None:
     """Its parts stand in places of their own; what stands behind their ends means nothing."""
-    flags = _abi.FLAG_OTHER_SENDER if other else 0
-    raw = _abi.HOLDER.pack(
-        event(_abi.KIND_HOLDER, flags, ARGS, 1, NAMES),
+    flags = layout.FLAG_OTHER_SENDER if other else 0
+    raw = layout.HOLDER.pack(
+        event(layout.KIND_HOLDER, flags, ARGS, 1, NAMES),
         process(41) + b"\xff" * 56,
         ARGS + b"\xff\xff",
         NAMES + b"\xff",
@@ -432,8 +432,8 @@ def test_a_holder_is_decoded(other: bool) -> None:
 
 
 def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
-    return _abi.SEGMENT.pack(
-        _abi.KIND_SEGMENT, flags, 99, SOCK, 77, START, 9, NETNS, size, 2, 41234, 80, captured, 3,
+    return layout.SEGMENT.pack(
+        layout.KIND_SEGMENT, flags, 99, SOCK, 77, START, 9, NETNS, size, 2, 41234, 80, captured, 3,
         b"", FOUR, FIVE, 98, 1200, 600, 44, 0,
     )  # fmt: skip
 
@@ -442,11 +442,11 @@ def raw_segment(captured: int, size: int, flags: int = 0) -> bytes:
     ("flags", "problem", "changeable"),
     [
         (0, None, False),
-        (_abi.FLAG_TRUNCATED, Problem.TRUNCATED, False),
-        (_abi.FLAG_UNREADABLE, Problem.UNREADABLE, False),
-        (_abi.FLAG_CHANGEABLE, None, True),
-        (_abi.FLAG_HELD, None, False),
-        (_abi.FLAG_SENDER_LOST, None, False),
+        (layout.FLAG_TRUNCATED, Problem.TRUNCATED, False),
+        (layout.FLAG_UNREADABLE, Problem.UNREADABLE, False),
+        (layout.FLAG_CHANGEABLE, None, True),
+        (layout.FLAG_HELD, None, False),
+        (layout.FLAG_SENDER_LOST, None, False),
     ],
 )
 def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable: bool) -> None:
@@ -455,8 +455,8 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     assert isinstance(found, Segment)
     assert (found.data, found.size, found.sequence, found.offset) == (DATA, 600, START, 9)
     assert (found.problem, found.is_changeable, found.urgent) == (problem, changeable, 3)
-    assert found.is_held == (flags == _abi.FLAG_HELD)
-    assert found.is_sender_lost == (flags == _abi.FLAG_SENDER_LOST)
+    assert found.is_held == (flags == layout.FLAG_HELD)
+    assert found.is_sender_lost == (flags == layout.FLAG_SENDER_LOST)
     assert found.connection.source_ip == "10.0.3.7"
     assert found.connection[:2] == (SOCK, NETNS)
     assert found.call == (98, 1200, 600, 44)
@@ -467,7 +467,7 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
     [
         raw_segment(40, 600) + DATA[:10],
         raw_segment(20, 10) + DATA,
-        event(_abi.KIND_SEND, 0, ARGS, 2, NAMES) + ARGS,
+        event(layout.KIND_SEND, 0, ARGS, 2, NAMES) + ARGS,
         event(9, 0, b"", 0, b""),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.recorder.sources.tcp import forwarded_copies as passages
+from analyzer.recorder.sources.tcp import forwarded_copies
 from analyzer.recorder.sources.tcp.dissect import ACK, PSH, SYN, Key, Segment
 from analyzer.recorder.sources.tcp.forwarded_copies import PASSAGE_NS, Passages
 
@@ -83,7 +83,7 @@ def test_a_port_that_is_used_again_is_judged_again() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten: a repeated one then counts as one of its own."""
-    monkeypatch.setattr(passages, "CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(forwarded_copies, "CONNECTIONS_MAX", 2)
     others = [(_sent(GUEST[:-1] + bytes([port]), port, SYN), 0, IN) for port in (1, 2, 3)]
     assert _repeated(*others, (_sent(HOST, 1, SYN), 1, OUT), (_sent(HOST, 3, SYN), 1, OUT)) == [
         *[False] * 4,
