@@ -122,24 +122,24 @@ test-spark: $(VENV)/installed ## Reports by Spark with two workers: the same as 
 	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
 
 test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
-	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)
-	$(VENV)/bin/python -m tests.clients --prepare
-	$(VENV)/bin/python -m tests.clients
+	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
+	$(VENV)/bin/python -m tests.vmtest.clients --prepare
+	$(VENV)/bin/python -m tests.vmtest.clients
 
 test-faults: setup ## Break the analyzer and all it stands on, while it records; prints what was observed (root)
 	$(PYTEST) tests/faults
 
 test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
-	$(VENV)/bin/python -m tests.vm $(if $(KERNEL),--kernel $(KERNEL))
+	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL))
 
 test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
-	$(VENV)/bin/python -m tests.install $(if $(SYSTEM),--system $(SYSTEM))
+	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))
 
 test-clients-kernels: setup-vm build ## The real clients in the virtual machines (root)
-	@./setup.sh packages $$($(VENV)/bin/python -m tests.clients --packages)
-	$(VENV)/bin/python -m tests.clients --prepare
-	$(VENV)/bin/python -m tests.clients --prepare --for arm64
-	$(VENV)/bin/python -m tests.vm --clients $(if $(KERNEL),--kernel $(KERNEL))
+	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
+	$(VENV)/bin/python -m tests.vmtest.clients --prepare
+	$(VENV)/bin/python -m tests.vmtest.clients --prepare --for arm64
+	$(VENV)/bin/python -m tests.vmtest.kernels --clients $(if $(KERNEL),--kernel $(KERNEL))
 
 bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
 	@./setup.sh packages bpftrace tcpdump tshark

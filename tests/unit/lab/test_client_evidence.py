@@ -12,10 +12,10 @@ from typing import Any, Callable
 import pytest
 
 from analyzer.lab.server import Answered
-from tests.clients.evidence import Line, LogReader, of_process, problems, whole_log_problems
-from tests.clients.expectations import SETTINGS, V1_ONLY
-from tests.clients.roster import Client
-from tests.clients.trial import Trial
+from tests.vmtest.clients.evidence import Line, LogReader, of_process, problems, whole_log_problems
+from tests.vmtest.clients.expectations import SETTINGS, V1_ONLY
+from tests.vmtest.clients.roster import Client
+from tests.vmtest.clients.trial import Trial
 
 PID = 4242
 PATH = "/latest/meta-data/instance-id"

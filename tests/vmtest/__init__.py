@@ -1,0 +1,1 @@
+"""Runs the tests in virtual machines, on other systems and with real clients."""
