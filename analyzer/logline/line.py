@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from analyzer.tail.reading.source import LINE_MAX
+# The longest line a caller can bring about has 70 KB; a longer one than this is no line of ours.
+LINE_MAX = 1 << 20
 
 REQUEST = "imds_request"
 LOST = "events_lost"

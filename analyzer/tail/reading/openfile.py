@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from analyzer.tail.reading.source import LINE_MAX, PassedOver
+from analyzer.logline.line import LINE_MAX
+from analyzer.tail.reading.source import PassedOver
 
 # By its first bytes a file is known again after it was renamed, copied or compressed: the first
 # line's time has microseconds.

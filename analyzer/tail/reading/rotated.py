@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional, Union
 
+from analyzer.logline.line import LINE_MAX
 from analyzer.tail.reading.openfile import HEAD_BYTES
-from analyzer.tail.reading.source import LINE_MAX, PassedOver, Splitter
+from analyzer.tail.reading.source import PassedOver, Splitter
 
 # imds.jsonl-20261121T233146Z, which are in order by their names; logrotate's imds.jsonl.2 and
 # imds.jsonl-20261121-1795300000, which are in order by when they were written last.

@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from typing import Callable, NamedTuple, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
-
-# The longest line a caller can bring about has 70 KB. Of a longer one this much is taken, which is
-# no line of this program then; the rest of it is passed over.
-LINE_MAX = 1 << 20
+from analyzer.logline.line import LINE_MAX
 
 # Says something to the person who watches, beside the lines.
 Say = Callable[[str], None]

@@ -80,7 +80,7 @@ from analyzer.recorder.lazy_metrics import Metering
 from analyzer.recorder.sinks.jsonl import open_log
 settings = Config(log=Log(sink="stdout"))
 metering = Metering(settings, open_log(settings.log))
-print([name for name in sys.modules if "metrics" in name or "prometheus" in name])
+print([name for name in sys.modules if ".metrics" in name or "prometheus" in name])
 """
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60

@@ -1,8 +1,8 @@
 """Run the live suite, real clients, or a command of yours, in a virtual machine per kernel.
 
 ``python -m tests.vmtest.kernels`` runs the live suite on all; ``--kernel 5.10 --shell 'bpftool
-prog'`` runs one command in one guest, whose file system is this machine's, read-only underneath; ``--clients
--- --only curl`` runs tests.vmtest.clients, which what is behind ``--`` goes to.
+prog'`` runs one command in one guest, whose file system is this machine's, read-only underneath.
+``--clients -- --only curl`` runs tests.vmtest.clients with the arguments behind ``--``.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ HOSTILE = ['a"} 1\nfake_metric 1', "b\\", "c\r\n# EOF\n", "d\x00\u2028\ud800", "
 WITHOUT_LIBRARY = """
 import sys
 sys.modules["prometheus_client"] = None
-from analyzer import config
+from analyzer.config import settings as config
 from analyzer.config.rules import UnixAddress
 from analyzer.recorder.sinks.jsonl import open_log
 from analyzer.recorder.metrics import Metrics

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.logline.line import parse
+from analyzer.logline.line import LINE_MAX, parse
 from analyzer.tail.reading import openfile, source
 from analyzer.tail.reading.openfile import Found, OpenFile, backwards
 from analyzer.tail.reading.source import Splitter
@@ -113,8 +113,8 @@ def test_one_that_is_left_is_told_of(tmp_path: Path) -> None:
 def test_the_beginning_of_a_long_line_is_none_of_the_analyzers() -> None:
     """Even where it is whole JSON with spaces behind it, as the rest may be anything."""
     own = request("v1")
-    assert parse(own.ljust(source.LINE_MAX - 1)) is not None
-    assert parse(own.ljust(source.LINE_MAX)) is None
+    assert parse(own.ljust(LINE_MAX - 1)) is not None
+    assert parse(own.ljust(LINE_MAX)) is None
 
 
 @pytest.fixture(scope="module")
@@ -161,5 +161,5 @@ def test_a_line_of_300_mb(
             ),
         )
     assert len(done.stdout.splitlines()) == shown
-    said = f"{LONG_BYTES - source.LINE_MAX} bytes of it were passed over"
+    said = f"{LONG_BYTES - LINE_MAX} bytes of it were passed over"
     assert (said in done.stderr) == (is_passed or kind == "compressed")
