@@ -99,6 +99,7 @@ lint: $(VENV)/installed ## Only the linters and type checks
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/clang-format --dry-run --Werror bpf/*.h bpf/*.c
 	shellcheck $(SHELL_SCRIPTS)
 

@@ -3,8 +3,8 @@
  * The contract between the probe and user space: what one event looks like on
  * the ring buffer. This is the only place where it is laid out. `make abi`
  * compiles this file, reads the layout back from the compiler's own BTF and
- * writes analyzer/recorder/sources/probe/layout.py. Includes nothing, so that clang, BCC and a plain C
- * compiler see the same thing.
+ * writes analyzer/recorder/sources/probe/layout.py. Includes nothing, so that
+ * clang, BCC and a plain C compiler see the same thing.
  */
 #ifndef IMDS_EVENT_H
 #define IMDS_EVENT_H

@@ -2,12 +2,14 @@
 /*
  * Every difference between kernels that the probe has to know, and nothing
  * else. Features are probed: from the running kernel's BTF for the CO-RE
- * object, from its headers (analyzer/recorder/sources/probe/bcc.py greps them and passes
- * IMDS_*_HAS_* definitions) for BCC. Versions are never compared: RHEL and
+ * object, from its headers for BCC (analyzer/recorder/sources/probe/bcc.py greps them and
+ * passes IMDS_*_HAS_* definitions). Versions are never compared: RHEL and
  * Debian backport.
  */
 #ifndef KERNEL_DRIFT_H
 #define KERNEL_DRIFT_H
+
+#include "reading.h"
 
 /* Where the bytes of a send lie. */
 enum imds_iter {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from typing import Optional
 
 import click
 
-from analyzer.commands.run import log_flags, without
+from analyzer.commands.run import log_flags
 from analyzer.config.file import load
 from analyzer.config.settings import Capture
 from analyzer.errors import CaptureError
@@ -50,61 +48,19 @@ def replay(
 
     Exit code 2: a file is damaged; what could be read of it has been written.
     """
-    flags = {"log.rotation": "external", **log_flags(log_file, None)}
-    config = load(None, flags)
-    with without("rich", "ssl"):
-        import structlog  # noqa: F401 (imported for the sink, without what it does not need)
-    from analyzer.recorder.clock import CaptureClock
-    from analyzer.recorder.daemon.signals import take_stops
-    from analyzer.recorder.pipeline import Pipeline
-    from analyzer.recorder.sinks.jsonl import JsonlSink
-    from analyzer.recorder.sinks.log import Log
-    from analyzer.recorder.sinks.opening import open_writer
-    from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
-    from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
-    from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy
+    config = load(None, {"log.rotation": "external", **log_flags(log_file, None)})
+    # Late, so that --help does not load them.
+    from analyzer.recorder.lean import load_structlog
 
-    clock = CaptureClock()
-    errors: list[CaptureError] = []
+    load_structlog()
+    from analyzer.recorder.replay import replay as read
 
-    def now_ns() -> int:
-        return clock.now_ns() or time.time_ns()  # a capture without a packet has no time
-
-    def begun() -> None:
-        settings = {"capture": {"response_wait_s": response_wait_s}}
-        sink.event("analyzer_started", "info", configuration=settings)
-
-    def file_read(file: CaptureFile) -> None:
-        reason = "stopped before its end" if file.is_stopped else None
-        if file.error is not None:
-            errors.append(file.error)
-            reason = str(file.error)
-        sink.event(
-            "capture_read",
-            "info" if file.error is None and not file.recording.untimed else "warning",
-            file={"path": file.name},
-            packets=file.packets,
-            packets_without_time=file.recording.untimed or None,
-            reason=reason,
-        )
-
-    with contextlib.ExitStack() as undo:
-        sink = JsonlSink(Log(open_writer(config.log)), lambda: host_name, "", now_ns=now_ns)
-        undo.callback(sink.close)
-        source = PcapSource(files, clock, begun=begun, file_read=file_read)
-        undo.callback(source.close)
-        sink.set_probe(source.probe)
-        pipeline = Pipeline(
-            source, sink, heartbeat_s=config.log.heartbeat_s, response_wait_s=response_wait_s
-        )
-        take_stops(pipeline.stop)
-        pipeline.run()
-    unknown = source.counters[UNKNOWN_LINK]
-    if unknown and not has_scapy():
+    replayed = read(files, config, host_name, response_wait_s)
+    if replayed.lacks_scapy:
         click.echo(
-            f"imds-analyzer: {unknown} packets are of a link type or in a tunnel that needs scapy"
-            " to be read. Install it: pip install 'imds-analyzer[packet]'",
+            f"imds-analyzer: {replayed.unknown_links} packets are of a link type or in a tunnel"
+            " that needs scapy to be read. Install it: pip install 'imds-analyzer[packet]'",
             err=True,
         )
-    if errors:
-        raise CaptureError("\n".join(map(str, errors)))
+    if replayed.errors:
+        raise CaptureError("\n".join(map(str, replayed.errors)))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from analyzer.doctor.findings import Answer, fine, lacking, note, warning
 from analyzer.errors import ServiceError
+from analyzer.host.mounts import CGROUP2, mount_points
 from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
 from analyzer.host.time_namespace import REMEDY, offset_ns
-from analyzer.recorder.attribute.cgroups import maybe_mount_point
 
 # capability: what of a caller cannot be named without it
 NAMING = {
@@ -69,14 +67,15 @@ def boot_clock() -> Answer:
 
 def cgroups() -> Answer:
     """Check that the cgroup of a process that has ended can be found by its id."""
-    place = maybe_mount_point(Path("/proc/self/mounts").read_text("utf-8", "surrogateescape"))
-    if place is None:
+    places = mount_points(CGROUP2)
+    if not places:
         return warning(
             "cgroup2 is not mounted: containers and services of processes that have ended "
             "are not named",
             "Mount it: mkdir -p /sys/fs/cgroup/unified; "
             "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
         )
+    place = places[0]
     if not is_first("self", "cgroup"):
         return warning(
             f"{place} shows a cgroup namespace, not the host: containers and services of "

@@ -3,61 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from analyzer.config import settings as config
 from analyzer.config.settings import Config
-from analyzer.recorder.decode.connections import EVICTED
-from analyzer.recorder.records import Lost, Record
+from analyzer.recorder.listener import Listener
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sources.losses import REASONS
 
 if TYPE_CHECKING:
     from analyzer.recorder.metrics import Metrics
 
 
-class Observer(Protocol):
-    """Counts what passes the pipeline; all calls come from one thread."""
+class Heard(Protocol):
+    """Tells listeners, as :class:`analyzer.recorder.pipeline.Pipeline` does."""
 
-    def request(self, record: Record) -> None:
-        """Take note of one record."""
-        ...
-
-    def lost(self, lost: Lost) -> None:
-        """Take note of a loss."""
-        ...
-
-    def tick(self, queued: int, queue_high_water: int) -> None:
-        """Take note of the queue: events in it, and the most since the last tick."""
-        ...
-
-    def finish(self) -> None:
-        """Write what is left to write, before the log's last line."""
-        ...
-
-
-class Observed(Protocol):
-    """What tells observers; see :class:`analyzer.recorder.pipeline.Pipeline`."""
-
-    observers: list[Observer]
+    listeners: list[Listener]
 
 
 class Metering:
     """Has metrics as the settings want them, from the start and after each reload."""
 
-    def __init__(self, settings: Config, log: JsonlSink) -> None:
-        """Listen where it is configured; where that cannot be had it is tried again later."""
+    def __init__(self, settings: Config, log: JsonlSink, loss_reasons: Iterable[str] = ()) -> None:
+        """Listen where it is configured; what is unavailable is retried later.
+
+        ``loss_reasons`` are shown as 0 until something is lost for them.
+        """
+        self._loss_reasons = tuple(loss_reasons)
         self._log = log
-        self._observed: Optional[Observed] = None
+        self._heard: Optional[Heard] = None
         self._probe = ""
         self._metrics = self._made(settings) if _is_wanted(settings) else None
 
-    def start(self, observed: Observed, probe: str) -> None:
+    def start(self, heard: Heard, probe: str) -> None:
         """Begin to count, serve and write; ``probe`` is what captures."""
-        self._observed, self._probe = observed, probe
+        self._heard, self._probe = heard, probe
         if self._metrics is not None:
-            observed.observers.append(self._metrics)
+            heard.listeners.append(self._metrics)
             self._metrics.start(probe)
 
     def prepare(
@@ -78,7 +61,7 @@ class Metering:
         def commit() -> None:
             self._metrics = metrics
             put_into_force()
-            self._observe(metrics, is_wanted=_is_wanted(new))
+            self._listen(metrics, is_wanted=_is_wanted(new))
 
         return commit
 
@@ -92,19 +75,19 @@ class Metering:
         if self._metrics is not None:
             self._metrics.close()
 
-    def _observe(self, metrics: Metrics, *, is_wanted: bool) -> None:
-        if self._observed is None:
+    def _listen(self, metrics: Metrics, *, is_wanted: bool) -> None:
+        if self._heard is None:
             return
-        observers = self._observed.observers
-        if is_wanted and metrics not in observers:
-            observers.append(metrics)
-        elif not is_wanted and metrics in observers:
-            observers.remove(metrics)
+        listeners = self._heard.listeners
+        if is_wanted and metrics not in listeners:
+            listeners.append(metrics)
+        elif not is_wanted and metrics in listeners:
+            listeners.remove(metrics)
 
     def _made(self, settings: Config) -> Metrics:
         from analyzer.recorder.metrics import Metrics  # noqa: PLC0415 (only where it is used)
 
-        return Metrics(settings, log=self._log, loss_reasons=(*REASONS, EVICTED))
+        return Metrics(settings, log=self._log, loss_reasons=self._loss_reasons)
 
 
 def _is_wanted(settings: Config) -> bool:

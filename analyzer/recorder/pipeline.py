@@ -6,7 +6,7 @@ import collections
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from analyzer.config.settings import MASKED, NAMES, Config
 from analyzer.recorder.attribute import Attributor
@@ -34,8 +34,7 @@ from analyzer.recorder.usage import cpu_s, rss_bytes
 from analyzer.text import timestamp
 
 if TYPE_CHECKING:
-    from analyzer.recorder.lazy_metrics import Observer
-    from analyzer.recorder.packet_export.export import Recording
+    from analyzer.recorder.listener import Listener
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -135,8 +134,7 @@ class Pipeline:
 
         The log keeps ``log_bytes`` of them.
         """
-        self.observers: list[Observer] = []
-        self.recording: Optional[Recording] = None
+        self.listeners: list[Listener] = []
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -182,8 +180,7 @@ class Pipeline:
 
     def run(self) -> None:
         """Process events until :meth:`stop` or the end; then detach, drain, write the totals."""
-        if self.recording is not None:
-            self.recording.epoch_offset_ns = self._epoch_offset_ns
+        self._tell_clock()
         with Waiting(self._source.fileno()) as waiting:
             pace = Pace(time.monotonic())
             next_tick = time.monotonic() + TICK_S
@@ -240,20 +237,20 @@ class Pipeline:
         records = []
         for captured in self._connections.feed(event):
             records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
-        if self.recording is not None:
-            caller = self._attributor.attribute(event.snapshot)
-            self.recording.sent(event, caller, records)
+        for listener in self.listeners:
+            if listener.wants_packets:
+                listener.sent(event, self._attributor.attribute(event.snapshot), records)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
             self._take_send(event)
         elif isinstance(event, Answer):
-            if self.recording is not None:
-                self.recording.answered(event)
+            for listener in self.listeners:
+                listener.answered(event)
             self._write(self._exchanges.answer(event))
         elif isinstance(event, Closed):
-            if self.recording is not None:
-                self.recording.closed(event)
+            for listener in self.listeners:
+                listener.closed(event)
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))
             self._write_unanswered(self._connections.close(event))
@@ -316,9 +313,9 @@ class Pipeline:
         for record in records:
             self._interval.requests[record.verdict.version] += 1
             self._write_lines(self._repeats.add(record, now_ns))
-        for observer in self.observers:
+        for listener in self.listeners:
             for record in records:
-                observer.request(record)
+                listener.request(record)
 
     def _write_lines(self, lines: list[Record]) -> None:
         for line in lines:
@@ -335,9 +332,9 @@ class Pipeline:
             if not self._queue:
                 # With events still queued, the answer or the rest of a request may be among them.
                 self._expire(now_boottime_ns)
-        if self.recording is not None:
-            self.recording.epoch_offset_ns = self._epoch_offset_ns
-            self.recording.tick(self._clock.now_ns(), self._sink.event)
+        self._tell_clock()
+        for listener in self.listeners:
+            listener.expire(self._clock.now_ns(), self._sink.event)
         self._report_losses()
         self._write_lines(self._repeats.expire(self._now_ns()))
         self._note_queue()
@@ -364,8 +361,12 @@ class Pipeline:
     def _note_queue(self) -> None:
         high_water, self._queue_high_water = self._queue_high_water, 0
         self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
-        for observer in self.observers:
-            observer.tick(len(self._queue), high_water)
+        for listener in self.listeners:
+            listener.tick(len(self._queue), high_water)
+
+    def _tell_clock(self) -> None:
+        for listener in self.listeners:
+            listener.clock_set(self._epoch_offset_ns)
 
     def _count_not_written(self) -> None:
         """Take what the sink has dropped since the last heartbeat into the interval's counts."""
@@ -380,8 +381,8 @@ class Pipeline:
     def _report_lost(self, lost: Lost) -> None:
         if lost.is_request:
             self._interval.lost += lost.events
-        for observer in self.observers:
-            observer.lost(lost)
+        for listener in self.listeners:
+            listener.lost(lost)
         self._sink.event(
             "events_lost",
             "warning",
@@ -404,15 +405,15 @@ class Pipeline:
             self._handle(event)
         self._write(self._exchanges.flush())
         self._write_unanswered(self._connections.flush())
-        if self.recording is not None:
-            self.recording.finish(self._sink.event)
+        for listener in self.listeners:
+            listener.flush(self._sink.event)
         self._write_lines(self._repeats.flush())
         self._report_losses()
         self._note_queue()
         self._sink.tick()
         self._count_not_written()
-        for observer in self.observers:
-            observer.finish()
+        for listener in self.listeners:
+            listener.finish()
         self._totals.add(self._interval)
         self._sink.event(
             "analyzer_stopped",

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.host.mounts import CGROUP2, mount_points
 from analyzer.lab.namespace import IMDS_IPV4
-from analyzer.recorder.attribute.cgroups import maybe_mount_point
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 ID = "3f1c" * 16
@@ -67,7 +67,7 @@ os._exit(0)
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """Make a cgroup for one test, and remove it with all below it."""
-    mount_point = maybe_mount_point(Path("/proc/self/mounts").read_text("utf-8"))
+    mount_point = next(iter(mount_points(CGROUP2)), None)
     if mount_point is None:
         pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
     made = Path(mount_point) / f"imds-test-{uuid.uuid4().hex}"

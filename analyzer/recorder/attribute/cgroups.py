@@ -1,4 +1,4 @@
-"""From a cgroup id to its path, and from /proc/PID/cgroup to its hierarchies.
+"""Finds the path of a cgroup by its id, and reads the hierarchies of /proc/PID/cgroup.
 
 The id that the kernel reports outlives the process: it is the inode number of the
 cgroup's directory, and the kernel opens a directory by that number without a walk
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from analyzer.host.mounts import CGROUP2, mount_points
 from analyzer.lru import Cache
 from analyzer.text import decode_text
 
@@ -35,7 +35,6 @@ _ROOT_ID = 1
 # The file handle type of kernfs (FILEID_KERNFS), whose eight bytes are the id. Since Linux 5.5.
 _HANDLE_TYPE = 0xFE
 _HANDLE = struct.Struct("=IiQ")  # handle_bytes, handle_type, f_handle
-_MOUNT_ESCAPE = re.compile(r"\\([0-7]{3})")
 _DELETED = " (deleted)"  # a zombie's cgroup may be gone before the zombie
 
 
@@ -78,15 +77,6 @@ def at_the_call(told: Optional[str], path: Optional[str]) -> Optional[str]:
     return "\n".join([*others, f"0::{path}"])
 
 
-def maybe_mount_point(mounts: str) -> Optional[str]:
-    """Return where the unified hierarchy is mounted, from the text of /proc/self/mounts."""
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) > 2 and fields[2] == "cgroup2":  # noqa: PLR2004 -- device, place, type
-            return _MOUNT_ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[1])
-    return None
-
-
 class CgroupPaths:
     """Find paths by cgroup id, of cgroups whose processes may be gone.
 
@@ -104,10 +94,10 @@ class CgroupPaths:
     def of_this_host(cls) -> CgroupPaths:
         """Find the hierarchy where this host mounts it."""
         try:
-            mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
+            found = mount_points(CGROUP2)
         except OSError:
             return cls(None)
-        return cls(maybe_mount_point(mounts))
+        return cls(found[0] if found else None)
 
     def maybe_path(self, cgroup_id: int, now: float) -> Optional[str]:
         """Return the path below the hierarchy's root; ``now`` in seconds, monotonic."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Callable
 
 from analyzer.recorder.daemon.notify import Notifier
+from analyzer.recorder.listener import Listener
 from analyzer.recorder.records import Lost, Record, Version
 
 
-class StatusObserver:
+class StatusListener(Listener):
     """Tells the service manager, with each tick of the pipeline, that it advances, and how."""
 
     def __init__(self, notifier: Notifier, probe: str) -> None:
@@ -53,6 +54,3 @@ class StatusObserver:
     def tick(self, _queued: int, _queue_high_water: int) -> None:
         """Feed the watchdog."""
         self._notifier.advance(self.status)
-
-    def finish(self) -> None:
-        """Say nothing more: that it stops was said with the signal."""

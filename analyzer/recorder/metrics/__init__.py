@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.config import settings as config
 from analyzer.config.rules import Address
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.recorder.listener import Listener
 from analyzer.recorder.metrics.counts import Counts
 from analyzer.recorder.metrics.emf import Document, Emf
 from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE, Health
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 RETRY_S = 10.0
 
 
-class Metrics:
+class Metrics(Listener):
     """Counts for the pipeline, and every configured output of what is counted.
 
     Listens from the moment it is made; serves and writes from :meth:`start` to :meth:`close`.
@@ -44,8 +45,8 @@ class Metrics:
         """``loss_reasons`` are shown as 0 until something is lost for them."""
         self._counts = Counts(loss_reasons)
         # The pipeline calls these for each record: no layer of ours in between.
-        self.request = self._counts.request
-        self.lost = self._counts.lost
+        self.request = self._counts.request  # type: ignore[method-assign]
+        self.lost = self._counts.lost  # type: ignore[method-assign]
         self._settings = settings
         self._log = log
         self._health = Health(self._report)

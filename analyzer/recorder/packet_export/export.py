@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from analyzer.recorder.listener import Listener, Say
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
 from analyzer.recorder.packet_export.redaction import Noted, Redactor
@@ -13,14 +14,20 @@ from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
-class Recording:
-    """Takes what passes the pipeline and writes it to a packet file."""
+class Recording(Listener):
+    """Writes what passes the pipeline to a packet file."""
+
+    wants_packets = True
 
     def __init__(self, file: PacketFile) -> None:
         self._file = file
         self._redactor = Redactor()
         self._framing = Framing()
-        self.epoch_offset_ns = 0  # what to add to the times of events
+        self._epoch_offset_ns = 0  # what to add to the times of events
+
+    def clock_set(self, epoch_offset_ns: int) -> None:
+        """Write packets with this from now on."""
+        self._epoch_offset_ns = epoch_offset_ns
 
     def sent(self, chunk: Chunk, caller: Caller, records: Sequence[Record]) -> None:
         """Take a send, who made it, and the requests that are whole with it."""
@@ -30,27 +37,27 @@ class Recording:
         """Take a status line."""
         frame = self._framing.maybe_answered(answer)
         if frame.data:
-            self._file.write(answer.boottime_ns + self.epoch_offset_ns, frame, _STATUS_ALONE)
+            self._file.write(answer.boottime_ns + self._epoch_offset_ns, frame, _STATUS_ALONE)
 
     def closed(self, closed: Closed) -> None:
         """Take the end of a connection."""
         self._write(self._redactor.close(closed))
         frame = self._framing.maybe_closed(closed)
         if frame.data:
-            self._file.write(closed.boottime_ns + self.epoch_offset_ns, frame, "")
+            self._file.write(closed.boottime_ns + self._epoch_offset_ns, frame, "")
 
-    def tick(self, now_boottime_ns: int, say: Callable[..., None]) -> None:
+    def expire(self, now_boottime_ns: int, say: Say) -> None:
         """Write what waits too long and what is buffered; ``say`` what there is to say of it."""
         self._write(self._redactor.expire(now_boottime_ns))
         self._pass_on(say)
 
-    def finish(self, say: Callable[..., None]) -> None:
+    def flush(self, say: Say) -> None:
         """Write what is left, and say how much there was."""
         self._write(self._redactor.flush())
         self._pass_on(say)
         say("packet_file", "info", written=self._file.written, not_written=self._file.not_written)
 
-    def _pass_on(self, say: Callable[..., None]) -> None:
+    def _pass_on(self, say: Say) -> None:
         self._file.flush()
         for notice in self._file.notices():
             say("packet_file", notice.level, **notice.fields)
@@ -61,7 +68,7 @@ class Recording:
 
     def _write(self, ready: Sequence[Noted]) -> None:
         for chunk, note in ready:
-            at_ns = chunk.boottime_ns + self.epoch_offset_ns
+            at_ns = chunk.boottime_ns + self._epoch_offset_ns
             for frame in self._framing.opened(chunk):
                 self._file.write(at_ns, frame, "")
             self._file.write(at_ns, self._framing.sent(chunk), note)

@@ -14,21 +14,22 @@ import pytest
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.config.settings import Config, Log, Metrics
 from analyzer.errors import ConfigError
-from analyzer.recorder.lazy_metrics import Metering, Observer
+from analyzer.recorder.lazy_metrics import Metering
+from analyzer.recorder.listener import Listener
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import fetch, parsed, requests_of
 from tests.unit.recorder.sinks.test_jsonl import RECORD, lines_of
 
 
-class Observed:
+class Heard:
     def __init__(self) -> None:
-        self.observers: list[Observer] = []
+        self.listeners: list[Listener] = []
 
     @property
-    def observer(self) -> Optional[Observer]:
-        assert len(self.observers) <= 1
-        return self.observers[0] if self.observers else None
+    def listener(self) -> Optional[Listener]:
+        assert len(self.listeners) <= 1
+        return self.listeners[0] if self.listeners else None
 
 
 class Running:
@@ -37,9 +38,9 @@ class Running:
     def __init__(self, directory: Path) -> None:
         self.settings = Config(log=Log(file=str(directory / "log")))
         self.log: JsonlSink = open_log(self.settings.log)
-        self.observed = Observed()
+        self.heard = Heard()
         self.metering = Metering(self.settings, self.log)
-        self.metering.start(self.observed, "core/fentry")
+        self.metering.start(self.heard, "core/fentry")
 
     def prepare(self, undo: contextlib.ExitStack, **metrics: Any) -> Callable[[], None]:
         new = Config(log=self.settings.log, metrics=Metrics(**metrics))
@@ -67,8 +68,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def count(running: Running) -> None:
-    assert running.observed.observer is not None
-    running.observed.observer.request(RECORD)
+    assert running.heard.listener is not None
+    running.heard.listener.request(RECORD)
 
 
 def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
@@ -90,12 +91,12 @@ print([name for name in sys.modules if ".metrics" in name or "prometheus" in nam
 
 def test_what_is_turned_on_by_a_reload_is_served(running: Running, tmp_path: Path) -> None:
     address = UnixAddress(str(tmp_path / "metrics.sock"))
-    assert running.observed.observer is None
+    assert running.heard.listener is None
     running.reload(prometheus=address)
     count(running)
     assert requests_of(parsed(fetch(address))) == {"curl": 1}
     running.reload()
-    assert running.observed.observer is None
+    assert running.heard.listener is None
     assert not Path(address.path).exists()
 
 
@@ -105,7 +106,7 @@ def test_it_goes_back_where_another_part_refuses(running: Running, tmp_path: Pat
     with contextlib.ExitStack() as undo:
         running.prepare(undo, prometheus=first)
         assert fetch(first)
-    assert running.observed.observer is None
+    assert running.heard.listener is None
     assert not Path(first.path).exists()
     running.reload(prometheus=first)
     count(running)
@@ -119,7 +120,7 @@ def test_it_goes_back_where_another_part_refuses(running: Running, tmp_path: Pat
 def test_what_cannot_be_had_is_refused(running: Running, tmp_path: Path) -> None:
     with contextlib.ExitStack() as undo, pytest.raises(ConfigError, match="no directory"):
         running.prepare(undo, textfile=str(tmp_path / "none" / "x.prom"))
-    assert running.observed.observer is None
+    assert running.heard.listener is None
 
 
 def test_a_file_of_embedded_metrics_is_opened_anew_when_it_was_moved(
@@ -127,11 +128,11 @@ def test_a_file_of_embedded_metrics_is_opened_anew_when_it_was_moved(
 ) -> None:
     path, aside = tmp_path / "emf", tmp_path / "emf.1"
     running.reload(emf=True, emf_file=str(path))
-    assert running.observed.observer is not None
-    running.observed.observer.finish()
+    assert running.heard.listener is not None
+    running.heard.listener.finish()
     path.rename(aside)
     running.metering.reopen()
-    running.observed.observer.finish()
+    running.heard.listener.finish()
     for each in (path, aside):
         assert {line["observer"]["probe"] for line in lines_of(each)} == {"core/fentry"}
 
@@ -141,7 +142,7 @@ def test_a_port_in_use_is_said_at_once_and_had_when_it_is_free(
 ) -> None:
     """Metrics that cannot be served are no reason not to capture."""
     log = Log(file=str(tmp_path / "log"))
-    observed = Observed()
+    heard = Heard()
     with contextlib.ExitStack() as undo:
         sink = open_log(log)
         undo.callback(sink.close)
@@ -149,16 +150,16 @@ def test_a_port_in_use_is_said_at_once_and_had_when_it_is_free(
             address = TcpAddress(*other.getsockname())
             metering = Metering(Config(log=log, metrics=Metrics(prometheus=address)), sink)
             undo.callback(metering.close)
-            metering.start(observed, "core/fentry")
-            assert observed.observer is not None
-            observed.observer.tick(0, 0)
+            metering.start(heard, "core/fentry")
+            assert heard.listener is not None
+            heard.listener.tick(0, 0)
         said = capsys.readouterr().err
         assert f"cannot listen on {address}: Address already in use" in said
         assert "it is tried again" in said
         sink.flush()
         (failed,) = lines_of(tmp_path / "log")
         assert failed["event"] == "metrics_failed"
-        observed.observer.request(RECORD)
-        observed.observer._retry_at = 0.0  # type: ignore[attr-defined]
-        observed.observer.tick(0, 0)
+        heard.listener.request(RECORD)
+        heard.listener._retry_at = 0.0  # type: ignore[attr-defined]
+        heard.listener.tick(0, 0)
         assert requests_of(parsed(fetch(address))) == {"curl": 1}

@@ -13,6 +13,7 @@ import pytest
 
 from analyzer.config.settings import Log
 from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
+from analyzer.recorder.listener import Listener
 from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.records import Closed, Event, Lost
@@ -57,26 +58,17 @@ class Scripted(Probe):
         os.close(self.write_fd)
 
 
-class Counting:
+class Counting(Listener):
     """Ends the pipeline after some ticks."""
 
     def __init__(self, pipeline: Pipeline, ticks: int) -> None:
         self._pipeline = pipeline
         self._ticks = ticks
 
-    def request(self, record: object) -> None:
-        pass
-
-    def lost(self, lost: Lost) -> None:
-        pass
-
     def tick(self, _queued: int, _high_water: int) -> None:
         self._ticks -= 1
         if self._ticks == 0:
             self._pipeline.stop()
-
-    def finish(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -107,7 +99,7 @@ def test_a_signal_wakes_the_loop_once(
 ) -> None:
     """What tells of a signal is taken; left there, it would end every wait at once."""
     pipeline.call_soon(lambda: os.kill(os.getpid(), signal.SIGUSR1))
-    pipeline.observers.append(Counting(pipeline, 2))
+    pipeline.listeners.append(Counting(pipeline, 2))
     os.write(source.write_fd, b"a")  # the first turn, after which the signal is sent
     pipeline.run()
     assert heard == [signal.SIGUSR1]

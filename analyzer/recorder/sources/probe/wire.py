@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from analyzer.errors import KernelLacks, SourceUnavailable
+from analyzer.host.mounts import CGROUP2, mount_points
 
 # The programs, for what sockets send and for what they receive: BPF_CGROUP_INET_EGRESS and
 # BPF_CGROUP_INET_INGRESS of linux/bpf.h.
@@ -33,23 +32,11 @@ EXCLUSIVE = (
     "/sys/fs/cgroup` lists it), or CAP_NET_ADMIN is missing"
 )
 
-_MOUNTS = Path("/proc/self/mounts")
-_MOUNT_ESCAPE = re.compile(r"\\([0-7]{3})")
-
-
-def _mount_points() -> list[str]:
-    found = []
-    for line in _MOUNTS.read_text("utf-8", "surrogateescape").splitlines():
-        _, place, kind, *_ = line.split(" ")
-        if kind == "cgroup2":
-            found.append(_MOUNT_ESCAPE.sub(lambda match: chr(int(match[1], 8)), place))
-    return found
-
 
 @contextlib.contextmanager
 def root_cgroup() -> Iterator[int]:
     """Open the root of the cgroup2 hierarchy; raises KernelLacks where none is to be seen."""
-    places = _mount_points()
+    places = mount_points(CGROUP2)
     if not places:
         raise KernelLacks("the hierarchy of cgroup v2 is not mounted", NO_HIERARCHY)
     for place in places:

@@ -13,13 +13,13 @@ from typing import Optional
 
 import pytest
 
+from analyzer.host.mounts import CGROUP2, mount_points, mount_points_in
 from analyzer.recorder.attribute import NOBODY, Attributor
 from analyzer.recorder.attribute.cgroups import (
     DEPTH_MAX,
     UNKNOWN_KEEP_S,
     Cgroup,
     CgroupPaths,
-    maybe_mount_point,
     parse,
 )
 from analyzer.recorder.attribute.containers import maybe_container
@@ -132,10 +132,10 @@ def test_a_deep_tree_is_looked_at_from_its_end() -> None:
 def test_the_unified_hierarchy_is_found_where_it_is_mounted() -> None:
     """Spaces in mount points are escaped by the kernel."""
     version_1 = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
-    assert maybe_mount_point(version_1) is None
+    assert mount_points_in(version_1, CGROUP2) == []
     hybrid = version_1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
-    assert maybe_mount_point(hybrid) == "/sys/fs/cgroup/unified"
-    assert maybe_mount_point("none /mnt/my\\040cg cgroup2 rw 0 0\n") == "/mnt/my cg"
+    assert mount_points_in(hybrid, CGROUP2) == ["/sys/fs/cgroup/unified"]
+    assert mount_points_in("none /mnt/my\\040cg cgroup2 rw 0 0\n", CGROUP2) == ["/mnt/my cg"]
 
 
 def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
@@ -149,7 +149,7 @@ def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """Make a cgroup for one test in the host's unified hierarchy."""
-    mount_point = maybe_mount_point(Path("/proc/self/mounts").read_text("utf-8"))
+    mount_point = next(iter(mount_points(CGROUP2)), None)
     if os.geteuid() != 0 or mount_point is None:
         pytest.skip("needs root and a mounted unified cgroup hierarchy")
     made = Path(mount_point) / f"imds-test-{uuid.uuid4().hex}"

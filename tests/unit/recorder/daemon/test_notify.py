@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.errors import ServiceError
 from analyzer.recorder.daemon.notify import Notifier
-from analyzer.recorder.daemon.status import StatusObserver
+from analyzer.recorder.daemon.status import StatusListener
 
 DEADLINE_S = 20
 
@@ -186,7 +186,7 @@ def test_a_busy_manager_learns_of_a_reload_too(address: str, manager: socket.soc
 def test_a_rejected_configuration_stays_in_the_status(address: str, manager: socket.socket) -> None:
     """Until one is accepted: `systemctl reload` has no other way to tell."""
     notifier = Notifier(address)
-    status = StatusObserver(notifier, "core/fentry")
+    status = StatusListener(notifier, "core/fentry")
     accepted = [False, True]
     reload = status.reloading(lambda: accepted.pop(0))
     reload()

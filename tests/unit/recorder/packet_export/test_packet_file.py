@@ -249,14 +249,14 @@ def _caller(process: Optional[Process], attribution: Attribution = Attribution.C
 def _recorded(tmp_path: Path, caller: Caller, *chunks: Chunk) -> list[Packet]:
     path = tmp_path / "a.pcapng"
     recording = Recording(PacketFile(str(path), MIB))
-    recording.epoch_offset_ns = 1000
+    recording.clock_set(1000)
     said: list[object] = []
     for each in chunks:
         recording.sent(each, caller, [])
     recording.answered(Answer(7, chunks[0].connection.socket_id, 200))
     recording.closed(Closed(8, chunks[0].connection.socket_id))
-    recording.tick(9, lambda *_, **fields: said.append(fields))
-    recording.finish(lambda *_, **fields: said.append(fields))
+    recording.expire(9, lambda *_, **fields: said.append(fields))
+    recording.flush(lambda *_, **fields: said.append(fields))
     recording.close()
     packets = _read(path)
     assert said == [{"written": len(packets), "not_written": 0}]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.commands.run import _ready
 from analyzer.config.rules import UnixAddress
 from analyzer.config.settings import Log as Settings
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.recorder.build import _ready
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.metrics.textfile import Textfile
 from analyzer.recorder.packet_export.pcapng import PacketFile
