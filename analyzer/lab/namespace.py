@@ -18,7 +18,7 @@ from typing import IO, Optional, Union
 
 from analyzer.errors import LabError
 from analyzer.host import privileges
-from analyzer.lab.lifeline import join_network, tied_to_caller, unshare_network
+from analyzer.lab.child_setup import join_network, tied_to_caller, unshare_network
 
 IMDS_IPV4 = "169.254.169.254"
 IMDS_IPV6 = "fd00:ec2::254"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from analyzer.recorder.clock import CaptureClock
 from analyzer.recorder.daemon.signals import take_stops
 from analyzer.recorder.pipeline import Pipeline
+from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sinks.opening import open_writer
 from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
 from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
 from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy

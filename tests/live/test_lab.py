@@ -17,12 +17,12 @@ import psutil
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.home import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
+from analyzer.lab.observed_calls import LogTail
 from analyzer.lab.server import Answered, open_listener
 from analyzer.lab.service import Options
-from analyzer.lab.sighting import LogTail
 from tests.live.watch import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from analyzer.lab.lifeline import join_network
+from analyzer.lab.child_setup import join_network
 from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
 from analyzer.recorder.sources.packets.ring import Packet, PacketRing
 from analyzer.recorder.sources.packets.socket_filter import (

@@ -39,9 +39,9 @@ from analyzer.recorder.sinks.bounds import (
     shorten_request,
     size_of,
 )
+from analyzer.recorder.sinks.destination import is_same_place, open_writer, set_limits
 from analyzer.recorder.sinks.encoding import members, present
 from analyzer.recorder.sinks.log import Counters, Log
-from analyzer.recorder.sinks.opening import is_same_place, open_writer, set_limits
 from analyzer.text import timestamp
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;

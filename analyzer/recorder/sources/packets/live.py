@@ -28,7 +28,7 @@ from analyzer.recorder.sources.packets.callers import Identity
 from analyzer.recorder.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
 from analyzer.recorder.sources.packets.socket_filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
 from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, NO_LAYERS, Key, dissect
-from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.recorder.sources.tcp.forwarded_copies import ForwardedCopies
 from analyzer.recorder.sources.tcp.link_layer import IPV4, IPV6, RAW
 from analyzer.recorder.sources.tcp.reassembly import OUTGOING, Reassembler
 
@@ -91,7 +91,7 @@ class PacketSource:
         self._undo.callback(self._both.close)
         self._both.register(self._ring.fileno(), select.EPOLLIN)
         self._both.register(self._openings.fileno(), select.EPOLLIN)
-        self._passages = Passages()
+        self._copies = ForwardedCopies()
         self._reassembler = Reassembler(self._identity.identify)
         self._unreadable = LossMeter(self._reassembler.loss_readers(), self.clock)
         self._looked_ns = self.clock.now_ns()
@@ -126,7 +126,7 @@ class PacketSource:
         if isinstance(segment, str):
             self._reassembler.counters[segment] += 1
             return ()
-        if self._passages.is_repeated(segment, boottime_ns, comes_in=comes_in):
+        if self._copies.is_repeated(segment, boottime_ns, comes_in=comes_in):
             return ()
         return self._reassembler.take(boottime_ns, segment, kind)
 

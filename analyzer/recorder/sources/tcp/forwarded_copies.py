@@ -29,7 +29,7 @@ class _Seen(NamedTuple):
     is_repeated: bool
 
 
-class Passages:
+class ForwardedCopies:
     """Remembers the connections that came in, and which of those going out are the same."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from analyzer.recorder.sources.tcp.dissect import (
     dissect,
     without_networks,
 )
-from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.recorder.sources.tcp.forwarded_copies import ForwardedCopies
 
 if TYPE_CHECKING:
     from analyzer.recorder.sources.captures.capture_file import Packet
@@ -85,7 +85,7 @@ class Reassembler:
         self._unacknowledged: OrderedDict[Key, Conversation] = OrderedDict()  # of those ended
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
-        self._passages = Passages()  # of frames that tell their way
+        self._copies = ForwardedCopies()  # of frames that tell their way
         self._held = 0
         self._numbers = itertools.count(1)
         self._is_two_way = False  # whether any of the server's packets are seen
@@ -166,7 +166,7 @@ class Reassembler:
         self._ended.clear()
         self._unacknowledged.clear()
         self._waiting.clear()
-        self._passages = Passages()
+        self._copies = ForwardedCopies()
         self._held = 0
         return events
 
@@ -184,7 +184,7 @@ class Reassembler:
         comes_in = link_layer.comes_in(link_type, frame)
         # What a VXLAN brings is seen on its own interface once more, there without the number.
         segment = (segment[0], without_networks(segment[1]), *segment[2:])
-        if self._passages.is_repeated(segment, at_ns, comes_in=comes_in):
+        if self._copies.is_repeated(segment, at_ns, comes_in=comes_in):
             return ()
         return self.take(at_ns, segment, TO_US if comes_in else OUTGOING)
 
