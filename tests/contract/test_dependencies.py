@@ -16,7 +16,8 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def pyproject() -> dict[str, Any]:
-    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+    return found
 
 
 def test_the_program_names_each_published_extra_and_no_other() -> None:
