@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.exercise import Outcome
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.observed_calls import ObservedCall
 from analyzer.lab.programs import Call
 from analyzer.text import visible

@@ -9,6 +9,7 @@ import functools
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
+from analyzer.imds import AWS
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
@@ -290,7 +291,7 @@ class Exchanges:
         """Mark a tokenless call of a process whose token request has failed."""
         if not (self._failures or self._unanswered_tokens):
             return record
-        if record.verdict.version is not Version.V1 or record.verdict.provider != "aws":
+        if record.verdict.version is not Version.V1 or record.verdict.provider != AWS:
             return record
         process_id = _maybe_process_id(record)
         if process_id is None:
@@ -321,7 +322,7 @@ def _request_bytes(record: Record) -> int:
 
 def _is_token_request(record: Record) -> bool:
     verdict = record.verdict
-    return verdict.reason == "token_request" and verdict.provider == "aws"
+    return verdict.reason == "token_request" and verdict.provider == AWS
 
 
 def _maybe_process_id(record: Record) -> Optional[ProcessId]:

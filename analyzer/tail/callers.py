@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from typing import NamedTuple, Optional
 
+from analyzer.imds import AWS
 from analyzer.logline.line import LOST, REQUEST, Line
 from analyzer.logline.who import who
 
@@ -76,7 +77,7 @@ class Callers:
             return
         said = who(line.fields)
         provider = line.text("imds", "provider")
-        key = Key(said.actors, said.unit, said.container, "" if provider == "aws" else provider)
+        key = Key(said.actors, said.unit, said.container, "" if provider == AWS else provider)
         caller = self._callers.get(key)
         if caller is None:
             caller = self._callers[key] = Caller()

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
+from analyzer.imds import AWS
 from analyzer.logline.line import LOST, REQUEST, Line, value_at
 from analyzer.logline.who import Who, who
 from analyzer.tail.phrase import Symbols, fitted, phrase
@@ -165,7 +166,7 @@ class Layout:
 
 
 def _is_for_another_cloud(line: Line) -> bool:
-    return line.text("imds", "provider") not in ("", "aws")
+    return line.text("imds", "provider") not in ("", AWS)
 
 
 def _pad(text: str, columns: int) -> str:

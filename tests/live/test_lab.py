@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from analyzer.errors import LabError
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.observed_calls import LogTail
 from analyzer.lab.server import Answered, open_listener

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.test_wire import TOKEN
 from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
 

@@ -18,7 +18,8 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.host.preemption import is_preemptible
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 
 # An emulated machine is 10 to 30 times slower than this one.
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "1"))

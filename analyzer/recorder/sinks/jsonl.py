@@ -8,7 +8,6 @@ import logging
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
 import structlog
@@ -17,7 +16,6 @@ from analyzer import __version__
 from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
 from analyzer.host.identity import boot_id, instance_id
-from analyzer.recorder.masking import mask_text
 from analyzer.recorder.records import (
     Attribution,
     Caller,
@@ -42,6 +40,7 @@ from analyzer.recorder.sinks.bounds import (
 from analyzer.recorder.sinks.destination import is_same_place, open_writer, set_limits
 from analyzer.recorder.sinks.encoding import members, present
 from analyzer.recorder.sinks.log import Counters, Log
+from analyzer.recorder.sinks.processors import event_processors
 from analyzer.text import timestamp
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;
@@ -94,7 +93,6 @@ class JsonlSink:
         """
         self._line_bytes = line_bytes
         self._log = log
-        self._now_ns = now_ns
         self._tell_host_name = host_name
         self._host_name = host_name()
         self._boot_id = boot_id
@@ -106,7 +104,7 @@ class JsonlSink:
         self.set_probe("")
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             log,
-            processors=[self._line],
+            processors=event_processors(now_ns, self._event_line),
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             context_class=dict,
         ).bind()
@@ -122,7 +120,7 @@ class JsonlSink:
 
     def write(self, record: Record) -> None:
         """Write one request. Raises SinkError where the log takes no more."""
-        # Not by way of structlog, which would take a tenth of the time that a request may.
+        # Not through structlog: it would take a tenth of the time that a request may.
         self._log.append(self._record_line(record))
 
     def event(self, name: str, level: str, /, **fields: object) -> None:
@@ -130,7 +128,7 @@ class JsonlSink:
 
         ``level`` is ``info``, ``warning`` or ``error``. Raises SinkError as :meth:`write` does.
         """
-        getattr(self._logger, level)(name, fields=fields)
+        getattr(self._logger, level)(name, **fields)
 
     @property
     def counters(self) -> Counters:
@@ -186,21 +184,20 @@ class JsonlSink:
         """Flush and close. Raises SinkError as :meth:`flush` does."""
         self._log.close()
 
-    def _line(self, _log: Log, level: str, event: structlog.typing.EventDict) -> bytes:
-        """Lay out and serialize (the last of structlog's processors, and the only one)."""
-        first = _head(self._now_ns(), level, event["event"])
-        # Error texts quote what was found: a setting, a file's name, an answer.
-        kept = _masked(present(event["fields"]))
-        line = b"".join((first, members(kept), self._last_text))
+    def _event_line(self, _log: Log, _method: str, event: structlog.typing.EventDict) -> bytes:
+        """Render an event as a line within the bound: the last of its processors."""
+        fields = dict(event)
+        first = _head(fields.pop("timestamp"), fields.pop("level"), fields.pop("event"))
+        line = b"".join((first, members(fields), self._last_text))
         if len(line) < self._line_bytes:
             return line
         room = self._line_bytes - len(first) - len(self._last_text) - NOTE_BYTES
-        shorten_event(kept, room)
-        return b"".join((first, members(kept), self._last_text))
+        shorten_event(fields, room)
+        return b"".join((first, members(fields), self._last_text))
 
     def _record_line(self, record: Record) -> bytes:
         # None of the three has anything in it that JSON escapes.
-        first = _head(record.at_ns, level(record.verdict), "imds_request")
+        first = _head(timestamp(record.at_ns), level(record.verdict), "imds_request")
         ends, last = _endpoints_text(record.connection), self._last_text
         request, caller = _request_text(record), self._caller(record)
         line = b"".join((first, request, ends, _with_thread(record, caller.text), last))
@@ -247,8 +244,8 @@ class JsonlSink:
         return known
 
 
-def _head(at_ns: int, level: str, name: str) -> bytes:
-    return f'{{"timestamp":"{timestamp(at_ns)}","level":"{level}","event":"{name}",'.encode()
+def _head(at: str, level: str, name: str) -> bytes:
+    return f'{{"timestamp":"{at}","level":"{level}","event":"{name}",'.encode()
 
 
 _PROCESS = b'"process":{'
@@ -444,14 +441,3 @@ def _file_fields(process: Process) -> dict[str, Any]:
 
 def _user_fields(user: User) -> dict[str, str]:
     return {"id": str(user.id), "name": user.name} if user.name else {"id": str(user.id)}
-
-
-def _masked(value: Any) -> Any:  # noqa: ANN401 (what JSON holds)
-    """Return a value with the secrets in all its texts masked."""
-    if isinstance(value, str):
-        return mask_text(value)
-    if isinstance(value, Mapping):
-        return {key: _masked(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_masked(each) for each in value]
-    return value

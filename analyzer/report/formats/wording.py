@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable
 from typing import Optional
 
+from analyzer.imds import AWS
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
 
@@ -134,7 +135,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
         ("Unit", key.unit),
         ("Place", key.place),
         ("User agent", key.user_agent),
-        ("Asks for", None if key.provider == "aws" else key.provider),
+        ("Asks for", None if key.provider == AWS else key.provider),
         ("Users", ", ".join(group.users)),
         ("Hosts", some(group.hosts, group.host_count)),
         ("Containers", some(group.workloads, group.workload_count)),

@@ -10,11 +10,12 @@ from typing import Callable, Optional, TypeVar
 
 import psutil
 
+from analyzer.imds import IMDS_PORT
 from analyzer.recorder.records import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
-from analyzer.recorder.sources.tcp.dissect import PORT, PORT_BYTES, Key
+from analyzer.recorder.sources.tcp.dissect import PORT_BYTES, Key
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
 FOUND_MAX = 8192
@@ -82,7 +83,9 @@ class Identity:
             return None
         half = (len(key) - PORT_BYTES) // 2
         source, destination, port = key[:half], key[half:-PORT_BYTES], key[-PORT_BYTES:]
-        owner = self._sockets.maybe_owner(source, int.from_bytes(port, "big"), destination, PORT)
+        owner = self._sockets.maybe_owner(
+            source, int.from_bytes(port, "big"), destination, IMDS_PORT
+        )
         return None if owner is None else self._owners.maybe_snapshot(owner.inode)
 
     def _is_own(self, address: str) -> bool:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
+from analyzer.imds import IMDS_PORT
 from analyzer.recorder.records import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
@@ -19,7 +20,6 @@ from analyzer.recorder.sources.tcp.dissect import (
     FRAGMENT,
     MALFORMED,
     NO_PAYLOAD,
-    PORT,
     PORT_BYTES,
     SYN,
     UNKNOWN_LINK,
@@ -288,7 +288,7 @@ class Reassembler:
         ends = without_networks(key)
         port = int.from_bytes(ends[-PORT_BYTES:], "big")
         client, server = _addresses(ends[:-PORT_BYTES])
-        connection = Connection(next(self._numbers), 0, client, port, server, PORT)
+        connection = Connection(next(self._numbers), 0, client, port, server, IMDS_PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way
         if key in self._ended:

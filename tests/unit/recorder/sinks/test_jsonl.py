@@ -565,6 +565,21 @@ class TestEvents:
         assert line["level"] == "warning"
         assert line["nested"] == {"c": False}
 
+    def test_the_chain_keeps_the_bound_and_the_clock(self, tmp_path: Path) -> None:
+        """An event passes all processors: its time, its level, its secrets and its length."""
+        path = tmp_path / "log"
+        log = LineLog(open_file(str(path)))
+        sink = JsonlSink(log, lambda: "h", "b", now_ns=lambda: 1_500, line_bytes=4096)
+        secret = "https://bob:Tr0ub4dor3@host/"
+        sink.event("configuration_rejected", "error", reason=secret + "x" * 10_000, tried=[])
+        sink.close()
+        (line,) = lines_of(path)
+        assert len(path.read_bytes()) <= 4096
+        assert line["timestamp"] == "1970-01-01T00:00:00.000001Z"
+        assert line["level"] == "error"
+        assert line["reason"].startswith("https://bob:[redacted]@host/xxx")
+        assert line["log"] == {"truncated": ["reason"]}
+
     def test_strings_of_the_operating_systems_become_text(self, tmp_path: Path) -> None:
         """A path that is not UTF-8 may come from the command line."""
         path = tmp_path / "log"
