@@ -10,6 +10,7 @@ from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
 from analyzer.imds import AWS
+from analyzer.lru import Lru
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
@@ -108,13 +109,14 @@ class Exchanges:
         self._bytes = 0
         # How many of those that wait have the same caller, by its id(): it is in memory once.
         self._callers: dict[int, int] = {}
+        # By the time at which they were sent, and not by use; what makes room is written.
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         # Of each connection the requests that wait, oldest first.
         self._by_socket: dict[SocketId, list[int]] = {}
-        self._failures: OrderedDict[ProcessId, _Failure] = OrderedDict()
+        self._failures: Lru[ProcessId, _Failure] = Lru(MAX_FAILURES)
         # When each token request that waits was sent, by process, oldest first.
         self._unanswered_tokens: dict[ProcessId, list[int]] = {}
-        self._out_of_step: OrderedDict[SocketId, None] = OrderedDict()
+        self._out_of_step: Lru[SocketId, None] = Lru(MAX_OUT_OF_STEP)
         self._next = 0
 
     def set_wait(self, wait_s: float) -> None:
@@ -245,9 +247,7 @@ class Exchanges:
 
     def _lose_step(self, socket_id: SocketId) -> None:
         """Believe no answer to a later request on a connection."""
-        self._out_of_step[socket_id] = None
-        if len(self._out_of_step) > MAX_OUT_OF_STEP:
-            self._out_of_step.popitem(last=False)
+        self._out_of_step.put(socket_id, None)
 
     def _hold(self, record: Record) -> None:
         caller = record.caller
@@ -272,10 +272,7 @@ class Exchanges:
         if response.outcome is Outcome.SUCCESS:
             self._failures.pop(process_id, None)
             return
-        self._failures[process_id] = _Failure(boottime_ns, response)
-        self._failures.move_to_end(process_id)
-        if len(self._failures) > MAX_FAILURES:
-            self._failures.popitem(last=False)
+        self._failures.put(process_id, _Failure(boottime_ns, response))
 
     def _forget_token(self, record: Record, boottime_ns: int) -> Optional[ProcessId]:
         """Wait for this token request no longer; returns whose it was, if that is known."""

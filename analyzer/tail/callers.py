@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from typing import NamedTuple, Optional
 
 from analyzer.imds import AWS
 from analyzer.logline.line import LOST, REQUEST, Line
 from analyzer.logline.who import who
+from analyzer.lru import Lru
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
 # for each run, or somebody who wants to fill memory, bring more.
@@ -66,8 +67,7 @@ class Callers:
         self.lost = 0
         self.foreign = 0
         self.newest_s: Optional[float] = None
-        self._most = most
-        self._callers: OrderedDict[Key, Caller] = OrderedDict()
+        self._callers: Lru[Key, Caller] = Lru(most)
 
     def add(self, line: Line) -> None:
         """Count one line."""
@@ -78,13 +78,12 @@ class Callers:
         said = who(line.fields)
         provider = line.text("imds", "provider")
         key = Key(said.actors, said.unit, said.container, "" if provider == AWS else provider)
-        caller = self._callers.get(key)
+        caller = self._callers.use(key)
         if caller is None:
-            caller = self._callers[key] = Caller()
-            if len(self._callers) > self._most:
-                self._fold(*self._callers.popitem(last=False))
-        else:
-            self._callers.move_to_end(key)
+            caller = Caller()
+            folded = self._callers.put(key, caller)
+            if folded is not None:
+                self._fold(*folded)
         version = line.text("imds", "version")
         caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)
         if line.at_s is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Callable, Optional, TypeVar
+from typing import Callable, Optional
 
 import psutil
 
 from analyzer.imds import IMDS_PORT
+from analyzer.lru import Lru
 from analyzer.recorder.records import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
@@ -24,9 +24,6 @@ FOUND_MAX = 8192
 ADDRESSES_S = 5.0
 STRANGERS_S = 0.2
 
-K = TypeVar("K")
-V = TypeVar("V")
-
 
 class Identity:
     """Answers the reassembler's question; see ``reassembly.Identify``."""
@@ -37,8 +34,8 @@ class Identity:
         self._sockets = SocketTable()
         self._owners = Owners(clock)
         # The latest opening of each, by the sequence number of its first byte.
-        self._noted: OrderedDict[Key, int] = OrderedDict()
-        self._found: OrderedDict[tuple[Key, int], Snapshot] = OrderedDict()
+        self._noted: Lru[Key, int] = Lru(FOUND_MAX)
+        self._found: Lru[tuple[Key, int], Snapshot] = Lru(FOUND_MAX)
         self._addresses: frozenset[str] = frozenset()
         self._listed_s = -float("inf")
 
@@ -52,10 +49,10 @@ class Identity:
         for key, start in dict(openings).items():
             if self._noted.get(key) == start:
                 continue
-            _put(self._noted, key, start)
+            self._noted.put(key, start)
             snapshot = self._maybe_snapshot(key)
             if snapshot is not None:
-                _put(self._found, (key, start), snapshot)
+                self._found.put((key, start), snapshot)
 
     def identify(
         self, connection: Connection, start: Optional[int], _packet_type: int
@@ -104,13 +101,6 @@ def _own_addresses() -> frozenset[str]:
         for address in addresses
         if address.family in (socket.AF_INET, socket.AF_INET6)
     )
-
-
-def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > FOUND_MAX:
-        table.popitem(last=False)
 
 
 def _key(connection: Connection) -> Key:

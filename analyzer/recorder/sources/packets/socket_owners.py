@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from analyzer.host.procfs import Stat, maybe_stat, read
 from analyzer.host.time_namespace import offset_ns
+from analyzer.lru import Lru
 from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
 from analyzer.recorder.sources.probe import layout
 
@@ -44,7 +44,7 @@ class Owners:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._known: Lru[int, _Known] = Lru(KNOWN_MAX)
         self._saved_s = SAVED_S
         self._asked_s = clock()
         self._offset_ns = offset_ns()
@@ -78,9 +78,7 @@ class Owners:
             if snapshot is None or not _holds(pid, link):
                 return None
             known = _Known(snapshot, now_s + DESCRIBED_S)
-        self._known[pid] = known
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
+        self._known.put(pid, known)
         return known.snapshot
 
     def _candidates(self) -> Iterator[int]:

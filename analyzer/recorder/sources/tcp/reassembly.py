@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.imds import IMDS_PORT
+from analyzer.lru import Lru
 from analyzer.recorder.records import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
@@ -80,9 +81,10 @@ class Reassembler:
     def __init__(self, identify: Optional[Identify] = None) -> None:
         self.counters: collections.Counter[str] = collections.Counter()
         self._identify = identify
+        # By their last use. No Lru: what makes room here is finished, and its events are told.
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
-        self._ended: OrderedDict[Key, tuple[int, int]] = OrderedDict()
-        self._unacknowledged: OrderedDict[Key, Conversation] = OrderedDict()  # of those ended
+        self._ended: Lru[Key, tuple[int, int]] = Lru(MAX_ENDED)
+        self._unacknowledged: Lru[Key, Conversation] = Lru(MAX_UNACKNOWLEDGED)  # of those ended
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
         self._copies = ForwardedCopies()  # of frames that tell their way
@@ -329,13 +331,9 @@ class Reassembler:
         del self._conversations[key]
         if self._waiting:
             self._waiting.pop(key, None)
-        self._ended[key] = (conversation.first, conversation.at % _SEQUENCES)
-        if len(self._ended) > MAX_ENDED:
-            self._ended.popitem(last=False)
+        self._ended.put(key, (conversation.first, conversation.at % _SEQUENCES))
         if conversation.is_unacknowledged:
-            self._unacknowledged[key] = conversation
-            if len(self._unacknowledged) > MAX_UNACKNOWLEDGED:
-                self._unacknowledged.popitem(last=False)
+            self._unacknowledged.put(key, conversation)
 
 
 @functools.lru_cache(maxsize=4096)
