@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from typing import NamedTuple, Optional
 
-from analyzer.logline.line import LOST, REQUEST, Line
+from analyzer.logline.events import LOST, REQUEST
+from analyzer.logline.line import Line
 from analyzer.logline.who import who
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
