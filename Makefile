@@ -21,7 +21,7 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
+.PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
 .PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
@@ -86,6 +86,11 @@ lock: $(VENV)/installed-lock ## Write requirements.lock anew: what install.sh in
 abi: ## Write analyzer/recorder/sources/probe/layout.py anew from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
+
+schema: $(VENV)/installed ## Write analyzer/logline/schema.json and docs/log-format.md anew from the declared fields
+	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
+	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
+	$(VENV)/bin/python -m tests.log_format
 
 lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from analyzer.errors import LabError
 from analyzer.lab.programs import Call
+from analyzer.logline.events import REQUEST
 
 _INTERPRETERS = ("sh", "bash", "dash", "ash", "zsh", "python", "perl", "ruby", "node")
 
@@ -69,7 +70,7 @@ class LogTail:
         *lines, self._partial = (self._partial + data).split(b"\n")
         try:
             events = [json.loads(line) for line in lines if line.strip()]
-            return [_observed(event) for event in events if event.get("event") == "imds_request"]
+            return [_observed(event) for event in events if event.get("event") == REQUEST]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LabError(
                 f"{self._path} has a line that is not one of the analyzer's ({error!r}). "

@@ -6,7 +6,8 @@ from collections import Counter, deque
 from typing import NamedTuple, Optional
 
 from analyzer.imds import AWS
-from analyzer.logline.line import LOST, REQUEST, Line
+from analyzer.logline.events import LOST, REQUEST
+from analyzer.logline.line import Line
 from analyzer.logline.who import who
 from analyzer.lru import Lru
 

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from analyzer.errors import ConfigError
-from analyzer.logline.line import HEARTBEAT, LOST, METRICS, REQUEST, Line
+from analyzer.logline.events import HEARTBEAT, LOST, METRICS, REQUEST
+from analyzer.logline.line import Line
 from analyzer.logline.who import ancestors, program
 
 VERSIONS = ("v1", "v2", "unknown")

@@ -9,7 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from analyzer.imds import AWS
-from analyzer.logline.line import LOST, REQUEST, Line, value_at
+from analyzer.logline.events import LOST, REQUEST
+from analyzer.logline.line import Line, value_at
 from analyzer.logline.who import Who, who
 from analyzer.tail.phrase import Symbols, fitted, phrase
 from analyzer.tail.words import words

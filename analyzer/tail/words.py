@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
+from analyzer.logline.events import HEARTBEAT, LOST, STARTED, STOPPED
 from analyzer.logline.line import Line, text_at, value_at
 
 _VERSIONS = ("v1", "v2", "unknown")
@@ -45,8 +46,8 @@ def _counts(requests: object) -> str:
 
 
 _EVENTS: Mapping[str, Callable[[Line], str]] = {
-    "analyzer_started": _started,
-    "analyzer_stopped": _stopped,
-    "heartbeat": _heartbeat,
-    "events_lost": _lost,
+    STARTED: _started,
+    STOPPED: _stopped,
+    HEARTBEAT: _heartbeat,
+    LOST: _lost,
 }

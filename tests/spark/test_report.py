@@ -15,7 +15,7 @@ import duckdb
 import psutil
 import pytest
 
-from analyzer.logline.fields import DUCKDB, FIELDS
+from analyzer.report.engine.columns import DUCKDB, FIELDS
 from tests.fleet.lines import Fleet, write_fleet
 
 DEADLINE_S = 1200.0

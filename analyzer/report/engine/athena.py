@@ -10,8 +10,8 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
-from analyzer.logline.fields import ATHENA, FIELDS
 from analyzer.report.engine import callers, groups, questions
+from analyzer.report.engine.columns import ATHENA, FIELDS
 from analyzer.report.engine.dialects import translated
 from analyzer.report.engine.lines import CELLS, cells, flat_lines
 from analyzer.report.engine.sql import MICROSECONDS, fill, listed

@@ -4,11 +4,13 @@ A caller that nobody knows, as packets tell it, is named by the address that it 
 
 ``records`` is what an engine makes of its files: ``file`` (a number), ``at_us`` and ``started_us``
 (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is no
-time) and the fields of :data:`analyzer.logline.fields.FIELDS`.
+time) and the fields of :data:`analyzer.report.engine.columns.FIELDS`.
 """
 
 from __future__ import annotations
 
+from analyzer.logline.events import HEARTBEAT, LOST, STARTED, STOPPED
+from analyzer.logline.fields import VERSIONS
 from analyzer.report.engine import numbers
 from analyzer.report.engine.sql import RECORD, UNIT, fill, listed, quoted
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE
@@ -16,7 +18,7 @@ from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 # Lines about the analyzer itself that say when it was running, or what it has lost.
-MARKS = ("heartbeat", "analyzer_started", "analyzer_stopped", "events_lost")
+MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 
 # What all lines of one cell have in common. Text that a line lacks is empty.
 PROCESS_COLUMNS = ("name", "executable", "args", "ancestors")
@@ -144,8 +146,7 @@ def flat_lines(records: str, *, kept: str = "") -> str:
         uptime=numbers.seconds("uptime_s"),
         lost=numbers.count("count"),
         not_written=" + ".join(
-            f"coalesce({numbers.count(f'not_written.{version}')}, 0)"
-            for version in numbers.VERSIONS
+            f"coalesce({numbers.count(f'not_written.{version}')}, 0)" for version in VERSIONS
         ),
         are_right=numbers.are_right(),
         records=records,

@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Mapping
 
+from analyzer.logline.events import HEARTBEAT, LOST, REQUEST, STOPPED
+from analyzer.logline.fields import VERSIONS
 from analyzer.report.engine.sql import fill, matches
 
 # A quadrillion: more than a host can lose, and few enough to be added up without rounding.
@@ -17,15 +19,14 @@ COUNT = r"^[0-9]{1,15}([.]0*)?\z"
 CALLS = r"^[1-9][0-9]{0,8}([.]0*)?\z"
 # 31 years, in seconds. A host may have slept between two heartbeats.
 SECONDS_MAX = 1_000_000_000
-VERSIONS = ("v1", "v2", "unknown")
 
 # Event: its counts and its times that are always there.
 _ALWAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "heartbeat": ((), ("interval_s",)),
-    "analyzer_stopped": ((), ("uptime_s",)),
-    "events_lost": (("count",), ()),
+    HEARTBEAT: ((), ("interval_s",)),
+    STOPPED: ((), ("uptime_s",)),
+    LOST: (("count",), ()),
 }
-_NOT_WRITTEN_IN = ("heartbeat", "events_lost")
+_NOT_WRITTEN_IN = (HEARTBEAT, LOST)
 
 
 def count(column: str) -> str:
@@ -58,7 +59,7 @@ def seconds(column: str) -> str:
 
 def are_right() -> str:
     """Write the condition that a line has all numbers that it must have, and no impossible one."""
-    cases = [f"WHEN 'imds_request' THEN {_calls_are_right()}"]
+    cases = [f"WHEN '{REQUEST}' THEN {_calls_are_right()}"]
     for event, (counts, times) in _ALWAYS.items():
         parts = [f"{count(name)} IS NOT NULL" for name in counts]
         parts += [f"{seconds(name)} IS NOT NULL" for name in times]
@@ -78,7 +79,7 @@ def _calls_are_right() -> str:
 def are_right_in(line: Mapping[str, object]) -> bool:
     """Tell the same of a line that Python has read."""
     event = line.get("event")
-    if event == "imds_request":
+    if event == REQUEST:
         return _calls_are_right_in(line.get("imds"))
     counts, times = _ALWAYS.get(event, ((), ())) if isinstance(event, str) else ((), ())
     found = [line.get(name) for name in counts]

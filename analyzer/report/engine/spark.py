@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.logline.fields import FIELDS, SPARK
+from analyzer.report.engine.columns import FIELDS, SPARK
 from analyzer.report.engine.damage import salvaged
 from analyzer.report.engine.dialects import translated
 from analyzer.report.engine.gathering import Options, Rows

@@ -32,19 +32,12 @@ from analyzer.recorder.records import (
     Version,
 )
 from analyzer.recorder.sinks import level
+from analyzer.recorder.sinks.caller_text import CALLERS_BYTES_MAX, CALLERS_MAX
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.jsonl import (
-    CALLERS_BYTES_MAX,
-    CALLERS_MAX,
-    METHOD_MAX,
-    PATH_MAX,
-    QUERY_MAX,
-    USER_AGENT_MAX,
-    JsonlSink,
-    open_log,
-)
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import BUFFER_MAX
 from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.request_text import METHOD_MAX, PATH_MAX, QUERY_MAX, USER_AGENT_MAX
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.text import timestamp
 
@@ -502,10 +495,9 @@ class TestLines:
                 process=long._replace(pid=pid), ancestors=(long,) * 16, ancestors_truncated=True
             )
             sink.write(RECORD._replace(tid=pid, caller=caller))
-            held = sum(len(each.text) for each in sink._callers.values())
-            assert held <= CALLERS_BYTES_MAX
+            assert sink._callers.size_bytes <= CALLERS_BYTES_MAX
         sink.close()
-        assert 40 < len(sink._callers) < 120  # of each caller all of its text, and the cut one
+        assert 40 < sink._callers.count < 120  # of each caller all of its text, and the cut one
         assert [line["process"]["pid"] for line in lines_of(path)] == list(range(1, 100))
 
     def test_every_line_tells_host_and_observer(self, tmp_path: Path) -> None:
