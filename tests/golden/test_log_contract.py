@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from analyzer import __version__
 from analyzer.recorder.attribute import NOBODY, Attributor
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
     Attribution,
     Caller,
@@ -107,6 +108,12 @@ COUNT: Shape = {
     "outcome": one_of("success", "rejected", "not_found", "error", "no_response", "unknown"),
     "count": number(1, 10**9),
 }
+CALLER: Shape = {
+    "program": text(),
+    "launcher?": text(),
+    "kind": one_of("program", "script", "package", "person", "boot"),
+    "key": text(r"[^\x00-\x1f]{1,256}"),
+}
 # Names in the order they come in; those with a question mark may be left out.
 LINE: dict[str, Shape] = {
     "timestamp": TIMESTAMP,
@@ -125,6 +132,7 @@ LINE: dict[str, Shape] = {
         "token_request?": {"outcome": OUTCOME, "status_code?": STATUS},
         "forwarded?": is_true,
         "attribution?": one_of("socket", "wire"),
+        "caller?": CALLER,
     },
     "http?": {"request?": {"method": text()}, "response?": {"status_code": STATUS}},
     "url?": {"path?": text(), "query?": text()},
@@ -217,7 +225,7 @@ def write(
         sink = JsonlSink(log, lambda: host_name, boot_id, instance_id)
         sink.set_probe("core/fentry")
         for record in records:
-            sink.write(record)
+            sink.write(record._replace(caller=identified(record.caller)))
         sink.close()
         return os.pread(fd, 1 << 20, 0)
     finally:
@@ -444,6 +452,7 @@ CALLERS = st.just(NOBODY) | st.builds(
     attribution=st.sampled_from(Attribution),
     others=st.lists(PROCESSES, max_size=2).map(tuple),
     size_bytes=st.just(0),
+    identity=st.none(),  # told by the sink's caller
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)

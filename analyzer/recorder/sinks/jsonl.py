@@ -17,6 +17,7 @@ from analyzer import __version__
 from analyzer.config.settings import Config
 from analyzer.config.settings import Log as Settings
 from analyzer.host.identity import boot_id, instance_id
+from analyzer.logline.caller import Identity
 from analyzer.recorder.masking import mask_text
 from analyzer.recorder.records import (
     Attribution,
@@ -277,11 +278,20 @@ TARGET_KEPT_MAX = 512
 
 
 def _request_text(record: Record) -> bytes:
-    """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
+    """Return ``"imds":{...},...,``: the request, and in ``imds.caller`` who made it."""
     _, _, _, _, request, verdict, caller, response, token_failure, hop_limit, repeated = record
     if repeated is not None or len(request.target or "") > TARGET_KEPT_MAX:
         return members(_request_fields(record))
-    return _usual_text(request, verdict, response, token_failure, caller.attribution, hop_limit)
+    imds, others = _usual_text(
+        request, verdict, response, token_failure, caller.attribution, hop_limit
+    )
+    identity = caller.identity
+    return imds + (b"" if identity is None else _identity_text(identity)) + others
+
+
+@functools.lru_cache(maxsize=CALLERS_MAX)
+def _identity_text(identity: Identity) -> bytes:
+    return b"," + members({"caller": _identity_fields(identity)})[:-1]
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
@@ -292,9 +302,11 @@ def _usual_text(
     token_failure: Optional[Response],
     attribution: Attribution,
     hop_limit: Optional[int],
-) -> bytes:
+) -> tuple[bytes, bytes]:
+    """Return all that does not depend on who asked, and when: ``"imds":{...`` and the rest."""
     fields = _fields_of(request, verdict, response, token_failure, attribution, hop_limit)
-    return members(fields)
+    imds = members({"imds": fields.pop("imds")})
+    return imds[: -len("},")], b"}," + members(fields)
 
 
 def _request_fields(record: Record) -> dict[str, Any]:
@@ -306,6 +318,7 @@ def _request_fields(record: Record) -> dict[str, Any]:
         record.caller.attribution,
         record.hop_limit,
         record.repeated,
+        record.caller.identity,
     )
 
 
@@ -317,6 +330,7 @@ def _fields_of(
     attribution: Attribution,
     hop_limit: Optional[int],
     repeated: Optional[Repeated] = None,
+    identity: Optional[Identity] = None,
 ) -> dict[str, Any]:
     imds: dict[str, Any] = {
         "version": verdict.version.value,
@@ -344,6 +358,8 @@ def _fields_of(
         imds["forwarded"] = True
     if attribution is not Attribution.CALL:
         imds["attribution"] = attribution.value
+    if identity is not None:
+        imds["caller"] = _identity_fields(identity)
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
     path, _, query = (request.target or "").partition("?")
     fields = {
@@ -356,6 +372,10 @@ def _fields_of(
         "user_agent": {"original": (request.user_agent or "")[:USER_AGENT_MAX]},
     }
     return present(fields)
+
+
+def _identity_fields(identity: Identity) -> dict[str, Any]:
+    return present(identity._asdict())
 
 
 def _endpoints_text(connection: Connection) -> bytes:
@@ -371,7 +391,7 @@ def _caller_fields(record: Record) -> dict[str, Any]:
     known, container = caller.process, caller.container
     process: dict[str, Any] = {}
     if known is not None:
-        process = {**_process_fields(known), **_identity_fields(known)}
+        process = {**_process_fields(known), **_executable_fields(known)}
         process["start"] = timestamp(record.process_start_at_ns)
         process["user"] = _user_fields(known.user)
         if caller.ancestors:
@@ -421,7 +441,7 @@ def _process_fields(process: Process) -> dict[str, Any]:
     return fields
 
 
-def _identity_fields(process: Process) -> dict[str, Any]:
+def _executable_fields(process: Process) -> dict[str, Any]:
     """Return what the kernel told of the executable at the call."""
     fields = _file_fields(process)
     if process.mount_namespace:
