@@ -343,6 +343,7 @@ def _kind(record: Record) -> _Kind:
         record.token_failure,
         None if process is None else (process.name, process.executable, process.args),
         parent and (parent[0].name, parent[0].args),
+        record.caller.identity,
         _minute(record),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import analyzer
+from analyzer import imds
 from analyzer.config.settings import SECTIONS
 from analyzer.logline import events, fields, own_fields
 from analyzer.logline.described import fields_of, kinds_by_path, paths_of_line
@@ -97,7 +98,7 @@ def test_declared_values_are_those_of_the_code() -> None:
     operations = {name for _, name in classify._OPERATIONS}
     assert set(fields.OPERATIONS) == {*operations, "other"}
     providers = {name for *_, name in classify._PROVIDERS}
-    assert set(fields.PROVIDERS) == {*providers, classify.AWS}
+    assert set(fields.PROVIDERS) == {*providers, imds.AWS}
     assert set(fields.REASONS) == REASONS
     assert set(own_fields.LOSSES) == {*losses.REASONS, connections.EVICTED, "log_not_written"}
     attributions = {each.value for each in records.Attribution} - {"call"}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from analyzer import __version__
 from analyzer.recorder.attribute import NOBODY, Attributor
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
     Attribution,
     Caller,
@@ -72,7 +73,7 @@ def write(
         sink = JsonlSink(log, lambda: host_name, boot_id, instance_id)
         sink.set_probe("core/fentry")
         for record in records:
-            sink.write(record)
+            sink.write(record._replace(caller=identified(record.caller)))
         sink.close()
         return os.pread(fd, 1 << 20, 0)
     finally:
@@ -304,6 +305,7 @@ CALLERS = st.just(NOBODY) | st.builds(
     attribution=st.sampled_from(Attribution),
     others=st.lists(PROCESSES, max_size=2).map(tuple),
     size_bytes=st.just(0),
+    identity=st.none(),  # told by the sink's caller
 )
 RESPONSES = st.none() | st.builds(
     Response, st.sampled_from(Outcome), st.none() | st.integers(1, 999)

@@ -22,6 +22,7 @@ from analyzer.text import timestamp
 
 if TYPE_CHECKING:
     from analyzer.logline import fields as line
+    from analyzer.logline.caller import Identity
 
 # Characters kept of what a client may choose freely. Real paths and user agents are below 300;
 # decode bounds a header block, this bounds a line.
@@ -33,14 +34,20 @@ METHOD_MAX = 64
 # written anew each time, so that nobody can fill memory with them.
 REQUESTS_MAX = 1024
 TARGET_KEPT_MAX = 512
+# Of one who called, 300 bytes; a busy host has some dozens.
+IDENTITIES_MAX = 512
 
 
 def request_text(record: Record) -> bytes:
-    """Return ``"imds":{...},...,``: all that does not depend on who asked, and when."""
+    """Return ``"imds":{...},...,``: the request, and in ``imds.caller`` who made it."""
     _, _, _, _, request, verdict, caller, response, token_failure, hop_limit, repeated = record
     if repeated is not None or len(request.target or "") > TARGET_KEPT_MAX:
         return members(request_fields(record))
-    return _usual_text(request, verdict, response, token_failure, caller.attribution, hop_limit)
+    imds, others = _usual_text(
+        request, verdict, response, token_failure, caller.attribution, hop_limit
+    )
+    identity = caller.identity
+    return imds + (b"" if identity is None else _identity_text(identity)) + others
 
 
 def endpoints_text(connection: Connection) -> bytes:
@@ -61,8 +68,14 @@ def request_fields(record: Record) -> dict[str, Any]:
         record.caller.attribution,
         record.hop_limit,
         record.repeated,
+        record.caller.identity,
     )
     return dict(fields)
+
+
+@functools.lru_cache(maxsize=IDENTITIES_MAX)
+def _identity_text(identity: Identity) -> bytes:
+    return b"," + members({"caller": _identity_fields(identity)})[:-1]
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
@@ -73,8 +86,11 @@ def _usual_text(
     token_failure: Optional[Response],
     attribution: Attribution,
     hop_limit: Optional[int],
-) -> bytes:
-    return members(_fields_of(request, verdict, response, token_failure, attribution, hop_limit))
+) -> tuple[bytes, bytes]:
+    """Return all that does not depend on who asked, and when: ``"imds":{...`` and the rest."""
+    fields = _fields_of(request, verdict, response, token_failure, attribution, hop_limit)
+    imds = members({"imds": fields.pop("imds")})
+    return imds[: -len("},")], b"}," + members(dict(fields))
 
 
 def _fields_of(
@@ -85,6 +101,7 @@ def _fields_of(
     attribution: Attribution,
     hop_limit: Optional[int],
     repeated: Optional[Repeated] = None,
+    identity: Optional[Identity] = None,
 ) -> line.Request:
     imds: line.Imds = {
         "version": verdict.version.value,
@@ -106,7 +123,20 @@ def _fields_of(
         imds["forwarded"] = True
     if attribution is not Attribution.CALL:
         imds["attribution"] = attribution.value
+    if identity is not None:
+        imds["caller"] = _identity_fields(identity)
     return {"imds": imds, **_http_fields(request, response)}
+
+
+def _identity_fields(identity: Identity) -> line.Who:
+    fields: line.Who = {
+        "program": identity.program,
+        "kind": identity.kind,
+        "key": identity.key,
+    }
+    if identity.launcher:
+        fields["launcher"] = identity.launcher
+    return fields
 
 
 def _add_repeated(imds: line.Imds, repeated: Repeated) -> None:
