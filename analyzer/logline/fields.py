@@ -14,8 +14,6 @@ TEXT, WHOLE, REAL, FLAG = "text", "whole", "real", "flag"
 # A type, an object of named fields, or a list of one of them.
 Shape = Union[str, "Mapping[str, Shape]", "list[Shape]"]
 
-_PROGRAM: dict[str, Shape] = {"name": TEXT, "executable": TEXT, "args": [TEXT]}
-
 FIELDS: dict[str, Shape] = {
     "timestamp": TEXT,
     "event": TEXT,
@@ -30,15 +28,16 @@ FIELDS: dict[str, Shape] = {
         "repeated": [{"version": TEXT, "operation": TEXT, "outcome": TEXT, "count": TEXT}],
         "forwarded": FLAG,
         "token_request": {"outcome": TEXT},
+        "caller": {"program": TEXT, "launcher": TEXT, "kind": TEXT, "key": TEXT},
     },
     "url": {"path": TEXT},
     "user_agent": {"original": TEXT},
     "source": {"ip": TEXT},
     "process": {
-        **_PROGRAM,
+        "name": TEXT,
+        "executable": TEXT,
         "start": TEXT,
         "user": {"id": TEXT, "name": TEXT},
-        "ancestors": [_PROGRAM],
     },
     "container": {"id": TEXT, "runtime": TEXT},
     "orchestrator": {"type": TEXT, "resource": {"id": TEXT}},

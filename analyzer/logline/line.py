@@ -17,7 +17,8 @@ HEARTBEAT = "heartbeat"
 METRICS = "metrics"  # lines in CloudWatch's embedded metric format, which may be in the same file
 
 # Of one kind, in one folded line, which stands for a second.
-CALLS_MAX = 10**9
+CALLS_DIGITS = 9
+CALLS_MAX = 10**CALLS_DIGITS - 1
 
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
 
