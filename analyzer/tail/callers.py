@@ -10,8 +10,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from analyzer.logline.caller import caller_of, short
 from analyzer.logline.line import LOST, REQUEST, Line, text_at, value_at
+from analyzer.logline.named_caller import caller_of, short
 from analyzer.logline.units import is_container
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name

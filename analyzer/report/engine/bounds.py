@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyzer.logline.caller import NOT_TEXT, TEXT_MAX, UNKNOWN
 from analyzer.logline.line import LINE_MAX
+from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX, VERSIONS
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER
 

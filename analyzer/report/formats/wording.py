@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
-from analyzer.logline.caller import short
+from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
 

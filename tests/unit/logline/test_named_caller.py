@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.logline.caller import TEXT_MAX, Caller, caller_of, short
+from analyzer.logline.named_caller import TEXT_MAX, Caller, caller_of, short
 
 NAMED = {"program": "curl", "launcher": "/opt/x.sh", "kind": "program", "key": "curl /opt/x.sh"}
 PROCESS = {"name": "x", "executable": "/usr/bin/x", "user": {"id": "0"}}

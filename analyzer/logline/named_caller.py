@@ -10,8 +10,8 @@ from typing import NamedTuple, Optional
 
 from analyzer.logline.line import text_at, value_at
 
-# Linux's longest path has 4096 bytes. The recorder writes no longer text here.
-TEXT_MAX = 4096
+# The recorder writes at most 256 bytes here; longer text is not its own.
+TEXT_MAX = 1024
 # SQL engines read a number, a flag, a list and an object as text. Such text is never believed, so
 # that all readers count alike. ``\z`` is the end, as all engines' expressions have it.
 NOT_TEXT = r"^(?:[\[{]|(?:true|false|null|[-+]?[0-9]+(?:[.][0-9]*)?(?:[eE][-+]?[0-9]+)?)\z)"
