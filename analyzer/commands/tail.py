@@ -230,8 +230,7 @@ def _view(
 ) -> View:
     from analyzer.tail.board import Board
     from analyzer.tail.callers import Callers
-    from analyzer.tail.layout import Layout
-    from analyzer.tail.phrase import symbols
+    from analyzer.tail.layout import Layout, symbols
     from analyzer.tail.screen import open_screen
     from analyzer.tail.views import Lines, Rows, Summary
 

@@ -14,7 +14,8 @@ from analyzer.logline.events import METRICS
 LINE_MAX = 1 << 20
 
 # Of one kind, in one folded line, which stands for a second.
-CALLS_MAX = 10**9
+CALLS_DIGITS = 9
+CALLS_MAX = 10**CALLS_DIGITS - 1
 
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
 

@@ -27,19 +27,21 @@ CAPTURE_PROBE = "packet/pcap"
 
 @dataclass(frozen=True)
 class Key:
-    """What tells groups of calls apart: what a person would fix, not a process that ran once.
+    """Who calls, and for what provider. ``caller`` and ``provider`` tell groups of calls apart.
 
-    ``program`` is the script where an interpreter runs one, else the executable, else the name; a
-    tool such as curl is its name alone, as the path of one that exits at once may not be known.
-    ``launcher`` is the nearest ancestor's script or program where ``program`` is a tool that
-    somebody else makes call (curl, a shell, ...), else None. ``unit`` is the systemd unit with
-    the numbers of a single run taken out (``session-*.scope``). ``place`` is ``host``, else the
-    orchestrator (``kubernetes``, ``ecs``), else the container runtime, else ``container``.
+    ``caller`` is the line's ``imds.caller.key``, which is the same for each run of one job; of a
+    line without it, the executable. ``program``, ``launcher`` and ``kind`` are the line's words
+    for it. ``unit`` is the systemd unit with the numbers of a single run taken out
+    (``session-*.scope``). ``place`` is ``host``, else the orchestrator (``kubernetes``, ``ecs``),
+    else the container runtime, else ``container``. Where a group's calls differ in one of these,
+    or in the user agent, it is the one with the most v1 calls.
     ``provider`` is ``aws`` or the other cloud that was asked for, as ``imds.provider`` in the log.
     """
 
+    caller: str
     program: str
     launcher: Optional[str]
+    kind: Optional[str]
     unit: Optional[str]
     place: str
     user_agent: Optional[str]
@@ -59,10 +61,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """The requests of one :class:`Key`.
+    """The requests of one caller to one provider.
 
     ``days`` are the UTC days on which it called, ``v1_days`` those with a tokenless call. ``paths``
-    are the most frequent; ``workloads`` are examples of container, pod or task ids out of
+    and ``user_agents`` are the most frequent; ``v1_places`` are where its v1 calls come from, as
+    :class:`Key` says it; ``workloads`` are examples of container, pod or task ids out of
     ``workload_count``; ``forwarded`` counts requests with X-Forwarded-For. ``token_failures``
     counts, by outcome (``no_response``, ``rejected``, ...), the failed token requests that v1
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
@@ -85,6 +88,8 @@ class Group:
     workload_count: int
     workloads: tuple[str, ...]
     users: tuple[str, ...]
+    user_agents: tuple[str, ...]
+    v1_places: tuple[str, ...]
     forwarded: int
     token_failures: Mapping[str, int]
     example: Mapping[str, Any]

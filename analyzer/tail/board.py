@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.logline.who import Who
-from analyzer.tail.callers import TREND_MINUTES, Caller, Callers, Key
-from analyzer.tail.phrase import Symbols, fitted, phrase
+from analyzer.tail.callers import TREND_MINUTES, Caller, Callers, Key, Who
+from analyzer.tail.layout import Symbols, fitted, phrase
 from analyzer.text import visible
 
 _GAP = 2
@@ -63,8 +62,8 @@ class Board:
                 column.heading, no_wrap=True, justify="right" if column.is_count else "left"
             )
         shown = rows = 0
-        for (key, _), *cells in zip(ranked, *(column.cells for column in columns)):
-            who = self._who(key, room)
+        for (key, caller), *cells in zip(ranked, *(column.cells for column in columns)):
+            who = self._who(caller.who, key.provider, room)
             rows += who.plain.count("\n") + 1
             if size is not None and size.rows is not None and rows > size.rows - _OTHER_ROWS:
                 break
@@ -76,18 +75,17 @@ class Board:
         cells = [Text(self._when(each, now_s)) for each in at]
         return _Column(heading, cells, max([len(heading), *(len(each) for each in cells)]))
 
-    def _who(self, key: Key, room: Optional[int]) -> Text:
+    def _who(self, caller: Who, provider: str, room: Optional[int]) -> Text:
         """Return the caller; on a terminal with its place on a second row."""
-        caller = Who(key.actors, key.unit, key.container, "", "")
-        mark = f" ({visible(key.provider)})" if key.provider else ""
+        mark = f" ({visible(provider)})" if provider else ""
         style = "dim" if mark else ""
         if room is None:
             return Text(phrase(caller, self._symbols) + mark, style)
         alone = caller._replace(unit="", container="")
         cell = Text(fitted(alone, self._symbols, max(room - len(mark), 1)) + mark, style)
-        place = f"unit {key.unit}" if key.unit and not key.container else key.container
+        place = caller.container or (f"unit {caller.unit}" if caller.unit else "")
         if place:
-            place = fitted(Who((place,), "", "", "", ""), self._symbols, room - 2)
+            place = fitted(Who((place,)), self._symbols, room - 2)
             cell.append(f"\n  {place}", "dim")
         return cell
 

@@ -1,14 +1,20 @@
-"""Who called how often: counts by caller, for as many callers as are kept apart."""
+"""Counts calls by caller, for as many callers as are kept apart, and puts a caller into words.
+
+Nothing here is escaped: what shows the words does that.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from typing import NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 
 from analyzer.imds import AWS
 from analyzer.logline.events import LOST, REQUEST
-from analyzer.logline.line import Line
-from analyzer.logline.who import who
+from analyzer.logline.line import Line, text_at, value_at
+from analyzer.logline.named_caller import caller_of, short
+from analyzer.logline.units import is_container
 from analyzer.lru import Lru
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
@@ -18,19 +24,92 @@ TREND_MINUTES = 10
 _MINUTE_S = 60
 
 
+# Of a container's, pod's or task's id, as much as the runtimes' own tools print.
+_ID_SHOWN = 12
+_POD_SHOWN = 8
+_AGENT_MAX = 1024
+# Of a user agent, words that say what it ran on, not what it is.
+_AGENT_PLATFORM = re.compile(
+    r"(c?python|linux|java|openjdk.*|ruby|kotlin|os|lang|ua|md|cfg|m|exec-env|app)/.*",
+    re.IGNORECASE,
+)
+_AGENT_LIBRARY = re.compile(
+    r"(go-http-client|python-urllib|java|node-fetch|undici|ruby|okhttp|libwww-perl)(/.*)?",
+    re.IGNORECASE,
+)
+
+
+class Who(NamedTuple):
+    """A caller in words; "" for what is not known, or tells nothing.
+
+    ``actors`` is the program, then who started it. ``container`` is the pod or task where the log
+    says it.
+    """
+
+    actors: tuple[str, ...]
+    unit: str = ""
+    container: str = ""
+    user: str = ""
+    agent: str = ""
+
+
+def who(fields: Mapping[str, Any]) -> Who:
+    """Return the caller of one request."""
+    caller = caller_of(fields)
+    process = value_at(fields, "process")
+    container = _container(fields)
+    unit = text_at(fields, "service", "name")
+    if container and is_container(unit):
+        unit = ""
+    actors = tuple(short(name) for name in (caller.program, caller.launcher) if name)
+    return Who(actors, unit, container, _user(process), _agent(fields, process))
+
+
+def _container(fields: Mapping[str, Any]) -> str:
+    workload = text_at(fields, "orchestrator", "resource", "id")
+    if workload:
+        kind = text_at(fields, "orchestrator", "resource", "type") or "workload"
+        return f"{kind} {workload[:_POD_SHOWN]}"
+    container = text_at(fields, "container", "id")
+    if not container:
+        return ""
+    return f"{text_at(fields, 'container', 'runtime') or 'container'} {container[:_ID_SHOWN]}"
+
+
+def _user(process: object) -> str:
+    """Return the user where it is not root, which is usual."""
+    number = text_at(process, "user", "id")
+    if number == "0":
+        return ""
+    name = text_at(process, "user", "name")
+    return f"user {name}" if name else f"uid {number}" if number else ""
+
+
+def _agent(fields: Mapping[str, Any], process: object) -> str:
+    """Return of the user agent what the program's name does not say already."""
+    agent = text_at(fields, "user_agent", "original")[:_AGENT_MAX]
+    words = re.sub(r"\([^)]*\)", "", agent).split()
+    telling = [word for word in words if not _AGENT_PLATFORM.fullmatch(word)]
+    if len(telling) == 1:
+        product = telling[0].partition("/")[0].lower()
+        called = text_at(process, "name").lower()
+        if product == called or _AGENT_LIBRARY.fullmatch(telling[0]):
+            return ""
+    return " ".join(telling)
+
+
 class Key(NamedTuple):
     """What tells callers apart."""
 
-    actors: tuple[str, ...]
-    unit: str
-    container: str
+    caller: str  # the line's imds.caller.key, else the executable
     provider: str  # "" for AWS
 
 
 class Caller:
-    """The calls of one caller."""
+    """The calls of one caller. ``who`` is the caller as the newest line has it."""
 
     def __init__(self) -> None:
+        self.who = Who(())
         self.first_s: Optional[float] = None
         self.last_s: Optional[float] = None
         self.counts: Counter[str] = Counter()
@@ -76,15 +155,15 @@ class Callers:
             self.lost += max(line.number("count") or 1, 1)
         if line.event != REQUEST:
             return
-        said = who(line.fields)
         provider = line.text("imds", "provider")
-        key = Key(said.actors, said.unit, said.container, "" if provider == AWS else provider)
+        key = Key(caller_of(line.fields).key, "" if provider == AWS else provider)
         caller = self._callers.use(key)
         if caller is None:
             caller = Caller()
             folded = self._callers.put(key, caller)
             if folded is not None:
                 self._fold(*folded)
+        caller.who = who(line.fields)._replace(user="", agent="")
         version = line.text("imds", "version")
         caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)
         if line.at_s is not None:

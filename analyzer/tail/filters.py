@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from analyzer.errors import ConfigError
 from analyzer.logline.events import HEARTBEAT, LOST, METRICS, REQUEST
-from analyzer.logline.line import Line
-from analyzer.logline.who import ancestors, program
+from analyzer.logline.line import Line, text_at, value_at
+from analyzer.logline.named_caller import caller_of, short
 
 VERSIONS = ("v1", "v2", "unknown")
 _WILD = frozenset("*?[")
@@ -43,10 +43,7 @@ class Filters(NamedTuple):
         )
 
     def _is_process(self, line: Line) -> bool:
-        caller = line.fields.get("process")
-        known = frozenset[str]().union(
-            *(program(each).names for each in (caller, *ancestors(caller)))
-        )
+        known = _names(line)
         return any(fnmatchcase(name, each) for each in self.processes for name in known)
 
     def _is_container(self, line: Line) -> bool:
@@ -67,6 +64,21 @@ class Filters(NamedTuple):
     def _is_unit(self, line: Line) -> bool:
         unit = line.text("service", "name")
         return any(fnmatchcase(unit, each) for each in self.units)
+
+
+def _names(line: Line) -> frozenset[str]:
+    """Return what the caller, who started it, and its ancestors are called, with and without path.
+
+    Process 1 is left out, as it starts everything.
+    """
+    caller = caller_of(line.fields)
+    process = value_at(line.fields, "process")
+    found = value_at(process, "ancestors")
+    ancestors = found if isinstance(found, list) else []
+    names = {caller.program, caller.launcher}
+    for each in (process, *(one for one in ancestors if value_at(one, "pid") != 1)):
+        names |= {text_at(each, "name"), text_at(each, "executable")}
+    return frozenset((names | {short(name) for name in names}) - {""})
 
 
 def is_routine(line: Line) -> bool:

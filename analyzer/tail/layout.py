@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Callable, NamedTuple, Optional
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from analyzer.imds import AWS
-from analyzer.logline.events import LOST, REQUEST
-from analyzer.logline.line import Line, value_at
-from analyzer.logline.who import Who, who
-from analyzer.tail.phrase import Symbols, fitted, phrase
-from analyzer.tail.words import words
+from analyzer.logline.events import HEARTBEAT, LOST, REQUEST, STARTED, STOPPED
+from analyzer.logline.line import Line, text_at, value_at
+from analyzer.tail.callers import Who, who
 from analyzer.text import decode_text, visible
 
 _PLAIN = Style()
@@ -37,6 +36,49 @@ _WHO_COLUMNS = 36
 COLUMNS_MIN = 40
 # Of what is no line of the analyzer's, so much is shown.
 _FOREIGN_MAX = 1000
+
+
+class Symbols(NamedTuple):
+    """What is drawn with characters that not every terminal has."""
+
+    arrow: str
+    ellipsis: str
+    times: str = "x"
+
+
+def symbols(encoding: str) -> Symbols:
+    """Return what a terminal of this encoding can show."""
+    is_unicode = encoding.lower().startswith("utf")
+    return Symbols(" ← ", "…", "\N{MULTIPLICATION SIGN}") if is_unicode else Symbols(" <- ", "...")
+
+
+def _chain(actors: tuple[str, ...], symbols: Symbols) -> str:
+    return visible(symbols.arrow.join(actors))
+
+
+def phrase(caller: Who, symbols: Symbols) -> str:
+    """Return all that is known of a caller, safe to show."""
+    unit = f"unit {caller.unit}" if caller.unit else ""
+    parts = (unit, caller.container, caller.user, caller.agent)
+    said = [_chain(caller.actors, symbols), *(visible(part) for part in parts if part)]
+    return ", ".join(said)
+
+
+def fitted(caller: Who, symbols: Symbols, room: int) -> str:
+    """Return as much of who it was as there is room for: what is told last goes first."""
+    # Who called and who made it do so stay longest; where it ran tells the rest.
+    without_agent = caller._replace(agent="")
+    bare = without_agent._replace(user="")
+    placed = bare._replace(unit="") if bare.container else bare
+    nearest = placed._replace(actors=placed.actors[:2])
+    alone = placed._replace(actors=placed.actors[:1])
+    nowhere = nearest._replace(unit="", container="")
+    for each in (caller, without_agent, bare, placed, nearest, alone, nowhere):
+        said = phrase(each, symbols)
+        if cell_len(said) <= room:
+            return said
+    kept_columns = max(room - cell_len(symbols.ellipsis), 0)
+    return set_cell_size(phrase(alone, symbols), kept_columns).rstrip() + symbols.ellipsis
 
 
 class Span(NamedTuple):
@@ -76,7 +118,8 @@ class Layout:
     def _row(self, when: str, line: Line) -> list[Span]:
         if line.event != REQUEST:
             style = _ALARM if line.event == LOST else _DIM
-            return self._cut([Span(f"{when} ", _DIM), Span(f"-- {visible(words(line))}", style)])
+            said = visible(_event_words(line))
+            return self._cut([Span(f"{when} ", _DIM), Span(f"-- {said}", style)])
         version = visible(line.text("imds", "version")) or "unknown"
         is_foreign = _is_for_another_cloud(line)
         style = _DIM if is_foreign else _VERSION_STYLES.get(version, _UNKNOWN)
@@ -176,3 +219,50 @@ def _pad(text: str, columns: int) -> str:
 
 def _width(spans: list[Span]) -> int:
     return sum(cell_len(span.text) for span in spans)
+
+
+# --- the analyzer's own lines --------------------------------------------------------------
+
+_COUNTED = ("v1", "v2", "unknown")
+
+
+def _event_words(line: Line) -> str:
+    """Return what one of the analyzer's own lines says."""
+    say = _EVENTS.get(line.event)
+    if say is not None:
+        return say(line)
+    said = [line.event.replace("_", " ")]
+    said += filter(None, [line.text("log", "file", "path"), line.text("reason")])
+    return ": ".join(said)
+
+
+def _started(line: Line) -> str:
+    return f"analyzer started, {line.text('observer', 'probe') or 'probe unknown'}"
+
+
+def _stopped(line: Line) -> str:
+    return f"analyzer stopped; it saw {_counts(line.fields.get('requests'))}"
+
+
+def _heartbeat(line: Line) -> str:
+    return f"heartbeat: {_counts(line.fields.get('requests'))}, {line.number('lost') or 0} lost"
+
+
+def _lost(line: Line) -> str:
+    count = line.number("count")
+    since = text_at(line.fields, "since")
+    said = f"{'some' if count is None else count} events lost"
+    return f"{said} since {since}: {line.text('reason') or 'no reason given'}"
+
+
+def _counts(requests: object) -> str:
+    counts = [(each, value_at(requests, each)) for each in _COUNTED]
+    return ", ".join(f"{count} {each}" for each, count in counts if isinstance(count, int))
+
+
+_EVENTS: Mapping[str, Callable[[Line], str]] = {
+    STARTED: _started,
+    STOPPED: _stopped,
+    HEARTBEAT: _heartbeat,
+    LOST: _lost,
+}

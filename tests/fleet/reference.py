@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import datetime
 import gzip
 import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from analyzer.report.findings import Bucket, Findings, Group, Host, Key, Loss, Span, Tally
 
 Line = Mapping[str, Any]
 
 _ONE_S = datetime.timedelta(seconds=1)
-_INTERPRETERS = ("python", "bash", "dash", "sh", "java", "perl")
-_WITH_VALUE = ("-cp", "-W", "-X")
 
 
 def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int = 0) -> Findings:
     """Return what any engine should find in lines; ``damage`` stays empty."""
     requests = [line for line in lines if line["event"] == "imds_request"]
-    by_key: dict[Key, list[Line]] = collections.defaultdict(list)
+    by_key: dict[tuple[str, str], list[Line]] = collections.defaultdict(list)
     for line in requests:
-        by_key[key_of(line)].append(line)
+        by_key[caller_of(line)[0], line["imds"]["provider"]].append(line)
     by_host: dict[str, list[Line]] = collections.defaultdict(list)
     for line in lines:
         by_host[_host_name(line)].append(line)
     limits = {name: limit for name, own in by_host.items() if (limit := _host_hop_limit(own))}
-    groups = [_group(key, own, limits) for key, own in by_key.items()]
+    groups = [
+        _group(_key(caller, provider, own), own, limits)
+        for (caller, provider), own in by_key.items()
+    ]
     groups.sort(key=_rank)
     return Findings(
         files=files,
@@ -46,7 +46,7 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
 
 
 def _rank(group: Group) -> tuple[object, ...]:
-    names = tuple(name or "" for name in dataclasses.astuple(group.key))
+    names = (group.key.caller, group.key.provider)
     return -group.count("v1"), -group.count("unknown"), -group.requests, names
 
 
@@ -62,59 +62,60 @@ def read_lines(files: Iterable[Path]) -> list[Line]:
 # --- who -------------------------------------------------------------------------------
 
 
-def key_of(line: Line) -> Key:
-    """Return what a person would fix, for the callers of the made-up fleet."""
-    process = line.get("process", {})
-    program, is_tool, _ = _program(line)
-    launcher = None
-    for ancestor in process.get("ancestors", ()) if is_tool else ():
-        name, _, is_shell = _program_of(ancestor)
-        if not is_shell:
-            launcher = name
-            break
-    place = "host"
-    if "container" in line:
-        place = line["container"].get("runtime", "container")
+def caller_of(line: Line) -> tuple[str, str, str, str]:
+    """Return key, program, launcher and kind of the callers of the made-up fleet."""
+    named = line["imds"].get("caller")
+    if isinstance(named, dict) and all(type(each) is str for each in named.values()):
+        return named["key"], named["program"], named.get("launcher", ""), named["kind"]
+    if "process" in line:
+        name = str(line["process"].get("executable", line["process"]["name"]))
+    else:
+        name = f"(from {line['source']['ip']})"
+    return name, name, "", ""
+
+
+def _place(line: Line) -> str:
     if "orchestrator" in line:
-        place = line["orchestrator"]["type"]
-    unit = line.get("service", {}).get("name")
-    if unit and re.match(r"(docker|cri-containerd)-[0-9a-f]{64}", unit):
-        unit = None
-    if unit:
-        unit = re.sub(r"^(session|run)-.*\.", r"\1-*.", unit)
-        unit = re.sub(r"@\d+\.", "@*.", unit)
-    agent = line.get("user_agent", {}).get("original")
-    return Key(program, launcher, unit, place, agent, line["imds"]["provider"])
+        return str(line["orchestrator"]["type"])
+    return str(line["container"].get("runtime", "container")) if "container" in line else "host"
 
 
-def _program(line: Line) -> tuple[str, bool, bool]:
-    """Return the script or executable of a line, or the address that is known instead.
-
-    Also, whether it is a tool, and whether it is only a shell.
-    """
-    if "process" not in line:
-        return f"(from {line['source']['ip']})", False, False
-    return _program_of(line["process"])
+def _unit(line: Line) -> str:
+    return str(line.get("service", {}).get("name", ""))
 
 
-def _program_of(process: Line) -> tuple[str, bool, bool]:
-    executable = str(process.get("executable", process["name"]))
-    base = executable.rpartition("/")[2].rstrip("0123456789.")
-    if base not in _INTERPRETERS:
-        if base in ("curl", "wget"):
-            return base, True, False
-        return executable, False, False
-    words = iter(process.get("args", ())[1:])
-    for word in words:
-        if word in _WITH_VALUE:
-            next(words)
-        elif word == "-m":
-            return f"python -m {next(words)}", False, False
-        elif word == "-c":
-            break
-        elif not word.startswith("-"):
-            return str(word), False, False
-    return executable, True, base.endswith("sh")
+def _agent(line: Line) -> str:
+    return str(line.get("user_agent", {}).get("original", ""))
+
+
+def _key(caller: str, provider: str, lines: list[Line]) -> Key:
+    """Return what is shown of a group: of several values the one with the most v1 calls."""
+
+    def telling(value_of: Callable[[Line], str]) -> str:
+        counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        for line in lines:
+            counts[value_of(line)][line["imds"]["version"]] += 1
+        counts.pop("", None)
+        ranked = sorted(
+            (-found["v1"], -found["unknown"], -sum(found.values()), value)
+            for value, found in counts.items()
+        )
+        return ranked[0][-1] if ranked else ""
+
+    unit = telling(_unit)
+    if re.match(r"(docker|cri-containerd)-[0-9a-f]{64}", unit):
+        unit = ""
+    unit = re.sub(r"^(session|run)-.*\.", r"\1-*.", unit)
+    return Key(
+        caller=caller,
+        program=telling(lambda line: caller_of(line)[1]),
+        launcher=telling(lambda line: caller_of(line)[2]) or None,
+        kind=telling(lambda line: caller_of(line)[3]) or None,
+        unit=re.sub(r"@\d+\.", "@*.", unit) or None,
+        place=telling(_place),
+        user_agent=telling(_agent) or None,
+        provider=provider,
+    )
 
 
 def _group(key: Key, lines: list[Line], limits: dict[str, int]) -> Group:
@@ -146,6 +147,8 @@ def _group(key: Key, lines: list[Line], limits: dict[str, int]) -> Group:
         workload_count=len(workloads),
         workloads=tuple(name for name, _ in workloads[:5]),
         users=tuple(name for name, _ in _most(map(_user, lines))[:10]),
+        user_agents=tuple(name for name, _ in _most(map(_agent, lines))[:10]),
+        v1_places=tuple(name for name, _ in _most(map(_place, v1))[:20]),
         forwarded=sum(line["imds"].get("forwarded", False) for line in lines),
         token_failures=dict(
             sorted(
@@ -233,8 +236,9 @@ def _host(name: str, lines: list[Line]) -> Host:
         for line in lines
         if line["event"] == "imds_request"
         and ("service" in line or "container" in line)
-        and not _program(line)[1]
-        and not line.get("service", {}).get("name", "").startswith(("session-", "run-"))
+        and not caller_of(line)[2]
+        and caller_of(line)[3] not in ("person", "boot")
+        and not _unit(line).startswith(("session-", "run-"))
     ]
     return Host(
         name=name,

@@ -40,7 +40,8 @@ class Call(NamedTuple):
 class Client(NamedTuple):
     """One program of the fleet. ``is_lasting`` tells a daemon from what starts anew each time.
 
-    ``process`` is None for a caller that was seen in packets, and nobody knows.
+    ``process`` is None for a caller that was seen in packets, and nobody knows. ``caller`` is what
+    stands in the line's ``imds.caller``; None where nothing does, as in old logs.
     """
 
     weight: float
@@ -51,6 +52,7 @@ class Client(NamedTuple):
     workload: Optional[Workload]
     is_lasting: bool
     calls: tuple[Call, ...]
+    caller: object = None
 
 
 def program(path: str, *args: str, name: str = "", uid: int = 0) -> Process:
@@ -92,6 +94,12 @@ def fallback(weight: float, path: str, agent: Optional[str], outcome: Outcome) -
     )
 
 
+def named(program: str, kind: str, launcher: Optional[str] = None) -> dict[str, str]:
+    """Return an ``imds.caller`` as the recorder writes it."""
+    started = {} if launcher is None else {"launcher": launcher}
+    return {"program": program, **started, "kind": kind, "key": f"{program} {launcher or kind}"}
+
+
 BOTO = "Boto3/1.34.34 md/Botocore#1.34.34 ua/2.0 os/linux#6.1 lang/python#3.11.2 Botocore/1.34.34"
 OLD_BOTO = "Boto3/1.9.253 Python/3.7.4 Linux/4.14 Botocore/1.12.253"
 GO_SDK = "aws-sdk-go-v2/1.24.1 os/linux lang/go#1.21.5 md/GOOS#linux md/GOARCH#amd64 ft/ec2imds"
@@ -116,6 +124,7 @@ CLIENTS: tuple[Client, ...] = (
             with_token(8, f"{ROLE}web", "aws-sdk-go/1.44.260 (go1.20; linux; amd64)"),
             with_token(1, "/latest/dynamic/instance-identity/document", None),
         ),
+        named("/usr/bin/amazon-ssm-agent", "program"),
     ),
     Client(  # an SDK that is too old
         120.0,
@@ -133,6 +142,7 @@ CLIENTS: tuple[Client, ...] = (
             ask(6, f"{ROLE}web", OLD_BOTO),
             ask(1, "/latest/meta-data/placement/availability-zone", OLD_BOTO, 503),
         ),
+        named("/srv/app/worker.py", "script"),
     ),
     Client(  # in a pod, one hop too far for the token's answer
         90.0,
@@ -147,6 +157,7 @@ CLIENTS: tuple[Client, ...] = (
             fallback(3, ROLE, BOTO, Outcome.NO_RESPONSE),
             fallback(3, f"{ROLE}node", BOTO, Outcome.NO_RESPONSE),
         ),
+        named("python -m shop.orders", "script"),
     ),
     Client(  # a script of cron's
         30.0,
@@ -157,6 +168,7 @@ CLIENTS: tuple[Client, ...] = (
         None,
         False,
         (ask(5, "/latest/meta-data/hostname", "curl/7.88.1"), ask(1, "/latest/user-data", None)),
+        named("curl", "program", "/opt/ops/rotate.sh"),
     ),
     Client(  # a person at a shell, in a session with a number
         3.0,
@@ -171,6 +183,7 @@ CLIENTS: tuple[Client, ...] = (
             ask(1, "/latest/meta-data/nothing", "curl/7.88.1", 404),
             ask(1, ROLE, "curl/7.88.1", 401),
         ),
+        named("curl", "person", "-bash"),
     ),
     Client(  # an agent that tries every cloud
         60.0,
@@ -202,6 +215,7 @@ CLIENTS: tuple[Client, ...] = (
         POD,
         True,
         (ask(4, ROLE, GO_SDK, forwarded=True), token(1, GO_SDK, 403)),
+        "/bin/kube2iam",  # no object: counts by executable
     ),
     Client(  # a Java program in a plain container
         40.0,
@@ -216,6 +230,7 @@ CLIENTS: tuple[Client, ...] = (
             with_token(6, f"{ROLE}shop", "aws-sdk-java/2.20.0"),
             fallback(0.3, ROLE, "aws-sdk-java/2.20.0", Outcome.REJECTED),
         ),
+        named("/app/shop.jar", "program"),
     ),
     Client(  # what could not be read
         2.0,
@@ -229,6 +244,7 @@ CLIENTS: tuple[Client, ...] = (
             ask(1, "/", None, None, method=None, target=None, reason="unreadable_payload"),
             ask(1, "/latest/meta-data/", None, None, reason="truncated"),
         ),
+        {"program": "busy", "kind": "program", "key": ["busy"]},
     ),
     Client(  # weekly, by a timer with a unit for each run
         0.5,
@@ -239,6 +255,7 @@ CLIENTS: tuple[Client, ...] = (
         None,
         False,
         (ask(1, "/latest/meta-data/", "Wget/1.21.3"),),
+        named("wget", "program", "/usr/local/bin/weekly"),
     ),
     Client(  # names that attack whoever shows them
         0.2,
@@ -249,6 +266,7 @@ CLIENTS: tuple[Client, ...] = (
         None,
         False,
         (ask(1, "/\x1b]0;x\x07?<b>", '"><script>\r\n', forwarded=True),),
+        named("/tmp/\x1b[31mred", "program", "/tmp/a\nb"),  # noqa: S108 (a caller's path)
     ),
     Client(  # seen in packets, on their way from a guest
         3.0,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analyzer.tail.board import Board, Size
 from analyzer.tail.callers import Callers
 from analyzer.tail.filters import Filters
-from analyzer.tail.phrase import symbols
+from analyzer.tail.layout import symbols
 from analyzer.tail.views import Summary
 from tests.unit.tail_lines import encoded, golden, screen, shown
 

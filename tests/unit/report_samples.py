@@ -107,7 +107,9 @@ def group(
     program: str = "/srv/app/worker.py",
     *,
     tallies: Sequence[Tally] = (Tally("v1", "no_token_header", "success", "credentials", 120),),
+    caller: Optional[str] = None,
     launcher: Optional[str] = None,
+    kind: Optional[str] = None,
     unit: Optional[str] = "app.service",
     place: str = "host",
     user_agent: Optional[str] = None,
@@ -151,7 +153,7 @@ def group(
             **{"path": paths[0][0], **example_fields},
         )
     return Group(
-        key=Key(program, launcher, unit, place, user_agent, provider),
+        key=Key(caller or program, program, launcher, kind, unit, place, user_agent, provider),
         tallies=tuple(tallies),
         first_at=first_at,
         last_at=last_at,
@@ -165,6 +167,8 @@ def group(
         workload_count=len(workloads),
         workloads=tuple(workloads),
         users=tuple(users),
+        user_agents=() if user_agent is None else (user_agent,),
+        v1_places=(place,) if has_v1 else (),
         forwarded=forwarded,
         token_failures=dict(token_failures or {}),
         example=line,

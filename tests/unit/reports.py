@@ -261,7 +261,9 @@ def hostile(text: str) -> Report:
     """Return a report with ``text`` wherever a text of the log, or about it, may be."""
     group = samples.hostile(
         program=text,
+        caller=text,
         launcher=text,
+        kind=text,
         unit=text,
         place=text,
         user_agent=text,

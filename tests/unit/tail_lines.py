@@ -10,8 +10,7 @@ from typing import Any, Optional
 from rich.console import Console
 
 from analyzer.tail.filters import Filters
-from analyzer.tail.layout import Layout
-from analyzer.tail.phrase import symbols
+from analyzer.tail.layout import Layout, symbols
 from analyzer.tail.screen import Screen
 from analyzer.tail.views import Rows
 
@@ -19,9 +18,18 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "log"
 
 
 def golden(name: str) -> dict[str, Any]:
-    """Return one of the golden lines."""
+    """Return one of the golden lines; that of the worker says so."""
     fields: dict[str, Any] = json.loads((GOLDEN / f"{name}.jsonl").read_text("utf-8"))
+    fields["imds"].pop("caller", None)
+    if "/srv/app/worker.py" in fields.get("process", {}).get("args", ()):
+        fields["imds"]["caller"] = named("/srv/app/worker.py", "gunicorn", "script")
     return fields
+
+
+def named(program: str, launcher: str = "", kind: str = "program") -> dict[str, str]:
+    """Return an ``imds.caller`` as the recorder writes it."""
+    started = {"launcher": launcher} if launcher else {}
+    return {"program": program, **started, "kind": kind, "key": f"{kind} {program} {launcher}"}
 
 
 def process(name: str, executable: str = "", *args: str, pid: int = 4242) -> dict[str, Any]:
@@ -46,6 +54,7 @@ def cron_job() -> dict[str, Any]:
     fields = golden("contract-example")
     fields["url"]["path"] = "/latest/meta-data/placement/region"
     fields["user_agent"]["original"] = "curl/7.88.1"
+    fields["imds"]["caller"] = named("curl", "/srv/deploy.sh")
     caller = {**CURL, "user": {"id": "0", "name": "root"}}
     fields["process"] = {**caller, "ancestors": [DEPLOY, CRON_SHELL, CRON, CRON, INIT]}
     fields["service"]["name"] = "cron.service"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.findings import Bucket, Findings, Host, Span
+from analyzer.report.formats.wording import listed, number
 from analyzer.report.result import Comparison, Difference
-from analyzer.report.wording import listed, number
 
 METRICS = (NO_TOKEN, REJECTED)
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from analyzer.errors import ConfigError
+from analyzer.logline.line import text_at, value_at
+from analyzer.logline.named_caller import short
 from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import Group
 
@@ -99,7 +101,7 @@ class Clients:
         has a version. Then the program; and last of all tools and HTTP libraries.
         """
         agent = group.key.user_agent
-        names, args = _names(group), _args(group)
+        names, args = _names(group), _args(group.example.get("process"))
         by_program = [each for each in self.entries if each.is_program(names, args)]
         by_agent = [each for each in self.entries if each.is_user_agent(agent)]
         for found in (
@@ -229,14 +231,26 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], Optional[re.Match[str
 
 
 def _names(group: Group) -> tuple[str, ...]:
-    """Return what a group's program is called: script, executable, who had it called."""
+    """Return what a group's program and its launcher are called, and the program's executable.
+
+    The recorder names most programs without a path. Patterns have one: it is looked for in the
+    example.
+    """
     process = group.example.get("process")
-    executable = process.get("executable") if isinstance(process, Mapping) else None
-    texts = (group.key.program, executable, group.key.launcher)
-    return tuple(each for each in texts if isinstance(each, str))
+    named = [name for name in (group.key.program, group.key.launcher) if name is not None]
+    last_parts = {short(name) for name in named}
+    found = value_at(process, "ancestors")
+    ancestors = found if isinstance(found, list) else []
+    paths = [
+        text
+        for each in (process, *ancestors)
+        for text in (text_at(each, "executable"), *_args(each))
+        if text.startswith("/") and short(text) in last_parts
+    ]
+    rootless = [f"/{name}" for name in last_parts if not name.startswith("/")]
+    return (*named, text_at(process, "executable"), *paths, *sorted(rootless))
 
 
-def _args(group: Group) -> tuple[str, ...]:
-    process = group.example.get("process")
-    args = process.get("args") if isinstance(process, Mapping) else None
+def _args(process: object) -> tuple[str, ...]:
+    args = value_at(process, "args")
     return tuple(each for each in args if isinstance(each, str)) if isinstance(args, list) else ()

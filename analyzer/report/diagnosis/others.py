@@ -100,7 +100,7 @@ def script(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return that somebody wrote the call by hand."""
     key = group.key
     tool = found.client.name if found else key.program.rpartition("/")[2]
-    is_called = key.launcher is not None and key.launcher != key.program
+    is_called = key.launcher not in (None, key.program) and key.kind != "script"
     whose = f"{key.launcher} calls {tool}" if is_called else f"{key.program} asks"
     mixed = group.count("v2")
     summary = f"{whose} without a token"

@@ -78,10 +78,10 @@ class Facts:
 
     @property
     def is_script(self) -> bool:
-        """Whether a tool was called, or an interpreter runs a script."""
+        """Whether a tool was called, or an interpreter runs a script or code."""
         key = self.group.key
         kind = self.client.kind if self.client else None
-        if kind == "tool" or key.launcher is not None:
+        if kind == "tool" or key.kind == "script":
             return True
         process = self.group.example.get("process")
         executable = process.get("executable") if isinstance(process, Mapping) else None

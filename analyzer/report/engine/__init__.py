@@ -1,6 +1,5 @@
 """Engines turn files into :class:`analyzer.report.findings.Findings`; their numbers are the same.
 
-``fields`` says what is read, ``programs`` what names mean; ``lines``, ``callers``, ``groups`` and
-``questions`` are the queries, once, in DuckDB's SQL; ``gathering`` asks them in order. An engine
-adds how it reads its files, and ``dialects`` how others say the same.
+``queries/`` holds the queries, in DuckDB's SQL; ``sql`` fills and translates them, ``gathering``
+asks them in order. An engine adds how it reads its files.
 """

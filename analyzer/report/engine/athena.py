@@ -10,100 +10,59 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
-from analyzer.report.engine import callers, groups, questions
+from analyzer.report.engine.bounds import MICROSECONDS
 from analyzer.report.engine.columns import ATHENA, FIELDS
-from analyzer.report.engine.dialects import translated
-from analyzer.report.engine.lines import CELLS, cells, flat_lines
-from analyzer.report.engine.sql import MICROSECONDS, fill, listed
+from analyzer.report.engine.sql import TABLES, query, translated
+from analyzer.report.findings import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
 
 DATABASE = "imds"
 PLACE = "s3://BUCKET/PREFIX/"
 BUCKET_S = 3600
 # From 1970 to the last time that all engines can name.
-_FROM_US, _TO_US = 0, 253_402_300_800_000_000
+_WINDOW: dict[str, object] = {"since": 0, "until": 253_402_300_800_000_000}
 _LOCATION = re.compile(
     r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*()/=-]*)?", re.ASCII
 )
-
-_DATABASE = "CREATE DATABASE IF NOT EXISTS `$database`"
-# Each line is one text, taken apart by the view: the SerDes for JSON end a query at a damaged
-# line, or leave it out unseen. The log has no control characters, and so no \\001 to split at.
-_TABLE = """
-CREATE EXTERNAL TABLE IF NOT EXISTS `$database`.`recorded_lines` (`line` string)
-ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\001'
-STORED AS TEXTFILE
-LOCATION '$place'
-"""
-
-_MICROSECONDS = (
-    "CAST(ROUND(TO_UNIXTIME(TRY(FROM_ISO8601_TIMESTAMP_NANOS($text))) * $second) AS BIGINT)"
-)
-_RECORDS = """
-CREATE OR REPLACE VIEW "$database"."records" AS
-SELECT $fields, file,
-  $at AS at_us,
-  $started AS started_us
-FROM (
-  SELECT $column AS file, TRY(CAST(JSON_PARSE(line) AS $type)) AS whole
-  FROM "$database"."recorded_lines" WHERE TRIM(line) <> ''
-) AS lines
-"""
-_REMARK = """\
--- Send these one by one, in this order, with imds as the database from the third on.
--- The table and the views are made once; a query reads all that is there by then."""
-_VIEW = 'CREATE OR REPLACE VIEW "$database"."$name" AS\n$query'
-
-QUESTIONS = (
-    ("callers, what matters most first", questions.GROUPS),
-    ("their calls by version, reason and outcome", questions.TALLIES),
-    ("the failed token requests before their calls", questions.FAILURES),
-    ("the paths they ask for", questions.PATHS),
-    ("the hosts they call from", questions.HOSTS_OF_GROUPS),
-    ("hosts, with their calls by version", questions.HOSTS),
-    ("when the analyzer was running", questions.COVERED),
-    ("what it has lost", questions.LOSSES),
-    ("boots", questions.BOOTS),
-    ("calls over time", questions.TIMELINE),
-    ("files with damaged lines", questions.DAMAGED_FILES),
-)
+# Title -> the query's name, and what it is filled with besides the window.
+_QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
+    "callers, what matters most first": ("groups", {}),
+    "who they are": ("group_facts", {}),
+    "their calls by version, reason and outcome": ("tallies", {}),
+    "the failed token requests before their calls": ("token_failures", {}),
+    "the paths they ask for": (
+        "most_frequent",
+        {"value": "path", "condition": "TRUE", "limit": PATHS_LISTED_MAX},
+    ),
+    "the hosts they call from": (
+        "most_frequent",
+        {"value": "host", "condition": "TRUE", "limit": HOSTS_LISTED_MAX},
+    ),
+    "hosts, with their calls by version": ("hosts", _WINDOW),
+    "when the analyzer was running": ("covered", _WINDOW),
+    "what it has lost": ("losses", _WINDOW),
+    "boots": ("boots", {}),
+    "calls over time": ("timeline", {"bucket_us": BUCKET_S * MICROSECONDS}),
+    "files with damaged lines": ("damaged_files", {}),
+}
 
 
 def statements(location: Optional[str]) -> str:
     """Return all statements, each ended by a semicolon. Raises AnalyzerError."""
-    place = PLACE if location is None else _checked(location)
-    parts = [
-        _REMARK,
-        fill(_DATABASE, database=DATABASE),
-        fill(_TABLE, database=DATABASE, place=place),
-        fill(
-            _RECORDS,
-            database=DATABASE,
-            fields=listed(FIELDS, 'whole."%s"'),
-            type=ATHENA.write(FIELDS),
-            column='"$path"',
-            at=_microseconds('whole."timestamp"'),
-            started=_microseconds('whole."process"."start"'),
-        ),
-    ]
-    parts += [
-        fill(_VIEW, database=DATABASE, name=name, query=translated(query, "athena"))
-        for name, query in (
-            ("sums", cells(flat_lines("records"), _FROM_US, _TO_US)),
-            ("cells", CELLS),
-            *callers.STEPS,
-            *groups.steps(),
-        )
-    ]
-    parts.append("-- The questions.")
-    window = {"since": _FROM_US, "until": _TO_US, "bucket": BUCKET_S * MICROSECONDS}
-    parts += [
-        f"-- {title}\n{translated(fill(query, **window), 'athena')}" for title, query in QUESTIONS
-    ]
-    return "\n\n".join(each if _is_remark(each) else f"{each.strip()};" for each in parts) + "\n"
-
-
-def _is_remark(part: str) -> bool:
-    return all(line.startswith("-- ") for line in part.splitlines())
+    tables: dict[str, dict[str, object]] = {
+        "line_counts": {"records": "records", "kept": "", **_WINDOW},
+        "caller_numbers": {"groups_max": GROUPS_MAX},
+    }
+    views = {name: query(name, **tables.get(name, {})) for name in TABLES}
+    questions = {title: query(name, **parts) for title, (name, parts) in _QUESTIONS.items()}
+    return query(
+        "athena",
+        database=DATABASE,
+        place=PLACE if location is None else _checked(location),
+        fields=FIELDS,
+        type=ATHENA.write(FIELDS),
+        views={name: translated(each, "athena") for name, each in views.items()},
+        questions={title: translated(each, "athena") for title, each in questions.items()},
+    )
 
 
 def _checked(location: str) -> str:
@@ -113,7 +72,3 @@ def _checked(location: str) -> str:
             " with the logs"
         )
     return location if location.endswith("/") else f"{location}/"
-
-
-def _microseconds(text: str) -> str:
-    return fill(_MICROSECONDS, text=text, second=MICROSECONDS)

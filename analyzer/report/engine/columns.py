@@ -27,10 +27,10 @@ _READ = (
     "imds.hop_limit",
     *("imds.repeated.version", "imds.repeated.operation", "imds.repeated.outcome"),
     *("imds.repeated.count", "imds.forwarded", "imds.token_request.outcome"),
+    *("imds.caller.program", "imds.caller.launcher", "imds.caller.kind", "imds.caller.key"),
     *("url.path", "user_agent.original", "source.ip"),
-    *("process.name", "process.executable", "process.args", "process.start"),
+    *("process.name", "process.executable", "process.start"),
     *("process.user.id", "process.user.name"),
-    *("process.ancestors.name", "process.ancestors.executable", "process.ancestors.args"),
     *("container.id", "container.runtime", "orchestrator.type", "orchestrator.resource.id"),
     *("service.name", "host.name", "host.boot_id", "cloud.instance.id", "observer.probe"),
     # Lines about the analyzer itself.

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional
 
 from analyzer.logline.events import REQUEST
+from analyzer.logline.line import LINE_MAX
 from analyzer.report.engine.numbers import are_right_in
 from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
 from analyzer.report.inputs import File
 
-# Longer lines are damage: those of the log are below 100 KB. The engine's buffers grow with it.
-LINE_MAX = 1 << 20
 _PIECE = 1 << 20
 _GZIP_WINDOW = 31  # zlib's number for gzip's header around the largest window
 

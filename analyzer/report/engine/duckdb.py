@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import DUCKDB, FIELDS, Shape
-from analyzer.report.engine.damage import LINE_MAX, salvaged
+from analyzer.report.engine.damage import salvaged
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
-from analyzer.report.engine.sql import fill, listed, quoted
+from analyzer.report.engine.sql import query
 from analyzer.report.findings import Damage, Findings
 from analyzer.report.inputs import File
 
@@ -33,34 +34,6 @@ _SUM_SHARE = 0.8
 # An error names as many files.
 _NAMED_MAX = 3
 _GLOB = re.compile(r"([*?\[])")
-
-# A time in UTC as the log has it, or as a database writes it.
-_TIME = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
-    r"(?:Z|[+]00(?::?00)?)?\z"
-)
-# The quick way first, for the form that the log has.
-_MICROSECONDS = """epoch_us(try_cast(CASE
-  WHEN length($text) = 27 AND ends_with($text, 'Z') THEN $text
-  WHEN regexp_matches($text, $time) THEN $text END AS TIMESTAMP))"""
-
-_JSON = """SELECT $names, filename AS file FROM read_json([$paths], records = true,
-  columns = {$columns}, $options)"""
-_JSON_LINES = "SELECT json AS line, filename AS file FROM read_ndjson_objects([$paths], $options)"
-_OPTIONS = """format = 'newline_delimited', compression = '$compression', ignore_errors = true,
-  filename = true, maximum_object_size = $longest"""
-# The file's name is no part of the line; null takes it out.
-_PARQUET_LINES = """SELECT
-  json_merge_patch(to_json(whole), '{"filename": null}') AS line, whole.filename AS file
-FROM read_parquet([$paths], union_by_name = true, filename = true) AS whole"""
-_PARSED = "SELECT unnest(json_transform(line, $structure)), $kept file FROM ($lines) AS lines"
-_TIMED = "SELECT *, $at AS at_us, $started AS started_us FROM ($records) AS records"
-
-# Where the analyzer's own writer has put the time, it need not be parsed to be compared.
-_AT_TIMES = """SELECT line, file FROM ($lines) AS lines
-WHERE CASE WHEN starts_with(line, '{"timestamp":"') AND substr(line, 41, 2) = 'Z"'
-    THEN substr(line, 15, 27) ELSE strftime(make_timestamp($at), '%Y-%m-%dT%H:%M:%S.%fZ') END
-  IN (SELECT strftime(make_timestamp(at_us), '%Y-%m-%dT%H:%M:%S.%fZ') FROM examples)"""
 
 
 def gather(files: Sequence[File], options: Options) -> Findings:
@@ -136,62 +109,40 @@ class _DuckDB:
         self._connection = connection
         self._files = files
         self.is_summed = False
-        records = [
-            fill(
-                _JSON,
-                names=listed(FIELDS),
-                columns=listed(
-                    f"'{name}': {quoted(DUCKDB.write(shape))}" for name, shape in FIELDS.items()
-                ),
-                **parts,
-            )
-            for parts in self._json_parts()
-        ]
-        parquet = self._parquet_lines()
-        if parquet:
-            records.append(_parsed(parquet))
-        self.records = _timed(" UNION ALL BY NAME ".join(records))
+        self._inputs = {
+            "parts": self._json_parts(),
+            "parquet": [_pattern(each) for each in files if each.is_parquet],
+            "fields": {name: DUCKDB.write(shape) for name, shape in FIELDS.items()},
+            "structure": json.dumps({name: _structure(shape) for name, shape in FIELDS.items()}),
+            "TIME": TIME,
+        }
+        self.records = query("duckdb_records", **self._inputs)
 
-    def keep(self, name: str, query: str) -> None:
+    def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name."""
-        self._connection.execute(f"CREATE TEMP TABLE {name} AS {query}")
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS {question}")
         self.is_summed = True
 
-    def ask(self, query: str) -> Rows:
+    def ask(self, question: str) -> Rows:
         """Return a query's answer."""
-        return self._connection.execute(query).fetchall()
+        return self._connection.execute(question).fetchall()
 
     def example_records(self) -> str:
         """Return the records at the examples' times, with their lines."""
-        lines = [fill(_JSON_LINES, **parts) for parts in self._json_parts()]
-        parquet = self._parquet_lines()
-        wanted = fill(
-            _AT_TIMES,
-            lines=" UNION ALL ".join(lines + [parquet] * bool(parquet)),
-            at=_microseconds("json_extract_string(line, '$.timestamp')"),
-        )
-        return _timed(_parsed(wanted, kept="line,"))
+        return query("duckdb_example_records", **self._inputs)
 
-    def _json_parts(self) -> list[dict[str, str]]:
-        """Return, for plain and for compressed files, what a query for them is filled with."""
-        parts = []
+    def _json_parts(self) -> list[dict[str, object]]:
+        """Return the plain and the compressed files, as far as there are any."""
+        parts: list[dict[str, object]] = []
         for compression, is_gzip in (("none", False), ("gzip", True)):
-            files = [
-                each for each in self._files if each.is_gzip is is_gzip and not each.is_parquet
+            paths = [
+                _pattern(each)
+                for each in self._files
+                if each.is_gzip is is_gzip and not each.is_parquet
             ]
-            if files:
-                options = fill(_OPTIONS, compression=compression, longest=LINE_MAX)
-                parts.append({"paths": _paths(files), "options": options})
+            if paths:
+                parts.append({"compression": compression, "paths": paths})
         return parts
-
-    def _parquet_lines(self) -> str:
-        files = [each for each in self._files if each.is_parquet]
-        return fill(_PARQUET_LINES, paths=_paths(files)) if files else ""
-
-
-def _parsed(lines: str, kept: str = "") -> str:
-    structure = json.dumps({name: _structure(shape) for name, shape in FIELDS.items()})
-    return fill(_PARSED, structure=quoted(structure), lines=lines, kept=kept)
 
 
 def _structure(shape: Shape) -> object:
@@ -203,18 +154,9 @@ def _structure(shape: Shape) -> object:
     return {name: _structure(inner) for name, inner in shape.items()}
 
 
-def _paths(files: Sequence[File]) -> str:
+def _pattern(file: File) -> str:
     # What would be a pattern is a name here.
-    return ", ".join(quoted(_GLOB.sub(r"[\1]", each.path)) for each in files)
-
-
-def _timed(records: str) -> str:
-    at, started = _microseconds("timestamp"), _microseconds("process.start")
-    return "(" + fill(_TIMED, at=at, started=started, records=records) + ") AS records"
-
-
-def _microseconds(text: str) -> str:
-    return fill(_MICROSECONDS, text=text, time=quoted(_TIME))
+    return _GLOB.sub(r"[\1]", file.path)
 
 
 def _mended(files: Sequence[File], directory: Path) -> tuple[list[File], list[Damage]]:

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.engine import callers, groups, questions
+from analyzer.logline.units import lasting_unit
+from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
 from analyzer.report.engine.damage import located
-from analyzer.report.engine.lines import CELLS, cells, flat_lines
-from analyzer.report.engine.sql import MICROSECONDS, fill
+from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.findings import (
     DAMAGE_LISTED_MAX,
     GROUPS_MAX,
+    HOSTS_LISTED_MAX,
+    PATHS_LISTED_MAX,
+    WORKLOADS_LISTED_MAX,
     Bucket,
     Damage,
     Findings,
@@ -64,20 +67,25 @@ class Options:
 
 
 class Engine(Protocol):
-    """What can be asked in SQL. ``records`` is the relation that ``lines`` describes."""
+    """What can be asked in SQL.
+
+    ``records`` is a relation of a row for each line: ``file``, ``at_us`` and ``started_us``
+    (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is
+    no time), and the fields of :data:`analyzer.logline.fields.FIELDS`.
+    """
 
     records: str
 
-    def keep(self, name: str, query: str) -> None:
+    def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name."""
         ...
 
-    def ask(self, query: str) -> Rows:
+    def ask(self, question: str) -> Rows:
         """Return a query's answer."""
         ...
 
     def example_records(self) -> str:
-        """Return ``records`` with a column ``line``, at least for the times in ``examples``."""
+        """Return ``records`` with a column ``line``, at least for the times of the examples."""
         ...
 
 
@@ -88,18 +96,16 @@ def gather(
     if options.bucket_s is not None and options.bucket_s % 60:
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
-    engine.keep("sums", cells(flat_lines(engine.records), **_window(window)))
-    engine.keep("cells", CELLS)
-    for name, query in (
-        *callers.STEPS,
-        *groups.steps(options.groups_max),
-        ("examples", questions.EXAMPLES),
-    ):
-        engine.keep(name, query)
+    parts: Mapping[str, Mapping[str, object]] = {
+        "line_counts": {"records": engine.records, "kept": "", **window},
+        "caller_numbers": {"groups_max": options.groups_max},
+    }
+    for name in (*TABLES, "example_requests"):
+        engine.keep(name, query(name, **parts.get(name, {})))
     hosts = _hosts(engine, window)
     bucket_s = options.bucket_s or _period_s(hosts)
-    lines, damaged = engine.ask(fill(questions.TOTALS, **window))[0]
-    counts: dict[str, int] = dict(engine.ask(questions.DAMAGED_FILES))
+    lines, damaged = engine.ask(query("totals", **window))[0]
+    counts: dict[str, int] = dict(engine.ask(query("damaged_files")))
     named = [(file, int(counts[file.path])) for file in files if file.path in counts]
     return Findings(
         files=len(files),
@@ -113,10 +119,6 @@ def gather(
     )
 
 
-def _window(window: Mapping[str, int]) -> dict[str, int]:
-    return {f"{name}_us": value for name, value in window.items()}
-
-
 # --- groups ----------------------------------------------------------------------------
 
 
@@ -127,24 +129,45 @@ def _by_number(rows: Rows) -> dict[int, Rows]:
     return found
 
 
+# Lists of a group -> the column, the requests that count, and how many are listed.
+_MOST_FREQUENT: Mapping[str, tuple[str, str, int]] = {
+    "hosts": ("host", "TRUE", HOSTS_LISTED_MAX),
+    "v1_hosts": ("host", "version = 'v1'", HOSTS_LISTED_MAX),
+    "v1_places": ("place", "version = 'v1'", HOSTS_LISTED_MAX),
+    "paths": ("path", "TRUE", PATHS_LISTED_MAX),
+    "users": ("account", "TRUE", USERS_LISTED_MAX),
+    "user_agents": ("agent", "TRUE", AGENTS_LISTED_MAX),
+    "workloads": (
+        "CASE WHEN workload <> '' THEN workload ELSE container END",
+        "TRUE",
+        WORKLOADS_LISTED_MAX,
+    ),
+}
+
+
 def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     """Return the groups; ``limits`` are the hosts' hop limits."""
-    tallies = _by_number(engine.ask(questions.TALLIES))
-    days = _by_number(engine.ask(questions.DAYS))
-    hosts = _by_number(engine.ask(questions.HOSTS_OF_GROUPS))
-    v1_hosts = _by_number(engine.ask(questions.V1_HOSTS))
-    paths = _by_number(engine.ask(questions.PATHS))
-    users = _by_number(engine.ask(questions.USERS))
-    workloads = _by_number(engine.ask(questions.WORKLOADS))
-    failures = _by_number(engine.ask(questions.FAILURES))
-    hops = _by_number(engine.ask(questions.HOP_LIMITS))
-    lines = callers.with_texts(f"({flat_lines(engine.example_records(), kept='line')}) AS flat")
-    examples: dict[int, str] = dict(engine.ask(fill(questions.EXAMPLE_LINES, lines=lines)))
+    facts = _by_number(engine.ask(query("group_facts")))
+    tallies = _by_number(engine.ask(query("tallies")))
+    days = _by_number(engine.ask(query("days")))
+    failures = _by_number(engine.ask(query("token_failures")))
+    hops = _by_number(engine.ask(query("hop_limits")))
+    lists = {
+        name: _by_number(
+            engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
+        )
+        for name, (value, condition, limit) in _MOST_FREQUENT.items()
+    }
+    examples: dict[int, str] = dict(
+        engine.ask(query("example_lines", records=engine.example_records(), kept="line"))
+    )
+
+    def most_frequent(name: str, number: int) -> tuple[str, ...]:
+        return tuple(value for value, _ in lists[name][number])
+
     return tuple(
         Group(
-            key=Key(
-                program, launcher or None, unit or None, place, user_agent or None, provider
-            ),
+            key=_key(caller, provider, dict(facts[number])),
             tallies=tuple(
                 Tally(version, reason, outcome or None, operation, int(requests))
                 for version, reason, outcome, operation, requests in tallies[number]
@@ -155,36 +178,40 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             days=tuple(_at(day_us).date() for day_us, _ in days[number]),
             v1_days=tuple(_at(day_us).date() for day_us, is_v1 in days[number] if is_v1),
             host_count=host_count,
-            hosts=tuple(name for name, _ in hosts[number]),
-            v1_hosts=tuple(name for name, _ in v1_hosts[number]),
-            paths=tuple((path, int(count)) for path, count in paths[number]),
+            hosts=most_frequent("hosts", number),
+            v1_hosts=most_frequent("v1_hosts", number),
+            paths=tuple((path, int(count)) for path, count in lists["paths"][number]),
             workload_count=workload_count,
-            workloads=tuple(name for name, _ in workloads[number]),
-            users=tuple(name for name, _ in users[number]),
+            workloads=most_frequent("workloads", number),
+            users=most_frequent("users", number),
+            user_agents=most_frequent("user_agents", number),
+            v1_places=most_frequent("v1_places", number),
             forwarded=int(forwarded),
             token_failures={outcome: int(count) for outcome, count in failures[number]},
             example=_present(json.loads(examples[number])) if number in examples else {},
             hop_limits=tuple((int(limit), int(count)) for limit, count in hops[number]),
             instance_hop_limits=tuple(
-                sorted({limits[name] for name, _ in v1_hosts[number] if name in limits})
+                sorted({limits[name] for name, _ in lists["v1_hosts"][number] if name in limits})
             ),
         )
         for (
-            number,
-            program,
-            launcher,
-            unit,
-            place,
-            user_agent,
-            provider,
-            first_us,
-            last_us,
-            last_v1_us,
-            forwarded,
-            host_count,
+            number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,
             workload_count,
-        ) in engine.ask(questions.GROUPS)
+        ) in engine.ask(query("groups"))
     )  # fmt: skip
+
+
+def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
+    return Key(
+        caller=caller,
+        program=facts.get("program", caller),  # further callers have no facts
+        launcher=facts.get("launcher"),
+        kind=facts.get("kind"),
+        unit=lasting_unit(facts.get("unit", "")) or None,
+        place=facts.get("place", "host"),
+        user_agent=facts.get("user_agent"),
+        provider=provider,
+    )
 
 
 def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON)
@@ -198,12 +225,12 @@ def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON)
 
 
 def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
-    spans = _by_number(engine.ask(fill(questions.COVERED, **window)))
-    losses = _by_number(engine.ask(fill(questions.LOSSES, **window)))
-    boots = _by_number(engine.ask(questions.BOOTS))
-    probes = _by_number(engine.ask(questions.PROBES))
-    deployed: dict[str, int] = dict(engine.ask(questions.DEPLOYMENTS))
-    limits: dict[str, int] = dict(engine.ask(questions.HOST_HOP_LIMITS))
+    spans = _by_number(engine.ask(query("covered", **window)))
+    losses = _by_number(engine.ask(query("losses", **window)))
+    boots = _by_number(engine.ask(query("boots")))
+    probes = _by_number(engine.ask(query("probes")))
+    deployed: dict[str, int] = dict(engine.ask(query("deployments")))
+    limits: dict[str, int] = dict(engine.ask(query("host_hop_limits")))
     return tuple(
         Host(
             name=name,
@@ -226,7 +253,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
         )
         for (
             name, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us
-        ) in engine.ask(fill(questions.HOSTS, **window))
+        ) in engine.ask(query("hosts", **window))
     )  # fmt: skip
 
 
@@ -236,7 +263,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
 def _timeline(engine: Engine, bucket_s: int) -> tuple[Bucket, ...]:
     found: dict[int, dict[tuple[str, str], int]] = defaultdict(dict)
     for start_us, version, outcome, count in engine.ask(
-        fill(questions.TIMELINE, bucket=bucket_s * MICROSECONDS)
+        query("timeline", bucket_us=bucket_s * MICROSECONDS)
     ):
         found[start_us][version, outcome] = int(count)
     return tuple(_bucket(start_us, counts) for start_us, counts in found.items())

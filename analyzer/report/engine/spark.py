@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import FIELDS, SPARK
 from analyzer.report.engine.damage import salvaged
-from analyzer.report.engine.dialects import translated
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
-from analyzer.report.engine.sql import fill, listed, quoted
+from analyzer.report.engine.sql import query, translated
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import File
 
@@ -44,19 +44,7 @@ _CONFIGURATION = {
     "spark.log.level": "ERROR",
 }
 # What is nearly as large as what it is made from, and needed once or twice.
-_PASSING = ("requests", "keyed", "folded")
-# As DuckDB's: in UTC, as the log has it or a database writes it.
-_TIME = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
-    r"(?:Z|[+]00(?::?00)?)?\z"
-)
-_MICROSECONDS = "unix_micros(try_cast(CASE WHEN $text RLIKE $time THEN $text END AS timestamp))"
-# A line that is no JSON, or not UTF-8, has no fields, and a blank one is none.
-_PARSED = """SELECT line, file,
-  CASE WHEN is_valid_utf8(line) THEN from_json(line, $schema) END AS whole
-FROM $lines WHERE trim(BOTH ' \\t\\r\\n' FROM line) <> ''"""
-_FIELDS = "SELECT line, file, $fields FROM ($parsed)"
-_TIMED = "SELECT *, $at AS at_us, $started AS started_us FROM ($fields)"
+_PASSING = ("request_counts",)
 _GLOB = re.compile(r"([*?\[\]{}\\])")
 
 
@@ -106,28 +94,24 @@ class _Spark:
         lines = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
         lines.createOrReplaceTempView("recorded_lines")
         schema = ", ".join(f"`{name}` {SPARK.write(shape)}" for name, shape in FIELDS.items())
-        parsed = fill(_PARSED, schema=quoted(schema), lines="recorded_lines")
-        fields = fill(_FIELDS, fields=listed(FIELDS, "whole.`%s`"), parsed=parsed)
-        timed = fill(
-            _TIMED,
-            at=_microseconds("timestamp"),
-            started=_microseconds("process.start"),
-            fields=fields,
-        )
-        spark.sql(timed).createOrReplaceTempView("records")
+        # Spark reads backslashes in its literals.
+        time = TIME.replace("\\", "\\\\")
+        spark.sql(
+            query("spark_records", fields=FIELDS, schema=schema, TIME=time)
+        ).createOrReplaceTempView("records")
         self.records = "records"
 
-    def keep(self, name: str, query: str) -> None:
+    def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name; what is added up is added up once."""
-        answer = self._spark.sql(translated(query, "spark"))
+        answer = self._spark.sql(translated(question, "spark"))
         # Without the plan that led to it: each of the following would take it in again.
         if name not in _PASSING:
             answer = answer.localCheckpoint()
         answer.createOrReplaceTempView(name)
 
-    def ask(self, query: str) -> Rows:
+    def ask(self, question: str) -> Rows:
         """Return a query's answer."""
-        rows = [tuple(row) for row in self._spark.sql(translated(query, "spark")).collect()]
+        rows = [tuple(row) for row in self._spark.sql(translated(question, "spark")).collect()]
         return [tuple(self._paths.get(value, value) for value in row) for row in rows]
 
     def example_records(self) -> str:
@@ -159,11 +143,6 @@ def _session(master: Optional[str]) -> Iterator[SparkSession]:
         yield spark
     finally:
         spark.stop()
-
-
-def _microseconds(text: str) -> str:
-    # Spark reads backslashes in its literals.
-    return fill(_MICROSECONDS, text=text, time=quoted(_TIME.replace("\\", "\\\\")))
 
 
 def _escaped(path: str) -> str:

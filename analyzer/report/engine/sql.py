@@ -1,19 +1,28 @@
-"""What queries are put together with. Their dialect is DuckDB's; ``dialects`` has others."""
+"""Fills the queries in ``queries/``, and translates them from DuckDB's SQL into other dialects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from string import Template
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-# What stands between a process's name, executable and arguments, and between its ancestors.
-UNIT, RECORD = "chr(31)", "chr(30)"
+from analyzer.errors import AnalyzerError
+from analyzer.report.engine.bounds import GLOBALS
 
-MICROSECONDS = 1_000_000
+if TYPE_CHECKING:
+    import jinja2
+
+QUERIES = Path(__file__).with_name("queries")
+# The tables that answers are kept in, each made from the ones before it.
+TABLES = ("line_counts", "call_counts", "request_counts", "caller_numbers", "group_requests")
 
 
-def fill(query: str, /, **parts: object) -> str:
-    """Put parts into a query; raises KeyError for one that is missing."""
-    return Template(query).substitute({name: str(part) for name, part in parts.items()})
+def query(name: str, /, **parts: object) -> str:
+    """Return a query of the file of this name. Raises AnalyzerError.
+
+    A part that the query needs and that is not given raises ``jinja2.UndefinedError``.
+    """
+    return _environment().get_template(f"{name}.sql").render(parts)
 
 
 def quoted(text: str) -> str:
@@ -21,18 +30,37 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def listed(names: Iterable[str], form: str = "%s") -> str:
-    """Write names with commas between, each in a form."""
-    return ", ".join(form.replace("%s", name) for name in names)
+def translated(text: str, dialect: str) -> str:
+    """Return a query of DuckDB's in ``spark`` or ``athena``. Raises AnalyzerError."""
+    try:
+        import sqlglot  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise _missing("sqlglot") from None
+    tree = sqlglot.parse_one(text, read="duckdb")
+    # Names are quoted, as each dialect has other words for its own.
+    return tree.sql(dialect=dialect, identify=True, pretty=dialect == "athena")
 
 
-def without_runs(column: str, runs: Iterable[tuple[str, str]]) -> str:
-    """Write the expression that leaves out of a text what differs from run to run."""
-    for pattern, place in runs:
-        column = f"regexp_replace({column}, {quoted(pattern)}, {quoted(place)}, 'g')"
-    return column
+@functools.lru_cache(maxsize=1)  # it keeps the templates that it has read
+def _environment() -> jinja2.Environment:
+    try:
+        import jinja2  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise _missing("Jinja2") from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(QUERIES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 (SQL; what is text goes through `quoted`)
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(GLOBALS)
+    environment.filters["quoted"] = quoted
+    return environment
 
 
-def matches(column: str, pattern: str) -> str:
-    """Write the condition that a text has a part that matches."""
-    return f"regexp_matches({column}, {quoted(pattern)})"
+def _missing(library: str) -> AnalyzerError:
+    return AnalyzerError(
+        f"reports need {library}, which is not installed. Install it:"
+        " pip install 'imds-analyzer[report]'"
+    )

@@ -71,6 +71,9 @@ COLUMNS: dict[str, Callable[[Entry], Cell]] = {
     "client": lambda entry: entry.diagnosis.client,
     "version": lambda entry: entry.diagnosis.version,
     "needed": lambda entry: entry.diagnosis.needed,
+    "caller": lambda entry: entry.group.key.caller,
+    "kind": lambda entry: entry.group.key.kind,
+    "user_agents": lambda entry: SEPARATOR.join(entry.group.user_agents),
 }
 
 

@@ -120,6 +120,8 @@ def _caller(entry: Entry) -> dict[str, Any]:
         "workload_count": group.workload_count,
         "workloads": group.workloads,
         "users": group.users,
+        "user_agents": group.user_agents,
+        "v1_places": group.v1_places,
         "forwarded": group.forwarded,
         "token_failures": dict(sorted(group.token_failures.items())),
         "hop_limits": [

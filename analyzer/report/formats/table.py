@@ -36,7 +36,11 @@ JUDGEMENT_STYLES = {
 _LEFT_OUT = {"Place", "Users", "First seen", "Last seen", "Last IMDSv1", "Days with IMDSv1"}
 _INDENT = 2
 _LABEL_COLUMNS = 14
-_SHORTER = {"Failed token requests before": "Token failed", "Forwarded for others": "Forwarded"}
+_SHORTER = {
+    "Other user agents": "Other agents",
+    "Failed token requests before": "Token failed",
+    "Forwarded for others": "Forwarded",
+}
 
 
 def as_text(report: Report) -> str:

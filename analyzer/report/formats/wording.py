@@ -1,4 +1,4 @@
-"""How numbers, times and judgements are put into words, the same in each format for people.
+"""Puts numbers, times, callers and judgements into words, the same in each format for people.
 
 The words may hold text of the log as it was recorded: each format neutralises what it shows.
 """
@@ -6,10 +6,11 @@ The words may hold text of the log as it was recorded: each format neutralises w
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Optional
 
 from analyzer.imds import AWS
+from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
 
@@ -95,11 +96,6 @@ def reasons(host: Verdict, report: Report) -> tuple[str, ...]:
     return tuple(each.text for each in host.reasons)
 
 
-def short(program: str) -> str:
-    """Return the last part of a path."""
-    return program.rstrip("/").rpartition("/")[2] or program
-
-
 def who(key: Key, arrow: str = "←") -> str:
     """Return who calls, in a few words: ``curl ← deploy.sh``."""
     if key.launcher is None:
@@ -128,13 +124,17 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
     group = entry.group
     key = group.key
     failures = [f"{count(number)} {name}" for name, number in sorted(group.token_failures.items())]
+    others = [agent for agent in group.user_agents if agent != key.user_agent]
     hop_limits = [f"{limit} ({count(number)})" for limit, number in group.hop_limits]
     known: tuple[tuple[str, Optional[str]], ...] = (
         ("Program", key.program),
         ("Started by", key.launcher),
+        ("Kind", key.kind),
+        ("Key", None if key.caller == key.program else key.caller),
         ("Unit", key.unit),
         ("Place", key.place),
         ("User agent", key.user_agent),
+        ("Other user agents", ", ".join(others)),
         ("Asks for", None if key.provider == AWS else key.provider),
         ("Users", ", ".join(group.users)),
         ("Hosts", some(group.hosts, group.host_count)),
@@ -210,3 +210,44 @@ def judgements(report: Report) -> str:
         if number:
             parts.append(f"{count(number)} {judgement.value}")
     return ", ".join(parts)
+
+
+# --- sentences of verdicts and steps ---------------------------------------------------------
+
+# What a sentence names; the lists and tables have them all.
+NAMED_MAX = 3
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+def at(time: datetime.datetime) -> str:
+    """Write a time, to the minute."""
+    return time.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def lasting(time: datetime.timedelta) -> str:
+    """Write how long something takes, in its two largest units."""
+    seconds = int(time.total_seconds())
+    if seconds >= _DAY_S:
+        days, rest = divmod(seconds, _DAY_S)
+        return f"{days} d {rest // _HOUR_S} h" if rest >= _HOUR_S else f"{days} d"
+    if seconds >= _HOUR_S:
+        return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S} min"
+    return f"{seconds // _MINUTE_S} min" if seconds >= _MINUTE_S else f"{seconds} s"
+
+
+def number(count: int, what: str, plural: str = "") -> str:
+    """Write how many of something."""
+    return f"{count} {what}" if count == 1 else f"{count} {plural or what + 's'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Name the first few, and say how many more there are."""
+    more = f" and {len(texts) - NAMED_MAX} more" if len(texts) > NAMED_MAX else ""
+    return ", ".join(texts[:NAMED_MAX]) + more
+
+
+def label(group: Group) -> str:
+    """Return what a caller is called: the program, and who had it called."""
+    key = group.key
+    return key.program if key.launcher is None else f"{key.program} from {key.launcher}"

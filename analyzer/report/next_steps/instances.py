@@ -58,7 +58,7 @@ def hosts_with_two_hops(entries: Sequence[Entry], hosts: Sequence[Host]) -> froz
     names: set[str] = set()
     enough = {each.name for each in hosts if each.hop_limit is not None and each.hop_limit > 1}
     for group in (each.group for each in entries if each.diagnosis.cause is not Cause.PROXY):
-        if group.key.provider != AWS or group.key.place == "host" or not group.count("v1"):
+        if group.key.provider != AWS or not set(group.v1_places) - {"host"}:
             continue
         if len(group.v1_hosts) >= HOSTS_LISTED_MAX:
             return frozenset(each.name for each in hosts) - enough

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
 from analyzer.report.findings import Findings, Host
+from analyzer.report.formats.wording import label, listed, number
 from analyzer.report.next_steps.instances import (
     Instances,
     ask,
@@ -17,7 +18,6 @@ from analyzer.report.next_steps.instances import (
 from analyzer.report.next_steps.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Reason, Step, Verdict
 from analyzer.report.verdict.rules import EFFECTS
-from analyzer.report.wording import label, listed, number
 
 REQUIRED = "--http-tokens required --http-endpoint enabled"
 TWO_HOPS = "--http-put-response-hop-limit 2"

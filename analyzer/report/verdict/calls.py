@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.report.findings import CAPTURE_HOST, Findings, Group, Host
+from analyzer.report.formats.wording import at, label, lasting, listed, number
 from analyzer.report.result import Difference
 from analyzer.report.verdict.evidence import DAY, Evidence, is_refused_only, last_v1, maybe_interval
-from analyzer.report.wording import at, label, lasting, listed, number
 
 HOUR = datetime.timedelta(hours=1)
 # How far clocks of hosts and of whoever judges may differ.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import Optional
 
+from analyzer.report.formats.wording import at, lasting, number
 from analyzer.report.verdict.evidence import Evidence
-from analyzer.report.wording import at, lasting, number
 
 
 def not_covered(of: Evidence) -> Optional[str]:

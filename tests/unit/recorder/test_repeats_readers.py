@@ -18,8 +18,7 @@ from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import open_inputs
 from analyzer.tail.callers import Callers
-from analyzer.tail.layout import Layout
-from analyzer.tail.phrase import symbols
+from analyzer.tail.layout import Layout, symbols
 from tests.sends import process_of
 from tests.unit.recorder.sinks.test_jsonl import RECORD
 

@@ -12,7 +12,7 @@ from analyzer.logline.line import parse
 from analyzer.tail.board import Board, Size
 from analyzer.tail.callers import Callers
 from analyzer.tail.filters import Filters
-from analyzer.tail.phrase import symbols
+from analyzer.tail.layout import symbols
 from analyzer.tail.views import Summary
 from tests.unit.tail_lines import cron_job, encoded, golden, screen
 
@@ -21,7 +21,7 @@ def request(minute: int, name: str = "", version: str = "v1", second: int = 0) -
     fields: dict[str, Any] = cron_job()
     if name:
         fields["process"] = {"pid": 5, "name": name}
-        del fields["service"]
+        del fields["service"], fields["imds"]["caller"]
     fields["timestamp"] = f"2026-11-21T18:{minute:02d}:{second:02d}.000000Z"
     fields["imds"]["version"] = version
     return encoded(fields)
@@ -56,7 +56,7 @@ def test_callers_by_v1_with_their_trend() -> None:
     place, then = "docker 3f1c3f1c3f1c", "11-20 18:50"
     assert [re.sub(" {2,}", " | ", row) for row in table(*LINES)] == [
         "caller | first | last | v1 | unknown | v2 | 10 min",
-        "curl ← deploy.sh ← cron, unit cron.service | 18:41:00 | 18:50:59 | 8 | - | 1 | ▂ | █ | ▄▄",
+        "curl ← deploy.sh, unit cron.service | 18:41:00 | 18:50:59 | 8 | - | 1 | ▂ | █ | ▄▄",
         "wget | 18:50:00 | 18:50:00 | 2 | - | - | █",
         "odd | 18:40:00 | 18:40:00 | - | 1 | -",
         "aws | 18:50:00 | 18:50:00 | - | - | 30 | █",

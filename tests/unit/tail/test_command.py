@@ -173,7 +173,7 @@ class TestPipes:
             tail.has_read(path)
             assert tail.out == ""
             assert tail.end() == 130
-            assert tail.out.count("curl ← deploy.sh ← cron, unit cron.service") == 1
+            assert tail.out.count("curl ← deploy.sh, unit cron.service") == 1
 
 
 class TestTerminals:

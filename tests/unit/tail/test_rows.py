@@ -34,7 +34,7 @@ OWN = (STARTED, STOPPED, HEARTBEAT, ROTATED, METRICS)
 def test_a_request_in_a_pipe() -> None:
     """Whole, with its date."""
     assert shown(encoded(cron_job())) == (
-        "2026-11-21 18:50:01 v1 curl ← deploy.sh ← cron, unit cron.service"
+        "2026-11-21 18:50:01 v1 curl ← deploy.sh, unit cron.service "
         "  GET /latest/meta-data/placement/region 200\n"
     )
 

@@ -165,6 +165,22 @@ def test_who_has_a_tool_called_is_recognised_too() -> None:
     assert found.client.name == "EC2 Instance Connect"
 
 
+def test_a_name_without_a_path_is_recognised_by_the_example() -> None:
+    """The recorder's names are short, and entries have paths."""
+    ancestors = (("/bin/sh", "/opt/aws/bin/eic_run_authorized_keys"), ("/sbin/init",))
+    found = CLIENTS.maybe_recognise(
+        group("curl", launcher="eic_run_authorized_keys", user_agent="curl/7.88.1",
+              executable="/usr/bin/curl", ancestors=ancestors)
+    )  # fmt: skip
+    assert found is not None
+    assert found.client.name == "EC2 Instance Connect"
+    script = ("/usr/bin/ruby", "/opt/codedeploy-agent/bin/run")
+    found = CLIENTS.maybe_recognise(group("run", executable="/usr/bin/ruby", args=script))
+    assert found is not None
+    assert found.client.name == "AWS CodeDeploy agent"
+    assert CLIENTS.maybe_recognise(group("run", executable="/usr/bin/ruby", args=("x",))) is None
+
+
 def test_an_sdk_in_a_known_program_is_the_sdk_with_the_program() -> None:
     """The SDK has the version, the program is what is upgraded."""
     said = diagnose(

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.engine.damage import LINE_MAX
+from analyzer.logline.line import LINE_MAX
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import DAMAGE_LISTED_MAX, Findings

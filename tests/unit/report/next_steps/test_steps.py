@@ -14,9 +14,9 @@ import pytest
 from analyzer.report.build import judge
 from analyzer.report.diagnosis.clients import load_clients
 from analyzer.report.findings import Findings, Group
+from analyzer.report.formats.wording import NAMED_MAX
 from analyzer.report.next_steps.instances import COMMANDS_MAX, instances_of
 from analyzer.report.result import Judgement, Report, Step
-from analyzer.report.wording import NAMED_MAX
 from tests.unit.report_samples import (
     DAY,
     HOSTILE,

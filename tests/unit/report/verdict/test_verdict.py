@@ -11,10 +11,10 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.report.findings import Findings, Group, Host, Loss, Span, Tally
+from analyzer.report.formats.wording import lasting
 from analyzer.report.result import Comparison, Difference, Judgement, Verdict
 from analyzer.report.verdict import rules as verdict_module
 from analyzer.report.verdict.rules import EFFECTS, ORDER, RULES, judge_hosts
-from analyzer.report.wording import lasting
 from tests.unit.report_samples import (
     DAY,
     HOUR,

@@ -1,0 +1,25 @@
+{# Microseconds since the Unix epoch of a time in UTC, as the log has it or as a database writes it;
+   the quick way first, for the form that the log has. #}
+{% macro microseconds(text) -%}
+epoch_us(try_cast(CASE
+  WHEN length({{ text }}) = 27 AND ends_with({{ text }}, 'Z') THEN {{ text }}
+  WHEN regexp_matches({{ text }}, {{ TIME | quoted }}) THEN {{ text }} END AS TIMESTAMP))
+{%- endmacro %}
+{% macro timed(records) -%}
+(SELECT *, {{ microseconds("timestamp") }} AS at_us, {{ microseconds("process.start") }} AS started_us
+FROM ({{ records }}) AS records) AS records
+{%- endmacro %}
+{% macro options(part) -%}
+format = 'newline_delimited', compression = '{{ part.compression }}', ignore_errors = true,
+  filename = true, maximum_object_size = {{ LINE_MAX }}
+{%- endmacro %}
+{# The file's name is no part of the line; null takes it out. #}
+{% macro parquet_lines(paths) -%}
+SELECT json_merge_patch(to_json(whole), '{"filename": null}') AS line, whole.filename AS file
+FROM read_parquet([{{ paths | map("quoted") | join(", ") }}], union_by_name = true,
+  filename = true) AS whole
+{%- endmacro %}
+{% macro parsed(lines, kept="") -%}
+SELECT unnest(json_transform(line, {{ structure | quoted }})), {{ kept }} file
+FROM ({{ lines }}) AS lines
+{%- endmacro %}

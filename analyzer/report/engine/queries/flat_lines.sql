@@ -1,0 +1,74 @@
+{# From nested lines to flat ones. `kept` is a further column to pass through.
+   A line is the analyzer's own if it has all that none of its lines is without. #}
+{% from "numbers.sql" import are_right, calls, count, seconds %}
+{# Engines read other JSON values as their text, so this is how a wrong type is seen. #}
+{% macro is_text(column) -%}
+length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
+    AND NOT regexp_matches({{ column }}, {{ NOT_TEXT | quoted }})
+{%- endmacro %}
+SELECT *, coalesce(at_us >= 0 AND event <> '' AND host <> '' AND (event <> 'imds_request' OR (
+  version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
+)) AND has_numbers, FALSE) AS is_ours
+FROM (
+  SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
+    event,
+    coalesce(host.name, CASE WHEN observer.probe = {{ CAPTURE_PROBE | quoted }}
+      THEN {{ CAPTURE_HOST | quoted }} END, '') AS host,
+    coalesce(host.boot_id, '') AS boot,
+    coalesce(cloud.instance.id, '') AS instance,
+    coalesce(observer.probe, '') AS probe,
+    coalesce(imds.version, '') AS version,
+    coalesce(imds.reason, '') AS reason,
+    coalesce(imds.outcome, '') AS outcome,
+    coalesce(imds.operation, '') AS operation,
+    coalesce(imds.provider, '') AS provider,
+    {# Each count as one text. In a line that is the analyzer's own each can be right. #}
+    coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
+      replace(coalesce(each.version, ''), {{ UNIT }}, '?') || {{ UNIT }}
+      || replace(coalesce(each.operation, ''), {{ UNIT }}, '?') || {{ UNIT }}
+      || replace(coalesce(nullif(each.outcome, 'unknown'), ''), {{ UNIT }}, '?') || {{ UNIT }}
+      || CAST(coalesce(CAST({{ calls("each.count") }} AS BIGINT), 1) AS VARCHAR),
+    {{ RECORD }}, '?')), {{ RECORD }}), '') AS repeated,
+    coalesce(imds.forwarded, FALSE) AS forwarded,
+    coalesce(imds.token_request.outcome, '') AS token_outcome,
+    coalesce(url.path, '') AS path,
+    coalesce(user_agent.original, '') AS agent,
+    CASE WHEN has_caller THEN imds.caller.key ELSE executable END AS caller,
+    CASE WHEN has_caller THEN imds.caller.program ELSE executable END AS program,
+    CASE WHEN has_caller THEN coalesce(imds.caller.launcher, '') ELSE '' END AS launcher,
+    CASE WHEN has_caller THEN coalesce(imds.caller.kind, '') ELSE '' END AS kind,
+    coalesce(process."user".name, process."user".id, '') AS account,
+    coalesce(container.id, '') AS container,
+    coalesce(container.runtime, '') AS runtime,
+    coalesce(orchestrator."type", '') AS orchestrator,
+    coalesce(orchestrator.resource.id, '') AS workload,
+    coalesce(service.name, '') AS unit,
+    CASE WHEN imds.outcome = 'success' AND imds.reason = 'token_request'
+      AND imds.hop_limit BETWEEN 1 AND 255 THEN imds.hop_limit ELSE 0 END AS hop_limit,
+    at_us - at_us % {{ DAY_US }} AS day_us,
+    at_us - at_us % {{ MINUTE_US }} AS minute_us,
+    CASE WHEN event IN ({{ MARKS | map("quoted") | join(", ") }}) THEN at_us END AS mark_us,
+    CASE WHEN event = 'heartbeat' THEN {{ seconds("interval_s") }} END AS interval_s,
+    CASE WHEN event = 'analyzer_stopped' THEN {{ seconds("uptime_s") }} END AS uptime_s,
+    CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
+    CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
+    CASE WHEN event IN ('heartbeat', 'events_lost') THEN
+{% for version in VERSIONS %}
+      coalesce({{ count("not_written." ~ version) }}, 0){{ " +" if not loop.last }}
+{% endfor %}
+    END AS not_written,
+    {{ are_right() }} AS has_numbers,
+    CASE WHEN service.name IS NOT NULL OR container.id IS NOT NULL THEN started_us END AS started_us
+  FROM (
+    SELECT *,
+      coalesce({{ is_text("imds.caller.key") }} AND {{ is_text("imds.caller.program") }}
+        AND (coalesce(imds.caller.launcher, '') = '' OR ({{ is_text("imds.caller.launcher") }}))
+        AND (coalesce(imds.caller.kind, '') = '' OR ({{ is_text("imds.caller.kind") }})), FALSE)
+        AS has_caller,
+      {# Packets name nobody, but the address that they come from. #}
+      coalesce(nullif(process.executable, ''), nullif(process.name, ''),
+        CASE WHEN process."user".id IS NULL THEN '(from ' || source.ip || ')' END,
+        {{ UNKNOWN | quoted }}) AS executable
+    FROM {{ records }}
+  ) AS named
+) AS flat
