@@ -7,6 +7,7 @@ OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-type
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
+FULL ?=
 SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
@@ -130,8 +131,8 @@ test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints
 test-faults: setup ## Break the analyzer and all it stands on, while it records; prints what was observed (root)
 	$(PYTEST) tests/faults
 
-test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
-	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL))
+test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64; FULL=1 for all of them (root)
+	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(FULL),--full)
 
 test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
 	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))
