@@ -20,7 +20,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
-.PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-fast test-live test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,9 +109,15 @@ check: lint build ## Linters and the fast tests; no root
 
 test: setup ## Everything that runs on this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
-	$(MAKE) --no-print-directory lint
-	$(PYTEST) $(PARALLEL) tests/unit tests/contract tests/property tests/golden tests/packaging
-	$(PYTEST) tests/live
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-fast test-live
+
+# The live tests wait for kernels, processes and timers most of the time: the others run beside
+# them, and give way to them. What reads no kernel and no other process is covered to the last branch.
+test-fast:
+	nice -n 5 $(PYTEST) $(PARALLEL) --cov tests/unit tests/contract tests/property tests/golden tests/packaging
+
+test-live:
+	$(PYTEST) --durations=15 tests/live
 
 test-browser: $(VENV)/installed ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
 	@./setup.sh packages chromium chromium-driver
