@@ -114,7 +114,7 @@ test: setup ## Everything that runs on this host's own kernel (root)
 # The live tests wait for kernels, processes and timers most of the time: the others run beside
 # them, and give way to them. What reads no kernel and no other process is covered to the last branch.
 test-fast:
-	nice -n 5 $(PYTEST) $(PARALLEL) --cov= tests/unit tests/contract tests/property tests/golden tests/packaging
+	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/property tests/golden tests/packaging
 
 test-live:
 	$(PYTEST) --durations=15 tests/live
