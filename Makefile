@@ -7,6 +7,7 @@ OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-type
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
+FULL ?=
 SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
@@ -22,7 +23,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
-.PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-fast test-live test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,9 +109,15 @@ check: lint build ## Linters and the fast tests; no root
 
 test: setup ## Everything that runs on this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
-	$(MAKE) --no-print-directory lint
-	$(PYTEST) $(PARALLEL) tests/unit tests/contract tests/property tests/golden tests/packaging
-	$(PYTEST) tests/live
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-fast test-live
+
+# The live tests wait for kernels, processes and timers most of the time: the others run beside
+# them, and give way to them. What reads no kernel and no other process is covered to the last branch.
+test-fast:
+	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/property tests/golden tests/packaging
+
+test-live:
+	$(PYTEST) --durations=15 tests/live
 
 test-browser: $(VENV)/installed-dev ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
 	@./setup.sh packages chromium chromium-driver
@@ -130,8 +137,8 @@ test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints
 test-faults: setup ## Break the analyzer and all it stands on, while it records; prints what was observed (root)
 	$(PYTEST) tests/faults
 
-test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
-	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL))
+test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64; FULL=1 for all of them (root)
+	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(FULL),--full)
 
 test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
 	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))
