@@ -25,6 +25,8 @@ COMMANDS = {
     "doctor": "Check what this host can do, and say how to mend what it cannot.",
     "log-schema": "Print the JSON Schema of every line of the log.",
 }
+# For install.sh; not in the list.
+HIDDEN = ("service-plan",)
 
 
 class _Commands(click.Group):
@@ -34,7 +36,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, name: str) -> Optional[click.Command]:
-        if name not in COMMANDS:
+        if name not in (*COMMANDS, *HIDDEN):
             return None
         module = name.replace("-", "_")
         commands = importlib.import_module(f"analyzer.commands.{module}")

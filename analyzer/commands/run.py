@@ -33,8 +33,6 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     help="A file with settings; flags win over it. Read again on SIGHUP.",
 )
 @click.option("--check", is_flag=True, help="Only say whether the settings are right.")
-# For install.sh, which cannot read TOML itself: one word a line.
-@click.option("--needs", is_flag=True, hidden=True)
 @click.option(
     "--log-file",
     show_default="- without --config",
@@ -111,7 +109,6 @@ def run(
     head_start: Optional[HeadStart],
     config_file: Optional[str],
     check: bool,
-    needs: bool,
     log_file: Optional[str],
     rotation: Optional[str],
     repeats_per_s: Optional[int],
@@ -145,10 +142,6 @@ def run(
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
-    if needs:
-        for each in config.needs():
-            click.echo(each)
-        return
     if check:
         click.echo(f"{config_file or 'the settings'}: nothing is wrong")
         return
