@@ -1,4 +1,4 @@
-"""`imds-analyzer lab`: watch the analyzer name real programs that call a throwaway IMDS."""
+"""Runs ``imds-analyzer lab``: real programs call an emulated IMDS, the analyzer records them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _is_named_rightly(
         imds = stack.enter_context(ImdsProcess(namespace, Options(require_tokens=require_tokens)))
         log = log_file or directory / "imds.jsonl"
         tail = LogTail(log)
-        screen.open(namespace, str(log_file) if log_file else "thrown away (--log-file keeps it)")
+        screen.open(namespace, str(log_file) if log_file else "deleted at the end (--log-file keeps it)")
         # In the kernel it would see the namespace from outside; of packets, only from inside.
         inside = namespace.command([])
         observer = stack.enter_context(
