@@ -115,7 +115,9 @@ def _is_named_rightly(
         imds = stack.enter_context(ImdsProcess(namespace, Options(require_tokens=require_tokens)))
         log = log_file or directory / "imds.jsonl"
         tail = LogTail(log)
-        screen.open(namespace, str(log_file) if log_file else "deleted at the end (--log-file keeps it)")
+        screen.open(
+            namespace, str(log_file) if log_file else "deleted at the end (--log-file keeps it)"
+        )
         # In the kernel it would see the namespace from outside; of packets, only from inside.
         inside = namespace.command([])
         observer = stack.enter_context(
