@@ -10,6 +10,9 @@ KERNEL ?=
 SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
+# The oldest pip with --group; Debian's are older.
+PIP := pip>=25.1
+PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5
 PYTEST := $(VENV)/bin/python -m pytest
 # Tests that touch nothing of the host but files of their own run on all cores.
 PARALLEL := --numprocesses auto --dist worksteal
@@ -18,7 +21,7 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi lab check lint bench clean
+.PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
 .PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
@@ -26,27 +29,20 @@ help: ## List the targets
 
 setup: ## Install what is missing; leaves .venv/bin/imds-analyzer and the compiled probes
 	@./setup.sh base
-	@$(MAKE) --no-print-directory $(VENV)/installed build
+	@$(MAKE) --no-print-directory $(VENV)/installed-dev build
 
 setup-vm: setup ## Install what the virtual machines need, too
 	@./setup.sh vm
 	@$(MAKE) --no-print-directory $(VENV)/installed-vm
 
-$(VENV)/installed: pyproject.toml analyzer/__init__.py
+$(VENV)/pip:
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[dev]'
+	$(PIP_INSTALL) '$(PIP)'
 	@touch $@
 
-$(VENV)/installed-vm: $(VENV)/installed
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[vm]'
-	@touch $@
-
-$(VENV)/installed-browser: $(VENV)/installed
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[browser]'
-	@touch $@
-
-$(VENV)/installed-spark: $(VENV)/installed
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[spark]'
+# The project with one of pyproject.toml's dependency groups. One environment has them all.
+$(VENV)/installed-%: pyproject.toml analyzer/__init__.py | $(VENV)/pip
+	$(PIP_INSTALL) --editable . --group $*
 	@touch $@
 
 build: $(OBJECTS) ## Compile the probes, for each machine type
@@ -67,7 +63,7 @@ bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
 bpf/build/imds-typed.%.bpf.o: $(BPF_SOURCES)
 	$(call compile,-DIMDS_TYPED)
 
-wheel: $(VENV)/installed build ## Pack the wheel, with the probes for each machine type, into dist/
+wheel: $(VENV)/installed-dev build ## Pack the wheel, with the probes for each machine type, into dist/
 	rm -f dist/*.whl
 	$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --retries 5 --no-deps --wheel-dir dist .
 
@@ -82,8 +78,7 @@ release: wheel ## Pack what a host needs, install.sh and the wheel, into dist/ a
 	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
 	rm -rf dist/$(RELEASE)
 
-lock: $(VENV)/installed ## Write requirements.lock anew: what install.sh installs, each with its hashes
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5 --editable '.[lock]'
+lock: $(VENV)/installed-lock ## Write requirements.lock anew: what install.sh installs, each with its hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
 	  --custom-compile-command 'make lock' --extra metrics --extra report pyproject.toml --output-file requirements.lock
@@ -92,10 +87,15 @@ abi: ## Write analyzer/recorder/sources/probe/layout.py anew from bpf/imds_event
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
+schema: $(VENV)/installed ## Write analyzer/logline/schema.json and docs/log-format.md anew from the declared fields
+	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
+	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
+	$(VENV)/bin/python -m tests.log_format
+
 lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
 
-lint: $(VENV)/installed ## Only the linters and type checks
+lint: $(VENV)/installed-dev ## Only the linters and type checks
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -112,14 +112,14 @@ test: setup ## Everything that runs on this host's own kernel (root)
 	$(PYTEST) $(PARALLEL) tests/unit tests/contract tests/property tests/golden tests/packaging
 	$(PYTEST) tests/live
 
-test-browser: $(VENV)/installed ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
+test-browser: $(VENV)/installed-dev ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
 	@./setup.sh packages chromium chromium-driver
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
 
-test-spark: $(VENV)/installed ## Reports by Spark with two workers: the same as DuckDB's, number by number
+test-spark: $(VENV)/installed-dev ## Reports by Spark with two workers: the same as DuckDB's, number by number
 	@./setup.sh packages openjdk-17-jre-headless
-	@$(MAKE) --no-print-directory $(VENV)/installed-spark
+	@$(MAKE) --no-print-directory $(VENV)/installed-spark-tests
 	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
 
 test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)

@@ -1,3 +1,3 @@
 """Name the programs that call the EC2 Instance Metadata Service, and how."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -23,6 +23,7 @@ COMMANDS = {
     "tail": "Follow the log: who calls how, a readable line per request.",
     "report": "Say who still calls IMDSv1, why, what to do, and whether to enforce v2.",
     "doctor": "Check what this host can do, and say how to mend what it cannot.",
+    "log-schema": "Print the JSON Schema of every line of the log.",
 }
 
 
@@ -35,7 +36,9 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> Optional[click.Command]:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"analyzer.commands.{name}"), name)
+        module = name.replace("-", "_")
+        commands = importlib.import_module(f"analyzer.commands.{module}")
+        command: click.Command = getattr(commands, module)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

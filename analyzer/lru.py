@@ -1,4 +1,4 @@
-"""An LRU cache that is bounded in entries and in bytes, and whose entries expire."""
+"""Bounds what is remembered: a mapping of the most recently used, and a cache that expires."""
 
 from __future__ import annotations
 
@@ -7,6 +7,37 @@ from typing import Generic, Optional, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Lru(OrderedDict[K, V]):
+    """A dict of at most ``most`` entries; the least recently used one is first, and goes first.
+
+    Reading by ``[]`` or ``get()`` is no use: :meth:`use` and :meth:`put` are.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def use(self, key: K) -> Optional[V]:
+        """Return the value and make it the most recently used, or None if there is none.
+
+        A value that is None is not used: ask for it with ``in``.
+        """
+        value = self.get(key)
+        if value is not None:
+            self.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> Optional[tuple[K, V]]:
+        """Set the value as the most recently used; return the entry that made room, if any."""
+        self[key] = value
+        self.move_to_end(key)
+        return self.popitem(last=False) if len(self) > self.most else None
+
+    def oldest(self) -> tuple[K, V]:
+        """Return the least recently used entry; there must be one."""
+        return next(iter(self.items()))
 
 
 class Cache(Generic[K, V]):
@@ -20,11 +51,10 @@ class Cache(Generic[K, V]):
 
     def __init__(self, entries: int, keep_s: float, bytes_max: int = 0) -> None:
         """``bytes_max`` 0 is for values that are all small."""
-        self._entries = entries
         self._keep_s = keep_s
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._held: OrderedDict[K, tuple[float, V, int]] = OrderedDict()
+        self._held: Lru[K, tuple[float, V, int]] = Lru(entries)
 
     def __len__(self) -> int:
         """Return the number of values held, old ones included."""
@@ -37,6 +67,7 @@ class Cache(Generic[K, V]):
 
     def get(self, key: K, now: float) -> Optional[V]:
         """Return the value, or None where there is none that is young enough."""
+        # Not use(): once for each request, and this is one call less.
         held = self._held.get(key)
         if held is None or now >= held[0]:
             return None
@@ -57,16 +88,14 @@ class Cache(Generic[K, V]):
         """
         former = self._held.get(key)
         self._bytes += size - (0 if former is None else former[2])
-        self._held[key] = (now + (self._keep_s if keep_s is None else keep_s), value, size)
-        self._held.move_to_end(key)
-        while len(self._held) > self._entries or self._is_too_large():
-            _, (_, _, dropped) = self._held.popitem(last=False)
-            self._bytes -= dropped
+        ends = now + (self._keep_s if keep_s is None else keep_s)
+        dropped = self._held.put(key, (ends, value, size))
+        if dropped is not None:
+            self._bytes -= dropped[1][2]
+        while 0 < self._bytes_max < self._bytes and len(self._held) > 1:
+            self._bytes -= self._held.popitem(last=False)[1][2]
 
     def clear(self) -> None:
         """Forget everything."""
         self._held.clear()
         self._bytes = 0
-
-    def _is_too_large(self) -> bool:
-        return 0 < self._bytes_max < self._bytes and len(self._held) > 1

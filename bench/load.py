@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_PORT
+from analyzer.lab.namespace import LabNamespace
 from bench.compiled import compile_program
 from bench.figure import CannotMeasureError
 
-IMDS_PORT = 80
 CONNECTIONS = 64
 # What a generator that cannot keep the rate may take longer.
 PATIENCE_S = 300

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_PORT
+from analyzer.lab.namespace import LabNamespace
 from bench.compiled import compile_program
 from bench.figure import CannotMeasureError, Row, show, show_table
-from bench.load import IMDS_PORT, open_discard
+from bench.load import open_discard
 from bench.observed import ObservedAnalyzer
 from tests.live.crowd import compile_crowd, crowd
 

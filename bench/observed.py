@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import psutil
 
-from analyzer.lab.lifeline import tied_to_caller
+from analyzer.lab.child_setup import tied_to_caller
 from bench.figure import CannotMeasureError
 
 # BCC compiles the probe at start: two minutes in an emulated machine.

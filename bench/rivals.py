@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from analyzer.lab.lifeline import tied_to_caller
+from analyzer.lab.child_setup import tied_to_caller
 from analyzer.lab.namespace import LabNamespace
 from bench.figure import CannotMeasureError
 

@@ -15,7 +15,7 @@ from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.recorder.metrics import Metrics
 from analyzer.recorder.sinks.jsonl import open_log
 from tests.live.watch import DEADLINE_S
-from tests.unit.recorder.sinks.test_jsonl import lines_of
+from tests.schema import parsed as parsed_line
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -57,7 +57,8 @@ class Bench:
         self.log.flush()
         if not self.log_path.stat().st_size:
             return []
-        return [line for line in lines_of(self.log_path) if line["event"] == event]
+        lines = [parsed_line(line) for line in self.log_path.read_text("utf-8").splitlines()]
+        return [line for line in lines if line["event"] == event]
 
     def close(self) -> None:
         if self.metrics is not None:

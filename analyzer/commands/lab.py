@@ -102,11 +102,11 @@ def _is_named_rightly(
     from analyzer.lab.exercise import Exercise
     from analyzer.lab.imds import ImdsProcess
     from analyzer.lab.namespace import LabNamespace
+    from analyzer.lab.observed_calls import LogTail
     from analyzer.lab.observer import ObserverProcess
     from analyzer.lab.programs import write_programs
     from analyzer.lab.screen import Screen
     from analyzer.lab.service import Options
-    from analyzer.lab.sighting import LogTail
 
     screen = Screen(Console(highlight=False, markup=False, emoji=False))
     with ExitStack() as stack:
@@ -124,21 +124,21 @@ def _is_named_rightly(
         exercise = Exercise(namespace, observer, tail, directory, pause=pause)
 
         screen.head_columns()
-        for sighting in exercise.run(write_programs(directory)):
-            screen.show(sighting, is_ours=exercise.is_ours(sighting))
+        for call in exercise.run(write_programs(directory)):
+            screen.show(call, is_ours=exercise.is_ours(call))
         answered = sum(imds.tally().values())
         if hold:
             screen.sum_up(exercise.outcomes(), answered)
             screen.invite(namespace)
             try:
                 while True:
-                    for sighting in exercise.watch():
-                        screen.show(sighting, is_ours=exercise.is_ours(sighting))
+                    for call in exercise.watch():
+                        screen.show(call, is_ours=exercise.is_ours(call))
             except _Interrupted:
                 screen.say("\nClosing the lab.")
         observer.drain()
-        for sighting in exercise.catch_up():
-            screen.show(sighting, is_ours=exercise.is_ours(sighting))
+        for call in exercise.catch_up():
+            screen.show(call, is_ours=exercise.is_ours(call))
         outcomes = exercise.outcomes()
         if not hold:
             screen.sum_up(outcomes, answered)

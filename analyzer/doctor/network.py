@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from analyzer.doctor.findings import Answer, Level, fine, note, warning
+from analyzer.imds import IMDS_ADDRESSES, IMDS_IPV4, IMDS_IPV6, IMDS_PORT
 
-IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
-_ADDRESSES = tuple(ipaddress.ip_address(each) for each in (IMDS_IPV4, IMDS_IPV6))
+_ADDRESSES = tuple(ipaddress.ip_address(each) for each in IMDS_ADDRESSES)
 
 # All of them read only. Without `-t`, iptables-save loads no kernel module.
 RULE_LISTS = (
@@ -66,7 +66,6 @@ _REDIRECT = re.compile(
     r"(?:-[jg] (?:DNAT|REDIRECT|TPROXY)|(?<!\S)(?<!jump )(?<!goto )(?:dnat|redirect|tproxy))(?!\S)"
     r"(?:.*?(?:\bto|--to-[a-z]+|--on-port) (?P<target>\S+))?"
 )
-_HTTP = 80
 
 
 def ipv4_route() -> Answer:
@@ -183,7 +182,7 @@ def _has_http(match: re.Match[str]) -> bool:
     for word in _words(match):
         first, _, last = word.replace("-", ":").partition(":")
         if first.isdecimal() and (last or first).isdecimal():
-            is_in = is_in or int(first) <= _HTTP <= int(last or first)
+            is_in = is_in or int(first) <= IMDS_PORT <= int(last or first)
         elif word != "http":
             return False  # a named set
         else:

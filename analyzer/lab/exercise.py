@@ -12,9 +12,9 @@ from typing import NamedTuple, Optional
 
 from analyzer.errors import LabError
 from analyzer.lab.namespace import LabNamespace
+from analyzer.lab.observed_calls import LogTail, ObservedCall
 from analyzer.lab.observer import ObserverProcess, Pause, pause_a_moment
 from analyzer.lab.programs import Call, Program, maybe_why_skipped, program_environment
-from analyzer.lab.sighting import LogTail, Sighting
 
 _PROGRAM_TIMEOUT_S = 120  # each gives up by itself after 30 s without an answer
 _LOG_TIMEOUT_S = 60  # lines follow within a second; an emulated machine is 30 times slower
@@ -26,24 +26,24 @@ class Outcome(NamedTuple):
     program: Program
     skipped: Optional[str]
     exit_code: Optional[int]
-    sightings: tuple[Sighting, ...]
+    calls: tuple[ObservedCall, ...]
 
     @property
     def missing(self) -> Counter[Call]:
         """Requests that the program sends and the log does not name."""
         if self.skipped is not None:
             return Counter()
-        return Counter(self.program.expected) - Counter(each.call for each in self.sightings)
+        return Counter(self.program.expected) - Counter(each.call for each in self.calls)
 
     @property
     def surplus(self) -> Counter[Call]:
         """Requests that the log names and the program does not send."""
-        return Counter(each.call for each in self.sightings) - Counter(self.program.expected)
+        return Counter(each.call for each in self.calls) - Counter(self.program.expected)
 
     @property
     def misnamed(self) -> tuple[str, ...]:
         """Names the log has for the sending process, other than its own."""
-        names = {each.actors[0].name for each in self.sightings}
+        names = {each.actors[0].name for each in self.calls}
         return tuple(sorted(names - {self.program.caller}))
 
     @property
@@ -71,9 +71,9 @@ class Exercise:
         self._pause = pause
         self._environment = program_environment(directory)
         self._started: list[tuple[Program, Optional[str], Optional[subprocess.Popen[bytes]]]] = []
-        self._seen: list[Sighting] = []
+        self._seen: list[ObservedCall] = []
 
-    def run(self, programs: Sequence[Program]) -> Iterator[Sighting]:
+    def run(self, programs: Sequence[Program]) -> Iterator[ObservedCall]:
         """Run all programs, and yield what the log names until it names all they sent."""
         for program in programs:
             skipped = maybe_why_skipped(program, self._namespace.ipv6_problem)
@@ -96,21 +96,21 @@ class Exercise:
         while any(each.missing for each in self.outcomes()) and time.monotonic() < deadline:
             yield from self.watch()
 
-    def watch(self) -> Iterator[Sighting]:
+    def watch(self) -> Iterator[ObservedCall]:
         """Wait a moment, and yield what was added to the log. Raises LabError."""
         self._observer.check()
         self._pause()
         yield from self.catch_up()
 
-    def catch_up(self) -> Iterator[Sighting]:
+    def catch_up(self) -> Iterator[ObservedCall]:
         """Yield what was added to the log."""
         new = self._tail.read()
         self._seen += new
         yield from new
 
-    def is_ours(self, sighting: Sighting) -> bool:
+    def is_ours(self, call: ObservedCall) -> bool:
         """Tell whether the request came from a program that this process started."""
-        return os.getpid() in sighting.pids
+        return os.getpid() in call.pids
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return what became of each program so far, in the order they were run."""

@@ -23,13 +23,12 @@ from typing import Any, Optional
 
 import analyzer
 from analyzer.errors import LabError
-from analyzer.lab.home import HOME, NamespaceId
+from analyzer.imds import IMDS_PORT
 from analyzer.lab.interpreter import running
 from analyzer.lab.namespace import LabNamespace
+from analyzer.lab.network_namespace import HOME, NamespaceId
 from analyzer.lab.server import Answered, Ledger, Listening, Tally, open_listeners, serve
 from analyzer.lab.service import DEFAULTS, Options, Service
-
-IMDS_PORT = 80
 
 _ANSWER_TIMEOUT_S = 60  # answers in milliseconds; Python starts slowly in an emulated machine
 

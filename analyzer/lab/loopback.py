@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Callable, Optional
 
-from analyzer.lab.home import HOME, NamespaceId
+from analyzer.lab.network_namespace import HOME, NamespaceId
 from analyzer.lab.server import Ledger, Listening, Tally, open_listeners, serve
 from analyzer.lab.service import DEFAULTS, Options, Service
 

@@ -18,10 +18,8 @@ from typing import IO, Optional, Union
 
 from analyzer.errors import LabError
 from analyzer.host import privileges
-from analyzer.lab.lifeline import join_network, tied_to_caller, unshare_network
-
-IMDS_IPV4 = "169.254.169.254"
-IMDS_IPV6 = "fd00:ec2::254"
+from analyzer.imds import IMDS_ADDRESSES, IMDS_IPV4, IMDS_IPV6
+from analyzer.lab.child_setup import join_network, tied_to_caller, unshare_network
 
 _NEEDED_CAPABILITIES = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 _NEEDED_PROGRAMS = {"ip": "iproute2 (Fedora, Amazon Linux: iproute)", "nsenter": "util-linux"}
@@ -84,13 +82,13 @@ class LabNamespace:
 
     @property
     def ipv6(self) -> bool:
-        """Whether fd00:ec2::254 is in the namespace."""
+        """Whether the IPv6 address is in the namespace."""
         return self.ipv6_problem is None
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The IMDS addresses that are in the namespace, IPv4 first."""
-        return (IMDS_IPV4, IMDS_IPV6) if self.ipv6 else (IMDS_IPV4,)
+        return IMDS_ADDRESSES if self.ipv6 else (IMDS_IPV4,)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return ``argv`` prefixed so that it runs inside the namespace, with the same pid."""

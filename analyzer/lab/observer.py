@@ -11,8 +11,8 @@ from typing import Callable, Optional
 
 import analyzer
 from analyzer.errors import LabError
+from analyzer.lab.child_setup import tied_to_caller
 from analyzer.lab.interpreter import running
-from analyzer.lab.lifeline import tied_to_caller
 
 # With BCC a probe is compiled at start: 121 s were measured in an emulated machine, and more
 # than 300 s in one of several on the same two cores.

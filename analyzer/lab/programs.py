@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 
 _TIMEOUT_S = 30  # each ends long before, also if nobody answers it
 _IPV4 = f"http://{IMDS_IPV4}"

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.exercise import Outcome
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
+from analyzer.lab.observed_calls import ObservedCall
 from analyzer.lab.programs import Call
-from analyzer.lab.sighting import Sighting
 from analyzer.text import visible
 
 _STYLES = {"v1": "bold red", "v2": "green"}  # others: unknown
@@ -44,14 +45,14 @@ class Screen:
         self.say("")
         self.say(f"{'time UTC':10}{'':4}{'who':{_WHO_COLUMNS + 2}}request", "dim")
 
-    def show(self, sighting: Sighting, *, is_ours: bool) -> None:
+    def show(self, observed: ObservedCall, *, is_ours: bool) -> None:
         """Write one request: when, which version, who, what."""
-        call = sighting.call
-        actors = sighting.actors_below(os.getpid())
+        call = observed.call
+        actors = observed.actors_below(os.getpid())
         titles = [visible(actor.title) for actor in actors[:_MAX_ACTORS]] or ["(not known)"]
         if len(titles) < len(actors):
             titles.append("...")
-        line = Text(f"{visible(sighting.timestamp[11:19]):10}")
+        line = Text(f"{visible(observed.timestamp[11:19]):10}")
         line.append(f"{visible(call.version):4}", _STYLES.get(call.version, _OTHER_STYLE))
         line.append(f"{self._arrow.join(titles):{_WHO_COLUMNS}}  ")
         line.append(f"{visible(call.method)} {visible(call.path)}")
@@ -68,7 +69,7 @@ class Screen:
             table.add_row(
                 each.program.name,
                 _counts(each.program.expected),
-                _counts(sighting.call for sighting in each.sightings),
+                _counts(observed.call for observed in each.calls),
                 _judgement(each),
             )
         self.say("")
@@ -116,15 +117,13 @@ class Screen:
 
     def _conclude(self, outcomes: Sequence[Outcome], answered: int) -> None:
         ran = [each for each in outcomes if each.skipped is None]
-        sightings = [sighting for each in ran for sighting in each.sightings]
-        probes = ", ".join(sorted({visible(each.probe) for each in sightings})) or "no probe"
-        self.say(
-            f"The IMDS answered {answered} requests, the log ({probes}) names {len(sightings)}."
-        )
+        calls = [observed for each in ran for observed in each.calls]
+        probes = ", ".join(sorted({visible(each.probe) for each in calls})) or "no probe"
+        self.say(f"The IMDS answered {answered} requests, the log ({probes}) names {len(calls)}.")
         callers = [
             each.program.name
             for each in ran
-            if any(sighting.call.version == "v1" for sighting in each.sightings)
+            if any(observed.call.version == "v1" for observed in each.calls)
         ]
         used = f"{len(callers)} of {len(ran)} programs used IMDSv1"
         by_whom = f": {', '.join(callers)}" if callers else ""

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Callable, NamedTuple, Optional
 
 from analyzer.errors import LabError
-from analyzer.lab.home import HOME, NamespaceId, is_home
+from analyzer.lab.network_namespace import HOME, NamespaceId, is_home
 from analyzer.lab.service import TOKEN_HEADER, Answer, Service, path_of, refusal
 from analyzer.lab.wire import Ask, Wire, WireError
 

@@ -8,13 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
+from analyzer.logline.events import METRICS
+
 # The longest line a caller can bring about has 70 KB; a longer one than this is no line of ours.
 LINE_MAX = 1 << 20
-
-REQUEST = "imds_request"
-LOST = "events_lost"
-HEARTBEAT = "heartbeat"
-METRICS = "metrics"  # lines in CloudWatch's embedded metric format, which may be in the same file
 
 # Of one kind, in one folded line, which stands for a second.
 CALLS_DIGITS = 9

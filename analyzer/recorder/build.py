@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.errors import ConfigError
+from analyzer.logline.events import STARTED
 from analyzer.recorder.daemon.notify import Notifier
 from analyzer.recorder.daemon.privileges import drop_privileges
 from analyzer.recorder.daemon.reload import Reloader
@@ -91,7 +92,7 @@ def run(
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
         fields = {**introduction(config, attached), **privileges}
-        sink.event("analyzer_started", "info", **fields)
+        sink.event(STARTED, "info", **fields)
         _return_memory()
         sink.flush()
         if ready_file is not None:

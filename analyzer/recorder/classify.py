@@ -10,6 +10,7 @@ import re
 from typing import Callable, Optional
 from urllib.parse import unquote
 
+from analyzer.imds import AWS, AZURE, DIGITALOCEAN, GCP, HETZNER, IBM, LINODE, OCI, OPENSTACK, VULTR
 from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,
@@ -20,8 +21,6 @@ from analyzer.recorder.records import (
     Verdict,
     Version,
 )
-
-AWS = "aws"
 
 Segments = tuple[str, ...]
 
@@ -41,30 +40,30 @@ _OPERATIONS: tuple[tuple[Segments, str], ...] = (
 # Beginning of the path, header field (None: any) -> provider. Asked only when the path is
 # none of AWS's own: a header alone must never make a call to AWS's paths look like another's.
 _PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
-    (("computeMetadata",), None, "gcp"),
-    (("opc", "v1"), None, "oci"),
-    (("opc", "v2"), None, "oci"),
-    (("openstack",), None, "openstack"),
-    (("hetzner", "v1"), None, "hetzner"),
-    (("instance_identity", "v1"), None, "ibm"),
-    (("metadata", "v1", "instance"), None, "ibm"),
-    (("metadata", "v1"), Hint.IBM, "ibm"),
-    (("metadata", "v1"), None, "digitalocean"),  # and UpCloud, which copies its paths
-    (("metadata", "v1.json"), None, "digitalocean"),
-    (("metadata", "instance"), None, "azure"),
-    (("metadata", "identity"), None, "azure"),
-    (("metadata", "reprovisiondata"), None, "azure"),
-    (("v1", "token"), None, "linode"),
-    (("v1", "instance"), None, "linode"),
-    (("v1", "user-data"), None, "linode"),
-    (("v1",), Hint.LINODE, "linode"),
-    (("v1",), None, "vultr"),
-    (("v1.json",), None, "vultr"),
-    ((), Hint.GOOGLE, "gcp"),
-    ((), Hint.IBM, "ibm"),
-    ((), Hint.AZURE, "azure"),
-    ((), Hint.ORACLE, "oci"),
-    ((), Hint.LINODE, "linode"),
+    (("computeMetadata",), None, GCP),
+    (("opc", "v1"), None, OCI),
+    (("opc", "v2"), None, OCI),
+    (("openstack",), None, OPENSTACK),
+    (("hetzner", "v1"), None, HETZNER),
+    (("instance_identity", "v1"), None, IBM),
+    (("metadata", "v1", "instance"), None, IBM),
+    (("metadata", "v1"), Hint.IBM, IBM),
+    (("metadata", "v1"), None, DIGITALOCEAN),  # and UpCloud, which copies its paths
+    (("metadata", "v1.json"), None, DIGITALOCEAN),
+    (("metadata", "instance"), None, AZURE),
+    (("metadata", "identity"), None, AZURE),
+    (("metadata", "reprovisiondata"), None, AZURE),
+    (("v1", "token"), None, LINODE),
+    (("v1", "instance"), None, LINODE),
+    (("v1", "user-data"), None, LINODE),
+    (("v1",), Hint.LINODE, LINODE),
+    (("v1",), None, VULTR),
+    (("v1.json",), None, VULTR),
+    ((), Hint.GOOGLE, GCP),
+    ((), Hint.IBM, IBM),
+    ((), Hint.AZURE, AZURE),
+    ((), Hint.ORACLE, OCI),
+    ((), Hint.LINODE, LINODE),
 )
 
 

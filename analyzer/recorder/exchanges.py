@@ -9,6 +9,8 @@ import functools
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
+from analyzer.imds import AWS
+from analyzer.lru import Lru
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
@@ -107,13 +109,14 @@ class Exchanges:
         self._bytes = 0
         # How many of those that wait have the same caller, by its id(): it is in memory once.
         self._callers: dict[int, int] = {}
+        # By the time at which they were sent, and not by use; what makes room is written.
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         # Of each connection the requests that wait, oldest first.
         self._by_socket: dict[SocketId, list[int]] = {}
-        self._failures: OrderedDict[ProcessId, _Failure] = OrderedDict()
+        self._failures: Lru[ProcessId, _Failure] = Lru(MAX_FAILURES)
         # When each token request that waits was sent, by process, oldest first.
         self._unanswered_tokens: dict[ProcessId, list[int]] = {}
-        self._out_of_step: OrderedDict[SocketId, None] = OrderedDict()
+        self._out_of_step: Lru[SocketId, None] = Lru(MAX_OUT_OF_STEP)
         self._next = 0
 
     def set_wait(self, wait_s: float) -> None:
@@ -244,9 +247,7 @@ class Exchanges:
 
     def _lose_step(self, socket_id: SocketId) -> None:
         """Believe no answer to a later request on a connection."""
-        self._out_of_step[socket_id] = None
-        if len(self._out_of_step) > MAX_OUT_OF_STEP:
-            self._out_of_step.popitem(last=False)
+        self._out_of_step.put(socket_id, None)
 
     def _hold(self, record: Record) -> None:
         caller = record.caller
@@ -271,10 +272,7 @@ class Exchanges:
         if response.outcome is Outcome.SUCCESS:
             self._failures.pop(process_id, None)
             return
-        self._failures[process_id] = _Failure(boottime_ns, response)
-        self._failures.move_to_end(process_id)
-        if len(self._failures) > MAX_FAILURES:
-            self._failures.popitem(last=False)
+        self._failures.put(process_id, _Failure(boottime_ns, response))
 
     def _forget_token(self, record: Record, boottime_ns: int) -> Optional[ProcessId]:
         """Wait for this token request no longer; returns whose it was, if that is known."""
@@ -290,7 +288,7 @@ class Exchanges:
         """Mark a tokenless call of a process whose token request has failed."""
         if not (self._failures or self._unanswered_tokens):
             return record
-        if record.verdict.version is not Version.V1 or record.verdict.provider != "aws":
+        if record.verdict.version is not Version.V1 or record.verdict.provider != AWS:
             return record
         process_id = _maybe_process_id(record)
         if process_id is None:
@@ -321,7 +319,7 @@ def _request_bytes(record: Record) -> int:
 
 def _is_token_request(record: Record) -> bool:
     verdict = record.verdict
-    return verdict.reason == "token_request" and verdict.provider == "aws"
+    return verdict.reason == "token_request" and verdict.provider == AWS
 
 
 def _maybe_process_id(record: Record) -> Optional[ProcessId]:

@@ -5,9 +5,9 @@ No I/O, and no clock.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Union
 
+from analyzer.lru import Lru
 from analyzer.recorder.records import Caller
 
 # Users and containers with a budget of their own within one realm, as a user's sessions, a unit or
@@ -54,17 +54,15 @@ class Stocks:
     def __init__(self, log_bytes: int) -> None:
         """``log_bytes`` are kept in all."""
         self._log_bytes = log_bytes
-        self._stocks: OrderedDict[OriginId, Bucket] = OrderedDict()
+        self._stocks: Lru[OriginId, Bucket] = Lru(REALMS_MAX)
 
     def of(self, realm: OriginId, now_ns: int) -> Bucket:
         """Return the bytes of a realm, or of an origin that is in none."""
-        stock = self._stocks.get(realm)
+        stock = self._stocks.use(realm)
         if stock is None:
             burst = self._log_bytes * STOCK_SHARE
-            stock = self._stocks[realm] = Bucket(self._log_bytes / STOCK_S, burst, now_ns)
-            if len(self._stocks) > REALMS_MAX:
-                self._stocks.popitem(last=False)
-        self._stocks.move_to_end(realm)
+            stock = Bucket(self._log_bytes / STOCK_S, burst, now_ns)
+            self._stocks.put(realm, stock)
         return stock
 
     def clear(self) -> None:
@@ -84,25 +82,22 @@ class Realms:
         """Know of none yet. After ``idle_ns`` an origin has its whole burst again."""
         self._idle_ns = idle_ns
         # Of each realm its origins, and when each was used last, longest ago first.
-        self._realms: OrderedDict[str, OrderedDict[OriginId, int]] = OrderedDict()
+        self._realms: Lru[str, Lru[OriginId, int]] = Lru(REALMS_MAX)
 
     def counted_for(self, origin: OriginId, realm: str, now_ns: int) -> OriginId:
         """Return the origin itself, or what stands for the rest of its realm."""
-        known = self._realms.get(realm)
+        known = self._realms.use(realm)
         if known is None:
-            known = self._realms[realm] = OrderedDict()
-            if len(self._realms) > REALMS_MAX:
-                self._realms.popitem(last=False)
-        self._realms.move_to_end(realm)
-        most = ORIGINS_OF_REALM if realm else ORIGINS_OF_NO_REALM
-        if origin not in known and len(known) >= most:
-            idle, used_ns = next(iter(known.items()))
-            # Who takes turns gains nothing.
-            if now_ns - used_ns < self._idle_ns:
-                return "rest of", realm
-            del known[idle]
-        known[origin] = now_ns
-        known.move_to_end(origin)
+            known = Lru(ORIGINS_OF_REALM if realm else ORIGINS_OF_NO_REALM)
+            self._realms.put(realm, known)
+        # Who takes turns gains nothing: only one that has been idle makes room.
+        if (
+            origin not in known
+            and len(known) >= known.most
+            and now_ns - known.oldest()[1] < self._idle_ns
+        ):
+            return "rest of", realm
+        known.put(origin, now_ns)
         return origin
 
     def clear(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable, Protocol
 
 from analyzer.config.settings import MASKED, NAMES, Config
+from analyzer.logline.events import HEARTBEAT, LOST, STOPPED
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
@@ -347,7 +348,7 @@ class Pipeline:
         if now_ns - self._beat_ns >= self._heartbeat_ns:
             self._count_not_written()
             self._sink.event(
-                "heartbeat",
+                HEARTBEAT,
                 "info",
                 interval_s=round((now_ns - self._beat_ns) / 1e9, 3),
                 **self._interval.as_fields(),
@@ -384,7 +385,7 @@ class Pipeline:
         for listener in self.listeners:
             listener.lost(lost)
         self._sink.event(
-            "events_lost",
+            LOST,
             "warning",
             count=lost.events,
             since=timestamp(lost.since_boottime_ns + self._epoch_offset_ns),
@@ -416,7 +417,7 @@ class Pipeline:
             listener.finish()
         self._totals.add(self._interval)
         self._sink.event(
-            "analyzer_stopped",
+            STOPPED,
             "info",
             uptime_s=round((self._now_ns() - self._started_ns) / 1e9, 3),
             **self._totals.as_fields(),

@@ -12,6 +12,8 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple, Optional, Union
 
+from analyzer.logline.caller import Identity
+
 
 class _Constants(enum.Enum):
     """Members are one object each, and compared as such; so they may be hashed, too.
@@ -348,6 +350,7 @@ class Caller(NamedTuple):
     others: tuple[Process, ...] = ()  # further processes that sent parts of the request
     size_bytes: int = 0  # of its text in memory; see attribute.sizes
     realm: str = ""  # what its processes cannot leave; see attribute.realms
+    identity: Optional[Identity] = None  # None exactly when ``process`` is
 
 
 class Outcome(_Constants):

@@ -174,6 +174,7 @@ class Repeats:
         ``log_bytes`` are kept of all lines together.
         """
         self._per_s, self._log_bytes = per_s, log_bytes
+        # By the time at which a window began, and not by use; what makes room is written.
         self._callers: OrderedDict[_CallerId, _Window] = OrderedDict()
         self._origins: OrderedDict[OriginId, _Origin] = OrderedDict()
         self._realms = Realms(ORIGIN_BURST // ORIGIN_PER_S * WINDOW_NS)
@@ -342,6 +343,7 @@ def _kind(record: Record) -> _Kind:
         record.token_failure,
         None if process is None else (process.name, process.executable, process.args),
         parent and (parent[0].name, parent[0].args),
+        record.caller.identity,
         _minute(record),
     )
 

@@ -6,12 +6,13 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from analyzer.logline.events import CAPTURE_READ, STARTED
 from analyzer.recorder.clock import CaptureClock
 from analyzer.recorder.daemon.signals import take_stops
 from analyzer.recorder.pipeline import Pipeline
+from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sinks.opening import open_writer
 from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
 from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
 from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy
@@ -45,7 +46,7 @@ class _Files:
 
     def begun(self) -> None:
         settings = {"capture": {"response_wait_s": self._response_wait_s}}
-        self._sink.event("analyzer_started", "info", configuration=settings)
+        self._sink.event(STARTED, "info", configuration=settings)
 
     def read(self, file: CaptureFile) -> None:
         reason = "stopped before its end" if file.is_stopped else None
@@ -53,7 +54,7 @@ class _Files:
             self.errors.append(file.error)
             reason = str(file.error)
         self._sink.event(
-            "capture_read",
+            CAPTURE_READ,
             "info" if file.error is None and not file.recording.untimed else "warning",
             file={"path": file.name},
             packets=file.packets,

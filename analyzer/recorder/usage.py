@@ -1,16 +1,13 @@
-"""What the analyzer itself costs."""
+"""Measures what the analyzer itself costs."""
 
 from __future__ import annotations
 
 import os
 import resource
-from pathlib import Path
 
 import psutil
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-# Where /proc/PID/stat has the time of the start, counted from behind the name.
-_START_FIELD = 19
+from analyzer.host.procfs import maybe_stat
 
 
 def cpu_s() -> float:
@@ -21,9 +18,8 @@ def cpu_s() -> float:
 
 def started_boottime_ns() -> int:
     """Return when this process was started, on CLOCK_BOOTTIME, to the hundredth of a second."""
-    stat = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
-    fields = stat.rpartition(")")[2].split()  # a name may have anything in it
-    return int(fields[_START_FIELD]) * 1_000_000_000 // _TICKS_PER_S
+    stat = maybe_stat(os.getpid())
+    return 0 if stat is None else stat.start_boottime_ns
 
 
 def rss_bytes() -> int:

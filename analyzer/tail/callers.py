@@ -6,13 +6,16 @@ Nothing here is escaped: what shows the words does that.
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
-from analyzer.logline.line import LOST, REQUEST, Line, text_at, value_at
+from analyzer.imds import AWS
+from analyzer.logline.events import LOST, REQUEST
+from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import caller_of, short
-from analyzer.logline.units import is_container
+from analyzer.logline.runs import stable_unit
+from analyzer.lru import Lru
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
 # for each run, or somebody who wants to fill memory, bring more.
@@ -56,7 +59,7 @@ def who(fields: Mapping[str, Any]) -> Who:
     process = value_at(fields, "process")
     container = _container(fields)
     unit = text_at(fields, "service", "name")
-    if container and is_container(unit):
+    if container and not stable_unit(unit):  # the container's own scope
         unit = ""
     actors = tuple(short(name) for name in (caller.program, caller.launcher) if name)
     return Who(actors, unit, container, _user(process), _agent(fields, process))
@@ -144,8 +147,7 @@ class Callers:
         self.lost = 0
         self.foreign = 0
         self.newest_s: Optional[float] = None
-        self._most = most
-        self._callers: OrderedDict[Key, Caller] = OrderedDict()
+        self._callers: Lru[Key, Caller] = Lru(most)
 
     def add(self, line: Line) -> None:
         """Count one line."""
@@ -154,14 +156,13 @@ class Callers:
         if line.event != REQUEST:
             return
         provider = line.text("imds", "provider")
-        key = Key(caller_of(line.fields).key, "" if provider == "aws" else provider)
-        caller = self._callers.get(key)
+        key = Key(caller_of(line.fields).key, "" if provider == AWS else provider)
+        caller = self._callers.use(key)
         if caller is None:
-            caller = self._callers[key] = Caller()
-            if len(self._callers) > self._most:
-                self._fold(*self._callers.popitem(last=False))
-        else:
-            self._callers.move_to_end(key)
+            caller = Caller()
+            folded = self._callers.put(key, caller)
+            if folded is not None:
+                self._fold(*folded)
         caller.who = who(line.fields)._replace(user="", agent="")
         version = line.text("imds", "version")
         caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)

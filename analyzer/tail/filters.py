@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from analyzer.errors import ConfigError
-from analyzer.logline.line import HEARTBEAT, LOST, METRICS, REQUEST, Line, text_at, value_at
+from analyzer.logline.events import HEARTBEAT, LOST, METRICS, REQUEST
+from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import caller_of, short
 
 VERSIONS = ("v1", "v2", "unknown")

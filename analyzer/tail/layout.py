@@ -9,7 +9,9 @@ from typing import Callable, NamedTuple, Optional
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from analyzer.logline.line import LOST, REQUEST, Line, text_at, value_at
+from analyzer.imds import AWS
+from analyzer.logline.events import HEARTBEAT, LOST, REQUEST, STARTED, STOPPED
+from analyzer.logline.line import Line, text_at, value_at
 from analyzer.tail.callers import Who, who
 from analyzer.text import decode_text, visible
 
@@ -208,7 +210,7 @@ class Layout:
 
 
 def _is_for_another_cloud(line: Line) -> bool:
-    return line.text("imds", "provider") not in ("", "aws")
+    return line.text("imds", "provider") not in ("", AWS)
 
 
 def _pad(text: str, columns: int) -> str:
@@ -259,8 +261,8 @@ def _counts(requests: object) -> str:
 
 
 _EVENTS: Mapping[str, Callable[[Line], str]] = {
-    "analyzer_started": _started,
-    "analyzer_stopped": _stopped,
-    "heartbeat": _heartbeat,
-    "events_lost": _lost,
+    STARTED: _started,
+    STOPPED: _stopped,
+    HEARTBEAT: _heartbeat,
+    LOST: _lost,
 }

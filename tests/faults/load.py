@@ -9,7 +9,8 @@ import time
 from types import TracebackType
 from typing import NamedTuple, Optional
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from tests.live.watch import DEADLINE_S, eventually, new_marker
 
 # A client keeps its connection for so many requests.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, SLOWNESS, eventually, start_run
+from tests.schema import parsed
 
 Line = dict[str, Any]
 
@@ -154,11 +155,11 @@ class Service:
 
 
 def lines_of(path: Path) -> list[Line]:
-    """Return a file's lines; fails unless each is whole and valid JSON."""
+    """Return a file's lines; fails unless each is whole and fits the schema."""
     raw = path.read_bytes()
     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
     assert text[-1:] in ("\n", ""), text[-200:]
-    return [json.loads(line) for line in text.splitlines()]
+    return [parsed(line) for line in text.splitlines()]
 
 
 def numbers_of(lines: Sequence[Line], marker: str) -> list[int]:

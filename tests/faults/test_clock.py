@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.load import Load
 from tests.faults.service import Line, Service, events_of, lines_of, numbers_of

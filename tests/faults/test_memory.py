@@ -9,7 +9,8 @@ import socket
 import time
 from pathlib import Path
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from bench.compiled import compile_program
 from bench.load import open_discard, open_load
 from tests.faults.conftest import Observed

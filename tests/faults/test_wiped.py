@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
 from tests.faults.service import Service, events_of
 from tests.live.watch import DEADLINE_S, new_marker

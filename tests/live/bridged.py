@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 
 GUEST_IPV4, HOST_IPV4 = "10.8.0.7", "10.9.0.2"
 # On the host: the guest's end, the bridge, the way to IMDS.

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_PORT
+from analyzer.lab.namespace import LabNamespace
 
 SOURCE = Path(__file__).with_name("crowd.c")
-IMDS_PORT = 80
 
 
 class Crowd(NamedTuple):

@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Line, Watch, eventually, new_marker
 from tests.unit.asleep import wait_until_asleep

@@ -17,8 +17,9 @@ from typing import Callable
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.service import Options
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 

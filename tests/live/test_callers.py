@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4
+from analyzer.imds import IMDS_IPV4
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 URL = f"http://{IMDS_IPV4}/latest/meta-data"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.programs import Call, maybe_why_skipped, write_programs
 from tests.captures import RECORDERS, record, replayed
+from tests.schema import parsed
 
 # One that cuts packets off cannot tell them all; it has its golden.
 WHOLE = [name for name in RECORDERS if name != "short.pcap"]
@@ -33,8 +33,7 @@ def test_what_is_captured_is_what_was_called(
         if maybe_why_skipped(each, namespace.ipv6_problem) is None
     ]
     lines = [
-        json.loads(line)
-        for line in replayed(record(namespace, name, tmp_path, programs)).splitlines()
+        parsed(line) for line in replayed(record(namespace, name, tmp_path, programs)).splitlines()
     ]
     called = Counter(
         Call(line["imds"]["version"], line["http"]["request"]["method"], line["url"]["path"])

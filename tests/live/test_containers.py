@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.host.mounts import CGROUP2, mount_points
-from analyzer.lab.namespace import IMDS_IPV4
+from analyzer.imds import IMDS_IPV4
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 ID = "3f1c" * 16

@@ -16,8 +16,9 @@ from typing import Any, Callable
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import Row
 from tests.live.paths.answers import open_socket, read_answer
 from tests.live.paths.oracle import (

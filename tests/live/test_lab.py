@@ -17,13 +17,16 @@ import psutil
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.home import HOME, NamespaceId, is_home, maybe_network_namespace
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
+from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
+from analyzer.lab.observed_calls import LogTail
 from analyzer.lab.server import Answered, open_listener
 from analyzer.lab.service import Options
-from analyzer.lab.sighting import LogTail
+from analyzer.logline.events import REQUEST, STARTED, STOPPED
 from tests.live.watch import eventually
+from tests.schema import parsed
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
@@ -282,8 +285,10 @@ def test_the_lab_names_every_program(tmp_path: Path, options: tuple[str, ...]) -
     assert re.search(r"v1  curl .* deploy\.sh .*GET /latest/meta-data/placement/region", lab.output)
     assert re.search(r"[0-9] of [0-9] programs used IMDSv1: ", lab.output)
     assert list(lab.temporary.iterdir()) == []
+    written = log.read_text("utf-8")
+    assert {parsed(line)["event"] for line in written.splitlines()} >= {STARTED, REQUEST, STOPPED}
     # A token begins like this, whoever issued it.
-    assert b"AQAEA" not in log.read_bytes()
+    assert "AQAEA" not in written
 
 
 def test_the_lab_is_held_open_until_ctrl_c(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Optional
 
 import psutil
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from tests.live.paths.answers import Answers, read_answer
 from tests.live.paths.records import TOKEN_FIELD, V1, V2, Log, judged, of, port_of, request
 from tests.live.paths.ways import Program, Sent

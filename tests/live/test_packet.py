@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.test_wire import SENDS, TOKEN, Send
 from tests.live.watch import DEADLINE_S, Watch, new_marker
 

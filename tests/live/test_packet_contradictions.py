@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.watch import Watch, eventually, new_marker
 
 NAME = "X-aws-ec2-metadata-token"

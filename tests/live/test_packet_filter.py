@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from analyzer.lab.lifeline import join_network
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
+from analyzer.lab.child_setup import join_network
+from analyzer.lab.namespace import LabNamespace
 from analyzer.recorder.sources.packets.ring import Packet, PacketRing
 from analyzer.recorder.sources.packets.socket_filter import (
     STATUS_LINE_BYTES,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from tests.live.bridged import GUEST_IPV4, HOST_IPV4, Network, masquerade, network
 from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED, Row
 from tests.live.paths.answers import read_answer
 from tests.live.paths.records import (

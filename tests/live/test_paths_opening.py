@@ -11,7 +11,8 @@ from typing import Callable
 import pytest
 
 from analyzer.host.kernel_symbols import kernel_functions
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
+from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import Row
 from tests.live.paths.answers import Answers, open_socket, read_answer
 from tests.live.paths.records import TOKEN_FIELD, V1, V2, Judged, Log, judged, of, port_of, request

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_PORT
+from analyzer.lab.namespace import LabNamespace
 from analyzer.recorder.decode.connections import EVICTED, MAX_BUFFERED_BYTES, MAX_CONNECTIONS
 from analyzer.recorder.decode.http import MAX_HEAD_BYTES
 from tests.live.conftest import REQUIRED
-from tests.live.crowd import IMDS_PORT, compile_crowd, crowd
+from tests.live.crowd import compile_crowd, crowd
 from tests.live.watch import (
     DEADLINE_S,
     SLOWNESS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from tests.live.test_wire import TOKEN
 from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
+from tests.schema import parsed
 
 TSHARK = shutil.which("tshark")
 FIELDS = (
@@ -118,7 +119,7 @@ def test_replay_reads_the_same_requests_from_it(watch: Watch, tmp_path: Path) ->
         check=True,
         timeout=DEADLINE_S,
     )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [parsed(line) for line in done.stdout.splitlines()]
     again = [line for line in lines if marker in line.get("url", {}).get("path", "")]
     for line, replayed in zip(found, again):
         for part in ("imds", "http", "url", "source", "destination", "user_agent"):
@@ -145,7 +146,7 @@ def test_when_it_is_full_the_log_says_so(watch: Watch, tmp_path: Path) -> None:
     assert path.stat().st_size <= 1 << 20
     full, last = watch.lines("packet_file")
     assert full["lacks"] == "it has reached its size"
-    assert (last["written"] > 0, last["not_written"] > 0) == (True, True)
+    assert (last["packets_written"] > 0, last["packets_not_written"] > 0) == (True, True)
 
 
 def test_where_it_cannot_be_made_it_does_not_start(namespace: LabNamespace, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4
+from analyzer.imds import IMDS_IPV4
 from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
 
 SOURCE = Path(__file__).with_name("replaced.c")

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 from analyzer.recorder.daemon.seccomp import REFUSED
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker

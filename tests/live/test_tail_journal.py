@@ -68,7 +68,8 @@ class Tail:
             self.process = subprocess.Popen([*command, *arguments], stdout=file)
 
     def numbers(self) -> list[int]:
-        return [json.loads(each)["n"] for each in self._out.read_bytes().splitlines()]
+        *whole, _ = self._out.read_bytes().split(b"\n")  # the last may still be written
+        return [json.loads(each)["n"] for each in whole]
 
 
 @contextlib.contextmanager

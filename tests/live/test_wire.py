@@ -9,7 +9,8 @@ from typing import Callable
 
 import pytest
 
-from analyzer.lab.namespace import IMDS_IPV4, IMDS_IPV6, LabNamespace
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
+from analyzer.lab.namespace import LabNamespace
 from tests.live.watch import Watch, new_marker
 
 TOKEN = "AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import signal
 import subprocess
@@ -18,7 +17,9 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.host.preemption import is_preemptible
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
+from tests.schema import parsed
 
 # An emulated machine is 10 to 30 times slower than this one.
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "1"))
@@ -127,9 +128,9 @@ class Watch:
         return [line for line in self.lines_of(self.log) if event in (None, line["event"])]
 
     def lines_of(self, path: Path) -> list[Line]:
-        """Return the whole lines of a file, each parsed."""
+        """Return the whole lines of a file, each parsed; fails for one that fits no schema."""
         text = path.read_bytes().decode()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return [parsed(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     @functools.cached_property
     def has_wire(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +15,11 @@ from prometheus_client.openmetrics import parser as openmetrics
 from analyzer.config.settings import Log
 from analyzer.recorder.metrics.counts import NAME_MAX, Counts
 from analyzer.recorder.metrics.emf import Emf
-from analyzer.recorder.metrics.exchange import Page, answer
+from analyzer.recorder.metrics.exchange import Handler
 from analyzer.recorder.metrics.exposition import Exposition
 from analyzer.recorder.metrics.health import Health
+from analyzer.recorder.metrics.pages import Page, Pages
+from analyzer.recorder.metrics.server import Server
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import parsed, requests_of
 from tests.unit.recorder.metrics.test_counts import named
@@ -85,10 +88,29 @@ def test_any_names_are_dimensions_that_cloudwatch_takes(log: JsonlSink, names: l
     assert total == len(names)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Return a server whose handler the test calls itself."""
+    listener = socket.socket()
+    with Server(listener, Pages(lambda _: Page("text/plain", b"page"))) as server:
+        yield server
+
+
+def answer(server: Server, head: bytes) -> bytes:
+    """Return what the handler sends through a connection that the client has half closed."""
+    client, served = socket.socketpair()
+    with client, served:
+        client.sendall(head)
+        client.shutdown(socket.SHUT_WR)
+        Handler(served, "", server)
+        served.close()
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
 @given(HEADS)
-def test_whatever_is_sent_the_answer_is_http(head: bytes) -> None:
+def test_whatever_is_sent_the_answer_is_http(server: Server, head: bytes) -> None:
     """One answer, with a status that is meant, and a body only where one is due."""
-    response = answer(head + b"\r\n\r\n", lambda _: Page("text/plain", b"page"))
+    response = answer(server, head + b"\r\n\r\n")
     if not response:
         assert not (head + b"\r\n").split(b"\n")[0].decode("latin-1").split()
         return

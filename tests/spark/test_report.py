@@ -15,7 +15,7 @@ import duckdb
 import psutil
 import pytest
 
-from analyzer.logline.fields import DUCKDB, FIELDS
+from analyzer.report.engine.columns import DUCKDB, FIELDS
 from tests.fleet.lines import Fleet, write_fleet
 
 DEADLINE_S = 1200.0
@@ -25,7 +25,7 @@ LACKING = next(
     (
         f"{what} is not installed: {remedy}"
         for what, is_there, remedy in (
-            ("PySpark", importlib.util.find_spec("pyspark"), "pip install '.[spark]'"),
+            ("PySpark", importlib.util.find_spec("pyspark"), "make test-spark"),
             ("Java", shutil.which("java"), "apt-get install openjdk-17-jre-headless"),
         )
         if not is_there

@@ -11,6 +11,7 @@ from analyzer.lru import Cache
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.recorder.attribute.containers import maybe_container
+from analyzer.recorder.attribute.identity import NAMED_BY_PEOPLE, identified
 from analyzer.recorder.attribute.processes import Facts, Processes, in_words, only_names, split_args
 from analyzer.recorder.attribute.programs import Programs
 from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
@@ -47,8 +48,6 @@ KEEP_NAMELESS_S = 1.0
 # cgroups makes longer ones than any service manager; these are read each time.
 CGROUPS_MAX = 1024
 CGROUP_CHARACTERS_MAX = 4096
-# Whose containers have names and not 64 digits.
-_NAMED_BY_PEOPLE = ("lxc", "systemd-nspawn")
 NOBODY = Caller(None, (), False, None, None)
 
 
@@ -174,7 +173,7 @@ class Attributor:
             size_bytes=sum(map(process_bytes, (process, *ancestors))),
             realm=membership.realm,
         )
-        return caller, facts.is_there
+        return identified(caller), facts.is_there
 
     def learn(self, program: Program) -> None:
         """Take what the kernel tells of a process before it names it as an ancestor."""
@@ -282,7 +281,7 @@ def _membership_of(cgroup_text: str) -> _Membership:
 def _membership(cgroup_text: str) -> _Membership:
     container, unit = maybe_container(cgroup_text), maybe_unit(cgroup_text)
     workload = maybe_workload(cgroup_text)
-    if container is not None and container.runtime in _NAMED_BY_PEOPLE:
+    if container is not None and container.runtime in NAMED_BY_PEOPLE:
         container = container._replace(id=mask_text(container.id))
     # Who may name a unit may write a secret into its name. A pod's id is only digits.
     unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)

@@ -8,9 +8,10 @@ without their arguments; whoever else runs something is told in full.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from pathlib import Path
 from typing import Callable, Optional
+
+from analyzer.lru import Lru
 
 # Parts of one CPU, and how much of it can be saved up: some hundred ordinary processes cost
 # 0.1 s, and a burst of twenty times as many is still told in full.
@@ -64,7 +65,7 @@ class Budget:
         self._clock, self._spent = clock, spent
         self._host_mounts = _host_mounts() if host_mounts is None else host_mounts
         self._all = _Account(ALL_SHARE, ALL_SAVED_S, clock())
-        self._users: OrderedDict[Payer, _Account] = OrderedDict()
+        self._users: Lru[Payer, _Account] = Lru(USERS_MAX)
 
     def begin(self, user_id: int, mounts: int) -> float:
         """Return the time at which work for a user begins; less than 0 where it has none left.
@@ -87,13 +88,10 @@ class Budget:
             self._all.spend(spent_s)
 
     def _account(self, payer: Payer, now_s: float) -> _Account:
-        account = self._users.get(payer)
+        account = self._users.use(payer)
         if account is None:
-            account = self._users[payer] = _Account(USER_SHARE, USER_SAVED_S, now_s)
-            if len(self._users) > USERS_MAX:
-                self._users.popitem(last=False)
-        else:
-            self._users.move_to_end(payer)
+            account = _Account(USER_SHARE, USER_SAVED_S, now_s)
+            self._users.put(payer, account)
         return account
 
 

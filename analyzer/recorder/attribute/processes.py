@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 import psutil
 
+from analyzer.host.procfs import Stat, maybe_read, maybe_stat
 from analyzer.host.time_namespace import offset_ns
 from analyzer.recorder.attribute.budget import Budget, Payer
 from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
@@ -27,15 +28,11 @@ ARGS_KEPT_MAX = 4096
 ARGS_MASKED_MAX = 2 * ARGS_KEPT_MAX
 # Longer argument vectors are not read at all (the system's limit is 6 MB).
 ARGS_READ_MAX = 65536
-
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _NS_PER_S = 1_000_000_000
 _COMM_MAX = 15  # bytes of a name the kernel keeps
 _NAME_MAX = 255  # bytes of a file's name
 _DELETED = " (deleted)"
-_READ_MAX = 65536  # of a file in /proc; a cgroup path is at most 4096, one per hierarchy
-# Where /proc/PID/stat has what is used of it, counted from behind the name.
-_PARENT, _START, _ARG_START, _ARG_END = 1, 19, 45, 46
 
 
 class Facts(NamedTuple):
@@ -53,16 +50,6 @@ class Facts(NamedTuple):
     args: Optional[tuple[bytes, ...]] = None
     args_too_long: bool = False
     cgroup: Optional[str] = None
-
-
-class Stat(NamedTuple):
-    """What /proc/PID/stat says of a process."""
-
-    comm: bytes
-    start_ticks: int
-    args_size: int
-    args_address: int  # 0 where it may not be known
-    parent: int
 
 
 class Processes:
@@ -85,19 +72,19 @@ class Processes:
 
         Whatever vanishes or is refused meanwhile is left out. Raises nothing.
         """
-        before = read_stat(kernel.pid)
+        before = maybe_stat(kernel.pid)
         ticks = self.start_ticks(kernel)
         if before is None or before.start_ticks != ticks:
             return Facts(is_there=False)
         is_same_program = _is_same_program(before, kernel)
         facts = Facts(
             is_there=True,
-            cgroup=_maybe_text(_read(f"/proc/{kernel.pid}/cgroup")) if cgroup else None,
+            cgroup=_maybe_text(maybe_read(f"/proc/{kernel.pid}/cgroup")) if cgroup else None,
         )
         if is_same_program:
             args_size = before.args_size if args else 0
             facts = _add_program(facts, kernel, args_size)
-        after = read_stat(kernel.pid)
+        after = maybe_stat(kernel.pid)
         # Gone is not the same as replaced: a number is given again only when all others have
         # been, which does not happen between two reads.
         if after is not None and after.start_ticks != ticks:
@@ -258,26 +245,6 @@ def _maybe_executable(pid: int) -> Optional[_File]:
     return _File(_plain(path), found.st_ino, device)
 
 
-def read_stat(pid: int) -> Optional[Stat]:
-    """Read /proc/PID/stat, None where it is not there (any more) or not for us."""
-    raw = _read(f"/proc/{pid}/stat")
-    if raw is None:
-        return None
-    # The name stands in parentheses and may hold some itself.
-    head, _, tail = raw.rpartition(b") ")
-    fields = tail.split()
-    if len(fields) <= _ARG_END:
-        return None
-    args_size = int(fields[_ARG_END]) - int(fields[_ARG_START])
-    return Stat(
-        head.partition(b" (")[2],
-        int(fields[_START]),
-        args_size,
-        int(fields[_ARG_START]),
-        int(fields[_PARENT]),
-    )
-
-
 def _program(stat: Stat) -> tuple[object, ...]:
     return stat.args_size, stat.args_address, stat.comm
 
@@ -292,20 +259,6 @@ def _is_same_program(stat: Stat, kernel: KernelProcess) -> bool:
     if stat.args_address and kernel.args_address and stat.args_address != kernel.args_address:
         return False
     return stat.comm == kernel.comm or stat.comm == _escape(kernel.comm)
-
-
-def _read(path: str) -> Optional[bytes]:
-    """Read a file of /proc, None where it is not there (any more) or not for us."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return os.read(fd, _READ_MAX)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
 
 
 def _escape(comm: bytes) -> bytes:

@@ -12,9 +12,10 @@ import time
 from collections.abc import Generator
 from typing import NamedTuple, Optional
 
+from analyzer.host.procfs import maybe_stat
 from analyzer.lru import Cache
 from analyzer.recorder.attribute.budget import Budget
-from analyzer.recorder.attribute.processes import Processes, in_words, read_stat, split_args
+from analyzer.recorder.attribute.processes import Processes, in_words, split_args
 from analyzer.recorder.records import KernelProcess, Process, Program, User
 from analyzer.text import decode_text
 
@@ -109,7 +110,7 @@ class Programs:
             pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
             stats = {}
             for pid in pids[:LOOKED_AT_MAX]:
-                stat = read_stat(pid)
+                stat = maybe_stat(pid)
                 if stat is not None:
                     stats[pid] = stat
                 yield

@@ -10,6 +10,7 @@ from typing import Callable, Protocol
 from analyzer.config.file import load
 from analyzer.config.settings import NEEDS_RESTART, Config
 from analyzer.errors import AnalyzerError
+from analyzer.logline.events import REJECTED, RELOADED
 
 # Makes something ready for new settings, given the present and the new ones; returns what puts
 # these into force, which cannot fail. The stack takes what has to be released if another part
@@ -62,7 +63,7 @@ class Reloader:
                 undo.pop_all()
         except AnalyzerError as error:
             self._tell(
-                "configuration_rejected",
+                REJECTED,
                 "error",
                 config={"file": {"path": self._path}},
                 reason=str(error),
@@ -73,7 +74,7 @@ class Reloader:
             commit()
         self._config = new
         self._tell(
-            "configuration_reloaded",
+            RELOADED,
             "info",
             config={"file": {"path": self._path}},
             changed=changed,

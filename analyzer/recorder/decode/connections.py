@@ -71,6 +71,8 @@ class Connections:
         max_buffered_bytes: int = MAX_BUFFERED_BYTES,
     ) -> None:
         """Know no connection yet."""
+        # By their last use. No Lru: both tables have one bound, of bytes too, and what makes room
+        # is told as half a request. Each send comes here, so it is read without a call in between.
         self._streams: OrderedDict[SocketId, _Stream] = OrderedDict()
         # Those unused for IDLE_TIMEOUT_S, the longest unused first. They are still known: without
         # what was sent before, a part of a request may look like one.

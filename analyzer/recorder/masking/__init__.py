@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.recorder.masking import bare, commands, secret_names
+from analyzer.recorder.masking import by_shape, commands, secret_names
 from analyzer.recorder.masking.alarms import any_of
 from analyzer.recorder.masking.mask import MASK, Span, cover, merged
 from analyzer.recorder.masking.named import find_named
@@ -27,7 +27,7 @@ __all__ = ["MASK", "Look", "mask_args", "mask_text", "outline"]
 
 # Nearly every text has none of these.
 _ALARMS = any_of(
-    (*secret_names.ALARMS, *secret_names.FOREIGN_ALARMS, *bare.ALARMS, *commands.ALARMS)
+    (*secret_names.ALARMS, *secret_names.FOREIGN_ALARMS, *by_shape.ALARMS, *commands.ALARMS)
 )
 # What has something escaped, or quotes within words.
 _SUSPECT = re.compile(
@@ -261,7 +261,7 @@ def _find_plain(text: str, context: Context, depth: int) -> tuple[list[Span], Op
 
 
 def _shapes(text: str, folded: str, context: Context, depth: int) -> list[Span]:
-    known: list[Span] = bare.find_bare(text, folded, is_cut=context.is_cut)
+    known: list[Span] = by_shape.find_by_shape(text, folded, is_cut=context.is_cut)
     known += find_strong(text)
 
     def is_secret(decoded: str) -> bool:

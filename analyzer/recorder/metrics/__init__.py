@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.config import settings as config
 from analyzer.config.rules import Address
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
+from analyzer.logline.events import METRICS, METRICS_FAILED, METRICS_RESTORED
 from analyzer.recorder.listener import Listener
 from analyzer.recorder.metrics.counts import Counts
 from analyzer.recorder.metrics.emf import Document, Emf
@@ -226,9 +227,9 @@ class Metrics(Listener):
 
     def _report(self, output: str, failure: Optional[str]) -> None:
         if failure is None:
-            self._log.event("metrics_restored", "info", output=output)
+            self._log.event(METRICS_RESTORED, "info", output=output)
         else:
-            self._log.event("metrics_failed", "warning", output=output, reason=failure)
+            self._log.event(METRICS_FAILED, "warning", output=output, reason=failure)
 
 
 @contextlib.contextmanager
@@ -256,5 +257,5 @@ def _close(log: JsonlSink) -> None:
 
 def _write(log: JsonlSink, documents: Iterable[Document]) -> None:
     for document in documents:
-        log.event("metrics", "info", **document)
+        log.event(METRICS, "info", **document)
     log.flush()

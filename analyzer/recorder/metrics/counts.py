@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Union
 
+from analyzer.imds import AWS
 from analyzer.recorder.records import Lost, Record, Version
 from analyzer.text import visible
 
@@ -37,7 +38,6 @@ UNKNOWN = "unknown"  # no name, or an outcome that cannot be known
 WINDOW_S = 60.0
 
 
-_AWS = "aws"
 _Key = tuple[str, str, str, str]
 # A realm, a container, a user of the host, or an address where no process is known.
 _Origin = Union[int, str]
@@ -165,7 +165,7 @@ class Counts:
     def _admit_series(self, key: _Key) -> _Key:
         """Return the key that a new series is counted by."""
         version, provider, outcome, label = key
-        is_sought = version != Version.V2.value and provider == _AWS
+        is_sought = version != Version.V2.value and provider == AWS
         most = SERIES_MAX if is_sought else SERIES_OF_OTHERS_MAX
         if label != OTHER and (
             len(self._requests) >= most or self._series_of[label] >= SERIES_OF_NAME_MAX

@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 
 from analyzer import __version__
 from analyzer.recorder.metrics.counts import Counts, Requests
-from analyzer.recorder.metrics.exchange import Page
 from analyzer.recorder.metrics.health import Health
+from analyzer.recorder.metrics.pages import Page
 from analyzer.recorder.records import Version
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.writer import NO_REQUEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analyzer.logline.events import PACKET_FILE
 from analyzer.recorder.listener import Listener, Say
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
@@ -55,12 +56,17 @@ class Recording(Listener):
         """Write what is left, and say how much there was."""
         self._write(self._redactor.flush())
         self._pass_on(say)
-        say("packet_file", "info", written=self._file.written, not_written=self._file.not_written)
+        say(
+            PACKET_FILE,
+            "info",
+            packets_written=self._file.written,
+            packets_not_written=self._file.not_written,
+        )
 
     def _pass_on(self, say: Say) -> None:
         self._file.flush()
         for notice in self._file.notices():
-            say("packet_file", notice.level, **notice.fields)
+            say(PACKET_FILE, notice.level, **notice.fields)
 
     def close(self) -> None:
         """Close the file. May be called twice."""

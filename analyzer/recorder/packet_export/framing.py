@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections import OrderedDict
 from typing import NamedTuple
 
+from analyzer.lru import Lru
 from analyzer.recorder.records import Answer, Chunk, Closed, Connection, SocketId
 
 # Connections whose numbers are remembered; another begins anew.
@@ -47,7 +47,7 @@ class Framing:
     """Makes the packets of many connections."""
 
     def __init__(self) -> None:
-        self._numbers: OrderedDict[SocketId, _Numbers] = OrderedDict()
+        self._numbers: Lru[SocketId, _Numbers] = Lru(MAX_CONNECTIONS)
 
     def opened(self, chunk: Chunk) -> tuple[Frame, ...]:
         """Return the packets that open a connection with its first send; none for any other.
@@ -77,7 +77,7 @@ class Framing:
                 shift = known.client - chunk.sequence
             sequence = (chunk.sequence + shift) % _SEQUENCES
         size = min(chunk.size, MAX_DATA)
-        self._put(
+        self._numbers.put(
             socket_id,
             _Numbers(chunk.connection, (sequence + chunk.size) % _SEQUENCES, known.server, shift),
         )
@@ -92,7 +92,7 @@ class Framing:
             return Frame(b"", 0)
         # That no body follows is not what the server said; it keeps the next answer apart.
         line = b"HTTP/1.1 %03d\r\nContent-Length: 0\r\n\r\n" % (answer.status or 0)
-        self._put(answer.socket_id, known._replace(server=known.server + len(line)))
+        self._numbers.put(answer.socket_id, known._replace(server=known.server + len(line)))
         return _frame(
             _turned(known.connection),
             known.server,
@@ -109,12 +109,6 @@ class Framing:
         if known is None:
             return Frame(b"", 0)
         return _frame(known.connection, known.client, known.server, b"", 0, _FIN | _ACK)
-
-    def _put(self, socket_id: SocketId, numbers: _Numbers) -> None:
-        self._numbers[socket_id] = numbers
-        self._numbers.move_to_end(socket_id)
-        if len(self._numbers) > MAX_CONNECTIONS:
-            self._numbers.popitem(last=False)
 
 
 def _turned(connection: Connection) -> Connection:

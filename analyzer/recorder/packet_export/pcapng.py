@@ -104,7 +104,11 @@ class PacketFile:
             self._fd = -1
 
     def _state(self) -> dict[str, object]:
-        return {"file": self._path, "written": self.written, "not_written": self.not_written}
+        return {
+            "file": {"path": self._path},
+            "packets_written": self.written,
+            "packets_not_written": self.not_written,
+        }
 
 
 def _opened(path: str) -> int:

@@ -94,6 +94,7 @@ class Redactor:
     """Gives back each send that it is fed, in order on each connection, its secrets covered."""
 
     def __init__(self) -> None:
+        # By their last use. No Lru: bytes are bounded too, and what makes room is still shown.
         self._streams: OrderedDict[SocketId, _Stream] = OrderedDict()
         self._held_bytes = 0
 

@@ -16,7 +16,7 @@ ARGS_BYTES = 256
 # Text of an unknown field is cut no further than this; then the whole field goes.
 TEXT_BYTES = 128
 # What ``"log":{"truncated":[...]},`` takes at most, with all names that are in this module.
-NOTE_BYTES = 512
+NOTE_BYTES = 640
 
 # Of an event, so many names are told, and so much of each.
 _NAMES_MAX, _NAME_MAX = 8, 48
@@ -28,6 +28,9 @@ _REQUEST_TEXTS = (
     ("http", "request", "method"),
     ("url", "path"),
 )
+
+# Lists of processes beside the caller, in the order in which they go: who sent a part says more.
+_RELATIONS = ("ancestors", "others")
 
 # Of a process, what stands before ``args_truncated``.
 _BEFORE_MARK = ("pid", "name", "executable", "args")
@@ -41,18 +44,19 @@ def size_of(value: object) -> int:
 
 
 def shorten_caller(fields: Fields, room: int) -> list[str]:
-    """Cut arguments and ancestors' executables until the fields take at most ``room`` bytes.
+    """Cut arguments and relatives' executables until the fields take at most ``room`` bytes.
 
     Returns the names of what was cut; the fields may still be larger then.
     """
     cutter = _Cutter(size_of(fields) - room)
     process: Fields = fields.get("process", {})
-    ancestors: list[Fields] = process.get("ancestors", [])
-    for keep in (ARGS_BYTES, 0):
-        for ancestor in reversed(ancestors):
-            cutter.cut_args(ancestor, "process.ancestors.args", keep)
-    for ancestor in reversed(ancestors):
-        cutter.drop(ancestor, "executable", "process.ancestors.executable")
+    for relation in _RELATIONS:
+        relatives: list[Fields] = process.get(relation, [])
+        for keep in (ARGS_BYTES, 0):
+            for relative in reversed(relatives):
+                cutter.cut_args(relative, f"process.{relation}.args", keep)
+        for relative in reversed(relatives):
+            cutter.drop(relative, "executable", f"process.{relation}.executable")
     cutter.cut_args(process, "process.args", ARGS_BYTES)
     cutter.cut_args(process, "process.args", 0)
     return cutter.names
@@ -73,19 +77,17 @@ def shorten_event(fields: Fields, room: int) -> None:
 
 
 def shorten_any(fields: Fields, room: int) -> list[str]:
-    """Cut any text, the largest first, then drop ancestors and fields: ``room`` is kept."""
+    """Cut any text, the largest first, then drop relatives and fields: ``room`` is kept."""
     names: list[str] = []
-    ancestors = fields.get("process", {}).get("ancestors", [])
     excess = size_of(fields) - room
     while excess > 0 and fields:
         size, path, holder, key = max(_texts(fields, ()), key=lambda text: text[0])
         if size > TEXT_BYTES:
             name = ".".join(path)
             holder[key] = cut(holder[key], max(TEXT_BYTES, size - excess))
-        elif ancestors:
-            name = "process.ancestors"
-            ancestors.pop()
-            fields["process"]["ancestors_truncated"] = True
+        elif relation := _maybe_relation(fields):
+            name = f"process.{relation}"
+            _drop_last(fields["process"], relation)
         else:
             name = max(fields, key=lambda field: size_of(fields[field]))
             del fields[name]
@@ -93,6 +95,20 @@ def shorten_any(fields: Fields, room: int) -> list[str]:
             names.append(name)
         excess = size_of(fields) - room
     return names
+
+
+def _maybe_relation(fields: Fields) -> Optional[str]:
+    """Return which relatives go next, None if there are none."""
+    process = fields.get("process", {})
+    return next((each for each in _RELATIONS if each in process), None)
+
+
+def _drop_last(process: Fields, relation: str) -> None:
+    process[relation].pop()
+    if not process[relation]:
+        del process[relation]
+    if relation == "ancestors":
+        process["ancestors_truncated"] = True
 
 
 def cut(text: str, room: int) -> str:

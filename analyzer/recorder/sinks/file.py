@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.errors import SinkError
+from analyzer.logline.events import LOG_NOT_SYNCED, LOG_REOPENED, LOG_ROTATED
 from analyzer.recorder.sinks.repair import mend
 from analyzer.recorder.sinks.rotation import Archive
 from analyzer.recorder.sinks.stream import StreamWriter
@@ -116,7 +117,7 @@ class FileWriter:
         failure = self.syncer.maybe_failure()
         if failure is not None:
             fields: dict[str, object] = {"log": {"file": {"path": self.name}}, "reason": failure}
-            self._notices.append(Notice("log_not_synced", "warning", fields))
+            self._notices.append(Notice(LOG_NOT_SYNCED, "warning", fields))
         return self._look_after(is_asked=False)
 
     def reopen(self) -> Iterable[bytes]:
@@ -180,7 +181,7 @@ class FileWriter:
         former = os.fstat(fd)
         self.syncer.renamed(fd)
         fields: dict[str, object] = {"log": {"file": {"path": name}}, "size_bytes": self._size}
-        told = Notice("log_rotated", "info", fields)
+        told = Notice(LOG_ROTATED, "info", fields)
         self._notices.append(told)
         self._release()
         fd = self._open_again()
@@ -237,7 +238,7 @@ class FileWriter:
         if lost_bytes:  # lines that nobody can read any more, so nobody can count them
             fields.update(lost_bytes=lost_bytes, lost_reason=failure)
         level = "info" if reason == "signal" and not lost_bytes else "warning"
-        self._notices.append(Notice("log_reopened", level, fields))
+        self._notices.append(Notice(LOG_REOPENED, level, fields))
 
 
 def _open(path: str) -> int:

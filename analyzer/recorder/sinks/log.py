@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional, TextIO
 
 from analyzer.errors import SinkError
+from analyzer.logline.events import LOG_RESUMED, LOST
 from analyzer.recorder.sinks.writer import (
     NO_REQUEST,
     Busy,
@@ -192,7 +193,7 @@ class Log:
         say(f"the log {self._writer.name!r} is written again, after {seconds:.0f} s")
         self._notices.append(
             Notice(
-                "log_resumed",
+                LOG_RESUMED,
                 "warning",
                 {
                     "log": {"file": {"path": self._writer.name}},
@@ -205,7 +206,7 @@ class Log:
         if pause.dropped:
             self._notices.append(
                 Notice(
-                    "events_lost",
+                    LOST,
                     "warning",
                     {
                         "count": sum(pause.dropped.values()),

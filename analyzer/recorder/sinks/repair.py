@@ -7,6 +7,7 @@ import os
 from typing import Optional
 
 from analyzer.errors import SinkError
+from analyzer.logline.events import LOG_REPAIRED
 from analyzer.recorder.sinks.writer import Notice
 from analyzer.text import decode_text
 
@@ -63,14 +64,14 @@ def mend(fd: int, path: str) -> Optional[Notice]:
 
 def _repaired(path: str, torn_bytes: int, text: bytes) -> Notice:
     fields = {"log": {"file": {"path": path}}, "torn_bytes": torn_bytes}
-    return Notice("log_repaired", "warning", {**fields, "torn_text": decode_text(text)})
+    return Notice(LOG_REPAIRED, "warning", {**fields, "torn_text": decode_text(text)})
 
 
 def _passed_over(fd: int, size: int, path: str) -> Notice:
     """Go on behind a file of zero bytes, which nothing tells whose it is."""
     os.write(fd, b"\n")
     fields = {"log": {"file": {"path": path}}, "zero_bytes": size}
-    return Notice("log_repaired", "warning", fields)
+    return Notice(LOG_REPAIRED, "warning", fields)
 
 
 def _is_ours(text: bytes) -> bool:

@@ -23,6 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from analyzer.logline.events import (
+    LOG_COMPRESSION_FAILED,
+    LOG_DELETED,
+    LOG_NOT_DELETED,
+    LOG_NOT_ROTATED,
+)
 from analyzer.recorder.sinks.compress import (
     PART,
     SUFFIX,
@@ -227,20 +233,20 @@ class Archive:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._tell("log_not_deleted", "warning", path, reason=reason_of(error))
+            self._tell(LOG_NOT_DELETED, "warning", path, reason=reason_of(error))
         else:
             fields = {"size_bytes": kept.size, "reason": reason, "since": since, "until": until}
-            self._tell("log_deleted", "info", path, **fields)
+            self._tell(LOG_DELETED, "info", path, **fields)
 
     def _note_stuck(self, reason: str) -> None:
         if not self._is_stuck:
             self._is_stuck = True
-            self._tell("log_not_rotated", "warning", self._path, reason=reason)
+            self._tell(LOG_NOT_ROTATED, "warning", self._path, reason=reason)
 
     def _note_failure(self, reason: str) -> None:
         self._not_before_s = time.monotonic() + self._retry_s
         self._is_due = self._has_failed = True
-        self._tell("log_compression_failed", "warning", self._path, reason=reason)
+        self._tell(LOG_COMPRESSION_FAILED, "warning", self._path, reason=reason)
 
     def _tell(self, event: str, level: str, path: Path, **fields: object) -> None:
         self._told.append(Notice(event, level, {"log": {"file": {"path": str(path)}}, **fields}))

@@ -8,10 +8,9 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Optional
 
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.report.findings import Group
 
-ADDRESS = "169.254.169.254"
-IPV6_ADDRESS = "fd00:ec2::254"
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
 _TOKEN = "X-aws-ec2-metadata-token: $TOKEN"  # noqa: S105 (a variable of the shell)
 _FALLBACK_PATH = "/latest/meta-data/"
@@ -106,7 +105,7 @@ def _escape(character: str) -> str:
 def _urls(group: Group) -> tuple[str, str]:
     """Return what a group asked for, and where its token is to be had."""
     destination = _mapping(group.example.get("destination")).get("ip")
-    authority = f"[{IPV6_ADDRESS}]" if destination == IPV6_ADDRESS else ADDRESS
+    authority = f"[{IMDS_IPV6}]" if destination == IMDS_IPV6 else IMDS_IPV4
     return f"http://{authority}{_path(group)}", f"http://{authority}/latest/api/token"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from analyzer.imds import OTHER_CLOUDS
 from analyzer.report.diagnosis.clients import Recognition
 from analyzer.report.diagnosis.commands import looks, replacement
 from analyzer.report.diagnosis.parts import assembled, with_advice
@@ -14,17 +15,6 @@ USER_GUIDE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide"
 TRANSITION = f"{USER_GUIDE}/instance-metadata-transition-to-version-2.html"
 RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
 
-_CLOUDS = {
-    "azure": "Azure",
-    "digitalocean": "DigitalOcean",
-    "gcp": "Google Cloud",
-    "hetzner": "Hetzner Cloud",
-    "ibm": "IBM Cloud",
-    "linode": "Linode",
-    "oci": "Oracle Cloud",
-    "openstack": "OpenStack",
-    "vultr": "Vultr",
-}
 _INTERPRETERS = (
     "python", "pypy", "ruby", "perl", "php", "bash", "dash", "sh", "zsh", "ksh", "lua", "tclsh",
 )  # fmt: skip
@@ -39,7 +29,7 @@ def is_interpreter(executable: str, program: str) -> bool:
 def other_cloud(group: Group) -> Diagnosis:
     """Return that a group asks for another cloud."""
     provider = group.key.provider
-    cloud = _CLOUDS.get(provider, provider)
+    cloud = OTHER_CLOUDS.get(provider, provider)
     return Diagnosis(
         Cause.OTHER_CLOUD,
         f"looks for the metadata service of {cloud}, which has the same address",

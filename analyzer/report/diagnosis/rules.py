@@ -25,13 +25,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from analyzer.imds import AWS
 from analyzer.report.diagnosis import others, sdks
 from analyzer.report.diagnosis.clients import Client, Clients, Recognition
 from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis
 
-AWS = "aws"
 FALLBACK = "fallback_after_token_failure"
 
 

@@ -10,8 +10,8 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
-from analyzer.logline.fields import ATHENA, FIELDS
 from analyzer.report.engine.bounds import MICROSECONDS
+from analyzer.report.engine.columns import ATHENA, FIELDS
 from analyzer.report.engine.sql import TABLES, query, translated
 from analyzer.report.findings import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
 

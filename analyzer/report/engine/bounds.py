@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from analyzer.logline.events import HEARTBEAT, LOST, STARTED, STOPPED
+from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
-from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX, VERSIONS
+from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER
 
 MICROSECONDS = 1_000_000
@@ -18,7 +20,7 @@ TIME = (
     r"(?:Z|[+]00(?::?00)?)?\z"
 )
 # Lines about the analyzer itself that say when it was running, or what it has lost.
-_MARKS = ("heartbeat", "analyzer_started", "analyzer_stopped", "events_lost")
+_MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional
 
+from analyzer.logline.events import REQUEST
 from analyzer.logline.line import LINE_MAX
 from analyzer.report.engine.numbers import are_right_in
 from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
@@ -83,7 +84,7 @@ def _has_names(value: Mapping[str, object]) -> bool:
     has_host = isinstance(host, dict) and bool(host.get("name"))
     if not value.get("timestamp") or not (has_host or is_capture):
         return False
-    if value.get("event") != "imds_request":
+    if value.get("event") != REQUEST:
         return bool(value.get("event"))
     names = ("reason", "operation", "provider")
     return (

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import AnalyzerError
-from analyzer.logline.fields import DUCKDB, FIELDS, Shape
 from analyzer.report.engine.bounds import TIME
+from analyzer.report.engine.columns import DUCKDB, FIELDS, Shape
 from analyzer.report.engine.damage import salvaged
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with

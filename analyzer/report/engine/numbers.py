@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from analyzer.logline.events import HEARTBEAT, LOST, REQUEST, STOPPED
+from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import CALLS_DIGITS
 
 # A quadrillion: more than a host can lose, and few enough to be added up without rounding.
@@ -19,7 +21,6 @@ COUNT = r"^[0-9]{1,15}([.]0*)?\z"
 CALLS = rf"^[1-9][0-9]{{0,{CALLS_DIGITS - 1}}}([.]0*)?\z"
 # 31 years, in seconds. A host may have slept between two heartbeats.
 SECONDS_MAX = 1_000_000_000
-VERSIONS = ("v1", "v2", "unknown")
 
 
 class Numbers(NamedTuple):
@@ -31,9 +32,9 @@ class Numbers(NamedTuple):
 
 
 NUMBERS: Mapping[str, Numbers] = {
-    "heartbeat": Numbers(times=("interval_s",), has_not_written=True),
-    "analyzer_stopped": Numbers(times=("uptime_s",)),
-    "events_lost": Numbers(counts=("count",), has_not_written=True),
+    HEARTBEAT: Numbers(times=("interval_s",), has_not_written=True),
+    STOPPED: Numbers(times=("uptime_s",)),
+    LOST: Numbers(counts=("count",), has_not_written=True),
 }
 _NONE = Numbers()
 
@@ -41,7 +42,7 @@ _NONE = Numbers()
 def are_right_in(line: Mapping[str, object]) -> bool:
     """Tell whether a line has all numbers that it must have, and no impossible one."""
     event = line.get("event")
-    if event == "imds_request":
+    if event == REQUEST:
         return _calls_are_right_in(line.get("imds"))
     numbers = NUMBERS.get(event, _NONE) if isinstance(event, str) else _NONE
     found = [line.get(name) for name in numbers.counts]

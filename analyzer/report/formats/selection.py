@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from analyzer.imds import AWS
 from analyzer.report.result import Entry, Judgement, Report, Verdict
 
 Item = TypeVar("Item")
@@ -57,7 +58,7 @@ def cut(text: str, limit: int) -> str:
 def is_open(entry: Entry) -> bool:
     """Whether something has to be done before IMDSv1 can go, or to be looked at."""
     group = entry.group
-    return group.key.provider == "aws" and bool(group.count("v1") or group.count("unknown"))
+    return group.key.provider == AWS and bool(group.count("v1") or group.count("unknown"))
 
 
 def open_entries(report: Report) -> tuple[Entry, ...]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.imds import AWS
 from analyzer.report.formats import ancestry, selection, wording
 from analyzer.report.result import Comparison, Entry, Judgement, Report, Step
 from analyzer.text import visible
@@ -204,7 +205,7 @@ class _Sheet:
         table = _table("caller", *wording.VERSIONS, "cause")
         for each in shown.items:
             group = each.group
-            is_aws = group.key.provider == "aws"
+            is_aws = group.key.provider == AWS
             caller = self._text(selection.cut(wording.who(group.key, self._arrow), BOUNDS.text))
             numbers = (
                 Text(

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
+from analyzer.imds import AWS
 from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
@@ -134,7 +135,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
         ("Place", key.place),
         ("User agent", key.user_agent),
         ("Other user agents", ", ".join(others)),
-        ("Asks for", None if key.provider == "aws" else key.provider),
+        ("Asks for", None if key.provider == AWS else key.provider),
         ("Users", ", ".join(group.users)),
         ("Hosts", some(group.hosts, group.host_count)),
         ("Containers", some(group.workloads, group.workload_count)),

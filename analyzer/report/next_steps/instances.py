@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.imds import AWS
 from analyzer.report.cloudwatch.question import command
 from analyzer.report.findings import HOSTS_LISTED_MAX, Host, Span
 from analyzer.report.result import Cause, Entry
-from analyzer.report.verdict.evidence import AWS
 
 # More become a file of ids and a loop over it.
 COMMANDS_MAX = 20

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.imds import AWS
 from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Group, Host, Span
 from analyzer.report.result import Comparison, Difference
 
-AWS = "aws"
 REJECTED = "rejected"
 DAY = datetime.timedelta(days=1)
 # Share of the window that may go unwatched: 100 minutes of a week. Restarts and reboots of the

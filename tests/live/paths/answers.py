@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 from typing import Optional
 
-from analyzer.lab.lifeline import join_network
+from analyzer.lab.child_setup import join_network
 from analyzer.lab.namespace import LabNamespace
 from tests.live.watch import DEADLINE_S
 

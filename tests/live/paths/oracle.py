@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.namespace import LabNamespace
 from tests.live.paths.answers import open_socket
 from tests.live.paths.ways import NOT_THERE, NotThereError
 

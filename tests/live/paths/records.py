@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from typing import NamedTuple, Optional
 
 from tests.live.watch import Line, Watch, eventually, new_marker
+from tests.schema import parsed
 
 TOKEN = "AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="
 TOKEN_FIELD = f"X-aws-ec2-metadata-token: {TOKEN}"
@@ -52,7 +52,8 @@ class Log:
         with self._watch.log.open("rb") as file:
             file.seek(self._start)
             text = file.read()
-        lines = [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
+        whole = text[: text.rfind(b"\n") + 1].decode()
+        lines = [parsed(line) for line in whole.splitlines()]
         return [line for line in lines if line["event"] == "imds_request"]
 
     def settled(self) -> list[Line]:

@@ -13,9 +13,9 @@ from typing import NamedTuple, Optional
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.home import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import INSTANCE_ID, REGION, ROLE, ZONE
+from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.server import NO_ANSWER, UNREADABLE, Answered, open_listener
 from analyzer.lab.service import Options
 

@@ -94,7 +94,7 @@ def check_programs() -> None:
         )
     if not _vng().exists():
         raise MachineError(
-            f"virtme-ng is not installed beside {sys.executable}. Run: pip install -e '.[vm]'"
+            f"virtme-ng is not installed beside {sys.executable}. Run: make setup-vm"
         )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Callable, Optional, TypeVar
+from typing import Callable, Optional
 
 import psutil
 
+from analyzer.imds import IMDS_PORT
+from analyzer.lru import Lru
 from analyzer.recorder.records import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
-from analyzer.recorder.sources.tcp.dissect import PORT, PORT_BYTES, Key
+from analyzer.recorder.sources.tcp.dissect import PORT_BYTES, Key
 
 # What was found when a connection began, until its packets are read; 200 bytes each.
 FOUND_MAX = 8192
@@ -22,9 +23,6 @@ FOUND_MAX = 8192
 # them: a new one may be used at once.
 ADDRESSES_S = 5.0
 STRANGERS_S = 0.2
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Identity:
@@ -36,8 +34,8 @@ class Identity:
         self._sockets = SocketTable()
         self._owners = Owners(clock)
         # The latest opening of each, by the sequence number of its first byte.
-        self._noted: OrderedDict[Key, int] = OrderedDict()
-        self._found: OrderedDict[tuple[Key, int], Snapshot] = OrderedDict()
+        self._noted: Lru[Key, int] = Lru(FOUND_MAX)
+        self._found: Lru[tuple[Key, int], Snapshot] = Lru(FOUND_MAX)
         self._addresses: frozenset[str] = frozenset()
         self._listed_s = -float("inf")
 
@@ -51,10 +49,10 @@ class Identity:
         for key, start in dict(openings).items():
             if self._noted.get(key) == start:
                 continue
-            _put(self._noted, key, start)
+            self._noted.put(key, start)
             snapshot = self._maybe_snapshot(key)
             if snapshot is not None:
-                _put(self._found, (key, start), snapshot)
+                self._found.put((key, start), snapshot)
 
     def identify(
         self, connection: Connection, start: Optional[int], _packet_type: int
@@ -82,7 +80,9 @@ class Identity:
             return None
         half = (len(key) - PORT_BYTES) // 2
         source, destination, port = key[:half], key[half:-PORT_BYTES], key[-PORT_BYTES:]
-        owner = self._sockets.maybe_owner(source, int.from_bytes(port, "big"), destination, PORT)
+        owner = self._sockets.maybe_owner(
+            source, int.from_bytes(port, "big"), destination, IMDS_PORT
+        )
         return None if owner is None else self._owners.maybe_snapshot(owner.inode)
 
     def _is_own(self, address: str) -> bool:
@@ -101,13 +101,6 @@ def _own_addresses() -> frozenset[str]:
         for address in addresses
         if address.family in (socket.AF_INET, socket.AF_INET6)
     )
-
-
-def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > FOUND_MAX:
-        table.popitem(last=False)
 
 
 def _key(connection: Connection) -> Key:

@@ -20,6 +20,7 @@ from typing import Optional
 import psutil
 
 from analyzer.errors import SourceUnavailable
+from analyzer.imds import IMDS_ADDRESSES
 from analyzer.recorder.clock import BootClock, Clock
 from analyzer.recorder.records import Event, Lost
 from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
@@ -27,8 +28,8 @@ from analyzer.recorder.sources.packets import socket_filter
 from analyzer.recorder.sources.packets.callers import Identity
 from analyzer.recorder.sources.packets.ring import RETIRE_MS, Packet, PacketRing, let_in
 from analyzer.recorder.sources.packets.socket_filter import LOOPBACK_IFINDEX, VLAN_PROTOCOLS
-from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, NO_LAYERS, Key, dissect
-from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.recorder.sources.tcp.dissect import NO_LAYERS, Key, dissect
+from analyzer.recorder.sources.tcp.forwarded_copies import ForwardedCopies
 from analyzer.recorder.sources.tcp.link_layer import IPV4, IPV6, RAW
 from analyzer.recorder.sources.tcp.reassembly import OUTGOING, Reassembler
 
@@ -91,7 +92,7 @@ class PacketSource:
         self._undo.callback(self._both.close)
         self._both.register(self._ring.fileno(), select.EPOLLIN)
         self._both.register(self._openings.fileno(), select.EPOLLIN)
-        self._passages = Passages()
+        self._copies = ForwardedCopies()
         self._reassembler = Reassembler(self._identity.identify)
         self._unreadable = LossMeter(self._reassembler.loss_readers(), self.clock)
         self._looked_ns = self.clock.now_ns()
@@ -126,7 +127,7 @@ class PacketSource:
         if isinstance(segment, str):
             self._reassembler.counters[segment] += 1
             return ()
-        if self._passages.is_repeated(segment, boottime_ns, comes_in=comes_in):
+        if self._copies.is_repeated(segment, boottime_ns, comes_in=comes_in):
             return ()
         return self._reassembler.take(boottime_ns, segment, kind)
 
@@ -176,7 +177,7 @@ def _require_interfaces() -> None:
     """Raise SourceUnavailable where nothing can ever be seen, such as in PrivateNetwork=."""
     names = {name for _, name in socket.if_nameindex()}
     addresses = {each.address for each in psutil.net_if_addrs().get("lo", ())}
-    if names <= {"lo"} and addresses.isdisjoint((IMDS_IPV4, IMDS_IPV6)):
+    if names <= {"lo"} and addresses.isdisjoint(IMDS_ADDRESSES):
         raise SourceUnavailable(
             PROBE,
             "this network namespace has no interface but lo",

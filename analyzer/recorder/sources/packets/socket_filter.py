@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from analyzer.recorder.sources.tcp.dissect import IMDS_IPV4, IMDS_IPV6, PORT
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6, IMDS_PORT
 
 # "HTTP/1.1 200 OK" and its line ending have 17 bytes; a longer reason phrase tells nothing.
 STATUS_LINE_BYTES = 32
@@ -222,7 +222,7 @@ def _request(header: _Header, *, opening: bool) -> Iterator[Step]:
     """Take the whole of what goes to port 80 and tells something; else go to "from"."""
     yield header.load_x
     yield Step("ldh+x", header.at + 2)
-    yield Step("if =", PORT, "", f"from {header.name}")
+    yield Step("if =", IMDS_PORT, "", f"from {header.name}")
     if opening:
         yield Step("ldb+x", header.at + 13)
         yield Step("and", _SYN | _ACK)
@@ -237,7 +237,7 @@ def _answer(header: _Header) -> Iterator[Step]:
     """Take the headers and first bytes of what comes from port 80 and tells something."""
     yield header.load_x
     yield Step("ldh+x", header.at)
-    yield Step("if =", PORT, "", f"neither {header.name}")
+    yield Step("if =", IMDS_PORT, "", f"neither {header.name}")
     yield from _if_telling(header, "answer")
     yield Step("take", 0, label=f"neither {header.name}")
     yield header.load_x._replace(label=f"answer {header.name}")

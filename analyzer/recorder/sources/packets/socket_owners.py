@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
+from analyzer.host.procfs import Stat, maybe_stat, read
 from analyzer.host.time_namespace import offset_ns
+from analyzer.lru import Lru
 from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
 from analyzer.recorder.sources.probe import layout
 
@@ -31,17 +32,6 @@ SHARE = 0.25
 SAVED_S = 1.0
 # Of one process, siblings and descendants that are asked whether they hold its socket, too.
 FAMILY_MAX = 64
-_READ_MAX = 65536
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_NS_PER_S = 1_000_000_000
-# Where /proc/PID/stat has these, counted from behind the name.
-_PARENT, _START = 1, 19
-
-
-class _Stat(NamedTuple):
-    comm: bytes
-    parent: int
-    start_ticks: int
 
 
 class _Known(NamedTuple):
@@ -54,7 +44,7 @@ class Owners:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._known: Lru[int, _Known] = Lru(KNOWN_MAX)
         self._saved_s = SAVED_S
         self._asked_s = clock()
         self._offset_ns = offset_ns()
@@ -88,9 +78,7 @@ class Owners:
             if snapshot is None or not _holds(pid, link):
                 return None
             known = _Known(snapshot, now_s + DESCRIBED_S)
-        self._known[pid] = known
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
+        self._known.put(pid, known)
         return known.snapshot
 
     def _candidates(self) -> Iterator[int]:
@@ -105,7 +93,7 @@ class Owners:
         yield from _all_newest_first(newest)
 
     def _is_same(self, process: Optional[KernelProcess]) -> bool:
-        stat = None if process is None else _maybe_stat(process.pid)
+        stat = None if process is None else maybe_stat(process.pid)
         return (
             process is not None
             and stat is not None
@@ -113,22 +101,22 @@ class Owners:
             and self._start_ns(stat) == process.start_boottime_ns
         )
 
-    def _start_ns(self, stat: _Stat) -> int:
-        return stat.start_ticks * _NS_PER_S // _TICKS_PER_S - self._offset_ns
+    def _start_ns(self, stat: Stat) -> int:
+        return stat.start_boottime_ns - self._offset_ns
 
     def _maybe_described(self, pid: int) -> Optional[Snapshot]:
         process = self._maybe_process(pid)
         if process is None:
             return None
-        args = _read(f"/proc/{pid}/cmdline")
+        args = read(f"/proc/{pid}/cmdline")
         ancestors: list[KernelProcess] = []
-        stat = _maybe_stat(pid)
+        stat = maybe_stat(pid)
         while stat is not None and stat.parent and len(ancestors) < layout.ANCESTORS_MAX:
             ancestor = self._maybe_process(stat.parent)
             if ancestor is None:
                 break
             ancestors.append(ancestor)
-            stat = _maybe_stat(stat.parent)
+            stat = maybe_stat(stat.parent)
         return Snapshot(
             process,
             0,  # /proc tells the cgroup as well as its id
@@ -140,7 +128,7 @@ class Owners:
         )
 
     def _maybe_process(self, pid: int) -> Optional[KernelProcess]:
-        stat = _maybe_stat(pid)
+        stat = maybe_stat(pid)
         uid = _maybe_number(pid, b"Uid:", 2)  # real, effective
         if stat is None or uid is None:
             return None
@@ -149,7 +137,7 @@ class Owners:
 
 def _maybe_newest() -> int:
     """Return the number that was given last; 0 where the kernel does not tell."""
-    last = _read("/proc/sys/kernel/ns_last_pid").strip()
+    last = read("/proc/sys/kernel/ns_last_pid").strip()
     return int(last) if last.isdigit() else 0
 
 
@@ -203,7 +191,7 @@ def _is_shared(pid: int, link: str) -> bool:
 
 def _ancestors(pid: int) -> Iterator[int]:
     for _ in range(layout.ANCESTORS_MAX):
-        stat = _maybe_stat(pid)
+        stat = maybe_stat(pid)
         if stat is None or not stat.parent:
             return
         pid = stat.parent
@@ -217,32 +205,13 @@ def _children(pid: int) -> list[int]:
     except OSError:
         return []
     for task in tasks[:FAMILY_MAX]:
-        children += [int(each) for each in _read(f"/proc/{pid}/task/{task}/children").split()]
+        children += [int(each) for each in read(f"/proc/{pid}/task/{task}/children").split()]
     return children
-
-
-def _maybe_stat(pid: int) -> Optional[_Stat]:
-    # The name stands in parentheses and may hold some itself.
-    head, _, tail = _read(f"/proc/{pid}/stat").rpartition(b") ")
-    fields = tail.split()
-    if len(fields) <= _START:
-        return None
-    comm = head.partition(b" (")[2]
-    return _Stat(comm, int(fields[_PARENT]), int(fields[_START]))
 
 
 def _maybe_number(pid: int, name: bytes, at: int) -> Optional[int]:
     """Return a number of a line of /proc/PID/status, counted from the name on."""
-    for line in _read(f"/proc/{pid}/status").splitlines():
+    for line in read(f"/proc/{pid}/status").splitlines():
         if line.startswith(name):
             return int(line.split()[at])
     return None
-
-
-def _read(path: str) -> bytes:
-    """Read a file of /proc; one that is gone, or not for us, is empty."""
-    try:
-        with Path(path).open("rb", buffering=0) as file:
-            return file.read(_READ_MAX) or b""
-    except OSError:
-        return b""

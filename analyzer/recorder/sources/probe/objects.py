@@ -1,11 +1,13 @@
-"""Where the probe's sources and compiled objects are."""
+"""Finds the probe's sources and compiled objects."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Optional
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+import analyzer
+
+_PACKAGE = Path(analyzer.__file__).resolve().parent
 
 # In an installed wheel they lie inside the package, in a source tree beside it.
 PLACES = (_PACKAGE / "bpf", _PACKAGE.parent / "bpf")

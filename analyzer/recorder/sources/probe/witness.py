@@ -5,9 +5,9 @@ Both name the connection and sequence numbers. No I/O.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
+from analyzer.lru import Lru
 from analyzer.recorder.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
 from analyzer.recorder.sources.probe.events import SEQUENCES, Call, Segment, Sender
 
@@ -64,8 +64,7 @@ class Witnesses:
 
     def __init__(self, max_connections: int = MAX_CONNECTIONS) -> None:
         """Know of no connection yet."""
-        self._known: OrderedDict[SocketId, _Known] = OrderedDict()
-        self._max_connections = max_connections
+        self._known: Lru[SocketId, _Known] = Lru(max_connections)
 
     def __len__(self) -> int:
         """Return the number of connections with a known sender."""
@@ -83,13 +82,10 @@ class Witnesses:
         return (event,)
 
     def _note(self, sender: Sender) -> None:
-        known = self._known.get(sender.socket_id)
+        known = self._known.use(sender.socket_id)
         if known is None:
-            known = self._known[sender.socket_id] = _Known()
-            if len(self._known) > self._max_connections:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(sender.socket_id)
+            known = _Known()
+            self._known.put(sender.socket_id, known)
         known.note(sender)
 
     def _chunks(self, segment: Segment) -> list[Chunk]:

@@ -6,13 +6,12 @@ import ipaddress
 import struct
 from typing import Union
 
+from analyzer.imds import IMDS_ADDRESSES, IMDS_IPV4, IMDS_PORT
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.scapy_fallback import maybe_inner_packet
 
-IMDS_IPV4, IMDS_IPV6 = "169.254.169.254", "fd00:ec2::254"
 _SERVER_IPV4 = ipaddress.IPv4Address(IMDS_IPV4).packed
-SERVERS = frozenset({_SERVER_IPV4, ipaddress.IPv6Address(IMDS_IPV6).packed})
-PORT = 80
+SERVERS = frozenset(ipaddress.ip_address(address).packed for address in IMDS_ADDRESSES)
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 # What tells something without a byte of data; an urgent pointer may stand alone.
 _TELLS = SYN | FIN | RST | URG
@@ -100,10 +99,10 @@ def dissect(link_type: int, frame: bytes, wire_bytes: int, depth: int = 0) -> Un
         version = total = fragment = hops = protocol = 0
     if version != 0x45 or protocol != _TCP or fragment & 0x3FFF or not total:  # noqa: PLR2004
         return _dissect_ipv4_slowly(frame, at, wire_bytes, depth)
-    if destination_port == PORT and destination == _SERVER_IPV4:
+    if destination_port == IMDS_PORT and destination == _SERVER_IPV4:
         key, is_from_client = frame[at + 12 : at + 22], True
         number = _urgent_pointer(frame, at + _IPV4_BYTES) if flags & URG else 0
-    elif source_port == PORT and source == _SERVER_IPV4:
+    elif source_port == IMDS_PORT and source == _SERVER_IPV4:
         key, is_from_client = destination + source + frame[at + 22 : at + 24], False
         number = hops
     else:
@@ -202,10 +201,10 @@ def _dissect_tcp(
         )
     except struct.error:
         return CUT_HEADERS
-    if destination_port == PORT and destination in SERVERS:
+    if destination_port == IMDS_PORT and destination in SERVERS:
         key, is_from_client = source + destination + frame[at : at + 2], True
         number = _urgent_pointer(frame, at) if flags & URG else 0
-    elif source_port == PORT and source in SERVERS:
+    elif source_port == IMDS_PORT and source in SERVERS:
         key, is_from_client = destination + source + frame[at + 2 : at + 4], False
         number = hops
     else:

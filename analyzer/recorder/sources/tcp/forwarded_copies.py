@@ -7,9 +7,9 @@ the TCP sequence numbers as they are, and by them the second sight is known.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from analyzer.lru import Lru
 from analyzer.recorder.sources.tcp.dissect import PORT_BYTES, SYN, Key, Segment
 
 # As many connections as are assembled at once (decode/connections.py), and 300 bytes each.
@@ -20,8 +20,6 @@ PASSAGE_NS = 2_000_000_000
 
 # What address translation leaves alone: the server's address, sequence and acknowledgment number.
 _Sign = tuple[bytes, int, int]
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class _Seen(NamedTuple):
@@ -29,13 +27,13 @@ class _Seen(NamedTuple):
     is_repeated: bool
 
 
-class Passages:
+class ForwardedCopies:
     """Remembers the connections that came in, and which of those going out are the same."""
 
     def __init__(self) -> None:
-        self._connections: OrderedDict[Key, _Seen] = OrderedDict()
+        self._connections: Lru[Key, _Seen] = Lru(CONNECTIONS_MAX)
         # When it came in, and which connection it was.
-        self._came_in: OrderedDict[_Sign, tuple[int, Key]] = OrderedDict()
+        self._came_in: Lru[_Sign, tuple[int, Key]] = Lru(CONNECTIONS_MAX)
 
     def is_repeated(self, segment: Segment, at_ns: int, *, comes_in: bool) -> bool:
         """Tell whether the segment is of a connection that is known under another address.
@@ -50,19 +48,12 @@ class Passages:
             server = key[(len(key) - PORT_BYTES) // 2 : -PORT_BYTES]
             sign = server, sequence, acknowledgment
             seen = _Seen(sequence, self._has_come_in(key, sign, at_ns, comes_in=comes_in))
-            _put(self._connections, key, seen)
+            self._connections.put(key, seen)
         return seen.is_repeated
 
     def _has_come_in(self, key: Key, sign: _Sign, at_ns: int, *, comes_in: bool) -> bool:
         if comes_in:
-            _put(self._came_in, sign, (at_ns, key))
+            self._came_in.put(sign, (at_ns, key))
             return False
         earlier_ns, earlier = self._came_in.get(sign, (0, key))
         return earlier != key and abs(at_ns - earlier_ns) < PASSAGE_NS
-
-
-def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
-    table[key] = value
-    table.move_to_end(key)
-    if len(table) > CONNECTIONS_MAX:
-        table.popitem(last=False)

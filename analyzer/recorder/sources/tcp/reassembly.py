@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
+from analyzer.imds import IMDS_PORT
+from analyzer.lru import Lru
 from analyzer.recorder.records import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
@@ -19,7 +21,6 @@ from analyzer.recorder.sources.tcp.dissect import (
     FRAGMENT,
     MALFORMED,
     NO_PAYLOAD,
-    PORT,
     PORT_BYTES,
     SYN,
     UNKNOWN_LINK,
@@ -28,7 +29,7 @@ from analyzer.recorder.sources.tcp.dissect import (
     dissect,
     without_networks,
 )
-from analyzer.recorder.sources.tcp.forwarded_copies import Passages
+from analyzer.recorder.sources.tcp.forwarded_copies import ForwardedCopies
 
 if TYPE_CHECKING:
     from analyzer.recorder.sources.captures.capture_file import Packet
@@ -80,12 +81,13 @@ class Reassembler:
     def __init__(self, identify: Optional[Identify] = None) -> None:
         self.counters: collections.Counter[str] = collections.Counter()
         self._identify = identify
+        # By their last use. No Lru: what makes room here is finished, and its events are told.
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
-        self._ended: OrderedDict[Key, tuple[int, int]] = OrderedDict()
-        self._unacknowledged: OrderedDict[Key, Conversation] = OrderedDict()  # of those ended
+        self._ended: Lru[Key, tuple[int, int]] = Lru(MAX_ENDED)
+        self._unacknowledged: Lru[Key, Conversation] = Lru(MAX_UNACKNOWLEDGED)  # of those ended
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
-        self._passages = Passages()  # of frames that tell their way
+        self._copies = ForwardedCopies()  # of frames that tell their way
         self._held = 0
         self._numbers = itertools.count(1)
         self._is_two_way = False  # whether any of the server's packets are seen
@@ -166,7 +168,7 @@ class Reassembler:
         self._ended.clear()
         self._unacknowledged.clear()
         self._waiting.clear()
-        self._passages = Passages()
+        self._copies = ForwardedCopies()
         self._held = 0
         return events
 
@@ -184,7 +186,7 @@ class Reassembler:
         comes_in = link_layer.comes_in(link_type, frame)
         # What a VXLAN brings is seen on its own interface once more, there without the number.
         segment = (segment[0], without_networks(segment[1]), *segment[2:])
-        if self._passages.is_repeated(segment, at_ns, comes_in=comes_in):
+        if self._copies.is_repeated(segment, at_ns, comes_in=comes_in):
             return ()
         return self.take(at_ns, segment, TO_US if comes_in else OUTGOING)
 
@@ -288,7 +290,7 @@ class Reassembler:
         ends = without_networks(key)
         port = int.from_bytes(ends[-PORT_BYTES:], "big")
         client, server = _addresses(ends[:-PORT_BYTES])
-        connection = Connection(next(self._numbers), 0, client, port, server, PORT)
+        connection = Connection(next(self._numbers), 0, client, port, server, IMDS_PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way
         if key in self._ended:
@@ -329,13 +331,9 @@ class Reassembler:
         del self._conversations[key]
         if self._waiting:
             self._waiting.pop(key, None)
-        self._ended[key] = (conversation.first, conversation.at % _SEQUENCES)
-        if len(self._ended) > MAX_ENDED:
-            self._ended.popitem(last=False)
+        self._ended.put(key, (conversation.first, conversation.at % _SEQUENCES))
         if conversation.is_unacknowledged:
-            self._unacknowledged[key] = conversation
-            if len(self._unacknowledged) > MAX_UNACKNOWLEDGED:
-                self._unacknowledged.popitem(last=False)
+            self._unacknowledged.put(key, conversation)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,8 +13,9 @@ from typing import Callable
 import psutil
 import pytest
 
+from analyzer.host.procfs import maybe_stat
 from analyzer.recorder.attribute import Attributor
-from analyzer.recorder.attribute.processes import Processes, read_stat
+from analyzer.recorder.attribute.processes import Processes
 from analyzer.recorder.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
 from analyzer.recorder.records import KernelProcess, Process, Program, Snapshot
 from analyzer.recorder.sources.probe import layout
@@ -188,7 +189,7 @@ def running(*args: str) -> Iterator[tuple[int, KernelProcess]]:
             eventually(
                 "the shell has a child", lambda: "sleep" in [one.name() for one in found.children()]
             )
-            stat = read_stat(shell.pid)
+            stat = maybe_stat(shell.pid)
             assert stat is not None
             kernel = Processes().as_kernel_sees(shell.pid, stat)
             yield shell.pid, kernel._replace(uid=os.getuid(), exec_id=5)

@@ -12,14 +12,11 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
-from analyzer.recorder.metrics import endpoint as module
-from analyzer.recorder.metrics.endpoint import (
-    ACCEPTS_PER_S,
-    CONNECTIONS_MAX,
-    HEAD_BYTES_MAX,
-    Endpoint,
-)
-from analyzer.recorder.metrics.exchange import Page
+from analyzer.recorder.metrics import exchange as module
+from analyzer.recorder.metrics.endpoint import Endpoint
+from analyzer.recorder.metrics.exchange import HEAD_BYTES_MAX
+from analyzer.recorder.metrics.pages import Page
+from analyzer.recorder.metrics.server import ACCEPTS_PER_S, CONNECTIONS_MAX
 from tests.live.watch import DEADLINE_S, eventually
 
 TYPE, BODY = "text/plain; version=0.0.4", b"up 1\n"
@@ -201,6 +198,7 @@ class TestAbuse:
 
     def test_who_sends_slowly_holds_up_nobody(self, endpoint: Endpoint) -> None:
         """More idle connections than are kept open; another client is served meanwhile."""
+        threads = threading.active_count()
         idle = [connect(endpoint) for _ in range(CONNECTIONS_MAX + 5)]
         try:
             for client in idle:
@@ -208,7 +206,8 @@ class TestAbuse:
             assert body(exchange(endpoint, GET)) == BODY
             # The oldest made room; those that are left are few.
             assert idle[0].recv(1) == b""
-            assert len(endpoint._connections) <= CONNECTIONS_MAX
+            assert 1 < endpoint.open_connections <= CONNECTIONS_MAX
+            assert threading.active_count() <= threads + CONNECTIONS_MAX
         finally:
             for client in idle:
                 client.close()
@@ -241,8 +240,8 @@ class TestAbuse:
             endpoint.start()
             with connect(endpoint) as client:
                 client.sendall(GET)
-                eventually("it is being answered", lambda: endpoint._connections)
-                eventually("it is dropped", lambda: not endpoint._connections)
+                eventually("it is being answered", lambda: endpoint.open_connections)
+                eventually("it is dropped", lambda: not endpoint.open_connections)
                 with connect(endpoint) as other:
                     other.sendall(GET)
                     assert status(other.recv(100)) == 200
@@ -278,7 +277,7 @@ class TestEnd:
         endpoint.start()
         with connect(endpoint) as client:
             client.sendall(b"GET")
-            eventually("it is accepted", lambda: endpoint._connections)
+            eventually("it is accepted", lambda: endpoint.open_connections)
             endpoint.close()
             assert client.recv(1) == b""
         endpoint.close()

@@ -259,7 +259,7 @@ def _recorded(tmp_path: Path, caller: Caller, *chunks: Chunk) -> list[Packet]:
     recording.flush(lambda *_, **fields: said.append(fields))
     recording.close()
     packets = _read(path)
-    assert said == [{"written": len(packets), "not_written": 0}]
+    assert said == [{"packets_written": len(packets), "packets_not_written": 0}]
     return packets
 
 

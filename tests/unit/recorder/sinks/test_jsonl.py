@@ -32,19 +32,12 @@ from analyzer.recorder.records import (
     Version,
 )
 from analyzer.recorder.sinks import level
+from analyzer.recorder.sinks.caller_text import CALLERS_BYTES_MAX, CALLERS_MAX
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.jsonl import (
-    CALLERS_BYTES_MAX,
-    CALLERS_MAX,
-    METHOD_MAX,
-    PATH_MAX,
-    QUERY_MAX,
-    USER_AGENT_MAX,
-    JsonlSink,
-    open_log,
-)
+from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import BUFFER_MAX
 from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.request_text import METHOD_MAX, PATH_MAX, QUERY_MAX, USER_AGENT_MAX
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.text import timestamp
 
@@ -502,10 +495,9 @@ class TestLines:
                 process=long._replace(pid=pid), ancestors=(long,) * 16, ancestors_truncated=True
             )
             sink.write(RECORD._replace(tid=pid, caller=caller))
-            held = sum(len(each.text) for each in sink._callers.values())
-            assert held <= CALLERS_BYTES_MAX
+            assert sink._callers.size_bytes <= CALLERS_BYTES_MAX
         sink.close()
-        assert 40 < len(sink._callers) < 120  # of each caller all of its text, and the cut one
+        assert 40 < sink._callers.count < 120  # of each caller all of its text, and the cut one
         assert [line["process"]["pid"] for line in lines_of(path)] == list(range(1, 100))
 
     def test_every_line_tells_host_and_observer(self, tmp_path: Path) -> None:
@@ -564,6 +556,21 @@ class TestEvents:
         ]
         assert line["level"] == "warning"
         assert line["nested"] == {"c": False}
+
+    def test_the_chain_keeps_the_bound_and_the_clock(self, tmp_path: Path) -> None:
+        """An event passes all processors: its time, its level, its secrets and its length."""
+        path = tmp_path / "log"
+        log = LineLog(open_file(str(path)))
+        sink = JsonlSink(log, lambda: "h", "b", now_ns=lambda: 1_500, line_bytes=4096)
+        secret = "https://bob:Tr0ub4dor3@host/"
+        sink.event("configuration_rejected", "error", reason=secret + "x" * 10_000, tried=[])
+        sink.close()
+        (line,) = lines_of(path)
+        assert len(path.read_bytes()) <= 4096
+        assert line["timestamp"] == "1970-01-01T00:00:00.000001Z"
+        assert line["level"] == "error"
+        assert line["reason"].startswith("https://bob:[redacted]@host/xxx")
+        assert line["log"] == {"truncated": ["reason"]}
 
     def test_strings_of_the_operating_systems_become_text(self, tmp_path: Path) -> None:
         """A path that is not UTF-8 may come from the command line."""

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from analyzer.config.settings import Log as Settings
+from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sinks.opening import open_writer
 from analyzer.recorder.sinks.rotation import Archive
 from tests.unit.log_files import (
     NOBODY,

@@ -17,8 +17,8 @@ from analyzer.recorder.build import _ready
 from analyzer.recorder.metrics.address import listen
 from analyzer.recorder.metrics.textfile import Textfile
 from analyzer.recorder.packet_export.pcapng import PacketFile
+from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.opening import open_writer
 
 OTHER, THIRD = 65_533, 65_532
 SECRET = b"precious\n"

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import ZONE
 from analyzer.lab.service import Options
-from analyzer.report.diagnosis.commands import ADDRESS, looks, quoted, replacement
+from analyzer.report.diagnosis.commands import looks, quoted, replacement
 from analyzer.report.findings import Group
 from tests.unit.report_samples import HOSTILE, curl_script, fallback, group, hostile, kube2iam
 
@@ -50,7 +51,7 @@ def test_any_text_is_quoted_printably(text: str) -> None:
 
 def _against(imds: LocalImds, group: Group) -> bytes:
     """Run the two lines with the address replaced: nothing here may call the real one."""
-    script = "\n".join(replacement(group)).replace(ADDRESS, f"127.0.0.1:{imds.port}")
+    script = "\n".join(replacement(group)).replace(IMDS_IPV4, f"127.0.0.1:{imds.port}")
     assert "169.254" not in script
     return bash("set -eu\n" + script)
 

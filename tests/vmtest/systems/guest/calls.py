@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 
+from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import IMDS_IPV4, LabNamespace
+from analyzer.lab.namespace import LabNamespace
 
 TIMEOUT_S = 600
 

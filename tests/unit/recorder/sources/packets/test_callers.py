@@ -45,7 +45,7 @@ def test_a_real_socket_is_found(known: Identity, monkeypatch: pytest.MonkeyPatch
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
     ):
-        monkeypatch.setattr(callers, "PORT", server.getsockname()[1])
+        monkeypatch.setattr(callers, "IMDS_PORT", server.getsockname()[1])
         port = client.getsockname()[1]
         sender = known.identify(
             _connection()._replace(source_port=port, destination_ip="127.0.0.1"), 1, OUTGOING

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.recorder.sources.tcp import forwarded_copies
 from analyzer.recorder.sources.tcp.dissect import ACK, PSH, SYN, Key, Segment
-from analyzer.recorder.sources.tcp.forwarded_copies import PASSAGE_NS, Passages
+from analyzer.recorder.sources.tcp.forwarded_copies import PASSAGE_NS, ForwardedCopies
 
 IMDS = bytes([169, 254, 169, 254])
 GUEST = bytes([10, 8, 0, 7]) + IMDS + bytes([161, 18])
@@ -25,7 +25,7 @@ def _answered(key: Key) -> Segment:
 
 
 def _repeated(*seen: Seen) -> list[bool]:
-    known = Passages()
+    known = ForwardedCopies()
     return [
         known.is_repeated(segment, at_ns, comes_in=comes_in) for segment, at_ns, comes_in in seen
     ]

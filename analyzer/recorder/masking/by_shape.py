@@ -152,7 +152,7 @@ _PORT = re.compile(r":\d{0,5}(?=[/?#,;)\]}]|\Z)")
 ALARMS = tuple(dict.fromkeys((*(alarm for alarm, _ in _BARE if alarm not in NAMED_ALARMS), "://")))
 
 
-def find_bare(text: str, folded: str, *, is_cut: bool) -> list[Span]:
+def find_by_shape(text: str, folded: str, *, is_cut: bool) -> list[Span]:
     """Return where secrets of known kinds stand; ``folded`` is the text in lower case."""
     spans: list[Span] = []
     for alarm, pattern in _BARE:

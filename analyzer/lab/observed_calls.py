@@ -1,4 +1,4 @@
-"""What the analyzer's log says, as it grows: one sighting per IMDS request."""
+"""Reads the log as it grows: one observed call per IMDS request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from analyzer.errors import LabError
 from analyzer.lab.programs import Call
+from analyzer.logline.events import REQUEST
 
 _INTERPRETERS = ("sh", "bash", "dash", "ash", "zsh", "python", "perl", "ruby", "node")
 
@@ -29,7 +30,7 @@ class Actor(NamedTuple):
         return f"{self.name} {PurePosixPath(script).name}"
 
 
-class Sighting(NamedTuple):
+class ObservedCall(NamedTuple):
     """One request. ``actors``: who sent it, then its ancestors, nearest first; () is not known."""
 
     timestamp: str
@@ -57,7 +58,7 @@ class LogTail:
         self._offset = path.stat().st_size if path.exists() else 0
         self._partial = b""
 
-    def read(self) -> list[Sighting]:
+    def read(self) -> list[ObservedCall]:
         """Return the requests that were added since the last call. Raises LabError."""
         try:
             with self._path.open("rb") as log:
@@ -69,7 +70,7 @@ class LogTail:
         *lines, self._partial = (self._partial + data).split(b"\n")
         try:
             events = [json.loads(line) for line in lines if line.strip()]
-            return [_sighting(event) for event in events if event.get("event") == "imds_request"]
+            return [_observed(event) for event in events if event.get("event") == REQUEST]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LabError(
                 f"{self._path} has a line that is not one of the analyzer's ({error!r}). "
@@ -77,7 +78,7 @@ class LogTail:
             ) from error
 
 
-def _sighting(event: Mapping[str, Any]) -> Sighting:
+def _observed(event: Mapping[str, Any]) -> ObservedCall:
     # What could not be learned is left out of the log, never empty (see the log's contract).
     call = Call(
         event["imds"]["version"],
@@ -87,7 +88,9 @@ def _sighting(event: Mapping[str, Any]) -> Sighting:
     process = event.get("process")  # packets do not always tell
     seen = [] if process is None else [process, *process.get("ancestors", ())]
     actors = tuple(_actor(each) for each in seen)
-    return Sighting(event["timestamp"], call, actors, event.get("observer", {}).get("probe", "?"))
+    return ObservedCall(
+        event["timestamp"], call, actors, event.get("observer", {}).get("probe", "?")
+    )
 
 
 def _actor(process: Mapping[str, Any]) -> Actor:

@@ -1,0 +1,140 @@
+"""Declares the fields of the lines about what the analyzer reads and writes: files and metrics.
+
+See own_fields.py.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from analyzer.logline.envelope import File
+from analyzer.logline.facts import COUNT, COUNTED, NOT_EMPTY, SECONDS, TEXT, TIME, Fact, one_of
+
+
+class CaptureRead(TypedDict, total=False):
+    """A capture file."""
+
+    file: Annotated[File, Fact("The capture file; its path is `-` for standard input.")]
+    packets: Annotated[int, Fact("Packets in it.", rule=COUNT)]
+    packets_without_time: Annotated[int, Fact("Packets without a time.", "if none", COUNTED)]
+    reason: Annotated[str, Fact("Why it was not read to its end.", "if it was", TEXT)]
+
+
+class PacketFile(TypedDict, total=False):
+    """The file that packets are written to."""
+
+    lacks: Annotated[str, Fact("What happened.", "at the end", TEXT)]
+    file: Annotated[File, Fact("The file.", "at the end")]
+    packets_written: Annotated[int, Fact("Packets in the file.", rule=COUNT)]
+    packets_not_written: Annotated[int, Fact("Packets that it did not take.", rule=COUNT)]
+
+
+class MetricUnit(TypedDict, total=False):
+    """A metric of CloudWatch's."""
+
+    Name: Annotated[str, Fact("Name of the member that holds the value.", rule=TEXT)]
+    Unit: Annotated[str, Fact("Its unit.", rule=one_of("Count", "Seconds", "Bytes"))]
+
+
+class Directive(TypedDict, total=False):
+    """What CloudWatch makes of the line."""
+
+    Namespace: Annotated[str, Fact("Namespace.", rule=one_of("ImdsAnalyzer"))]
+    Dimensions: Annotated[list[list[str]], Fact("Sets of members that are dimensions.")]
+    Metrics: Annotated[list[MetricUnit], Fact("Members that are metrics.", rule=NOT_EMPTY)]
+
+
+class EmbeddedMetrics(TypedDict, total=False):
+    """CloudWatch's embedded metric format."""
+
+    Timestamp: Annotated[int, Fact("Milliseconds since the Unix epoch.", rule=COUNT)]
+    CloudWatchMetrics: Annotated[list[Directive], Fact("Directives.", rule=NOT_EMPTY)]
+
+
+_PER_VERSION = "on the analyzer's own line"
+_PER_ANALYZER = "on a version's line"
+
+
+class Metrics(TypedDict, total=False):
+    """Counts of a version, of a version and a process, or of the analyzer."""
+
+    _aws: Annotated[EmbeddedMetrics, Fact("What CloudWatch makes metrics of.")]
+    ImdsVersion: Annotated[
+        str, Fact("The version.", _PER_VERSION, rule=one_of("v1", "v2", "unknown"))
+    ]
+    ProcessName: Annotated[
+        str, Fact("The process.", f"{_PER_VERSION}, and if nobody used the version", TEXT)
+    ]
+    Requests: Annotated[int, Fact("Requests.", _PER_VERSION, COUNT)]
+    EventsLost: Annotated[int, Fact("As `lost`.", _PER_ANALYZER, COUNT)]
+    QueueHighWater: Annotated[int, Fact("As `queue_high_water`.", _PER_ANALYZER, COUNT)]
+    LogErrors: Annotated[int, Fact("Failed writes to the log.", _PER_ANALYZER, COUNT)]
+    LogLinesNotWritten: Annotated[int, Fact("Dropped lines.", _PER_ANALYZER, COUNT)]
+    CpuTime: Annotated[float, Fact("As `cpu_s`.", _PER_ANALYZER, SECONDS)]
+    ResidentMemory: Annotated[int, Fact("As `rss_bytes`.", _PER_ANALYZER, COUNT)]
+
+
+class _Output(TypedDict, total=False):
+    output: Annotated[str, Fact("The output.", rule=one_of("prometheus", "textfile", "emf"))]
+
+
+class MetricsFailed(_Output, total=False):
+    """A failure."""
+
+    reason: Annotated[str, Fact("Why.", rule=TEXT)]
+
+
+class MetricsRestored(_Output, total=False):
+    """The end of a failure."""
+
+
+class LogRotated(TypedDict, total=False):
+    """A renamed log."""
+
+    size_bytes: Annotated[int, Fact("Size of the file.", rule=COUNT)]
+    warning: Annotated[str, Fact("What the new file lacks.", "if nothing", TEXT)]
+
+
+class LogDeleted(TypedDict, total=False):
+    """A deleted file. Its requests can no longer be counted."""
+
+    size_bytes: Annotated[int, Fact("Size of the file.", rule=COUNT)]
+    reason: Annotated[
+        str,
+        Fact(
+            "The bound that was reached, or that it was half compressed.",
+            rule=one_of("total_mib", "not_compressed"),
+        ),
+    ]
+    since: Annotated[str, Fact("Time of its first line.", "if it cannot be read", TIME)]
+    until: Annotated[str, Fact("Time of its last line.", "if it cannot be read", TIME)]
+
+
+class LogFailed(TypedDict, total=False):
+    """What could not be done with a file."""
+
+    reason: Annotated[str, Fact("Why.", rule=TEXT)]
+
+
+class LogReopened(TypedDict, total=False):
+    """A log that was opened again."""
+
+    reason: Annotated[str, Fact("What had happened.", rule=one_of("deleted", "moved", "signal"))]
+    lost_bytes: Annotated[int, Fact("Bytes of lines that are gone.", "if none", COUNTED)]
+    lost_reason: Annotated[str, Fact("Why they are gone.", "if none is", TEXT)]
+
+
+class LogResumed(TypedDict, total=False):
+    """The end of a pause."""
+
+    reason: Annotated[str, Fact("Why it could not be written.", rule=TEXT)]
+    since: Annotated[str, Fact("When the pause began.", rule=TIME)]
+    paused_s: Annotated[float, Fact("Seconds.", rule=SECONDS)]
+
+
+class LogRepaired(TypedDict, total=False):
+    """What a crash had left."""
+
+    torn_bytes: Annotated[int, Fact("Bytes that were cut off.", "if none", COUNTED)]
+    torn_text: Annotated[str, Fact("Their beginning.", "if it is empty", TEXT)]
+    zero_bytes: Annotated[int, Fact("Zero bytes that were skipped.", "if none", COUNTED)]

@@ -1,0 +1,171 @@
+"""Leaves out of paths, units and commands what differs from one run of a job to the next.
+
+Tables, in order: whole paths of tools that keep a directory for each run, parts of a path, and
+words within a part. ``*`` stands for what is left out. Where no rule knows, names stay.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+_UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+_TEMPORARY = r"(?:/private)?(?:/var)?/tmp|/dev/shm|/run/user/[^/]+|/run|/var/run|/temp"
+
+Rules = tuple[tuple[re.Pattern[str], str], ...]
+
+
+def _rules(*rules: tuple[str, str]) -> Rules:
+    return tuple((re.compile(pattern, re.DOTALL), stable) for pattern, stable in rules)
+
+
+# How often one program's paths are met again; short-lived ones have a new one for each run.
+_KEPT_MAX = 256
+# Characters that are looked at; whoever calls chooses its arguments, and how long they are.
+_TEXT_MAX = 512
+
+# Of whole paths.
+_PATHS = _rules(
+    (r" \(deleted\)\Z", ""),
+    (r"^(?:/proc/(?:self|thread-self|[0-9]+)|/dev)/fd/[0-9]+\Z", "/dev/fd/*"),
+    (r"^/proc/[0-9]+(?=/)", "/proc/*"),
+    # CodeDeploy: the group stays the same, the deployment does not.
+    (r"(/deployment-root)/([0-9a-fA-F-]{36})/d-[^/]+", r"\1/group-\2/d-*"),
+    # Kept apart by what was unpacked when: Capistrano, Deployer, Elastic Beanstalk.
+    (r"/(releases|deployments|deploys|revisions)/[^/]+", r"/\1/*"),
+    (r"/snap/([^/]+)/(?:x?[0-9]+|current)(?=/|\Z)", r"/snap/\1/*"),
+    # CI: the agent's name and number, not the pipeline's.
+    (r"/builds/[^/]+/([^/]+)/([^/]+)(?=/)", r"/builds/*/\1/\2"),
+    (r"/(workspace/(?:[^/]+/)*?[^/@]+)@[0-9]+(?=[@/]|\Z)", r"/\1"),
+    (r"/_work/_temp/[^/]+?(\.[a-z0-9]+)?(?=/|\Z)", r"/_work/_temp/*\1"),
+    (r"/(orchestration|local-commands|sessions)/[^/]+", r"/\1/*"),
+    (r"/(overlay2|overlay|snapshots|containers|pods|fs)/[0-9a-f]+(?=/)", r"/\1/*"),
+    (r"/nix/store/[0-9a-z]{32}-", "/nix/store/*-"),
+    (r"/_npx/[0-9a-f]+", "/_npx/*"),
+    (r"/_MEI[^/]+", "/_MEI*"),
+    (r"/Cellar/([^/]+)/[^/]+", r"/Cellar/\1/*"),
+    (r"/(?:usercache)/([^/]+)/appcache", r"/usercache/\1/appcache"),
+)
+
+# Of one part of a path, or of a unit's name, whole.
+_PARTS = _rules(
+    (r"durable-[0-9a-zA-Z]+", "durable-*"),
+    (r"(jenkins|hudson)[0-9]+(\.[a-z0-9]+)", r"\1*\2"),
+    (r"(terraform|packer-shell|script|chef-script|vagrant-shell)[-_]?[0-9][0-9a-zA-Z-]*", r"\1_*"),
+    (r"(terraform|packer-shell|script)[-_]?[0-9][0-9a-zA-Z-]*(\.[a-z0-9]+)", r"\1_*\2"),
+    (r"(chef-script|vagrant-shell|chef-client|puppet-file)[-_]?[0-9][^/]*", r"\1*"),
+    (r"ansible-tmp-[0-9.-]+", "ansible-tmp-*"),
+    (r"(ansible_.*_payload)_[0-9a-z_]+", r"\1_*"),
+    (r"(application|container|attempt|job|appattempt)_(?:e[0-9]+_)?[0-9]+_[0-9_rm]+", r"\1_*"),
+    (r"d-[0-9A-Z]{9}", "d-*"),
+    (r"i-[0-9a-f]{8,17}", "i-*"),
+    (r"tmp[.]?[0-9A-Za-z_]{6,10}", "tmp*"),
+    (r"[0-9]+", "*"),
+)
+
+# Of words within a part, wherever they stand.
+_VERSION = r"v?[0-9]+(?:\.[0-9]+)+(?:[-+.~_]?(?:rc|alpha|beta|pre|post|dev|final|GA|RELEASE"
+_VERSION += r"|SNAPSHOT|b|a|p|u|amzn|el|fc|ubuntu|deb)[0-9]*(?:\.[0-9]+)*)*"
+_DATE = r"(?<![0-9])[0-9]{4}[-_.]?[0-9]{2}[-_.]?[0-9]{2}(?:[-_.T]?[0-9]{2}[-_.:]?[0-9]{2}"
+_DATE += r"(?:[-_.:]?[0-9]{2})?(?:[.,]?[0-9]+)?Z?)?(?![0-9])"
+_WORDS = _rules(
+    (_UUID, "*"),
+    (_DATE, "*"),
+    (rf"(?<![0-9a-zA-Z])(?:{_VERSION})(?![0-9])", "*"),
+    (r"(?<=[a-zA-Z_-])[0-9]+(?:\.[0-9]+)+", "*"),
+    # A hash has digits and letters; words of hexadecimal letters only are left.
+    (r"(?<![0-9a-zA-Z])(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,}(?![0-9a-zA-Z])", "*"),
+    (r"(?<![0-9a-zA-Z])(?=[0-9A-F]*[0-9])(?=[0-9A-F]*[A-F])[0-9A-F]{7,}(?![0-9a-zA-Z])", "*"),
+    (r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,}(?![0-9a-fA-F])", "*"),
+    (r"[0-9]{5,}", "*"),
+)  # fmt: skip
+
+_INSTANCE = r"[0-9]+|[0-9a-f]{8,}|[0-9]+-[0-9]+-[0-9]+|[0-9]+-[0-9.a-f:]+-[0-9.a-f:]+"
+_UNITS = _rules(
+    # A container's own scope says no more than that it is one.
+    (r"^(?:docker|cri-containerd|nerdctl|crio|libpod|libpod-payload)-[0-9a-f]{12,}\.scope\Z", ""),
+    (r"^session-c?[0-9]+\.scope\Z", "session-*.scope"),
+    (r"^run-(?:[ru]?[0-9a-f]+|p[0-9]+-i[0-9]+)\.(service|scope)\Z", r"run-*.\1"),
+    # An instance that is a number, a long hexadecimal one, or a connection that was accepted.
+    (rf"@(?:{_INSTANCE})(?:_[0-9]+)?\.service\Z", "@*.service"),
+    (r"-[0-9]+\.scope\Z", "-*.scope"),
+)  # fmt: skip
+
+_IN_TEMPORARY = re.compile(rf"(?:{_TEMPORARY})/.+", re.DOTALL)
+_TEMPORARY_ROOT = re.compile(rf"(?:{_TEMPORARY})/")
+_PIECES = re.compile(r"([^0-9A-Za-z*]+)")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}", re.IGNORECASE)
+_LETTERS = re.compile(r"[A-Za-z]+[0-9]?")
+
+
+@functools.lru_cache(maxsize=_KEPT_MAX)
+def stable_path(path: str) -> str:
+    """Return what stays of a path, or of a module's name, from run to run."""
+    path = path[:_TEXT_MAX]
+    for pattern, stable in _PATHS:
+        path = pattern.sub(stable, path)
+    root = _TEMPORARY_ROOT.match(path)
+    if root is None:
+        return "/".join(map(_stable_part, path.split("/")))
+    parts = path[root.end() :].split("/")
+    first = _temporary_part(_stable_part(parts[0]))
+    return "/".join([root[0][:-1], first, *map(_stable_part, parts[1:])])
+
+
+@functools.lru_cache(maxsize=_KEPT_MAX)
+def stable_unit(unit: str) -> str:
+    """Return what stays of a unit's name from run to run."""
+    unit = unit[:_TEXT_MAX]
+    for pattern, stable in _UNITS:
+        unit = pattern.sub(stable, unit)
+    return _stable_words(unit)
+
+
+def stable_code(code: str) -> str:
+    """Return what stays of a command from run to run."""
+    return _stable_words(" ".join(code[:_TEXT_MAX].split()))
+
+
+def is_telling(subject: str) -> bool:
+    """Tell whether anything but a temporary name is left of a subject."""
+    name = subject.rpartition("/")[2]
+    stem = name.rpartition(".")[0] or name
+    is_all_gone = stem in ("*", "tmp*", "jenkins*", "hudson*", "terraform_*", "script_*")
+    return not (is_all_gone or subject == "/dev/fd/*")
+
+
+def _stable_part(part: str) -> str:
+    for pattern, stable in _PARTS:
+        match = pattern.fullmatch(part)
+        if match is not None:
+            return match.expand(stable)
+    return _stable_words(part)
+
+
+def _stable_words(text: str) -> str:
+    for pattern, stable in _WORDS:
+        text = pattern.sub(stable, text)
+    return re.sub(r"\*(?:[-_.]?\*)+", "*", text)
+
+
+def _temporary_part(part: str) -> str:
+    """Leave out of a name in a directory for temporary files what looks made up."""
+    stem, dot, ending = part.rpartition(".")
+    if not stem or len(ending) > 4:  # noqa: PLR2004 (no ending is longer, but one of mktemp's)
+        stem, dot, ending = part, "", ""
+    pieces = [
+        "*" if index % 2 == 0 and piece and not _is_word(piece) else piece
+        for index, piece in enumerate(_PIECES.split(stem))
+    ]
+    return re.sub(r"\*(?:[-_.]?\*)+", "*", "".join(pieces)) + dot + ending
+
+
+def _is_word(piece: str) -> bool:
+    """Tell whether somebody may have thought of a piece of a name."""
+    if "*" in piece and not re.search("[A-Z0-9]", piece):
+        return True
+    if not _LETTERS.fullmatch(piece) or _CONSONANTS.search(piece):
+        return False
+    if any(each.isupper() for each in piece[1:]) and not piece.isupper():
+        return all(len(word) > 2 for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", piece))  # noqa: PLR2004
+    return len(piece) < 4 or bool(re.search("[aeiouy]", piece.lower()))  # noqa: PLR2004

@@ -1,0 +1,170 @@
+"""Writes the part of a line that says who called.
+
+It changes little from call to call, so the text of each caller is kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from analyzer.recorder.records import Caller, Process, Record, User
+from analyzer.recorder.sinks.bounds import shorten_caller
+from analyzer.recorder.sinks.encoding import members
+from analyzer.text import timestamp
+
+if TYPE_CHECKING:
+    from analyzer.logline import callers as line
+    from analyzer.logline import fields as request_line
+
+# Callers whose part of the line is kept ready; a busy host has some dozens. About 2 KB each, but
+# sixteen ancestors with long arguments make 400, so the bytes are bounded too.
+CALLERS_MAX = 512
+CALLERS_BYTES_MAX = 4 << 20
+# A time of start that moves by less is the wall clock's drift, or its slewing, against the
+# kernel's; one process must not seem to have started twice. By more, the clock was set.
+CLOCK_SET_NS = 1_000_000_000
+
+_PROCESS = b'"process":{'
+
+
+class CallerText(NamedTuple):
+    """A caller's part of the line. Holds the caller, so that its id() stays its own."""
+
+    caller: Caller
+    start_at_ns: int
+    text: bytes
+    cut: tuple[str, ...]  # names of the fields that were cut
+
+
+# The caller's id(), and the room that its part was cut to; None for all of it.
+_Key = tuple[int, Optional[int]]
+
+
+class CallerTexts:
+    """The texts of the callers that called last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Key, CallerText] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def count(self) -> int:
+        """How many texts are kept."""
+        return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the texts take."""
+        return self._bytes
+
+    def of(self, record: Record, room: Optional[int] = None) -> CallerText:
+        """Return ``"process":{...},...,`` without the thread, in at most ``room`` bytes."""
+        caller = record.caller
+        key = (id(caller), room)
+        known = self._kept.get(key)
+        if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
+            self._bytes -= len(self._kept.pop(key).text)
+            known = None
+        if known is not None:
+            self._kept.move_to_end(key)
+            return known
+        fields = caller_fields(record)
+        cut = [] if room is None else shorten_caller(fields, room)
+        known = CallerText(caller, record.process_start_at_ns, members(fields), tuple(cut))
+        self._kept[key] = known
+        self._bytes += len(known.text)
+        while len(self._kept) > CALLERS_MAX or self._bytes > CALLERS_BYTES_MAX:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= len(dropped.text)
+        return known
+
+
+def with_thread(record: Record, text: bytes) -> bytes:
+    """Put the thread, which alone changes from call to call, into a caller's part."""
+    process = record.caller.process
+    if process is None or record.tid == process.pid:
+        return text
+    return b'%b"thread":{"id":%d},%b' % (_PROCESS, record.tid, text[len(_PROCESS) :])
+
+
+def caller_fields(record: Record) -> dict[str, Any]:
+    """Return what is known of a caller, without the thread."""
+    return dict(_caller_fields(record))
+
+
+def _caller_fields(record: Record) -> request_line.Request:
+    caller = record.caller
+    known, container = caller.process, caller.container
+    process: line.Process = {}
+    if known is not None:
+        process = _identity_fields(known)
+        process["start"] = timestamp(record.process_start_at_ns)
+        process["user"] = _user_fields(known.user)
+        if caller.ancestors:
+            process["ancestors"] = [_relative_fields(each) for each in caller.ancestors]
+        if caller.ancestors_truncated:
+            process["ancestors_truncated"] = True
+    if caller.others:
+        process["others"] = [_relative_fields(each) for each in caller.others]
+    fields: request_line.Request = {"process": process} if process else {}
+    if container is not None:
+        fields["container"] = {"id": container.id}
+        if container.runtime:
+            fields["container"]["runtime"] = container.runtime
+    if caller.workload is not None:
+        orchestrator, kind, workload_id = caller.workload
+        fields["orchestrator"] = {
+            "type": orchestrator,
+            "resource": {"type": kind, "id": workload_id},
+        }
+    if caller.service:
+        fields["service"] = {"name": caller.service}
+    return fields
+
+
+def _relative_fields(process: Process) -> line.Relative:
+    """Return a process in brief; if its path is unknown, the file's numbers stand for it."""
+    fields: line.Relative = {"pid": process.pid}
+    _add_program(fields, process)
+    if not process.executable:
+        _add_file(fields, process)
+    if "executable" in process.unverified:  # of units and containers only the caller's are shown
+        fields["unverified"] = ["executable"]
+    fields["user"] = _user_fields(process.user)
+    return fields
+
+
+def _identity_fields(process: Process) -> line.Process:
+    """Return what the kernel told of a caller at the call."""
+    fields: line.Process = {"pid": process.pid}
+    _add_program(fields, process)
+    _add_file(fields, process)
+    if process.mount_namespace:
+        fields["mount_namespace"] = process.mount_namespace
+    if process.unverified:
+        fields["unverified"] = list(process.unverified)
+    return fields
+
+
+def _add_program(fields: line.Program, process: Process) -> None:
+    if process.name:
+        fields["name"] = process.name
+    if process.executable:
+        fields["executable"] = process.executable
+    if process.args:
+        fields["args"] = process.args
+    if process.args_truncated:
+        fields["args_truncated"] = True
+
+
+def _add_file(fields: line.Program, process: Process) -> None:
+    """Add which file the kernel knows as the executable; its device as /proc writes it."""
+    if process.executable_inode:
+        device = process.executable_device
+        fields["executable_inode"] = process.executable_inode
+        fields["executable_device"] = f"{device >> 20}:{device & 0xFFFFF}"
+
+
+def _user_fields(user: User) -> line.User:
+    return {"id": str(user.id), "name": user.name} if user.name else {"id": str(user.id)}
