@@ -76,6 +76,9 @@ class TokenRequest(TypedDict, total=False):
     ]
 
 
+KINDS = ("program", "script", "package", "person", "boot")
+
+
 class Who(TypedDict, total=False):
     """The caller by name."""
 
@@ -84,7 +87,9 @@ class Who(TypedDict, total=False):
     kind: Annotated[
         str,
         Fact(
-            "What kind of thing started it, such as a script or a person.", rule=matching("[a-z_]+")
+            "`program`, `script` or `package` (of an interpreter); `person`, if somebody typed"
+            " it; `boot`, for init itself.",
+            rule=one_of(*KINDS),
         ),
     ]
     key: Annotated[str, Fact("A name that is the same in every run of one job.", rule=TEXT)]

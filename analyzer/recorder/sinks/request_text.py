@@ -129,13 +129,11 @@ def _fields_of(
 
 
 def _identity_fields(identity: Identity) -> line.Who:
-    fields: line.Who = {
-        "program": identity.program,
-        "kind": identity.kind,
-        "key": identity.key,
-    }
+    fields: line.Who = {"program": identity.program}
     if identity.launcher:
         fields["launcher"] = identity.launcher
+    fields["kind"] = identity.kind
+    fields["key"] = identity.key
     return fields
 
 
