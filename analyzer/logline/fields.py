@@ -21,6 +21,7 @@ from analyzer.logline.facts import (
     matching,
     one_of,
 )
+from analyzer.logline.line import CALLS_MAX
 
 VERSIONS = ("v1", "v2", "unknown")
 OPERATIONS = ("token", "credentials", "metadata", "dynamic", "user-data", "other")
@@ -61,7 +62,7 @@ class Repeated(TypedDict, total=False):
     outcome: Annotated[
         str, Fact("As `imds.outcome`, or `unknown`.", rule=one_of(*OUTCOMES, "unknown"))
     ]
-    count: Annotated[int, Fact("Number of calls.", rule=between(1, 10**9))]
+    count: Annotated[int, Fact("Number of calls.", rule=between(1, CALLS_MAX))]
 
 
 class TokenRequest(TypedDict, total=False):

@@ -14,7 +14,7 @@ from analyzer.imds import AWS
 from analyzer.logline.events import LOST, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import caller_of, short
-from analyzer.logline.units import is_container
+from analyzer.logline.runs import stable_unit
 from analyzer.lru import Lru
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
@@ -59,7 +59,7 @@ def who(fields: Mapping[str, Any]) -> Who:
     process = value_at(fields, "process")
     container = _container(fields)
     unit = text_at(fields, "service", "name")
-    if container and is_container(unit):
+    if container and not stable_unit(unit):  # the container's own scope
         unit = ""
     actors = tuple(short(name) for name in (caller.program, caller.launcher) if name)
     return Who(actors, unit, container, _user(process), _agent(fields, process))

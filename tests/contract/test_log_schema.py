@@ -123,11 +123,7 @@ def test_declared_values_are_those_of_the_code() -> None:
 READERS = {"text", "number", "text_at", "value_at"}
 # What these are called with begins within a line, at an object of one of these names.
 WITHIN = (
-    (),
-    ("process",),
-    ("process", "ancestors"),
-    ("imds", "repeated"),
-    ("imds", "caller"),
+    *((), ("process",), ("process", "ancestors"), ("imds", "repeated"), ("imds", "caller")),
     ("requests",),
 )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
-from analyzer.logline.units import lasting_unit
+from analyzer.logline.runs import stable_unit
 from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
 from analyzer.report.engine.damage import located
 from analyzer.report.engine.sql import TABLES, query
@@ -207,7 +207,7 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
         program=facts.get("program", caller),  # further callers have no facts
         launcher=facts.get("launcher"),
         kind=facts.get("kind"),
-        unit=lasting_unit(facts.get("unit", "")) or None,
+        unit=stable_unit(facts.get("unit", "")) or None,
         place=facts.get("place", "host"),
         user_agent=facts.get("user_agent"),
         provider=provider,
