@@ -497,11 +497,11 @@ explain_failed_start() {
     say "install.sh: $name $version did not report ready"
     say "What the service said:"
     journalctl --unit "$service" --lines 20 --no-pager --output cat 2>&1 | sed 's/^/  | /'
-    # Now, for what is to be mended is this version's, which goes.
+    # Now, for what is to be fixed is this version's, which goes.
     say "What its doctor finds on this host:"
     "$target/bin/$name" doctor 2>&1 </dev/null 9>&- |
       awk '/^(ok|info) / { wanted = 0 } /^(warn|fail) / || /^$/ { wanted = 1 } wanted && !/^$/ { print "  | " $0 }'
-    say "What to do: mend what these name, and run this again"
+    say "What to do: fix what these name, and run this again"
   } >&2
   exit 1
 }
@@ -576,7 +576,7 @@ finish() {
   if [ "$status" = 0 ] || [ -z "$work" ]; then
     :
   elif [ "$kept" = yes ]; then
-    say "$name $version is installed$([ "$start" = no ] || echo " and running"); what failed comes after that: mend it and run this again." >&2
+    say "$name $version is installed$([ "$start" = no ] || echo " and running"); what failed comes after that: fix it and run this again." >&2
   else
     set +e
     rollback >"$work/output" 2>&1 9>&-

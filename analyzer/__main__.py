@@ -1,4 +1,4 @@
-"""Run the command line: ``python -m analyzer``, and the installed command.
+"""Runs the command line: ``python -m analyzer``, and the installed command.
 
 The order in which ``run`` starts stands in analyzer.recorder.early_attach.
 """

@@ -1,4 +1,4 @@
-"""Runs the command line. Only this module ends the process."""
+"""Runs the command that was named. Only this module ends the process."""
 
 from __future__ import annotations
 

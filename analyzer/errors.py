@@ -1,4 +1,4 @@
-"""Defines the errors that an operator can see; each names the problem and the fix."""
+"""Defines the errors an operator can meet; each says what is missing and what to do."""
 
 from __future__ import annotations
 

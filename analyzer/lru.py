@@ -1,4 +1,4 @@
-"""Bounds what is remembered: a mapping of the most recently used, and a cache that expires."""
+"""Caches a bounded number of entries and bytes, and expires them."""
 
 from __future__ import annotations
 

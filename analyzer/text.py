@@ -1,4 +1,4 @@
-"""Bytes from outside, and times, become text in one way only."""
+"""Decodes bytes from outside, and formats times, in one way only."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from analyzer.config.settings import Config, Log
+from analyzer.config.settings import Config, LogSettings
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
@@ -191,7 +191,7 @@ class _opened:  # noqa: N801 - reads as the function it is used as
         self._path = directory / "profile.jsonl"
 
     def __enter__(self) -> JsonlSink:
-        self._sink = open_log(Log(file=str(self._path), rotation="external"))
+        self._sink = open_log(LogSettings(file=str(self._path), rotation="external"))
         self._sink.set_probe("bench")
         return self._sink
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from analyzer import __version__
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
-from analyzer.lab.programs import Program, program_environment, write_programs
+from analyzer.lab.programs import LabProgram, program_environment, write_programs
 
 GOLDEN = Path(__file__).parent / "golden" / "captures"
 DEADLINE_S = 60.0
@@ -71,7 +71,7 @@ def recording(namespace: LabNamespace, name: str, path: Path) -> Iterator[subpro
 
 
 def record(
-    namespace: LabNamespace, name: str, directory: Path, programs: Sequence[Program]
+    namespace: LabNamespace, name: str, directory: Path, programs: Sequence[LabProgram]
 ) -> Path:
     """Capture what programs send; returns the file once all their requests are in it."""
     path = directory / name

@@ -25,13 +25,13 @@ class Bench:
 
     def __init__(self, log_path: Path) -> None:
         self.log_path = log_path
-        self.log = open_log(config.Log(file=str(self.log_path)))
+        self.log = open_log(config.LogSettings(file=str(self.log_path)))
         self.metrics: Optional[Metrics] = None
 
     def settings(self, **settings: Any) -> config.Config:
         """Return settings with these for metrics."""
-        log = config.Log(file=str(self.log_path))
-        return config.Config(log=log, metrics=config.Metrics(**settings))
+        log = config.LogSettings(file=str(self.log_path))
+        return config.Config(log=log, metrics=config.MetricsSettings(**settings))
 
     def start(self, **settings: Any) -> Metrics:
         self.metrics = Metrics(
@@ -48,7 +48,7 @@ class Bench:
         commit()
 
     def try_again(self) -> None:
-        """Have what could not be had tried at once."""
+        """Have what was unavailable tried at once."""
         assert self.metrics is not None
         self.metrics._retry_at = 0.0
         self.metrics.tick(0, 0)

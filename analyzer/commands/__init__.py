@@ -1,1 +1,1 @@
-"""The commands of imds-analyzer, a module each."""
+"""Turns the flags of each command into one call."""

@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer doctor``: checks this host and advises how to fix it."""
+"""Runs ``imds-analyzer doctor``: checks this host and says how to fix what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer lab``: real programs call an emulated IMDS, the analyzer records them."""
+"""Runs ``imds-analyzer lab``: real programs call a throwaway IMDS, and the analyzer names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer replay``: reads captures and writes a line for each call."""
+"""Runs ``imds-analyzer replay``: reads captures and writes a line for each call in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer report``: lists IMDSv1 callers and judges whether to require IMDSv2."""
+"""Runs ``imds-analyzer report``: who still calls IMDSv1, why, and whether v1 can be turned off."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Callable, Optional
 import click
 
 from analyzer.config.file import load
-from analyzer.config.settings import ATTACHES, ROTATIONS, RULES, SOURCES, Capture, Log
+from analyzer.config.settings import ATTACHES, ROTATIONS, RULES, SOURCES, Capture, LogSettings
 from analyzer.recorder.early_attach import HeadStart
 
 
@@ -42,14 +42,14 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
 @click.option(
     "--rotation",
     type=click.Choice(ROTATIONS),
-    show_default=Log.rotation,
+    show_default=LogSettings.rotation,
     help="size: rotate a large file. external: another program rotates and sends SIGUSR1.",
 )
 @click.option(
     "--repeats-per-s",
     type=int,
     callback=_by_rule("log.repeats_per_s"),
-    show_default=str(Log.repeats_per_s),
+    show_default=str(LogSettings.repeats_per_s),
     metavar="LINES",
     help="Lines a second of one caller. Further calls become one line with counts. 0: no limit.",
 )
@@ -78,7 +78,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     "heartbeat_s",
     type=float,
     callback=_by_rule("log.heartbeat_s"),
-    show_default=str(Log.heartbeat_s),
+    show_default=str(LogSettings.heartbeat_s),
     metavar="SECONDS",
     help="Interval of heartbeat lines.",
 )
@@ -164,5 +164,5 @@ def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, 
 
 
 def _absolute(path: str) -> str:
-    """From / on, and otherwise as it was given: a log is opened again after it was put aside."""
+    """From / on, and otherwise as it was given: a log is opened again after it was rotated."""
     return os.path.join(Path.cwd(), path)  # noqa: PTH118

@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer tail``: follows the log and shows a row per request."""
+"""Runs ``imds-analyzer tail``: follows the log and shows who calls how."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analyzer.errors import AnalyzerError, ConfigError
 
 if TYPE_CHECKING:
     from analyzer.tail.filters import Filters
-    from analyzer.tail.reading.source import Say, Source, Start, Wanted
+    from analyzer.tail.reading.source import LineSource, Say, Start, Wanted
     from analyzer.tail.views import View
 
 CONFIG = "/etc/imds-analyzer/config.toml"
@@ -203,7 +203,7 @@ def _start(lines: Union[int, str, None], *, summary: bool) -> Start:
     return Start(None, is_deep=lines == "all")
 
 
-def _watch(source: Source, view: View) -> int:
+def _watch(source: LineSource, view: View) -> int:
     """Show what comes until nothing more does; returns the exit code."""
     reader = select.poll()
     reader.register(1, 0)  # nothing is asked for: that nobody reads any more is always told
@@ -263,7 +263,9 @@ def _path(file: Optional[str], config_file: Optional[str]) -> Optional[str]:
     return log.file if log.sink == "file" else None
 
 
-def _source(name: Optional[str], start: Start, wanted: Wanted, say: Say, *, follow: bool) -> Source:
+def _source(
+    name: Optional[str], start: Start, wanted: Wanted, say: Say, *, follow: bool
+) -> LineSource:
     if name is None:
         from analyzer.tail.reading.journal import JournalSource
 

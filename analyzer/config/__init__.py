@@ -1,1 +1,1 @@
-"""The configuration file and the settings in it."""
+"""Reads the configuration file and holds the settings."""

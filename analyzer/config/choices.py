@@ -1,4 +1,4 @@
-"""The ways of capturing that can be asked for.
+"""Lists the ways of capturing that a user can ask for.
 
 They are apart from the settings because the probe is attached before those are read in full
 (see analyzer.recorder.early_attach), and importing nothing is quickest.

@@ -1,4 +1,4 @@
-"""Read a configuration file and put flags over it."""
+"""Reads a configuration file and applies the flags to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What values a setting takes: each rule parses one, or says what is allowed."""
+"""Defines the values that a setting takes: each rule parses one or says what is allowed."""
 
 from __future__ import annotations
 

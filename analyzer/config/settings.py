@@ -1,4 +1,4 @@
-"""What one run is told: flags and a configuration file become a frozen Config.
+"""Turns flags and a configuration file into one frozen Config.
 
 Each setting stands here once, with its default and the rule for its values. The file's sections
 and keys are the names of the fields; ``systemd/config.toml`` explains them to operators.
@@ -73,7 +73,7 @@ class Capture:
 
 
 @dataclass(frozen=True)
-class Log:
+class LogSettings:
     """Where the lines go, and how much of them is kept."""
 
     sink: str = _setting("file", OneOf(SINKS))
@@ -94,7 +94,7 @@ class Log:
 
     @property
     def rotate_bytes(self) -> int:
-        """Size at which the file is put aside."""
+        """Size at which the file is rotated."""
         return self.rotate_mib << 20
 
     @property
@@ -104,12 +104,12 @@ class Log:
 
     @property
     def total_bytes(self) -> int:
-        """Size of the file and all that was put aside together."""
+        """Size of the file and all that was rotated together."""
         return self.total_mib << 20
 
 
 @dataclass(frozen=True)
-class Metrics:
+class MetricsSettings:
     """What is counted for others to read; None is off."""
 
     prometheus: Optional[Address] = _setting(None, Listening())  # noqa: RUF009 (immutable)
@@ -124,8 +124,8 @@ class Config:
     """Settings of ``imds-analyzer run``."""
 
     capture: Capture = field(default_factory=Capture)
-    log: Log = field(default_factory=Log)
-    metrics: Metrics = field(default_factory=Metrics)
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     def as_dict(self) -> dict[str, dict[str, object]]:
         """Return the settings as they go into ``analyzer_started``: as in a file."""
@@ -167,7 +167,7 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, (TcpAddress, UnixAddress)) else value
 
 
-SECTIONS: dict[str, type] = {"capture": Capture, "log": Log, "metrics": Metrics}
+SECTIONS: dict[str, type] = {"capture": Capture, "log": LogSettings, "metrics": MetricsSettings}
 
 
 def settings() -> Iterator[tuple[str, str, Rule]]:

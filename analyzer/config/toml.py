@@ -1,4 +1,4 @@
-"""Read a TOML file that an operator may have got wrong."""
+"""Reads a TOML file, and says where an operator got it wrong."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What this host can do: checks that change nothing, and a trial of each probe."""
+"""Checks what this host can do; changes nothing, and tries each probe."""

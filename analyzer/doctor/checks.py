@@ -1,4 +1,4 @@
-"""The checks, and the examination they make up."""
+"""Lists the checks and runs them in order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import subprocess
 from typing import Callable, NamedTuple
 
 from analyzer.doctor import kernel, network, privileges, ring, software
-from analyzer.doctor.findings import EVERY_PROBE, Answer, Finding, Level, Report, note, weigh
+from analyzer.doctor.findings import (
+    EVERY_PROBE,
+    CheckResult,
+    Examination,
+    Finding,
+    Level,
+    note,
+    weigh,
+)
 from analyzer.doctor.trials import maybe_chosen, try_probes, wire
 
 
 class Check(NamedTuple):
     """One check, and patterns of the probes that need what it looks for."""
 
-    ask: Callable[[], Answer]
+    ask: Callable[[], CheckResult]
     needed_for: tuple[str, ...]
 
 
@@ -42,7 +50,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def examine(*, with_bcc: bool) -> Report:
+def examine(*, with_bcc: bool) -> Examination:
     """Make all checks and trials. Nothing is sent, and nothing stays attached."""
     answers = {name: _ask(check) for name, check in CHECKS.items()}
     trials = try_probes(with_bcc=with_bcc)
@@ -59,10 +67,10 @@ def examine(*, with_bcc: bool) -> Report:
     for each in trials:
         weighed[each.probe] = weigh(each.answer, (each.probe,), order, chosen, others_block=False)
     weighed["wire"] = wire(trials)
-    return Report(tuple(Finding(name, *answer) for name, answer in weighed.items()), chosen)
+    return Examination(tuple(Finding(name, *answer) for name, answer in weighed.items()), chosen)
 
 
-def _ask(check: Check) -> Answer:
+def _ask(check: Check) -> CheckResult:
     try:
         return check.ask()
     except (OSError, subprocess.SubprocessError) as error:

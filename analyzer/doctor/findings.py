@@ -1,4 +1,4 @@
-"""What a check says, and how much it matters for the probe that would be used."""
+"""Defines the result of a check, and how much it matters for the probe in use."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Level(enum.Enum):
     FAIL = "fail"  # keeps every probe from working
 
 
-class Answer(NamedTuple):
-    """What one check found. ``fix`` is empty where there is nothing to mend."""
+class CheckResult(NamedTuple):
+    """What one check found. ``fix`` is empty where there is nothing to fix."""
 
     level: Level
     found: str
@@ -36,41 +36,41 @@ class Finding(NamedTuple):
     fix: str
 
 
-class Report(NamedTuple):
+class Examination(NamedTuple):
     """All findings, and the probe that ``run`` would use: None when it could not run."""
 
     findings: tuple[Finding, ...]
     chosen: Optional[str]
 
 
-def fine(found: str) -> Answer:
+def fine(found: str) -> CheckResult:
     """Answer that all is well."""
-    return Answer(Level.OK, found)
+    return CheckResult(Level.OK, found)
 
 
-def note(found: str, fix: str = "") -> Answer:
+def note(found: str, fix: str = "") -> CheckResult:
     """Answer something to know that keeps nothing from working."""
-    return Answer(Level.INFO, found, fix)
+    return CheckResult(Level.INFO, found, fix)
 
 
-def warning(found: str, fix: str) -> Answer:
+def warning(found: str, fix: str) -> CheckResult:
     """Answer something that makes the result poorer, whichever probe is used."""
-    return Answer(Level.WARN, found, fix)
+    return CheckResult(Level.WARN, found, fix)
 
 
-def lacking(found: str, fix: str) -> Answer:
+def lacking(found: str, fix: str) -> CheckResult:
     """Answer that something is not there; :func:`weigh` says how much that matters."""
-    return Answer(Level.FAIL, found, fix)
+    return CheckResult(Level.FAIL, found, fix)
 
 
 def weigh(
-    answer: Answer,
+    answer: CheckResult,
     needed_for: Sequence[str],
     order: Sequence[str],
     chosen: Optional[str],
     *,
     others_block: bool,
-) -> Answer:
+) -> CheckResult:
     """Return the answer with the weight that a lack has here.
 
     ``needed_for`` are patterns of probe names, ``order`` the probes from best to worst. A

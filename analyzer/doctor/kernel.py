@@ -1,4 +1,4 @@
-"""What the running kernel was built with, and what it lets us do."""
+"""Checks how the running kernel was built and what it permits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-from analyzer.doctor.findings import Answer, fine, lacking, note
+from analyzer.doctor.findings import CheckResult, fine, lacking, note
 from analyzer.errors import KernelLacks
 from analyzer.host import tracefs
 from analyzer.host.kernel_symbols import BTF
@@ -24,7 +24,7 @@ HOOK = "tcp_sendmsg"
 RING_SYMBOL = "bpf_ringbuf_reserve"
 
 
-def kernel() -> Answer:
+def kernel() -> CheckResult:
     """Check that the machine type is one the probe is built for."""
     found = f"Linux {platform.release()} on {platform.machine()}"
     if platform.machine() not in MACHINES:
@@ -32,7 +32,7 @@ def kernel() -> Answer:
     return fine(found)
 
 
-def compiled_probe() -> Answer:
+def compiled_probe() -> CheckResult:
     """Check that the CO-RE object for this machine type is there."""
     path = bpf_file(f"build/imds.{platform.machine()}.bpf.o")
     if path is None:
@@ -40,14 +40,14 @@ def compiled_probe() -> Answer:
     return fine(f"{path}, {path.stat().st_size >> 10} KiB")
 
 
-def btf() -> Answer:
+def btf() -> CheckResult:
     """Check that the kernel carries its type information."""
     if not BTF.exists():
         return lacking(f"{BTF} does not exist: the kernel has no type information", NO_BTF)
     return fine(f"{BTF}, {BTF.stat().st_size >> 10} KiB")
 
 
-def hook() -> Answer:
+def hook() -> CheckResult:
     """Check that the kernel has the function we attach to."""
     if not SYMBOLS.exists():
         return note(f"{SYMBOLS} does not exist, so that symbols cannot be looked up")
@@ -77,7 +77,7 @@ def symbols_among(lines: Iterable[str], wanted: frozenset[str]) -> frozenset[str
     return frozenset(found)
 
 
-def kprobes() -> Answer:
+def kprobes() -> CheckResult:
     """Check that kprobes are built in and not switched off."""
     try:
         return fine(find_kprobes())
@@ -85,7 +85,7 @@ def kprobes() -> Answer:
         return lacking(str(error), error.remedy)
 
 
-def tracepoints() -> Answer:
+def tracepoints() -> CheckResult:
     """Check that the system calls' tracepoints can be found, mounted tracefs or not."""
     names = [f"syscalls/sys_enter_{each[len('trace_') :]}" for each in PROGRAMS["tracepoint"]]
     mounted = [str(place) for place in tracefs.PLACES if (place / "events").is_dir()]
@@ -99,7 +99,7 @@ def tracepoints() -> Answer:
     return fine(f"{found}; tracefs is not mounted, we read it in a mount namespace of our own")
 
 
-def lockdown() -> Answer:
+def lockdown() -> CheckResult:
     """Check that the kernel is not locked against reading its memory."""
     if not LOCKDOWN.exists():
         mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
@@ -109,7 +109,7 @@ def lockdown() -> Answer:
     return judge_lockdown(LOCKDOWN.read_text())
 
 
-def judge_lockdown(text: str) -> Answer:
+def judge_lockdown(text: str) -> CheckResult:
     """Judge the text of the lockdown file: the mode in brackets is the one that holds.
 
     ``integrity`` (Secure Boot) forbids what writes to the kernel, ``confidentiality`` also

@@ -1,4 +1,4 @@
-"""Where calls to IMDS would go. Asks for routes and rules only: nothing is sent."""
+"""Checks where calls to IMDS would go. Reads routes and rules only: sends nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Optional
 
-from analyzer.doctor.findings import Answer, Level, fine, note, warning
+from analyzer.doctor.findings import CheckResult, Level, fine, note, warning
 from analyzer.imds import IMDS_ADDRESSES, IMDS_IPV4, IMDS_IPV6, IMDS_PORT
 
 _ADDRESSES = tuple(ipaddress.ip_address(each) for each in IMDS_ADDRESSES)
@@ -68,17 +68,17 @@ _REDIRECT = re.compile(
 )
 
 
-def ipv4_route() -> Answer:
+def ipv4_route() -> CheckResult:
     """Check where calls to the IPv4 address go."""
     return _route(IMDS_IPV4)
 
 
-def ipv6_route() -> Answer:
+def ipv6_route() -> CheckResult:
     """Check where calls to the IPv6 address go."""
     return _route(IMDS_IPV6)
 
 
-def _route(address: str) -> Answer:
+def _route(address: str) -> CheckResult:
     ip = _maybe_program("ip")
     if ip is None:
         return note(
@@ -104,7 +104,7 @@ def parse_route(output: str) -> dict[str, Any]:
     return routes[0] if is_route else {}
 
 
-def judge_route(route: dict[str, Any], said: str) -> Answer:
+def judge_route(route: dict[str, Any], said: str) -> CheckResult:
     """Judge a route to IMDS, or what ``ip`` said in place of one."""
     if not route:
         meanings = [meaning for words, meaning in _NO_ROUTE.items() if words in said]
@@ -119,7 +119,7 @@ def judge_route(route: dict[str, Any], said: str) -> Answer:
     return fine(f"through {device}" + (f" by way of {gateway}" if gateway else ""))
 
 
-def redirects() -> Answer:
+def redirects() -> CheckResult:
     """Check for rules that send calls to IMDS elsewhere, as kube2iam and kiam do."""
     listed, refused, targets = [], [], []
     for name, *arguments in RULE_LISTS:

@@ -1,8 +1,8 @@
-"""What we may do, and whether we see the host's processes as the kernel does."""
+"""Checks this process's privileges, and whether it sees the host's processes."""
 
 from __future__ import annotations
 
-from analyzer.doctor.findings import Answer, fine, lacking, note, warning
+from analyzer.doctor.findings import CheckResult, fine, lacking, note, warning
 from analyzer.errors import ServiceError
 from analyzer.host.mounts import CGROUP2, mount_points
 from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
@@ -15,7 +15,7 @@ NAMING = {
 }
 
 
-def loading() -> Answer:
+def loading() -> CheckResult:
     """Check that we may load BPF programs and attach them."""
     capabilities = effective()
     remedy = maybe_obstacle()
@@ -26,7 +26,7 @@ def loading() -> Answer:
     return lacking(f"effective: {_listed(capabilities)}", remedy)
 
 
-def naming() -> Answer:
+def naming() -> CheckResult:
     """Check that we may read what names a caller."""
     missing = sorted(set(NAMING) - effective())
     if missing:
@@ -40,7 +40,7 @@ def naming() -> Answer:
     return fine(" and ".join(sorted(NAMING)))
 
 
-def process_ids() -> Answer:
+def process_ids() -> CheckResult:
     """Check that /proc numbers processes as the kernel does."""
     # Of pid 1, because /proc may belong to another namespace than we do.
     if is_first("1", "pid"):
@@ -52,7 +52,7 @@ def process_ids() -> Answer:
     )
 
 
-def boot_clock() -> Answer:
+def boot_clock() -> CheckResult:
     """Check that the kernel's times can be told from ours."""
     try:
         offset_s = offset_ns() / 1e9
@@ -65,7 +65,7 @@ def boot_clock() -> Answer:
     return fine("not shifted by a time namespace")
 
 
-def cgroups() -> Answer:
+def cgroups() -> CheckResult:
     """Check that the cgroup of a process that has ended can be found by its id."""
     places = mount_points(CGROUP2)
     if not places:

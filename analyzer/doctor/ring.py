@@ -1,4 +1,4 @@
-"""Make a BPF ring buffer, once with and once without allowance of locked memory."""
+"""Creates a BPF ring buffer, with and without a higher limit of locked memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import resource
 from collections.abc import Iterator
 
 from analyzer.config.settings import Capture
-from analyzer.doctor.findings import Answer, fine, lacking, note
+from analyzer.doctor.findings import CheckResult, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
 from analyzer.host.privileges import maybe_obstacle
 
@@ -34,7 +34,7 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def ring_buffer() -> Answer:
+def ring_buffer() -> CheckResult:
     """Check that the kernel has BPF ring buffers."""
     code = ring_error(resource.RLIM_INFINITY)
     if code == 0:
@@ -47,7 +47,7 @@ def ring_buffer() -> Answer:
     )
 
 
-def locked_memory() -> Answer:
+def locked_memory() -> CheckResult:
     """Check that a ring fits into the locked memory we may have, on kernels that count it."""
     code = ring_error(resource.RLIM_INFINITY)
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]

@@ -1,4 +1,4 @@
-"""A report for people, and one for machines."""
+"""Prints the results for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer import __version__
-from analyzer.doctor.findings import Level, Report
+from analyzer.doctor.findings import Examination, Level
 from analyzer.text import visible
 
 _STYLES = {
@@ -29,7 +29,7 @@ _LIMITS = {
 }
 
 
-def write_table(report: Report, console: Console) -> None:
+def write_table(report: Examination, console: Console) -> None:
     """Write a row per finding and then the conclusion."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -45,7 +45,7 @@ def write_table(report: Report, console: Console) -> None:
     console.print(_conclusion(report))
 
 
-def _conclusion(report: Report) -> Text:
+def _conclusion(report: Examination) -> Text:
     if report.chosen is None:
         return Text("`imds-analyzer run` cannot work here: fix what failed above.", "bold red")
     text = Text(f"`imds-analyzer run` works here, with {report.chosen}.", "bold green")
@@ -55,7 +55,7 @@ def _conclusion(report: Report) -> Text:
     return text
 
 
-def as_json(report: Report) -> str:
+def as_json(report: Examination) -> str:
     """Return the report as one JSON document of ASCII text."""
     document = {
         "works": report.chosen is not None,

@@ -1,10 +1,10 @@
-"""What is installed: libbpf for the one loader, BCC and headers for the other."""
+"""Checks what is installed: libbpf for one loader, BCC and headers for the other."""
 
 from __future__ import annotations
 
 import platform
 
-from analyzer.doctor.findings import Answer, fine, lacking
+from analyzer.doctor.findings import CheckResult, fine, lacking
 from analyzer.recorder.sources.probe.bcc import (
     INSTALL_BCC,
     INSTALL_HEADERS,
@@ -15,7 +15,7 @@ from analyzer.recorder.sources.probe.core import INSTALL_LIBBPF
 from analyzer.recorder.sources.probe.libbpf import Libbpf
 
 
-def libbpf() -> Answer:
+def libbpf() -> CheckResult:
     """Check that libbpf can be loaded."""
     try:
         library = Libbpf()
@@ -28,7 +28,7 @@ def libbpf() -> Answer:
     )
 
 
-def bcc() -> Answer:
+def bcc() -> CheckResult:
     """Check that BCC can be imported."""
     try:
         module = import_bcc()
@@ -39,7 +39,7 @@ def bcc() -> Answer:
     return fine(f"{version} in {module.__file__}")
 
 
-def headers() -> Answer:
+def headers() -> CheckResult:
     """Check that the running kernel's headers are there, which BCC compiles with."""
     place = find_headers()
     release = platform.release()

@@ -1,4 +1,4 @@
-"""Try each probe: attach it as ``run`` would, and close it at once."""
+"""Tries each probe: attaches it as ``run`` would, and closes it at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.config.settings import AUTO, Capture
-from analyzer.doctor.findings import Answer, fine, lacking, note, warning
+from analyzer.doctor.findings import CheckResult, fine, lacking, note, warning
 from analyzer.errors import NoSourceWorks, SourceUnavailable
 from analyzer.recorder.sources.selection import candidates, open_source
 
@@ -23,7 +23,7 @@ class Trial(NamedTuple):
     """What became of one probe, such as ``core/fentry``."""
 
     probe: str
-    answer: Answer
+    answer: CheckResult
     works: bool
     # Why packets were not watched beside calls; None where they were.
     wire_lacks: Optional[SourceUnavailable] = None
@@ -57,7 +57,7 @@ def maybe_chosen(trials: Sequence[Trial]) -> Optional[str]:
     return next((each.probe for each in trials if each.works), None)
 
 
-def wire(trials: Sequence[Trial]) -> Answer:
+def wire(trials: Sequence[Trial]) -> CheckResult:
     """Tell whether packets are watched beside calls, with the probe that ``run`` would use."""
     chosen = next((each for each in trials if each.works), None)
     if chosen is None:

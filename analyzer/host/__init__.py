@@ -1,1 +1,1 @@
-"""Facts about this machine and its kernel."""
+"""Reads facts about this machine and its kernel."""

@@ -1,4 +1,4 @@
-"""Which machine the lines come from, as far as it can be told without asking IMDS."""
+"""Identifies this machine without asking IMDS."""
 
 from __future__ import annotations
 

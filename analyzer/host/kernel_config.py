@@ -1,4 +1,4 @@
-"""The configuration that the running kernel was built with, where it can be read."""
+"""Reads the configuration that the running kernel was built with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which functions the running kernel has."""
+"""Lists the functions of the running kernel."""
 
 from __future__ import annotations
 

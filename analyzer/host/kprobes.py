@@ -1,4 +1,4 @@
-"""Whether the kernel has kprobes, and whether they are switched on."""
+"""Checks whether the kernel has kprobes, and whether they are switched on."""
 
 from __future__ import annotations
 

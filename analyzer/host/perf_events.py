@@ -1,4 +1,4 @@
-"""perf_event_open(2), for which neither Python nor the C library has a wrapper."""
+"""Wraps perf_event_open(2), for which neither Python nor the C library has a function."""
 
 from __future__ import annotations
 

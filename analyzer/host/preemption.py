@@ -1,4 +1,4 @@
-"""Whether the kernel may take a task off the CPU in the middle of a system call.
+"""Checks whether the kernel may preempt a task within a system call.
 
 Where it may, it can do so inside a program of type fentry, and then skips that program for
 every other task on the same CPU until the first one continues: ``__bpf_prog_enter_recur``

@@ -1,4 +1,4 @@
-"""What this process may do, and what to do where that is too little."""
+"""Checks this process's capabilities, and names the remedy if they do not suffice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time namespace: how far this process's boot clock is from the kernel's own.
+"""Measures how far this process's boot clock is from the kernel's own.
 
 The kernel stamps events with its own CLOCK_BOOTTIME. In a time namespace (since Linux 5.6) a
 process, and what it reads in /proc, is shifted against that.

@@ -1,4 +1,4 @@
-"""Ids of tracepoints, also where tracefs is not mounted (containers, minimal hosts)."""
+"""Finds ids of tracepoints, also where tracefs is not mounted (containers, minimal hosts)."""
 
 from __future__ import annotations
 

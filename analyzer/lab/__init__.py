@@ -1,1 +1,1 @@
-"""An emulated IMDS in a network namespace of its own: for `lab` and for the live tests."""
+"""Emulates IMDS in a network namespace of its own, for `lab` and for the live tests."""

@@ -1,4 +1,4 @@
-"""Tie a child process to its parent: when the parent is gone, also by kill -9, so is the child."""
+"""Ties a child process to its parent: if the parent is gone, also by kill -9, so is the child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the programs one after another, and compare what they sent with what the log names."""
+"""Runs the programs one after another, and compares what they sent with the log."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from analyzer.errors import LabError
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.observed_calls import LogTail, ObservedCall
 from analyzer.lab.observer import ObserverProcess, Pause, pause_a_moment
-from analyzer.lab.programs import Call, Program, maybe_why_skipped, program_environment
+from analyzer.lab.programs import Call, LabProgram, maybe_why_skipped, program_environment
 
 _PROGRAM_TIMEOUT_S = 120  # each gives up by itself after 30 s without an answer
 _LOG_TIMEOUT_S = 60  # lines follow within a second; an emulated machine is 30 times slower
 
 
-class Outcome(NamedTuple):
+class ProgramOutcome(NamedTuple):
     """What became of one program. ``skipped`` says why it was not run."""
 
-    program: Program
+    program: LabProgram
     skipped: Optional[str]
     exit_code: Optional[int]
     calls: tuple[ObservedCall, ...]
@@ -70,10 +70,12 @@ class Exercise:
         self._tail = tail
         self._pause = pause
         self._environment = program_environment(directory)
-        self._started: list[tuple[Program, Optional[str], Optional[subprocess.Popen[bytes]]]] = []
+        self._started: list[
+            tuple[LabProgram, Optional[str], Optional[subprocess.Popen[bytes]]]
+        ] = []
         self._seen: list[ObservedCall] = []
 
-    def run(self, programs: Sequence[Program]) -> Iterator[ObservedCall]:
+    def run(self, programs: Sequence[LabProgram]) -> Iterator[ObservedCall]:
         """Run all programs, and yield what the log names until it names all they sent."""
         for program in programs:
             skipped = maybe_why_skipped(program, self._namespace.ipv6_problem)
@@ -112,10 +114,10 @@ class Exercise:
         """Tell whether the request came from a program that this process started."""
         return os.getpid() in call.pids
 
-    def outcomes(self) -> tuple[Outcome, ...]:
+    def outcomes(self) -> tuple[ProgramOutcome, ...]:
         """Return what became of each program so far, in the order they were run."""
         return tuple(
-            Outcome(
+            ProgramOutcome(
                 program,
                 skipped,
                 None if child is None else child.poll(),

@@ -1,4 +1,4 @@
-"""Run the emulated IMDS as a child process inside a LabNamespace.
+"""Runs the emulated IMDS as a child process inside a LabNamespace.
 
 The child speaks lines of JSON: ``{"listening": …}`` or ``{"error": …}`` first, then one
 line of counts for every line it is sent. It ends when its input does.

@@ -1,4 +1,4 @@
-"""Start this package's modules with the interpreter that runs, as isolated as it is itself."""
+"""Starts this package's modules with the running interpreter, isolated as it is itself."""
 
 from __future__ import annotations
 

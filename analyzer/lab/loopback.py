@@ -1,4 +1,4 @@
-"""Run the emulated IMDS on loopback addresses, in a thread of this process."""
+"""Runs the emulated IMDS on loopback addresses, in a thread of this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulated instance says about itself: a tree of plausible and useless values."""
+"""Defines the emulated instance's metadata: a tree of plausible and useless values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network namespace in which the IMDS addresses are our own, and that cannot be left behind.
+"""Creates a network namespace that owns the IMDS addresses and cannot be left behind.
 
 It has no name and no mount: one child process holds it, and the kernel kills that
 child when we are gone, for whatever reason.

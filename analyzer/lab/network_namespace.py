@@ -1,4 +1,4 @@
-"""Which network namespace is the machine's own: there the emulated IMDS must never appear."""
+"""Tells the machine's own network namespace, where the emulated IMDS must never appear."""
 
 from __future__ import annotations
 

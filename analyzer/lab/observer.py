@@ -1,4 +1,4 @@
-"""The analyzer itself, run as a child the way an operator runs it."""
+"""Runs the analyzer as a child, the way an operator runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real programs that the lab runs, and what each is known to send."""
+"""Defines the real programs that the lab runs, and the requests that each sends."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Call(NamedTuple):
     path: str
 
 
-class Program(NamedTuple):
+class LabProgram(NamedTuple):
     """One program to run. ``caller``: the process that sends, by its name in the log."""
 
     name: str
@@ -90,7 +90,7 @@ class Program(NamedTuple):
     needs_ipv6: bool = False
 
 
-def write_programs(directory: Path) -> tuple[Program, ...]:
+def write_programs(directory: Path) -> tuple[LabProgram, ...]:
     """Write the scripts into ``directory`` and return all programs, in the order to run them."""
     for name, text in _SCRIPTS.items():
         (directory / name).write_text(text, encoding="utf-8")
@@ -117,21 +117,23 @@ def write_programs(directory: Path) -> tuple[Program, ...]:
     v2_region = (v2_token, Call("v2", "GET", _REGION))
     wget = ("wget", "-q", "-O", "-", "-t", "1", "-T", str(_TIMEOUT_S), _IPV4 + _INSTANCE)
     return (
-        Program("curl", curl(_IPV4 + _INSTANCE), "curl", (v1_instance,), ("curl",)),
-        Program(
+        LabProgram("curl", curl(_IPV4 + _INSTANCE), "curl", (v1_instance,), ("curl",)),
+        LabProgram(
             "curl with a token",
             ("sh", "-c", f"{_CURL_V2}{_INSTANCE}; exit $?"),
             "curl",
             v2_instance,
             ("curl",),
         ),
-        Program("curl over IPv6", curl(_IPV6 + _INSTANCE), "curl", (v1_instance,), ("curl",), True),
-        Program("wget", wget, "wget", (v1_instance,), ("wget",)),
-        Program("Python", (sys.executable, facts, "v1"), python, (v1_instance,)),
-        Program("Python with a token", (sys.executable, facts, "v2"), python, v2_instance),
-        Program("shell script", deploy("v1"), "curl", (v1_region,), ("curl",)),
-        Program("shell script with a token", deploy("v2"), "curl", v2_region, ("curl",)),
-        Program(
+        LabProgram(
+            "curl over IPv6", curl(_IPV6 + _INSTANCE), "curl", (v1_instance,), ("curl",), True
+        ),
+        LabProgram("wget", wget, "wget", (v1_instance,), ("wget",)),
+        LabProgram("Python", (sys.executable, facts, "v1"), python, (v1_instance,)),
+        LabProgram("Python with a token", (sys.executable, facts, "v2"), python, v2_instance),
+        LabProgram("shell script", deploy("v1"), "curl", (v1_region,), ("curl",)),
+        LabProgram("shell script with a token", deploy("v2"), "curl", v2_region, ("curl",)),
+        LabProgram(
             "both on one connection",
             (sys.executable, keepalive),
             python,
@@ -140,7 +142,7 @@ def write_programs(directory: Path) -> tuple[Program, ...]:
     )
 
 
-def maybe_why_skipped(program: Program, ipv6_problem: Optional[str]) -> Optional[str]:
+def maybe_why_skipped(program: LabProgram, ipv6_problem: Optional[str]) -> Optional[str]:
     """Return why a program cannot be run here, None where it can."""
     missing = [name for name in program.needs if shutil.which(name) is None]
     if missing:

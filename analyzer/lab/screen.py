@@ -1,4 +1,4 @@
-"""What a person sees of the lab: a line per request, and the account at the end."""
+"""Prints the lab's output: a line per request, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.imds import IMDS_IPV4
-from analyzer.lab.exercise import Outcome
+from analyzer.lab.exercise import ProgramOutcome
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.observed_calls import ObservedCall
 from analyzer.lab.programs import Call
@@ -60,7 +60,7 @@ class Screen:
             line.append("  (not from the lab)", "dim")
         self._write(line)
 
-    def sum_up(self, outcomes: Sequence[Outcome], answered: int) -> None:
+    def sum_up(self, outcomes: Sequence[ProgramOutcome], answered: int) -> None:
         """Write the table of programs and the conclusion."""
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for heading in ("program", "expected", "seen", ""):
@@ -103,7 +103,7 @@ class Screen:
         # Neither wrapped nor cut: a terminal does that itself, and a pipe wants whole lines.
         self._console.print(line, soft_wrap=True)
 
-    def _explain(self, outcome: Outcome) -> None:
+    def _explain(self, outcome: ProgramOutcome) -> None:
         name = outcome.program.name
         for call, count in outcome.missing.items():
             self.say(f"{name}: {count} not in the log: {_words(call)}", "red")
@@ -115,7 +115,7 @@ class Screen:
         if outcome.missing and outcome.exit_code:
             self.say(f"{name}: the program itself ended with exit code {outcome.exit_code}", "red")
 
-    def _conclude(self, outcomes: Sequence[Outcome], answered: int) -> None:
+    def _conclude(self, outcomes: Sequence[ProgramOutcome], answered: int) -> None:
         ran = [each for each in outcomes if each.skipped is None]
         calls = [observed for each in ran for observed in each.calls]
         probes = ", ".join(sorted({visible(each.probe) for each in calls})) or "no probe"
@@ -139,7 +139,7 @@ def _counts(calls: Iterable[Call]) -> Text:
     return Text(", ").join(parts) if parts else Text("-")
 
 
-def _judgement(outcome: Outcome) -> Text:
+def _judgement(outcome: ProgramOutcome) -> Text:
     if outcome.skipped is not None:
         return Text("skipped", "yellow")
     return Text("ok", "green") if outcome.is_right else Text("wrong", "bold red")

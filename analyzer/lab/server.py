@@ -1,4 +1,4 @@
-"""The emulated IMDS on sockets: one connection, what was answered, and where it may listen."""
+"""Serves the emulated IMDS on sockets and counts what it answered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple, Optional
 
 from analyzer.errors import LabError
 from analyzer.lab.network_namespace import HOME, NamespaceId, is_home
-from analyzer.lab.service import TOKEN_HEADER, Answer, Service, path_of, refusal
+from analyzer.lab.service import TOKEN_HEADER, Service, ServiceAnswer, path_of, refusal
 from analyzer.lab.wire import Ask, Wire, WireError
 
 NO_ANSWER = 0  # stands for the status of a request that was left without an answer
@@ -202,7 +202,7 @@ class _ServedConnection(asyncio.Protocol):
             self._transport.close()
 
 
-def _encode(answer: Answer, *, keep_alive: bool, head: bool) -> bytes:
+def _encode(answer: ServiceAnswer, *, keep_alive: bool, head: bool) -> bytes:
     lines = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         f"Content-Type: {answer.media_type}",

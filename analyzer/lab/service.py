@@ -1,4 +1,4 @@
-"""What the Instance Metadata Service answers to a request. No I/O; the clock is given."""
+"""Answers a request as the Instance Metadata Service does. Does no I/O; the clock is given."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Options(NamedTuple):
 DEFAULTS = Options()
 
 
-class Answer(NamedTuple):
+class ServiceAnswer(NamedTuple):
     """One response, less the headers that every response has."""
 
     status: int
@@ -93,7 +93,7 @@ class Service:
         self._tokens = Tokens(clock)
         self._metadata = Metadata()
 
-    def maybe_answer(self, ask: Ask) -> Optional[Answer]:
+    def maybe_answer(self, ask: Ask) -> Optional[ServiceAnswer]:
         """Return the answer to a request, None for one that is left without any."""
         path = path_of(ask.target)
         if not path.startswith("/"):
@@ -103,14 +103,14 @@ class Service:
         if path == _TOKEN_PATH or _DATED_TOKEN_PATH.fullmatch(path):
             return self._answer_token_path(ask, path)
         if ask.method == "OPTIONS":
-            return Answer(200, "text/plain", b"", (("Allow", "OPTIONS, GET, HEAD"),))
+            return ServiceAnswer(200, "text/plain", b"", (("Allow", "OPTIONS, GET, HEAD"),))
         if ask.method not in ("GET", "HEAD"):
             return refusal(405, ("Allow", "OPTIONS, GET, HEAD"))
         return self._answer_read(ask, path)
 
-    def _answer_token_path(self, ask: Ask, path: str) -> Optional[Answer]:
+    def _answer_token_path(self, ask: Ask, path: str) -> Optional[ServiceAnswer]:
         if ask.method == "OPTIONS":
-            return Answer(200, "text/plain", b"", (("Allow", "OPTIONS, PUT"),))
+            return ServiceAnswer(200, "text/plain", b"", (("Allow", "OPTIONS, PUT"),))
         if ask.method != "PUT":
             return refusal(405, ("Allow", "OPTIONS, PUT"))
         if self._options.drop_tokens:
@@ -121,9 +121,11 @@ class Service:
         if not re.fullmatch(r"[0-9]{1,5}", ttl) or not 1 <= int(ttl) <= MAX_TTL_S:
             return refusal(400)
         token = self._tokens.issue(int(ttl))
-        return Answer(200, "text/plain", token.encode("ascii"), ((TTL_HEADER, str(int(ttl))),))
+        return ServiceAnswer(
+            200, "text/plain", token.encode("ascii"), ((TTL_HEADER, str(int(ttl))),)
+        )
 
-    def _answer_read(self, ask: Ask, path: str) -> Answer:
+    def _answer_read(self, ask: Ask, path: str) -> ServiceAnswer:
         token = ask.headers.get(TOKEN_HEADER)
         headers: tuple[tuple[str, str], ...] = ()
         if token is not None:
@@ -136,7 +138,7 @@ class Service:
         page = self._metadata.maybe_page(path)
         if page is None:
             return refusal(404)
-        return Answer(200, page.media_type, page.body, headers)
+        return ServiceAnswer(200, page.media_type, page.body, headers)
 
 
 def path_of(target: str) -> str:
@@ -149,7 +151,7 @@ def path_of(target: str) -> str:
     return unquote(target.partition("?")[0], errors="backslashreplace")
 
 
-def refusal(status: int, *headers: tuple[str, str]) -> Answer:
+def refusal(status: int, *headers: tuple[str, str]) -> ServiceAnswer:
     """Return an answer that refuses, with the page a person sees."""
     page = _ERROR_PAGE.format(f"{status} - {HTTPStatus(status).phrase}")
-    return Answer(status, "text/html", page.encode("ascii"), headers)
+    return ServiceAnswer(status, "text/html", page.encode("ascii"), headers)

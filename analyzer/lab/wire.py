@@ -1,4 +1,4 @@
-"""The server's side of HTTP/1.x without I/O: bytes go in, requests come out."""
+"""Parses HTTP/1.x on the server's side: bytes go in, requests come out. Does no I/O."""
 
 from __future__ import annotations
 

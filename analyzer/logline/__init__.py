@@ -1,1 +1,1 @@
-"""The log line: the contract between the recorder and its readers."""
+"""Defines the log line: the contract between the recorder and its readers."""

@@ -1,4 +1,4 @@
-"""Declares the fields of a request's line: each with its name, type and meaning.
+"""Names the fields of a log line.
 
 The writer is type-checked against these classes, and the JSON Schema, docs/log-format.md and the
 columns of a report are made from them. Fields stand in the order in which they are written.

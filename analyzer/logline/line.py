@@ -1,4 +1,4 @@
-"""One line of the log, taken apart; whatever is in it, taking it apart never raises."""
+"""Parses one line of the log; never raises, whatever the line holds."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ def run(
 
 
 def _packet_export(path: str, config: Config, undo: contextlib.ExitStack) -> Listener:
-    from analyzer.recorder.packet_export.export import open_recording  # noqa: PLC0415 (rarely used)
+    from analyzer.recorder.packet_export.export import open_export  # noqa: PLC0415 (rarely used)
 
-    recording = open_recording(path, config.capture.write_pcap_mib << 20)
+    recording = open_export(path, config.capture.write_pcap_mib << 20)
     undo.callback(recording.close)
     return recording
 

@@ -1,4 +1,4 @@
-"""What a request is: its version by AWS's rule, its operation, whose service it is meant for.
+"""Classifies a request: its version by AWS's rule, its operation, and the cloud it is meant for.
 
 All rules are tables and the first match wins. No I/O.
 """
@@ -15,10 +15,10 @@ from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,
     UNFRAMED,
+    Classification,
     Hint,
     Request,
     Token,
-    Verdict,
     Version,
 )
 
@@ -73,7 +73,7 @@ REQUESTS_MAX = 1024
 TARGET_CHARACTERS_MAX = 1024
 
 
-def classify(request: Request) -> Verdict:
+def classify(request: Request) -> Classification:
     """Judge a request; see :func:`_judge`."""
     if len(request.target or "") > TARGET_CHARACTERS_MAX:
         return _judge.__wrapped__(request)
@@ -81,7 +81,7 @@ def classify(request: Request) -> Verdict:
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
-def _judge(request: Request) -> Verdict:
+def _judge(request: Request) -> Classification:
     """Judge a request.
 
     The version follows AWS's rule to the letter: a token header, or the token request
@@ -96,7 +96,7 @@ def _judge(request: Request) -> Verdict:
     segments = _segments(request.target)
     provider = _provider(segments, request.hints)
     version, reason = _version(request, segments, provider)
-    return Verdict(version, _operation(segments), reason, provider)
+    return Classification(version, _operation(segments), reason, provider)
 
 
 def _is_token_request(request: Request, segments: Segments) -> bool:

@@ -1,4 +1,4 @@
-"""The clocks that sources tell time by."""
+"""Defines the clocks that sources read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attach the probe first, and import the rest of the program while the ring fills.
+"""Attaches the probe first, and imports the rest of the program while the ring fills.
 
 ``imds-analyzer run`` starts in this order:
 

@@ -1,4 +1,4 @@
-"""Put each request together with its answer, and see token requests that failed.
+"""Joins each request with its answer, and sees token requests that failed.
 
 No I/O. Requests wait here, already judged and named, so no secret waits with them.
 """
@@ -14,13 +14,13 @@ from analyzer.lru import Lru
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
+    Classification,
     Closed,
     Outcome,
     Record,
     Request,
     Response,
     SocketId,
-    Verdict,
     Version,
 )
 
@@ -161,7 +161,7 @@ class Exchanges:
             finished.append(self._finish_oldest(None))
         return finished
 
-    def doubt(self, socket_id: SocketId, request: Request, verdict: Verdict) -> int:
+    def doubt(self, socket_id: SocketId, request: Request, verdict: Classification) -> int:
         """Put an unknown request in place of what waits on a connection; returns how much did."""
         numbers = self._by_socket.get(socket_id, ())
         for number in numbers:

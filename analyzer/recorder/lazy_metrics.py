@@ -1,4 +1,4 @@
-"""Metrics, loaded when they are first wanted; before that no record costs anything."""
+"""Loads metrics when they are first wanted; before that no record costs anything."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Metering:
     ) -> Callable[[], None]:
         """Open what new settings want; return the commit (see analyzer.recorder.daemon.reload).
 
-        Raises AnalyzerError where it cannot be had; then all is as before.
+        Raises AnalyzerError where it is unavailable; then all is as before.
         """
         metrics = self._metrics
         if metrics is None:
             if not _is_wanted(new):
                 return lambda: None
-            metrics = self._made(replace(new, metrics=config.Metrics()))
+            metrics = self._made(replace(new, metrics=config.MetricsSettings()))
             metrics.start(self._probe)
         put_into_force = metrics.prepare(new, undo)
 

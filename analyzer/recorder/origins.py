@@ -1,4 +1,4 @@
-"""Bound what each user and container may write, also of those who make some up.
+"""Bounds what each user and container may write, also of those that invent some.
 
 No I/O, and no clock.
 """

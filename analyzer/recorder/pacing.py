@@ -1,4 +1,4 @@
-"""How long the pipeline waits for events, and how long it lets them gather."""
+"""Decides how long the pipeline waits for events, and how long it lets them gather."""
 
 from __future__ import annotations
 

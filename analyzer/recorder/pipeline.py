@@ -1,4 +1,4 @@
-"""Join the stages: pull from the source, judge, attribute, write; bound and count."""
+"""Joins the stages: reads from the source, judges, attributes and writes; bounds and counts."""
 
 from __future__ import annotations
 

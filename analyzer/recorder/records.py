@@ -1,4 +1,4 @@
-"""The types that cross stages: source -> decode -> classify -> attribute -> sink.
+"""Defines the types that cross stages: source, decode, classify, attribute, sink.
 
 All are immutable. They are named tuples rather than frozen dataclasses because one
 of each is made per request, and a tuple is made in a third of the time.
@@ -281,7 +281,7 @@ class Version(_Constants):
     UNKNOWN = "unknown"
 
 
-class Verdict(NamedTuple):
+class Classification(NamedTuple):
     """What a request is. ``operation``, ``reason`` and ``provider`` as in the log."""
 
     version: Version
@@ -405,7 +405,7 @@ class Record(NamedTuple):
     connection: Connection
     tid: int
     request: Request
-    verdict: Verdict
+    verdict: Classification
     caller: Caller
     response: Optional[Response] = None
     token_failure: Optional[Response] = None

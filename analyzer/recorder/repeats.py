@@ -1,4 +1,4 @@
-"""Fold the calls of a caller that repeats itself into one line a second, with their counts.
+"""Folds the repeated calls of a caller into one line a second, with their counts.
 
 A log of bounded size must not be filled by whoever calls most. No I/O, and no clock of its own.
 Three budgets hold, each in lines:

@@ -1,4 +1,4 @@
-"""From findings to the report: why each caller calls as it does, the verdict, the next steps."""
+"""Builds the report from findings: the diagnosis of each caller, the verdict, the next steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that an engine takes out of log lines, the same from every engine.
+"""Defines the numbers that an engine takes out of log lines, the same from every engine.
 
 All are immutable. Times are aware datetimes in UTC. Whatever grows with the log is bounded by
 the constants here; what did not fit is counted in the field that says so, never dropped silently.

@@ -1,4 +1,4 @@
-"""Which files a report is made of: those named, those in directories, standard input."""
+"""Finds the files of a report: those named, those in directories, standard input."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from analyzer.config.settings import Log
+from analyzer.config.settings import LogSettings
 from analyzer.errors import AnalyzerError
 
 STANDARD_INPUT = "-"
-DEFAULT = os.path.dirname(Log.file)  # noqa: PTH120 (a text, as it is shown)
+DEFAULT = os.path.dirname(LogSettings.file)  # noqa: PTH120 (a text, as it is shown)
 
 # What is taken of a directory: a log under any name that it or logrotate give it, compressed or
 # not, and Parquet. What is still being compressed is not there yet.
 _LOG_NAME = re.compile(r"[^.].*\.(?:jsonl?|ndjson|log|parquet)(?:[-.].*)?")
 _PART = ".part"
-# A file that was put aside is there plain and compressed while that goes on; the lines are the
+# A file that was rotated is there plain and compressed while that goes on; the lines are the
 # same (see analyzer.recorder.sinks.rotation).
 _PUT_ASIDE = re.compile(r"(.*-\d{8}T\d{6}Z)\.gz")
 

@@ -1,4 +1,4 @@
-"""Times and lengths of time as people write them on a command line."""
+"""Parses times and lengths of time as people write them on a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report says: findings with their diagnosis, the verdict, and what to do next.
+"""Defines the report: findings with their diagnosis, the verdict, and what to do next.
 
 All are immutable; ``formats`` shows them and adds nothing.
 """

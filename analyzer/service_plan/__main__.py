@@ -1,4 +1,4 @@
-"""Run from the wheel: ``python3 -I WHEEL/analyzer/service_plan STAGE OPTION...``."""
+"""Runs from the wheel: ``python3 -I WHEEL/analyzer/service_plan STAGE OPTION...``."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from analyzer.service_plan.units import UnitFacts, drop_ins
 FILE_MODE = "0644"
 _PASSWD = "is /etc/passwd writable, and nobody else at work on it?"  # noqa: S105 (a file's name)
 _CHECK = (
-    "mend what it names; until then the version that was there before goes on with what it has read"
+    "fix what it names; until then the version that was there before goes on with what it has read"
 )
 
 

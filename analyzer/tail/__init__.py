@@ -1,1 +1,1 @@
-"""The log for a person who watches it: followed over rotation, one readable line per request."""
+"""Shows the log to a person who watches it: follows it, one readable line per request."""

@@ -1,4 +1,4 @@
-"""The callers as a table: who, since when, how often by version, and whether it grows."""
+"""Shows callers as a table: who, since when, how often by version, and whether it grows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.tail.callers import TREND_MINUTES, Caller, Callers, Key, Who
+from analyzer.tail.callers import TREND_MINUTES, CallerCounts, CallerKey, Callers, Who
 from analyzer.tail.layout import Symbols, fitted, phrase
 from analyzer.text import visible
 
@@ -98,7 +98,7 @@ class Board:
         is_today = at[:3] == now[:3]
         return time.strftime("%H:%M:%S" if is_today else "%m-%d %H:%M", at)
 
-    def _trend(self, caller: Caller, now_s: float) -> str:
+    def _trend(self, caller: CallerCounts, now_s: float) -> str:
         counts = caller.trend(now_s)
         most = max(counts)
         top = len(self._bars) - 1
@@ -126,7 +126,7 @@ class Board:
         return text
 
 
-def _counts(name: str, style: str, ranked: Sequence[tuple[Key, Caller]]) -> _Column:
+def _counts(name: str, style: str, ranked: Sequence[tuple[CallerKey, CallerCounts]]) -> _Column:
     counts = [caller.counts[name] for _, caller in ranked]
     cells = [Text(str(count or "-"), style if count else "dim") for count in counts]
     return _Column(name, cells, max([len(name), *map(len, cells)]), is_count=True)

@@ -1,4 +1,4 @@
-"""Counts calls by caller, for as many callers as are kept apart, and puts a caller into words.
+"""Counts calls by caller, for a bounded number of callers.
 
 Nothing here is escaped: what shows the words does that.
 """
@@ -98,14 +98,14 @@ def _agent(fields: Mapping[str, Any], process: object) -> str:
     return " ".join(telling)
 
 
-class Key(NamedTuple):
+class CallerKey(NamedTuple):
     """What tells callers apart."""
 
     caller: str  # the line's imds.caller.key, else the executable
     provider: str  # "" for AWS
 
 
-class Caller:
+class CallerCounts:
     """The calls of one caller. ``who`` is the caller as the newest line has it."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class Callers:
         self.lost = 0
         self.foreign = 0
         self.newest_s: Optional[float] = None
-        self._callers: Lru[Key, Caller] = Lru(most)
+        self._callers: Lru[CallerKey, CallerCounts] = Lru(most)
 
     def add(self, line: Line) -> None:
         """Count one line."""
@@ -156,10 +156,10 @@ class Callers:
         if line.event != REQUEST:
             return
         provider = line.text("imds", "provider")
-        key = Key(caller_of(line.fields).key, "" if provider == AWS else provider)
+        key = CallerKey(caller_of(line.fields).key, "" if provider == AWS else provider)
         caller = self._callers.use(key)
         if caller is None:
-            caller = Caller()
+            caller = CallerCounts()
             folded = self._callers.put(key, caller)
             if folded is not None:
                 self._fold(*folded)
@@ -169,10 +169,10 @@ class Callers:
         if line.at_s is not None:
             self.newest_s = max(self.newest_s or line.at_s, line.at_s)
 
-    def ranked(self) -> list[tuple[Key, Caller]]:
+    def ranked(self) -> list[tuple[CallerKey, CallerCounts]]:
         """Return the callers: those to AWS first, by v1, then unknown, then all calls."""
 
-        def rank(item: tuple[Key, Caller]) -> tuple[bool, int, int, int]:
+        def rank(item: tuple[CallerKey, CallerCounts]) -> tuple[bool, int, int, int]:
             key, caller = item
             counts = caller.counts
             return bool(key.provider), -counts["v1"], -counts["unknown"], -sum(counts.values())
@@ -189,7 +189,7 @@ class Callers:
         known = (sum(each.counts.values()) for key, each in self._callers.items() if key.provider)
         return self._others_for_clouds + sum(known)
 
-    def _fold(self, key: Key, caller: Caller) -> None:
+    def _fold(self, key: CallerKey, caller: CallerCounts) -> None:
         self.others_folded += 1
         if key.provider:
             self._others_for_clouds += sum(caller.counts.values())

@@ -1,4 +1,4 @@
-"""Which lines are shown: all kinds of filter that were given must match, of each kind one."""
+"""Filters lines: all kinds of filter must match, of each kind one."""
 
 from __future__ import annotations
 

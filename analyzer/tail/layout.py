@@ -1,4 +1,4 @@
-"""One line per request, for a person: as wide as the terminal, or whole in a pipe."""
+"""Lays out one line per request: as wide as the terminal, or whole in a pipe."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def fitted(caller: Who, symbols: Symbols, room: int) -> str:
     return set_cell_size(phrase(alone, symbols), kept_columns).rstrip() + symbols.ellipsis
 
 
-class Span(NamedTuple):
+class StyledText(NamedTuple):
     """A piece of text in one style. Holds nothing that a terminal acts on."""
 
     text: str
@@ -97,7 +97,7 @@ class Layout:
         self._is_utc = is_utc
         self._day = ""
 
-    def rows(self, line: Line) -> list[list[Span]]:
+    def rows(self, line: Line) -> list[list[StyledText]]:
         """Return a row for the line, and before it one for its day where that has changed."""
         day, clock = self._when(line.at_s)
         if self.columns is None:
@@ -106,24 +106,28 @@ class Layout:
         if day == self._day:
             return [row]
         self._day = day
-        return [[Span(day, _DIM)], row]
+        return [[StyledText(day, _DIM)], row]
 
-    def foreign(self, raw: bytes) -> list[Span]:
+    def foreign(self, raw: bytes) -> list[StyledText]:
         """Return a row for what is no line of the analyzer's."""
         shown = visible(decode_text(raw[:_FOREIGN_MAX]))
         if len(raw) > _FOREIGN_MAX:
             shown += self._symbols.ellipsis
-        return self._cut([Span("not a line of the log: ", _ALARM), Span(shown)])
+        return self._cut([StyledText("not a line of the log: ", _ALARM), StyledText(shown)])
 
-    def _row(self, when: str, line: Line) -> list[Span]:
+    def _row(self, when: str, line: Line) -> list[StyledText]:
         if line.event != REQUEST:
             style = _ALARM if line.event == LOST else _DIM
             said = visible(_event_words(line))
-            return self._cut([Span(f"{when} ", _DIM), Span(f"-- {said}", style)])
+            return self._cut([StyledText(f"{when} ", _DIM), StyledText(f"-- {said}", style)])
         version = visible(line.text("imds", "version")) or "unknown"
         is_foreign = _is_for_another_cloud(line)
         style = _DIM if is_foreign else _VERSION_STYLES.get(version, _UNKNOWN)
-        head = [Span(f"{when} ", _DIM), Span(f"{version:{_VERSION_COLUMNS}}", style), Span(" ")]
+        head = [
+            StyledText(f"{when} ", _DIM),
+            StyledText(f"{version:{_VERSION_COLUMNS}}", style),
+            StyledText(" "),
+        ]
         tail = self._outcome(line)
         used = _width(head) + _width(tail)
         request = visible(f"{line.text('http', 'request', 'method')} {line.text('url', 'path')}")
@@ -132,23 +136,25 @@ class Layout:
             request += f"?{query}"
         caller, request = self._share(who(line.fields), request, used)
         rest = _DIM if is_foreign else _PLAIN
-        return self._cut([*head, Span(caller, rest), Span("  "), Span(request, rest), *tail])
+        return self._cut(
+            [*head, StyledText(caller, rest), StyledText("  "), StyledText(request, rest), *tail]
+        )
 
-    def _outcome(self, line: Line) -> list[Span]:
+    def _outcome(self, line: Line) -> list[StyledText]:
         outcome = line.text("imds", "outcome")
         word, style = _OUTCOMES.get(outcome, (visible(outcome), _PLAIN))
         status = line.number("http", "response", "status_code")
         if status is not None:  # says the same, shorter; the word is for who reads it later
             word = str(status) if self.columns is not None else f"{status} {word}".rstrip()
-        spans = [Span(f" {word}", style)] if word else []
+        spans = [StyledText(f" {word}", style)] if word else []
         if _is_for_another_cloud(line):
-            spans.append(Span(f" ({visible(line.text('imds', 'provider'))})", _DIM))
+            spans.append(StyledText(f" ({visible(line.text('imds', 'provider'))})", _DIM))
         if line.text("imds", "reason") == "fallback_after_token_failure":
-            spans.append(Span(f" {self._fallback(line)}", _UNKNOWN))
+            spans.append(StyledText(f" {self._fallback(line)}", _UNKNOWN))
         if value_at(line.fields, "imds", "forwarded") is True:
-            spans.append(Span(" forwarded", _UNKNOWN))
+            spans.append(StyledText(" forwarded", _UNKNOWN))
         if line.calls > 1:
-            spans.append(Span(f" {self._symbols.times}{line.calls}", _ALARM))
+            spans.append(StyledText(f" {self._symbols.times}{line.calls}", _ALARM))
         return spans
 
     def _fallback(self, line: Line) -> str:
@@ -184,7 +190,7 @@ class Layout:
         # Rather from a part's beginning, where there is one before the last part.
         return start + (end[max(end.find("/", 0, -1), 0) :])
 
-    def _cut(self, spans: list[Span]) -> list[Span]:
+    def _cut(self, spans: list[StyledText]) -> list[StyledText]:
         """Leave out what does not fit into the row."""
         if self.columns is None:
             return spans
@@ -192,15 +198,15 @@ class Layout:
         if _width(spans) <= room:
             return spans
         room -= cell_len(self._symbols.ellipsis)
-        kept: list[Span] = []
+        kept: list[StyledText] = []
         for span in spans:
             width = cell_len(span.text)
             if width > room:
-                kept.append(Span(set_cell_size(span.text, max(room, 0)), span.style))
+                kept.append(StyledText(set_cell_size(span.text, max(room, 0)), span.style))
                 break
             kept.append(span)
             room -= width
-        return [*kept, Span(self._symbols.ellipsis)]
+        return [*kept, StyledText(self._symbols.ellipsis)]
 
     def _when(self, at_s: Optional[float]) -> tuple[str, str]:
         if at_s is None:
@@ -217,7 +223,7 @@ def _pad(text: str, columns: int) -> str:
     return text + " " * max(0, columns - cell_len(text))
 
 
-def _width(spans: list[Span]) -> int:
+def _width(spans: list[StyledText]) -> int:
     return sum(cell_len(span.text) for span in spans)
 
 

@@ -1,4 +1,4 @@
-"""Standard output as a person or a pipe sees it."""
+"""Writes to standard output as a person or a pipe sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of lines: rows for a person, the lines themselves, or a table of callers."""
+"""Shows lines as rows, as they are, or as a table of callers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analyzer.logline.line import Line, parse
 from analyzer.tail.board import Board, Size
 from analyzer.tail.callers import Callers
 from analyzer.tail.filters import Filters, is_routine
-from analyzer.tail.layout import Layout, Span
+from analyzer.tail.layout import Layout, StyledText
 from analyzer.tail.screen import Screen
 
 # A table in a pipe is as wide as it has to be.
@@ -88,7 +88,7 @@ class Rows:
     def _takes(self, line: Line) -> bool:
         return self._filters.takes(line) and (self._with_routine or not is_routine(line))
 
-    def _write(self, row: Sequence[Span]) -> None:
+    def _write(self, row: Sequence[StyledText]) -> None:
         self._screen.write(
             "".join(each.style.render(each.text, color_system=self._colours) for each in row)
         )

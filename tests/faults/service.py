@@ -135,7 +135,7 @@ class Service:
             with self.log.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
                 tail = log.read()
-        except FileNotFoundError:  # just put aside
+        except FileNotFoundError:  # just rotated
             return -1
         found = re.findall(rf'"path":"[^"]*{marker}/([0-9]+)"'.encode(), tail)
         return int(found[-1]) if found else -1
@@ -146,10 +146,10 @@ class Service:
 
     def until_put_aside(self, files: int) -> None:
         """Return once there are more than so many files."""
-        eventually("the log is put aside", lambda: len(self.files()) > files, PATIENCE_S)
+        eventually("the log is rotated", lambda: len(self.files()) > files, PATIENCE_S)
 
     def until_told(self, event: str, times: int) -> None:
-        """Return once the log, which was not put aside, has an event so often."""
+        """Return once the log, which was not rotated, has an event so often."""
         text = f'"event":"{event}"'.encode()
         eventually(event, lambda: self.log.read_bytes().count(text) >= times, PATIENCE_S)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Optional
 from analyzer.recorder.classify import classify
 from analyzer.recorder.exchanges import FALLBACK, NO_RESPONSE, response_of
 from analyzer.recorder.records import (
+    Classification,
     Hint,
     Outcome,
     Process,
@@ -14,7 +15,6 @@ from analyzer.recorder.records import (
     Response,
     Token,
     User,
-    Verdict,
     Workload,
 )
 
@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
     weight: float
     request: Request
-    verdict: Verdict
+    verdict: Classification
     response: Optional[Response]
     token_failure: Optional[Response] = None
 

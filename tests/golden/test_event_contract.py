@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.file import load
-from analyzer.config.settings import Log as Settings
+from analyzer.config.settings import LogSettings as Settings
 from analyzer.recorder.daemon.reload import Reloader
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log

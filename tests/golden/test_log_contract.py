@@ -21,6 +21,7 @@ from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
     Attribution,
     Caller,
+    Classification,
     Connection,
     Container,
     Hint,
@@ -34,7 +35,6 @@ from analyzer.recorder.records import (
     Snapshot,
     Token,
     User,
-    Verdict,
     Version,
     Workload,
 )
@@ -109,7 +109,7 @@ CONTRACT = Record(
         frozenset(),
         None,
     ),
-    verdict=Verdict(Version.V1, "credentials", "no_token_header", "aws"),
+    verdict=Classification(Version.V1, "credentials", "no_token_header", "aws"),
     caller=Caller(WORKER, (GUNICORN, INIT), False, Container("3f1c" * 16, "docker"), "app.service"),
     response=Response(Outcome.SUCCESS, 200),
 )
@@ -127,7 +127,7 @@ GOLDENS = {
     "token-request-over-ipv6": CONTRACT._replace(
         connection=Connection(1, 1, "fd00:ec2::7", 50000, "fd00:ec2::254", 80),
         request=Request("PUT", "/latest/api/token", Token.ABSENT, None, False, frozenset(), None),
-        verdict=Verdict(Version.V2, "token", "token_request", "aws"),
+        verdict=Classification(Version.V2, "token", "token_request", "aws"),
         caller=CONTRACT.caller._replace(container=Container("web-1", "lxc"), service=None),
         hop_limit=2,
     ),
@@ -144,14 +144,14 @@ GOLDENS = {
     "unreadable-from-a-thread-that-is-gone": CONTRACT._replace(
         tid=4299,
         request=Request(None, None, Token.ABSENT, None, False, frozenset(), "unreadable_payload"),
-        verdict=Verdict(Version.UNKNOWN, "other", "unreadable_payload", "aws"),
+        verdict=Classification(Version.UNKNOWN, "other", "unreadable_payload", "aws"),
         caller=Caller(
             Process(4242, "curl", None, None, False, 1, User(1001, None)), (), False, None, None
         ),
         response=None,
     ),
     "after-a-token-request-without-an-answer": CONTRACT._replace(
-        verdict=Verdict(Version.V1, "credentials", "fallback_after_token_failure", "aws"),
+        verdict=Classification(Version.V1, "credentials", "fallback_after_token_failure", "aws"),
         response=Response(Outcome.REJECTED, 401),
         token_failure=Response(Outcome.NO_RESPONSE, None),
     ),
@@ -190,7 +190,7 @@ GOLDENS = {
         request=Request(
             "GET", '/a b?x=\\xff&"y"\n', Token.ABSENT, 'Evil"\\\r\n\0', True, frozenset(), None
         ),
-        verdict=Verdict(Version.V1, "other", "no_token_header", "aws"),
+        verdict=Classification(Version.V1, "other", "no_token_header", "aws"),
         caller=Caller(HOSTILE, (HOSTILE,), True, Container("3f1c" * 16, None), "a\\x2db.service"),
     ),
     "probe-of-another-cloud": CONTRACT._replace(
@@ -203,7 +203,7 @@ GOLDENS = {
             frozenset({Hint.GOOGLE}),
             None,
         ),
-        verdict=Verdict(Version.V1, "other", "other_cloud_probe", "gcp"),
+        verdict=Classification(Version.V1, "other", "other_cloud_probe", "gcp"),
         response=Response(Outcome.NOT_FOUND, 404),
     ),
 }
@@ -336,7 +336,7 @@ RECORDS = st.builds(
         st.sampled_from([None, "truncated"]),
     ),
     verdict=st.builds(
-        Verdict,
+        Classification,
         st.sampled_from(Version),
         st.sampled_from(["token", "credentials", "metadata", "dynamic", "user-data", "other"]),
         st.sampled_from(["token_header", "no_token_header", "truncated"]),

@@ -502,7 +502,7 @@ def test_what_a_hidden_call_left_is_not_the_last_callers(
             sent = program.send("io_uring send", ends.client, data[10:])
         except NotThereError as error:
             pytest.skip(str(error))
-        # The kernel lets go of what is corked after 200 ms, when nobody holds the socket.
+        # The kernel drops what is corked after 200 ms, when nobody holds the socket.
         ends.receive()
         ends.answer()
     (line,) = of(log.settled(), port)

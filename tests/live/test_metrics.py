@@ -142,7 +142,7 @@ def test_nothing_is_loaded_or_served_unless_it_is_wanted(fresh: Watch) -> None:
 def test_a_reload_turns_metrics_on_moves_them_and_turns_them_off(
     fresh: Watch, tmp_path: Path
 ) -> None:
-    """Counts go on when the address changes; what cannot be had is refused and said."""
+    """Counts go on when the address changes; what is unavailable is refused and said."""
     config = tmp_path / "config.toml"
     config.write_text("[metrics]\n")
     path = tmp_path / "metrics.sock"

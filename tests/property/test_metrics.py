@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import parser as plain
 from prometheus_client.openmetrics import parser as openmetrics
 
-from analyzer.config.settings import Log
+from analyzer.config.settings import LogSettings
 from analyzer.recorder.metrics.counts import NAME_MAX, Counts
 from analyzer.recorder.metrics.emf import Emf
 from analyzer.recorder.metrics.exchange import Handler
@@ -50,7 +50,7 @@ HEADS = st.lists(
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JsonlSink]:
     """Return a log, for what metrics say of it."""
-    log = open_log(Log(file=str(tmp_path_factory.mktemp("log") / "log")))
+    log = open_log(LogSettings(file=str(tmp_path_factory.mktemp("log") / "log")))
     try:
         yield log
     finally:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.recorder.records import Chunk, Event
-from analyzer.recorder.sources.captures.capture_file import DamagedError, Packet, Recording
+from analyzer.recorder.sources.captures.capture_file import CaptureParser, DamagedError, Packet
 from analyzer.recorder.sources.captures.replay import CaptureFile
 from analyzer.recorder.sources.tcp import link_layer, reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
@@ -161,7 +161,7 @@ def test_a_damaged_file_never_crashes(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:at] + data.draw(st.binary(max_size=30)) + whole[at:]
     pieces = data.draw(st.integers(1, 400))
-    recording = Recording()
+    recording = CaptureParser()
     packets = [
         packet
         for begin in range(0, len(damaged), pieces)

@@ -49,7 +49,7 @@ def command(directory: Path, *options: str) -> list[str]:
 
 
 def made_fleet(directory: Path) -> None:
-    """Make logs of every form: plain, put aside, compressed, Parquet, damaged."""
+    """Make logs of every form: plain, rotated, compressed, Parquet, damaged."""
     write_fleet(directory, Fleet(seed=8, hosts=6, requests=1500, days=2.5))
     host = directory / "ip-10-0-0-1"
     log = host / "imds.jsonl"

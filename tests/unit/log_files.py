@@ -88,7 +88,7 @@ def content(path: Path) -> bytes:
 
 
 def kept(path: Path) -> list[Path]:
-    """Return the files that were put aside, oldest first; of two with the same lines one."""
+    """Return the files that were rotated, oldest first; of two with the same lines one."""
     found = {
         each.name.removesuffix(".gz"): each
         for each in sorted(path.parent.glob(f"{path.name}-2*"))
@@ -106,7 +106,7 @@ def numbers(path: Path) -> list[int]:
 
 
 def settled(log: Log, path: Path) -> None:
-    """Wait until all that was put aside is compressed."""
+    """Wait until all that was rotated is compressed."""
 
     def is_settled() -> bool:
         log.tick()

@@ -1,6 +1,6 @@
 """A program that writes numbered lines through the analyzer's own sinks, until it is ended.
 
-Arguments: the log, the size at which it is put aside (0: by others), the first number, and the
+Arguments: the log, the size at which it is rotated (0: by others), the first number, and the
 number before which it ends (0: never). SIGUSR1 opens the log again.
 """
 

@@ -1,4 +1,4 @@
-"""4. From a kernel snapshot to the caller in words: who, run by whom, in what."""
+"""Turns a kernel snapshot into a caller: the process, its ancestors, container and unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.recorder.attribute.containers import maybe_container
 from analyzer.recorder.attribute.identity import NAMED_BY_PEOPLE, identified
-from analyzer.recorder.attribute.processes import Facts, Processes, in_words, only_names, split_args
+from analyzer.recorder.attribute.processes import (
+    Processes,
+    ProcFacts,
+    in_words,
+    only_names,
+    split_args,
+)
 from analyzer.recorder.attribute.programs import Programs
 from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
 from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
@@ -235,7 +241,7 @@ def _is_complete(process: Process) -> bool:
     )
 
 
-def _unverified(snapshot: Snapshot, facts: Facts) -> tuple[str, ...]:
+def _unverified(snapshot: Snapshot, facts: ProcFacts) -> tuple[str, ...]:
     """Return what a process had changed, or only /proc told, when it may have been another."""
     is_told_by_proc = snapshot.executable is None and facts.executable is not None
     is_doubted = snapshot.is_executable_replaced or (is_told_by_proc and not facts.is_same_file)

@@ -1,4 +1,4 @@
-"""Bounds the time that looking for secrets takes, for each user and for all.
+"""Bounds the time spent on masking, for each user and for all.
 
 Arguments that are made to be hard to look through cost milliseconds, and a process with
 other ones is quickly started. Where a user's time is used up, its new processes are told

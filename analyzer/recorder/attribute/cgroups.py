@@ -21,7 +21,7 @@ from analyzer.text import decode_text
 # Containers and units of one host, with room for those that are gone.
 PATHS_MAX = 1024
 # An id is never given twice in one boot and a cgroup of version 2 cannot be renamed: an hour
-# only lets go of what is not used.
+# only drops what is not used.
 PATH_KEEP_S = 3600.0
 # A directory that is not there is not going to be; the time bounds what an error costs.
 UNKNOWN_KEEP_S = 5.0

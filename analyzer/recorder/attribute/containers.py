@@ -1,4 +1,4 @@
-r"""From a cgroup's path to the container it belongs to.
+r"""Finds the container of a cgroup by its path.
 
 Each container runtime names its cgroups in its own way; the table holds those ways. The
 innermost container wins, as a node of a Kubernetes-in-Docker cluster is one itself.

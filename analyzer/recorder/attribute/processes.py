@@ -1,4 +1,4 @@
-"""From the kernel's numbers to a process in words.
+"""Adds to the kernel's facts what /proc tells of a process.
 
 What the kernel saw at the moment of the call is the truth. /proc is asked later, when the
 process may be gone and its number another's: it is believed only where number, start
@@ -35,7 +35,7 @@ _NAME_MAX = 255  # bytes of a file's name
 _DELETED = " (deleted)"
 
 
-class Facts(NamedTuple):
+class ProcFacts(NamedTuple):
     """What /proc added to the kernel's facts; None for what it did not tell.
 
     ``is_there`` says whether the process was met at all. ``args`` are as they are, unmasked.
@@ -67,7 +67,7 @@ class Processes:
         start_ns = (2 * stat.start_ticks + 1) * _NS_PER_S // (2 * _TICKS_PER_S) - self._offset_ns
         return KernelProcess(start_ns, pid, 0, stat.comm, args_address=stat.args_address)
 
-    def look_up(self, kernel: KernelProcess, *, args: bool, cgroup: bool) -> Facts:
+    def look_up(self, kernel: KernelProcess, *, args: bool, cgroup: bool) -> ProcFacts:
         """Read what is known of a process; ``args`` and ``cgroup`` say if those are wanted.
 
         Whatever vanishes or is refused meanwhile is left out. Raises nothing.
@@ -75,9 +75,9 @@ class Processes:
         before = maybe_stat(kernel.pid)
         ticks = self.start_ticks(kernel)
         if before is None or before.start_ticks != ticks:
-            return Facts(is_there=False)
+            return ProcFacts(is_there=False)
         is_same_program = _is_same_program(before, kernel)
-        facts = Facts(
+        facts = ProcFacts(
             is_there=True,
             cgroup=_maybe_text(maybe_read(f"/proc/{kernel.pid}/cgroup")) if cgroup else None,
         )
@@ -88,7 +88,7 @@ class Processes:
         # Gone is not the same as replaced: a number is given again only when all others have
         # been, which does not happen between two reads.
         if after is not None and after.start_ticks != ticks:
-            return Facts(is_there=False)
+            return ProcFacts(is_there=False)
         if after is not None and _program(after) != _program(before):
             return _without_program(facts)
         return facts
@@ -189,7 +189,7 @@ def _complete_name(comm: bytes, args: Sequence[bytes]) -> str:
     return decode_text(comm)
 
 
-def _add_program(facts: Facts, kernel: KernelProcess, args_size: int) -> Facts:
+def _add_program(facts: ProcFacts, kernel: KernelProcess, args_size: int) -> ProcFacts:
     try:
         if args_size > ARGS_READ_MAX:
             facts = facts._replace(args_too_long=True)
@@ -211,7 +211,7 @@ def _add_program(facts: Facts, kernel: KernelProcess, args_size: int) -> Facts:
     return facts._replace(executable=file.path or None, is_same_file=is_same)
 
 
-def _without_program(facts: Facts) -> Facts:
+def _without_program(facts: ProcFacts) -> ProcFacts:
     """Leave out what another program brought that the process runs by now."""
     return facts._replace(executable=None, is_same_file=False, args=None, args_too_long=False)
 

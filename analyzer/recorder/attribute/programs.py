@@ -1,4 +1,4 @@
-"""Knows what ancestors run that may be gone before /proc is asked.
+"""Remembers the programs of ancestors that may be gone before /proc is read.
 
 The probe tells it of those that fork while it is attached; what forked before is read once
 from /proc. Keeps no argument that is not masked.

@@ -1,4 +1,4 @@
-r"""Find the part of the cgroup tree that a process cannot leave.
+r"""Finds the part of the cgroup tree that a process cannot leave.
 
 Names below it may be made up: a user's own service manager, and root of a container, make cgroups
 of any name. What belongs together by them is one realm, whatever they claim to be.

@@ -1,4 +1,4 @@
-"""From a cgroup's path to the systemd unit it belongs to."""
+"""Finds the systemd unit of a cgroup by its path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count the memory that a caller's text takes, so that what is kept of many can be bounded.
+"""Counts the memory that a caller's text takes, so that caches can be bounded.
 
 Whoever calls chooses its arguments: a character takes up to four bytes, and 16 ancestors may have
 4096 each.

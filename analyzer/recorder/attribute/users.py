@@ -1,4 +1,4 @@
-"""Name user ids by the host's database, and never wait long for it.
+"""Looks up user names in the host's database without waiting long for it.
 
 Local users stand in a file. All others come from wherever nsswitch.conf(5) says, such as a
 directory server, and asking there can take as long as that one likes.

@@ -1,4 +1,4 @@
-r"""From a cgroup's path to what an orchestrator runs there: a Kubernetes pod, an ECS task.
+r"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
 
 It stands in the log in ECS's own fields for such things, which Elastic's sensors for
 containers fill in the same way: ``orchestrator.type`` is ``kubernetes`` or ``ecs``,

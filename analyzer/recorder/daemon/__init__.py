@@ -1,1 +1,1 @@
-"""What makes a good service: it says how it is, and lets go of power it does not need."""
+"""Makes the recorder a service: reports its state, reloads, and drops privileges."""

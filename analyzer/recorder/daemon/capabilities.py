@@ -1,4 +1,4 @@
-"""Let go of what only loading and attaching needed.
+"""Drops the capabilities that only loading and attaching need.
 
 What is left to an attached analyzer is reading: of memory that it mapped, descriptors that
 it holds, and /proc. So a flaw in what parses hostile bytes is not one in a process that can

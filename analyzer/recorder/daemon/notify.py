@@ -1,4 +1,4 @@
-"""Tell systemd how the service is, by datagrams to the socket it names (sd_notify(3))."""
+"""Reports the service's state to systemd by its notification socket (sd_notify(3))."""
 
 from __future__ import annotations
 

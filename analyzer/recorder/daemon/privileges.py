@@ -1,4 +1,4 @@
-"""Drop what only loading and attaching needed: capabilities first, then system calls."""
+"""Drops what only loading and attaching need: capabilities first, then system calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put a changed configuration into force while the analyzer runs."""
+"""Applies a changed configuration while the recorder runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.logline.events import REJECTED, RELOADED
 
 # Makes something ready for new settings, given the present and the new ones; returns what puts
-# these into force, which cannot fail. The stack takes what has to be released if another part
+# these; that cannot fail. The stack takes what has to be released if another part
 # refuses. Raises AnalyzerError, and has changed nothing then.
 Part = Callable[[Config, Config, contextlib.ExitStack], Callable[[], None]]
 
@@ -27,7 +27,7 @@ class Tell(Protocol):
 
 
 class Reloader:
-    """Reads the configuration again, and puts into force what can be.
+    """Reads the configuration again, and applies what can be applied.
 
     A configuration that is refused, by the file's reader or by one of the parts, changes
     nothing. The log says what happened.

@@ -1,4 +1,4 @@
-"""Refuse system calls that an attached analyzer never makes, by a seccomp filter of its own.
+"""Refuses system calls that an attached recorder never makes, by a seccomp filter.
 
 The unit's filter has to allow bpf(2) and perf_event_open(2), which loading and attaching need.
 This one closes them behind it, and with them what reaches into other processes: CAP_SYS_PTRACE

@@ -1,4 +1,4 @@
-"""Signals that are orders to the analyzer, from its very start on."""
+"""Handles SIGHUP and SIGUSR1, and defers them while the probe is attaching."""
 
 from __future__ import annotations
 

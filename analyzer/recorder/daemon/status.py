@@ -1,4 +1,4 @@
-"""The pipeline's state, in the line that `systemctl status` shows."""
+"""Reports the pipeline's state in the line that `systemctl status` shows."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Stage 2, first half: the bytes of sends become HTTP requests. Secrets die here."""
+"""Turns the bytes of sends into HTTP requests. Drops every secret."""

@@ -1,4 +1,4 @@
-"""Sends of many connections become requests with their callers; memory is bounded."""
+"""Turns the sends of many connections into requests with their callers, in bounded memory."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ class _Stream:
         self._taken = 0  # bytes since the start that was seen
         self._latest = b""  # the beginning of the latest sends, which had so many bytes
         self._latest_size = 0
-        self._missing = 0  # bytes at the end of the latest send that could not be had
+        self._missing = 0  # bytes at the end of the latest send that was unavailable
         # Who sent what there is of the head under way, the first one first.
         self._origins: list[Origin] = []
         self._is_changeable = False  # whether a part of the head under way is
@@ -340,7 +340,7 @@ class _Stream:
         counted = 0  # bytes of this send that are in _taken
         if ahead >= _BEHIND:
             # Sent before, not or only partly taken by the kernel, and now sent again. What
-            # could not be had before is new: a send from memory that may not be read fails,
+            # was unavailable before is new: a send from memory that may not be read fails,
             # and what comes in its place need not be the same.
             repeated = _SEQUENCES - ahead
             known = max(0, repeated - self._missing)

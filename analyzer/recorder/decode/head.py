@@ -1,4 +1,4 @@
-"""What the head of one HTTP request says, and nothing it should not."""
+"""Parses the head of one HTTP request, and keeps no secret of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An HTTP/1.x request parser for one connection, fed with bytes, doing no I/O.
+"""Parses the HTTP/1.x requests of one connection, fed with bytes. Does no I/O.
 
 It watches what a client sends and so accepts more than a server would: no Host,
 spaces in the target, bare line feeds, blank lines before a request, many requests

@@ -1,4 +1,4 @@
-"""Secrets are taken out of text here, before anything cuts, keeps or shows it.
+"""Masks secrets in text, before anything cuts, keeps or shows it.
 
 They are found by the name before them, by how kinds of them begin, by the options of
 programs, and by their shape: long, and without a pattern. Escapes and base64 are undone to

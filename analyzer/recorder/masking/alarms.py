@@ -1,4 +1,4 @@
-"""Looks for any of many strings at once: a text with none of them needs no closer look."""
+"""Searches a text for any of many strings at once; most texts have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets that show by themselves: kinds that are known by how they begin."""
+"""Finds secrets that need no name: kinds that are known by their first characters."""
 
 from __future__ import annotations
 

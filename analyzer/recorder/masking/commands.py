@@ -1,4 +1,4 @@
-"""Secrets that a program takes by an option whose name tells nothing: ``mysql -p``."""
+"""Finds secrets behind options whose name tells nothing, as in ``mysql -p``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells how far a secret reaches that is a list, an object, or strings side by side."""
+"""Finds the end of a secret that is a list, an object, or adjacent strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in place of a secret, and how it is put there."""
+"""Replaces secrets by the mask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets that stand behind a name: how far the secret reaches."""
+"""Finds secrets behind a name, and where they end."""
 
 from __future__ import annotations
 

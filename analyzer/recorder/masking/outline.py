@@ -1,4 +1,4 @@
-"""An argument vector's outline: the program, its script, and the names of its options."""
+"""Reduces arguments to the program, its script and the names of its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names the options and words of programs behind which a secret stands, as tables.
+"""Lists the options and words of programs behind which a secret stands.
 
 They are apart from the code that applies them so that one line adds a program.
 """

@@ -1,4 +1,4 @@
-"""Secrets that show only by their shape: long, and without a pattern.
+"""Finds secrets that show only by their shape: long, and without a pattern.
 
 A word of upper-case and lower-case letters and digits that change places often is taken for a
 secret, and so are long runs of hexadecimal digits, and what reads as a secret once base64 or

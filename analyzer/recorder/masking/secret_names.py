@@ -1,4 +1,4 @@
-"""The names that announce a secret, as one pattern over lower-case text.
+"""Lists the names that announce a secret, as one pattern over lower-case text.
 
 Each alternative begins with a letter of its own, which makes the search ten times as fast;
 what must not stand before a name is therefore looked for behind its first letters.

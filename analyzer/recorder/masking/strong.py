@@ -1,4 +1,4 @@
-"""Passwords that show by their shape: letters of both cases, digits and signs, by turns.
+"""Finds passwords by their shape: letters of both cases, digits and signs in turn.
 
 Signs end the words that ``random_values`` judges. Whole words are judged here: in the manual
 pages, modules and scripts of a Debian machine the only one of this shape was a password's hash.

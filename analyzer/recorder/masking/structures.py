@@ -1,4 +1,4 @@
-"""Secrets by their place in a document, a program's source, a command's input.
+"""Finds secrets by their place in a document, a program's source or a command's input.
 
 In these the name of a secret and the secret are apart, or no name is there at all:
 ``{"name": "DB_PASSWORD", "value": "x"}``, ``<password>x</password>``, ``auth=("bob", "x")``.

@@ -1,4 +1,4 @@
-"""Texts as they read once their escapes are undone, each character with where it came from."""
+"""Undoes the escapes of a text, and maps each character to where it came from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JOINT = re.compile(
 )
 
 
-class View(NamedTuple):
+class UnescapedView(NamedTuple):
     """A text, and for each of its characters where that begins and ends in the original."""
 
     text: str
@@ -41,7 +41,7 @@ class View(NamedTuple):
             yield self.origins[start], self.ends[end - 1]
 
 
-def unescaped(text: str) -> Iterator[View]:
+def unescaped(text: str) -> Iterator[UnescapedView]:
     """Yield the text without escapes, if it has some, and again without those that are left."""
     view = _unchanged(text)
     for _ in range(_ROUNDS):
@@ -54,7 +54,7 @@ def unescaped(text: str) -> Iterator[View]:
         yield view
 
 
-def joined(text: str) -> Iterator[View]:
+def joined(text: str) -> Iterator[UnescapedView]:
     """Yield the text with words put together that quotes or a line's end take apart."""
     if "'" in text or '"' in text or "\\\n" in text or "\\\r" in text:
         view = _replaced(_unchanged(text), _JOINT)
@@ -62,11 +62,11 @@ def joined(text: str) -> Iterator[View]:
             yield view
 
 
-def _unchanged(text: str) -> View:
-    return View(text, list(range(len(text))), list(range(1, len(text) + 1)))
+def _unchanged(text: str) -> UnescapedView:
+    return UnescapedView(text, list(range(len(text))), list(range(1, len(text) + 1)))
 
 
-def _replaced(view: View, pattern: re.Pattern[str]) -> View:
+def _replaced(view: UnescapedView, pattern: re.Pattern[str]) -> UnescapedView:
     parts: list[str] = []
     origins: list[int] = []
     ends: list[int] = []
@@ -85,7 +85,7 @@ def _replaced(view: View, pattern: re.Pattern[str]) -> View:
     parts.append(view.text[done:])
     origins += view.origins[done:]
     ends += view.ends[done:]
-    return View("".join(parts), origins, ends)
+    return UnescapedView("".join(parts), origins, ends)
 
 
 def _character(match: re.Match[str]) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""Counts for those who watch many hosts: Prometheus, node_exporter, CloudWatch.
+"""Publishes counts for Prometheus, node_exporter and CloudWatch.
 
 Nothing here is imported while no such output is configured.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from analyzer.recorder.metrics.endpoint import Endpoint
     from analyzer.recorder.metrics.exposition import Exposition
 
-# An output that cannot be had, as before a network interface has its address, is tried again.
+# An output that is unavailable, as before a network interface has its address, is tried again.
 RETRY_S = 10.0
 
 
@@ -37,7 +37,7 @@ class Metrics(Listener):
     """Counts for the pipeline, and every configured output of what is counted.
 
     Listens from the moment it is made; serves and writes from :meth:`start` to :meth:`close`.
-    An output that cannot be had at the start is told and tried again: nothing waits for it.
+    An output that is unavailable at the start is told and tried again: nothing waits for it.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class Metrics(Listener):
         self._due = time.monotonic() + self._settings.metrics.interval_s
 
     def prepare(self, new: config.Config, undo: contextlib.ExitStack) -> Callable[[], None]:
-        """Open what new settings want; returns what puts them into force. Counts go on.
+        """Open what new settings want; returns what applies them. Counts go on.
 
         ``undo`` takes the closing, in case that does not come to pass. Raises AnalyzerError
-        where something new cannot be had; then nothing has changed.
+        where something new is unavailable; then nothing has changed.
         """
         commits = (
             self._endpoint.prepare(new.metrics.prometheus, undo),
@@ -234,18 +234,18 @@ class Metrics(Listener):
 
 @contextlib.contextmanager
 def _said() -> Iterator[None]:
-    """Say what cannot be had; the log says it when it is not there a moment later, either."""
+    """Say what is unavailable; the log says it when it is not there a moment later, either."""
     try:
         yield
     except AnalyzerError as error:
         say(f"{error} The capture begins without it; it is tried again.")
 
 
-def _emf_file(settings: config.Metrics) -> Optional[str]:
+def _emf_file(settings: config.MetricsSettings) -> Optional[str]:
     return settings.emf_file if settings.emf else None
 
 
-def _limits(settings: config.Config, path: str) -> config.Log:
+def _limits(settings: config.Config, path: str) -> config.LogSettings:
     """Return the log's own limits, for another file in addition to the log."""
     return replace(settings.log, sink="file", file=path)
 

@@ -1,4 +1,4 @@
-"""Listening at an IPv4 or IPv6 address, or on a Unix socket."""
+"""Listens at an IPv4 or IPv6 address, or on a Unix socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AddressInUse(ConfigError):
 
 
 def listen(address: Address) -> socket.socket:
-    """Return a listening, non-blocking socket. Raises ConfigError where that cannot be had."""
+    """Return a listening, non-blocking socket. Raises ConfigError where that is unavailable."""
     with contextlib.ExitStack() as undo:
         with _explained(address):
             if isinstance(address, UnixAddress):

@@ -1,4 +1,4 @@
-"""What is counted while the pipeline runs, and kept small whatever callers are named."""
+"""Counts what passes the pipeline, in bounded memory whatever callers are named."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Requests(NamedTuple):
     process: str
 
 
-class Snapshot(NamedTuple):
+class CountsSnapshot(NamedTuple):
     """The counts at one moment; belongs to whoever took it."""
 
     requests: dict[Requests, int]
@@ -121,9 +121,9 @@ class Counts:
         self._high_water = max(self._high_water, queue_high_water)
         self._ticked_at = time.time()
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> CountsSnapshot:
         """Return the counts as they are now."""
-        return Snapshot(
+        return CountsSnapshot(
             {Requests(*key): count for key, count in self._requests.copy().items()},
             self._lost.copy(),
             self._requests_lost,

@@ -1,4 +1,4 @@
-"""Counts as lines in CloudWatch's embedded metric format.
+"""Writes counts as lines in CloudWatch's embedded metric format.
 
 The format: docs.aws.amazon.com, CloudWatch_Embedded_Metric_Format_Specification. CloudWatch
 Logs makes metrics of such lines by itself. Names of members are in AWS's style, also because
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from analyzer.recorder.metrics.counts import Snapshot
+from analyzer.recorder.metrics.counts import CountsSnapshot
 from analyzer.recorder.records import Version
 from analyzer.recorder.sinks.log import Counters
 from analyzer.recorder.usage import cpu_s, rss_bytes
@@ -34,7 +34,7 @@ Document = dict[str, Any]
 class Emf:
     """Makes the documents of an interval: what has grown since the last."""
 
-    def __init__(self, start: Snapshot, log: Counters) -> None:
+    def __init__(self, start: CountsSnapshot, log: Counters) -> None:
         self._before = start
         self._errors_before, self._not_written_before = _failures(log)
         self._cpu_s_before = cpu_s()
@@ -44,7 +44,7 @@ class Emf:
         """Note how many events waited at most since the last tick."""
         self._queue_high_water = max(self._queue_high_water, queue_high_water)
 
-    def documents(self, now: Snapshot, log: Counters, at_ms: int) -> Iterator[Document]:
+    def documents(self, now: CountsSnapshot, log: Counters, at_ms: int) -> Iterator[Document]:
         """Yield one document for each version and caller, then one of the analyzer itself.
 
         Each caller's counts for its version, too; a version that nobody used counts 0, for

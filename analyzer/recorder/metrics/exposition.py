@@ -1,4 +1,4 @@
-"""Counts in Prometheus' formats; the only module that needs prometheus_client."""
+"""Renders counts in Prometheus' formats; the only module that needs prometheus_client."""
 
 from __future__ import annotations
 

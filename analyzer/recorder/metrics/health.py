@@ -1,4 +1,4 @@
-"""How the outputs of metrics fare."""
+"""Reports which metrics outputs fail, and when they recover."""
 
 from __future__ import annotations
 

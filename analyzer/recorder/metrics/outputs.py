@@ -1,4 +1,4 @@
-"""One output of what is counted: opened, tried again where that failed, replaced by itself."""
+"""Opens one metrics output, retries it if it fails, and replaces it on reload."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Output(Generic[Wanted, Opened]):
             self._begin(self.opened)
 
     def try_again(self) -> None:
-        """Open and use what is wanted and could not be had; note why that fails again."""
+        """Open and use what is wanted and was unavailable; note why that fails again."""
         if self.wanted is None or self.opened is not None:
             return
         try:
@@ -65,7 +65,7 @@ class Output(Generic[Wanted, Opened]):
     def prepare(self, wanted: Optional[Wanted], undo: contextlib.ExitStack) -> Callable[[], None]:
         """Open what is newly wanted; returns what puts it in the former one's place.
 
-        Raises AnalyzerError where it cannot be had; then nothing has changed.
+        Raises AnalyzerError where it is unavailable; then nothing has changed.
         """
         if wanted == self.wanted:
             return lambda: None

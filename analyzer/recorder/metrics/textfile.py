@@ -1,4 +1,4 @@
-"""Metrics in a file for node_exporter's textfile collector."""
+"""Writes metrics to a file for node_exporter's textfile collector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was seen, for Wireshark: sends with their secrets covered, each with who sent it."""
+"""Writes what was seen as packets for Wireshark, with secrets covered and callers named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
-class Recording(Listener):
+class PacketExport(Listener):
     """Writes what passes the pipeline to a packet file."""
 
     wants_packets = True
@@ -80,9 +80,9 @@ class Recording(Listener):
             self._file.write(at_ns, self._framing.sent(chunk), note)
 
 
-def open_recording(path: str, limit_bytes: int) -> Recording:
+def open_export(path: str, limit_bytes: int) -> PacketExport:
     """Make the file; raises SinkError where that cannot be."""
-    return Recording(PacketFile(path, limit_bytes))
+    return PacketExport(PacketFile(path, limit_bytes))
 
 
 _STATUS_ALONE = "Of the answer only the status was read; the length is not the server's"

@@ -1,4 +1,4 @@
-"""Packets around what the kernel told of sends: IP and TCP headers that were never sent.
+"""Builds the IP and TCP headers of packets from what the kernel told of sends.
 
 The numbers in them are right as far as they are known: addresses, ports, lengths, and sequence
 numbers of the client. Those of the server count the status lines alone, which is all that is

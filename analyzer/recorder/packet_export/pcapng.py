@@ -1,4 +1,4 @@
-"""Packets with comments in a file that Wireshark reads (pcapng), of bounded size."""
+"""Writes packets with comments to a pcapng file of bounded size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RAW_IP = 101
 _NANOSECONDS = bytes([9])
 
 
-class Notice(NamedTuple):
+class FileNotice(NamedTuple):
     """Something to be said in the log."""
 
     level: str
@@ -46,7 +46,7 @@ class PacketFile:
         self._at = 0  # bytes in the file
         self._is_full = False
         self._is_paused = False
-        self._notices: list[Notice] = []
+        self._notices: list[FileNotice] = []
         self.written = 0
         self.not_written = 0
 
@@ -60,7 +60,7 @@ class PacketFile:
             self._is_full = True
             self.not_written += 1
             self._notices.append(
-                Notice("warning", {"lacks": "it has reached its size", **self._state()})
+                FileNotice("warning", {"lacks": "it has reached its size", **self._state()})
             )
             return
         self._buffer += block
@@ -79,7 +79,7 @@ class PacketFile:
         except OSError as error:
             if not self._is_paused:
                 self._notices.append(
-                    Notice("error", {"lacks": error.strerror or str(error), **self._state()})
+                    FileNotice("error", {"lacks": error.strerror or str(error), **self._state()})
                 )
             self._is_paused = True
             return
@@ -89,9 +89,9 @@ class PacketFile:
         self._buffered = 0
         if self._is_paused:
             self._is_paused = False
-            self._notices.append(Notice("info", {"lacks": "it goes on", **self._state()}))
+            self._notices.append(FileNotice("info", {"lacks": "it goes on", **self._state()}))
 
-    def notices(self) -> list[Notice]:
+    def notices(self) -> list[FileNotice]:
         """Return what happened since the last call."""
         notices, self._notices = self._notices, []
         return notices

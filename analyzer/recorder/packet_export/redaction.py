@@ -1,4 +1,4 @@
-"""Sends as they may be shown: same length, but no token, no credential, no body.
+"""Covers tokens, credentials and bodies in sends; their length stays.
 
 What is not known to be harmless is covered. Shown are request lines, the names of header
 fields, and the values of those that tell how a program asks; none of them where the masking

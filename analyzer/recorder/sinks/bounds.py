@@ -1,4 +1,4 @@
-"""Shorten what is too long for a line, in a fixed order, and name what was cut.
+"""Shortens what is too long for a line, in a fixed order, and names what was cut.
 
 Whoever calls chooses its arguments, its ancestors and its request. In bytes of JSON as written, a
 caller with 16 ancestors may have 400 KiB. What goes first says least about who called.

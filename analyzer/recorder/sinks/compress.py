@@ -1,4 +1,4 @@
-"""Compress a file that is no longer written, so that a crash at any time costs no line."""
+"""Compresses a rotated file so that a crash at any time costs no line."""
 
 from __future__ import annotations
 

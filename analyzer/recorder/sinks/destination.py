@@ -1,11 +1,11 @@
-"""Find the place that the settings name for the log."""
+"""Opens the destination that the settings name for the log."""
 
 from __future__ import annotations
 
 import os
 from typing import Optional
 
-from analyzer.config.settings import Log as Settings
+from analyzer.config.settings import LogSettings as Settings
 from analyzer.recorder.sinks.file import DIRECTORY_MODE, FileWriter, open_file, open_stdout
 from analyzer.recorder.sinks.rotation import Archive
 from analyzer.recorder.sinks.trusted import located
@@ -29,7 +29,7 @@ def is_same_place(one: Settings, other: Settings) -> bool:
 
 
 def set_limits(writer: Writer, settings: Settings) -> None:
-    """Put other limits into force where the writer has any."""
+    """Apply other limits where the writer has any."""
     if not isinstance(writer, FileWriter):
         return
     writer.syncer.every_s = settings.sync_s
@@ -45,7 +45,7 @@ def set_limits(writer: Writer, settings: Settings) -> None:
 
 
 def _target(path: str) -> str:
-    """Follow a link: what is put aside is the file, which stays where it is.
+    """Follow a link: the file itself is rotated, which stays where it is.
 
     A link that is not followed stays as it is: opening it says why.
     """

@@ -1,4 +1,4 @@
-"""Write JSON that no reader stumbles over: one line, UTF-8, nothing that acts on a terminal."""
+"""Writes JSON that every reader accepts: one line, UTF-8, no terminal controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log in a file of its own: only whole lines, one writer, found again when it was moved."""
+"""Writes whole lines to a log file, as its only writer, and finds it again when it was moved."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_stdout() -> Writer:
 
 
 def open_file(path: str, archive: Optional[Archive] = None, sync_s: float = 0) -> Writer:
-    """Open ``path`` for appending; with an archive it is put aside when it is large.
+    """Open ``path`` for appending; with an archive it is rotated when it is large.
 
     Lines are on the disk ``sync_s`` later; 0 leaves that to the kernel.
 

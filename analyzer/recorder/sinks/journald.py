@@ -1,4 +1,4 @@
-"""journald as the log, by its native protocol: a datagram for each line.
+"""Writes the log to journald by its native protocol: a datagram for each line.
 
 See https://systemd.io/JOURNAL_NATIVE_PROTOCOL/. MESSAGE is the whole line; a few of its values
 stand beside it in fields of their own, by which journalctl selects.

@@ -1,4 +1,4 @@
-"""The log: one JSON object per line, in the field names of the Elastic Common Schema."""
+"""Writes one JSON object per line, in the field names of the Elastic Common Schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 from analyzer import __version__
 from analyzer.config.settings import Config
-from analyzer.config.settings import Log as Settings
+from analyzer.config.settings import LogSettings as Settings
 from analyzer.host.identity import boot_id, instance_id
 from analyzer.logline.events import REQUEST
 from analyzer.recorder.records import Record
@@ -117,7 +117,7 @@ class JsonlSink:
     def prepare(
         self, present: Config, new: Config, undo: contextlib.ExitStack
     ) -> Callable[[], None]:
-        """Open the log that new settings name; returns what puts them into force.
+        """Open the log that new settings name; returns what applies them.
 
         ``undo`` takes its closing, in case that does not come to pass. Raises SinkError where
         it cannot be written; then nothing has changed.
@@ -134,7 +134,7 @@ class JsonlSink:
         return commit
 
     def set_limits(self, settings: Settings) -> None:
-        """Put the limits of these settings into force; the place stays."""
+        """Apply the limits of these settings; the place stays."""
         self._line_bytes = settings.line_bytes
         set_limits(self._log.writer, settings)
 

@@ -1,4 +1,4 @@
-"""Holds lines until they are written, and says what could not be."""
+"""Buffers lines until they are written, and reports what could not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mend a log whose last line was cut off by a crash."""
+"""Repairs a log whose last line was cut off by a crash."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from analyzer.recorder.records import (
     Attribution,
+    Classification,
     Connection,
     Record,
     Repeated,
     Request,
     Response,
-    Verdict,
 )
 from analyzer.recorder.sinks.encoding import members
 from analyzer.text import timestamp
@@ -81,7 +81,7 @@ def _identity_text(identity: Identity) -> bytes:
 @functools.lru_cache(maxsize=REQUESTS_MAX)
 def _usual_text(
     request: Request,
-    verdict: Verdict,
+    verdict: Classification,
     response: Optional[Response],
     token_failure: Optional[Response],
     attribution: Attribution,
@@ -95,7 +95,7 @@ def _usual_text(
 
 def _fields_of(
     request: Request,
-    verdict: Verdict,
+    verdict: Classification,
     response: Optional[Response],
     token_failure: Optional[Response],
     attribution: Attribution,

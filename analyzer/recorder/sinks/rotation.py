@@ -1,4 +1,4 @@
-"""Files that were put aside: named by their time, compressed, and deleted when they are too many.
+"""Rotates the log: names files by their time, compresses them, and deletes the oldest.
 
 What counts is their compressed size, and only what is compressed is deleted: long lines that are
 alike, which anybody can bring about, take little room then and push out nothing.
@@ -53,7 +53,7 @@ UNCOMPRESSED_TOTAL = 2
 
 
 class Kept(NamedTuple):
-    """A file that was put aside; sorts by age."""
+    """A file that was rotated; sorts by age."""
 
     stamp: str
     name: str
@@ -62,7 +62,7 @@ class Kept(NamedTuple):
 
 
 class Archive:
-    """The files put aside of one log. Safe to use while its own thread compresses."""
+    """The rotated files of one log. Safe to use while its own thread compresses."""
 
     def __init__(
         self, path: str, rotate_bytes: int, total_bytes: int, *, retry_s: float = _RETRY_S
@@ -84,7 +84,7 @@ class Archive:
         self._retry_s = retry_s
         self._has_failed = False
         self._not_before_s = 0.0  # when compressing may be tried again
-        self._is_stuck = False  # whether it was told that the log cannot be put aside
+        self._is_stuck = False  # whether it was told that the log cannot be rotated
         self._stuck_until_s = 0.0
 
     def warn_if_stuck(self) -> None:
@@ -115,7 +115,7 @@ class Archive:
         return str(put_aside)
 
     def kept(self) -> list[Kept]:
-        """Return the files that were put aside, oldest first."""
+        """Return the files that were rotated, oldest first."""
         return sorted(self._scan())
 
     def tick(self) -> None:
@@ -136,7 +136,7 @@ class Archive:
         return [self._told.popleft() for _ in range(len(self._told))]
 
     def set_limits(self, rotate_bytes: int, total_bytes: int) -> None:
-        """Put other limits into force, and see soon whether that leaves too much."""
+        """Apply other limits, and see soon whether that leaves too much."""
         self.rotate_bytes = rotate_bytes
         self.total_bytes = total_bytes
         self._is_due = True

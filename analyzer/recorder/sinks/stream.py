@@ -1,4 +1,4 @@
-"""Standard output, a pipe or a device: what is written there is somebody else's."""
+"""Writes the log to standard output, a pipe or a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bring a log to the disk, so that a power cut costs seconds of it and not half a minute.
+"""Syncs the log to the disk, so that a power cut costs seconds of it and not half a minute.
 
 The kernel writes back what is 30 s old by itself. A sync may take seconds on a busy disk, and so a
 thread makes it: neither a request nor a line waits for it.

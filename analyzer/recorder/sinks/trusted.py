@@ -1,4 +1,4 @@
-"""Open files for writing without following what another user has planted on the way.
+"""Opens files for writing without following links that another user has planted.
 
 Links of root and of our own user are followed, as ever; those of others are not, in any part of
 the path. Where others may write to the directory, the file itself must not be one that they put

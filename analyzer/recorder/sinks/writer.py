@@ -1,4 +1,4 @@
-"""What takes lines to where they stay, and what it has to say about it."""
+"""Defines the writer interface: delivers lines to a destination and reports its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 1: bytes as they were sent, with who sent them.
+"""Captures bytes as they were sent, with who sent them.
 
 A source is opened by :func:`analyzer.recorder.sources.selection.open_source`; what it can
 do is :class:`Source`.

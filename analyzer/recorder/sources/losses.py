@@ -1,4 +1,4 @@
-"""What the kernel dropped: the probe's own counters, and sends it was not run for."""
+"""Counts what the kernel dropped: by the probe's counters, and sends it was not run for."""
 
 from __future__ import annotations
 

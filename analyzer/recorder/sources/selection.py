@@ -1,4 +1,4 @@
-"""Choose the way of capturing: the first that works on this host, or the one asked for."""
+"""Selects the way of capturing: the first that works on this host, or the one asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS counted against what was recorded, period by period. No I/O."""
+"""Compares AWS's count with what was recorded, period by period. Does no I/O."""
 
 from __future__ import annotations
 

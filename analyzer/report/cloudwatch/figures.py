@@ -1,4 +1,4 @@
-"""CloudWatch's count of tokenless calls, out of what ``aws cloudwatch get-metric-data`` prints.
+"""Reads CloudWatch's count of tokenless calls from ``aws cloudwatch get-metric-data``'s output.
 
 ``MetadataNoToken`` counts tokenless calls that succeeded, ``MetadataNoTokenRejected`` those that
 were refused. Both are per instance; what several results hold is added up.

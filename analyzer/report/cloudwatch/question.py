@@ -1,4 +1,4 @@
-"""The question to CloudWatch: how many tokenless calls it counted for an instance."""
+"""Builds the query to CloudWatch: how many tokenless calls an instance made."""
 
 from __future__ import annotations
 

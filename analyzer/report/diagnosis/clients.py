@@ -1,4 +1,4 @@
-"""The clients that are known by name: how each is recognised, and since when it needs no v1.
+"""Recognises clients by name, and knows since when each needs no v1.
 
 They are data: ``clients.toml`` beside this file, and files of the user's in the same format,
 whose entries come first.

@@ -1,4 +1,4 @@
-"""Commands to copy. What comes from the log is quoted so that a shell takes it as text only."""
+"""Builds commands to copy. Quotes what comes from the log, so that a shell takes it as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of all other callers: a sentence why, advice, and commands to copy."""
+"""Explains callers that no client's name fits: why, advice, and commands to copy."""
 
 from __future__ import annotations
 

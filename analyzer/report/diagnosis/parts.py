@@ -1,4 +1,4 @@
-"""What diagnoses have in common: how they are put together."""
+"""Builds the parts that diagnoses have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a group calls as it does, and what to do: a table of rules, the first match wins.
+"""Decides why a group calls as it does and what to do: a table, the first match wins.
 
 | what is seen                                                    | cause         |
 |-----------------------------------------------------------------|---------------|
@@ -36,7 +36,7 @@ FALLBACK = "fallback_after_token_failure"
 
 
 @dataclass(frozen=True)
-class Facts:
+class GroupFacts:
     """What the rules look at."""
 
     group: Group
@@ -93,12 +93,12 @@ class Facts:
         return version is not None and threshold is not None and version < threshold
 
 
-def _is_known(facts: Facts) -> bool:
+def _is_known(facts: GroupFacts) -> bool:
     return facts.client is not None and facts.client.kind in ("program", "sdk")
 
 
 # What is seen -> what is said of it.
-RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] = (
+RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosis]], ...] = (
     (lambda facts: facts.group.key.provider != AWS, lambda f: others.other_cloud(f.group)),
     (
         lambda facts: not facts.v1 and facts.group.count("unknown") > 0,
@@ -134,5 +134,5 @@ RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Diagnosis]], ...] 
 
 def diagnose(group: Group, clients: Clients) -> Diagnosis:
     """Return why a group calls as it does."""
-    facts = Facts(group, clients.maybe_recognise(group))
+    facts = GroupFacts(group, clients.maybe_recognise(group))
     return next(say(facts) for matches, say in RULES if matches(facts))

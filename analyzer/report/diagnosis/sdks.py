@@ -1,4 +1,4 @@
-"""What is said of clients that are known by name, and of those that fall back."""
+"""Explains clients that are known by name, and those that fall back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions as programs write them: compared by number, component by component."""
+"""Compares versions as programs write them: by number, component by component."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BEFORE_RELEASE = re.compile(
 )
 
 
-class Version(NamedTuple):
+class ProgramVersion(NamedTuple):
     """A version that can be compared; 1.2 and 1.2.0 are the same."""
 
     numbers: tuple[int, ...]
     is_release: bool  # what comes before a release is smaller than it
 
 
-def maybe_version(text: Optional[str]) -> Optional[Version]:
+def maybe_version(text: Optional[str]) -> Optional[ProgramVersion]:
     """Return the version that a text begins with; None where it has none."""
     match = _VERSION.match(text.strip()[:LENGTH_MAX]) if text else None
     if match is None:
@@ -34,4 +34,4 @@ def maybe_version(text: Optional[str]) -> Optional[Version]:
     numbers = [int(each) for each in parts]
     while numbers and numbers[-1] == 0:
         numbers.pop()
-    return Version(tuple(numbers), _BEFORE_RELEASE.match(match[2]) is None)
+    return ProgramVersion(tuple(numbers), _BEFORE_RELEASE.match(match[2]) is None)

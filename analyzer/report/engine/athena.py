@@ -1,4 +1,4 @@
-"""The same questions for Athena: a table over the logs in S3, views, and the queries.
+"""Builds the same queries for Athena: a table over the logs in S3, views, and the queries.
 
 Nothing here is sent anywhere. What an engine keeps in tables is a view here, so that each query
 reads the logs anew; Athena charges by what is read.

@@ -1,4 +1,4 @@
-"""What of the input cannot be read: where it is, and how to get at the rest."""
+"""Finds the parts of the input that cannot be read, and salvages the rest."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _has_names(value: Mapping[str, object]) -> bool:
 
 
 def salvaged(files: Sequence[File], directory: Path) -> list[Salvaged]:
-    """Read every file to its end, and put aside what can be had of those that are damaged.
+    """Read every file to its end, and copy the readable lines of damaged ones.
 
     Damage here is compressed data that breaks off or is none, and lines without an end.
     """

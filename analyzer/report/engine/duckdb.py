@@ -1,4 +1,4 @@
-"""The engine inside this process: reads JSON lines, gzip and Parquet, with bounded memory."""
+"""Runs the queries in this process: reads JSON lines, gzip and Parquet in bounded memory."""
 
 from __future__ import annotations
 

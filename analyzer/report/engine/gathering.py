@@ -1,4 +1,4 @@
-"""Ask an engine all questions, in order, and put the answers together."""
+"""Runs all queries of an engine in order, and joins their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that lines count by, or tell about the analyzer itself: which can be right.
+"""Bounds the numbers that a line may count by or tell.
 
 A line with one that cannot is damaged: what was lost is then unknown, which is not the same as 0.
 ``queries/numbers.sql`` says the same in SQL.

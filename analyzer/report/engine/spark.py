@@ -1,4 +1,4 @@
-"""The engine for fleets that outgrow one machine: the same queries, on Spark."""
+"""Runs the same queries on Spark, for fleets that outgrow one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fills the queries in ``queries/``, and translates them from DuckDB's SQL into other dialects."""
+"""Builds SQL in DuckDB's dialect, and translates it."""
 
 from __future__ import annotations
 

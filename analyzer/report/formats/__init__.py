@@ -1,4 +1,4 @@
-"""A report as text: for people at a terminal, for a ticket, for a browser, and for programs.
+"""Renders a report as text: for a terminal, a ticket, a browser, and programs.
 
 Each format is a module of its own, imported only when it is asked for. The same report gives the
 same text, byte by byte. Everything that comes out of a log is hostile and is neutralised where

@@ -1,4 +1,4 @@
-"""The process tree of an example line: from the oldest known ancestor down to the caller.
+"""Draws the process tree of an example line, from the oldest ancestor to the caller.
 
 The line is used as it was recorded, perhaps by hand or in malice: what has not the type that it
 should have is left out.
@@ -16,7 +16,7 @@ COMMAND_CHARACTERS_MAX = 2048
 
 
 @dataclass(frozen=True)
-class Process:
+class TreeProcess:
     """One process: its command line, else its executable, else its name."""
 
     pid: Optional[int]
@@ -28,7 +28,7 @@ class Process:
 class Tree:
     """The oldest ancestor first, the caller last. ``is_cut`` where older ones are not known."""
 
-    processes: tuple[Process, ...]
+    processes: tuple[TreeProcess, ...]
     is_cut: bool
 
 
@@ -42,10 +42,10 @@ def tree(example: Mapping[str, Any]) -> Tree:
     return Tree(tuple(reversed(known)), is_cut)
 
 
-def _process(raw: Mapping[str, Any]) -> Process:
+def _process(raw: Mapping[str, Any]) -> TreeProcess:
     user = _mapping(raw.get("user"))
     pid = raw.get("pid")
-    return Process(
+    return TreeProcess(
         pid if isinstance(pid, int) and not isinstance(pid, bool) else None,
         _command(raw),
         _text(user.get("name")) or _text(user.get("id")),

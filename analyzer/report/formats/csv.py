@@ -1,4 +1,4 @@
-"""A row per caller, for a spreadsheet or a script that reads columns.
+"""Writes a row per caller, for a spreadsheet or a script that reads columns.
 
 Columns are only ever added, behind the others. A cell is one line: control characters are
 escaped. A cell that a spreadsheet would take for a formula has an apostrophe before it, which

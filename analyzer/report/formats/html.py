@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing but itself: to read, to filter, to print, to send on.
+"""Writes one HTML page that needs nothing but itself: to read, filter, print and send on.
 
 The page is a template, so that escaping is not left to the author's care: Jinja2 escapes every
 value that is put into it, and before that :func:`analyzer.text.visible` takes away what a browser

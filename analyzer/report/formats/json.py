@@ -1,4 +1,4 @@
-"""A report for programs: one JSON document, whole, nothing left out.
+"""Writes the whole report as one JSON document, for programs.
 
 Its shape is described by ``report.schema.json`` beside this file. Within one ``format`` members
 are added, never renamed or taken away. Times are ISO 8601 in UTC, lengths are in seconds, what

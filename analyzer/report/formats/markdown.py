@@ -1,4 +1,4 @@
-"""A report to paste into a ticket, in the Markdown that GitHub, GitLab and others share.
+"""Writes the report in the Markdown that GitHub, GitLab and others share.
 
 Names of the log stand in code, where nothing is a link, a mention or markup; what code cannot
 hold in a table is written with HTML's character references, which never are markup.

@@ -1,4 +1,4 @@
-"""What of a long report is shown in full, what in a row, and how much is only counted."""
+"""Selects what of a long report is shown in full, what in a row, and what is only counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report at a terminal, or without any control codes in a file or pipe."""
+"""Prints the report at a terminal, or without control codes to a file or pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests over time as a few bars that fit a page, however long the log is."""
+"""Draws the requests over time as a few bars that fit a page."""
 
 from __future__ import annotations
 

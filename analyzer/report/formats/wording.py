@@ -1,4 +1,4 @@
-"""Puts numbers, times, callers and judgements into words, the same in each format for people.
+"""Words numbers, times and judgements, the same in each format for people.
 
 The words may hold text of the log as it was recorded: each format neutralises what it shows.
 """

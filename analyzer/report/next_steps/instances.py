@@ -1,4 +1,4 @@
-"""Commands for the instances that were seen: one each, or a loop where there are many."""
+"""Builds commands for the instances that were seen: one each, or a loop where there are many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies that keep IMDSv1 off, after AWS's examples for EC2.
+"""Builds policies that keep IMDSv1 off, after AWS's examples for EC2.
 
 The examples: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html
 """

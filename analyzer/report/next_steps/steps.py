@@ -1,4 +1,4 @@
-"""What to do next, in order, with the commands: fix, look again, require tokens, keep it so."""
+"""Lists what to do next, with the commands: fix, look again, require tokens, keep it so."""
 
 from __future__ import annotations
 

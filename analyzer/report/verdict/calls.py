@@ -1,4 +1,4 @@
-"""What the rules on calls say: a sentence, or None where a rule does not apply."""
+"""Judges the calls. Each rule returns its sentence, or None if it does not apply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one host, as the rules of the verdict ask for it. No I/O."""
+"""Collects what is known of one host for the rules of the verdict. Does no I/O."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def maybe_interval(group: Group) -> Optional[datetime.timedelta]:
     return longest + DAY if longest > DAY else None
 
 
-def gather(
+def evidence_of(
     findings: Findings,
     period: datetime.timedelta,
     now: datetime.datetime,

@@ -1,4 +1,4 @@
-"""Whether IMDSv1 may be switched off: for each host, and for the whole, which is as its worst host.
+"""Decides whether IMDSv1 may be switched off, for each host and for all; the worst host decides.
 
 The period is the last seven days (``--period``) before the last line of the whole input. Where a
 caller used v1 more rarely, the window that must have been watched is longer: its longest time
@@ -52,7 +52,7 @@ from typing import Callable, Optional
 from analyzer.report.findings import Findings, Span
 from analyzer.report.result import Comparison, Judgement, Reason, Verdict
 from analyzer.report.verdict import calls, coverage
-from analyzer.report.verdict.evidence import Evidence, gather
+from analyzer.report.verdict.evidence import Evidence, evidence_of
 
 _SAFE = Judgement.SAFE
 _NOT_SAFE = Judgement.NOT_SAFE
@@ -120,7 +120,7 @@ def judge_hosts(
     comparison: Optional[Comparison] = None,
 ) -> tuple[Verdict, tuple[Verdict, ...]]:
     """Return the verdict on the whole, and one for each host in the order of the findings."""
-    evidence = gather(findings, period, now, comparison)
+    evidence = evidence_of(findings, period, now, comparison)
     if not evidence:
         return _without_lines(findings), ()
     found = [(each, _reasons(each)) for each in evidence]

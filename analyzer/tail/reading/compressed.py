@@ -1,4 +1,4 @@
-"""One compressed file, named by itself: read once, not followed."""
+"""Reads one compressed file that was named; does not follow it."""
 
 from __future__ import annotations
 

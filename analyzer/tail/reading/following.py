@@ -1,7 +1,7 @@
-"""Follow a log by its name: each line once and in order, whatever is done to the file.
+"""Follows a log by its name: each line once and in order, whatever is done to the file.
 
-What was written before the file was put aside is read to its end from the descriptor that is
-open, what was put aside after it between two looks from the archive, then the file that has the
+What was written before the file was rotated is read to its end from the descriptor that is
+open, what was rotated after it between two looks from the archive, then the file that has the
 name now. That one is taken only when something is in it: until then its writer may still be at the
 former. No line is given before its end is there, so that half a line never is.
 """
@@ -131,7 +131,7 @@ class FileSource:
             yield from self._after_another(self._file)
 
     def _after_waiting(self) -> Iterator[bytes]:
-        """Begin with a file that is there at last, and what was put aside before it was seen."""
+        """Begin with a file that is there at last, and with what was rotated before it was seen."""
         self._file = self._open()
         if self._file is not None:
             aside = _before(self._file.head, self._file.identity, put_aside(self._path))
@@ -265,7 +265,7 @@ def _last(
 
 
 def _position(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) -> Optional[int]:
-    """Return which of the files put aside is this one, or a copy of what it was."""
+    """Return which of the rotated files is this one, or a copy of what it was."""
     for at in range(len(aside) - 1, -1, -1):
         if aside[at].identity == identity:
             return at
@@ -277,7 +277,7 @@ def _position(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) 
 
 
 def _before(head: bytes, identity: tuple[int, int], aside: list[Rotated]) -> list[Rotated]:
-    """Return those put aside before this one, which may have been put aside itself meanwhile."""
+    """Return those rotated before this one, which may have been rotated itself meanwhile."""
     return aside[: _position(head, identity, aside)]
 
 

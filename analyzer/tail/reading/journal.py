@@ -1,4 +1,4 @@
-"""The log in the journal, read by journalctl in a child that ends with us.
+"""Reads the log in the journal through journalctl, a child that ends with us.
 
 Any user may write to the journal under any name. Taken are the lines of the service and of root,
 who may run the analyzer by hand: these fields are journald's own words.

@@ -1,4 +1,4 @@
-"""One file that somebody else writes: whole lines, and whether it is still the file it was."""
+"""Reads whole lines of one file that somebody else writes, and sees if it was replaced."""
 
 from __future__ import annotations
 

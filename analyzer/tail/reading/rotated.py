@@ -1,4 +1,4 @@
-"""Files that were put aside, by the analyzer itself or by logrotate, compressed or not yet."""
+"""Reads rotated files of the analyzer or of logrotate, compressed or not yet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNREADABLE = (OSError, EOFError, zlib.error)  # what opening or reading one can 
 
 
 class Rotated(NamedTuple):
-    """One file that was put aside; where there are two paths, they hold the same lines."""
+    """One file that was rotated; where there are two paths, they hold the same lines."""
 
     name: str  # without .gz
     paths: tuple[Path, ...]  # the plain one first: a compressed one may not be whole beside it
@@ -55,8 +55,8 @@ class Rotated(NamedTuple):
 
 
 def put_aside(path: Path) -> list[Rotated]:
-    """Return what was put aside of a log, oldest first."""
-    # What a link points to is put aside beside the file itself.
+    """Return rotated files of a log, oldest first."""
+    # What a link points to is rotated beside the file itself.
     path = Path(os.path.realpath(path))
     names: dict[str, list[str]] = {}
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Where lines come from: a file, the journal, or standard input."""
+"""Defines the sources of lines: a file, the journal, or standard input."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Start(NamedTuple):
     """What is shown of the lines that are there already.
 
     ``lines`` is how many of the last wanted ones, None for all. ``is_deep`` says whether to go back
-    into what was put aside, or of the journal into what was before the last boot.
+    into rotated files, or of the journal into what was before the last boot.
     """
 
     lines: Optional[int]
     is_deep: bool = True
 
 
-class Source(Protocol):
+class LineSource(Protocol):
     """Gives whole lines, without their ends."""
 
     is_over: bool  # nothing more will come

@@ -52,7 +52,7 @@ class LatePage:
         fcntl.ioctl(self._fd, _UFFDIO_COPY, bytearray(wanted))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Drop it."""
         os.close(self._fd)
 
 

@@ -22,9 +22,9 @@ from analyzer.config.settings import AUTO
 from analyzer.doctor import kernel, ring, screen, software
 from analyzer.doctor.checks import CHECKS
 from analyzer.doctor.findings import (
+    Examination,
     Finding,
     Level,
-    Report,
     fine,
     lacking,
     note,
@@ -174,7 +174,7 @@ def test_trying_a_ring_leaves_the_limit_of_locked_memory_as_it_was() -> None:
 HOSTILE = "\x1b[31m[bold]caf\u00e9[/bold] \udcff\x07 " + "x" * 200
 
 
-def _written(report: Report) -> str:
+def _written(report: Examination) -> str:
     output = io.StringIO()
     console = Console(file=output, width=80, highlight=False, markup=False, emoji=False)
     screen.write_table(report, console)
@@ -183,7 +183,7 @@ def _written(report: Report) -> str:
 
 def test_text_of_the_system_is_shown_and_not_interpreted() -> None:
     """No markup, no control codes, nothing beyond ASCII, no line longer than the screen."""
-    written = _written(Report((Finding("libbpf", WARN, HOSTILE, HOSTILE),), "core/fentry"))
+    written = _written(Examination((Finding("libbpf", WARN, HOSTILE, HOSTILE),), "core/fentry"))
     assert "[bold]" in written
     assert "\\x1b[31m" in written
     assert written.isascii()
@@ -203,19 +203,19 @@ def test_text_of_the_system_is_shown_and_not_interpreted() -> None:
 )
 def test_the_table_ends_with_the_conclusion(chosen: Optional[str], said: str) -> None:
     """And with what the chosen way of attaching does not see."""
-    assert said in _written(Report((), chosen))
+    assert said in _written(Examination((), chosen))
 
 
 def test_the_document_holds_what_the_table_shows() -> None:
     """Whatever the text, it is valid JSON in ASCII."""
-    text = screen.as_json(Report((Finding("libbpf", WARN, HOSTILE, "mend it"),), None))
+    text = screen.as_json(Examination((Finding("libbpf", WARN, HOSTILE, "fix it"),), None))
     document = json.loads(text)
     assert text.isascii()
     assert document["works"] is False
     assert document["probe"] is None
     assert document["kernel"]["release"] == platform.release()
     assert document["findings"] == [
-        {"name": "libbpf", "level": "warn", "found": HOSTILE, "fix": "mend it"}
+        {"name": "libbpf", "level": "warn", "found": HOSTILE, "fix": "fix it"}
     ]
 
 

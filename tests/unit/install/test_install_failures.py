@@ -195,7 +195,7 @@ def test_a_failed_start_says_what_doctor_finds(host: Host) -> None:
         "  | fail  libbpf  is missing\n"
         "  |             -> install it\n"
         "  | doctor: all is well\n"
-        "What to do: mend what these name, and run this again\n"
+        "What to do: fix what these name, and run this again\n"
         "What was installed until then is removed again; the distribution's packages stay.\n"
     )
 

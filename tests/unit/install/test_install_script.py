@@ -287,7 +287,7 @@ def test_bcc_by_configuration(host: Host) -> None:
 def test_mounts_that_wait_for_cloud_init_or_the_network(
     host: Host, after: str, *, early: bool
 ) -> None:
-    """To wait for them and to stand before cloud-init cannot be had together."""
+    """To wait for them and to stand before cloud-init is unavailable together."""
     host.write("after", after)
     done = host.run()
     assert done.returncode == 0

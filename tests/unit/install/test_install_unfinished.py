@@ -185,7 +185,7 @@ def test_a_failure_after_the_new_version_is_in_use(installed: Host) -> None:
     assert done.returncode == 1
     assert done.stderr.endswith(
         "imds-analyzer 1.1.0 is installed and running; what failed comes after that: "
-        "mend it and run this again.\n"
+        "fix it and run this again.\n"
     )
     assert installed.running == installed.current == "1.1.0"
 

@@ -22,6 +22,7 @@ from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
     Caller,
+    Classification,
     Closed,
     Connection,
     Outcome,
@@ -31,7 +32,6 @@ from analyzer.recorder.records import (
     Response,
     Token,
     User,
-    Verdict,
     Version,
 )
 
@@ -42,9 +42,9 @@ WAIT_S = 5.0
 def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False) -> Record:
     """Return a tokenless GET, or the token request, of one process on one socket."""
     verdict = (
-        Verdict(Version.V2, "token", "token_request", "aws")
+        Classification(Version.V2, "token", "token_request", "aws")
         if token
-        else Verdict(Version.V1, "metadata", "no_token_header", "aws")
+        else Classification(Version.V1, "metadata", "no_token_header", "aws")
     )
     method = "PUT" if token else "GET"
     process = Process(pid, "app", None, None, False, 100 * pid, User(0, None))

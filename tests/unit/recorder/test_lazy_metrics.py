@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from analyzer.config.rules import TcpAddress, UnixAddress
-from analyzer.config.settings import Config, Log, Metrics
+from analyzer.config.settings import Config, LogSettings, MetricsSettings
 from analyzer.errors import ConfigError
 from analyzer.recorder.lazy_metrics import Metering
 from analyzer.recorder.listener import Listener
@@ -36,14 +36,14 @@ class Running:
     """What `run` has beside a pipeline."""
 
     def __init__(self, directory: Path) -> None:
-        self.settings = Config(log=Log(file=str(directory / "log")))
+        self.settings = Config(log=LogSettings(file=str(directory / "log")))
         self.log: JsonlSink = open_log(self.settings.log)
         self.heard = Heard()
         self.metering = Metering(self.settings, self.log)
         self.metering.start(self.heard, "core/fentry")
 
     def prepare(self, undo: contextlib.ExitStack, **metrics: Any) -> Callable[[], None]:
-        new = Config(log=self.settings.log, metrics=Metrics(**metrics))
+        new = Config(log=self.settings.log, metrics=MetricsSettings(**metrics))
         return self.metering.prepare(self.settings, new, undo)
 
     def reload(self, **metrics: Any) -> None:
@@ -51,7 +51,7 @@ class Running:
             commit = self.prepare(undo, **metrics)
             undo.pop_all()
         commit()
-        self.settings = Config(log=self.settings.log, metrics=Metrics(**metrics))
+        self.settings = Config(log=self.settings.log, metrics=MetricsSettings(**metrics))
 
     def close(self) -> None:
         self.metering.close()
@@ -141,14 +141,14 @@ def test_a_port_in_use_is_said_at_once_and_had_when_it_is_free(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Metrics that cannot be served are no reason not to capture."""
-    log = Log(file=str(tmp_path / "log"))
+    log = LogSettings(file=str(tmp_path / "log"))
     heard = Heard()
     with contextlib.ExitStack() as undo:
         sink = open_log(log)
         undo.callback(sink.close)
         with listen(TcpAddress("127.0.0.1", 0)) as other:
             address = TcpAddress(*other.getsockname())
-            metering = Metering(Config(log=log, metrics=Metrics(prometheus=address)), sink)
+            metering = Metering(Config(log=log, metrics=MetricsSettings(prometheus=address)), sink)
             undo.callback(metering.close)
             metering.start(heard, "core/fentry")
             assert heard.listener is not None

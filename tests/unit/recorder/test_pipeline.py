@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config.settings import Log
+from analyzer.config.settings import LogSettings
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
 from analyzer.recorder.listener import Listener
@@ -171,7 +171,7 @@ def test_a_request_is_one_however_long_its_rest_has_waited(tmp_path: Path) -> No
                 return (chunk(request[:9], at_ns=at_ns),)
             return (chunk(request[9:], 9, at_ns=at_ns + 1),)
 
-    sink = open_log(Log(file=str(tmp_path / "log")))
+    sink = open_log(LogSettings(file=str(tmp_path / "log")))
     with contextlib.closing(Stalled()) as source, contextlib.closing(sink):
         pipeline = Pipeline(source, sink, heartbeat_s=60, response_wait_s=5)
         os.write(source.write_fd, b"12")

@@ -110,7 +110,7 @@ def cached(line: Line, arch: str) -> Kernel | None:
 def fetch(lines: Sequence[Line], *, refresh: bool = False) -> list[Kernel]:
     """Return a kernel for each line; goes to the network only for what the cache lacks.
 
-    ``refresh`` asks the mirror for newer versions. Raises VmError when one cannot be had.
+    ``refresh`` asks the mirror for newer versions. Raises VmError when one is unavailable.
     """
     directory = cache_dir()
     directory.mkdir(parents=True, exist_ok=True)

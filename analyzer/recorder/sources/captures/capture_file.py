@@ -1,4 +1,4 @@
-"""From the bytes of a pcap or pcapng file to packets; no I/O, and says where a file is damaged."""
+"""Parses the bytes of a pcap or pcapng file, and says where it is damaged. Does no I/O."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Interface(NamedTuple):
     offset_ns: int
 
 
-class Recording:
+class CaptureParser:
     """Reads one file, in whatever pieces it comes.
 
     ``offset`` is where the part begins that is not read yet. ``untimed`` counts packets that

@@ -1,4 +1,4 @@
-"""Captures that were made before, or by others: files, or what tcpdump writes into a pipe."""
+"""Reads captures that others made: files, or what tcpdump writes into a pipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 from analyzer.errors import CaptureError, SourceUnavailable
 from analyzer.recorder.clock import CaptureClock, Clock
 from analyzer.recorder.records import Connection, Event, Lost, Passed
-from analyzer.recorder.sources.captures.capture_file import DamagedError, Recording
+from analyzer.recorder.sources.captures.capture_file import CaptureParser, DamagedError
 from analyzer.recorder.sources.losses import LossMeter
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
 from analyzer.recorder.sources.tcp.reassembly import TO_US, Reassembler
@@ -50,7 +50,7 @@ class CaptureFile:
         self.error: Optional[CaptureError] = None
         self.is_stopping = False  # whether a signal had come when its end was read
         self.is_stopped = False  # whether there is more of it, or would be, but for the signal
-        self.recording = Recording()
+        self.recording = CaptureParser()
         self._unpacker: Any = None
         self._is_begun = False
         self._beginning = b""  # read, and too short to tell what it is

@@ -1,1 +1,1 @@
-"""From link-layer frames to what was sent and answered on each connection; no I/O."""
+"""Captures packets of this host's interfaces, where the kernel takes no probe."""

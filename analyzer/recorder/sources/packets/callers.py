@@ -1,4 +1,4 @@
-"""Who is at the client's end of a connection that was seen in packets."""
+"""Finds who is at the client's end of a connection that was seen in packets."""
 
 from __future__ import annotations
 

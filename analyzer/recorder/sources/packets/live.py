@@ -1,4 +1,4 @@
-"""Packets of this host's interfaces, where the kernel takes no probe.
+"""Captures packets of all interfaces and names their senders.
 
 Sees what passes the network namespace it is started in, so also guests and containers behind it,
 but not what stays inside another namespace. Who sent it is found in the socket tables, best effort.

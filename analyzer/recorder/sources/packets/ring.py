@@ -1,4 +1,4 @@
-"""Packets of all interfaces through memory that is shared with the kernel (TPACKET_V3)."""
+"""Reads packets of all interfaces through memory shared with the kernel (TPACKET_V3)."""
 
 from __future__ import annotations
 

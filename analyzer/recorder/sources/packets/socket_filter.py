@@ -1,4 +1,4 @@
-"""The kernel's filter for packets to and from IMDS, as a classic BPF program.
+"""Builds the kernel's filter for packets to and from IMDS, as a classic BPF program.
 
 For a SOCK_DGRAM packet socket: offsets count from the network header, whatever the link is,
 and a VLAN tag that the kernel has taken off is not in the data. A second tag (QinQ) is, and then

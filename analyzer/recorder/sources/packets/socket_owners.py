@@ -1,4 +1,4 @@
-"""From a socket's inode to the process that holds it, and that to a snapshot of it.
+"""Finds the process that holds a socket, and takes a snapshot of it.
 
 Best effort, and nothing is guessed: a process that is gone, a socket that several hold, and
 what there was no time to look for, are nobody. Who holds a socket is looked up in /proc/PID/fd,

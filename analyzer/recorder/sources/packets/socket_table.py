@@ -1,4 +1,4 @@
-"""The kernel's table of TCP sockets: which socket has this address and port (sock_diag(7))."""
+"""Looks up sockets by address and port in the kernel's table (sock_diag(7))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probe compiled on the host by BCC, for kernels without BTF."""
+"""Compiles the probe on the host with BCC, for kernels without BTF."""
 
 from __future__ import annotations
 

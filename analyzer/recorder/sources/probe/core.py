@@ -1,4 +1,4 @@
-"""The CO-RE object: compiled ahead of time, loaded through the distribution's libbpf."""
+"""Loads the CO-RE object, compiled ahead of time, through the distribution's libbpf."""
 
 from __future__ import annotations
 

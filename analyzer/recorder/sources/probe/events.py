@@ -1,4 +1,4 @@
-"""From the probe's raw events to chunks: the same for every loader."""
+"""Decodes the probe's raw events into chunks: the same for every loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of libbpf that the loader needs, through ctypes.
+"""Wraps the part of libbpf that the loader needs, through ctypes.
 
 Both generations are spoken to: libbpf.so.1 (Debian 12, Amazon Linux 2023) and
 libbpf.so.0 (Debian 11, RHEL 8), which reports errors in the pointer it returns.

@@ -1,4 +1,4 @@
-"""Join the two witnesses: the wire tells what was sent, the calls tell who sent it.
+"""Joins the two witnesses: the wire tells what was sent, the calls tell who sent it.
 
 Both name the connection and sequence numbers. No I/O.
 """
@@ -240,7 +240,7 @@ def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, 
 
 
 def _forget_former(senders: list[Sender], segment: Segment) -> None:
-    """Let go of those whose bytes have all gone out: a later one's have, too."""
+    """Drop those whose bytes have all gone out: a later one's have, too."""
     latest = None
     for number, sender in enumerate(senders):
         if not sender.is_other and _is_from(sender, segment.sequence):

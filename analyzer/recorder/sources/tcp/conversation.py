@@ -1,4 +1,4 @@
-"""One TCP connection as packets show it: the client's bytes in order, the server's answers."""
+"""Orders one TCP connection's packets: the client's bytes, and the server's answers."""
 
 from __future__ import annotations
 

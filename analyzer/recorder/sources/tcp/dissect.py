@@ -1,4 +1,4 @@
-"""From a frame to the TCP segment in it, where that is one of a connection to IMDS."""
+"""Dissects a frame to the TCP segment in it, if that is one of a connection to IMDS."""
 
 from __future__ import annotations
 

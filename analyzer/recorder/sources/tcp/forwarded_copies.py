@@ -1,4 +1,4 @@
-"""Tells a connection that was seen before under another address: on its way through this host.
+"""Detects copies of a segment that was seen under another address on its way through this host.
 
 What a guest or a container sends comes in on one interface and goes out on another, there often
 with this host's address (masquerading). That is one request, not two. Address translation leaves

@@ -1,4 +1,4 @@
-"""Where in a frame the network layer's packet begins, by the capture's link type."""
+"""Finds where the network layer begins in a frame, by the capture's link type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that came before those in front of them: held until these come, within bounds."""
+"""Buffers out-of-order TCP data until the gap is filled, up to a limit."""
 
 from __future__ import annotations
 

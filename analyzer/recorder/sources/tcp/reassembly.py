@@ -1,4 +1,4 @@
-"""From link-layer frames to chunks, answers and ends of connections; no I/O."""
+"""Reassembles link-layer frames into chunks, answers and ends of connections. Does no I/O."""
 
 from __future__ import annotations
 

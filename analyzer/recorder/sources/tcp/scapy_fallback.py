@@ -1,4 +1,4 @@
-"""Frames that are rare: their layers are scapy's to know, not worth code of our own."""
+"""Dissects rare frames with scapy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what a client has sent and the server may not have, to compare what comes in its place.
+"""Keeps what a client sent and the server may lack, to compare a retransmission with it.
 
 A segment that never arrives (its checksum is wrong, its TTL too low) looks like one that does.
 Whoever makes packets by hand may show one such request here, and have the server read another.

@@ -20,8 +20,8 @@ from analyzer.recorder.attribute import KEEP_S, Attributor
 from analyzer.recorder.attribute.processes import (
     ARGS_KEPT_MAX,
     ARGS_READ_MAX,
-    Facts,
     Processes,
+    ProcFacts,
     in_words,
     only_names,
     split_args,
@@ -223,7 +223,7 @@ class TestBelieving:
             text=True,
             timeout=DEADLINE_S,
         )
-        assert told.stdout == f"{Facts(is_there=False)}\n"
+        assert told.stdout == f"{ProcFacts(is_there=False)}\n"
 
     def test_a_program_replaced_by_exec_is_not_shown_as_the_caller(self) -> None:
         """Number and start survive exec; another name says that the program is another."""

@@ -208,7 +208,7 @@ class TestReload:
         port = free_port()
         metrics = bench.start(prometheus=TcpAddress("127.0.0.1", port))
         metrics.request(RECORD)
-        # The same port of all addresses: it cannot be had before the first is given up.
+        # The same port of all addresses: it is unavailable before the first is given up.
         bench.reload(prometheus=TcpAddress("::", port))
         assert requests_of(parsed(fetch(TcpAddress("::1", port)))) == {"curl": 1}
         path = tmp_path / "imds.prom"
@@ -256,7 +256,7 @@ class TestReload:
         assert path.read_text() == "another's"
 
     def test_what_did_not_change_stays_open(self, bench: Bench, tmp_path: Path) -> None:
-        """As it must where it could not be had again, such as a port for privileged ones."""
+        """As it must where it was unavailable again, such as a port for privileged ones."""
         address = UnixAddress(str(tmp_path / "metrics.sock"))
         path = tmp_path / "collector" / "imds.prom"
         path.parent.mkdir()

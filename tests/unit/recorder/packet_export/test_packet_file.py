@@ -14,7 +14,7 @@ import pytest
 
 from analyzer.errors import SinkError
 from analyzer.recorder.packet_export import pcapng
-from analyzer.recorder.packet_export.export import Recording
+from analyzer.recorder.packet_export.export import PacketExport
 from analyzer.recorder.packet_export.framing import MAX_DATA, Frame, Framing
 from analyzer.recorder.packet_export.pcapng import BUFFER_BYTES, PacketFile
 from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, User
@@ -248,7 +248,7 @@ def _caller(process: Optional[Process], attribution: Attribution = Attribution.C
 
 def _recorded(tmp_path: Path, caller: Caller, *chunks: Chunk) -> list[Packet]:
     path = tmp_path / "a.pcapng"
-    recording = Recording(PacketFile(str(path), MIB))
+    recording = PacketExport(PacketFile(str(path), MIB))
     recording.clock_set(1000)
     said: list[object] = []
     for each in chunks:

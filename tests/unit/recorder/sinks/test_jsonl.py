@@ -18,18 +18,18 @@ from typing import Any
 import pytest
 
 from analyzer import __version__
-from analyzer.config.settings import Log
+from analyzer.config.settings import LogSettings
 from analyzer.errors import SinkError
 from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
     Caller,
+    Classification,
     Connection,
     Process,
     Record,
     Request,
     Token,
     User,
-    Verdict,
     Version,
 )
 from analyzer.recorder.sinks import level
@@ -68,7 +68,7 @@ RECORD = Record(
     connection=Connection(1, 1, "10.0.3.7", 41234, "169.254.169.254", 80),
     tid=4242,
     request=Request("GET", "/latest/", Token.ABSENT, "curl/8", False, frozenset(), None),
-    verdict=Verdict(Version.V1, "metadata", "no_token_header", "aws"),
+    verdict=Classification(Version.V1, "metadata", "no_token_header", "aws"),
     caller=identified(Caller(PROCESS, (), False, None, None)),
 )
 
@@ -81,7 +81,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 def written(tmp_path: Path, *records: Record) -> list[dict[str, Any]]:
     path = tmp_path / "log"
-    sink = open_log(Log(file=str(path)))
+    sink = open_log(LogSettings(file=str(path)))
     for record in records:
         sink.write(record)
     sink.close()
@@ -110,7 +110,7 @@ class TestOpening:
         tmp_path.chmod(0o711)
         path = tmp_path / "a" / "b" / "imds.jsonl"
         with umask(mask):
-            open_log(Log(file=str(path))).close()
+            open_log(LogSettings(file=str(path))).close()
         assert mode_of(path) == 0o640
         assert mode_of(path.parent) == 0o750
         assert mode_of(path.parent.parent) == 0o750
@@ -121,7 +121,7 @@ class TestOpening:
         path = tmp_path / "log"
         path.write_bytes(b"{}\n")
         path.chmod(0o604)
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         sink.write(RECORD)
         sink.close()
         assert mode_of(path) == 0o604
@@ -132,7 +132,7 @@ class TestOpening:
     def test_a_directory_is_refused(self, tmp_path: Path) -> None:
         """The message says what it is and what to do."""
         with pytest.raises(SinkError, match=r"Is a directory\. .*name a file in it") as refused:
-            open_log(Log(file=str(tmp_path)))
+            open_log(LogSettings(file=str(tmp_path)))
         assert str(tmp_path) in str(refused.value)
 
     @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ class TestOpening:
         Path("file").touch()
         Path("loop").symlink_to("loop")
         with pytest.raises(SinkError, match=says):
-            open_log(Log(file=path))
+            open_log(LogSettings(file=path))
 
     def test_a_pipe_without_a_reader_is_refused(self, tmp_path: Path) -> None:
         """Opening it would wait for ever."""
         path = tmp_path / "pipe"
         os.mkfifo(path)
         with pytest.raises(SinkError, match="start the reader of the pipe first"):
-            open_log(Log(file=str(path)))
+            open_log(LogSettings(file=str(path)))
 
     def test_a_pipe_with_a_reader_is_written(self, tmp_path: Path) -> None:
         """And blocks as a pipe does once it is open."""
@@ -170,7 +170,7 @@ class TestOpening:
         os.mkfifo(path)
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            sink = open_log(Log(file=str(path)))
+            sink = open_log(LogSettings(file=str(path)))
             sink.write(RECORD)
             sink.close()
             assert json.loads(os.read(reader, 65536))["event"] == "imds_request"
@@ -283,7 +283,7 @@ class TestWriting:
     def test_lines_wait_for_the_flush(self, tmp_path: Path) -> None:
         """A batch costs one write."""
         path = tmp_path / "log"
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         sink.write(RECORD)
         sink.write(RECORD)
         assert path.read_bytes() == b""
@@ -296,7 +296,7 @@ class TestWriting:
     def test_a_large_batch_is_written_before_its_flush(self, tmp_path: Path) -> None:
         """What is held in memory is bounded, and what is written are whole lines."""
         path = tmp_path / "log"
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         for _ in range(3001):
             sink.write(RECORD)
             assert len(sink._log._held) < BUFFER_MAX
@@ -306,7 +306,7 @@ class TestWriting:
 
     def test_a_full_device_is_an_error_that_says_what_to_do(self) -> None:
         """Opening it works; the first batch does not."""
-        sink = open_log(Log(file="/dev/full"))
+        sink = open_log(LogSettings(file="/dev/full"))
         sink.write(RECORD)
         with pytest.raises(SinkError, match=r"No space left on device\. Free space there"):
             sink.flush()
@@ -349,7 +349,7 @@ class TestLines:
         self, tmp_path: Path, version: Version, provider: str, expected: str
     ) -> None:
         """Calls without a token are warnings, whosever service they look for."""
-        verdict = Verdict(version, "other", "reason", provider)
+        verdict = Classification(version, "other", "reason", provider)
         assert level(verdict) == expected
         assert written(tmp_path, RECORD._replace(verdict=verdict))[0]["level"] == expected
 
@@ -504,7 +504,7 @@ class TestLines:
     def test_every_line_tells_host_and_observer(self, tmp_path: Path) -> None:
         """The probe is known only after the log is open."""
         path = tmp_path / "log"
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         sink.event("analyzer_started", "info")
         sink.set_probe("core/fentry")
         sink.write(RECORD)
@@ -576,7 +576,7 @@ class TestEvents:
     def test_strings_of_the_operating_systems_become_text(self, tmp_path: Path) -> None:
         """A path that is not UTF-8 may come from the command line."""
         path = tmp_path / "log"
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         sink.event("analyzer_started", "info", log_file=os.fsdecode(b"/var/\xff\xc3\xa9\x9b"))
         sink.event("analyzer_started", "error", half="\ud800 \u2028 \x9b", line="a\nb\rc\0")
         sink.close()
@@ -590,7 +590,7 @@ class TestEvents:
     def test_what_turns_or_hides_text_stands_escaped(self, tmp_path: Path) -> None:
         """Every character of Unicode comes back; what shows as another text shows as its number."""
         path = tmp_path / "log"
-        sink = open_log(Log(file=str(path)))
+        sink = open_log(LogSettings(file=str(path)))
         every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
         hiding = [
             each
@@ -613,7 +613,7 @@ class TestEvents:
 def test_error_texts_are_masked(tmp_path: Path) -> None:
     """They quote what was found: a setting, or a file's name."""
     path = tmp_path / "x.jsonl"
-    sink = open_log(Log(file=str(path)))
+    sink = open_log(LogSettings(file=str(path)))
     reason = 'config.toml, line 3: [log] file = "https://bob:Tr0ub4dor3@host": must be a path'
     sink.event("configuration_rejected", "error", reason=reason, tried=[{"lacks": reason}])
     sink.close()

@@ -1,4 +1,4 @@
-"""Files that are put aside, compressed, and deleted when they are too many."""
+"""Files that are rotated, compressed, and deleted when they are too many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.config.settings import Log as Settings
+from analyzer.config.settings import LogSettings as Settings
 from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.log import Log
@@ -69,7 +69,7 @@ class TestRotation:
         ]
 
     def test_a_link_stays_one(self, path: Path, tmp_path: Path) -> None:
-        """The file it names is put aside where it is."""
+        """The file it names is rotated where it is."""
         link = tmp_path / "link.jsonl"
         link.symlink_to(path)
         settings = Settings(file=str(link), rotate_mib=1, total_mib=3)
@@ -238,7 +238,7 @@ class TestRotation:
                     assert not kept(path)
 
     def test_one_that_others_rename_meanwhile_is_not_waited_for(self, path: Path) -> None:
-        """As by logrotate, though it is put aside here."""
+        """As by logrotate, though it is rotated here."""
         with opened(path, rotate_bytes=4096) as log:
             log.append(line(0))
             log.flush()

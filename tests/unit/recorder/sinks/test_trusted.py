@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.config.rules import UnixAddress
-from analyzer.config.settings import Log as Settings
+from analyzer.config.settings import LogSettings as Settings
 from analyzer.errors import AnalyzerError, ConfigError, SinkError
 from analyzer.recorder.build import _ready
 from analyzer.recorder.metrics.address import listen

@@ -72,7 +72,7 @@ def shown(tail: Tail, last: int) -> list[int]:
 
 class TestOwnRotation:
     def test_every_line_once_while_files_are_put_aside(self, path: Path, tmp_path: Path) -> None:
-        """The file is not there yet at first, and some dozens are put aside."""
+        """The file is not there yet at first, and some dozens are rotated."""
         with tailing(tmp_path, str(path), "--json", "-n", "all") as tail:
             eventually("it waits", lambda: "is not there; waiting" in tail.err)
             with writing(path, rotate_bytes=ROTATE_BYTES, end=LINES) as writer:
@@ -81,7 +81,7 @@ class TestOwnRotation:
             assert shown(tail, max(numbers(path))) == numbers(path)
 
     def test_every_line_once_after_not_looking_for_long(self, path: Path, tmp_path: Path) -> None:
-        """Many files were put aside between two looks, and compressed."""
+        """Many files were rotated between two looks, and compressed."""
         put(path, *range(3))
         with tailing(tmp_path, str(path), "--json", "-n", "all") as tail:
             tail.has_shown(2)
@@ -298,7 +298,7 @@ class TestLastLines:
 
 
 def path_of_packed(path: Path) -> Path:
-    """Compress the oldest file that was put aside, where the writer has not done so."""
+    """Compress the oldest file that was rotated, where the writer has not done so."""
     oldest = kept(path)[0]
     if oldest.suffix != ".gz":
         subprocess.run(["gzip", str(oldest)], check=True)

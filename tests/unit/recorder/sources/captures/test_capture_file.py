@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from analyzer.recorder.sources.captures.capture_file import Packet, Recording
+from analyzer.recorder.sources.captures.capture_file import CaptureParser, Packet
 from tests.packets import conversation, ethernet, pcap
 
 FRAMES = [ethernet(each) for each in conversation()]
@@ -43,9 +43,9 @@ def packet(order: str, number: int, ticks: int, frame: bytes, kind: int = 6) -> 
     return block(order, kind, body + frame + bytes(-len(frame) % 4) + option(order, 1, b"hm"))
 
 
-def read(data: bytes, size: int = 1 << 20) -> tuple[list[Packet], Recording]:
+def read(data: bytes, size: int = 1 << 20) -> tuple[list[Packet], CaptureParser]:
     """Read a file in pieces."""
-    recording = Recording()
+    recording = CaptureParser()
     packets = [
         each
         for begin in range(0, len(data), size)

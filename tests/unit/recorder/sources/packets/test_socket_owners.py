@@ -135,7 +135,7 @@ def test_a_socket_that_was_handed_on_is_nobodys(pair: tuple[socket.socket, socke
 
 
 def test_a_socket_of_two_siblings_is_nobodys(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Also when the parent that had it before has let go of it."""
+    """Also when the parent that had it before has drop it."""
     _, client = pair
     inode = _inode(client)
     with _holding(client) as one, _holding(client) as other:
