@@ -7,6 +7,7 @@ OBJECTS := $(MACHINES:%=bpf/build/imds.%.bpf.o) $(MACHINES:%=bpf/build/imds-type
 BPF_SOURCES := $(wildcard bpf/*.h) bpf/imds.bpf.c
 SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
+FULL ?=
 SYSTEM ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
@@ -22,16 +23,16 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
-.PHONY: test test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-fast test-live test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing; leaves .venv/bin/imds-analyzer and the compiled probes
+setup: ## Install missing packages, make .venv, compile the probes
 	@./setup.sh base
 	@$(MAKE) --no-print-directory $(VENV)/installed-dev build
 
-setup-vm: setup ## Install what the virtual machines need, too
+setup-vm: setup ## The same, and the packages for virtual machines
 	@./setup.sh vm
 	@$(MAKE) --no-print-directory $(VENV)/installed-vm
 
@@ -63,11 +64,11 @@ bpf/build/imds.%.bpf.o: $(BPF_SOURCES)
 bpf/build/imds-typed.%.bpf.o: $(BPF_SOURCES)
 	$(call compile,-DIMDS_TYPED)
 
-wheel: $(VENV)/installed-dev build ## Pack the wheel, with the probes for each machine type, into dist/
+wheel: $(VENV)/installed-dev build ## Build the wheel in dist/, with the probes for each machine type
 	rm -f dist/*.whl
 	$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --retries 5 --no-deps --wheel-dir dist .
 
-release: wheel ## Pack what a host needs, install.sh and the wheel, into dist/ as one archive
+release: wheel ## Build the archive in dist/: install.sh, the wheel, the lock file, checksums
 	rm -rf dist/$(RELEASE)
 	mkdir dist/$(RELEASE)
 	cp install.sh requirements.lock LICENSE dist/imds_analyzer-$(VERSION)-py3-none-any.whl dist/$(RELEASE)
@@ -78,24 +79,24 @@ release: wheel ## Pack what a host needs, install.sh and the wheel, into dist/ a
 	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
 	rm -rf dist/$(RELEASE)
 
-lock: $(VENV)/installed-lock ## Write requirements.lock anew: what install.sh installs, each with its hashes
+lock: $(VENV)/installed-lock ## Update requirements.lock: the packages that install.sh installs, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
 	  --custom-compile-command 'make lock' --extra metrics --extra report pyproject.toml --output-file requirements.lock
 
-abi: ## Write analyzer/recorder/sources/probe/layout.py anew from bpf/imds_event.h
+abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed ## Write analyzer/logline/schema.json and docs/log-format.md anew from the declared fields
+schema: $(VENV)/installed ## Update analyzer/logline/schema.json and docs/log-format.md from the declared fields
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
 	$(VENV)/bin/python -m tests.log_format
 
-lab: setup ## See it work: real programs call a throwaway IMDS, the analyzer names them
+lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
 
-lint: $(VENV)/installed-dev ## Only the linters and type checks
+lint: $(VENV)/installed-dev ## Run only the linters and type checks
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -103,46 +104,52 @@ lint: $(VENV)/installed-dev ## Only the linters and type checks
 	$(VENV)/bin/clang-format --dry-run --Werror bpf/*.h bpf/*.c
 	shellcheck $(SHELL_SCRIPTS)
 
-check: lint build ## Linters and the fast tests; no root
+check: lint build ## Run the linters and the fast tests; no root
 	$(PYTEST) $(PARALLEL)
 
-test: setup ## Everything that runs on this host's own kernel (root)
+test: setup ## Run all tests for this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
-	$(MAKE) --no-print-directory lint
-	$(PYTEST) $(PARALLEL) tests/unit tests/contract tests/property tests/golden tests/packaging
-	$(PYTEST) tests/live
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-fast test-live
 
-test-browser: $(VENV)/installed-dev ## The HTML report in Debian's Chromium: keyboard, print, dark, narrow, hostile names
+# The live tests wait for kernels, processes and timers most of the time: the others run beside
+# them, and give way to them. What reads no kernel and no other process is covered as far as pyproject.toml says.
+test-fast:
+	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/property tests/golden tests/packaging
+
+test-live:
+	$(PYTEST) --durations=15 tests/live
+
+test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@./setup.sh packages chromium chromium-driver
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
 
-test-spark: $(VENV)/installed-dev ## Reports by Spark with two workers: the same as DuckDB's, number by number
+test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
 	@./setup.sh packages openjdk-17-jre-headless
 	@$(MAKE) --no-print-directory $(VENV)/installed-spark-tests
 	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
 
-test-clients: setup ## Real SDKs and HTTP clients against the lab's IMDS; prints who was seen how (root)
+test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
 	$(VENV)/bin/python -m tests.vmtest.clients --prepare
 	$(VENV)/bin/python -m tests.vmtest.clients
 
-test-faults: setup ## Break the analyzer and all it stands on, while it records; prints what was observed (root)
+test-faults: setup ## Test with faults: kill -9, full disk, no memory, and others (root)
 	$(PYTEST) tests/faults
 
-test-kernels: setup-vm build ## The live tests in virtual machines: 5.10, 6.1, 6.12, newest, arm64 (root)
-	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL))
+test-kernels: setup-vm build ## Run the live tests in virtual machines, all of them with FULL=1 (root)
+	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(FULL),--full)
 
-test-install: setup-vm build ## install.sh on Debian 11 to 13, each booted with its own systemd, emulated (root)
+test-install: setup-vm build ## Test install.sh on virtual machines with Debian 11 to 13 (root)
 	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))
 
-test-clients-kernels: setup-vm build ## The real clients in the virtual machines (root)
+test-clients-kernels: setup-vm build ## Run the real clients in the virtual machines (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
 	$(VENV)/bin/python -m tests.vmtest.clients --prepare
 	$(VENV)/bin/python -m tests.vmtest.clients --prepare --for arm64
 	$(VENV)/bin/python -m tests.vmtest.kernels --clients $(if $(KERNEL),--kernel $(KERNEL))
 
-bench: setup ## Measure: start-up, memory, throughput, losses, cost of a send (root)
+bench: setup ## Measure start-up, memory, throughput, losses and costs (root)
 	@./setup.sh packages bpftrace tcpdump tshark
 	$(VENV)/bin/python -m bench
 

@@ -17,8 +17,9 @@ unset IFS CDPATH
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_PYTHON PIP_REQUIRE_HASHES PIP_DRY_RUN
 unset PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 # Not the caller's: the distribution's own Python is wanted, and sbin is needed.
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+# apt asks nothing, and needrestart does not restart other services in passing.
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 # Python is started isolated (-I), which ignores these; what it starts may not be.
 for each in $(env | sed -n 's/^\(PYTHON[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$each"; done
 
@@ -62,9 +63,7 @@ units=$root/etc/systemd/system
 logs=$root/var/log/$name
 command_link=$root/usr/local/bin/$name
 logrotate_file=$root/etc/logrotate.d/$name
-# A virtual environment takes 140 MB, and pip as much again for a moment.
-needed_kib=307200
-last_python=14
+tab=$(printf '\t')
 
 usage() {
   cat <<END
@@ -99,11 +98,6 @@ fail() { # WHAT TO-DO
   exit 1
 }
 
-warn() { # WHAT [yes: with the output of the last command]
-  printf 'install.sh: %s\n' "$1" >&2
-  [ "${2-}" != yes ] || tail -n 5 "$work/output" | sed 's/^/  | /' >&2
-}
-
 wrong_usage() {
   printf 'install.sh: %s\n' "$1" >&2
   usage >&2
@@ -111,27 +105,30 @@ wrong_usage() {
 }
 
 quoted() { # ARGUMENT...: as a shell would take them
-  line=
   for word in "$@"; do
-    case $word in
-    '' | *[!A-Za-z0-9_./:=@%+,-]*)
-      word=\'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")\'
-      ;;
-    esac
-    line="$line${line:+ }$word"
+    printf '%s\n' "$word" | sed "/^[A-Za-z0-9_./:=@%+,-]\{1,\}\$/!{s/'/'\\\\''/g;s/.*/'&'/;}"
+  done | paste -s -d ' ' -
+}
+
+shown() { # COMMAND...: yes with --dry-run, which only prints it
+  [ "$dry_run" = yes ] && printf '  %s\n' "$(quoted "$@")"
+}
+
+attempt() { # COMMAND...: run it silently, keep what it said; again after each of the pauses
+  for pause_s in $pauses 0; do
+    "$@" >"$work/output" 2>&1 </dev/null 9>&- && return
+    status=$?
+    [ "$pause_s" = 0 ] || sleep "$pause_s"
   done
-  printf '%s\n' "$line"
+  return "$status"
 }
 
-attempt() { # COMMAND...: run it silently, keep what it said
-  "$@" >"$work/output" 2>&1 </dev/null 9>&-
-}
-
-gave_up() { # STATUS TO-DO COMMAND...
+run() { # TO-DO COMMAND...: do it or stop
+  to_do=$1
+  shift
+  if shown "$@"; then return; fi
+  attempt "$@" && return
   explained=yes
-  status=$1
-  to_do=$2
-  shift 2
   {
     printf 'install.sh: this failed with exit code %s:\n  %s\n' "$status" "$(quoted "$@")"
     printf 'Its output:\n'
@@ -141,42 +138,18 @@ gave_up() { # STATUS TO-DO COMMAND...
   exit 1
 }
 
-shown() { # COMMAND...: yes with --dry-run, which only prints it
-  [ "$dry_run" = yes ] && printf '  %s\n' "$(quoted "$@")"
-}
-
-run() { # TO-DO COMMAND...: do it or stop
-  to_do=$1
+try() { # WARNING COMMAND...: tell whether it was done, and go on
+  warning=$1
   shift
-  if shown "$@"; then return; fi
-  attempt "$@" || gave_up $? "$to_do" "$@"
-}
-
-patiently() { # COMMAND...: others use the package manager, mirrors are busy
-  # shellcheck disable=SC2046 # a list; without a way out waiting does not help
-  for pause_s in $([ -n "$offline" ] || echo 5 10 20) 0; do
-    attempt "$@" && return
-    status=$?
-    [ "$pause_s" = 0 ] || sleep "$pause_s"
-  done
-  return "$status"
-}
-
-run_patiently() { # TO-DO COMMAND...
-  to_do=$1
-  shift
-  if shown "$@"; then return; fi
-  patiently "$@" || gave_up $? "$to_do" "$@"
+  if shown "$@" || attempt "$@"; then return; fi
+  {
+    printf 'install.sh: %s\n' "$warning"
+    tail -n 5 "$work/output" | sed 's/^/  | /'
+  } >&2
+  return 1
 }
 
 # --- What is asked for, and of whom ---------------------------------------------------
-
-absolute() { # PATH: before the working directory is left
-  case $1 in
-  /*) printf '%s\n' "$1" ;;
-  *) printf '%s/%s\n' "$PWD" "$1" ;;
-  esac
-}
 
 parse_options() {
   wheel='' offline='' bcc_asked='' logrotate=no start=yes uninstall=no purge=no dry_run=no
@@ -185,7 +158,7 @@ parse_options() {
     case $1 in
     --wheel | --offline)
       [ $# -ge 2 ] || wrong_usage "$1 wants a path"
-      if [ "$1" = --wheel ]; then wheel=$(absolute "$2"); else offline=$(absolute "$2"); fi
+      if [ "$1" = --wheel ]; then wheel=$2; else offline=$2; fi
       shift
       ;;
     --with-bcc) bcc_asked=yes ;;
@@ -204,9 +177,14 @@ parse_options() {
     esac
     shift
   done
+  # Absolute, before the working directory is left.
+  [ -z "${wheel%%/*}" ] || wheel=$PWD/$wheel
+  [ -z "${offline%%/*}" ] || offline=$PWD/$offline
   if [ "$purge" = yes ] && [ "$uninstall" = no ]; then
     wrong_usage "--purge goes with --uninstall"
   fi
+  # Others use the package manager, mirrors are busy; without a way out waiting does not help.
+  patience=$([ -n "$offline" ] || echo 5 10 20)
   if [ -n "$offline" ] && [ ! -d "$offline" ]; then
     fail "--offline $offline is not a directory" \
       "fill one on a host with network: pip download --require-hashes -r requirements.lock -d DIR"
@@ -229,12 +207,10 @@ find_wheel() { # sets wheel, lock, version
     "unpack a release (make release) and run its install.sh; in a checkout run 'make wheel'; or give --wheel PATH"
   [ -r "$wheel" ] || fail "the wheel $wheel cannot be read" "check the path"
   file=${wheel##*/}
-  case $file in
-  imds_analyzer-*-py3-none-any.whl) ;;
-  *) fail "$file is not named imds_analyzer-VERSION-py3-none-any.whl" "give the wheel as 'make wheel' named it" ;;
-  esac
   version=${file#imds_analyzer-}
   version=${version%-py3-none-any.whl}
+  [ "$file" = "imds_analyzer-$version-py3-none-any.whl" ] ||
+    fail "$file is not named imds_analyzer-VERSION-py3-none-any.whl" "give the wheel as 'make wheel' named it"
   for lock in "$here/requirements.lock" "${wheel%/*}/requirements.lock" ''; do
     [ ! -r "$lock" ] || break
   done
@@ -258,47 +234,39 @@ named_in_sums() { # FILE: it has a sum, which is checked with the others
   sed -n 's/^[0-9a-f]\{64\} [ *]//p' "$sums" | grep -Fqx -e "$1"
 }
 
-os_release() { # KEY
-  for each in "$root/etc/os-release" "$root/usr/lib/os-release"; do
-    [ -r "$each" ] || continue
-    # shellcheck disable=SC1090 # a shell fragment by its definition
-    (unset "$1" && . "$each" && eval "printf '%s\n' \"\${$1-}\"")
-    return
+detect_system() { # sets family, python_packages, system, machine, kernel
+  os_release=/dev/null
+  for each in "$root/usr/lib/os-release" "$root/etc/os-release"; do
+    [ ! -r "$each" ] || os_release=$each
   done
-}
-
-detect_system() { # sets family, libbpf, python_packages
-  id=$(os_release ID)
-  release=$(os_release VERSION_ID)
-  pretty=$(os_release PRETTY_NAME)
-  python_packages=python3
-  case $id-$release in
-  debian-11) family=apt libbpf=libbpf0 ;;
-  debian-12 | debian-13) family=apt libbpf=libbpf1 ;;
-  ubuntu-22.04) family=apt libbpf=libbpf0 ;;
-  ubuntu-24.04) family=apt libbpf=libbpf1 ;;
-  amzn-2023*) family=dnf libbpf=libbpf ;;
+  # shellcheck disable=SC1090 # a shell fragment by its definition
+  system=$(ID='' VERSION_ID='' && . "$os_release" && printf '%s-%s' "$ID" "$VERSION_ID")
+  # shellcheck disable=SC1090
+  pretty=$(PRETTY_NAME='' && . "$os_release" && printf '%s' "${PRETTY_NAME:-$system}")
+  [ "$system" != - ] || pretty="no /etc/os-release"
+  family=dnf python_packages=python3
+  case $system in
+  debian-11 | debian-12 | debian-13 | ubuntu-22.04 | ubuntu-24.04)
+    family=apt python_packages="python3 python3-venv"
+    ;;
   amzn-2 | amzn-2018* | amzn-2017*)
-    fail "${pretty:-Amazon Linux 2} is at its end of life, and its Python 3.7 is too old for $name" \
+    fail "$pretty is at its end of life, and its Python 3.7 is too old for $name" \
       "capture the calls there (tcpdump -i any -w imds.pcap host 169.254.169.254) and run '$name replay' on the capture on another system"
     ;;
   rhel-8* | rocky-8* | almalinux-8* | ol-8* | centos-8*)
     # Its python3 is 3.6. The newest of these came with 8.10, the oldest with 8.4.
-    family=dnf libbpf=libbpf python_packages="python3.12 python3.11 python39"
+    python_packages="python3.12 python3.11 python39"
     ;;
-  rhel-9* | rocky-9* | almalinux-9* | ol-9* | centos-9*) family=dnf libbpf=libbpf ;;
-  rhel-10* | rocky-10* | almalinux-10* | ol-10* | centos-10*) family=dnf libbpf=libbpf ;;
+  amzn-2023* | rhel-9* | rocky-9* | almalinux-9* | ol-9* | centos-9*) ;;
+  rhel-10* | rocky-10* | almalinux-10* | ol-10* | centos-10*) ;;
   *)
-    fail "this system is not supported: ${pretty:-${id:-no /etc/os-release}${release:+ $release}}" \
+    fail "this system is not supported: $pretty" \
       "see --help for those that are; elsewhere install libbpf and Python 3.9 or later, then: pip install --require-hashes -r requirements.lock, and pip install the wheel"
     ;;
   esac
-  [ "$family" = dnf ] || python_packages="python3 python3-venv"
   machine=$(uname -m)
-  case $machine in
-  x86_64 | aarch64) ;;
-  *) fail "the machine type $machine is not supported, only x86_64 and aarch64" "there is nothing to be done on this host" ;;
-  esac
+  [ "$machine" = x86_64 ] || [ "$machine" = aarch64 ] ||
+    fail "the machine type $machine is not supported, only x86_64 and aarch64" "there is nothing to be done on this host"
   kernel=$(uname -r)
 }
 
@@ -307,11 +275,11 @@ check_host() {
     fail "this needs root" "run it with sudo; --dry-run shows without root what it would do"
   fi
   lacking=
-  for each in awk find flock getent grep sed sha256sum; do
+  for each in awk flock getent grep sed sha256sum; do
     command -v "$each" >/dev/null || lacking="$lacking $each"
   done
   [ -z "$lacking" ] || fail "these programs are missing:$lacking" \
-    "install them: they are in mawk or gawk, findutils, util-linux, glibc, grep, sed and coreutils"
+    "install them: they are in mawk or gawk, util-linux, glibc, grep, sed and coreutils"
   systemd=no
   [ ! -d "$root/run/systemd/system" ] || systemd=yes
   if [ "$uninstall" = no ] && [ "$start" = yes ] && [ "$systemd" = no ]; then
@@ -330,238 +298,141 @@ take_lock() {
   work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
 }
 
-# --- Packages -------------------------------------------------------------------------
+# --- The plan --------------------------------------------------------------------------
 
-installed() { # PACKAGE
-  if [ "$family" = apt ]; then
-    case $(dpkg-query --show --showformat='${db:Status-Abbrev}' "$1" 2>/dev/null) in
-    ?i*) return 0 ;;
-    *) return 1 ;;
-    esac
-  fi
-  rpm --query --quiet "$1" 2>/dev/null
+decide() { # STAGE: Python decides by the facts of this host, and changes nothing; do as it says
+  errors=/dev/null
+  [ -z "$work" ] || errors=$work/output
+  decided=$(plan "$1" 2>"$errors") ||
+    fail "what this host needs could not be decided: $(tail -n 3 "$errors")" \
+      "take install.sh and the wheel from one release; if they are, report this"
+  carry_out "$decided"
+  pauses=
 }
+
+plan() { # STAGE: prints the lines; see analyzer/service_plan
+  set -- "$1" --root="$root" --system="$system" --kernel="$kernel" --machine="$machine" \
+    --version="$version" --wheel="$wheel" --lock="$lock" --offline="$offline" \
+    --python="$python" --python-version="$python_version" --script="$here/install.sh" \
+    --bcc="$bcc_asked" --logrotate="$logrotate" --start="$start" \
+    --dry-run="$dry_run" --changed="$changed" --was-active="$was_active" \
+    --release="$target" --running="$running" --old="$old" --before="$before"
+  if [ -x "$target/bin/$name" ]; then
+    "$target/bin/$name" service-plan "$@" 9>&-
+  elif [ "$dry_run" = yes ] && [ -x "$current/bin/python" ]; then
+    # It can read the configuration, which not every system's Python can.
+    "$current/bin/python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
+  else
+    "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
+  fi
+}
+
+carry_out() { # PLAN: line by line
+  while IFS= read -r words; do
+    [ -n "$words" ] || continue
+    # They are separated by tabs, and never empty. Nothing in them is expanded.
+    set -f
+    IFS=$tab
+    # shellcheck disable=SC2086 # to be split
+    set -- $words
+    unset IFS
+    set +f
+    step "$@" </dev/null
+  done <<END
+$1
+END
+}
+
+step() { # VERB WORD...
+  verb=$1
+  shift
+  case $verb in
+  say) say "$1" ;;
+  fail) fail "$1" "$2" ;;
+  run) run "$@" ;;
+  try) try "$@" || : ;;
+  patiently) pauses=$patience ;;
+  install-headers) install_headers "$@" ;;
+  note-packages) note_packages "$@" ;;
+  was-active) was_active=yes ;;
+  active) active=yes ;;
+  stale) stale=yes ;;
+  running) running=$1 ;;
+  environment) export "$1=$2" ;;
+  release) target=$1 ;;
+  make-release) target=$1 made_release=yes changed=yes ;;
+  pip-settings) [ "$dry_run" = yes ] || decide pip-settings ;;
+  changed) changed=yes ;;
+  made-user) made_user=yes ;;
+  made-config) made_config=yes ;;
+  install-file) install_file "$@" ;;
+  install-link) install_link "$@" ;;
+  reload) [ "$changed_service$stale" = nono ] || run "see its output" systemctl daemon-reload ;;
+  remove) remove "$1" ;;
+  *) fail "the plan has a step that is not known: $verb" "take install.sh and the wheel from one release" ;;
+  esac
+}
+
+# --- Packages -------------------------------------------------------------------------
 
 find_python() { # sets python and python_version, or fails
   for each in python3 python3.12 python3.11 python3.9 python3.10 python3.13 python3.14; do
     python=$root/usr/bin/$each
     [ -x "$python" ] || continue
-    python_version=$("$python" -I -c "import sys
-if not (3, 9) <= sys.version_info[:2] <= (3, $last_python): sys.exit(1)
-print('%d.%d' % sys.version_info[:2])" 2>/dev/null) || continue
-    return 0
+    # One that is too old cannot even read it.
+    python_version=$("$python" -I "$wheel/analyzer/service_plan" python 2>/dev/null) || continue
+    [ -z "$python_version" ] || return 0
   done
   return 1
 }
 
-install_packages() {
-  if [ "$family" = dnf ]; then
-    if find_python; then python_packages=; else choose_python; fi
+provide_python() { # it decides about all else
+  if find_python; then return; fi
+  [ "$family" = apt ] || choose_python
+  pauses=$patience
+  if [ "$family" = apt ]; then
+    set -- apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3
+    try "apt-get update failed; going on with the lists that are there" "$@" update || :
+    set -- "$@" install --yes --no-install-recommends
+  else
+    set -- dnf --assumeyes --setopt=install_weak_deps=False install
   fi
-  decide_bcc
-  missing='' headers=''
-  # The lists are package names: they are meant to be split.
-  for each in $libbpf $python_packages $([ "$logrotate" = no ] || echo logrotate); do
-    installed "$each" || missing="$missing $each"
-  done
-  [ "$with_bcc" = no ] || miss_bcc
-  add_packages
-  find_python && return
-  python=$root/usr/bin/${python_packages%% *}
-  python_version=${python##*/python}
-  [ "$dry_run" = yes ] || fail "there is no Python from 3.9 to 3.$last_python in /usr/bin" \
+  say "Installing the distribution's packages: $python_packages"
+  # shellcheck disable=SC2086 # a list
+  run "make the package sources reachable, or install these yourself and run this again: $python_packages" \
+    "$@" $python_packages
+  pauses=
+  note_packages "$python_packages"
+  if find_python; then return; fi
+  if [ "$dry_run" = yes ]; then
+    say "This Python then decides what else is to be done. Nothing was changed."
+    exit
+  fi
+  fail "there is no Python from 3.9 to 3.14 in /usr/bin that can read $wheel" \
     "install one with its venv module, and run this again"
 }
 
 choose_python() { # of several that will do, the first that is on offer
-  if [ "$dry_run" = yes ] || [ "${python_packages#* }" = "$python_packages" ]; then return; fi
   for each in $python_packages; do
-    if attempt dnf --assumeyes --quiet list "$each"; then
-      python_packages=$each
-      return
-    fi
+    if [ "$dry_run" = yes ] || attempt dnf --assumeyes --quiet list "$each"; then break; fi
+    each=${python_packages%% *}
   done
-  python_packages=${python_packages%% *}
+  python_packages=$each
 }
 
-decide_bcc() { # sets with_bcc, has_btf
-  has_btf=yes with_bcc=no
-  [ -r "$root/sys/kernel/btf/vmlinux" ] || has_btf=no
-  case $has_btf-$bcc_asked in
-  no-* | yes-yes) with_bcc=yes ;;
-  yes-no) ;;
-  *) [ ! -e "$base/with-bcc" ] || with_bcc=yes ;; # asked for with an earlier version
-  esac
-}
-
-miss_bcc() { # adds to missing and headers what BCC needs
-  bcc=python3-bpfcc
-  [ "$family" = apt ] || bcc=python3-bcc
-  installed "$bcc" || missing="$missing $bcc"
-  if [ ! -e "$root/lib/modules/$kernel/build/include/linux/uio.h" ] &&
-    [ ! -e "$root/lib/modules/$kernel/source/include/linux/uio.h" ]; then
-    headers="linux-headers-$kernel"
-    # What provides it has other names for Amazon's newer and Oracle's own kernels.
-    [ "$family" = apt ] || headers="kernel-devel-uname-r = $kernel"
+install_headers() { # NAME COMMAND...: of the kernel, for BCC; other probes work without them
+  headers=$1 pauses=
+  shift
+  if try "$headers could not be installed; without it BCC does not work with this kernel" "$@"; then
+    note_packages "$headers"
   fi
 }
 
-add_packages() { # what missing and headers name
-  # Without type information nothing works but BCC; with it, headers that a mirror does not
-  # have any more are no reason to install nothing.
-  wanted=
-  if [ "$has_btf" = no ]; then wanted=$headers headers=; fi
-  if [ -n "$missing$wanted" ]; then
-    what="$missing${wanted:+ $wanted}"
-    say "Installing the distribution's packages:$what"
-    to_do="make the package sources reachable, or install these yourself and run this again:$what"
-    update_lists
-    # shellcheck disable=SC2086 # the list of names
-    set -- $missing ${wanted:+"$wanted"}
-    # shellcheck disable=SC2046 # a command
-    run_patiently "$to_do" $(install_command) "$@"
-    note_packages "$what"
-  fi
-  if [ -z "$headers" ]; then return; fi
-  say "Installing the kernel's headers, for BCC: $headers"
-  update_lists
-  # shellcheck disable=SC2046 # a command
-  if shown $(install_command) "$headers"; then
-    return
-  elif attempt $(install_command) "$headers"; then
-    note_packages " $headers"
-  else
-    warn "$headers could not be installed; without it BCC does not work with this kernel" yes
-  fi
-}
-
-update_lists() { # once
-  if [ "$family" = dnf ] || [ "$updated" = yes ]; then return; fi
-  updated=yes
-  # Or needrestart would restart other services in passing.
-  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-  set -- apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update
-  if shown "$@"; then return; fi
-  # One foreign package source that is broken is enough to fail it; what is needed may be there.
-  patiently "$@" || warn "apt-get update failed; going on with the lists that are there" yes
-}
-
-install_command() {
-  if [ "$family" = apt ]; then
-    echo apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 install --yes --no-install-recommends
-  else
-    echo dnf --assumeyes --setopt=install_weak_deps=False install
-  fi
-}
-
-note_packages() { # LIST: for --uninstall, also if this installation is taken back
+note_packages() { # NAME...: for --uninstall, also if this installation is taken back
   changed=yes
   if [ "$dry_run" = yes ]; then return; fi
   run "$disk" mkdir -p "$base"
-  printf '%s' "$1" >>"$base/packages"
-}
-
-# --- The version ----------------------------------------------------------------------
-
-is_whole() { # of what it was made of nothing is missing or changed, and its Python is there
-  [ -e "$target/.complete" ] &&
-    (cd "$target" && sha256sum --quiet --check .complete) >/dev/null 2>&1 &&
-    "$target/bin/$name" --version >/dev/null 2>&1 9>&-
-}
-
-seal_release() { # from here on it counts as whole, and so it must be on the disk
-  (
-    cd "$target" && find . -type f ! -name '*.pyc' ! -name '.complete*' -exec sha256sum {} + >.complete.tmp &&
-      sync -f . && mv .complete.tmp .complete
-  ) 2>"$work/output" || fail "$target could not be finished: $(cat "$work/output")" "$disk"
-}
-
-remove_release() { # DIRECTORY: never one that counts as whole and is not
-  run "$disk" rm -f "$1/.complete"
-  run "$disk" rm -rf "$1"
-}
-
-isolate_program() { # in place of pip's own: neither PYTHON* nor the user's packages get into it
-  program=$target/bin/$name
-  if [ "$dry_run" = yes ]; then return; fi
-  {
-    printf '#!%s -I\n' "$target/bin/python"
-    printf 'from analyzer.__main__ import main\n\nmain()\n'
-  } >"$program.tmp" || fail "$program cannot be written" "$disk"
-  run "$disk" chmod 0755 "$program.tmp"
-  run "$disk" mv -f "$program.tmp" "$program"
-}
-
-heed_pip_files() { # pip.conf may say where packages are, and nothing else
-  places='index-url\|extra-index-url\|find-links\|no-index\|trusted-host\|proxy\|cert\|client-cert\|keyring-provider'
-  settings=$("$target/bin/python" -I -m pip --disable-pip-version-check config list 2>/dev/null |
-    sed -n "s/^\(global\|install\)\.\($places\)='\(.*\)'\$/\2 \3/p")
-  while read -r key values; do
-    [ -n "$key" ] || continue
-    key=PIP_$(printf '%s' "$key" | tr 'a-z-' 'A-Z_')
-    # shellcheck disable=SC2034 # eval takes it
-    values=$(printf '%s' "$values" | sed 's/\\n/ /g')
-    eval "[ -n \"\${$key-}\" ] || export $key=\"\$values\""
-  done <<END
-$settings
-END
-  export PIP_CONFIG_FILE=/dev/null
-}
-
-make_release() { # sets target, package
-  hash=$(
-    {
-      cat "$wheel" "$lock"
-      echo "$python_version"
-    } | sha256sum | cut -c 1-8
-  )
-  plain=$base/releases/$version-$hash
-  for target in "$plain" "$plain.again"; do
-    package=$target/lib/python$python_version/site-packages/analyzer
-    if is_whole; then return; fi
-  done
-  # One that runs, or ran, is not deleted before there is another, even if it is damaged.
-  for target in "$plain" "$plain.again"; do
-    if [ "$target" != "$base/$running" ] && [ "$target" != "$base/$old" ]; then break; fi
-  done
-  package=$target/lib/python$python_version/site-packages/analyzer
-  [ "$target" = "$plain" ] || say "$plain is damaged"
-  changed=yes
-  place=$base
-  while [ ! -d "$place" ]; do place=${place%/*}; done
-  free_kib=$(df -Pk "${place:-/}" | awk 'NR == 2 { print $4 }')
-  [ "$free_kib" -ge "$needed_kib" ] || fail \
-    "$((free_kib / 1024)) MiB are free in ${place:-/}, $((needed_kib / 1024)) are needed" "make room there"
-
-  say "Installing $name $version into $target"
-  made_release=yes
-  disk="see its output; is the disk full, or read-only?"
-  [ ! -e "$target" ] || remove_release "$target" # what a run that was killed has left
-  run "$disk" mkdir -p "$base/releases"
-  run "$python cannot make virtual environments: install its venv module" "$python" -I -m venv "$target"
-  [ "$dry_run" = yes ] || heed_pip_files
-  set -- "$target/bin/python" -I -m pip --disable-pip-version-check --no-input install --no-cache-dir
-  if [ -n "$offline" ]; then
-    run "fill $offline on a host with network, with this Python ($python_version, $machine): pip download --require-hashes -r requirements.lock -d DIR" \
-      "$@" --no-index --find-links "$offline" --no-deps --only-binary :all: --require-hashes \
-      --requirement "$lock"
-  else
-    run "is the package index reachable (a proxy, PIP_INDEX_URL)? Without network use --offline DIR" \
-      "$@" --retries 5 --timeout 30 --no-deps --only-binary :all: --require-hashes \
-      --requirement "$lock"
-  fi
-  run "is the wheel whole? Build or fetch it again" "$@" --no-index --no-deps "$wheel"
-  run "requirements.lock is not the wheel's: take both from one release" \
-    "$target/bin/python" -I -m pip --disable-pip-version-check check
-  run "the wheel was built without the compiled probes: build it with 'make wheel'" \
-    test -f "$package/bpf/build/imds.$machine.bpf.o"
-  isolate_program
-  run "the program does not start: report its output" "$target/bin/$name" --version
-  # Systems with SELinux: what lies in bin/ must be labelled as programs.
-  if command -v restorecon >/dev/null; then
-    run "is the SELinux policy in order?" restorecon -R "$base"
-  fi
-  [ "$dry_run" = yes ] || seal_release
+  printf ' %s' "$@" >>"$base/packages"
 }
 
 # --- What surrounds it ----------------------------------------------------------------
@@ -599,10 +470,10 @@ same() { # FILE FILE; cmp is not on every host
   [ -r "$1" ] && [ -r "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
 }
 
-install_file() { # SOURCE TARGET: unless it is the same already
+install_file() { # SOURCE TARGET MODE: unless it is the same already
   if same "$1" "$2"; then return; fi
   changing "$2"
-  run "$disk" install -D -m 0644 "$1" "$2"
+  run "$disk" install -D -m "$3" "$1" "$2"
 }
 
 install_link() { # TO LINK: by renaming, so that there is no moment without it
@@ -612,202 +483,12 @@ install_link() { # TO LINK: by renaming, so that there is no moment without it
   run "$disk" mv -fT "$2.tmp" "$2"
 }
 
-make_user() {
-  writable="is /etc/passwd writable, and nobody else at work on it?"
-  with_group=--user-group
-  if getent group "$name" >/dev/null; then with_group="--gid $name"; fi
-  if getent passwd "$name" >/dev/null; then
-    # From a directory, it may have no group of this name, and the unit names one.
-    [ "$with_group" != --user-group ] || run "$writable" groupadd --system "$name"
-    return
-  fi
-  changed=yes made_user=yes
-  # shellcheck disable=SC2086 # one word, or two
-  run "$writable" useradd --system $with_group \
-    --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$name"
-}
-
-install_config() { # sets needs
-  defaults=$package/systemd/config.toml
-  if [ ! -e "$config" ]; then
-    made_config=yes
-    install_file "$defaults" "$config"
-    if [ "$logrotate" = yes ]; then
-      run "$disk" sed -i 's/^#* *rotation *=.*/rotation = "external"/' "$config"
-    fi
-  fi
-  # Defaults that the operator has had before are no news.
-  new_defaults=no
-  for each in "$current"/lib/python*/site-packages/analyzer/systemd/config.toml; do
-    if [ -r "$each" ] && [ -r "$defaults" ] && ! same "$defaults" "$each"; then new_defaults=yes; fi
-  done
-  run "mend what it names; until then the version that was there before goes on with what it has read" \
-    "$target/bin/$name" run --config "$config" --check
-  asked=$target/bin/$name
-  [ -x "$asked" ] || asked=$current/bin/$name # --dry-run
-  needs=" $("$asked" run --config "$config" --needs 2>/dev/null 9>&- | tr '\n' ' ')"
-  if needed bcc && [ "$with_bcc" = no ]; then
-    with_bcc=yes missing='' headers=''
-    miss_bcc
-    add_packages
-  fi
-}
-
-needed() { # NAME: by the configuration; see Config.needs
-  case $needs in
-  *" $1 "*) ;;
-  *) false ;;
-  esac
-}
-
-install_extras() { # when the new version is in use
-  # For --uninstall, when what was unpacked is long gone.
-  if [ -r "$here/install.sh" ]; then install_file "$here/install.sh" "$base/install.sh"; fi
-  case $bcc_asked in
-  yes)
-    if [ ! -e "$base/with-bcc" ]; then
-      changed=yes
-      run "$disk" touch "$base/with-bcc"
-    fi
-    ;;
-  no) remove "$base/with-bcc" ;;
-  esac
-  if [ "$new_defaults" = yes ] && ! same "$defaults" "$config"; then
-    install_file "$defaults" "$config.new"
-    say "$config stays as it is; the new version's defaults are in $config.new"
-  fi
-  if [ "$logrotate" = yes ]; then
-    install_file "$package/systemd/imds-analyzer.logrotate" "$logrotate_file"
-    if [ -e "$config" ] && ! needed logrotate; then
-      say "Set rotation = \"external\" under [log] in $config, or both will rotate the log."
-    fi
-  fi
-}
-
-make_log_directory() {
-  owner=$(stat -c %U "$logs" 2>/dev/null) || owner=
-  if [ "$owner" = "$name" ]; then return; fi
-  changed=yes
-  run "$disk" mkdir -p "$logs"
-  run "$disk" chmod 0750 "$logs"
-  # An earlier uninstall gave the logs to root.
-  run "$disk" chown -R "$name:$name" "$logs"
-}
-
-install_units() {
-  install_file "$package/systemd/$service" "$units/$service"
-  systemd_version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
-  # What each is for stands in it.
-  drop_in bcc "$with_bcc"
-  early=yes
-  late=$(late_mount)
-  if [ "$with_bcc" = yes ]; then
-    early=no
-  elif [ -n "$late" ]; then
-    early=no
-    say "The service will not start before cloud-init: $late"
-  fi
-  drop_in before-cloud-init "$early"
-  drop_in backoff "$([ "${systemd_version:-0}" -lt 254 ] || echo yes)"
-  # CAP_PERFMON and CAP_BPF are 38 and 39: asked of the kernel, for some have them backported.
-  old_kernel=$([ "$(cat "$root/proc/sys/kernel/cap_last_cap")" -ge 39 ] || echo yes)
-  old_systemd=$([ "${systemd_version:-0}" -ge 247 ] || echo yes)
-  chosen=$(chosen_probe)
-  drop_in sys-admin "$old_kernel$old_systemd$(paranoid_kernel)"
-  drop_in packet "$(! needed packet || echo yes)$(only_packets)"
-  drop_in prometheus-tcp "$(! needed port || echo yes)"
-}
-
-late_mount() { # prints why, if a mount that the service needs waits for what waits for the service
-  # Its mounts, by systemd's names: of /opt, /etc and /var/log, and what lies above and below.
-  next="opt.mount opt-imds\\x2danalyzer.mount etc.mount etc-imds\\x2danalyzer.mount
-    var.mount var-log.mount var-log-imds\\x2danalyzer.mount"
-  if [ "$systemd" = no ]; then
-    # An image, or a chroot: there is nobody to ask.
-    awk '$1 !~ /^#/ && $2 ~ "^/(opt|etc|var|var/log)(/imds-analyzer)?/?$" \
-      && ($3 ~ /^(nfs|cifs|smb|ceph|gluster|fuse)/ || $4 ~ /_netdev|x-systemd\.(requires|after)/) \
-      { print $2 " in /etc/fstab waits for the network or for other units"; exit }' \
-      "$root/etc/fstab" 2>/dev/null || true
-    return
-  fi
-  seen=' '
-  while [ -n "$next" ]; do
-    # shellcheck disable=SC2086 # names
-    after=$(systemctl show --property=After -- $next 2>/dev/null | sed -n 's/^After=//p')
-    next=
-    for each in $after; do
-      case $each in
-      # What before-cloud-init.conf names.
-      cloud-init-local.service | cloud-init-main.service | cloud-init.service | network-pre.target)
-        say "a mount that it needs (/opt, /etc or /var/log) waits for $each"
-        return
-        ;;
-      esac
-      case $seen in
-      *" $each "*) ;;
-      *) seen="$seen$each " next="$next $each" ;;
-      esac
-    done
-  done
-}
-
-paranoid_kernel() { # yes where only CAP_SYS_ADMIN opens kprobes and tracepoints, and they are used
-  paranoid=$(cat "$root/proc/sys/kernel/perf_event_paranoid" 2>/dev/null) || paranoid=0
-  if [ "$paranoid" -le 2 ] || [ -z "$chosen" ]; then return; fi
-  if ! needed perf && [ "$chosen" = core/fentry ]; then return; fi
-  echo yes
-}
-
-chosen_probe() { # prints what root would take here; nothing with --dry-run
-  if [ ! -x "$target/bin/$name" ]; then return; fi
-  "$target/bin/$name" doctor --json 2>/dev/null 9>&- |
-    sed -n 's/^ *"probe": *"\([^"]*\)".*/\1/p'
-}
-
-only_packets() { # yes where the configuration leaves the choice, and the kernel takes no probe
-  case $chosen in
-  packet/*) ! needed any || echo yes ;;
-  esac
-}
-
-drop_in() { # NAME WANTED: there if the second begins with yes
-  place=$units/$service.d/$1.conf
-  case $2 in
-  yes*)
-    install_file "$package/systemd/$1.conf" "$place"
-    ;;
-  *) remove "$place" ;;
-  esac
-}
-
 # --- The switch -----------------------------------------------------------------------
-
-look_at_service() { # sets was_active, running, stale
-  if [ "$systemd" = no ]; then return; fi
-  properties=$(systemctl show --property=ActiveState,Job,NeedDaemonReload "$service" 2>/dev/null) || properties=
-  # One that is starting, or waits to be started again, is meant to run.
-  case $(property ActiveState)-$(property Job) in
-  inactive- | failed- | inactive-0 | failed-0 | -*) ;;
-  *) was_active=yes ;;
-  esac
-  [ "$(property NeedDaemonReload)" != yes ] || stale=yes
-  running=$(running_release)
-}
-
-property() { # NAME
-  printf '%s\n' "$properties" | sed -n "s/^$1=//p"
-}
 
 running_release() { # as `current` names it: the one that the service's process was started from
   pid=$(systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p')
-  [ -r "$root/proc/${pid:=0}/cmdline" ] || return 0
-  interpreter=$(tr '\0' '\n' 2>/dev/null <"$root/proc/$pid/cmdline" | sed 1q)
-  case $interpreter in
-  "$base/releases/"*/bin/*)
-    interpreter=${interpreter#"$base/releases/"}
-    printf 'releases/%s\n' "${interpreter%%/*}"
-    ;;
-  esac
+  tr '\0' '\n' 2>/dev/null <"$root/proc/${pid:-0}/cmdline" |
+    sed -n "1s|^$base/\(releases/[^/]*\)/bin/.*|\1|p"
 }
 
 explain_failed_start() {
@@ -825,19 +506,11 @@ explain_failed_start() {
   exit 1
 }
 
-switch_over() {
-  install_link "releases/${target##*/}" "$current"
-  [ -d "${command_link%/*}" ] || run "$disk" mkdir -p "${command_link%/*}"
-  install_link "$current/bin/$name" "$command_link"
-  if [ "$systemd" = yes ] && [ "$changed_service$stale" != nono ]; then
-    run "see its output" systemctl daemon-reload
-  fi
-  # Once: whoever disables it later has a reason.
-  if [ -z "$old" ] && command -v systemctl >/dev/null; then
-    systemctl is-enabled --quiet "$service" 2>/dev/null ||
-      run "see its output" systemctl enable --quiet "$service"
-  fi
-  if [ "$start" = no ] || is_in_use; then return; fi
+start_service() { # unless it is in use, with all that belongs to it
+  if [ "$start" = no ]; then return; fi
+  # Asked of the process, for links tell what should be.
+  if [ "$changed_service$unfinished$stale$made_release" = nononono ] &&
+    [ "$active" = yes ] && [ "$base/$running" = "$target" ]; then return; fi
   changed=yes
   if [ "$dry_run" = yes ]; then
     run '' systemctl restart "$service"
@@ -849,24 +522,6 @@ switch_over() {
     systemctl restart "$service" >"$work/output" 2>&1 9>&- || explain_failed_start
     systemctl is-active --quiet "$service" || explain_failed_start
   fi
-}
-
-is_in_use() { # with all that belongs to it; asked of the process, for links tell what should be
-  [ "$changed_service$unfinished$stale$made_release" = nononono ] &&
-    [ "$(property ActiveState)" = active ] && [ "$base/$running" = "$target" ]
-}
-
-drop_old_releases() {
-  running=$([ "$systemd" = no ] || running_release)
-  [ "$dry_run$start" != yesyes ] || running= # by then it is the new one
-  way_back=$(readlink "$previous/release") || way_back=
-  for each in "$base"/releases/*; do
-    if [ "$each" = "$target" ] || [ ! -d "$each" ]; then continue; fi
-    # A service that was not restarted still imports from its own.
-    if [ "$each" = "$base/$running" ] || [ "$each" = "$base/$way_back" ]; then continue; fi
-    changed=yes
-    remove_release "$each"
-  done
 }
 
 rollback() {
@@ -981,8 +636,6 @@ uninstall() {
   [ -z "$packages" ] || say "Packages that were installed for it, and that others may use by now:$packages"
 }
 
-# --------------------------------------------------------------------------------------
-
 install_or_upgrade() {
   if [ -e "$command_link" ] && [ ! -h "$command_link" ]; then
     fail "$command_link is there, and not from this script" "move it away"
@@ -994,38 +647,21 @@ install_or_upgrade() {
     old=$(readlink "$current") || old=
   fi
   [ -d "$base/$old" ] || old=
-  look_at_service
-  install_packages
-  make_release
-  make_user
-  install_config
-  make_log_directory
-  install_units
-  switch_over
+  before=$(readlink "$current") || before=
+  provide_python
+  decide packages
+  decide release
+  decide service
+  start_service
   # From here on the new version is the one to keep. The way back is needed until it has
   # been ready once; where nothing ran before, there is none.
   kept=yes
   if [ "$start" = yes ] || [ "$was_active" = no ]; then remove "$previous"; fi
-  install_extras
-  drop_old_releases
-
-  if [ "$dry_run" = yes ]; then
-    say "  $current/bin/$name doctor"
-    say "Nothing was changed."
-    return
-  fi
-  if [ "$changed" = no ]; then
-    say "Nothing to do: $name $version is installed$([ "$start" = no ] || echo " and running")."
-  elif [ "$start" = yes ]; then
-    [ "$base/$old" != "$target" ] || old=
-    say "$name $version is running${old:+ (before: ${old#releases/})}."
-  elif [ "$was_active" = yes ]; then
-    say "$name $version is installed; the running service takes it with: systemctl restart $name"
-  elif [ -n "$old" ] && ! systemctl is-enabled --quiet "$service" 2>/dev/null; then
-    say "$name $version is installed; the service is disabled, and stays so."
-  else
-    say "$name $version is installed and starts with the next boot, or with: systemctl start $name"
-  fi
+  running=$([ "$systemd" = no ] || running_release)
+  [ "$dry_run$start" != yesyes ] || running= # by then it is the new one
+  decide extras
+  decide result
+  if [ "$dry_run" = yes ]; then return; fi
   if attempt "$current/bin/$name" doctor; then
     sed '1,/^$/d' "$work/output" # below the table
   else
@@ -1038,8 +674,8 @@ main() {
   parse_options "$@"
   cd /
   # What rollback goes by.
-  explained=no work='' old='' running='' properties='' changed=no changed_service=no
-  was_active=no unfinished=no stale=no kept=no updated=no needs=' '
+  explained=no work='' old='' running='' active=no changed=no changed_service=no
+  was_active=no unfinished=no stale=no kept=no target='' pauses=''
   made_release=no made_config=no made_user=no disk="is the disk full, or read-only?"
   if [ "$show_version" = yes ]; then
     find_wheel

@@ -1,4 +1,4 @@
-"""The command line. Only this module ends the process."""
+"""Runs the command line. Only this module ends the process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 # name: what the list of commands says of it. A command's module is imported only when
 # it is used, so that `run` does not carry the weight of the others.
 COMMANDS = {
-    "run": "Watch IMDS calls and write them as JSON lines.",
-    "replay": "Read captures of packets, and write the same lines.",
-    "lab": "Try it: a throwaway IMDS, real programs, and who called how.",
-    "tail": "Follow the log: who calls how, a readable line per request.",
-    "report": "Say who still calls IMDSv1, why, what to do, and whether to enforce v2.",
-    "doctor": "Check what this host can do, and say how to mend what it cannot.",
+    "run": "Record IMDS calls as JSON lines.",
+    "replay": "Read packet captures and write the same lines.",
+    "lab": "Try it: run real programs against an emulated IMDS.",
+    "tail": "Follow the log, one readable row per request.",
+    "report": "List IMDSv1 callers and fixes, and judge whether to require IMDSv2.",
+    "doctor": "Check what this host supports and how to fix what it lacks.",
     "log-schema": "Print the JSON Schema of every line of the log.",
 }
+# For install.sh; not in the list.
+HIDDEN = ("service-plan",)
 
 
 class _Commands(click.Group):
@@ -34,7 +36,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, name: str) -> Optional[click.Command]:
-        if name not in COMMANDS:
+        if name not in (*COMMANDS, *HIDDEN):
             return None
         module = name.replace("-", "_")
         commands = importlib.import_module(f"analyzer.commands.{module}")
@@ -49,7 +51,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="imds-analyzer")
 def cli() -> None:
-    """Name the programs that call the EC2 Instance Metadata Service, and how."""
+    """Find the programs that call the EC2 Instance Metadata Service, and their IMDS version."""
 
 
 def main(head_start: Optional[HeadStart] = None) -> None:

@@ -1,4 +1,4 @@
-"""The errors an operator can meet; each says what is missing and what to do."""
+"""Defines the errors that an operator can see; each names the problem and the fix."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class NoSourceWorks(AnalyzerError):
     def __init__(self, tried: list[SourceUnavailable]) -> None:
         lines = [f"  {each.source}: {each.lacks}\n    -> {each.remedy}" for each in tried]
         super().__init__(
-            "no way to capture IMDS calls works on this host. Tried, in order:\n"
+            "no capture method works on this host. Tried in this order:\n"
             + "\n".join(lines)
-            + "\nRun `imds-analyzer doctor` for the whole list of checks."
+            + "\nRun `imds-analyzer doctor` for all checks."
         )
         self.tried = tried
 

@@ -1,4 +1,4 @@
-"""``imds-analyzer doctor``: what this host can do, and how to mend what it cannot."""
+"""Runs ``imds-analyzer doctor``: checks this host and advises how to fix it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from analyzer.doctor.screen import as_json, write_table
 
 
 @click.command()
-@click.option("--bcc", "with_bcc", is_flag=True, help="Try BCC's probes too; they compile.")
-@click.option("--json", "as_document", is_flag=True, help="Write one JSON document.")
+@click.option(
+    "--bcc", "with_bcc", is_flag=True, help="Also try the BCC probes. Compiling takes minutes."
+)
+@click.option("--json", "as_document", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def doctor(context: click.Context, *, with_bcc: bool, as_document: bool) -> None:
-    """Check what this host can do, and say how to mend what it cannot.
+    """Check what this host supports and how to fix what it lacks.
 
-    Attaches each probe for a moment, sends nothing and changes nothing.
-    Exit code 0: `run` works here; 1: it does not.
+    Attaches each probe for a moment. Sends nothing and changes nothing.
+    Exit code 0: `run` works on this host. 1: it does not.
     """
     report = examine(with_bcc=with_bcc)
     if as_document:

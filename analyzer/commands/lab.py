@@ -1,4 +1,4 @@
-"""`imds-analyzer lab`: watch the analyzer name real programs that call a throwaway IMDS."""
+"""Runs ``imds-analyzer lab``: real programs call an emulated IMDS, the analyzer records them."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class _StopSignals:
 @click.command("lab")
 @click.option("--source", type=click.Choice(SOURCES), help="As for `run`.")
 @click.option("--attach", type=click.Choice(ATTACHES), help="As for `run`.")
-@click.option("--hold", is_flag=True, help="Keep the lab open afterwards, until Ctrl-C.")
+@click.option("--hold", is_flag=True, help="Keep the lab open until Ctrl-C.")
 @click.option(
-    "--require-tokens", is_flag=True, help="Refuse IMDSv1 with 401, as HttpTokens=required does."
+    "--require-tokens", is_flag=True, help="Reject IMDSv1 with 401, as HttpTokens=required does."
 )
 @click.option(
     "--log-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep the analyzer's log there; else it is thrown away.",
+    help="Keep the log in FILE. By default it is deleted.",
 )
 @click.pass_context
 def lab(
@@ -75,8 +75,8 @@ def lab(
 ) -> None:
     """Run real programs against an emulated IMDS and show which of them use IMDSv1.
 
-    Both live in a network namespace of their own, and all of it is removed at the end.
-    Exit code 0: the analyzer named every request rightly; 1: it did not, or could not run.
+    Both run in their own network namespace, which is removed at the end. Exit code 0: the
+    log has every request with the right program. 1: it has not, or the lab could not run.
     """
     chosen = {"--source": source, "--attach": attach}
     passed_on = [word for name, value in chosen.items() if value for word in (name, value)]
@@ -115,7 +115,9 @@ def _is_named_rightly(
         imds = stack.enter_context(ImdsProcess(namespace, Options(require_tokens=require_tokens)))
         log = log_file or directory / "imds.jsonl"
         tail = LogTail(log)
-        screen.open(namespace, str(log_file) if log_file else "thrown away (--log-file keeps it)")
+        screen.open(
+            namespace, str(log_file) if log_file else "deleted at the end (--log-file keeps it)"
+        )
         # In the kernel it would see the namespace from outside; of packets, only from inside.
         inside = namespace.command([])
         observer = stack.enter_context(

@@ -13,6 +13,6 @@ from analyzer import logline
 def log_schema() -> None:
     """Print the JSON Schema of every line of the log.
 
-    Draft 2020-12. Any validator can hold lines to it; docs/log-format.md explains them.
+    The schema is draft 2020-12. docs/log-format.md explains the lines.
     """
     click.echo(Path(logline.__file__).with_name("schema.json").read_text("utf-8"), nl=False)

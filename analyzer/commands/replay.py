@@ -1,4 +1,4 @@
-"""``imds-analyzer replay``: read captures, and write a line for each call in them."""
+"""Runs ``imds-analyzer replay``: reads captures and writes a line for each call."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from analyzer.errors import CaptureError
     "--log-file",
     show_default="-",
     metavar="PATH",
-    help="Where the JSON lines go; - is standard output.",
+    help="Write the JSON lines to PATH; - is standard output.",
 )
 @click.option(
     "--host",
     "host_name",
     default="",
     metavar="NAME",
-    help="The host the packets were sent from; a capture does not tell.",
+    help="The host that sent the packets. A capture does not contain it.",
 )
 @click.option(
     "--response-wait",
@@ -36,17 +36,18 @@ from analyzer.errors import CaptureError
     default=Capture.response_wait_s,
     show_default=True,
     metavar="SECONDS",
-    help="How long a request may wait for its answer, in the capture's time.",
+    help="How long a request waits for its answer, in the capture's time.",
 )
 def replay(
     files: tuple[str, ...], log_file: Optional[str], host_name: str, response_wait_s: float
 ) -> None:
-    """Read pcap or pcapng FILES, gzip too, and write the lines that `run` would have written.
+    """Read packet captures and write the same lines as `run`.
 
-    Times are the captures' own. Who sent a request, packets do not tell: only its address. With -
-    a capture is read from standard input while it is being written: tcpdump -U -w - | ... replay -
+    FILES are pcap or pcapng, also compressed with gzip; - is standard input, read while it is
+    written: tcpdump -U -w - | ... replay -. The lines have the capture's times. A capture has no
+    processes, so callers go by their address.
 
-    Exit code 2: a file is damaged; what could be read of it has been written.
+    Exit code 2: a file is damaged. Its readable part was written.
     """
     config = load(None, {"log.rotation": "external", **log_flags(log_file, None)})
     # Late, so that --help does not load them.

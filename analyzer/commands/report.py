@@ -1,4 +1,4 @@
-"""``imds-analyzer report``: who still calls IMDSv1, why, what to do, and is it safe to enforce."""
+"""Runs ``imds-analyzer report``: lists IMDSv1 callers and judges whether to require IMDSv2."""
 
 from __future__ import annotations
 
@@ -34,37 +34,43 @@ PROGRESS_BYTES = 64 << 20
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[FILES or directories, or -]...")
 @click.option(
-    "--since", metavar="TIME", help="2026-11-21, 2026-11-21T18:50:00Z, or 7d: so long ago."
+    "--since",
+    metavar="TIME",
+    help="Ignore earlier lines: 2026-11-21, 2026-11-21T18:50:00Z, or 7d for seven days ago.",
 )
-@click.option("--until", metavar="TIME", help="The same; what is later does not count.")
+@click.option("--until", metavar="TIME", help="Ignore later lines; same forms.")
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True
 )
-@click.option("--output", metavar="FILE", help="Write there; the file is whole or not there.")
+@click.option("--output", metavar="FILE", help="Write to FILE. An error leaves no partial file.")
 @click.option(
-    "--verdict", is_flag=True, help="Exit with 0 only for SAFE, 3 for NOT SAFE, else with 4."
+    "--verdict",
+    is_flag=True,
+    help="Exit with 0 for SAFE, 3 for NOT SAFE, 4 for NOT ENOUGH EVIDENCE.",
 )
 @click.option(
     "--period",
     default="7d",
     show_default=True,
     metavar="LENGTH",
-    help="How long has to be watched: as long as the rarest caller takes, such as a weekly job.",
+    help="The time that the verdict judges. Cover the rarest caller, such as a weekly job.",
 )
 @click.option(
-    "--against", metavar="FILE", help="What `aws cloudwatch get-metric-data` printed, to compare."
+    "--against", metavar="FILE", help="Compare with the output of `aws cloudwatch get-metric-data`."
 )
-@click.option("--steps/--no-steps", default=True, help="Whether to say what to do next.")
+@click.option("--steps/--no-steps", default=True, help="Print the next steps.")
 @click.option(
-    "--clients", multiple=True, metavar="FILE", help="Your own entries of clients; may be repeated."
+    "--clients", multiple=True, metavar="FILE", help="Your own client definitions; may be repeated."
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="duckdb", show_default=True)
-@click.option("--spark-master", metavar="URL", help="Where Spark runs; here, without it.")
-@click.option("--memory", default="1GB", show_default=True, help="What the engine may use.")
 @click.option(
-    "--sql", type=click.Choice(DIALECTS), help="Print the same questions as SQL, and read nothing."
+    "--spark-master", metavar="URL", help="Spark master. By default Spark runs on this host."
 )
-@click.option("--location", metavar="s3://...", help="With --sql: where the logs are.")
+@click.option("--memory", default="1GB", show_default=True, help="Memory limit of the engine.")
+@click.option(
+    "--sql", type=click.Choice(DIALECTS), help="Print the queries as SQL, and read no logs."
+)
+@click.option("--location", metavar="s3://...", help="With --sql: the S3 location of the logs.")
 @click.pass_context
 def report(
     context: click.Context,
@@ -84,10 +90,10 @@ def report(
     sql: Optional[str],
     location: Optional[str],
 ) -> None:
-    """Say who still calls IMDSv1, why, what to do, and whether it is safe to switch it off.
+    """List IMDSv1 callers and fixes, and judge whether turning IMDSv1 off is safe.
 
-    Reads the analyzer's logs of one host or of many: files, directories, compressed or not,
-    Parquet, or - for standard input. Without any, the log of this host's service.
+    Reads logs of one host or of many: files and directories, plain, gzip or Parquet; - is
+    standard input. By default it reads the log of this host's service.
     """
     if location is not None and sql is None:
         raise click.UsageError("--location goes with --sql")

@@ -1,4 +1,4 @@
-"""``imds-analyzer run``: attach, and write a line for each call until told to stop."""
+"""Runs ``imds-analyzer run``: attaches the probe and writes a line for each call."""
 
 from __future__ import annotations
 
@@ -30,22 +30,20 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     "--config",
     "config_file",
     metavar="PATH",
-    help="A file with settings; flags win over it. Read again on SIGHUP.",
+    help="Configuration file. Flags override it. SIGHUP reloads it.",
 )
-@click.option("--check", is_flag=True, help="Only say whether the settings are right.")
-# For install.sh, which cannot read TOML itself: one word a line.
-@click.option("--needs", is_flag=True, hidden=True)
+@click.option("--check", is_flag=True, help="Only check the settings.")
 @click.option(
     "--log-file",
     show_default="- without --config",
     metavar="PATH",
-    help="Where the JSON lines go; - is standard output.",
+    help="Write the JSON lines to PATH; - is standard output.",
 )
 @click.option(
     "--rotation",
     type=click.Choice(ROTATIONS),
     show_default=Log.rotation,
-    help="Whether a large file is put aside here, or by others, who send SIGUSR1.",
+    help="size: rotate a large file. external: another program rotates and sends SIGUSR1.",
 )
 @click.option(
     "--repeats-per-s",
@@ -53,7 +51,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     callback=_by_rule("log.repeats_per_s"),
     show_default=str(Log.repeats_per_s),
     metavar="LINES",
-    help="Lines a second of one caller; further calls become one line with counts. 0 folds none.",
+    help="Lines a second of one caller. Further calls become one line with counts. 0: no limit.",
 )
 @click.option(
     "--ready-file",
@@ -66,14 +64,14 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     "--wire/--no-wire",
     default=None,
     show_default="--wire",
-    help="Whether packets are watched beside calls: a call can offer other bytes than it sends.",
+    help="Also watch packets. A call can offer other bytes than it sends.",
 )
 @click.option(
     "--ring-mib",
     type=int,
     callback=_by_rule("capture.ring_mib"),
     show_default=str(Capture.ring_mib),
-    help="Size of the kernel's ring buffer, a power of two.",
+    help="Size of the kernel's ring buffer in MiB, a power of two.",
 )
 @click.option(
     "--heartbeat",
@@ -82,7 +80,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     callback=_by_rule("log.heartbeat_s"),
     show_default=str(Log.heartbeat_s),
     metavar="SECONDS",
-    help="How often a line says that the analyzer is alive.",
+    help="Interval of heartbeat lines.",
 )
 @click.option(
     "--response-wait",
@@ -91,12 +89,12 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     callback=_by_rule("capture.response_wait_s"),
     show_default=str(Capture.response_wait_s),
     metavar="SECONDS",
-    help="How long a request may wait for its answer before it is written; 0 waits for none.",
+    help="How long a request waits for its answer. 0: not at all.",
 )
 @click.option(
     "--write-pcap",
     metavar="FILE",
-    help="Also write what was seen as packets for Wireshark (pcapng), secrets covered.",
+    help="Also write the calls as packets for Wireshark (pcapng), with secrets covered.",
 )
 @click.option(
     "--write-pcap-mib",
@@ -104,14 +102,13 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     callback=_by_rule("capture.write_pcap_mib"),
     metavar="MIB",
     show_default=str(Capture.write_pcap_mib),
-    help="Size at which that file takes no more.",
+    help="Maximum size of that file.",
 )
 @click.pass_obj
 def run(
     head_start: Optional[HeadStart],
     config_file: Optional[str],
     check: bool,
-    needs: bool,
     log_file: Optional[str],
     rotation: Optional[str],
     repeats_per_s: Optional[int],
@@ -125,10 +122,10 @@ def run(
     write_pcap: Optional[str],
     write_pcap_mib: Optional[int],
 ) -> None:
-    """Watch IMDS calls and write them as JSON lines.
+    """Record IMDS calls as JSON lines.
 
-    SIGTERM and SIGINT write what is still in the buffer, then the totals, and end it. SIGHUP
-    reads the configuration again, SIGUSR1 opens the log again after others have moved it.
+    SIGTERM and SIGINT write the buffered calls and the totals, then end the program. SIGHUP
+    reloads the configuration. SIGUSR1 reopens the log after another program rotated it.
     """
     flags = {
         "capture.source": source,
@@ -145,10 +142,6 @@ def run(
     }
     flags = {name: value for name, value in flags.items() if value is not None}
     config = load(config_file, flags)
-    if needs:
-        for each in config.needs():
-            click.echo(each)
-        return
     if check:
         click.echo(f"{config_file or 'the settings'}: nothing is wrong")
         return

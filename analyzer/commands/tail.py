@@ -1,4 +1,4 @@
-"""``imds-analyzer tail``: follow the log, and show who calls how."""
+"""Runs ``imds-analyzer tail``: follows the log and shows a row per request."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class _Lines(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generi
     type=_Lines(),
     metavar="LINES",
     show_default=f"{LINES}; with --summary all of FILE",
-    help="How many of the last lines to begin with, or all; also out of what was put aside.",
+    help="Start with the last LINES lines, or all; includes rotated files.",
 )
-@click.option("--no-follow", is_flag=True, help="End with what is there.")
+@click.option("--no-follow", is_flag=True, help="Stop at the end of the log.")
 @click.option("--journal", is_flag=True, help="Read the journal instead of a file.")
 @click.option("--version", "versions", type=click.Choice(("v1", "v2", "unknown")), multiple=True)
 @click.option(
@@ -71,25 +71,29 @@ class _Lines(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generi
     "processes",
     multiple=True,
     metavar="NAME",
-    help="Name, path or pattern of the caller, its script, or who started it.",
+    help="Name, path or pattern of the caller, its script or its launcher.",
 )
 @click.option(
     "--container",
     "containers",
     multiple=True,
     metavar="ID",
-    help="Start of a container's, pod's or task's id, or a runtime such as docker.",
+    help="Prefix of a container's, pod's or task's id, or a runtime such as docker.",
 )
 @click.option(
-    "--path", "paths", multiple=True, metavar="PATH", help="Start of the path, or a pattern."
+    "--path", "paths", multiple=True, metavar="PATH", help="Prefix of the URL path, or a pattern."
 )
 @click.option(
-    "--unit", "units", multiple=True, metavar="UNIT", help="The caller's unit, or a pattern."
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="UNIT",
+    help="The caller's systemd unit, or a pattern.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Pass the lines on as they are.")
-@click.option("--summary", is_flag=True, help="A table of callers, kept up to date.")
-@click.option("--heartbeats", is_flag=True, help="Show the analyzer's heartbeats, too.")
-@click.option("--utc", is_flag=True, help="Show times in UTC, not in local time.")
+@click.option("--json", "as_json", is_flag=True, help="Print the lines unchanged.")
+@click.option("--summary", is_flag=True, help="Show a live table of callers.")
+@click.option("--heartbeats", is_flag=True, help="Also show heartbeats.")
+@click.option("--utc", is_flag=True, help="Show times in UTC. The default is local time.")
 @click.option(
     "--color", type=click.Choice(("auto", "always", "never")), default="auto", show_default=True
 )
@@ -98,7 +102,7 @@ class _Lines(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generi
     "config_file",
     metavar="PATH",
     show_default=CONFIG,
-    help="The analyzer's configuration, which names its log.",
+    help="The configuration file that names the log.",
 )
 @click.pass_context
 def tail(
@@ -120,11 +124,11 @@ def tail(
     color: str,
     config_file: Optional[str],
 ) -> None:
-    """Follow the log, over rotation: who calls how, a readable line per request.
+    """Follow the log over rotation, one readable row per request.
 
-    FILE is the analyzer's log, - standard input; without it the log that the configuration
-    names. Filters of one kind add up (--version v1 --version unknown), those of several kinds
-    must all match. Lost events are always shown.
+    FILE is a log; - is standard input. By default it is the log that the configuration names.
+    Filters of one kind add up (--version v1 --version unknown). Filters of different kinds must
+    all match. Lost events are always shown.
     """
     for is_wrong, fault in (
         (journal and file is not None, "FILE and --journal exclude each other."),

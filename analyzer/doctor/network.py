@@ -136,7 +136,7 @@ def redirects() -> Answer:
         return warning(
             f"calls are redirected to {', '.join(dict.fromkeys(targets))}: such a call is "
             "reported twice, of its sender and of the proxy that passes it on",
-            "Nothing to mend; the proxy's have X-Forwarded-For where the proxy sets it",
+            "Nothing to fix; the proxy's have X-Forwarded-For where the proxy sets it",
         )
     if refused:
         return note(f"not all rules could be read ({'; '.join(refused)})", "Run as root")

@@ -47,7 +47,7 @@ def write_table(report: Report, console: Console) -> None:
 
 def _conclusion(report: Report) -> Text:
     if report.chosen is None:
-        return Text("`imds-analyzer run` cannot work here: mend what failed above.", "bold red")
+        return Text("`imds-analyzer run` cannot work here: fix what failed above.", "bold red")
     text = Text(f"`imds-analyzer run` works here, with {report.chosen}.", "bold green")
     limit = _LIMITS.get(report.chosen.split("/")[1])
     if limit is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from analyzer.imds import AWS, OTHER_CLOUDS
 from analyzer.logline.callers import NOT_READ, Container, Orchestrator, Process, Service
 from analyzer.logline.facts import (
     NOT_EMPTY,
@@ -25,10 +26,7 @@ from analyzer.logline.line import CALLS_MAX
 VERSIONS = ("v1", "v2", "unknown")
 OPERATIONS = ("token", "credentials", "metadata", "dynamic", "user-data", "other")
 OUTCOMES = ("success", "rejected", "not_found", "error", "no_response")
-PROVIDERS = (
-    *("aws", "azure", "digitalocean", "gcp", "hetzner", "ibm", "linode", "oci", "openstack"),
-    "vultr",
-)
+PROVIDERS = (AWS, *OTHER_CLOUDS)
 # Each with what it means; docs/log-format.md has them as a table.
 REASONS = {
     "token_header": "The request has the header `X-aws-ec2-metadata-token`.",

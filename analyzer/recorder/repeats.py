@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple, Optional, Union
 
+from analyzer.lru import Lru
 from analyzer.recorder.origins import Bucket, OriginId, Realms, Stocks, bytes_of
 from analyzer.recorder.records import Count, Record, Repeated
 
@@ -176,7 +177,7 @@ class Repeats:
         self._per_s, self._log_bytes = per_s, log_bytes
         # By the time at which a window began, and not by use; what makes room is written.
         self._callers: OrderedDict[_CallerId, _Window] = OrderedDict()
-        self._origins: OrderedDict[OriginId, _Origin] = OrderedDict()
+        self._origins: Lru[OriginId, _Origin] = Lru(ORIGINS_MAX)
         self._realms = Realms(ORIGIN_BURST // ORIGIN_PER_S * WINDOW_NS)
         self._stocks = Stocks(log_bytes)
         self._all: Optional[Bucket] = None
@@ -289,11 +290,11 @@ class Repeats:
         lines: list[Record] = []
         origin = self._origins.get(origin_id)
         if origin is None:
-            if len(self._origins) >= ORIGINS_MAX:
-                lines = self._origins.popitem(last=False)[1].window.lines()
             bucket = Bucket(ORIGIN_PER_S * self._per_s, ORIGIN_BURST * self._per_s, now_ns)
             origin = _Origin(bucket, _Window(now_ns, window_ns))
-            self._origins[origin_id] = origin
+            dropped = self._origins.put(origin_id, origin)
+            if dropped is not None:
+                lines = dropped[1].window.lines()
         elif now_ns >= origin.window.ends_ns:
             lines = origin.window.lines()
             origin.window = origin.window.next(now_ns)

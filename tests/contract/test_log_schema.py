@@ -80,6 +80,15 @@ def test_no_event_is_named_by_hand() -> None:
             assert found == [], path
 
 
+def test_queries_ask_for_known_events() -> None:
+    """SQL can only name them by hand."""
+    compared = re.compile(r"\bevent (?:=|<>) '([^']*)'")
+    read = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.sql"))
+    named = set(compared.findall(read)) - {""}
+    assert events.REQUEST in named
+    assert named <= set(events.EVENTS)
+
+
 def test_a_field_has_one_type_in_all_events() -> None:
     """Databases refuse lines in which a name means another type."""
     for event in events.EVENTS:
@@ -114,7 +123,11 @@ def test_declared_values_are_those_of_the_code() -> None:
 READERS = {"text", "number", "text_at", "value_at"}
 # What these are called with begins within a line, at an object of one of these names.
 WITHIN = (
-    *((), ("process",), ("process", "ancestors"), ("imds", "repeated"), ("imds", "caller")),
+    (),
+    ("process",),
+    ("process", "ancestors"),
+    ("imds", "repeated"),
+    ("imds", "caller"),
     ("requests",),
 )
 

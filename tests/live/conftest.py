@@ -36,7 +36,9 @@ ONE_OF_CHOSEN = CHOSEN[:1] if REQUIRED else CHOSEN
 
 # Files of which an emulated machine runs each test with one probe: what they show comes from the
 # wire, or from forks, which all probes have in common.
-ONCE = ("test_evidence.py", "test_framing.py", "test_ancestry.py")
+ONCE: tuple[str, ...] = ("test_evidence.py", "test_framing.py", "test_ancestry.py")
+# Further ones in a run that is to be shorter, see tests/vmtest/kernels/plan.py.
+ONCE += tuple(os.environ.get("IMDS_ANALYZER_ONCE", "").split())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -104,7 +104,7 @@ class Watch:
         if process.poll() is not None:
             reason = self._messages.read_text()
             assert process.returncode == 1, reason
-            assert "no way to capture" in reason, reason
+            assert "no capture method" in reason, reason
             if required:
                 pytest.fail(f"{self.probe} must work here: {reason}")
             pytest.skip(f"{self.probe} does not work here: {reason}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer import __version__
+from tests.schema import SCHEMA_PATH
 from tests.unit.install.host import CHECKOUT, Host, host_with_this_python
 
 
@@ -52,6 +53,8 @@ def test_install_without_network(host: Host, packed: Path) -> None:
         [command, "--version"], capture_output=True, text=True, check=True, cwd="/"
     )
     assert said.stdout == f"imds-analyzer, version {__version__}\n"
+    schema = subprocess.run([command, "log-schema"], capture_output=True, check=True, cwd="/")
+    assert schema.stdout == SCHEMA_PATH.read_bytes()
     _is_isolated(command, host.root / "hostile")
     modules = host.root / "opt/imds-analyzer/current/lib"
     for name in ("imds.x86_64", "imds.aarch64", "imds-typed.x86_64", "imds-typed.aarch64"):

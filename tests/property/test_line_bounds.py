@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import Container, Process, Record, User
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
@@ -56,7 +57,7 @@ def record_of(
         container=Container("f" * 64, "docker"),
     )
     request = RECORD.request._replace(target=target, user_agent=agent)
-    return RECORD._replace(caller=caller, request=request, tid=tid)
+    return RECORD._replace(caller=identified(caller), request=request, tid=tid)
 
 
 RECORDS = st.builds(

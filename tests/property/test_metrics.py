@@ -22,6 +22,7 @@ from analyzer.recorder.metrics.pages import Page, Pages
 from analyzer.recorder.metrics.server import Server
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from tests.metrics import parsed, requests_of
+from tests.schema import faults
 from tests.unit.recorder.metrics.test_counts import named
 from tests.unit.recorder.metrics.test_emf import points
 
@@ -31,6 +32,10 @@ NAMES = st.lists(
     max_size=20,
 )
 
+
+# What the log puts around a document.
+HEAD = {"timestamp": "2026-11-21T18:50:01.123456Z", "level": "info", "event": "metrics"}
+TAIL = {"observer": {"probe": "core/fentry", "version": "0.1.0"}}
 
 # Texts made of what a request is made of are far likelier to confuse a server than random ones.
 HEADS = st.lists(
@@ -82,6 +87,7 @@ def test_any_names_are_dimensions_that_cloudwatch_takes(log: JsonlSink, names: l
         counts.request(named(name))
     total = 0.0
     for document in emf.documents(counts.snapshot(), log.counters, 1_795_305_274_922):
+        assert faults({**HEAD, **document, **TAIL}) == []
         for (dimensions, metric), value in points(document).items():
             if metric == "Requests" and len(dimensions) == 1:
                 total += value

@@ -101,7 +101,7 @@ class Output(Generic[Wanted, Opened]):
             return self._open(wanted)
         except OSError as error:  # such as no free descriptor
             reason = error.strerror or str(error)
-            raise ConfigError(f"[metrics] {self._name} cannot be had: {reason}.") from None
+            raise ConfigError(f"[metrics] {self._name} is unavailable: {reason}.") from None
 
 
 def _overlap(one: object, other: object) -> bool:

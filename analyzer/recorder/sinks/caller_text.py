@@ -5,9 +5,9 @@ It changes little from call to call, so the text of each caller is kept.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from analyzer.lru import Cache
 from analyzer.recorder.records import Caller, Process, Record, User
 from analyzer.recorder.sinks.bounds import shorten_caller
 from analyzer.recorder.sinks.encoding import members
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # sixteen ancestors with long arguments make 400, so the bytes are bounded too.
 CALLERS_MAX = 512
 CALLERS_BYTES_MAX = 4 << 20
+_FOREVER_S = float("inf")  # the text of a caller stays true
 # A time of start that moves by less is the wall clock's drift, or its slewing, against the
 # kernel's; one process must not seem to have started twice. By more, the clock was set.
 CLOCK_SET_NS = 1_000_000_000
@@ -45,8 +46,7 @@ class CallerTexts:
     """The texts of the callers that called last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[_Key, CallerText] = OrderedDict()
-        self._bytes = 0
+        self._kept: Cache[_Key, CallerText] = Cache(CALLERS_MAX, _FOREVER_S, CALLERS_BYTES_MAX)
 
     @property
     def count(self) -> int:
@@ -56,27 +56,19 @@ class CallerTexts:
     @property
     def size_bytes(self) -> int:
         """What the texts take."""
-        return self._bytes
+        return self._kept.held_bytes
 
     def of(self, record: Record, room: Optional[int] = None) -> CallerText:
         """Return ``"process":{...},...,`` without the thread, in at most ``room`` bytes."""
         caller = record.caller
         key = (id(caller), room)
-        known = self._kept.get(key)
-        if known and abs(known.start_at_ns - record.process_start_at_ns) > CLOCK_SET_NS:
-            self._bytes -= len(self._kept.pop(key).text)
-            known = None
-        if known is not None:
-            self._kept.move_to_end(key)
+        known = self._kept.get(key, 0.0)
+        if known and abs(known.start_at_ns - record.process_start_at_ns) <= CLOCK_SET_NS:
             return known
         fields = caller_fields(record)
         cut = [] if room is None else shorten_caller(fields, room)
         known = CallerText(caller, record.process_start_at_ns, members(fields), tuple(cut))
-        self._kept[key] = known
-        self._bytes += len(known.text)
-        while len(self._kept) > CALLERS_MAX or self._bytes > CALLERS_BYTES_MAX:
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= len(dropped.text)
+        self._kept.put(key, known, 0.0, size=len(known.text))
         return known
 
 

@@ -146,7 +146,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
         ("Outcomes", outcomes(group)),
         ("Forwarded for others", count(group.forwarded) if group.forwarded else None),
         ("Failed token requests before", ", ".join(failures)),
-        ("Tokens arrived with hop limit", ", ".join(hop_limits)),
+        ("Hop limits", ", ".join(hop_limits)),
     )
     return tuple((label, value) for label, value in known if value)
 

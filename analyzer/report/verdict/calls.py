@@ -95,7 +95,7 @@ def accounted(of: Evidence) -> Optional[str]:
 def damage(lines: int) -> str:
     """Say that lines could not be read."""
     return (
-        f"{number(lines, 'line')} could not be read, and may have been v1 calls: mend or leave"
+        f"{number(lines, 'line')} could not be read, and may have been v1 calls: repair or leave"
         " out the files that the report names"
     )
 

@@ -13,7 +13,7 @@ def not_covered(of: Evidence) -> Optional[str]:
     """Say that nothing of the window was watched."""
     if of.covered_s > 0:
         return None
-    return "no heartbeat of the analyzer lies in the window, so nobody knows whether it was running"
+    return "no heartbeat of the analyzer is in the window, so it is unknown whether it was running"
 
 
 def short(of: Evidence) -> Optional[str]:

@@ -2,7 +2,8 @@
 
 What belongs to a distribution (package manager, systemctl, user database) is a program of a
 few lines under the directory's usr/bin that notes how it was called. Everything else that
-install.sh calls is the real thing. tests/packaging makes real virtual environments.
+install.sh calls is the real thing, also what decides: analyzer.service_plan. tests/packaging
+makes real virtual environments.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests import signals
@@ -31,6 +33,9 @@ FAKES_OWN = (
 PREAMBLE = """#!/bin/sh
 H='{root}'
 call="{name} $*"
+# Its options name files and versions, and are no calls of these.
+case $call in *service?plan*) call=${{call%% --*}} ;; esac
+plan() {{ exec {python} -I -m analyzer.service_plan "$@"; }}
 printf '%s\\n' "$call" >>"$H/calls"
 matches() {{ [ -e "$H/$1" ] && case $call in *"$(cat "$H/$1")"*) ;; *) false ;; esac; }}
 if matches fail; then echo "no: $call" >&2; exit 7; fi
@@ -109,7 +114,9 @@ PYTHON = """case $* in
 *) echo 'not isolated' >&2; exit 8 ;;
 esac
 case $* in
-*version_info*) cat "$H/version" ;;
+*'/service_plan python') cat "$H/version" ;;
+*/analyzer/service_plan\\ *) shift; plan "$@" ;;
+'-m analyzer.service_plan.'*) exec {python} -I "$@" ;;
 '-m venv '*)
     lib=$3/lib/python$(cat "$H/version")/site-packages/analyzer
     mkdir -p "$3/bin" "$lib/bpf/build" "$lib/systemd"
@@ -121,23 +128,19 @@ case $* in
     touch "$lib/bpf/build/imds.x86_64.bpf.o" "$lib/bpf/build/imds.aarch64.bpf.o"
     for each in imds-analyzer.service config.toml imds-analyzer.logrotate bcc.conf backoff.conf \\
         before-cloud-init.conf sys-admin.conf packet.conf prometheus-tcp.conf; do
-        { echo "# $each $(cat "$wheel")"; echo '#rotation = "size"'; } >"$lib/systemd/$each"
+        printf '# %s\\n[log]\\n#rotation = "size"\\n' "$each $(cat "$wheel")" >"$lib/systemd/$each"
     done
     echo pip >"$home/bin/imds-analyzer" ;;
 esac
 """
 PROGRAM = """case $* in
 doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all is well" ;;
-*--needs)
-    config=$H/etc/imds-analyzer/config.toml
-    ! grep -q '^source = "bcc"' "$config" || echo bcc
-    ! grep -q '^source = "packet"' "$config" || echo packet
-    grep -Eq '^(source|attach) = ' "$config" || echo any
-    ! grep -Eq '^(source = "bcc"|attach = "(kprobe|tracepoint)")' "$config" || echo perf
-    ! grep -q '^prometheus = "[0-9]' "$config" || echo port
-    ! grep -q '^rotation = "external"' "$config" || echo logrotate ;;
-'doctor --json') printf '{\n  "probe": "%s"\n}\n' "$(cat "$H/chosen")" ;;
+service-plan\\ *) shift; plan "$@" --probe="$(cat "$H/chosen")" ;;
 esac"""
+
+
+def _preamble(root: Path, name: str) -> str:
+    return PREAMBLE.format(root=root, name=name, python=sys.executable)
 
 
 class Host:
@@ -178,7 +181,9 @@ class Host:
         file.write_text(text, encoding="utf-8")
 
     def program(self, path: str, name: str, body: str) -> None:
-        self.write(path, PREAMBLE.format(root=self.root, name=name) + body + "\n")
+        self.write(
+            path, _preamble(self.root, name) + body.replace("{python}", sys.executable) + "\n"
+        )
         (self.root / path).chmod(0o755)
 
     def offer(self, version: str) -> None:

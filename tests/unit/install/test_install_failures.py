@@ -14,7 +14,7 @@ STEPS = (
     "install --yes --no-install-recommends",
     "-m venv",
     "--requirement",
-    ".whl",
+    "--no-index --no-deps",
     "pip --disable-pip-version-check check",
     "imds-analyzer --version",
     "useradd",

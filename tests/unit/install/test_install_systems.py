@@ -52,7 +52,13 @@ def bare(tmp_path: Path, system: str, python: str, machine: str = "x86_64") -> H
 def install_calls(system: str, packages: str) -> list[str]:
     if system.startswith(("debian", "ubuntu")):
         return [APT_UPDATE, APT_INSTALL + packages]
-    return [DNF_INSTALL + packages]
+    # Python first, by itself: it decides about the others.
+    names = packages.split()
+    python = [
+        DNF_INSTALL + name for name in names if name.startswith("python3") and "bcc" not in name
+    ]
+    others = " ".join(name for name in packages.split(" ") if DNF_INSTALL + name not in python)
+    return [*python, DNF_INSTALL + others]
 
 
 def asked(host: Host) -> list[str]:

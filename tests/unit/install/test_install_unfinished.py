@@ -101,7 +101,7 @@ def test_an_upgrade_that_was_killed(installed: Host, moment: str, *, broken: boo
 
 def test_a_changed_drop_in_that_was_not_put_into_force(host: Host) -> None:
     assert host.run().returncode == 0
-    host.write(CONFIG, 'prometheus = "127.0.0.1:9469"\n')
+    host.write(CONFIG, '[metrics]\nprometheus = "127.0.0.1:9469"\n')
     kill_at(host, "systemctl restart")
     assert host.run().returncode == 0
     assert "systemctl restart imds-analyzer.service" in host.calls("systemctl")
@@ -140,7 +140,7 @@ def test_a_damaged_release_is_made_anew(host: Host, missing: str, *, active: boo
     if not active:
         (host.root / "active").unlink()
     # It stays where the other cannot be made: it may do for what runs.
-    host.write("fail", ".whl")
+    host.write("fail", "--no-index --no-deps")
     assert host.run().returncode == 1
     assert host.releases == [release.name]
     assert (host.running == "1.0.0") == active

@@ -63,7 +63,6 @@ def test_plain_words_tell_what_is_wanted(
     [
         (["--help"], None),
         (["--check"], None),
-        (["--needs"], None),
         (["--source"], None),
         (["--source", ""], None),
         (["--source="], None),

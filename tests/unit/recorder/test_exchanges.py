@@ -13,6 +13,7 @@ from analyzer.recorder.exchanges import (
     FALLBACK,
     FALLBACK_WINDOW_S,
     GIVEN_UP_S,
+    MAX_FAILURES,
     MAX_OUT_OF_STEP,
     Exchanges,
     response_of,
@@ -378,3 +379,49 @@ def test_connections_out_of_step_are_bounded(exchanges: Exchanges) -> None:
 def test_what_is_counted_differently_are_reasons_of_decode() -> None:
     """They are named where all stages find them."""
     assert {NOT_HTTP, IN_BODY, HEADER_TOO_LARGE} == COUNTED_DIFFERENTLY
+
+
+def test_a_longer_wait_holds_for_what_waits_already(exchanges: Exchanges) -> None:
+    """Reloading the configuration sets it while requests are under way."""
+    exchanges.add(record(), S, is_answered=True)
+    exchanges.set_wait(2 * WAIT_S)
+    assert exchanges.expire(S + int(1.5 * WAIT_S * S)) == []
+    assert len(exchanges.expire(S + int(2.5 * WAIT_S * S))) == 1
+
+
+def test_failed_token_requests_are_remembered_up_to_a_bound(exchanges: Exchanges) -> None:
+    """The oldest failure is forgotten: that process' next call is an ordinary V1 call."""
+    for pid in range(1, MAX_FAILURES + 2):
+        exchanges.add(record(token=True, pid=pid), S, is_answered=True)
+        exchanges.answer(answer(403))
+    reasons = []
+    for pid in (1, 2, MAX_FAILURES + 1):
+        exchanges.add(record(pid=pid), 2 * S, is_answered=True)
+        (done,) = exchanges.answer(answer(200))
+        reasons.append(done.verdict.reason)
+    assert reasons == ["no_token_header", FALLBACK, FALLBACK]
+
+
+def test_requests_of_one_caller_share_its_bytes(exchanges: Exchanges) -> None:
+    """What a caller takes is counted once, and freed with its last request."""
+    caller = record().caller._replace(size_bytes=500)
+    first = record("/a")._replace(caller=caller)
+    exchanges.add(first, S, is_answered=True)
+    one = exchanges.waiting_bytes
+    exchanges.add(first._replace(connection=record(sock=2).connection), S, is_answered=True)
+    assert one < exchanges.waiting_bytes < 2 * one
+    exchanges.answer(answer(200))
+    assert exchanges.waiting_bytes == one
+    exchanges.answer(answer(200, sock=2))
+    assert exchanges.waiting_bytes == 0
+
+
+def test_the_oldest_is_given_up_where_too_many_wait_on_one_connection() -> None:
+    """The others on its connection still wait, and flushing returns them."""
+    exchanges = Exchanges(WAIT_S, max_waiting=2)
+    for path in ("/a", "/b"):
+        assert exchanges.add(record(path), S, is_answered=True) == []
+    (given_up,) = exchanges.add(record("/c"), S, is_answered=True)
+    assert given_up.request.target == "/a"
+    assert [each.request.target for each in exchanges.flush()] == ["/b", "/c"]
+    assert (len(exchanges), exchanges.waiting_bytes) == (0, 0)

@@ -65,7 +65,7 @@ def test_whatever_did_not_pass_is_a_problem(outcome: Outcome) -> None:
     """Skips too: in a guest they would hide something."""
     (outcome.directory / "core.xml").write_text(JUNIT)
     (outcome.directory / "bcc.xml").write_text(PASSED)
-    report = judge(outcome)
+    report = judge(outcome, full=True)
     assert total(report.rows) == Count(passed=2, failed=2, skipped=1)
     assert str(total(report.rows)) == "2 passed, 2 failed, 1 skipped"
     assert len(report.problems) == 3
@@ -76,7 +76,7 @@ def test_where_bcc_cannot_compile_the_row_says_why(outcome: Outcome) -> None:
     """It is no problem then that BCC has no results."""
     (outcome.directory / "core.xml").write_text(PASSED.replace("bcc", "core"))
     (outcome.directory / "bcc.reason").write_text("bpf.h:368:10: error: incomplete type\n")
-    report = judge(outcome)
+    report = judge(outcome, full=True)
     assert report.problems == ()
     lines = table(report.rows).splitlines()
     assert "6.12.1-amd64  core/kprobe  1 passed, 0 failed, 0 skipped" in lines
@@ -86,21 +86,23 @@ def test_where_bcc_cannot_compile_the_row_says_why(outcome: Outcome) -> None:
 def test_missing_results_of_bcc_without_a_reason_are_a_problem(outcome: Outcome) -> None:
     """A guest that died between the two parts does not pass."""
     (outcome.directory / "core.xml").write_text(PASSED.replace("bcc", "core"))
-    assert judge(outcome).problems == (f"6.12: no results of bcc, see {outcome.directory}",)
+    assert judge(outcome, full=True).problems == (
+        f"6.12: no results of bcc, see {outcome.directory}",
+    )
 
 
 def test_a_guest_without_tests_is_a_problem(outcome: Outcome) -> None:
     """An expression that selects nothing does not pass."""
     for part in ("core", "bcc"):
         (outcome.directory / f"{part}.xml").write_text("<testsuites><testsuite/></testsuites>")
-    assert judge(outcome).problems == ("6.12: no tests ran",)
+    assert judge(outcome, full=True).problems == ("6.12: no tests ran",)
 
 
 def test_damaged_results_are_a_problem(outcome: Outcome) -> None:
     """A report that was cut off is not taken for a short one."""
     (outcome.directory / "core.xml").write_text(JUNIT[:200])
     (outcome.directory / "bcc.xml").write_text(PASSED)
-    assert [text.split(":")[1] for text in judge(outcome).problems] == [
+    assert [text.split(":")[1] for text in judge(outcome, full=True).problems] == [
         " the results of core are damaged"
     ]
 
@@ -115,15 +117,30 @@ def test_a_guest_that_did_not_boot_is_a_problem(tmp_path: Path, outcome: Outcome
 
 def test_every_probe_that_is_run_is_required() -> None:
     """So that pytest fails, and does not skip, where one does not attach."""
-    command = guest_command("6.1", "wire and not v2")
+    command = guest_command("6.1", "wire and not v2", full=True)
     for names in ("'core/fentry core/kprobe'", "bcc/kprobe"):
         assert f"IMDS_ANALYZER_PROBES={names} IMDS_ANALYZER_REQUIRE={names} " in command
     assert command.count("-k 'wire and not v2'") == 2
 
 
-@pytest.mark.parametrize(("line", "is_end"), [("5.10", True), ("6.1", False), ("newest", True)])
-def test_what_depends_little_on_the_kernel_runs_at_both_ends(line: str, is_end: bool) -> None:
-    """On the oldest and the newest kernel; what reads the kernel's structures runs on all."""
+@pytest.mark.parametrize(
+    ("line", "run", "evidence"),
+    [("5.10", True, True), ("6.1", False, False), ("newest", False, True)],
+)
+def test_what_depends_little_on_the_kernel_runs_at_the_ends(
+    line: str, run: bool, evidence: bool
+) -> None:
+    """What reads the kernel's structures runs on all; a full run asks all of all."""
     command = guest_command(line)
-    assert ("test_pressure.py" in command) == ("test_run.py" in command) == is_end
+    assert ("test_pressure.py" in command) == ("test_run.py" in command) == run
+    assert ("test_evidence.py" in command) == evidence
     assert "test_paths.py" in command
+    assert "test_pressure.py" in guest_command(line, full=True)
+
+
+def test_bcc_is_left_to_the_full_run_where_it_was_not_asked(outcome: Outcome) -> None:
+    """The row says so: nothing is missing silently."""
+    (outcome.directory / "core.xml").write_text(PASSED.replace("bcc", "core"))
+    report = judge(outcome)
+    assert report.problems == ()
+    assert "6.12.1-amd64  bcc/kprobe   left to FULL=1" in table(report.rows).splitlines()

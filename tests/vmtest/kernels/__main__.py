@@ -20,7 +20,8 @@ from typing import Callable, NamedTuple, NoReturn, Optional
 
 import click
 
-from tests.vmtest.kernels import arm64, clients, kernels, machine, suite
+from tests.vmtest import slots
+from tests.vmtest.kernels import arm64, clients, kernels, machine, plan, suite
 from tests.vmtest.kernels.kernels import Kernel
 from tests.vmtest.kernels.machine import Outcome
 from tests.vmtest.kernels.mirror import VmError
@@ -50,7 +51,8 @@ class Task(NamedTuple):
     type=int,
     help=f"Seconds per machine; {DEADLINE_S}, with --clients {clients.DEADLINE_S}.",
 )
-@click.option("--jobs", default=2, show_default=True, help="Machines at a time.")
+@click.option("--jobs", default=2, show_default=True, help="Machines at a time on this host.")
+@click.option("--full", is_flag=True, help="Every test on every kernel, with every probe.")
 @click.option("--refresh", is_flag=True, help="Ask the mirror for newer kernels.")
 @click.option(
     "--results",
@@ -66,6 +68,7 @@ def main(
     with_clients: bool,
     deadline: Optional[int],
     jobs: int,
+    full: bool,
     refresh: bool,
     results: Optional[Path],
     client_options: Sequence[str],
@@ -75,7 +78,7 @@ def main(
         signal.signal(number, _interrupt)
     if client_options and not with_clients:
         raise click.UsageError("only --clients takes further words")
-    task = _task(shell, keyword, client_options if with_clients else None)
+    task = _task(shell, keyword, client_options if with_clients else None, full=full)
     try:
         lines = [kernels.line_named(name) for name in names] or list(kernels.LINES)
         machine.check_programs()
@@ -105,7 +108,11 @@ def _interrupt(number: int, _frame: object) -> NoReturn:
 
 
 def _task(
-    shell: Optional[str], keyword: Optional[str], client_options: Optional[Sequence[str]]
+    shell: Optional[str],
+    keyword: Optional[str],
+    client_options: Optional[Sequence[str]],
+    *,
+    full: bool,
 ) -> Task:
     userland = arm64.LIVE_SUITE if client_options is None else clients.userland()
     if shell is not None:
@@ -113,8 +120,8 @@ def _task(
     if client_options is not None:
         command = partial(clients.guest_command, options=client_options)
         return Task(command, _show_clients, clients.DEADLINE_S, userland)
-    command = partial(suite.guest_command, keyword=keyword)
-    return Task(command, _show_suite, DEADLINE_S, userland)
+    command = partial(suite.guest_command, keyword=keyword, full=full)
+    return Task(command, partial(_show_suite, full=full), DEADLINE_S, userland)
 
 
 def _run_all(
@@ -126,16 +133,8 @@ def _run_all(
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         try:
             waiting: dict[Future[Outcome], Kernel] = {
-                pool.submit(
-                    machine.run,
-                    kernel,
-                    task.command(kernel.line),
-                    place / kernel.line,
-                    deadline_s=deadline_s,
-                    stop=stop,
-                    userland=task.userland,
-                ): kernel
-                for kernel in found
+                pool.submit(_run_one, kernel, task, place, deadline_s, jobs, stop): kernel
+                for kernel in sorted(found, key=lambda kernel: plan.turn(kernel.line))
             }
             for done in as_completed(waiting):
                 outcome = done.result()
@@ -152,6 +151,20 @@ def _run_all(
     return [outcomes[kernel] for kernel in found]
 
 
+def _run_one(
+    kernel: Kernel, task: Task, place: Path, deadline_s: float, jobs: int, stop: threading.Event
+) -> Outcome:
+    with slots.slot(jobs, stop):
+        return machine.run(
+            kernel,
+            task.command(kernel.line),
+            place / kernel.line,
+            deadline_s=deadline_s,
+            stop=stop,
+            userland=task.userland,
+        )
+
+
 def _show_shell(outcomes: Sequence[Outcome]) -> bool:
     for outcome in outcomes:
         print(f"== {outcome.kernel.line} ({outcome.kernel.release})")
@@ -162,12 +175,16 @@ def _show_shell(outcomes: Sequence[Outcome]) -> bool:
     return all(outcome.status == 0 for outcome in outcomes)
 
 
-def _show_suite(outcomes: Sequence[Outcome]) -> bool:
-    reports = [suite.judge(outcome) for outcome in outcomes]
+def _show_suite(outcomes: Sequence[Outcome], *, full: bool) -> bool:
+    reports = [suite.judge(outcome, full=full) for outcome in outcomes]
     for outcome, report in zip(outcomes, reports):
         if report.problems:
             _show_tail(outcome)
-    return _show_summary(reports)
+    good = _show_summary(reports)
+    for outcome in outcomes:
+        for reason in plan.left_out(outcome.kernel.line, full=full):
+            print(f"{outcome.kernel.line}: only with FULL=1: {reason}")
+    return good
 
 
 def _show_clients(outcomes: Sequence[Outcome]) -> bool:

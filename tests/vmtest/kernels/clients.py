@@ -17,7 +17,8 @@ from tests.vmtest.kernels.guest import CHECKOUT
 from tests.vmtest.kernels.kernels import Line, line_named
 from tests.vmtest.kernels.machine import Outcome
 from tests.vmtest.kernels.mirror import VmError
-from tests.vmtest.kernels.suite import BCC_PROBES, CORE_PROBES, Count, Report, Row, warm_up
+from tests.vmtest.kernels.plan import BCC_PROBES, CORE_PROBES
+from tests.vmtest.kernels.suite import Count, Report, Row, warm_up
 from tests.vmtest.kernels.trees import Recipe
 
 TARGET = TARGETS[arm64.ARCH]

@@ -14,51 +14,13 @@ from xml.etree import ElementTree
 from tests.vmtest.kernels.arm64 import ARCH as ARM64
 from tests.vmtest.kernels.kernels import line_named
 from tests.vmtest.kernels.machine import Outcome
+from tests.vmtest.kernels.plan import BCC, BCC_PROBES, CORE_PROBES, Plan, plan_of, target
 
-# The tracepoint fallback is left to hosts where nothing better attaches, which run the same
-# tests natively; BCC's kfunc differs from its kprobe in how it attaches, not in what it sees.
-CORE_PROBES = ("core/fentry", "core/kprobe")
-BCC_PROBES = ("bcc/kprobe",)
 # The row of the tests that start no probe, or leave the choice to the analyzer.
 NO_PROBE = "any"
 
 # Python's start alone takes seconds in a guest; this is for a test that hangs.
 TEST_TIMEOUT_S = 400
-# What depends on the kernel. The lab and `doctor` are programs around it and are tested on the
-# host; in a guest, where a Python takes seconds to start, they alone would take ten minutes.
-CORE_TARGETS = tuple(
-    f"tests/live/test_{name}.py"
-    for name in (
-        "wire",
-        "callers",
-        "answers",
-        "paths",
-        "paths_opening",
-        "origins",
-        "containers",
-        "replaced",
-    )
-)
-# What depends more on the machine's speed than on its kernel, and takes as long as all the
-# rest: asked of the oldest and of the newest.
-ENDS = ("5.10", "newest")
-ENDS_TARGETS = tuple(
-    f"tests/live/test_{name}.py" for name in ("evidence", "ancestry", "run", "pressure")
-)
-# Packets come the same way from every kernel; what an older one might lack, the oldest shows.
-OLDEST = "5.10"
-PACKET_TARGETS = tuple(
-    f"tests/live/test_{name}.py" for name in ("packet", "packet_filter", "packet_forwarded")
-)
-# What BCC is asked: every way to send. Its compiling alone takes minutes in a guest.
-BCC_TARGETS = ("tests/live/test_wire.py",)
-# What depends on the machine type: how the probe attaches and what it reads. The rest of the
-# suite has run on four kernels by then, and emulating another machine type is the slowest.
-ARM64_PROBES = ("core/fentry", "core/kprobe")
-ARM64_TARGETS = tuple(
-    f"tests/live/test_{name}.py"
-    for name in ("wire", "callers", "answers", "paths", "paths_opening")
-)
 # The tree there has no compiled Python, and compiling it takes longer than deadlines of the
 # lab's allow: that is done first, and kept until the guest's end. What needs a library that is
 # not in the tree is not used there either.
@@ -127,16 +89,15 @@ class Report:
     problems: tuple[str, ...]
 
 
-def guest_command(line: str, keyword: Optional[str] = None) -> str:
+def guest_command(line: str, keyword: Optional[str] = None, *, full: bool = False) -> str:
     """Return the shell command that runs the suite in a guest of that kernel line."""
+    plan = plan_of(line, full=full)
+    core = _pytest("core", CORE_PROBES, plan, keyword)
     if line_named(line).arch == ARM64:
-        suite = _pytest("core", ARM64_PROBES, ARM64_TARGETS, keyword)
-        return warm_up("python") + suite
-    targets = (*CORE_TARGETS, *ENDS_TARGETS) if line in ENDS else CORE_TARGETS
-    if line == OLDEST:
-        targets = (*targets, *PACKET_TARGETS)
-    core = _pytest("core", CORE_PROBES, targets, keyword)
-    bcc = _pytest("bcc", BCC_PROBES, BCC_TARGETS, keyword)
+        return warm_up("python") + core
+    if not plan.bcc:
+        return core
+    bcc = _pytest("bcc", BCC_PROBES, Plan(BCC, (), bcc=True, without=()), keyword)
     if not line_named(line).bcc:
         # Where BCC is not expected to compile the headers, the reason is asked for anew.
         ask = "python -m tests.vmtest.kernels.trial bcc/kprobe > $RESULTS/bcc.reason"
@@ -149,16 +110,16 @@ def warm_up(python: str) -> str:
     return f"{python} -c {shlex.quote(ARM64_WARM_UP)}; "
 
 
-def _pytest(
-    part: str, probes: Iterable[str], targets: Iterable[str], keyword: Optional[str]
-) -> str:
+def _pytest(part: str, probes: Iterable[str], plan: Plan, keyword: Optional[str]) -> str:
     names = shlex.quote(" ".join(probes))
+    once = shlex.quote(" ".join(f"test_{name}.py" for name in plan.once))
     words = ["python", "-m", "pytest", "-p", "no:cacheprovider", f"--timeout={TEST_TIMEOUT_S}"]
     words += ["--durations=5", f"--basetemp=/tmp/{part}"]
     words += ["-k", keyword] if keyword else []
+    words += [f"--deselect={name}" for name in plan.without]
     return (
-        f"IMDS_ANALYZER_PROBES={names} IMDS_ANALYZER_REQUIRE={names} "
-        f"{shlex.join([*words, *targets])} --junitxml=$RESULTS/{part}.xml"
+        f"IMDS_ANALYZER_PROBES={names} IMDS_ANALYZER_REQUIRE={names} IMDS_ANALYZER_ONCE={once} "
+        f"{shlex.join([*words, *map(target, plan.files)])} --junitxml=$RESULTS/{part}.xml"
     )
 
 
@@ -177,17 +138,18 @@ def read_cases(text: str) -> list[Case]:
     return cases
 
 
-def judge(outcome: Outcome) -> Report:
+def judge(outcome: Outcome, *, full: bool = False) -> Report:
     """Turn what one guest left behind into rows and problems."""
     kernel = outcome.kernel
     problems = [f"{kernel.line}: {outcome.trouble}"] if outcome.trouble else []
     reason = outcome.directory / "bcc.reason"
     why_not_bcc = reason.read_text(encoding="utf-8").strip() if reason.exists() else ""
     cases: list[Case] = []
-    parts: tuple[str, ...] = ("core", "bcc")
+    asks_bcc = plan_of(kernel.line, full=full).bcc
+    parts = ("core", "bcc") if asks_bcc else ("core",)
     probes: tuple[str, ...] = (*CORE_PROBES, *BCC_PROBES, NO_PROBE)
     if kernel.arch == ARM64:
-        parts, probes = ("core",), ARM64_PROBES  # each of its targets has a probe
+        probes = (*CORE_PROBES, NO_PROBE)
     for part in parts:
         report = outcome.directory / f"{part}.xml"
         if report.exists():
@@ -203,11 +165,11 @@ def judge(outcome: Outcome) -> Report:
     for probe in probes:
         results = Counter(case.result for case in cases if case.probe == probe)
         if probe == NO_PROBE and not results:
-            continue  # only where ENDS_TARGETS are run
+            continue  # only where a file is asked that starts no probe
         count = Count(results["passed"], results["failed"], results["skipped"])
         note = ""
         if not results:
-            note = f"not possible: {why_not_bcc}" if why_not_bcc and probe in BCC_PROBES else "none"
+            note = _why_none(probe, why_not_bcc, asks_bcc=asks_bcc)
         rows.append(Row(kernel.release, probe, count, note))
     # In a guest nothing that is tested is truly absent, so a skip hides something.
     problems += [
@@ -216,6 +178,14 @@ def judge(outcome: Outcome) -> Report:
         if case.result != "passed"
     ]
     return Report(tuple(rows), tuple(problems))
+
+
+def _why_none(probe: str, why_not_bcc: str, *, asks_bcc: bool) -> str:
+    if probe not in BCC_PROBES:
+        return "none"
+    if not asks_bcc:
+        return "left to FULL=1"
+    return f"not possible: {why_not_bcc}" if why_not_bcc else "none"
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -27,7 +27,7 @@ from tests.vmtest.systems.trial import Trial
 @click.command(help=__doc__, context_settings={"max_content_width": 100})
 @click.option("--system", "names", multiple=True, metavar="NAME", help="Only this; repeatable.")
 @click.option("--deadline", default=3600, show_default=True, help="Seconds per boot.")
-@click.option("--jobs", default=2, show_default=True, help="Machines at a time.")
+@click.option("--jobs", default=2, show_default=True, help="Machines at a time on this host.")
 @click.option("--refresh", is_flag=True, help="Make the disks anew.")
 @click.option(
     "--results",

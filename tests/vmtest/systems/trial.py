@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.vmtest import slots
 from tests.vmtest.kernels.kernels import Kernel
 from tests.vmtest.kernels.suite import tail
 from tests.vmtest.systems import bundle, machine
@@ -41,7 +42,8 @@ def run_all(
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         try:
             waiting: dict[Future[Report], Trial] = {
-                pool.submit(run, trial, builds, deadline_s, stop): trial for trial in trials
+                pool.submit(_in_slot, trial, builds, deadline_s, stop, jobs): trial
+                for trial in trials
             }
             for done in as_completed(waiting):
                 reports[waiting[done]] = report = done.result()
@@ -52,6 +54,13 @@ def run_all(
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
     return [reports[trial] for trial in trials]
+
+
+def _in_slot(
+    trial: Trial, builds: Mapping[str, Build], deadline_s: float, stop: threading.Event, jobs: int
+) -> Report:
+    with slots.slot(jobs, stop):
+        return run(trial, builds, deadline_s, stop)
 
 
 def run(

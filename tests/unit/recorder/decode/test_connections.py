@@ -458,3 +458,14 @@ def test_a_head_in_memory_that_changes_is_marked(cut: Optional[int]) -> None:
         captured = connections.feed(send(data[cut:], cut))
     captured += connections.feed(send(data, len(data)))
     assert [each.request.reason for each in captured] == [CHANGEABLE, None]
+
+
+def test_an_idle_connection_with_half_a_request_is_flushed_with_the_others() -> None:
+    """Flushing wakes what is idle, and leaves nothing to be flushed again."""
+    connections = Connections()
+    whole = send(GET, port=1)
+    assert _brief(connections.feed(whole)) == [("/a", None)]
+    connections.expire((IDLE_TIMEOUT_S + 1) * 1_000_000_000)
+    connections.feed(send(OTHER[:-2], port=2))
+    assert _brief(connections.flush()) == [("/b", "incomplete")]
+    assert connections.flush() == []

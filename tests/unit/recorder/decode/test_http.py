@@ -440,6 +440,7 @@ def test_token_is_in_no_request() -> None:
     ],
     ids=["fields", "folds", "spaces", "endless head", "requests", "chunks", "blank lines"],
 )
+@pytest.mark.no_cover  # counting lines takes the time that is measured here
 def test_time_is_linear_byte_by_byte(stream: bytes) -> None:
     """Half a megabyte byte by byte is read in a fraction of a second, and little is held."""
     parser = RequestParser()
@@ -455,6 +456,7 @@ def test_time_is_linear_byte_by_byte(stream: bytes) -> None:
     [b"\n" * (1 << 22), b"GET /" + b" " * (1 << 22), _get() * (1 << 16), b" \n" * (1 << 21)],
     ids=["blank lines", "spaces", "requests", "garbage"],
 )
+@pytest.mark.no_cover  # counting lines takes the time that is measured here
 def test_time_is_linear_in_one_piece(stream: bytes) -> None:
     """Megabytes in one piece are no burden either."""
     parser = RequestParser()

@@ -352,6 +352,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.no_cover  # counting lines takes the time that is measured here
 @pytest.mark.parametrize("piece", PIECES, ids=repr)
 @pytest.mark.parametrize("is_one", [True, False], ids=["one argument", "many arguments"])
 def test_time_is_linear(piece: str, is_one: bool) -> None:
