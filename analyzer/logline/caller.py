@@ -101,8 +101,11 @@ def _options(image: Image) -> int:
 
 def _cron_entry(chain: Sequence[_Link]) -> str:
     """Return the command that a table of cron's has, "" where no cron started it."""
+    if any(link.program.file == "run-parts" for link in chain):
+        return ""  # of a directory of jobs, all with the same command
     for link, parent in zip(chain, chain[1:]):
         if CRONS.fullmatch(parent.program.file) and not CRONS.fullmatch(link.program.file):
-            # What a shell was told stands in the table as it is; what it put in its place does not.
-            return link.program.code[:COMMAND_MAX] or stable_code(" ".join(link.image.args))
+            if link.program.role is Role.SHELL:  # told as it stands in the table
+                return link.program.code[:COMMAND_MAX]
+            return stable_code(" ".join(link.image.args))
     return ""

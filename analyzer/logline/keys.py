@@ -10,17 +10,16 @@ import binascii
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from analyzer.logline.interpreters import base, interpreter
 from analyzer.logline.launchers import TOOLS
-from analyzer.logline.recognition import Program
+from analyzer.logline.recognition import PROGRAM, Program
 from analyzer.logline.runs import is_telling, stable_code, stable_path, stable_unit
 from analyzer.text import visible
 
-# Of a key. Each part has its own bound, and all of them with their names are below.
+# Of a key; program and launcher share what unit and container leave.
 KEY_BYTES = 256
 _UNIT_BYTES = 56
 _CONTAINER_BYTES = 48
-_PART_BYTES = 48
-_CRON_BYTES = 40
 # systemd gives a service with DynamicUser= one of these anew with each start, and user namespaces
 # get theirs from here on; see https://systemd.io/UIDS-GIDS/.
 _DYNAMIC_UIDS = range(61184, 65520)
@@ -50,17 +49,21 @@ class Actor(NamedTuple):
 def key_of(place: Place, kind: str, own: Actor, launchers: Sequence[Actor], cron_entry: str) -> str:
     """Return the key; ``launchers`` stand nearest first."""
     subject = _subject(own.program)
-    parts = [
-        ("container", place.container, _CONTAINER_BYTES),
-        ("unit", stable_unit(place.unit), _UNIT_BYTES),
-        ("uid", _stable_uid(own.uid, place), _PART_BYTES),
-        (kind, subject, _PART_BYTES),
+    fixed = [
+        ("container", _part(place.container, _CONTAINER_BYTES)),
+        ("unit", _part(stable_unit(place.unit), _UNIT_BYTES)),
+        ("uid", _stable_uid(own.uid, place)),
     ]
+    told = [(kind, subject)]
     if cron_entry:
-        parts.append(("cron", cron_entry, _CRON_BYTES))
+        told.append(("cron", cron_entry))
     elif kind != "person" and not _tells(own.program, subject):
-        parts.append(("by", _launcher(own, launchers), _PART_BYTES))
-    return ";".join(f"{name}={_part(text, most)}" for name, text, most in parts if text)
+        told.append(("by", _launcher(own, launchers)))
+    head = ";".join(f"{name}={text}" for name, text in fixed if text)
+    told = [(name, text) for name, text in told if text]
+    room = (KEY_BYTES - len(head.encode())) // max(1, len(told))
+    parts = [f"{name}={_part(text, room - len(name) - len(';='))}" for name, text in told]
+    return ";".join([head, *parts])
 
 
 def _launcher(own: Actor, launchers: Sequence[Actor]) -> str:
@@ -87,7 +90,9 @@ def _subject(program: Program) -> str:
 
 def _tells(program: Program, subject: str) -> bool:
     """Tell whether a program says by itself which job it is."""
-    return not TOOLS.fullmatch(program.file) and is_telling(subject)
+    is_bare = program.kind == PROGRAM and interpreter(program.file) is not None
+    is_tool = TOOLS.fullmatch(program.file) or TOOLS.fullmatch(base(subject))
+    return not (is_bare or is_tool) and is_telling(subject)
 
 
 def _stable_uid(uid: int, place: Place) -> str:

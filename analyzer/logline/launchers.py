@@ -13,7 +13,7 @@ WRAPPERS = re.compile(
     r"|nsenter|unshare|chroot|fakeroot|fakechroot|proot|bwrap|firejail|faketime|eatmydata"
     r"|systemd-run|systemd-cat|systemd-inhibit|systemd-nspawn|dbus-run-session|dbus-launch"
     r"|ssh-agent|chpst|setuidgid|setlock|tini(?:-static)?|dumb-init|catatonit|run-parts"
-    r"|ip-netns|cronitor|aws-vault|chamber|envconsul|doppler|direnv|with-contenv|busybox|toybox"
+    r"|ip-netns|cronitor|aws-vault|chamber|envconsul|doppler|direnv|with-contenv"
 )
 # What a container runtime puts between itself and the container's first process.
 SHIMS = re.compile(
@@ -36,6 +36,6 @@ LOGINS = re.compile(
 # They ask for whoever runs them: of these, the launcher says which job it is.
 TOOLS = re.compile(
     r"curl|wget2?|https?|httpie|xh|aria2c|axel|lynx|links2?|elinks|w3m|fetch|lwp-request|GET"
-    r"|nc|ncat|netcat|nc\.openbsd|nc\.traditional|socat|telnet|openssl|busybox|toybox|aws"
-    r"|ec2-?metadata|ec2-metadata|ec2metadata|cloud-init-query|jq|tee|cat|hurl|grpcurl|s5cmd|boto"
+    r"|nc|ncat|netcat|nc\.openbsd|nc\.traditional|socat|telnet|openssl|aws"
+    r"|ec2-?metadata|ec2-metadata|ec2metadata|hurl|grpcurl|s5cmd"
 )

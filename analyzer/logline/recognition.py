@@ -29,9 +29,8 @@ _REDACTED = "[redacted]"
 _DELETED = " (deleted)"
 # Files that are several programs; which one, the first argument or the process's name says.
 _MULTI_CALL = frozenset({"busybox", "toybox", "coreutils", "uutils"})
-# Arguments that are looked at, and characters of each: no script stands further behind.
+# Arguments that are looked at: no script stands further behind. The recorder bounds their length.
 _WORDS_MAX = 32
-_WORD_MAX = 1024
 
 # Programs that fetch a package by its name and run it.
 _FETCHERS = re.compile(r"npx(?:-cli\.js)?|bunx|uvx|pipx|pnpx|npm(?:-cli\.js)?|pnpm|yarn|uv|poetry")
@@ -40,6 +39,7 @@ _FETCH_VALUED = frozenset({"-p", "--package", "--from", "--with", "--python", "-
 _PACKAGE_VERSION = re.compile(r"(?<=.)(?:@|==)[^/@]*\Z")
 # A shell that reads a file into itself runs that script.
 _SOURCED = re.compile(r"\s*(?:\.|source)\s+(?:(['\"])(.+?)\1|([^\s;&|]+))")
+_NUMBERS = re.compile("[0-9]+")
 _EXECUTABLES = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([^/]+)")
 
 
@@ -80,11 +80,11 @@ class Program(NamedTuple):
 def recognise(image: Image) -> Program:
     """Return what a process runs."""
     executable = image.executable.removesuffix(_DELETED)
-    args = tuple(word[:_WORD_MAX] for word in image.args[:_WORDS_MAX])
+    args = image.args[:_WORDS_MAX]
     if args == (_REDACTED,):
         args = ()
     called = base(args[0]).lstrip("-") if args else ""
-    file = base(executable) or called or image.name
+    file = base(executable) or _file(called, image.name)
     if file in _MULTI_CALL:
         file, args = _applet(file, called, image.name, args)
         executable = file
@@ -98,6 +98,11 @@ def recognise(image: Image) -> Program:
     if told is not None:
         return _of_interpreter(told, image.name, file, found.text if found else "")
     return _of_file(image, executable, file, args)
+
+
+def _file(called: str, name: str) -> str:
+    """Return the likely name of an executable that is not known."""
+    return called if interpreter(called) is not None else name or called
 
 
 def _applet(
@@ -134,7 +139,8 @@ def _of_interpreter(told: Interpreter, name: str, file: str, code: str) -> Progr
     title = name.partition(":")[0]
     if not code and title and title != file and interpreter(title) is None:
         # It has given itself a name, as servers do; nothing else tells it from others.
-        return Program(title, SCRIPT, f"{_family(file)} {title}", Role.ACTOR, file)
+        subject = f"{_family(file)} {_NUMBERS.sub('*', title)}"
+        return Program(title, SCRIPT, subject, Role.ACTOR, file)
     return Program(name or file, PROGRAM, _family(file), Role.ACTOR, file, code)
 
 

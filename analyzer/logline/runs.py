@@ -24,6 +24,8 @@ _KEPT_MAX = 256
 # Characters that are looked at; whoever calls chooses its arguments, and how long they are.
 _TEXT_MAX = 512
 
+# Directories with one entry for each run, which has its time or number.
+_OF_RUNS = "releases|deployments|deploys|revisions|orchestration|local-commands|sessions"
 # Of whole paths.
 _PATHS = _rules(
     (r" \(deleted\)\Z", ""),
@@ -32,23 +34,23 @@ _PATHS = _rules(
     # CodeDeploy: the group stays the same, the deployment does not.
     (r"(/deployment-root)/([0-9a-fA-F-]{36})/d-[^/]+", r"\1/group-\2/d-*"),
     # Kept apart by what was unpacked when: Capistrano, Deployer, Elastic Beanstalk.
-    (r"/(releases|deployments|deploys|revisions)/[^/]+", r"/\1/*"),
+    (rf"/({_OF_RUNS})/(?=[^/]*[0-9])[^/]+", r"/\1/*"),
     (r"/snap/([^/]+)/(?:x?[0-9]+|current)(?=/|\Z)", r"/snap/\1/*"),
     # CI: the agent's name and number, not the pipeline's.
-    (r"/builds/[^/]+/([^/]+)/([^/]+)(?=/)", r"/builds/*/\1/\2"),
+    (r"(/buildkite[^/]*/builds|/builds(?=/[^/]*-[0-9]+/))/[^/]+(?=/)", r"\1/*"),
+    (r"/builds/[0-9A-Za-z_-]{8,}/[0-9]+(?=/)", "/builds/*"),
     (r"/(workspace/(?:[^/]+/)*?[^/@]+)@[0-9]+(?=[@/]|\Z)", r"/\1"),
     (r"/_work/_temp/[^/]+?(\.[a-z0-9]+)?(?=/|\Z)", r"/_work/_temp/*\1"),
-    (r"/(orchestration|local-commands|sessions)/[^/]+", r"/\1/*"),
-    (r"/(overlay2|overlay|snapshots|containers|pods|fs)/[0-9a-f]+(?=/)", r"/\1/*"),
+    (r"/(overlay2|overlay|snapshots|containers|pods|fs)/[0-9a-f]{12,}(?=/)", r"/\1/*"),
     (r"/nix/store/[0-9a-z]{32}-", "/nix/store/*-"),
     (r"/_npx/[0-9a-f]+", "/_npx/*"),
     (r"/_MEI[^/]+", "/_MEI*"),
     (r"/Cellar/([^/]+)/[^/]+", r"/Cellar/\1/*"),
-    (r"/(?:usercache)/([^/]+)/appcache", r"/usercache/\1/appcache"),
 )
 
 # Of one part of a path, or of a unit's name, whole.
 _PARTS = _rules(
+    (r"group-[0-9a-f-]{36}", r"\g<0>"),
     (r"durable-[0-9a-zA-Z]+", "durable-*"),
     (r"(jenkins|hudson)[0-9]+(\.[a-z0-9]+)", r"\1*\2"),
     (r"(terraform|packer-shell|script|chef-script|vagrant-shell)[-_]?[0-9][0-9a-zA-Z-]*", r"\1_*"),
@@ -67,7 +69,7 @@ _PARTS = _rules(
 _VERSION = r"v?[0-9]+(?:\.[0-9]+)+(?:[-+.~_]?(?:rc|alpha|beta|pre|post|dev|final|GA|RELEASE"
 _VERSION += r"|SNAPSHOT|b|a|p|u|amzn|el|fc|ubuntu|deb)[0-9]*(?:\.[0-9]+)*)*"
 _DATE = r"(?<![0-9])[0-9]{4}[-_.]?[0-9]{2}[-_.]?[0-9]{2}(?:[-_.T]?[0-9]{2}[-_.:]?[0-9]{2}"
-_DATE += r"(?:[-_.:]?[0-9]{2})?(?:[.,]?[0-9]+)?Z?)?(?![0-9])"
+_DATE += r"(?:[-_.:]?[0-9]{2})?(?:[.,]?[0-9]+)?(?:Z|[-+][0-9]{2}:?[0-9]{2})?)?(?![0-9])"
 _WORDS = _rules(
     (_UUID, "*"),
     (_DATE, "*"),
@@ -77,6 +79,7 @@ _WORDS = _rules(
     (r"(?<![0-9a-zA-Z])(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,}(?![0-9a-zA-Z])", "*"),
     (r"(?<![0-9a-zA-Z])(?=[0-9A-F]*[0-9])(?=[0-9A-F]*[A-F])[0-9A-F]{7,}(?![0-9a-zA-Z])", "*"),
     (r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,}(?![0-9a-fA-F])", "*"),
+    (r"(?<![a-zA-Z])pid[-_.=]?[0-9]+", "pid*"),
     (r"[0-9]{5,}", "*"),
 )  # fmt: skip
 
@@ -91,8 +94,14 @@ _UNITS = _rules(
     (r"-[0-9]+\.scope\Z", "-*.scope"),
 )  # fmt: skip
 
-_IN_TEMPORARY = re.compile(rf"(?:{_TEMPORARY})/.+", re.DOTALL)
 _TEMPORARY_ROOT = re.compile(rf"(?:{_TEMPORARY})/")
+_COUNTED = re.compile(r"((?:build|run|attempt|try|iteration|execution|release|rev)[-_.#=])[0-9]+")
+_MADE_UP = re.compile(
+    r"(?:tmp|jenkins|hudson|terraform|script|custom_script|packer-shell|chef-script|vagrant-shell)?"
+    r"[-_.]?\*(?:\.[0-9a-z]+)*"
+)
+# What Python's tempfile puts behind a prefix.
+_TEMPFILE = re.compile(r"(.*?[-_.]|[a-z]*?)(?=[a-z_]*[0-9])[a-z0-9_]{8}", re.DOTALL)
 _PIECES = re.compile(r"([^0-9A-Za-z*]+)")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Za-z]+[0-9]?")
@@ -101,24 +110,34 @@ _LETTERS = re.compile(r"[A-Za-z]+[0-9]?")
 @functools.lru_cache(maxsize=_KEPT_MAX)
 def stable_path(path: str) -> str:
     """Return what stays of a path, or of a module's name, from run to run."""
-    path = path[:_TEXT_MAX]
+    path = _within_bound(path)
     for pattern, stable in _PATHS:
         path = pattern.sub(stable, path)
     root = _TEMPORARY_ROOT.match(path)
-    if root is None:
-        return "/".join(map(_stable_part, path.split("/")))
-    parts = path[root.end() :].split("/")
-    first = _temporary_part(_stable_part(parts[0]))
-    return "/".join([root[0][:-1], first, *map(_stable_part, parts[1:])])
+    start = "" if root is None else root[0]
+    *directories, name = path[len(start) :].split("/")
+    if root is not None:
+        directories = [_temporary_part(_stable_directory(part)) for part in directories]
+        name = _stable_part(name) if directories else _temporary_part(_stable_part(name))
+    else:
+        directories = [_stable_directory(part) for part in directories]
+        name = _stable_part(name)
+    return start + "/".join([*directories, name])
 
 
 @functools.lru_cache(maxsize=_KEPT_MAX)
 def stable_unit(unit: str) -> str:
     """Return what stays of a unit's name from run to run."""
-    unit = unit[:_TEXT_MAX]
+    unit = _within_bound(unit)
     for pattern, stable in _UNITS:
         unit = pattern.sub(stable, unit)
     return _stable_words(unit)
+
+
+def _within_bound(text: str) -> str:
+    """Return a text, or the beginning and end of a long one: where names of jobs stand."""
+    half = _TEXT_MAX // 2
+    return text if len(text) <= _TEXT_MAX else text[:half] + text[-half:]
 
 
 def stable_code(code: str) -> str:
@@ -128,10 +147,7 @@ def stable_code(code: str) -> str:
 
 def is_telling(subject: str) -> bool:
     """Tell whether anything but a temporary name is left of a subject."""
-    name = subject.rpartition("/")[2]
-    stem = name.rpartition(".")[0] or name
-    is_all_gone = stem in ("*", "tmp*", "jenkins*", "hudson*", "terraform_*", "script_*")
-    return not (is_all_gone or subject == "/dev/fd/*")
+    return _MADE_UP.fullmatch(subject.rpartition("/")[2]) is None
 
 
 def _stable_part(part: str) -> str:
@@ -140,6 +156,10 @@ def _stable_part(part: str) -> str:
         if match is not None:
             return match.expand(stable)
     return _stable_words(part)
+
+
+def _stable_directory(part: str) -> str:
+    return _COUNTED.sub(r"\1*", _stable_part(part))
 
 
 def _stable_words(text: str) -> str:
@@ -153,6 +173,9 @@ def _temporary_part(part: str) -> str:
     stem, dot, ending = part.rpartition(".")
     if not stem or len(ending) > 4:  # noqa: PLR2004 (no ending is longer, but one of mktemp's)
         stem, dot, ending = part, "", ""
+    made = _TEMPFILE.fullmatch(stem)
+    if made is not None:
+        return f"{made[1]}*{dot}{ending}"
     pieces = [
         "*" if index % 2 == 0 and piece and not _is_word(piece) else piece
         for index, piece in enumerate(_PIECES.split(stem))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import Caller, Connection, Container, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
@@ -255,7 +256,7 @@ def _record(client: Client, call: Call) -> Record:
         0 if client.process is None else PID,
         call.request,
         call.verdict,
-        caller,
+        identified(caller),
         call.response,
         call.token_failure,
         _hop_limit(client, call),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Union
 
 from analyzer.imds import AWS
+from analyzer.logline.recognition import UNNAMED
 from analyzer.recorder.records import Lost, Record, Version
 from analyzer.text import visible
 
@@ -90,8 +91,8 @@ class Counts:
     def request(self, record: Record) -> None:
         """Count one request."""
         verdict, response = record.verdict, record.response
-        process = record.caller.process
-        name = process.name if process is not None else ""
+        identity = record.caller.identity
+        name = UNNAMED if identity is None else identity.program
         label = self._names.get(name)
         key = (
             verdict.version.value,
@@ -140,7 +141,7 @@ class Counts:
         executable = "" if process is None else process.executable or ""
         origin = _origin_of(record)
         is_v2 = record.verdict.version is Version.V2
-        if not name:
+        if name == UNNAMED:
             return UNKNOWN
         for wanted in (name, executable.rpartition("/")[2]):
             label = self._names.get(wanted)

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.metrics.counts import (
     NAME_MAX,
     NAMES_MAX,
@@ -29,8 +30,8 @@ OK = Response(Outcome.SUCCESS, 200)
 
 
 def named(name: str, record: Record = RECORD) -> Record:
-    process = process_of(record.caller)._replace(name=name)
-    return record._replace(caller=record.caller._replace(process=process))
+    process = process_of(record.caller)._replace(name=name, args=None)
+    return record._replace(caller=identified(record.caller._replace(process=process)))
 
 
 def of_version(record: Record, version: Version, provider: str = "aws") -> Record:
@@ -70,9 +71,10 @@ def test_losses_are_counted_by_reason_from_0() -> None:
     assert counts.snapshot().lost == {"ring_buffer_full": 7, "probe_busy": 0, "unheard_of": 1}
 
 
-def by_user(uid: int, record: Record, executable: str = "/usr/bin/curl") -> Record:
+def by_user(uid: int, record: Record, executable: str = "/usr/bin/python3") -> Record:
     process = process_of(record.caller)._replace(user=User(uid, None), executable=executable)
-    return record._replace(caller=record.caller._replace(process=process, container=None))
+    caller = record.caller._replace(process=process, container=None)
+    return record._replace(caller=identified(caller))
 
 
 def counted(*records: Record) -> dict[str, int]:
@@ -98,10 +100,10 @@ def test_callers_cannot_make_series_without_end() -> None:
 
 def test_a_program_that_renames_itself_is_counted_by_its_executable() -> None:
     """And leaves the slots to others, whatever it asks for."""
-    names = [by_user(1001, named(f"name-{number}"), "/srv/a.out") for number in range(1001)]
+    names = [by_user(1001, named(f"name-{number}"), "/srv/pypy3") for number in range(1001)]
     labels = counted(*names, by_user(1002, named("worker")))
     assert len(labels) == NAMES_OF_PROGRAM_MAX + 2
-    assert labels["a.out"] == 1001 - NAMES_OF_PROGRAM_MAX
+    assert labels["pypy3"] == 1001 - NAMES_OF_PROGRAM_MAX
     assert labels["worker"] == 1
 
 
@@ -166,7 +168,7 @@ def test_calls_without_a_token_have_slots_of_their_own() -> None:
 
 def test_a_name_that_is_known_keeps_its_label() -> None:
     """Also where its program and user have used up what they may have."""
-    names = [by_user(1001, named(f"name-{number}"), "/srv/a.out") for number in range(101)]
+    names = [by_user(1001, named(f"name-{number}"), "/srv/pypy3") for number in range(101)]
     labels = counted(by_user(1001, named("curl")), *names, by_user(1001, named("curl")))
     assert labels["curl"] == 2
 

@@ -20,6 +20,7 @@ import pytest
 from analyzer import __version__
 from analyzer.config.settings import Log
 from analyzer.errors import SinkError
+from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
     Caller,
     Connection,
@@ -68,7 +69,7 @@ RECORD = Record(
     tid=4242,
     request=Request("GET", "/latest/", Token.ABSENT, "curl/8", False, frozenset(), None),
     verdict=Verdict(Version.V1, "metadata", "no_token_header", "aws"),
-    caller=Caller(PROCESS, (), False, None, None),
+    caller=identified(Caller(PROCESS, (), False, None, None)),
 )
 
 
