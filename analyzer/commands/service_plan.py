@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer service-plan``: what install.sh does on this host, a line per step. Hidden."""
+"""Runs ``imds-analyzer service-plan``: prints what install.sh does on this host. Hidden."""
 
 from __future__ import annotations
 

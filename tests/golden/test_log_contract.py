@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import __version__
+from analyzer.logline.line import CALLS_MAX
 from analyzer.recorder.attribute import NOBODY, Attributor
 from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.records import (
@@ -354,7 +355,7 @@ RECORDS = st.builds(
                 st.sampled_from(["v1", "v2", "unknown"]),
                 st.sampled_from(["token", "credentials", "metadata"]),
                 st.sampled_from(["success", "rejected", "unknown"]),
-                st.integers(1, 10**9),
+                st.integers(1, CALLS_MAX),
             ),
             min_size=1,
             max_size=3,
