@@ -78,10 +78,10 @@ class GroupFacts:
 
     @property
     def is_script(self) -> bool:
-        """Whether a tool was called, or an interpreter runs a script or code."""
+        """Whether a tool was called, or something started it, or an interpreter runs a script."""
         key = self.group.key
         kind = self.client.kind if self.client else None
-        if kind == "tool" or key.kind == "script":
+        if kind == "tool" or key.kind == "script" or key.launcher is not None:
             return True
         process = self.group.example.get("process")
         executable = process.get("executable") if isinstance(process, Mapping) else None
