@@ -6,6 +6,7 @@ path behind the interpreter. The table is for scripts that were named on the com
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -72,7 +73,11 @@ def _row(
 _PYTHON_FLAGS = "[bBdEhiIOPqRsSuvVx]*"
 _SHELL_FLAGS = "[abefhiklmnprtuvxBCEHPT]*"
 
-INTERPRETERS: tuple[Interpreter, ...] = (
+
+@functools.cache
+def _interpreters() -> tuple[Interpreter, ...]:
+    """Return the table; compiled when it is first needed, as the start has no need of it."""
+    return (
     _row(
         r"(?:ba|da|a|z|k|mk|pdk|ya|o)?sh[\d.]*|rbash|rzsh|lksh",
         inline=rf"-{_SHELL_FLAGS}c[a-zA-Z]*",
@@ -159,7 +164,7 @@ INTERPRETERS: tuple[Interpreter, ...] = (
 
 def interpreter(file: str) -> Optional[Interpreter]:
     """Return how the program of this file name is told what to run; None for no interpreter."""
-    return next((each for each in INTERPRETERS if each.names.fullmatch(file)), None)
+    return next((each for each in _interpreters() if each.names.fullmatch(file)), None)
 
 
 def base(path: str) -> str:

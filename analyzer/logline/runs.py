@@ -12,10 +12,16 @@ import re
 _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 _TEMPORARY = r"(?:/private)?(?:/var)?/tmp|/dev/shm|/run/user/[^/]+|/run|/var/run|/temp"
 
-Rules = tuple[tuple[re.Pattern[str], str], ...]
+Rules = tuple[tuple[str, str], ...]
 
 
 def _rules(*rules: tuple[str, str]) -> Rules:
+    return rules
+
+
+@functools.cache
+def _compiled(rules: Rules) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Compile a table when it is first needed: the start has no need of it."""
     return tuple((re.compile(pattern, re.DOTALL), stable) for pattern, stable in rules)
 
 
@@ -111,7 +117,7 @@ _LETTERS = re.compile(r"[A-Za-z]+[0-9]?")
 def stable_path(path: str) -> str:
     """Return what stays of a path, or of a module's name, from run to run."""
     path = _within_bound(path)
-    for pattern, stable in _PATHS:
+    for pattern, stable in _compiled(_PATHS):
         path = pattern.sub(stable, path)
     root = _TEMPORARY_ROOT.match(path)
     start = "" if root is None else root[0]
@@ -129,7 +135,7 @@ def stable_path(path: str) -> str:
 def stable_unit(unit: str) -> str:
     """Return what stays of a unit's name from run to run."""
     unit = _within_bound(unit)
-    for pattern, stable in _UNITS:
+    for pattern, stable in _compiled(_UNITS):
         unit = pattern.sub(stable, unit)
     return _stable_words(unit)
 
@@ -151,7 +157,7 @@ def is_telling(subject: str) -> bool:
 
 
 def _stable_part(part: str) -> str:
-    for pattern, stable in _PARTS:
+    for pattern, stable in _compiled(_PARTS):
         match = pattern.fullmatch(part)
         if match is not None:
             return match.expand(stable)
@@ -163,7 +169,7 @@ def _stable_directory(part: str) -> str:
 
 
 def _stable_words(text: str) -> str:
-    for pattern, stable in _WORDS:
+    for pattern, stable in _compiled(_WORDS):
         text = pattern.sub(stable, text)
     return re.sub(r"\*(?:[-_.]?\*)+", "*", text)
 
