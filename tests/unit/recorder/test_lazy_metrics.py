@@ -76,10 +76,10 @@ def test_without_metrics_nobody_observes_and_nothing_is_loaded() -> None:
     """Neither the library nor our own part for it."""
     program = """
 import sys
-from analyzer.config.settings import Config, Log
+from analyzer.config.settings import Config, LogSettings
 from analyzer.recorder.lazy_metrics import Metering
 from analyzer.recorder.sinks.jsonl import open_log
-settings = Config(log=Log(sink="stdout"))
+settings = Config(log=LogSettings(sink="stdout"))
 metering = Metering(settings, open_log(settings.log))
 print([name for name in sys.modules if ".metrics" in name or "prometheus" in name])
 """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.logline.caller import Identity
 from analyzer.logline.line import parse
 from analyzer.recorder.records import Outcome, Record, Response, Version
 from analyzer.recorder.repeats import Repeats
@@ -34,6 +35,7 @@ def stream() -> list[Record]:
         process = process_of(RECORD.caller)._replace(
             pid=len(name), name=name, executable=f"/usr/bin/{name}", args=(name,)
         )
+        identity = Identity(name, "", "program", f"uid=1001;program={name}")
         version = (Version.V1, Version.V2, Version.V2, Version.UNKNOWN)[number % 4]
         operation = ("credentials", "metadata", "token")[number % 5 % 3]
         verdict = RECORD.verdict._replace(
@@ -42,7 +44,7 @@ def stream() -> list[Record]:
         records.append(
             RECORD._replace(
                 at_ns=RECORD.at_ns + number * 60_000_000,
-                caller=RECORD.caller._replace(process=process, ancestors=()),
+                caller=RECORD.caller._replace(process=process, ancestors=(), identity=identity),
                 verdict=verdict,
                 response=RESPONSES[number % 11 % 3],
             )

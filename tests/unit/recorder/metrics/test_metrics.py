@@ -40,11 +40,11 @@ from analyzer.recorder.sinks.jsonl import open_log
 from analyzer.recorder.metrics import Metrics
 
 def start(**settings):
-    metrics = Metrics(config.Config(metrics=config.Metrics(**settings)), log=log)
+    metrics = Metrics(config.Config(metrics=config.MetricsSettings(**settings)), log=log)
     metrics.start("none")
     return metrics
 
-log = open_log(config.Log(file=sys.argv[1]))
+log = open_log(config.LogSettings(file=sys.argv[1]))
 for settings in {"prometheus": UnixAddress("/run/x.sock")}, {"textfile": "/run/x.prom"}:
     start(**settings)
 start(emf=True).finish()

@@ -47,7 +47,7 @@ DEADLINE_S = 60.0
 OPEN = """
 import os, sys
 from analyzer.errors import SinkError
-from analyzer.config.settings import Log
+from analyzer.config.settings import LogSettings
 from analyzer.recorder.sinks.jsonl import open_log
 
 if len(sys.argv) > 2:
@@ -55,7 +55,7 @@ if len(sys.argv) > 2:
     os.setgid(int(sys.argv[2]))
     os.setuid(int(sys.argv[2]))
 try:
-    open_log(Log(file=sys.argv[1]))
+    open_log(LogSettings(file=sys.argv[1]))
 except SinkError as error:
     print(error)
 """
@@ -221,10 +221,10 @@ class TestOpening:
 class TestStandardOutput:
     SCRIPT = (
         "import sys\n"
-        "from analyzer.config.settings import Log\n"
+        "from analyzer.config.settings import LogSettings\n"
         "from analyzer.recorder.sinks.jsonl import open_log\n"
         "print('before')\n"
-        "sink = open_log(Log(sink='stdout'))\n"
+        "sink = open_log(LogSettings(sink='stdout'))\n"
         "sink.event('heartbeat', 'info', n=1)\n"
         "sink.close()\n"
         "print('after')\n"
