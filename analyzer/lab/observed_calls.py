@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from analyzer.errors import LabError
 from analyzer.lab.programs import Call
 from analyzer.logline.events import REQUEST
-
-_INTERPRETERS = ("sh", "bash", "dash", "ash", "zsh", "python", "perl", "ruby", "node")
+from analyzer.logline.named_caller import caller_of
 
 
 class Actor(NamedTuple):
@@ -19,22 +18,17 @@ class Actor(NamedTuple):
 
     pid: int
     name: str
-    args: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """The name, and for an interpreter the script it runs."""
-        script = self.args[1] if len(self.args) > 1 else ""
-        if not self.name.startswith(_INTERPRETERS) or script.startswith("-") or not script:
-            return self.name
-        return f"{self.name} {PurePosixPath(script).name}"
 
 
 class ObservedCall(NamedTuple):
-    """One request. ``actors``: who sent it, then its ancestors, nearest first; () is not known."""
+    """One request. ``actors``: who sent it, then its ancestors, nearest first; () is not known.
+
+    ``who`` is the program as the recorder named it, then its launcher if there is one.
+    """
 
     timestamp: str
     call: Call
+    who: tuple[str, ...]
     actors: tuple[Actor, ...]
     probe: str
 
@@ -42,11 +36,6 @@ class ObservedCall(NamedTuple):
     def pids(self) -> frozenset[int]:
         """Of the caller and all its known ancestors."""
         return frozenset(actor.pid for actor in self.actors)
-
-    def actors_below(self, pid: int) -> tuple[Actor, ...]:
-        """Return the caller and its ancestors up to, and without, one of them."""
-        pids = [actor.pid for actor in self.actors]
-        return self.actors[: pids.index(pid)] if pid in pids else self.actors
 
 
 class LogTail:
@@ -88,10 +77,12 @@ def _observed(event: Mapping[str, Any]) -> ObservedCall:
     process = event.get("process")  # packets do not always tell
     seen = [] if process is None else [process, *process.get("ancestors", ())]
     actors = tuple(_actor(each) for each in seen)
+    caller = caller_of(event)
+    who = tuple(filter(None, (caller.program, caller.launcher))) if actors else ()
     return ObservedCall(
-        event["timestamp"], call, actors, event.get("observer", {}).get("probe", "?")
+        event["timestamp"], call, who, actors, event.get("observer", {}).get("probe", "?")
     )
 
 
 def _actor(process: Mapping[str, Any]) -> Actor:
-    return Actor(int(process["pid"]), process["name"], tuple(process.get("args", ())))
+    return Actor(int(process["pid"]), process["name"])

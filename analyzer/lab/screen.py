@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -20,7 +19,6 @@ from analyzer.text import visible
 _STYLES = {"v1": "bold red", "v2": "green"}  # others: unknown
 _OTHER_STYLE = "yellow"
 _WHO_COLUMNS = 26  # with the lab's own paths a line then fits into 80 columns
-_MAX_ACTORS = 6  # of a tree that is not the lab's; ours are shorter
 
 
 class Screen:
@@ -48,13 +46,10 @@ class Screen:
     def show(self, observed: ObservedCall, *, is_ours: bool) -> None:
         """Write one request: when, which version, who, what."""
         call = observed.call
-        actors = observed.actors_below(os.getpid())
-        titles = [visible(actor.title) for actor in actors[:_MAX_ACTORS]] or ["(not known)"]
-        if len(titles) < len(actors):
-            titles.append("...")
+        who = [visible(name) for name in observed.who] or ["(unknown)"]
         line = Text(f"{visible(observed.timestamp[11:19]):10}")
         line.append(f"{visible(call.version):4}", _STYLES.get(call.version, _OTHER_STYLE))
-        line.append(f"{self._arrow.join(titles):{_WHO_COLUMNS}}  ")
+        line.append(f"{self._arrow.join(who):{_WHO_COLUMNS}}  ")
         line.append(f"{visible(call.method)} {visible(call.path)}")
         if not is_ours:
             line.append("  (not from the lab)", "dim")
