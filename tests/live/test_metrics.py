@@ -49,7 +49,7 @@ def in_log(watch: Watch) -> Counts:
             line["imds"]["version"],
             line["imds"]["provider"],
             line["imds"].get("outcome", "unknown"),
-            line["process"]["name"],
+            line["imds"]["caller"]["program"],
         )
         for line in watch.lines("imds_request")
     )
