@@ -430,7 +430,7 @@ def test_token_is_in_no_request() -> None:
 
 
 def loop_s(stream: bytes) -> float:
-    """Return the CPU seconds of a loop that takes these bytes one by one and looks for line ends."""
+    """Return the CPU seconds of a loop that takes bytes one by one and looks for line ends."""
     held = bytearray()
     began = time.process_time()
     for at in range(len(stream)):
