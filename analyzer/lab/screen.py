@@ -18,6 +18,7 @@ from analyzer.text import visible
 
 _STYLES = {"v1": "bold red", "v2": "green"}  # others: unknown
 _OTHER_STYLE = "yellow"
+_LAB = "imds-analyzer"  # started every program of the lab: not worth a column
 _WHO_COLUMNS = 26  # with the lab's own paths a line then fits into 80 columns
 
 
@@ -46,7 +47,7 @@ class Screen:
     def show(self, observed: ObservedCall, *, is_ours: bool) -> None:
         """Write one request: when, which version, who, what."""
         call = observed.call
-        who = [visible(name) for name in observed.who] or ["(unknown)"]
+        who = [visible(name) for name in observed.who if name != _LAB] or ["(unknown)"]
         line = Text(f"{visible(observed.timestamp[11:19]):10}")
         line.append(f"{visible(call.version):4}", _STYLES.get(call.version, _OTHER_STYLE))
         line.append(f"{self._arrow.join(who):{_WHO_COLUMNS}}  ")
