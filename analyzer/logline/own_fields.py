@@ -33,6 +33,10 @@ LOSSES = {
     "probe_busy": "the kernel skipped the probe at TCP sends, not only at those to IMDS",
     "answers_probe_busy": "the same at receives",
     "packet_ring_full": "the packet ring was full",
+    "fragment": "the packet was an IP fragment",
+    "cut_headers": "the capture has only a part of the headers",
+    "malformed": "the lengths in the packet contradict each other",
+    "unknown_link": "the link layer of the packet is unknown",
     "connections_evicted": "the table of open connections was full",
     "log_not_written": "the log's destination was full or slow",
 }
