@@ -46,12 +46,10 @@ REASONS = {
     " the connection are `unknown`, too.",
     "conflicting_bytes": "Two packets have the same sequence numbers and different bytes. The"
     " server may have accepted either. Later requests on the connection are `unknown`, too.",
-    "changeable_payload": "A token is in memory that the sender can still change (MSG_ZEROCOPY,"
-    " sendfile, splice).",
+    "changeable_payload": "The sender can still change the token (MSG_ZEROCOPY, sendfile, splice).",
     "uncertain_framing": "The request looks like IMDSv2, but its beginning is uncertain. It may be"
     " a part of another request.",
-    "request_in_body": "A line of a body looks like a request. A server that ignores bodies serves"
-    " it.",
+    "request_in_body": "A line of a body looks like a request. A server may serve it.",
 }
 
 
@@ -141,11 +139,7 @@ class Imds(TypedDict, total=False):
     ]
     repeated: Annotated[
         list[Repeated],
-        Fact(
-            "Counts of the calls in a folded line, including its own.",
-            "from a line of one call",
-            NOT_EMPTY,
-        ),
+        Fact("Counts of the calls in a folded line.", "from a line of one call", NOT_EMPTY),
     ]
     repeated_since: Annotated[
         str, Fact("Time of the first of these calls.", "as `imds.repeated`", TIME)
