@@ -90,7 +90,13 @@ def _values(field: Field) -> str:
 
 
 def _type(kind: Kind) -> str:
-    return f"list of {_type(kind.of)}s" if kind.of else kind.name
+    if kind.of is None:
+        return kind.name
+    return f"list of {_type(kind.of)}s" if kind.of.of is None else f"list of {_plural(kind.of)}"
+
+
+def _plural(kind: Kind) -> str:
+    return _type(kind).replace("list", "lists", 1)
 
 
 def _requests() -> Iterator[str]:

@@ -21,9 +21,9 @@ from analyzer.logline.facts import (
     one_of,
 )
 
-NOT_READ = "if it could not be read"
-NOT_KNOWN = "if the host cannot tell"
-NOBODY = "if nobody knows the caller"
+NOT_READ = "if unreadable"
+NOT_KNOWN = "if unknown"
+NOBODY = "if the caller is unknown"
 PID_MEANING = "Process id in the initial pid namespace."
 DEVICE = matching("[0-9]+:[0-9]+")
 
@@ -32,7 +32,7 @@ class User(TypedDict, total=False):
     """A user of the host."""
 
     id: Annotated[str, Fact("Numeric user id.", rule=matching("[0-9]+"))]
-    name: Annotated[str, Fact("User name.", "if the host's database has none", TEXT)]
+    name: Annotated[str, Fact("User name.", "if the user database has none", TEXT)]
 
 
 class Thread(TypedDict, total=False):
@@ -42,9 +42,7 @@ class Thread(TypedDict, total=False):
 
 
 class _OfThread(TypedDict, total=False):
-    thread: Annotated[
-        Thread, Fact("The thread that called.", "if it is the process's first thread")
-    ]
+    thread: Annotated[Thread, Fact("The thread that called.", "for the main thread")]
 
 
 class _OfKnown(TypedDict, total=False):
@@ -58,29 +56,29 @@ class _OfCaller(_OfThread, total=False):
 class Program(TypedDict, total=False):
     """What a process runs."""
 
-    name: Annotated[str, Fact("The kernel's name of the process (comm).", "if it is empty", TEXT)]
+    name: Annotated[str, Fact("Name of the process in the kernel (comm).", "if it is empty", TEXT)]
     executable: Annotated[
         str, Fact("Path of the executable, from the kernel at the call.", NOT_READ, TEXT)
     ]
     args: Annotated[
         Sequence[str],
         Fact(
-            "Arguments; secrets are `[redacted]`.",
-            f"{NOT_READ} or were cut",
+            "Arguments. Secrets are `[redacted]`.",
+            f"{NOT_READ}, or cut",
             {**NOT_EMPTY, "contains": TEXT},
         ),
     ]
-    args_truncated: Annotated[bool, Fact("Arguments are missing at the end.", "if none is", TRUE)]
+    args_truncated: Annotated[bool, Fact("The last arguments are missing.", "if complete", TRUE)]
     executable_inode: Annotated[
         int,
         Fact(
             "Inode number of the executable.",
-            f"{NOT_KNOWN}; in lists also if the path is known",
+            f"{NOT_KNOWN}; in lists also if `executable` is known",
             between(1, 2**64 - 1),
         ),
     ]
     executable_device: Annotated[
-        str, Fact("Device of the executable, major:minor.", "as the inode number", DEVICE)
+        str, Fact("Device of the executable, major:minor.", "as `executable_inode`", DEVICE)
     ]
 
 
@@ -90,8 +88,8 @@ class Relative(_OfKnown, Program, total=False):
     unverified: Annotated[
         list[str],
         Fact(
-            "Names what may be wrong: the process has replaced its executable.",
-            "if nothing may",
+            "Fields that may be wrong. The process replaced its executable.",
+            "if all are verified",
             {**NOT_EMPTY, **items(one_of("executable"))},
         ),
     ]
@@ -104,7 +102,7 @@ class Process(_OfCaller, Program, total=False):
     mount_namespace: Annotated[
         int,
         Fact(
-            "Inode number of the mount namespace in which the path leads to the executable.",
+            "Inode number of the mount namespace of the path `executable`.",
             NOT_KNOWN,
             between(1, 2**32 - 1),
         ),
@@ -112,32 +110,33 @@ class Process(_OfCaller, Program, total=False):
     unverified: Annotated[
         list[str],
         Fact(
-            "Names fields that only /proc told, later, and those that a caller's user may choose.",
-            "if there is none",
+            "Fields that may be wrong. They come from a later read of /proc, or the caller's user"
+            " may have chosen them.",
+            "if all are verified",
             {
                 **NOT_EMPTY,
                 **items(one_of("executable", "container", "service", "orchestrator")),
             },
         ),
     ]
-    start: Annotated[str, Fact("When the process started.", NOBODY, TIME)]
+    start: Annotated[str, Fact("Start time of the process.", NOBODY, TIME)]
     user: Annotated[User, Fact("The user that it runs as.", NOBODY)]
     ancestors: Annotated[
         list[Relative],
         Fact(
-            "Its parent, that one's parent and so on, to pid 1 or the pid namespace's edge.",
+            "The parent, its parent and so on, up to pid 1 or the top of the pid namespace.",
             NOT_READ,
             NOT_EMPTY,
         ),
     ]
     ancestors_truncated: Annotated[
-        bool, Fact("Ancestors are missing at the end.", "if none is", TRUE)
+        bool, Fact("The farthest ancestors are missing.", "if complete", TRUE)
     ]
     others: Annotated[
         list[Relative],
         Fact(
-            "Further processes that sent parts of the request, or held its socket meanwhile.",
-            "if there is none",
+            "Other processes that sent parts of the request, or held its socket at that time.",
+            "if there are none",
             NOT_EMPTY,
         ),
     ]
@@ -146,17 +145,17 @@ class Process(_OfCaller, Program, total=False):
 class Container(TypedDict, total=False):
     """The caller's container, from its control group."""
 
-    id: Annotated[str, Fact("The runtime's id of the container.", rule=TEXT)]
+    id: Annotated[str, Fact("Container id of the runtime.", rule=TEXT)]
     runtime: Annotated[
-        str, Fact("Such as `docker`, `containerd` or `lxc`.", NOT_KNOWN, matching("[a-z-]+"))
+        str, Fact("Container runtime, such as `docker` or `lxc`.", NOT_KNOWN, matching("[a-z-]+"))
     ]
 
 
 class Resource(TypedDict, total=False):
     """What an orchestrator runs."""
 
-    type: Annotated[str, Fact("`pod` of Kubernetes, `task` of ECS.", rule=one_of("pod", "task"))]
-    id: Annotated[str, Fact("The pod's uid, or the task's id.", rule=matching("[0-9a-f-]+"))]
+    type: Annotated[str, Fact("`pod` (Kubernetes) or `task` (ECS).", rule=one_of("pod", "task"))]
+    id: Annotated[str, Fact("Pod uid or task id.", rule=matching("[0-9a-f-]+"))]
 
 
 class Orchestrator(TypedDict, total=False):
@@ -169,4 +168,4 @@ class Orchestrator(TypedDict, total=False):
 class Service(TypedDict, total=False):
     """The caller's unit."""
 
-    name: Annotated[str, Fact("The systemd unit, from the control group.", rule=TEXT)]
+    name: Annotated[str, Fact("The systemd unit, from the cgroup.", rule=TEXT)]

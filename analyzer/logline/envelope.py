@@ -13,18 +13,18 @@ from analyzer.logline.facts import TEXT, TIME, Fact, items, matching
 class File(TypedDict, total=False):
     """A file."""
 
-    path: Annotated[str, Fact("Its path.", rule=TEXT)]
+    path: Annotated[str, Fact("Path of the file.", rule=TEXT)]
 
 
 class Log(TypedDict, total=False):
     """The log itself, and this line in it."""
 
-    file: Annotated[File, Fact("The file that the event is about.", "if it is about none")]
+    file: Annotated[File, Fact("The log file of the event.", "if the event is about no file")]
     truncated: Annotated[
         list[str],
         Fact(
-            "Names of the fields that were cut, because the line was longer than `[log] line_kib`.",
-            "if none was",
+            "Names of the cut fields. The line was longer than `[log] line_kib`.",
+            "if no field was cut",
             items(TEXT),
         ),
     ]
@@ -33,7 +33,7 @@ class Log(TypedDict, total=False):
 class Instance(TypedDict, total=False):
     """An EC2 instance."""
 
-    id: Annotated[str, Fact("Its id.", rule=matching("i-[0-9a-f]+"))]
+    id: Annotated[str, Fact("EC2 instance id.", rule=matching("i-[0-9a-f]+"))]
 
 
 class Cloud(TypedDict, total=False):
@@ -45,15 +45,15 @@ class Cloud(TypedDict, total=False):
 class Host(TypedDict, total=False):
     """The host that was watched."""
 
-    name: Annotated[str, Fact("Host name.", "if `replay` is not told", TEXT)]
-    boot_id: Annotated[str, Fact("The kernel's id of this boot.", "from `replay`", TEXT)]
+    name: Annotated[str, Fact("Host name.", "from `replay` without `--host`", TEXT)]
+    boot_id: Annotated[str, Fact("The kernel's boot id.", "from `replay`", TEXT)]
 
 
 class Observer(TypedDict, total=False):
     """Who wrote the line."""
 
     probe: Annotated[
-        str, Fact("What captures, such as `core/fentry`.", "before it is attached", TEXT)
+        str, Fact("Source and attach method, such as `core/fentry`.", "before attaching", TEXT)
     ]
     version: Annotated[str, Fact("Version of imds-analyzer.", rule=TEXT)]
 
@@ -63,18 +63,18 @@ class Head(TypedDict, total=False):
 
     timestamp: Annotated[
         str,
-        Fact("UTC. Of a request: when its first byte was sent, by the kernel's clock.", rule=TIME),
+        Fact("UTC. For a request: the kernel's time of its first sent byte.", rule=TIME),
     ]
-    level: Annotated[
-        str, Fact("How urgent the line is. A request that is not `v2` is a `warning`.")
-    ]
-    event: Annotated[str, Fact("The kind of line.")]
+    level: Annotated[str, Fact("Severity. A request that is not `v2` has `warning`.")]
+    event: Annotated[str, Fact("Name of the event.")]
 
 
 class Tail(TypedDict, total=False):
     """What each line ends with."""
 
     log: Annotated[Log, Fact("The log itself.", "if there is nothing to say")]
-    cloud: Annotated[Cloud, Fact("The cloud.", "if the machine's firmware does not tell (Nitro)")]
-    host: Annotated[Host, Fact("The host.", "from `replay`, if it is not told")]
+    cloud: Annotated[
+        Cloud, Fact("The cloud.", "if the firmware does not report it (only Nitro does)")
+    ]
+    host: Annotated[Host, Fact("The host.", "from `replay` without `--host`")]
     observer: Annotated[Observer, Fact("The analyzer.")]

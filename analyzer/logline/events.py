@@ -39,34 +39,34 @@ class Event(NamedTuple):
 # In the order of docs/log-format.md.
 EVENTS: dict[str, Event] = {
     REQUEST: Event(
-        "A program called the metadata service. One line per request, or per second of a caller"
-        " that repeats itself (`imds.repeated`).",
+        "A program called the metadata service. Each request has one line. A folded line stands for"
+        " several requests (`imds.repeated`).",
         (INFO, WARNING),
     ),
-    STARTED: Event("The analyzer watches from now on, or `replay` begins.", (INFO,)),
-    STOPPED: Event("The analyzer ends. The counts are totals since its start.", (INFO,)),
-    HEARTBEAT: Event(
-        "The analyzer runs. The counts are of the interval since the last heartbeat.", (INFO,)
-    ),
-    LOST: Event("Events were dropped. Requests may be missing from the log.", (WARNING,)),
+    STARTED: Event("The analyzer begins to record, or `replay` begins.", (INFO,)),
+    STOPPED: Event("The analyzer stops. The counts are totals since its start.", (INFO,)),
+    HEARTBEAT: Event("The analyzer runs. The counts are those since the last heartbeat.", (INFO,)),
+    LOST: Event("The kernel or the analyzer dropped events. Requests may be missing.", (WARNING,)),
     RELOADED: Event("The analyzer read its configuration again and applied it.", (INFO,)),
-    REJECTED: Event("The analyzer refused a changed configuration; nothing changed.", (ERROR,)),
+    REJECTED: Event(
+        "The analyzer refused a changed configuration, and keeps the old one.", (ERROR,)
+    ),
     CAPTURE_READ: Event("`replay` read a capture file.", (INFO, WARNING)),
-    PACKET_FILE: Event("The state of the file of `--write-pcap` changed.", (INFO, WARNING, ERROR)),
+    PACKET_FILE: Event(
+        "The file of `--write-pcap` is full, failed, resumed or was closed.", (INFO, WARNING, ERROR)
+    ),
     METRICS: Event("Counts in CloudWatch's embedded metric format (`[metrics] emf`).", (INFO,)),
-    METRICS_FAILED: Event("A metrics output fails. It is retried.", (WARNING,)),
+    METRICS_FAILED: Event("A metrics output fails. The analyzer retries it.", (WARNING,)),
     METRICS_RESTORED: Event("A metrics output works again.", (INFO,)),
-    LOG_ROTATED: Event("The log was renamed, and continues in a new file.", (INFO, WARNING)),
-    LOG_NOT_ROTATED: Event("The log cannot be renamed. It continues and grows.", (WARNING,)),
-    LOG_DELETED: Event("An old log file was deleted.", (INFO,)),
-    LOG_NOT_DELETED: Event("An old log file cannot be deleted. It is retried.", (WARNING,)),
+    LOG_ROTATED: Event("The analyzer rotated the log.", (INFO, WARNING)),
+    LOG_NOT_ROTATED: Event("The analyzer cannot rotate the log. The file grows.", (WARNING,)),
+    LOG_DELETED: Event("The analyzer deleted a rotated file.", (INFO,)),
+    LOG_NOT_DELETED: Event("The analyzer cannot delete a rotated file. It retries.", (WARNING,)),
     LOG_COMPRESSION_FAILED: Event(
-        "An old log file cannot be compressed. It is retried.", (WARNING,)
+        "The analyzer cannot compress a rotated file. It retries.", (WARNING,)
     ),
-    LOG_NOT_SYNCED: Event(
-        "The kernel reports that it could not write the log to disk.", (WARNING,)
-    ),
-    LOG_REOPENED: Event("The log was moved or deleted, and was opened again.", (INFO, WARNING)),
-    LOG_RESUMED: Event("The log can be written again after a pause.", (WARNING,)),
-    LOG_REPAIRED: Event("A crash had left half a line; it was cut off.", (WARNING,)),
+    LOG_NOT_SYNCED: Event("The kernel could not write the log to the disk.", (WARNING,)),
+    LOG_REOPENED: Event("The analyzer reopened the log.", (INFO, WARNING)),
+    LOG_RESUMED: Event("The analyzer can write to the log again.", (WARNING,)),
+    LOG_REPAIRED: Event("The analyzer repaired the end of the log after a crash.", (WARNING,)),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from analyzer.imds import AWS, OTHER_CLOUDS
-from analyzer.logline.callers import NOT_READ, Container, Orchestrator, Process, Service
+from analyzer.logline.callers import NOBODY, NOT_READ, Container, Orchestrator, Process, Service
 from analyzer.logline.facts import (
     NOT_EMPTY,
     TEXT,
@@ -30,27 +30,26 @@ PROVIDERS = (AWS, *OTHER_CLOUDS)
 # Each with what it means; docs/log-format.md has them as a table.
 REASONS = {
     "token_header": "The request has the header `X-aws-ec2-metadata-token`.",
-    "token_request": "It is the token request itself: `PUT …/api/token`.",
-    "no_token_header": "The head was read whole and has no token header.",
-    "fallback_after_token_failure": "No token header, after this caller's token request failed:"
-    " `imds.token_request` says how. The instance's hop limit is often too small for a container.",
-    "other_cloud_probe": "No token header, but meant for another cloud: see `imds.provider`.",
-    "truncated": "The head is longer than what the probe copies.",
-    "unreadable_payload": "The head was in memory that was not resident.",
+    "token_request": "The request is the token request itself: `PUT …/api/token`.",
+    "no_token_header": "The complete request head has no token header.",
+    "fallback_after_token_failure": "No token header, after this caller's token request failed."
+    " `imds.token_request` has the failure. Often the instance's hop limit is too small.",
+    "other_cloud_probe": "No token header. The request is for another cloud: see `imds.provider`.",
+    "truncated": "The head is longer than the part that the probe copies.",
+    "unreadable_payload": "The probe could not read the head, because its memory was not resident.",
     "payload_in_pages": "The head came from a file's pages (sendfile, splice).",
-    "capture_gap": "Packets that carried a part of the head were not seen.",
-    "incomplete": "The connection ended before the head did.",
+    "capture_gap": "The analyzer did not see packets with a part of the head.",
+    "incomplete": "The connection ended before the end of the head.",
     "header_too_large": "The head is larger than servers accept.",
     "not_http": "The bytes are no HTTP request.",
-    "urgent_data": "TCP urgent data: a server may leave the byte out. All that follows on the"
-    " connection is `unknown`.",
-    "conflicting_bytes": "Other bytes came with the same sequence numbers: the server may have"
-    " taken either. All that follows on the connection is `unknown`.",
-    "changeable_payload": "A token in memory that the sender can still write to (MSG_ZEROCOPY,"
-    " sendfile, splice).",
-    "uncertain_framing": "It looks like IMDSv2, but where the request begins is not certain. It"
-    " may be a part of another request.",
-    "request_in_body": "A line of a body. A server that reads no bodies takes it for a request.",
+    "urgent_data": "The connection has TCP urgent data, which a server may skip. Later requests on"
+    " the connection are `unknown`, too.",
+    "conflicting_bytes": "Two packets have the same sequence numbers and different bytes. The"
+    " server may have accepted either. Later requests on the connection are `unknown`, too.",
+    "changeable_payload": "The sender can still change the token (MSG_ZEROCOPY, sendfile, splice).",
+    "uncertain_framing": "The request looks like IMDSv2, but its beginning is uncertain. It may be"
+    " a part of another request.",
+    "request_in_body": "A line of a body looks like a request. A server may serve it.",
 }
 
 
@@ -70,7 +69,7 @@ class TokenRequest(TypedDict, total=False):
 
     outcome: Annotated[str, Fact("As `imds.outcome`.", rule=one_of(*OUTCOMES))]
     status_code: Annotated[
-        int, Fact("Status code of its answer.", "if there was none", between(1, 999))
+        int, Fact("HTTP status code of its answer.", "if it had no answer", between(1, 999))
     ]
 
 
@@ -80,17 +79,24 @@ KINDS = ("program", "script", "package", "person", "boot")
 class Who(TypedDict, total=False):
     """The caller by name."""
 
-    program: Annotated[str, Fact("What the caller runs.", rule=TEXT)]
-    launcher: Annotated[str, Fact("Who started it.", "if nobody stands out", TEXT)]
+    program: Annotated[str, Fact("Name of the program or script.", rule=TEXT)]
+    launcher: Annotated[
+        str,
+        Fact(
+            "The program or script that started it.",
+            "if only wrappers, shells and init started it",
+            TEXT,
+        ),
+    ]
     kind: Annotated[
         str,
         Fact(
-            "`program`, `script` or `package` (of an interpreter); `person`, if somebody typed"
-            " it; `boot`, for init itself.",
+            "`program`; `script` or `package` of an interpreter; `person`: a user typed the"
+            " command; `boot`: init itself.",
             rule=one_of(*KINDS),
         ),
     ]
-    key: Annotated[str, Fact("A name that is the same in every run of one job.", rule=TEXT)]
+    key: Annotated[str, Fact("Stable key: all runs of one job have the same.", rule=TEXT)]
 
 
 class Imds(TypedDict, total=False):
@@ -99,18 +105,18 @@ class Imds(TypedDict, total=False):
     version: Annotated[
         str,
         Fact(
-            "`v2` with a token header, or if it is the token request; `v1` with neither;"
-            " `unknown` if the head could not be read whole.",
+            "`v2`: a token header, or the token request. `v1`: neither. `unknown`: the"
+            " analyzer could not decide; see `imds.reason`.",
             rule=one_of(*VERSIONS),
         ),
     ]
-    operation: Annotated[str, Fact("What is asked for, by the path.", rule=one_of(*OPERATIONS))]
-    reason: Annotated[str, Fact("Why it is this version; see below.", rule=one_of(*REASONS))]
+    operation: Annotated[str, Fact("Kind of the requested path.", rule=one_of(*OPERATIONS))]
+    reason: Annotated[str, Fact("Reason of the version; see Reasons.", rule=one_of(*REASONS))]
     provider: Annotated[
         str,
         Fact(
-            "Whose service the request is meant for. Agents that look for their cloud try several"
-            " on the same address.",
+            "The cloud whose metadata service the request is for. Some agents try several"
+            " clouds at the same address.",
             rule=one_of(*PROVIDERS),
         ),
     ]
@@ -119,82 +125,80 @@ class Imds(TypedDict, total=False):
         Fact(
             "`success` (2xx), `rejected` (401, 403), `not_found` (404), `error` (any other),"
             " `no_response`.",
-            "if answers are not seen",
+            "if the analyzer does not see answers",
             one_of(*OUTCOMES),
         ),
     ]
     hop_limit: Annotated[
         int,
         Fact(
-            "TTL (IPv6: hop limit) with which the answer to a token request arrived, as measured.",
-            "if it was not measured, and on other requests",
+            "Measured TTL (IPv6: hop limit) of the answer to a token request.",
+            "if not measured, and for other requests",
             between(1, 255),
         ),
     ]
     repeated: Annotated[
         list[Repeated],
-        Fact(
-            "The calls that a folded line stands for, its own included.",
-            "on an ordinary line",
-            NOT_EMPTY,
-        ),
+        Fact("Counts of the calls in a folded line.", "from a line of one call", NOT_EMPTY),
     ]
-    repeated_since: Annotated[str, Fact("Time of the first of them.", "as `imds.repeated`", TIME)]
+    repeated_since: Annotated[
+        str, Fact("Time of the first of these calls.", "as `imds.repeated`", TIME)
+    ]
     repeated_by_others: Annotated[
-        bool, Fact("Other processes made some of them.", "if none did", TRUE)
+        bool, Fact("Other processes made some of these calls.", "if none did", TRUE)
     ]
     token_request: Annotated[
         TokenRequest,
-        Fact("The token request that failed before.", "if the reason is another one"),
+        Fact("The earlier, failed token request.", "with any other `imds.reason`"),
     ]
     forwarded: Annotated[
         bool,
-        Fact("It has X-Forwarded-For: a proxy made it for somebody else.", "if it has not", TRUE),
+        Fact("The request has X-Forwarded-For: a proxy sent it.", "if it has not", TRUE),
     ]
     attribution: Annotated[
         str,
         Fact(
-            "How the caller was found: `socket`, in the socket tables, best effort; `wire`, no"
-            " call was seen, and the process held the socket while the bytes went out.",
-            "if the kernel named the caller at the call",
+            "Origin of the caller. `socket`: the socket tables (best effort). `wire`: the probe"
+            " saw no call; this process held the socket's lock during the send.",
+            "if the probe saw the call",
             one_of("socket", "wire"),
         ),
     ]
-    caller: Annotated[
-        Who, Fact("The caller by name, as the recorder recognised it.", "if nobody is known")
-    ]
+    caller: Annotated[Who, Fact("The caller by name, as the recorder recognised it.", NOBODY)]
 
 
 class HttpRequest(TypedDict, total=False):
     """What was sent."""
 
-    method: Annotated[str, Fact("The method, as sent.", rule=TEXT)]
+    method: Annotated[str, Fact("HTTP method, as sent.", rule=TEXT)]
 
 
 class HttpResponse(TypedDict, total=False):
     """What came back."""
 
-    status_code: Annotated[int, Fact("The status code.", rule=between(1, 999))]
+    status_code: Annotated[int, Fact("HTTP status code.", rule=between(1, 999))]
 
 
 class Http(TypedDict, total=False):
     """HTTP."""
 
     request: Annotated[HttpRequest, Fact("The request.", NOT_READ)]
-    response: Annotated[HttpResponse, Fact("The answer.", "if none was seen within the wait")]
+    response: Annotated[HttpResponse, Fact("The answer.", "if no answer came in `response_wait_s`")]
 
 
 class Url(TypedDict, total=False):
     """The target."""
 
-    path: Annotated[str, Fact(r"Path as sent; a byte that is not UTF-8 is `\xNN`.", NOT_READ, TEXT)]
-    query: Annotated[str, Fact("What stands behind `?`.", "if there is none", TEXT)]
+    path: Annotated[
+        str, Fact(r"Path, as sent. A byte that is not UTF-8 is `\xNN`.", NOT_READ, TEXT)
+    ]
+    query: Annotated[str, Fact("Query string, without `?`.", "if the request has none", TEXT)]
 
 
 class UserAgent(TypedDict, total=False):
     """The client's name for itself."""
 
-    original: Annotated[str, Fact("The header User-Agent.", rule=TEXT)]
+    original: Annotated[str, Fact("User-Agent header.", rule=TEXT)]
 
 
 class Endpoint(TypedDict, total=False):
@@ -208,7 +212,7 @@ class Network(TypedDict, total=False):
     """The packet's way."""
 
     forwarded: Annotated[
-        bool, Fact("A packet of a guest or another network namespace passed this host.", rule=TRUE)
+        bool, Fact("The host forwarded the packet for a guest or container.", rule=TRUE)
     ]
 
 
@@ -218,17 +222,17 @@ class Request(TypedDict, total=False):
     imds: Annotated[Imds, Fact("What the request is.")]
     http: Annotated[Http, Fact("HTTP.", NOT_READ)]
     url: Annotated[Url, Fact("The target.", NOT_READ)]
-    user_agent: Annotated[UserAgent, Fact("The client.", "if it sends no User-Agent")]
+    user_agent: Annotated[UserAgent, Fact("The client.", "if the request has none")]
     source: Annotated[
-        Endpoint, Fact("The caller's end.", "if it was sent while connecting (TCP Fast Open)")
+        Endpoint, Fact("The caller's end.", "if sent while connecting (TCP Fast Open)")
     ]
     destination: Annotated[Endpoint, Fact("The service's end.")]
-    network: Annotated[Network, Fact("The packet's way.", "if it began on this host")]
+    network: Annotated[Network, Fact("The packet's way.", "if this host sent the request")]
     process: Annotated[
         Process,
         Fact(
             "The caller. `others` alone if nobody knows the caller.",
-            "if packets do not tell",
+            "if packets do not show it",
             {
                 "anyOf": [
                     {"required": ["pid", "start", "user"]},
@@ -237,6 +241,8 @@ class Request(TypedDict, total=False):
             },
         ),
     ]
-    container: Annotated[Container, Fact("The caller's container.", "if it is in none")]
-    orchestrator: Annotated[Orchestrator, Fact("Who runs the container.", "if nobody does")]
-    service: Annotated[Service, Fact("The caller's unit.", "if it is in none")]
+    container: Annotated[Container, Fact("The caller's container.", "outside of containers")]
+    orchestrator: Annotated[
+        Orchestrator, Fact("The orchestrator of the container.", "without an orchestrator")
+    ]
+    service: Annotated[Service, Fact("The caller's unit.", "outside of units")]

@@ -16,30 +16,30 @@ class CaptureRead(TypedDict, total=False):
 
     file: Annotated[File, Fact("The capture file; its path is `-` for standard input.")]
     packets: Annotated[int, Fact("Packets in it.", rule=COUNT)]
-    packets_without_time: Annotated[int, Fact("Packets without a time.", "if none", COUNTED)]
-    reason: Annotated[str, Fact("Why it was not read to its end.", "if it was", TEXT)]
+    packets_without_time: Annotated[int, Fact("Packets without a timestamp.", "if none", COUNTED)]
+    reason: Annotated[str, Fact("Reason why the end was not read.", "if it was read", TEXT)]
 
 
 class PacketFile(TypedDict, total=False):
     """The file that packets are written to."""
 
-    lacks: Annotated[str, Fact("What happened.", "at the end", TEXT)]
+    lacks: Annotated[str, Fact("The new state.", "at the end", TEXT)]
     file: Annotated[File, Fact("The file.", "at the end")]
     packets_written: Annotated[int, Fact("Packets in the file.", rule=COUNT)]
-    packets_not_written: Annotated[int, Fact("Packets that it did not take.", rule=COUNT)]
+    packets_not_written: Annotated[int, Fact("Packets that were not written.", rule=COUNT)]
 
 
 class MetricUnit(TypedDict, total=False):
     """A metric of CloudWatch's."""
 
     Name: Annotated[str, Fact("Name of the member that holds the value.", rule=TEXT)]
-    Unit: Annotated[str, Fact("Its unit.", rule=one_of("Count", "Seconds", "Bytes"))]
+    Unit: Annotated[str, Fact("Unit of the value.", rule=one_of("Count", "Seconds", "Bytes"))]
 
 
 class Directive(TypedDict, total=False):
     """What CloudWatch makes of the line."""
 
-    Namespace: Annotated[str, Fact("Namespace.", rule=one_of("ImdsAnalyzer"))]
+    Namespace: Annotated[str, Fact("CloudWatch namespace.", rule=one_of("ImdsAnalyzer"))]
     Dimensions: Annotated[list[list[str]], Fact("Sets of members that are dimensions.")]
     Metrics: Annotated[list[MetricUnit], Fact("Members that are metrics.", rule=NOT_EMPTY)]
 
@@ -48,11 +48,11 @@ class EmbeddedMetrics(TypedDict, total=False):
     """CloudWatch's embedded metric format."""
 
     Timestamp: Annotated[int, Fact("Milliseconds since the Unix epoch.", rule=COUNT)]
-    CloudWatchMetrics: Annotated[list[Directive], Fact("Directives.", rule=NOT_EMPTY)]
+    CloudWatchMetrics: Annotated[list[Directive], Fact("EMF metric directives.", rule=NOT_EMPTY)]
 
 
-_PER_VERSION = "on the analyzer's own line"
-_PER_ANALYZER = "on a version's line"
+_PER_VERSION = "from the analyzer's own line"
+_PER_ANALYZER = "from the line of a version"
 
 
 class Metrics(TypedDict, total=False):
@@ -60,28 +60,30 @@ class Metrics(TypedDict, total=False):
 
     _aws: Annotated[EmbeddedMetrics, Fact("What CloudWatch makes metrics of.")]
     ImdsVersion: Annotated[
-        str, Fact("The version.", _PER_VERSION, rule=one_of("v1", "v2", "unknown"))
+        str, Fact("IMDS version.", _PER_VERSION, rule=one_of("v1", "v2", "unknown"))
     ]
     ProcessName: Annotated[
-        str, Fact("The process.", f"{_PER_VERSION}, and if nobody used the version", TEXT)
+        str, Fact("Program name.", f"{_PER_VERSION}, and if no program used the version", TEXT)
     ]
-    Requests: Annotated[int, Fact("Requests.", _PER_VERSION, COUNT)]
+    Requests: Annotated[int, Fact("Number of requests.", _PER_VERSION, COUNT)]
     EventsLost: Annotated[int, Fact("As `lost`.", _PER_ANALYZER, COUNT)]
     QueueHighWater: Annotated[int, Fact("As `queue_high_water`.", _PER_ANALYZER, COUNT)]
     LogErrors: Annotated[int, Fact("Failed writes to the log.", _PER_ANALYZER, COUNT)]
-    LogLinesNotWritten: Annotated[int, Fact("Dropped lines.", _PER_ANALYZER, COUNT)]
+    LogLinesNotWritten: Annotated[int, Fact("Dropped log lines.", _PER_ANALYZER, COUNT)]
     CpuTime: Annotated[float, Fact("As `cpu_s`.", _PER_ANALYZER, SECONDS)]
     ResidentMemory: Annotated[int, Fact("As `rss_bytes`.", _PER_ANALYZER, COUNT)]
 
 
 class _Output(TypedDict, total=False):
-    output: Annotated[str, Fact("The output.", rule=one_of("prometheus", "textfile", "emf"))]
+    output: Annotated[
+        str, Fact("The metrics output.", rule=one_of("prometheus", "textfile", "emf"))
+    ]
 
 
 class MetricsFailed(_Output, total=False):
     """A failure."""
 
-    reason: Annotated[str, Fact("Why.", rule=TEXT)]
+    reason: Annotated[str, Fact("Reason of the failure.", rule=TEXT)]
 
 
 class MetricsRestored(_Output, total=False):
@@ -92,7 +94,7 @@ class LogRotated(TypedDict, total=False):
     """A renamed log."""
 
     size_bytes: Annotated[int, Fact("Size of the file.", rule=COUNT)]
-    warning: Annotated[str, Fact("What the new file lacks.", "if nothing", TEXT)]
+    warning: Annotated[str, Fact("A problem with the new file.", "if none", TEXT)]
 
 
 class LogDeleted(TypedDict, total=False):
@@ -102,39 +104,46 @@ class LogDeleted(TypedDict, total=False):
     reason: Annotated[
         str,
         Fact(
-            "The bound that was reached, or that it was half compressed.",
+            "`total_mib`: the files reached that size. `not_compressed`: compression fails, and"
+            " all files reached twice that size.",
             rule=one_of("total_mib", "not_compressed"),
         ),
     ]
-    since: Annotated[str, Fact("Time of its first line.", "if it cannot be read", TIME)]
-    until: Annotated[str, Fact("Time of its last line.", "if it cannot be read", TIME)]
+    since: Annotated[str, Fact("Time of its first line.", "if unreadable", TIME)]
+    until: Annotated[str, Fact("Time of its last line.", "if unreadable", TIME)]
 
 
 class LogFailed(TypedDict, total=False):
     """What could not be done with a file."""
 
-    reason: Annotated[str, Fact("Why.", rule=TEXT)]
+    reason: Annotated[str, Fact("Reason of the failure.", rule=TEXT)]
 
 
 class LogReopened(TypedDict, total=False):
     """A log that was opened again."""
 
-    reason: Annotated[str, Fact("What had happened.", rule=one_of("deleted", "moved", "signal"))]
-    lost_bytes: Annotated[int, Fact("Bytes of lines that are gone.", "if none", COUNTED)]
-    lost_reason: Annotated[str, Fact("Why they are gone.", "if none is", TEXT)]
+    reason: Annotated[
+        str,
+        Fact(
+            "The file was `deleted` or `moved`, or SIGUSR1 came (`signal`).",
+            rule=one_of("deleted", "moved", "signal"),
+        ),
+    ]
+    lost_bytes: Annotated[int, Fact("Bytes of lost lines.", "if none", COUNTED)]
+    lost_reason: Annotated[str, Fact("Reason of the loss.", "if none", TEXT)]
 
 
 class LogResumed(TypedDict, total=False):
     """The end of a pause."""
 
-    reason: Annotated[str, Fact("Why it could not be written.", rule=TEXT)]
-    since: Annotated[str, Fact("When the pause began.", rule=TIME)]
-    paused_s: Annotated[float, Fact("Seconds.", rule=SECONDS)]
+    reason: Annotated[str, Fact("Reason of the pause.", rule=TEXT)]
+    since: Annotated[str, Fact("Start of the pause.", rule=TIME)]
+    paused_s: Annotated[float, Fact("Length of the pause in seconds.", rule=SECONDS)]
 
 
 class LogRepaired(TypedDict, total=False):
     """What a crash had left."""
 
-    torn_bytes: Annotated[int, Fact("Bytes that were cut off.", "if none", COUNTED)]
-    torn_text: Annotated[str, Fact("Their beginning.", "if it is empty", TEXT)]
-    zero_bytes: Annotated[int, Fact("Zero bytes that were skipped.", "if none", COUNTED)]
+    torn_bytes: Annotated[int, Fact("Bytes of an unfinished line, removed.", "if none", COUNTED)]
+    torn_text: Annotated[str, Fact("Beginning of that line.", "if empty", TEXT)]
+    zero_bytes: Annotated[int, Fact("Zero bytes, removed.", "if none", COUNTED)]

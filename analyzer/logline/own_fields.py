@@ -24,11 +24,23 @@ from analyzer.logline.facts import (
 from analyzer.logline.fields import Request
 
 FROM_REPLAY = "from `replay`"
-LOSSES = (
-    *("ring_buffer_full", "answers_ring_buffer_full", "senders_ring_buffer_full"),
-    *("senders_torn", "probe_busy", "answers_probe_busy", "packet_ring_full"),
-    *("connections_evicted", "log_not_written"),
-)
+# Each with what it means; docs/log-format.md has them in one cell.
+LOSSES = {
+    "ring_buffer_full": "the ring buffer had no room for sends",
+    "answers_ring_buffer_full": "it had no room for answers",
+    "senders_ring_buffer_full": "it had no room for callers",
+    "senders_torn": "the analyzer could not read a caller",
+    "probe_busy": "the kernel skipped the probe at TCP sends, not only at those to IMDS",
+    "answers_probe_busy": "the same at receives",
+    "packet_ring_full": "the packet ring was full",
+    "fragment": "the packet was an IP fragment",
+    "cut_headers": "the capture has only a part of the headers",
+    "malformed": "the lengths in the packet contradict each other",
+    "unknown_link": "the link layer of the packet is unknown",
+    "connections_evicted": "the table of open connections was full",
+    "log_not_written": "the log's destination was full or slow",
+}
+_LOSSES_MEANING = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in LOSSES.items()) + "."
 SETTING = matching("(capture|log|metrics)\\.[a-z_]+")
 _PLAIN = {"type": ["string", "number", "boolean"]}
 SECTION = {"additionalProperties": _PLAIN, "propertyNames": {"pattern": "^[a-z_]+$"}}
@@ -38,14 +50,16 @@ NAMES = items(matching("[A-Za-z0-9_]+"))
 class Boot(TypedDict, total=False):
     """The host's start."""
 
-    time: Annotated[str, Fact("When the kernel started.", rule=TIME)]
+    time: Annotated[str, Fact("Boot time of the kernel.", rule=TIME)]
 
 
 class Attached(TypedDict, total=False):
     """From when on calls are seen."""
 
-    since_boot_s: Annotated[float, Fact("Seconds from boot.", rule=SECONDS)]
-    since_start_s: Annotated[float, Fact("Seconds from the analyzer's own start.", rule=SECONDS)]
+    since_boot_s: Annotated[float, Fact("Seconds from boot to attaching.", rule=SECONDS)]
+    since_start_s: Annotated[
+        float, Fact("Seconds from the start of the process to attaching.", rule=SECONDS)
+    ]
 
 
 class Kernel(TypedDict, total=False):
@@ -58,19 +72,19 @@ class Kernel(TypedDict, total=False):
 class Witnesses(TypedDict, total=False):
     """By what calls and packets are watched."""
 
-    call: Annotated[str, Fact("The probe that sees calls.", "with `--source packet`", TEXT)]
-    wire: Annotated[str, Fact("What sees packets.", "if they are not watched", TEXT)]
-    wire_lacks: Annotated[str, Fact("Why packets are not watched.", "if they are", TEXT)]
-    wire_remedy: Annotated[str, Fact("How to have them watched.", "if they are", TEXT)]
-    meaning: Annotated[str, Fact("What follows for the log.", "if they are", TEXT)]
+    call: Annotated[str, Fact("The probe that records calls.", "with `--source packet`", TEXT)]
+    wire: Annotated[str, Fact("The probe that records packets.", "if there is none", TEXT)]
+    wire_lacks: Annotated[str, Fact("Reason why `wire` is missing.", "with `wire`", TEXT)]
+    wire_remedy: Annotated[str, Fact("Fix for that reason.", "with `wire`", TEXT)]
+    meaning: Annotated[str, Fact("Consequence for the log.", "with `wire`", TEXT)]
 
 
 class Tried(TypedDict, total=False):
     """A probe that does not work here."""
 
     probe: Annotated[str, Fact("The probe.", rule=TEXT)]
-    lacks: Annotated[str, Fact("What is missing.")]
-    remedy: Annotated[str, Fact("How to get it.")]
+    lacks: Annotated[str, Fact("Reason why it does not work.")]
+    remedy: Annotated[str, Fact("Fix for that reason.")]
 
 
 class Configuration(TypedDict, total=False):
@@ -89,52 +103,52 @@ class Started(TypedDict, total=False):
     kernel: Annotated[Kernel, Fact("The running kernel.", FROM_REPLAY)]
     library: Annotated[str, Fact("The library that loads the probe.", FROM_REPLAY, TEXT)]
     witnesses: Annotated[Witnesses, Fact("By what calls and packets are watched.", FROM_REPLAY)]
-    python: Annotated[str, Fact("Version of Python.", FROM_REPLAY, TEXT)]
+    python: Annotated[str, Fact("Python version.", FROM_REPLAY, TEXT)]
     tried: Annotated[list[Tried], Fact("Better probes that do not work here.", FROM_REPLAY)]
     configuration: Annotated[Configuration, Fact("The settings.")]
     capabilities: Annotated[
         list[str], Fact("Capabilities that the analyzer keeps.", FROM_REPLAY, NAMES)
     ]
     refused_system_calls: Annotated[
-        list[str], Fact("System calls that it can no longer make.", FROM_REPLAY, NAMES)
+        list[str], Fact("System calls that the seccomp filter refuses.", FROM_REPLAY, NAMES)
     ]
 
 
 class Requests(TypedDict, total=False):
     """Counts by version."""
 
-    v1: Annotated[int, Fact("IMDSv1.", rule=COUNT)]
-    v2: Annotated[int, Fact("IMDSv2.", rule=COUNT)]
-    unknown: Annotated[int, Fact("Neither can be told.", rule=COUNT)]
+    v1: Annotated[int, Fact("IMDSv1 requests.", rule=COUNT)]
+    v2: Annotated[int, Fact("IMDSv2 requests.", rule=COUNT)]
+    unknown: Annotated[int, Fact("Requests of unknown version.", rule=COUNT)]
 
 
 class NotWritten(TypedDict, total=False):
     """Dropped lines by version."""
 
-    event: Annotated[int, Fact("Lines that are no requests.", "in totals, and if none", COUNT)]
-    unknown: Annotated[int, Fact("Requests of unknown version.", "if none", COUNT)]
-    v1: Annotated[int, Fact("IMDSv1.", "if none", COUNT)]
-    v2: Annotated[int, Fact("IMDSv2.", "if none", COUNT)]
+    event: Annotated[int, Fact("Dropped lines of other events.", "from totals, and if none", COUNT)]
+    unknown: Annotated[int, Fact("Dropped requests of unknown version.", "if none", COUNT)]
+    v1: Annotated[int, Fact("Dropped IMDSv1 requests.", "if none", COUNT)]
+    v2: Annotated[int, Fact("Dropped IMDSv2 requests.", "if none", COUNT)]
 
 
 class Counts(TypedDict, total=False):
     """What was counted."""
 
     requests: Annotated[Requests, Fact("Requests.")]
-    lost: Annotated[int, Fact("Events that may be requests and were dropped.", rule=COUNT)]
+    lost: Annotated[int, Fact("Dropped events that may be requests.", rule=COUNT)]
     not_written: Annotated[NotWritten, Fact("Requests that the log did not take.")]
-    queue_high_water: Annotated[int, Fact("The most events that waited at once.", rule=COUNT)]
+    queue_high_water: Annotated[int, Fact("Highest number of waiting events.", rule=COUNT)]
 
 
 class Usage(TypedDict, total=False):
     """What the analyzer itself used."""
 
-    cpu_s: Annotated[float, Fact("Seconds of CPU time.", rule=SECONDS)]
-    rss_bytes: Annotated[int, Fact("Resident memory.", rule=COUNT)]
+    cpu_s: Annotated[float, Fact("CPU time in seconds.", rule=SECONDS)]
+    rss_bytes: Annotated[int, Fact("Resident memory in bytes.", rule=COUNT)]
 
 
 class _Interval(TypedDict, total=False):
-    interval_s: Annotated[float, Fact("Seconds that it counts.", rule=SECONDS)]
+    interval_s: Annotated[float, Fact("Length of the interval in seconds.", rule=SECONDS)]
 
 
 class Heartbeat(_Interval, Counts, Usage, total=False):
@@ -152,10 +166,13 @@ class Stopped(_Uptime, Counts, Usage, total=False):
 class Lost(TypedDict, total=False):
     """A loss."""
 
-    count: Annotated[int, Fact("Events that were dropped.", rule=COUNTED)]
-    since: Annotated[str, Fact("When the loss began at the earliest.", rule=TIME)]
-    reason: Annotated[str, Fact("Why; see below.", rule=one_of(*LOSSES))]
-    not_written: Annotated[NotWritten, Fact("They by version.", "if the log is not the reason")]
+    count: Annotated[int, Fact("Number of dropped events.", rule=COUNTED)]
+    since: Annotated[str, Fact("Earliest time of the loss.", rule=TIME)]
+    reason: Annotated[str, Fact(_LOSSES_MEANING, rule=one_of(*LOSSES))]
+    not_written: Annotated[
+        NotWritten,
+        Fact("Dropped lines by version.", "with any other reason than `log_not_written`"),
+    ]
 
 
 class OfFile(TypedDict, total=False):
@@ -168,7 +185,7 @@ class Rejected(TypedDict, total=False):
     """A configuration that was refused."""
 
     config: Annotated[OfFile, Fact("The configuration file.")]
-    reason: Annotated[str, Fact("What is wrong with it.", rule=TEXT)]
+    reason: Annotated[str, Fact("The error in the file.", rule=TEXT)]
 
 
 class Reloaded(TypedDict, total=False):

@@ -24,6 +24,7 @@ from analyzer.recorder.decode import connections, http
 from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE
 from analyzer.recorder.sinks.bounds import _REQUEST_TEXTS
 from analyzer.recorder.sources import losses
+from analyzer.recorder.sources.tcp import reassembly
 from tests.log_format import DOCUMENT, written
 from tests.schema import SCHEMA_PATH
 
@@ -109,7 +110,8 @@ def test_declared_values_are_those_of_the_code() -> None:
     providers = {name for *_, name in classify._PROVIDERS}
     assert set(fields.PROVIDERS) == {*providers, imds.AWS}
     assert set(fields.REASONS) == REASONS
-    assert set(own_fields.LOSSES) == {*losses.REASONS, connections.EVICTED, "log_not_written"}
+    written = {*losses.REASONS, *reassembly._LOSSES, connections.EVICTED, "log_not_written"}
+    assert set(own_fields.LOSSES) == written
     attributions = {each.value for each in records.Attribution} - {"call"}
     assert set(SCHEMA["$defs"]["Imds"]["properties"]["attribution"]["enum"]) == attributions
     outputs = SCHEMA["$defs"]["metrics_failed"]["properties"]["output"]["enum"]
