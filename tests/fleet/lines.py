@@ -159,7 +159,7 @@ class _Host:
     def _losses(self, own: dict[str, bytes], at_ns: int) -> Iterator[bytes]:
         """Yield a loss now and then, on the hosts that have trouble."""
         if not self._fleet.calm and self._number % 5 == 1 and self._random.random() < 0.02:
-            names = ("ring_buffer_full", "answers_ring_buffer_full", "not_written")
+            names = ("ring_buffer_full", "answers_ring_buffer_full", "senders_torn", "not_written")
             yield _at(own[self._random.choice(names)], at_ns + 1000)
 
     def _templates(self, boot: str) -> tuple[dict[str, bytes], list[_Kind], list[float]]:
@@ -210,6 +210,7 @@ def _events(heartbeat_s: int) -> list[tuple[str, str, str, dict[str, object]]]:
             "warning",
             {**lost, "reason": "answers_ring_buffer_full"},
         ),
+        ("senders_torn", "events_lost", "warning", {**lost, "reason": "senders_torn"}),
         ("analyzer_stopped", "analyzer_stopped", "info", {"uptime_s": 1.0, **totals}),
     ]
 

@@ -287,7 +287,9 @@ def _losses(lines: list[Line]) -> Iterable[Loss]:
     for line in lines:
         if line["event"] == "events_lost":
             reason = line["reason"]
-            yield Loss(at(line), reason, line["count"], not reason.startswith("answers_"))
+            yield Loss(
+                at(line), reason, line["count"], not reason.startswith(("answers_", "senders_"))
+            )
         elif line["event"] == "heartbeat" and sum(line["not_written"].values()):
             yield Loss(at(line), "log_not_written", sum(line["not_written"].values()), True)
 

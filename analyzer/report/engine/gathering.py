@@ -40,8 +40,8 @@ _LAST_US = 253_402_300_800_000_000
 # What a chart can show; the shortest of these periods with no more buckets is taken.
 BUCKETS_MAX = 200
 PERIODS_S = (60, 300, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
-# Losses that leave every request recorded.
-_OF_ANSWERS = "answers_"
+# Losses that leave every request recorded, without its outcome or its caller.
+_OF_NO_REQUEST = ("answers_", "senders_")
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
             last_unknown_at=_maybe_at(last_unknown_us),
             covered=tuple(Span(_at(start), _at(end)) for start, end in spans[name]),
             losses=tuple(
-                Loss(_at(at_us), reason, int(count), not reason.startswith(_OF_ANSWERS))
+                Loss(_at(at_us), reason, int(count), not reason.startswith(_OF_NO_REQUEST))
                 for at_us, reason, count in losses[name]
             ),
             boots=tuple(_at(at_us) for (at_us,) in boots[name]),

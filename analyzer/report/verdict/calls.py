@@ -143,10 +143,10 @@ def lost_events(of: Evidence) -> Optional[str]:
 
 
 def lost_answers(of: Evidence) -> Optional[str]:
-    """Say that answers may be missing."""
+    """Say that outcomes or callers may be missing."""
     lost = [each for each in of.host.losses if not each.is_request and each.at >= of.window.start]
     count = sum(each.count for each in lost)
-    return f"what became of {number(count, 'request')} may be missing" if lost else None
+    return f"outcome or caller of {number(count, 'request')} may be missing" if lost else None
 
 
 def unknown_versions(of: Evidence) -> Optional[str]:

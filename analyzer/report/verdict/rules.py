@@ -28,7 +28,7 @@ between two calls, and a day.
 | unaccounted_earlier | NOT ENOUGH EVIDENCE | as unaccounted_calls, but before the period         |
 | stopped_calling     | remark              | used v1 before the period, and no longer            |
 | small_gaps          | remark              | gaps of less than 1 % of the window                 |
-| lost_answers        | remark              | what became of requests may be missing              |
+| lost_answers        | remark              | outcomes or callers of requests may be missing      |
 | recent_deployment   | remark              | a service's process started in the last day         |
 | no_boot_seen        | remark              | no reboot: callers at boot have not been seen       |
 | boot_seen           | remark              | the last reboot that was seen                       |
