@@ -27,7 +27,7 @@ from analyzer.recorder.sources.losses import REASONS
 if TYPE_CHECKING:
     from analyzer.config.settings import Config
     from analyzer.recorder.early_attach import HeadStart
-    from analyzer.recorder.listener import Listener
+    from analyzer.recorder.packet_export.export import PacketExport
 
 # Whoever waits for it may be another user.
 READY_MODE = 0o644
@@ -70,7 +70,9 @@ def run(
             arguments=config.log.arguments,
         )
         if config.capture.write_pcap is not None:
-            pipeline.listeners.append(_packet_export(config.capture.write_pcap, config, undo))
+            export = _packet_export(config.capture.write_pcap, config, undo)
+            pipeline.listeners.append(export)
+            pipeline.packet_listeners.append(export)
         pipeline.listeners.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, source.probe)
@@ -101,12 +103,12 @@ def run(
         pipeline.run()
 
 
-def _packet_export(path: str, config: Config, undo: contextlib.ExitStack) -> Listener:
+def _packet_export(path: str, config: Config, undo: contextlib.ExitStack) -> PacketExport:
     from analyzer.recorder.packet_export.export import open_export  # noqa: PLC0415 (rarely used)
 
-    recording = open_export(path, config.capture.write_pcap_mib << 20)
-    undo.callback(recording.close)
-    return recording
+    export = open_export(path, config.capture.write_pcap_mib << 20)
+    undo.callback(export.close)
+    return export
 
 
 def _return_memory() -> None:

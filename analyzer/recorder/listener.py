@@ -1,4 +1,4 @@
-"""Defines the listener: a part that hears what passes the pipeline, and changes nothing of it."""
+"""Defines listeners: parts that hear what passes the pipeline, and change nothing of it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,6 @@ Say = Callable[..., None]
 
 class Listener:
     """Ignores everything; a listener overrides what it needs. All calls come from one thread."""
-
-    # Whether it hears sends, answers and ends of connections. To attribute each send takes time.
-    wants_packets = False
-
-    def sent(self, chunk: Chunk, caller: Caller, records: Sequence[Record]) -> None:
-        """Hear a send, who made it, and the requests that are whole with it."""
-
-    def answered(self, answer: Answer) -> None:
-        """Hear a status line."""
-
-    def closed(self, closed: Closed) -> None:
-        """Hear the end of a connection."""
 
     def request(self, record: Record) -> None:
         """Hear one record, before it is written."""
@@ -47,3 +35,16 @@ class Listener:
 
     def finish(self) -> None:
         """Write what is left, before the log's last line."""
+
+
+class PacketListener(Listener):
+    """Also hears what records are made of. To attribute each send takes time."""
+
+    def sent(self, chunk: Chunk, caller: Caller, records: Sequence[Record]) -> None:
+        """Hear a send, who made it, and the requests that are whole with it."""
+
+    def answered(self, answer: Answer) -> None:
+        """Hear a status line."""
+
+    def closed(self, closed: Closed) -> None:
+        """Hear the end of a connection."""

@@ -35,7 +35,7 @@ from analyzer.recorder.usage import cpu_s, rss_bytes
 from analyzer.text import timestamp
 
 if TYPE_CHECKING:
-    from analyzer.recorder.listener import Listener
+    from analyzer.recorder.listener import Listener, PacketListener
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -136,6 +136,7 @@ class Pipeline:
         The log keeps ``log_bytes`` of them.
         """
         self.listeners: list[Listener] = []
+        self.packet_listeners: list[PacketListener] = []  # each of them is a listener, too
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -238,19 +239,18 @@ class Pipeline:
         records = []
         for captured in self._connections.feed(event):
             records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
-        for listener in self.listeners:
-            if listener.wants_packets:
-                listener.sent(event, self._attributor.attribute(event.snapshot), records)
+        for listener in self.packet_listeners:
+            listener.sent(event, self._attributor.attribute(event.snapshot), records)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
             self._take_send(event)
         elif isinstance(event, Answer):
-            for listener in self.listeners:
+            for listener in self.packet_listeners:
                 listener.answered(event)
             self._write(self._exchanges.answer(event))
         elif isinstance(event, Closed):
-            for listener in self.listeners:
+            for listener in self.packet_listeners:
                 listener.closed(event)
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))

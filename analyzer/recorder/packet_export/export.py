@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.logline.events import PACKET_FILE
-from analyzer.recorder.listener import Listener, Say
+from analyzer.recorder.listener import PacketListener, Say
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
 from analyzer.recorder.packet_export.redaction import Noted, Redactor
@@ -15,10 +15,8 @@ from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
-class PacketExport(Listener):
+class PacketExport(PacketListener):
     """Writes what passes the pipeline to a packet file."""
-
-    wants_packets = True
 
     def __init__(self, file: PacketFile) -> None:
         self._file = file
