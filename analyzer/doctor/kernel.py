@@ -12,6 +12,7 @@ from analyzer.errors import KernelLacks
 from analyzer.host import tracefs
 from analyzer.host.kernel_symbols import BTF
 from analyzer.host.kprobes import find_kprobes
+from analyzer.host.mounts import mount_points
 from analyzer.recorder.sources.probe.core import NO_BTF, NO_OBJECT, PROGRAMS
 from analyzer.recorder.sources.probe.objects import bpf_file
 
@@ -102,8 +103,7 @@ def tracepoints() -> CheckResult:
 def lockdown() -> CheckResult:
     """Check that the kernel is not locked against reading its memory."""
     if not LOCKDOWN.exists():
-        mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape")
-        if not is_mounted("securityfs", mounts):
+        if not mount_points("securityfs"):
             return note("cannot be read, as securityfs is not mounted; the trials below tell")
         return fine("not built into this kernel")
     return judge_lockdown(LOCKDOWN.read_text())
@@ -124,9 +124,3 @@ def judge_lockdown(text: str) -> CheckResult:
     if mode not in ("none", "integrity"):
         return note(f"unknown mode: {text.strip()}; the trials below tell")
     return fine({"none": "none", "integrity": "integrity, which allows what we do"}[mode])
-
-
-def is_mounted(kind: str, mounts: str) -> bool:
-    """Tell whether /proc/self/mounts has a file system of this kind."""
-    fields = (line.split(" ") for line in mounts.splitlines())
-    return any(len(each) > 2 and each[2] == kind for each in fields)  # noqa: PLR2004 -- device, place, type

@@ -15,10 +15,6 @@ _TEMPORARY = r"(?:/private)?(?:/var)?/tmp|/dev/shm|/run/user/[^/]+|/run|/var/run
 Rules = tuple[tuple[str, str], ...]
 
 
-def _rules(*rules: tuple[str, str]) -> Rules:
-    return rules
-
-
 @functools.cache
 def _compiled(rules: Rules) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Compile a table when it is first needed: the start has no need of it."""
@@ -33,7 +29,7 @@ _TEXT_MAX = 512
 # Directories with one entry for each run, which has its time or number.
 _OF_RUNS = "releases|deployments|deploys|revisions|orchestration|local-commands|sessions"
 # Of whole paths.
-_PATHS = _rules(
+_PATHS: Rules = (
     (r" \(deleted\)\Z", ""),
     (r"^(?:/proc/(?:self|thread-self|[0-9]+)|/dev)/fd/[0-9]+\Z", "/dev/fd/*"),
     (r"^/proc/[0-9]+(?=/)", "/proc/*"),
@@ -55,7 +51,7 @@ _PATHS = _rules(
 )
 
 # Of one part of a path, or of a unit's name, whole.
-_PARTS = _rules(
+_PARTS: Rules = (
     (r"group-[0-9a-f-]{36}", r"\g<0>"),
     (r"durable-[0-9a-zA-Z]+", "durable-*"),
     (r"(jenkins|hudson)[0-9]+(\.[a-z0-9]+)", r"\1*\2"),
@@ -76,7 +72,7 @@ _VERSION = r"v?[0-9]+(?:\.[0-9]+)+(?:[-+.~_]?(?:rc|alpha|beta|pre|post|dev|final
 _VERSION += r"|SNAPSHOT|b|a|p|u|amzn|el|fc|ubuntu|deb)[0-9]*(?:\.[0-9]+)*)*"
 _DATE = r"(?<![0-9])[0-9]{4}[-_.]?[0-9]{2}[-_.]?[0-9]{2}(?:[-_.T]?[0-9]{2}[-_.:]?[0-9]{2}"
 _DATE += r"(?:[-_.:]?[0-9]{2})?(?:[.,]?[0-9]+)?(?:Z|[-+][0-9]{2}:?[0-9]{2})?)?(?![0-9])"
-_WORDS = _rules(
+_WORDS: Rules = (
     (_UUID, "*"),
     (_DATE, "*"),
     (rf"(?<![0-9a-zA-Z])(?:{_VERSION})(?![0-9])", "*"),
@@ -90,7 +86,7 @@ _WORDS = _rules(
 )  # fmt: skip
 
 _INSTANCE = r"[0-9]+|[0-9a-f]{8,}|[0-9]+-[0-9]+-[0-9]+|[0-9]+-[0-9.a-f:]+-[0-9.a-f:]+"
-_UNITS = _rules(
+_UNITS: Rules = (
     # A container's own scope says no more than that it is one.
     (r"^(?:docker|cri-containerd|nerdctl|crio|libpod|libpod-payload)-[0-9a-f]{12,}\.scope\Z", ""),
     (r"^session-c?[0-9]+\.scope\Z", "session-*.scope"),
@@ -171,6 +167,11 @@ def _stable_directory(part: str) -> str:
 def _stable_words(text: str) -> str:
     for pattern, stable in _compiled(_WORDS):
         text = pattern.sub(stable, text)
+    return _joined(text)
+
+
+def _joined(text: str) -> str:
+    """Put what is left out side by side into one ``*``."""
     return re.sub(r"\*(?:[-_.]?\*)+", "*", text)
 
 
@@ -186,7 +187,7 @@ def _temporary_part(part: str) -> str:
         "*" if index % 2 == 0 and piece and not _is_word(piece) else piece
         for index, piece in enumerate(_PIECES.split(stem))
     ]
-    return re.sub(r"\*(?:[-_.]?\*)+", "*", "".join(pieces)) + dot + ending
+    return _joined("".join(pieces)) + dot + ending
 
 
 def _is_word(piece: str) -> bool:

@@ -71,8 +71,7 @@ def run(
         )
         if config.capture.write_pcap is not None:
             export = _packet_export(config.capture.write_pcap, config, undo)
-            pipeline.listeners.append(export)
-            pipeline.packet_listeners.append(export)
+            pipeline.add_packet_listener(export)
         pipeline.listeners.append(status)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, source.probe)

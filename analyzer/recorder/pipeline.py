@@ -136,7 +136,7 @@ class Pipeline:
         The log keeps ``log_bytes`` of them.
         """
         self.listeners: list[Listener] = []
-        self.packet_listeners: list[PacketListener] = []  # each of them is a listener, too
+        self._packet_listeners: list[PacketListener] = []
         self._source = source
         self._sink = sink
         self._heartbeat_ns = int(heartbeat_s * 1e9)
@@ -157,6 +157,11 @@ class Pipeline:
         # On a clock that does not run, the first event tells when it was started.
         self._started_ns = self._beat_ns = time.monotonic_ns() if self._clock.is_running else 0
         self._cpu_s_at_beat = 0.0  # the first interval has the start's cost
+
+    def add_packet_listener(self, listener: PacketListener) -> None:
+        """Add a listener that also hears sends, answers and ends of connections."""
+        self.listeners.append(listener)
+        self._packet_listeners.append(listener)
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
@@ -239,18 +244,18 @@ class Pipeline:
         records = []
         for captured in self._connections.feed(event):
             records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
-        for listener in self.packet_listeners:
+        for listener in self._packet_listeners:
             listener.sent(event, self._attributor.attribute(event.snapshot), records)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Chunk):
             self._take_send(event)
         elif isinstance(event, Answer):
-            for listener in self.packet_listeners:
+            for listener in self._packet_listeners:
                 listener.answered(event)
             self._write(self._exchanges.answer(event))
         elif isinstance(event, Closed):
-            for listener in self.packet_listeners:
+            for listener in self._packet_listeners:
                 listener.closed(event)
             # First what was answered or not, then what never became a whole request.
             self._write(self._exchanges.close(event))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 from analyzer.imds import AWS
 from analyzer.logline.events import LOST, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
-from analyzer.logline.named_caller import caller_of, short
+from analyzer.logline.named_caller import Caller, caller_of, short
 from analyzer.logline.runs import stable_unit
 from analyzer.lru import Lru
 
@@ -55,14 +55,19 @@ class Who(NamedTuple):
 
 def who(fields: Mapping[str, Any]) -> Who:
     """Return the caller of one request."""
-    caller = caller_of(fields)
     process = value_at(fields, "process")
+    place = _program_in_place(fields, caller_of(fields))
+    return place._replace(user=_user(process), agent=_agent(fields, process))
+
+
+def _program_in_place(fields: Mapping[str, Any], caller: Caller) -> Who:
+    """Return the same without user and agent, which may differ from call to call."""
     container = _container(fields)
     unit = text_at(fields, "service", "name")
     if container and not stable_unit(unit):  # the container's own scope
         unit = ""
     actors = tuple(short(name) for name in (caller.program, caller.launcher) if name)
-    return Who(actors, unit, container, _user(process), _agent(fields, process))
+    return Who(actors, unit, container)
 
 
 def _container(fields: Mapping[str, Any]) -> str:
@@ -156,14 +161,15 @@ class Callers:
         if line.event != REQUEST:
             return
         provider = line.text("imds", "provider")
-        key = CallerKey(caller_of(line.fields).key, "" if provider == AWS else provider)
+        named = caller_of(line.fields)
+        key = CallerKey(named.key, "" if provider == AWS else provider)
         caller = self._callers.use(key)
         if caller is None:
             caller = CallerCounts()
             folded = self._callers.put(key, caller)
             if folded is not None:
                 self._fold(*folded)
-        caller.who = who(line.fields)._replace(user="", agent="")
+        caller.who = _program_in_place(line.fields, named)
         version = line.text("imds", "version")
         caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)
         if line.at_s is not None:

@@ -11,14 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from analyzer.host.mounts import CGROUP2, mount_points
 from analyzer.imds import IMDS_IPV4
+from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 ID = "3f1c" * 16
@@ -67,17 +66,11 @@ os._exit(0)
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """Make a cgroup for one test, and remove it with all below it."""
-    mount_point = next(iter(mount_points(CGROUP2)), None)
-    if mount_point is None:
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
         pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
-    made = Path(mount_point) / f"imds-test-{uuid.uuid4().hex}"
-    made.mkdir()
-    try:
+    with made_cgroup(hierarchy) as made:
         yield made
-    finally:
-        for each in sorted(made.rglob("*/"), reverse=True):
-            each.rmdir()
-        made.rmdir()
 
 
 @contextlib.contextmanager

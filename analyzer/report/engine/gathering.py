@@ -71,7 +71,7 @@ class Engine(Protocol):
 
     ``records`` is a relation of a row for each line: ``file``, ``at_us`` and ``started_us``
     (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is
-    no time), and the fields of :data:`analyzer.logline.fields.FIELDS`.
+    no time), and the fields of :data:`analyzer.report.engine.columns.FIELDS`.
     """
 
     records: str

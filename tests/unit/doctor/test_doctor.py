@@ -85,16 +85,6 @@ def test_symbols_are_whole_names_of_functions(wanted: set[str], expected: set[st
     assert kernel.symbols_among(SYMBOLS.splitlines(), frozenset(wanted)) == expected
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("securityfs", True), ("proc", True), ("tracefs", False), ("/sys", False)],
-)
-def test_a_mount_is_found_by_its_type(kind: str, expected: bool) -> None:
-    """Not by its device, nor by its place."""
-    mounts = "proc /proc proc rw 0 0\nsecurityfs /sys/kernel/security securityfs rw 0 0\ntracefs\n"
-    assert kernel.is_mounted(kind, mounts) is expected
-
-
 LACK = lacking("not there", "put it there")
 
 

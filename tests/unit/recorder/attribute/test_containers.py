@@ -6,14 +6,12 @@ import contextlib
 import os
 import shutil
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
 import pytest
 
-from analyzer.host.mounts import CGROUP2, mount_points, mount_points_in
 from analyzer.recorder.attribute import NOBODY, Attributor
 from analyzer.recorder.attribute.cgroups import (
     DEPTH_MAX,
@@ -24,6 +22,7 @@ from analyzer.recorder.attribute.cgroups import (
 )
 from analyzer.recorder.attribute.containers import maybe_container
 from analyzer.recorder.records import Attribution, Container, KernelProcess, Snapshot
+from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.sends import process_of
 
 A = "3f1c" * 16
@@ -129,15 +128,6 @@ def test_a_deep_tree_is_looked_at_from_its_end() -> None:
     assert maybe_container(f"0::{far}\n") is None
 
 
-def test_the_unified_hierarchy_is_found_where_it_is_mounted() -> None:
-    """Spaces in mount points are escaped by the kernel."""
-    version_1 = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
-    assert mount_points_in(version_1, CGROUP2) == []
-    hybrid = version_1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
-    assert mount_points_in(hybrid, CGROUP2) == ["/sys/fs/cgroup/unified"]
-    assert mount_points_in("none /mnt/my\\040cg cgroup2 rw 0 0\n", CGROUP2) == ["/mnt/my cg"]
-
-
 def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
     """Every process of a host with version 1 only has the root's id."""
     for paths in (CgroupPaths.of_this_host(), CgroupPaths(None), CgroupPaths("/proc")):
@@ -149,17 +139,11 @@ def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """Make a cgroup for one test in the host's unified hierarchy."""
-    mount_point = next(iter(mount_points(CGROUP2)), None)
-    if os.geteuid() != 0 or mount_point is None:
+    hierarchy = maybe_hierarchy()
+    if os.geteuid() != 0 or hierarchy is None:
         pytest.skip("needs root and a mounted unified cgroup hierarchy")
-    made = Path(mount_point) / f"imds-test-{uuid.uuid4().hex}"
-    made.mkdir()
-    try:
+    with made_cgroup(hierarchy) as made:
         yield made
-    finally:
-        for each in sorted(made.rglob("*/"), reverse=True):
-            each.rmdir()
-        made.rmdir()
 
 
 @contextlib.contextmanager
