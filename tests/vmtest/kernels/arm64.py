@@ -37,7 +37,7 @@ TREE = Recipe(
             "python-is-python3",
         ),
         *("python3-click", "python3-psutil", "python3-rich", "python3-structlog"),
-        *("python3-pytest", "python3-pytest-timeout"),
+        *("python3-pytest", "python3-pytest-timeout", "python3-jsonschema"),
     ),
     (("usr/bin/cc", "gcc"), ("usr/bin/awk", "mawk")),
 )
