@@ -164,5 +164,5 @@ def log_flags(log_file: Optional[str], config_file: Optional[str]) -> dict[str, 
 
 
 def _absolute(path: str) -> str:
-    """From / on, and otherwise as it was given: a log is opened again after it was rotated."""
+    """Return a path from / on, otherwise as given: a rotated log is opened again by it."""
     return os.path.join(Path.cwd(), path)  # noqa: PTH118

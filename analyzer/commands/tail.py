@@ -38,7 +38,7 @@ class _Stopped(BaseException):
 
 
 class _Lines(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.3
-    """How many lines, or all of them."""
+    """A number of lines, or ``all``."""
 
     name = "lines"
 

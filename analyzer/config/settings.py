@@ -52,7 +52,7 @@ def _setting(default: object, rule: Rule) -> Any:  # noqa: ANN401 (as dataclasse
 
 @dataclass(frozen=True)
 class Capture:
-    """How requests are captured."""
+    """The settings of capturing."""
 
     source: str = _setting(AUTO, OneOf(SOURCES))
     attach: str = _setting(AUTO, OneOf(ATTACHES))
@@ -68,13 +68,13 @@ class Capture:
 
     @property
     def wanted(self) -> Wanted:
-        """What decides how to attach."""
+        """The settings that decide how to attach."""
         return Wanted(self.source, self.attach, self.wire, self.ring_mib)
 
 
 @dataclass(frozen=True)
 class LogSettings:
-    """Where the lines go, and how much of them is kept."""
+    """The destination of the lines, and how much of them is kept."""
 
     sink: str = _setting("file", OneOf(SINKS))
     file: str = _setting("/var/log/imds-analyzer/imds.jsonl", FilePath())
@@ -110,7 +110,7 @@ class LogSettings:
 
 @dataclass(frozen=True)
 class MetricsSettings:
-    """What is counted for others to read; None is off."""
+    """The outputs of counts; None is off."""
 
     prometheus: Optional[Address] = _setting(None, Listening())  # noqa: RUF009 (immutable)
     textfile: Optional[str] = _setting(None, FilePath(ending=".prom", may_be_empty=True))

@@ -11,7 +11,7 @@ EVERY_PROBE = "*"
 
 
 class Level(enum.Enum):
-    """How good or bad a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     INFO = "info"  # not there, and not needed; or could not be learned
@@ -20,7 +20,7 @@ class Level(enum.Enum):
 
 
 class CheckResult(NamedTuple):
-    """What one check found. ``fix`` is empty where there is nothing to fix."""
+    """The result of one check. ``fix`` is empty where there is nothing to fix."""
 
     level: Level
     found: str

@@ -20,7 +20,7 @@ _TURNS = {SLOW_SOURCE: 1, LAST_SOURCE: 2}
 
 
 class Trial(NamedTuple):
-    """What became of one probe, such as ``core/fentry``."""
+    """The result of trying one probe, such as ``core/fentry``."""
 
     probe: str
     answer: CheckResult

@@ -21,7 +21,7 @@ _LOG_TIMEOUT_S = 60  # lines follow within a second; an emulated machine is 30 t
 
 
 class ProgramOutcome(NamedTuple):
-    """What became of one program. ``skipped`` says why it was not run."""
+    """The result of one program. ``skipped`` says why it was not run."""
 
     program: LabProgram
     skipped: Optional[str]

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 
 
 class NamespaceId(NamedTuple):
-    """What tells one network namespace from another."""
+    """The identity of a network namespace."""
 
     device: int
     inode: int

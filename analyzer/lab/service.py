@@ -25,7 +25,7 @@ _ERROR_PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body>{0}</
 
 
 class Options(NamedTuple):
-    """How the instance's metadata options are set."""
+    """The instance's metadata options."""
 
     require_tokens: bool = False  # HttpTokens=required
     metadata_enabled: bool = True  # HttpEndpoint=enabled

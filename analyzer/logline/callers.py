@@ -54,7 +54,7 @@ class _OfCaller(_OfThread, total=False):
 
 
 class Program(TypedDict, total=False):
-    """What a process runs."""
+    """The program of a process."""
 
     name: Annotated[str, Fact("Name of the process in the kernel (comm).", "if it is empty", TEXT)]
     executable: Annotated[
@@ -152,14 +152,14 @@ class Container(TypedDict, total=False):
 
 
 class Resource(TypedDict, total=False):
-    """What an orchestrator runs."""
+    """The pod or task of an orchestrator."""
 
     type: Annotated[str, Fact("`pod` (Kubernetes) or `task` (ECS).", rule=one_of("pod", "task"))]
     id: Annotated[str, Fact("Pod uid or task id.", rule=matching("[0-9a-f-]+"))]
 
 
 class Orchestrator(TypedDict, total=False):
-    """Who runs the caller's container."""
+    """The orchestrator of the caller's container."""
 
     type: Annotated[str, Fact("The orchestrator.", rule=one_of("kubernetes", "ecs"))]
     resource: Annotated[Resource, Fact("The pod or the task.")]

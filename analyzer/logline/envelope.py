@@ -37,7 +37,7 @@ class Instance(TypedDict, total=False):
 
 
 class Cloud(TypedDict, total=False):
-    """Where the host is."""
+    """The host's cloud."""
 
     instance: Annotated[Instance, Fact("The EC2 instance.")]
 
@@ -50,7 +50,7 @@ class Host(TypedDict, total=False):
 
 
 class Observer(TypedDict, total=False):
-    """Who wrote the line."""
+    """The writer of the line."""
 
     probe: Annotated[
         str, Fact("Source and attach method, such as `core/fentry`.", "before attaching", TEXT)
@@ -59,7 +59,7 @@ class Observer(TypedDict, total=False):
 
 
 class Head(TypedDict, total=False):
-    """What each line begins with."""
+    """The fields that each line begins with."""
 
     timestamp: Annotated[
         str,
@@ -70,7 +70,7 @@ class Head(TypedDict, total=False):
 
 
 class Tail(TypedDict, total=False):
-    """What each line ends with."""
+    """The fields that each line ends with."""
 
     log: Annotated[Log, Fact("The log itself.", "if there is nothing to say")]
     cloud: Annotated[

@@ -30,7 +30,7 @@ INFO, WARNING, ERROR = "info", "warning", "error"
 
 
 class Event(NamedTuple):
-    """What a line of this event says, and the levels that it may have."""
+    """The meaning of an event's line, and the levels that it may have."""
 
     meaning: str
     levels: tuple[str, ...]

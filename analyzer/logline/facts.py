@@ -12,7 +12,7 @@ Rule = Mapping[str, object]
 
 
 class Fact(NamedTuple):
-    """What is known of a field; ``absent`` is "" if the field is never left out."""
+    """The description of a field; ``absent`` is "" if the field is never left out."""
 
     meaning: str
     absent: str = ""

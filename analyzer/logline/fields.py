@@ -100,7 +100,7 @@ class Who(TypedDict, total=False):
 
 
 class Imds(TypedDict, total=False):
-    """What the request is."""
+    """The kind of the request."""
 
     version: Annotated[
         str,
@@ -168,13 +168,13 @@ class Imds(TypedDict, total=False):
 
 
 class HttpRequest(TypedDict, total=False):
-    """What was sent."""
+    """The request as it was sent."""
 
     method: Annotated[str, Fact("HTTP method, as sent.", rule=TEXT)]
 
 
 class HttpResponse(TypedDict, total=False):
-    """What came back."""
+    """The answer."""
 
     status_code: Annotated[int, Fact("HTTP status code.", rule=between(1, 999))]
 

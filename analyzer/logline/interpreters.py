@@ -22,14 +22,14 @@ _NEVER = re.compile(r"(?!)")
 
 
 class Target(NamedTuple):
-    """What an interpreter runs; ``text`` is a path, a name or code, ``kind`` says which."""
+    """The target of an interpreter; ``text`` is a path, a name or code, ``kind`` says which."""
 
     kind: str
     text: str
 
 
 class Interpreter(NamedTuple):
-    """How a program's arguments name what it runs.
+    """The rules by which a program's arguments name what it runs.
 
     The patterns are of whole words. A group in one is the value that stands in the same word.
     """

@@ -28,7 +28,7 @@ _UIDS_OF_NAMESPACE = 65_536
 
 
 class Place(NamedTuple):
-    """Where a process runs; "" for what is not known.
+    """The place of a process; "" for what is not known.
 
     ``container`` is what stays of a container when it is made anew: its image, its name where
     people gave it one, else its runtime. ``unit`` is a systemd unit.

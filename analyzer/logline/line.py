@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
     @property
     def calls(self) -> int:
-        """How many calls the line stands for: a folded one for several."""
+        """The number of calls that the line stands for: a folded one for several."""
         repeated = value_at(self.fields, "imds", "repeated")
         each = repeated if isinstance(repeated, list) else []
         counts = [value_at(one, "count") for one in each]

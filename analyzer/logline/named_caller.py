@@ -21,7 +21,7 @@ _NOT_TEXT = re.compile(NOT_TEXT.replace(r"\z", r"\Z"))
 
 
 class Caller(NamedTuple):
-    """Who called. ``key`` is the same for each run of one job; "" is a fact that is not there.
+    """A line's caller. ``key`` is the same for each run of one job; "" is a fact that is not there.
 
     ``kind`` is the recorder's word for what the program is: ``program``, ``script``, and so on.
     """

@@ -37,7 +37,7 @@ class MetricUnit(TypedDict, total=False):
 
 
 class Directive(TypedDict, total=False):
-    """What CloudWatch makes of the line."""
+    """The instruction to CloudWatch."""
 
     Namespace: Annotated[str, Fact("CloudWatch namespace.", rule=one_of("ImdsAnalyzer"))]
     Dimensions: Annotated[list[list[str]], Fact("Sets of members that are dimensions.")]
@@ -114,7 +114,7 @@ class LogDeleted(TypedDict, total=False):
 
 
 class LogFailed(TypedDict, total=False):
-    """What could not be done with a file."""
+    """A failure with a file."""
 
     reason: Annotated[str, Fact("Reason of the failure.", rule=TEXT)]
 
@@ -142,7 +142,7 @@ class LogResumed(TypedDict, total=False):
 
 
 class LogRepaired(TypedDict, total=False):
-    """What a crash had left."""
+    """The remains of a crash."""
 
     torn_bytes: Annotated[int, Fact("Bytes of an unfinished line, removed.", "if none", COUNTED)]
     torn_text: Annotated[str, Fact("Beginning of that line.", "if empty", TEXT)]

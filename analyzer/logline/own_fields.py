@@ -54,7 +54,7 @@ class Boot(TypedDict, total=False):
 
 
 class Attached(TypedDict, total=False):
-    """From when on calls are seen."""
+    """The time from which calls are seen."""
 
     since_boot_s: Annotated[float, Fact("Seconds from boot to attaching.", rule=SECONDS)]
     since_start_s: Annotated[
@@ -132,7 +132,7 @@ class NotWritten(TypedDict, total=False):
 
 
 class Counts(TypedDict, total=False):
-    """What was counted."""
+    """The counts."""
 
     requests: Annotated[Requests, Fact("Requests.")]
     lost: Annotated[int, Fact("Dropped events that may be requests.", rule=COUNT)]
@@ -141,7 +141,7 @@ class Counts(TypedDict, total=False):
 
 
 class Usage(TypedDict, total=False):
-    """What the analyzer itself used."""
+    """The resources that the analyzer used."""
 
     cpu_s: Annotated[float, Fact("CPU time in seconds.", rule=SECONDS)]
     rss_bytes: Annotated[int, Fact("Resident memory in bytes.", rule=COUNT)]
@@ -176,7 +176,7 @@ class Lost(TypedDict, total=False):
 
 
 class OfFile(TypedDict, total=False):
-    """What a file belongs to."""
+    """The file of the event."""
 
     file: Annotated[File, Fact("The file.")]
 

@@ -63,7 +63,7 @@ class Role(enum.Enum):
 
 
 class Program(NamedTuple):
-    """What a process runs.
+    """The program of a process.
 
     ``name`` is for people. ``subject`` tells it from others: a path, or a module's name behind its
     interpreter's. ``code`` is what stood on its command line. ``file`` is the executable's.

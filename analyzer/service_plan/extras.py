@@ -10,7 +10,7 @@ from analyzer.service_plan.service import FILE_MODE
 
 
 class ExtraFacts(NamedTuple):
-    """What decides about them."""
+    """The facts that decide about extras."""
 
     places: Places
     shipped: str

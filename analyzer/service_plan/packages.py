@@ -19,7 +19,7 @@ _REACHABLE = "make the package sources reachable, or install these yourself and 
 
 
 class PackageFacts(NamedTuple):
-    """What decides about packages."""
+    """The facts that decide about packages."""
 
     system: str
     kernel: str

@@ -16,7 +16,7 @@ class Places(NamedTuple):
 
     @property
     def base(self) -> str:
-        """What install.sh owns."""
+        """The directory that install.sh owns."""
         return f"{self.root}/opt/{NAME}"
 
     @property

@@ -14,7 +14,7 @@ _LOCKED = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--require
 
 
 class ReleaseFacts(NamedTuple):
-    """What decides about a release."""
+    """The facts that decide about a release."""
 
     base: str
     version: str

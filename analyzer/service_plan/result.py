@@ -9,7 +9,7 @@ from analyzer.service_plan.places import NAME
 
 
 class ResultFacts(NamedTuple):
-    """What install.sh did, and found."""
+    """The facts that install.sh found, and what it did."""
 
     program: str
     version: str

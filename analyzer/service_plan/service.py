@@ -18,7 +18,7 @@ _CHECK = (
 
 
 class AccountFacts(NamedTuple):
-    """Who is there, and whose the logs are."""
+    """The service's user and group, and the owner of the logs."""
 
     has_user: bool
     has_group: bool
@@ -26,7 +26,7 @@ class AccountFacts(NamedTuple):
 
 
 class SystemFacts(NamedTuple):
-    """What switches to a release."""
+    """The facts that decide how to switch to a release."""
 
     runs_systemd: bool
     enable: bool  # the first installation; whoever disables it later has a reason
@@ -34,7 +34,7 @@ class SystemFacts(NamedTuple):
 
 
 class ServiceFacts(NamedTuple):
-    """What decides about the service."""
+    """The facts that decide about the service."""
 
     places: Places
     release: str

@@ -15,7 +15,7 @@ PARANOID_MAX = 2
 
 
 class UnitFacts(NamedTuple):
-    """What decides about the unit."""
+    """The facts that decide about the unit."""
 
     systemd: int  # 0: unknown
     cap_last_cap: int

@@ -104,7 +104,7 @@ def _agent(fields: Mapping[str, Any], process: object) -> str:
 
 
 class CallerKey(NamedTuple):
-    """What tells callers apart."""
+    """The identity of a caller in the table."""
 
     caller: str  # the line's imds.caller.key, else the executable
     provider: str  # "" for AWS

@@ -39,7 +39,7 @@ _FOREIGN_MAX = 1000
 
 
 class Symbols(NamedTuple):
-    """What is drawn with characters that not every terminal has."""
+    """The symbols that not every terminal has."""
 
     arrow: str
     ellipsis: str

@@ -36,7 +36,7 @@ _DELETED = " (deleted)"
 
 
 class ProcFacts(NamedTuple):
-    """What /proc added to the kernel's facts; None for what it did not tell.
+    """The facts that /proc added to the kernel's; None for what it did not tell.
 
     ``is_there`` says whether the process was met at all. ``args`` are as they are, unmasked.
     ``is_same_file`` says that the executable has the inode and device that the kernel told,

@@ -15,7 +15,7 @@ RESULTS_MAX = 100
 
 
 class Page(NamedTuple):
-    """What is served."""
+    """A page to serve."""
 
     content_type: str
     body: bytes

@@ -50,12 +50,12 @@ class CallerTexts:
 
     @property
     def count(self) -> int:
-        """How many texts are kept."""
+        """The number of kept texts."""
         return len(self._kept)
 
     @property
     def size_bytes(self) -> int:
-        """What the texts take."""
+        """The size of the texts."""
         return self._kept.held_bytes
 
     def of(self, record: Record, room: Optional[int] = None) -> CallerText:

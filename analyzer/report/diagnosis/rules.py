@@ -37,7 +37,7 @@ FALLBACK = "fallback_after_token_failure"
 
 @dataclass(frozen=True)
 class GroupFacts:
-    """What the rules look at."""
+    """The facts that the rules look at."""
 
     group: Group
     found: Optional[Recognition]

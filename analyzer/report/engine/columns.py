@@ -78,7 +78,7 @@ FIELDS: dict[str, Shape] = _fields()
 
 
 class Types:
-    """How one dialect writes types."""
+    """The types of one dialect."""
 
     def __init__(self, plain: Mapping[str, str], struct: str, pair: str, array: str) -> None:
         """Take the plain types' names, and patterns with ``%s`` for the others."""

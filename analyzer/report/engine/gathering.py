@@ -46,7 +46,7 @@ _OF_NO_REQUEST = ("answers_", "senders_")
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for. ``bucket_s`` None takes a length that suits; else whole minutes."""
+    """The options of a report. ``bucket_s`` None takes a length that suits; else whole minutes."""
 
     since: Optional[datetime.datetime] = None
     until: Optional[datetime.datetime] = None
@@ -67,7 +67,7 @@ class Options:
 
 
 class Engine(Protocol):
-    """What can be asked in SQL.
+    """An engine that is asked in SQL.
 
     ``records`` is a relation of a row for each line: ``file``, ``at_us`` and ``started_us``
     (microseconds since the Unix epoch of ``timestamp`` and ``process.start``, null where that is
