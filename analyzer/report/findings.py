@@ -20,6 +20,9 @@ DAMAGE_LISTED_MAX = 20
 # this many, the ones with the fewest calls, are one for each provider, with this for a program.
 GROUPS_MAX = 10_000
 FURTHER = "(further callers)"
+# Pairs of a caller and a host of which the calls are kept. What is left out are the pairs with the
+# fewest IMDSv1 calls: the host's own counts then say that callers are missing.
+SIGHTINGS_MAX = 200_000
 # A capture does not say whose packets it has; `replay --host` does. Its lines count as of one host.
 CAPTURE_HOST = "(capture)"
 CAPTURE_PROBE = "packet/pcap"
@@ -120,6 +123,98 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """The calls of one caller to AWS on one host; only callers with IMDSv1 calls there have one.
+
+    ``caller`` is :attr:`Key.caller`, ``host`` is :attr:`Host.key`. ``v1`` and ``v2`` have a span
+    for each UTC day with such calls: from the first of the day to the last, a call alone having
+    no length. Of IMDSv2 calls only those count that succeeded, and no token requests.
+    ``all_v1``, ``v1_rejected`` and ``v1_at_boot`` are numbers of calls: all, those that IMDS
+    refused, and those within ten minutes of a boot or from cloud-init's units, scripts or user
+    data. ``boot_offset_s`` is how soon after a boot it called IMDSv1 at the earliest; None where
+    no boot time is known or none of its calls was at boot.
+    """
+
+    caller: str
+    host: str
+    v1: tuple[Span, ...]
+    v2: tuple[Span, ...]
+    all_v1: int
+    v1_rejected: int = 0
+    v1_at_boot: int = 0
+    boot_offset_s: Optional[float] = None
+
+    @property
+    def first_v1_at(self) -> datetime.datetime:
+        """The first IMDSv1 call."""
+        return self.v1[0].start
+
+    @property
+    def last_v1_at(self) -> datetime.datetime:
+        """The last IMDSv1 call."""
+        return self.v1[-1].end
+
+    @property
+    def is_boot_only(self) -> bool:
+        """Whether it called IMDSv1 only at boot."""
+        return self.v1_at_boot >= self.all_v1
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot of a host, in the order of time.
+
+    ``booted_at`` is the boot's time as ``analyzer_started`` tells it, None where no line does;
+    ``first_at`` and ``last_at`` are the first and the last line. ``attached_s`` is how long after
+    the boot the first probe of this boot was attached. ``stopped_at`` is the time of its last
+    ``analyzer_stopped``, if no line of this boot follows.
+    """
+
+    id: str
+    first_at: datetime.datetime
+    last_at: datetime.datetime
+    booted_at: Optional[datetime.datetime] = None
+    attached_s: Optional[float] = None
+    stopped_at: Optional[datetime.datetime] = None
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When it booted, as far as that is known."""
+        return self.booted_at or self.first_at
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """Requests that heartbeats counted in a stretch of time, and whose lines are not there."""
+
+    span: Span
+    version: str
+    counted: int
+    lines: int
+
+    @property
+    def missing(self) -> int:
+        """How many lines are missing."""
+        return self.counted - self.lines
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Lines of one host that cannot count as they are: how many, and the first and last of them.
+
+    ``kind`` is ``not_understood`` (an unknown event, provider or version: written by a later
+    release, or by somebody else), ``before_boot``, ``too_early`` (before IMDSv2 existed) or
+    ``unreadable_loss`` (``events_lost`` without a readable count).
+    """
+
+    kind: str
+    count: int
+    first_at: datetime.datetime
+    last_at: datetime.datetime
+    example: str  # what was not understood, such as ``imds.provider: aws2``
+
+
+@dataclass(frozen=True)
 class Loss:
     """One ``events_lost`` line, or lines that a heartbeat says were not written."""
 
@@ -134,12 +229,16 @@ class Host:
     """What one host's lines say of the host itself.
 
     ``requests`` counts those to AWS by version, ``other_clouds`` the probes for other providers.
+    ``key`` is what tells hosts apart: the instance id, else the name. Lines without an instance id
+    count for the instance whose boot id they have. ``name`` is the newest of ``names``.
     ``covered`` is when the analyzer was running there, from heartbeats, starts and stops: merged,
-    in order, not overlapping. ``boots`` are the boots seen, by the time of the first line of each.
+    in order, not overlapping. ``boots`` are the boots seen, in order. ``overlap`` is a time in
+    which two boots of one name had lines, where no instance id tells them apart: two hosts.
     ``instance_id`` where the lines say it. ``probes`` are the kinds of capture (``core/fentry``).
     ``last_v1_at`` and ``last_unknown_at`` are of requests to AWS.
     """
 
+    key: str
     name: str
     instance_id: Optional[str]
     requests: Mapping[str, int]
@@ -150,10 +249,14 @@ class Host:
     last_unknown_at: Optional[datetime.datetime]
     covered: tuple[Span, ...]
     losses: tuple[Loss, ...]
-    boots: tuple[datetime.datetime, ...]
+    boots: tuple[Boot, ...]
     deployed_at: Optional[datetime.datetime]  # the newest start of a process of a unit or container
     probes: tuple[str, ...]
     hop_limit: Optional[int] = None  # of tokens on the host itself, on the last day there were any
+    names: tuple[str, ...] = ()
+    overlap: Optional[Span] = None
+    shortfalls: tuple[Shortfall, ...] = ()
+    odd: tuple[Odd, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +296,8 @@ class Findings:
     hosts: tuple[Host, ...]
     bucket_s: int
     timeline: tuple[Bucket, ...] = field(default=())
+    sightings: tuple[Sighting, ...] = ()
+    unread: tuple[Damage, ...] = ()  # files of the input that were not read, and why
 
     @property
     def first_at(self) -> Optional[datetime.datetime]:

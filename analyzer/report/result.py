@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Optional
 
 from analyzer.report.findings import Findings, Group, Span
@@ -69,11 +70,132 @@ class Reason:
     text: str
 
 
+class Standing(enum.Enum):
+    """What a caller that used IMDSv1 on a host means for the verdict on it."""
+
+    CALLS = "calls"  # used IMDSv1 within the period
+    REJECTED = "rejected"  # the same, and IMDS refused all of it
+    DUE = "due"  # silent, but not for as long as it may be between two calls
+    AWAITS_BOOT = "awaits_boot"  # calls at boot, and no boot since was watched from its start
+    SPEAKS_V2 = "speaks_v2"  # cleared: IMDSv2 since
+    SILENT = "silent"  # cleared: silent for longer than ever before
+    BOOTED = "booted"  # cleared: a boot since was watched from its start
+    ACCEPTED = "accepted"  # somebody decided that it does not matter
+
+
+CLEARED = frozenset({Standing.SPEAKS_V2, Standing.SILENT, Standing.BOOTED, Standing.ACCEPTED})
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A decision of the user's that a caller does not matter, out of ``--accept FILE``.
+
+    ``caller`` is matched as a whole with :attr:`Key.caller` or the program, ``hosts`` (instance
+    ids, names or groups; empty is all). It ends at ``until``.
+    """
+
+    caller: str
+    by: str
+    why: str
+    until: datetime.date
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CallerStanding:
+    """A caller that used IMDSv1 on one host (or on a former instance of its group).
+
+    ``interval`` is the longest known time between two of its calls, None with one sighting.
+    ``since`` is when it was first seen to call IMDSv2 after its last IMDSv1 call, for
+    ``SPEAKS_V2``. ``safe_on`` is when it no longer stands in the way if it does not call IMDSv1
+    again; None where it does not now, or only a boot or a change can clear it. ``former`` is the
+    instance of the group that it was seen on, where that is not this one.
+    """
+
+    caller: str
+    host: str
+    standing: Standing
+    calls: int
+    last_v1_at: datetime.datetime
+    interval: Optional[datetime.timedelta] = None
+    since: Optional[datetime.datetime] = None
+    safe_on: Optional[datetime.datetime] = None
+    accepted: Optional[Acceptance] = None
+    former: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance of the roster (``aws ec2 describe-instances``, or a list of names and ids).
+
+    ``state`` is EC2's (``running``, ``stopped``, ``terminated``, ...); None where a list says
+    nothing. ``group`` is the Auto Scaling group, else None. ``http_tokens`` is ``optional`` or
+    ``required``.
+    """
+
+    id: Optional[str]
+    name: Optional[str]
+    state: Optional[str] = None
+    group: Optional[str] = None
+    template: Optional[str] = None  # launch template id
+    template_version: Optional[str] = None
+    image: Optional[str] = None  # AMI id
+    owner: Optional[str] = None
+    launched_at: Optional[datetime.datetime] = None
+    http_tokens: Optional[str] = None
+    hop_limit: Optional[int] = None
+    host: Optional[str] = None  # key of the host whose log this is, where there is one
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it should be watched: it runs, or nobody says that it does not."""
+        return self.state in (None, "running", "pending")
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The instances that there are, joined with the hosts of the log."""
+
+    source: str
+    instances: tuple[Instance, ...]
+
+    @property
+    def running(self) -> tuple[Instance, ...]:
+        """The instances that should be watched."""
+        return tuple(each for each in self.instances if each.is_running)
+
+    @property
+    def unwatched(self) -> tuple[Instance, ...]:
+        """The running instances without a log."""
+        return tuple(each for each in self.running if each.host is None)
+
+
+@dataclass(frozen=True)
+class GroupVerdict:
+    """The verdict on the instances of one Auto Scaling group, launch template or AMI.
+
+    ``launches`` are boots that were watched from the start, ``watched_s`` is how long at least
+    one of its instances was watched within the window.
+    """
+
+    name: str
+    kind: str  # "Auto Scaling group", "launch template" or "AMI"
+    judgement: Judgement
+    hosts: tuple[str, ...]
+    running: int
+    unwatched: int
+    launches: int
+    watched_s: float
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A judgement over ``window``, with the reasons for it, the gravest first.
 
-    ``host`` is None for the whole. ``covered_s`` is how much of the window was watched.
+    ``host`` is :attr:`Host.key`, None for the whole; ``name`` is what to show. ``covered_s`` is
+    how much of the window was watched. ``callers`` are those that used IMDSv1 there, in the
+    log's time. ``safe_on`` is when this becomes SAFE if nothing calls IMDSv1 and all is watched
+    until then; None where it is SAFE, or where no time alone makes it so.
     """
 
     host: Optional[str]
@@ -81,6 +203,10 @@ class Verdict:
     reasons: tuple[Reason, ...]
     window: Optional[Span]
     covered_s: float
+    name: Optional[str] = None
+    callers: tuple[CallerStanding, ...] = ()
+    safe_on: Optional[datetime.datetime] = None
+    group: Optional[str] = None  # name of the GroupVerdict that it belongs to
 
 
 @dataclass(frozen=True)
@@ -106,6 +232,7 @@ class Difference:
     recorded: int
     unanswered: int
     is_covered: bool  # whether the analyzer was running all of the time
+    host: Optional[str] = None  # key of the host whose figures these are; None: of all of them
 
     @property
     def missing(self) -> int:
@@ -122,6 +249,9 @@ class Comparison:
     recorded: int
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
+    # Of each host with figures of its own: when AWS counted, with no call without a token.
+    silent: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    is_partial: bool = False  # figures are missing: NextToken, PartialData, days or instances
 
 
 @dataclass(frozen=True)
@@ -136,3 +266,6 @@ class Report:
     host_verdicts: tuple[Verdict, ...]
     steps: tuple[Step, ...]
     comparison: Optional[Comparison] = None
+    roster: Optional[Roster] = None
+    groups: tuple[GroupVerdict, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()

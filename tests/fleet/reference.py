@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from analyzer.report.findings import Bucket, Findings, Group, Host, Key, Loss, Span, Tally
+from analyzer.report.findings import Boot, Bucket, Findings, Group, Host, Key, Loss, Span, Tally
 
 Line = Mapping[str, Any]
 
@@ -241,6 +241,7 @@ def _host(name: str, lines: list[Line]) -> Host:
         and not _unit(line).startswith(("session-", "run-"))
     ]
     return Host(
+        key=name,
         name=name,
         instance_id=max((_instance(line) for line in lines), default="") or None,
         requests=dict(versions),
@@ -253,7 +254,7 @@ def _host(name: str, lines: list[Line]) -> Host:
         ),
         covered=_covered(sorted(lines, key=at)),
         losses=tuple(_losses(sorted(lines, key=at))),
-        boots=tuple(boots.values()),
+        boots=tuple(Boot(boot, first, first) for boot, first in boots.items()),
         deployed_at=max(deployed, default=None),
         probes=tuple(sorted({line["observer"]["probe"] for line in lines})),
         hop_limit=_host_hop_limit(lines),

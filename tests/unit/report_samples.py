@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from analyzer.report.findings import Bucket, Damage, Findings, Group, Host, Key, Loss, Span, Tally
+from analyzer.report.findings import (
+    Boot,
+    Bucket,
+    Damage,
+    Findings,
+    Group,
+    Host,
+    Key,
+    Loss,
+    Span,
+    Tally,
+)
 
 NOW = datetime.datetime(2026, 11, 22, 0, 0, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -322,6 +333,11 @@ def hostile(**fields: Any) -> Group:
     )
 
 
+def watched_boot(at: datetime.datetime) -> Boot:
+    """Return a boot that was watched from its start."""
+    return Boot(f"boot of {written(at)}", at, at, booted_at=at, attached_s=5.0)
+
+
 def host(
     name: str = HOST,
     *,
@@ -334,13 +350,14 @@ def host(
     last_unknown_at: Optional[datetime.datetime] = None,
     covered: Optional[Sequence[Span]] = None,
     losses: Sequence[Loss] = (),
-    boots: Optional[Sequence[datetime.datetime]] = None,
+    boots: Optional[Sequence[Union[Boot, datetime.datetime]]] = None,
     deployed_at: Optional[datetime.datetime] = NOW - 3 * DAY,
     probes: Sequence[str] = ("core/fentry",),
     hop_limit: Optional[int] = None,
 ) -> Host:
     """Return a host that was watched all of the time and called with tokens only."""
     return Host(
+        key=name,
         name=name,
         instance_id=instance_id,
         requests=dict(requests or {"v1": 0, "v2": 364, "unknown": 0}),
@@ -351,7 +368,10 @@ def host(
         last_unknown_at=last_unknown_at,
         covered=tuple(covered if covered is not None else (Span(first_at, last_at),)),
         losses=tuple(losses),
-        boots=tuple(boots if boots is not None else (first_at, NOW - 4 * DAY)),
+        boots=tuple(
+            each if isinstance(each, Boot) else watched_boot(each)
+            for each in (boots if boots is not None else (first_at, NOW - 4 * DAY))
+        ),
         deployed_at=deployed_at,
         probes=tuple(probes),
         hop_limit=hop_limit,

@@ -20,6 +20,7 @@ from analyzer.report.findings import (
     HOSTS_LISTED_MAX,
     PATHS_LISTED_MAX,
     WORKLOADS_LISTED_MAX,
+    Boot,
     Bucket,
     Damage,
     Findings,
@@ -233,6 +234,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
     limits: dict[str, int] = dict(engine.ask(query("host_hop_limits")))
     return tuple(
         Host(
+            key=name,
             name=name,
             instance_id=instance,
             requests={"v1": int(v1), "v2": int(v2), "unknown": int(unknown)},
@@ -246,7 +248,7 @@ def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
                 Loss(_at(at_us), reason, int(count), not reason.startswith(_OF_NO_REQUEST))
                 for at_us, reason, count in losses[name]
             ),
-            boots=tuple(_at(at_us) for (at_us,) in boots[name]),
+            boots=tuple(Boot("", _at(at_us), _at(at_us)) for (at_us,) in boots[name]),
             deployed_at=_maybe_at(deployed.get(name)),
             probes=tuple(probe for (probe,) in probes[name]),
             hop_limit=int(limits[name]) if name in limits else None,

@@ -41,7 +41,7 @@ def document(report: Report) -> dict[str, Any]:
         "analyzer": {"version": report.analyzer_version},
         "input": _input(findings),
         "verdict": _verdict(report.verdict),
-        "hosts": [_host(each, verdicts.get(each.name)) for each in findings.hosts],
+        "hosts": [_host(each, verdicts.get(each.key)) for each in findings.hosts],
         "callers": [_caller(each) for each in report.entries],
         "timeline": {
             "bucket_s": findings.bucket_s,
@@ -84,6 +84,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
     return {
+        "key": host.key,
         "name": host.name,
         "instance_id": host.instance_id,
         "verdict": None if verdict is None else _verdict(verdict),
@@ -95,7 +96,7 @@ def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
         "last_unknown_at": host.last_unknown_at,
         "covered": host.covered,
         "losses": host.losses,
-        "boots": host.boots,
+        "boots": [boot.at for boot in host.boots],
         "deployed_at": host.deployed_at,
         "probes": host.probes,
         "hop_limit": host.hop_limit,
@@ -148,7 +149,15 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def _difference(difference: Difference) -> dict[str, Any]:
-    return {**vars(difference), "missing": difference.missing}
+    return {
+        "metric": difference.metric,
+        "period": difference.period,
+        "counted": difference.counted,
+        "recorded": difference.recorded,
+        "unanswered": difference.unanswered,
+        "is_covered": difference.is_covered,
+        "missing": difference.missing,
+    }
 
 
 def _requests(counts: Mapping[str, int]) -> dict[str, int]:

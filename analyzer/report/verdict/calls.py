@@ -170,7 +170,7 @@ def no_requests(of: Evidence) -> Optional[str]:
 
 def recent_boot(of: Evidence) -> Optional[str]:
     """Say that it booted just now. The first boot is when it was first seen, not a boot."""
-    last = max(of.host.boots[1:], default=None)
+    last = max((each.at for each in of.host.boots[1:]), default=None)
     if last is None or of.period.end - last >= HOUR:
         return None
     return f"booted on {at(last)}, less than an hour before the end: not all may have called yet"
@@ -219,7 +219,7 @@ def recent_deployment(of: Evidence) -> Optional[str]:
 
 def boot_seen(of: Evidence) -> Optional[str]:
     """Say when a reboot was seen."""
-    boots = [each for each in of.host.boots[1:] if each >= of.window.start]
+    boots = [each.at for each in of.host.boots[1:] if each.at >= of.window.start]
     return f"a reboot on {at(max(boots))} was watched: callers at boot were seen" if boots else None
 
 

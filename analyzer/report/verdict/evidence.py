@@ -68,8 +68,8 @@ class Evidence:
 
         The first boot is left out: it is the first line, whenever the host really booted.
         """
-        days = {each.date() for each in self.host.boots[1:]}
-        last_boot = max(self.host.boots, default=None)
+        days = {each.at.date() for each in self.host.boots[1:]}
+        last_boot = max((each.at for each in self.host.boots), default=None)
         return tuple(
             each
             for each in self.stopped

@@ -125,7 +125,14 @@ def judge_hosts(
         return _without_lines(findings), ()
     found = [(each, _reasons(each)) for each in evidence]
     hosts = tuple(
-        Verdict(each.host.name, _judgement(reasons), reasons, each.window, each.covered_s)
+        Verdict(
+            each.host.key,
+            _judgement(reasons),
+            reasons,
+            each.window,
+            each.covered_s,
+            each.host.name,
+        )
         for each, reasons in found
     )
     whole = _whole(found)
