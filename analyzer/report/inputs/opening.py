@@ -34,10 +34,12 @@ class _Seen(NamedTuple):
 
 
 @contextlib.contextmanager
-def open_inputs(paths: Iterable[str]) -> Iterator[Inputs]:
+def open_inputs(paths: Iterable[str], others: Iterable[Optional[str]] = ()) -> Iterator[Inputs]:
     """Find the files that the paths name; none is there twice.
 
     What can be read only once (``-``, a pipe) is put into a temporary file until the end.
+    ``others`` are files with another purpose, such as the output of the report before: they are
+    not missed if they are no logs.
     Raises InputError for a path that is not there, and if nothing is left to read.
     """
     with tempfile.TemporaryDirectory(prefix="imds-report-") as spool:
@@ -47,6 +49,9 @@ def open_inputs(paths: Iterable[str]) -> Iterator[Inputs]:
                 # A file that is not read for what it is in a folder may be named, too.
                 if this not in found or found[this].problem is not None:
                     found[this] = seen
+        for other in map(_maybe_id, others):
+            if other in found and found[other].problem is not None:
+                del found[other]
         yield _inputs(_without_copies(found.values()))
 
 
@@ -59,6 +64,14 @@ def _inputs(found: Iterable[_Seen]) -> Inputs:
     if not files:
         raise nothing_left(unread)
     return Inputs(files, unread)
+
+
+def _maybe_id(path: Optional[str]) -> Optional[Id]:
+    try:
+        status = None if path is None else Path(path).stat()
+    except OSError:
+        return None
+    return None if status is None else (status.st_dev, status.st_ino)
 
 
 def _named(path: str, spool: Path) -> Iterator[tuple[object, _Seen]]:

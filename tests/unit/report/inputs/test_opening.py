@@ -210,6 +210,18 @@ def test_a_compressed_file_alone_is_no_copy(tmp_path: Path) -> None:
     assert names(packed) == ["imds.jsonl.gz"]
 
 
+def test_files_of_the_command_itself_are_not_missed(tmp_path: Path) -> None:
+    """The report before and the figures may be in the folder; a log there is read all the same."""
+    made(tmp_path / "imds.jsonl")
+    report = made(tmp_path / "report.html", b"<html>")
+    figures = made(tmp_path / "figures.json", b"{}")
+    log = made(tmp_path / "log")
+    others = [None, str(tmp_path / "not there"), *map(str, (report, log))]
+    with open_inputs([str(tmp_path)], others) as inputs:
+        assert [each.path for each in inputs] == [str(tmp_path / "imds.jsonl"), str(log)]
+        assert [each.file for each in inputs.unread] == [str(figures)]
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     """To files and to folders, also out of the folder and back into it."""
     logs = tmp_path / "logs"
