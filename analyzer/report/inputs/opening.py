@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -24,6 +23,7 @@ STANDARD_INPUT = "-"
 DEFAULT = os.path.dirname(LogSettings.file)  # noqa: PTH120 (a text, as it is shown)
 # A rotation that goes on renames files between the listing and the look at them.
 _LISTED_MAX = 3
+_PIECE_BYTES = 1 << 20
 
 
 class _Seen(NamedTuple):
@@ -76,10 +76,10 @@ def _maybe_id(path: Optional[str]) -> Optional[Id]:
 
 def _named(path: str, spool: Path) -> Iterator[tuple[object, _Seen]]:
     """Yield what a path means, each with what tells it from others."""
-    if path == STANDARD_INPUT:
-        yield object(), _seen("standard input", _spooled(sys.stdin.buffer, spool), is_named=True)
-        return
     try:
+        if path == STANDARD_INPUT:
+            yield object(), _seen("standard input", _standard_input(spool), is_named=True)
+            return
         status = Path(path).stat()
         if stat.S_ISDIR(status.st_mode):
             yield from _folder(path)
@@ -149,17 +149,33 @@ def _without_copies(found: Iterable[_Seen]) -> list[_Seen]:
     return [each for each in seen if not is_one(each)]
 
 
+def _standard_input(spool: Path) -> str:
+    if sys.stdin is None:
+        raise InputError("standard input is closed. Name a file or directory.")
+    return _spooled(sys.stdin.buffer, spool)
+
+
 def _spooled(stream: BinaryIO, spool: Path) -> str:
-    descriptor, path = tempfile.mkstemp(dir=spool)
+    """Put what a stream has into a file. Raises OSError for the stream."""
+    path = spool / str(len(list(spool.iterdir())))
+    with _room():
+        copy = path.open("xb", buffering=0)
+    with copy:
+        while piece := stream.read(_PIECE_BYTES):
+            with _room():
+                copy.write(piece)
+    return str(path)
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
     try:
-        with os.fdopen(descriptor, "wb") as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
+        yield
     except OSError as error:
         raise InputError(
             f"there is no room for what comes in: {error.strerror}. Set TMPDIR to a directory"
             " with more, or name files."
         ) from None
-    return path
 
 
 def _unreadable(path: str, error: OSError) -> InputError:

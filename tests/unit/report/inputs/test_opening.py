@@ -290,6 +290,13 @@ def test_standard_input_is_put_into_a_file(monkeypatch: pytest.MonkeyPatch) -> N
     assert not Path(file.path).exists()
 
 
+def test_standard_input_that_is_closed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has none then."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input is closed"), open_inputs(["-"]):
+        pass
+
+
 def test_a_pipe_can_be_named() -> None:
     """As a shell's <(zcat ...) does."""
     reader, writer = os.pipe()
