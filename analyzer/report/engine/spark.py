@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import TIME
@@ -69,20 +69,24 @@ def gather(inputs: Inputs, options: Options, master: Optional[str] = None) -> Fi
     with tempfile.TemporaryDirectory(prefix="imds-report-") as directory, _session(master) as spark:
         found = checked(inputs.files, Path(directory))
         damage = [one for each in found for one in each.damage]
-        files, unread = _tables([_nameable(each.file, Path(directory)) for each in found], spark)
+        files = [_nameable(each.file, Path(directory)) for each in found]
+        files, unread = _tables(files, functools.partial(_of_columns, spark))
         unread = [*inputs.unread, *unread]
         if not files:
             raise nothing_left(tuple(unread))
         try:
             return gather_with(_Spark(spark, files), files, options, damage, unread)
         except (PySparkException, Py4JJavaError) as error:
-            mended = salvaged(files, Path(directory))
+            whole, broken = _tables(files, functools.partial(_of_rows, spark))
+            mended = salvaged(whole, Path(directory))
             further = [one for each in mended for one in each.damage]
-            if not further:
+            if not further and not broken:
                 raise AnalyzerError(f"Spark cannot read the input: {_first_line(error)}") from None
-        whole = [each.file for each in mended]
+        files, damage, unread = [each.file for each in mended], damage + further, unread + broken
+        if not files:
+            raise nothing_left(tuple(unread))
         spark.catalog.clearCache()
-        return gather_with(_Spark(spark, whole), whole, options, [*damage, *further], unread)
+        return gather_with(_Spark(spark, files), files, options, damage, unread)
 
 
 class _Spark:
@@ -127,23 +131,34 @@ class _Spark:
         return "records"
 
 
-def _tables(files: Sequence[File], spark: SparkSession) -> tuple[list[File], list[Damage]]:
-    """Set aside the tables that Spark cannot read, or that are not of lines."""
+def _tables(
+    files: Sequence[File], problem_of: Callable[[File], Optional[str]]
+) -> tuple[list[File], list[Damage]]:
+    """Set aside the tables that have a problem."""
+    from py4j.protocol import Py4JJavaError  # noqa: PLC0415 (comes with PySpark)
     from pyspark.errors import PySparkException  # noqa: PLC0415 (an extra, and large)
 
     kept, unread = [], []
     for file in files:
-        problem = None
         try:
-            if file.is_parquet and not COLUMNS.issubset(_parquet(spark, file).columns):
-                problem = FOREIGN_COLUMNS
-        except PySparkException as error:
+            problem = problem_of(file) if file.is_parquet else None
+        except (PySparkException, Py4JJavaError) as error:
             problem = f"is Parquet that cannot be read: {_first_line(error)}"
         if problem is None:
             kept.append(file)
         else:
             unread.append(Damage(file.name, None, problem))
     return kept, unread
+
+
+def _of_columns(spark: SparkSession, file: File) -> Optional[str]:
+    return None if COLUMNS.issubset(_parquet(spark, file).columns) else FOREIGN_COLUMNS
+
+
+def _of_rows(spark: SparkSession, file: File) -> Optional[str]:
+    """Read a table to its end: an error is its problem."""
+    _parquet_lines(spark, file).selectExpr("sum(length(line))").collect()
+    return None
 
 
 def _nameable(file: File, directory: Path) -> File:

@@ -58,8 +58,9 @@ _AROUND = b"\0 \t\r\xef\xbb\xbf"
 
 
 class Content(NamedTuple):
-    """The content of a file; ``problem`` is why it is not read."""
+    """The content of a file; ``problem`` is why it is not read. An empty one holds no line."""
 
+    is_empty: bool = False
     is_gzip: bool = False
     is_parquet: bool = False
     problem: Optional[str] = None
@@ -77,7 +78,7 @@ def content_of(path: str, *, is_named: bool) -> Content:
     problem = None if is_gzip else _foreign(head)
     if problem is None and (is_gzip or not is_named):
         problem = _text_problem(File(path, path, 0, is_gzip), is_named=is_named)
-    return Content(is_gzip=is_gzip, problem=problem)
+    return Content(is_empty=not head, is_gzip=is_gzip, problem=problem)
 
 
 def _foreign(head: bytes) -> Optional[str]:

@@ -31,6 +31,7 @@ class _Seen(NamedTuple):
 
     file: File
     problem: Optional[str] = None
+    is_empty: bool = False
 
 
 @contextlib.contextmanager
@@ -102,7 +103,9 @@ def _folder(path: str) -> Iterator[tuple[object, _Seen]]:
         if path == DEFAULT:
             hint = "Start the service (systemctl start imds-analyzer), or name files"
         raise InputError(f"there is no log in the directory {visible(path)!r}. {hint}.")
-    yield from found.items()
+    # Empty files count only if there is nothing else: then the log has no line yet.
+    with_content = {this: seen for this, seen in found.items() if not seen.is_empty}
+    yield from (with_content or found).items()
 
 
 def _once(found: Iterable[Found]) -> Iterator[Found]:
@@ -134,7 +137,7 @@ def _seen(name: str, path: str, *, is_named: bool) -> _Seen:
     except OSError as error:
         return _Seen(file, problem_of(error))
     whole = file._replace(size=size, is_gzip=content.is_gzip, is_parquet=content.is_parquet)
-    return _Seen(whole, content.problem)
+    return _Seen(whole, content.problem, content.is_empty)
 
 
 def _without_copies(found: Iterable[_Seen]) -> list[_Seen]:

@@ -141,6 +141,15 @@ def test_a_log_is_known_by_any_of_its_first_lines(tmp_path: Path, content: bytes
     assert (names(tmp_path), unread(tmp_path)) == (["anything"], {})
 
 
+def test_empty_files_count_only_if_there_is_nothing_else(tmp_path: Path) -> None:
+    """A lock, a mark, an output that is not written yet: they hold no line, and are not missed."""
+    made(tmp_path / "lock", b"")
+    assert (names(tmp_path), unread(tmp_path)) == (["lock"], {})
+    made(tmp_path / "imds.jsonl")
+    assert (names(tmp_path), unread(tmp_path)) == (["imds.jsonl"], {})
+    assert names(tmp_path, tmp_path / "lock") == ["imds.jsonl", "lock"]
+
+
 def test_text_that_is_named_is_read(tmp_path: Path) -> None:
     """Also if no line of it is the analyzer's: then each of them is damage."""
     made(tmp_path / "imds.jsonl")
