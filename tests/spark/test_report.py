@@ -103,7 +103,8 @@ def test_two_workers_say_what_one_process_says(tmp_path: Path) -> None:
 def test_files_of_any_name_and_form_are_read(tmp_path: Path) -> None:
     """Spark alone passes over some names, and unpacks by the end of a name."""
     write_fleet(tmp_path / "fleet", Fleet(seed=9, hosts=1, requests=3, days=0.1))
-    line = next((tmp_path / "fleet").rglob("imds.jsonl")).read_bytes().splitlines(True)[0]
+    log = next((tmp_path / "fleet").rglob("imds.jsonl")).read_bytes()
+    line = next(each for each in log.splitlines(keepends=True) if b'"imds_request"' in each)
     folder = tmp_path / "logs"
     (folder / "host=other").mkdir(parents=True)
     forms = {
@@ -120,9 +121,10 @@ def test_files_of_any_name_and_form_are_read(tmp_path: Path) -> None:
     for name, content in forms.items():
         (folder / name).write_bytes(content)
     (folder / "README").write_bytes(b"no log\n")
+    columns = {name: DUCKDB.write(shape) for name, shape in FIELDS.items()}
     for name, question in (("a", "SELECT *"), ("b", "SELECT * REPLACE (1 AS process)")):
         with duckdb.connect() as connection:
-            rows = f"{question} FROM read_json('{folder}/_marked.jsonl')"
+            rows = f"{question} FROM read_json('{folder}/_marked.jsonl', columns = {columns})"
             connection.execute(f"COPY ({rows}) TO '{folder}/host=other/{name}.parquet'")
     (folder / "cut.parquet").write_bytes((folder / "host=other/a.parquet").read_bytes()[:-9])
     expected, found = (
