@@ -106,7 +106,7 @@ def report(
     try:
         with _written(output) as write:
             made = _made(
-                paths, since, until, period, against, clients, engine, spark_master, memory
+                paths, since, until, period, against, clients, engine, spark_master, memory, output
             )
             _show(made if steps else replace(made, steps=()), form, output, write)
     except KeyboardInterrupt:
@@ -126,6 +126,7 @@ def _made(
     engine: str,
     spark_master: Optional[str],
     memory: str,
+    output: Optional[str],
 ) -> Report:
     from analyzer.report.build import judge
     from analyzer.report.cloudwatch import figures as cloudwatch
@@ -141,9 +142,10 @@ def _made(
     counted = cloudwatch.read(Path(against)) if against is not None else None
     start = read_time(since, now) if since is not None else None
     end = read_time(until, now) if until is not None else None
+    others = (output, against, *clients)
     if start is not None and start >= (end or now):
         raise ConfigError("--since is not before --until: nothing would be left")
-    with open_inputs(paths) as files, _progress(sum(each.size for each in files)) as tell:
+    with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
         options = Options(
             since=start,
             until=end,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -97,3 +98,38 @@ def test_two_workers_say_what_one_process_says(tmp_path: Path) -> None:
     assert len(seen) == 2
     _, left = psutil.wait_procs(children, timeout=60)
     assert left == []
+
+
+def test_files_of_any_name_and_form_are_read(tmp_path: Path) -> None:
+    """Spark alone passes over some names, and unpacks by the end of a name."""
+    write_fleet(tmp_path / "fleet", Fleet(seed=9, hosts=1, requests=3, days=0.1))
+    log = next((tmp_path / "fleet").rglob("imds.jsonl")).read_bytes()
+    line = next(each for each in log.splitlines(keepends=True) if b'"imds_request"' in each)
+    folder = tmp_path / "logs"
+    (folder / "host=other").mkdir(parents=True)
+    forms = {
+        ".hidden": line,
+        "_marked.jsonl": line,
+        "without a suffix": gzip.compress(line),
+        "plain.gz": line,
+        "plain.zst": line,
+        "upper.GZ": gzip.compress(line),
+        "padded.gz": gzip.compress(line) + bytes(512),
+        "host=other/imds.jsonl": line,
+        "text\udcff": line,
+    }
+    for name, content in forms.items():
+        (folder / name).write_bytes(content)
+    (folder / "README").write_bytes(b"no log\n")
+    columns = {name: DUCKDB.write(shape) for name, shape in FIELDS.items()}
+    for name, question in (("a", "SELECT *"), ("b", "SELECT * REPLACE (1 AS process)")):
+        with duckdb.connect() as connection:
+            rows = f"{question} FROM read_json('{folder}/_marked.jsonl', columns = {columns})"
+            connection.execute(f"COPY ({rows}) TO '{folder}/host=other/{name}.parquet'")
+    (folder / "cut.parquet").write_bytes((folder / "host=other/a.parquet").read_bytes()[:-9])
+    expected, found = (
+        json.loads(subprocess.run(each, capture_output=True, check=True).stdout)
+        for each in (command(folder), command(folder, "--engine", "spark"))
+    )
+    assert found["input"]["lines"] == len(forms) + 2
+    assert (found["input"], found["hosts"]) == (expected["input"], expected["hosts"])

@@ -7,17 +7,21 @@ import json
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Optional
 
+from analyzer.errors import AnalyzerError
 from analyzer.logline.events import REQUEST
 from analyzer.logline.line import LINE_MAX
 from analyzer.report.engine.numbers import are_right_in
 from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
 from analyzer.report.inputs import File
+from analyzer.report.inputs.packed import Pieces
 
-_PIECE = 1 << 20
-_GZIP_WINDOW = 31  # zlib's number for gzip's header around the largest window
+# Files that are unpacked at a time: enough for the processors of a small host.
+_CHECKED_AT_A_TIME = 4
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Salvaged(NamedTuple):
@@ -65,6 +69,8 @@ def problem_of(line: bytes) -> Optional[str]:
     """Return what is wrong with a line, None where nothing is or it is blank."""
     if not line.strip():
         return None
+    if line.startswith(_BYTE_ORDER_MARK):
+        return "begins with a byte order mark"
     try:
         # As bytes, NULs would make it UTF-16 to Python.
         value = json.loads(line.decode())
@@ -94,10 +100,39 @@ def _has_names(value: Mapping[str, object]) -> bool:
     )
 
 
-def salvaged(files: Sequence[File], directory: Path) -> list[Salvaged]:
-    """Read every file to its end, and copy the readable lines of damaged ones.
+def is_text(path: str) -> bool:
+    """Tell whether a path is UTF-8, as engines want it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
-    Damage here is compressed data that breaks off or is none, and lines without an end.
+
+def checked(files: Sequence[File], directory: Path) -> list[Salvaged]:
+    """Read gzip to its end, and unpack into copies what engines do not read as it is.
+
+    Engines check neither checksums nor lengths. Damage here is data that is not right to its end.
+    """
+    with ThreadPoolExecutor(_CHECKED_AT_A_TIME) as pool:  # zlib lets others run
+        return list(pool.map(lambda file: _checked(file, directory), files))
+
+
+def _checked(file: File, directory: Path) -> Salvaged:
+    if not file.is_gzip:
+        return Salvaged(file, ())
+    pieces = Pieces(file)
+    for _ in pieces:
+        pass
+    if pieces.problem is None and pieces.is_usual:
+        return Salvaged(file, ())
+    return _copied(file, directory, pieces.problem)
+
+
+def salvaged(files: Sequence[File], directory: Path) -> list[Salvaged]:
+    """Read every text file to its end, and copy the readable lines of damaged ones.
+
+    Damage here is data that cannot be read to its end, and lines without an end.
     """
     return [_salvaged(file, directory) for file in files]
 
@@ -108,14 +143,25 @@ def _salvaged(file: File, directory: Path) -> Salvaged:
     problem, longest = _examined(file)
     if problem is None and longest <= LINE_MAX:
         return Salvaged(file, ())
+    return _copied(file, directory, problem)
+
+
+def _copied(file: File, directory: Path, problem: Optional[str]) -> Salvaged:
+    """Copy a file's readable lines, unpacked."""
     damage = [] if problem is None else [Damage(file.name, None, problem)]
-    with tempfile.NamedTemporaryFile(dir=directory, delete=False) as copy:
-        for number, line in enumerate(_lines(file), 1):
-            if line is None:
-                damage.append(Damage(file.name, number, f"is longer than {LINE_MAX >> 20} MiB"))
-            else:
-                copy.write(line)
-        size = copy.tell()
+    try:
+        with tempfile.NamedTemporaryFile(dir=directory, delete=False) as copy:
+            for number, line in enumerate(_lines(file), 1):
+                if line is None:
+                    damage.append(Damage(file.name, number, f"is longer than {LINE_MAX >> 20} MiB"))
+                else:
+                    copy.write(line)
+            size = copy.tell()
+    except OSError as error:  # of the copy: what cannot be read is no error
+        raise AnalyzerError(
+            f"there is no room to unpack {file.name!r}: {error.strerror}. Set TMPDIR to a"
+            " directory with more."
+        ) from None
     return Salvaged(file._replace(path=copy.name, size=size, is_gzip=False), tuple(damage))
 
 
@@ -150,47 +196,6 @@ def _lines(file: File) -> Iterator[Optional[bytes]]:
             is_too_long = True
     if held or is_too_long:
         yield None if is_too_long else bytes(held) + b"\n"
-
-
-class Pieces:
-    """A file's bytes, unpacked, as far as that goes; then ``problem`` says what ended it."""
-
-    def __init__(self, file: File) -> None:
-        self._file = file
-        self.problem: Optional[str] = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces of bounded length."""
-        try:
-            with Path(self._file.path).open("rb") as stream:
-                if self._file.is_gzip:
-                    yield from self._unpacked(stream)
-                else:
-                    yield from iter(lambda: stream.read(_PIECE), b"")
-        except OSError as error:
-            self.problem = f"cannot be read any further: {error.strerror}"
-
-    def _unpacked(self, stream: BinaryIO) -> Iterator[bytes]:
-        unpacker = zlib.decompressobj(_GZIP_WINDOW)
-        is_first = True
-        packed = stream.read(_PIECE)
-        while packed:
-            try:
-                piece = unpacker.decompress(packed, _PIECE)
-            except zlib.error:
-                what = "data is damaged" if is_first else "data is followed by what is none"
-                self.problem = f"its compressed {what}: read up to there"
-                return
-            yield piece
-            packed = unpacker.unconsumed_tail
-            if unpacker.eof:  # further members may follow, or zeros that fill a block
-                is_first = False
-                packed = unpacker.unused_data.lstrip(b"\0") or stream.read(_PIECE).lstrip(b"\0")
-                unpacker = zlib.decompressobj(_GZIP_WINDOW)
-            elif not packed:
-                packed = stream.read(_PIECE)
-                if not packed:
-                    self.problem = "its compressed data ends early: read up to there"
 
 
 def _opened(file: File) -> BinaryIO:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,12 +13,13 @@ from typing import TYPE_CHECKING
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import DUCKDB, FIELDS, Shape
-from analyzer.report.engine.damage import salvaged
+from analyzer.report.engine.duckdb_files import Prepared, mended, names, pattern, prepare
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import Damage, Findings
-from analyzer.report.inputs import File
+from analyzer.report.findings import Findings
+from analyzer.report.inputs import File, Inputs
+from analyzer.report.inputs.file import nothing_left
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,33 +33,34 @@ _PROGRESS_S = 0.2
 _SUM_SHARE = 0.8
 # An error names as many files.
 _NAMED_MAX = 3
-_GLOB = re.compile(r"([*?\[])")
 
 
-def gather(files: Sequence[File], options: Options) -> Findings:
-    """Make findings of files. Raises AnalyzerError."""
+def gather(inputs: Inputs, options: Options) -> Findings:
+    """Make findings of the input. Raises AnalyzerError."""
     try:
         import duckdb  # noqa: PLC0415 (an extra, and large)
     except ImportError:
         raise AnalyzerError(_MISSING) from None
     with tempfile.TemporaryDirectory(prefix="imds-report-") as directory:
+        prepared = prepare(inputs.files, Path(directory))
         try:
-            return _gather(files, options, (), directory)
+            return _gather(prepared, inputs, options, directory)
         except duckdb.Error as error:  # long lines may also have taken all of the memory
-            whole, damage = _mended(files, Path(directory))
-            if not damage:
-                raise _explained(files, options, error) from None
+            whole = mended(prepared, Path(directory))
+            if whole is prepared:
+                raise _explained(inputs.files, options, error) from None
         try:
-            return _gather(whole, options, damage, directory)
+            return _gather(whole, inputs, options, directory)
         except duckdb.Error as error:
-            raise _explained(files, options, error) from None
+            raise _explained(inputs.files, options, error) from None
 
 
-def _gather(
-    files: Sequence[File], options: Options, damage: Sequence[Damage], directory: str
-) -> Findings:
+def _gather(prepared: Prepared, inputs: Inputs, options: Options, directory: str) -> Findings:
     import duckdb  # noqa: PLC0415 (an extra, and large)
 
+    unread = (*inputs.unread, *prepared.unread)
+    if not prepared.files:
+        raise nothing_left(unread)
     try:
         connection = duckdb.connect(
             config={
@@ -75,10 +76,10 @@ def _gather(
         # Tables' times are shown in it; without the extension for zones there are no others.
         with contextlib.suppress(duckdb.Error):
             connection.execute("SET TimeZone = 'UTC'")
-        engine = _DuckDB(connection, files)
+        engine = _DuckDB(connection, prepared)
         try:
             with _watched(connection, engine, options):
-                return gather_with(engine, files, options, damage)
+                return gather_with(engine, prepared.files, options, prepared.damage, unread)
         except RuntimeError as error:
             if isinstance(error, duckdb.Error) or "interrupted" not in str(error):
                 raise
@@ -90,28 +91,22 @@ def _explained(files: Sequence[File], options: Options, error: duckdb.Error) -> 
 
     if isinstance(error, duckdb.OutOfMemoryException):
         return AnalyzerError(
-            f"{options.memory} of memory are not enough for {_names(files)}: {error}."
+            f"{options.memory} of memory are not enough for {names(files, _NAMED_MAX)}: {error}."
             " Give more with --memory, or fewer files."
         )
-    return AnalyzerError(f"DuckDB cannot read {_names(files)}: {error}")
-
-
-def _names(files: Sequence[File]) -> str:
-    """Name the first files, and how many there are."""
-    named = ", ".join(each.name for each in files[:_NAMED_MAX])
-    return named if len(files) <= _NAMED_MAX else f"{named} and {len(files) - _NAMED_MAX} more"
+    return AnalyzerError(f"DuckDB cannot read {names(files, _NAMED_MAX)}: {error}")
 
 
 class _DuckDB:
     """Asks DuckDB (an :class:`analyzer.report.engine.gathering.Engine`)."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Sequence[File]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
         self._connection = connection
-        self._files = files
+        self._files = prepared.files
         self.is_summed = False
         self._inputs = {
             "parts": self._json_parts(),
-            "parquet": [_pattern(each) for each in files if each.is_parquet],
+            "parquet": [[pattern(each) for each in group] for group in prepared.tables],
             "fields": {name: DUCKDB.write(shape) for name, shape in FIELDS.items()},
             "structure": json.dumps({name: _structure(shape) for name, shape in FIELDS.items()}),
             "TIME": TIME,
@@ -136,7 +131,7 @@ class _DuckDB:
         parts: list[dict[str, object]] = []
         for compression, is_gzip in (("none", False), ("gzip", True)):
             paths = [
-                _pattern(each)
+                pattern(each)
                 for each in self._files
                 if each.is_gzip is is_gzip and not each.is_parquet
             ]
@@ -152,17 +147,6 @@ def _structure(shape: Shape) -> object:
     if isinstance(shape, list):
         return [_structure(shape[0])]
     return {name: _structure(inner) for name, inner in shape.items()}
-
-
-def _pattern(file: File) -> str:
-    # What would be a pattern is a name here.
-    return _GLOB.sub(r"[\1]", file.path)
-
-
-def _mended(files: Sequence[File], directory: Path) -> tuple[list[File], list[Damage]]:
-    """Return files that can be read, and what is wrong with those whose place they took."""
-    mended = salvaged(files, directory)
-    return [each.file for each in mended], [one for each in mended for one in each.damage]
 
 
 @contextlib.contextmanager

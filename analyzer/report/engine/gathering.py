@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.logline.runs import stable_unit
 from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
 from analyzer.report.engine.damage import located
+from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.findings import (
     DAMAGE_LISTED_MAX,
@@ -91,9 +91,13 @@ class Engine(Protocol):
 
 
 def gather(
-    engine: Engine, files: Sequence[File], options: Options, damage: Sequence[Damage] = ()
+    engine: Engine,
+    files: Sequence[File],
+    options: Options,
+    damage: Sequence[Damage] = (),
+    unread: Sequence[Damage] = (),
 ) -> Findings:
-    """Ask everything; ``damage`` is what was found already. Raises AnalyzerError."""
+    """Ask everything; ``damage`` and ``unread`` were found before. Raises AnalyzerError."""
     if options.bucket_s is not None and options.bucket_s % 60:
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
@@ -117,6 +121,7 @@ def gather(
         hosts=hosts,
         bucket_s=bucket_s,
         timeline=_timeline(engine, bucket_s),
+        unread=tuple(unread),
     )
 
 
@@ -189,7 +194,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             v1_places=most_frequent("v1_places", number),
             forwarded=int(forwarded),
             token_failures={outcome: int(count) for outcome, count in failures[number]},
-            example=_present(json.loads(examples[number])) if number in examples else {},
+            example=example_of(examples[number]) if number in examples else {},
             hop_limits=tuple((int(limit), int(count)) for limit, count in hops[number]),
             instance_hop_limits=tuple(
                 sorted({limits[name] for name, _ in lists["v1_hosts"][number] if name in limits})
@@ -213,13 +218,6 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
         user_agent=facts.get("user_agent"),
         provider=provider,
     )
-
-
-def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """Leave out nulls, which stand in a table's row for what a line does not have."""
-    if isinstance(value, dict):
-        return {name: _present(inner) for name, inner in value.items() if inner is not None}
-    return [_present(each) for each in value] if isinstance(value, list) else value
 
 
 # --- hosts -----------------------------------------------------------------------------

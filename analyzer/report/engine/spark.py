@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import FIELDS, SPARK
-from analyzer.report.engine.damage import salvaged
+from analyzer.report.engine.damage import checked, is_text, salvaged
 from analyzer.report.engine.gathering import Options, Rows
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.sql import query, translated
-from analyzer.report.findings import Findings
-from analyzer.report.inputs import File
+from analyzer.report.engine.tables import COLUMNS, FOREIGN_COLUMNS
+from analyzer.report.findings import Damage, Findings
+from analyzer.report.inputs import File, Inputs
+from analyzer.report.inputs.file import nothing_left
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,11 +48,13 @@ _CONFIGURATION = {
 }
 # What is nearly as large as what it is made from, and needed once or twice.
 _PASSING = ("request_counts",)
+# Spark unpacks by the end of a name; of these, gzip alone is what the input has.
+_CODECS = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst", ".zstd")
 _GLOB = re.compile(r"([*?\[\]{}\\])")
 
 
-def gather(files: Sequence[File], options: Options, master: Optional[str] = None) -> Findings:
-    """Make findings of files, which all workers have to reach by the same names.
+def gather(inputs: Inputs, options: Options, master: Optional[str] = None) -> Findings:
+    """Make findings of the input, whose files all workers have to reach by the same names.
 
     ``master`` is Spark's URL; None runs it in processes of this machine. Raises AnalyzerError.
     """
@@ -62,16 +67,26 @@ def gather(files: Sequence[File], options: Options, master: Optional[str] = None
     from py4j.protocol import Py4JJavaError  # noqa: PLC0415 (comes with PySpark)
 
     with tempfile.TemporaryDirectory(prefix="imds-report-") as directory, _session(master) as spark:
+        found = checked(inputs.files, Path(directory))
+        damage = [one for each in found for one in each.damage]
+        files = [_nameable(each.file, Path(directory)) for each in found]
+        files, unread = _tables(files, functools.partial(_of_columns, spark))
+        unread = [*inputs.unread, *unread]
+        if not files:
+            raise nothing_left(tuple(unread))
         try:
-            return gather_with(_Spark(spark, files), files, options)
+            return gather_with(_Spark(spark, files), files, options, damage, unread)
         except (PySparkException, Py4JJavaError) as error:
-            mended = salvaged(files, Path(directory))
-            damage = [one for each in mended for one in each.damage]
-            if not damage:
+            whole, broken = _tables(files, functools.partial(_of_rows, spark))
+            mended = salvaged(whole, Path(directory))
+            further = [one for each in mended for one in each.damage]
+            if not further and not broken:
                 raise AnalyzerError(f"Spark cannot read the input: {_first_line(error)}") from None
-        whole = [each.file for each in mended]
+        files, damage, unread = [each.file for each in mended], damage + further, unread + broken
+        if not files:
+            raise nothing_left(tuple(unread))
         spark.catalog.clearCache()
-        return gather_with(_Spark(spark, whole), whole, options, damage)
+        return gather_with(_Spark(spark, files), files, options, damage, unread)
 
 
 class _Spark:
@@ -85,13 +100,10 @@ class _Spark:
             url = Path(each.path).as_uri()
             self._paths[url] = self._paths[url.replace("///", "/", 1)] = each.path
         text = [each for each in files if not each.is_parquet]
-        parquet = [each for each in files if each.is_parquet]
-        parts = [
-            read(spark, each)
-            for read, each in ((_text_lines, text), (_parquet_lines, parquet))
-            if each
-        ]
-        lines = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
+        parts = [_text_lines(spark, text)] if text else []
+        # Each alone: two of them may have one column with different types.
+        parts += [_parquet_lines(spark, each) for each in files if each.is_parquet]
+        lines = functools.reduce(lambda one, other: one.unionByName(other), parts)
         lines.createOrReplaceTempView("recorded_lines")
         schema = ", ".join(f"`{name}` {SPARK.write(shape)}" for name, shape in FIELDS.items())
         # Spark reads backslashes in its literals.
@@ -119,15 +131,63 @@ class _Spark:
         return "records"
 
 
+def _tables(
+    files: Sequence[File], problem_of: Callable[[File], Optional[str]]
+) -> tuple[list[File], list[Damage]]:
+    """Set aside the tables that have a problem."""
+    from py4j.protocol import Py4JJavaError  # noqa: PLC0415 (comes with PySpark)
+    from pyspark.errors import PySparkException  # noqa: PLC0415 (an extra, and large)
+
+    kept, unread = [], []
+    for file in files:
+        try:
+            problem = problem_of(file) if file.is_parquet else None
+        except (PySparkException, Py4JJavaError) as error:
+            problem = f"is Parquet that cannot be read: {_first_line(error)}"
+        if problem is None:
+            kept.append(file)
+        else:
+            unread.append(Damage(file.name, None, problem))
+    return kept, unread
+
+
+def _of_columns(spark: SparkSession, file: File) -> Optional[str]:
+    return None if COLUMNS.issubset(_parquet(spark, file).columns) else FOREIGN_COLUMNS
+
+
+def _of_rows(spark: SparkSession, file: File) -> Optional[str]:
+    """Read a table to its end: an error is its problem."""
+    _parquet_lines(spark, file).selectExpr("sum(length(line))").collect()
+    return None
+
+
+def _nameable(file: File, directory: Path) -> File:
+    """Give a file another name where Spark would pass it over, or unpack it by its name."""
+    path = Path(file.path)
+    is_passed_over = path.name.startswith(("_", ".")) or path.name.endswith("._COPYING_")
+    is_unpacked = path.suffix == ".gz" if file.is_gzip else path.suffix not in _CODECS
+    if is_unpacked and not is_passed_over and is_text(file.path):
+        return file
+    suffix = ".gz" if file.is_gzip else ".parquet" if file.is_parquet else ".jsonl"
+    link = directory / f"link-{len(list(directory.iterdir()))}{suffix}"
+    link.symlink_to(file.path)
+    return file._replace(path=str(link))
+
+
 def _text_lines(spark: SparkSession, files: Sequence[File]) -> DataFrame:
-    lines = spark.read.text([_escaped(each.path) for each in files], lineSep="\n")
+    reader = spark.read.option("recursiveFileLookup", "true")  # no fields out of folders' names
+    lines = reader.text([_escaped(each.path) for each in files], lineSep="\n")
     return lines.selectExpr("value AS line", "_metadata.file_path AS file")
 
 
-def _parquet_lines(spark: SparkSession, files: Sequence[File]) -> DataFrame:
-    paths = [_escaped(each.path) for each in files]
-    rows = spark.read.option("mergeSchema", "true").parquet(*paths)
+def _parquet_lines(spark: SparkSession, file: File) -> DataFrame:
+    rows = _parquet(spark, file)
     return rows.selectExpr("to_json(struct(*)) AS line", "_metadata.file_path AS file")
+
+
+def _parquet(spark: SparkSession, file: File) -> DataFrame:
+    reader = spark.read.option("recursiveFileLookup", "true")
+    return reader.parquet(_escaped(file.path))
 
 
 @contextlib.contextmanager

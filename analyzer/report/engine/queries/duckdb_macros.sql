@@ -11,13 +11,17 @@ FROM ({{ records }}) AS records) AS records
 {%- endmacro %}
 {% macro options(part) -%}
 format = 'newline_delimited', compression = '{{ part.compression }}', ignore_errors = true,
-  filename = true, maximum_object_size = {{ LINE_MAX }}
+  filename = true, hive_partitioning = false, maximum_object_size = {{ LINE_MAX }}
 {%- endmacro %}
-{# The file's name is no part of the line; null takes it out. #}
-{% macro parquet_lines(paths) -%}
-SELECT json_merge_patch(to_json(whole), '{"filename": null}') AS line, whole.filename AS file
-FROM read_parquet([{{ paths | map("quoted") | join(", ") }}], union_by_name = true,
-  filename = true) AS whole
+{# The files of each group have the same columns. The file's name is no part of the line; null
+   takes it out. #}
+{% macro parquet_lines(groups) -%}
+{% for paths in groups %}
+SELECT json_merge_patch(to_json(whole), '{"__imds_file": null}') AS line, whole.__imds_file AS file
+FROM read_parquet([{{ paths | map("quoted") | join(", ") }}], hive_partitioning = false,
+  filename = '__imds_file') AS whole
+{{ "UNION ALL" if not loop.last }}
+{% endfor %}
 {%- endmacro %}
 {% macro parsed(lines, kept="") -%}
 SELECT unnest(json_transform(line, {{ structure | quoted }})), {{ kept }} file
