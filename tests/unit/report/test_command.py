@@ -72,7 +72,12 @@ def test_standard_input_is_read(fleet: Path) -> None:
     [
         (("/not/there",), 1, "cannot read '/not/there'"),
         (("--period", "soon", "."), 1, "no length of time"),
+        (("--rare", "seldom", "."), 1, "no length of time"),
         (("--since", "soon", "."), 1, "no time"),
+        (("--instances", "/not/there", "."), 1, "cannot read the instances '/not/there'"),
+        (("--instances", "ip-10-0-0-1/imds.jsonl", "."), 1, "is a log"),
+        (("--accept", "/not/there", "."), 1, "cannot read the accepted callers /not/there"),
+        (("--accept", "ip-10-0-0-1/imds.jsonl", "."), 1, "is not TOML"),
         (("--since", "1d", "--until", "2d", "."), 1, "not before"),
         (("--memory", "much", "."), 1, "--memory much"),
         (("--format", "pdf"), 2, "--format"),
@@ -144,3 +149,16 @@ def test_athena_gets_the_same_queries_in_its_own_words() -> None:
     for each in statements:
         unknown = {str(found.name).upper() for found in each.find_all(exp.Anonymous)}
         assert unknown <= TRINO_FUNCTIONS
+
+
+def test_an_accepted_caller_that_is_not_there_is_said(fleet: Path, tmp_path: Path) -> None:
+    """On standard error, and the report is made."""
+    file = tmp_path / "accept.toml"
+    entry = '[[accept]]\ncaller = "%s"\nby = "Ana"\nwhy = "retired"\nuntil = 2999-01-01\n'
+    file.write_text(entry % "/no/such/caller")
+    done = run("--accept", str(file), "--format", "json", str(fleet))
+    assert done.returncode == 0
+    assert f"{file}: '/no/such/caller' is accepted, but no caller" in done.stderr
+    known = json.loads(done.stdout)["callers"][0]["program"]
+    file.write_text(entry % known)
+    assert run("--accept", str(file), str(fleet)).stderr == ""
