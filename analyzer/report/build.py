@@ -48,7 +48,7 @@ def judge(
         entries=entries,
         verdict=verdict,
         host_verdicts=host_verdicts,
-        steps=steps(findings, entries, verdict, host_verdicts, comparison),
+        steps=steps(findings, entries, verdict, host_verdicts, comparison, joined),
         comparison=comparison,
         roster=joined,
         accepted=tuple(accepted),

@@ -162,3 +162,39 @@ def test_an_accepted_caller_that_is_not_there_is_said(fleet: Path, tmp_path: Pat
     known = json.loads(done.stdout)["callers"][0]["program"]
     file.write_text(entry % known)
     assert run("--accept", str(file), str(fleet)).stderr == ""
+
+
+def described(fleet: Path, *extra: dict[str, Any]) -> str:
+    """Write what describe-instances prints of the fleet's hosts, and of further instances."""
+    names = sorted(each.parent.name for each in fleet.rglob("imds.jsonl"))
+    hosts = [
+        {"InstanceId": f"i-{n:017x}", "State": {"Name": "running"}, "PrivateDnsName": name}
+        for n, name in enumerate(names)
+    ]
+    return json.dumps({"Reservations": [{"Instances": [*hosts, *extra]}]}, indent=4)
+
+
+def test_the_roster_names_the_instances_of_the_hosts(fleet: Path, tmp_path: Path) -> None:
+    """The commands have the ids of the roster; without it hosts without an id are looked up."""
+    file = tmp_path / "instances.json"
+    file.write_text(described(fleet))
+    of = ("--format", "json", str(fleet))
+    done = run("--instances", str(file), *of)
+    assert done.returncode == 0, done.stderr
+    assert "--instance-id i-00000000000000000 " in done.stdout
+    assert "--instance-id INSTANCE_ID" not in done.stdout
+    assert "--instance-id INSTANCE_ID" in run(*of).stdout
+
+
+def test_an_instance_without_a_log_is_named(fleet: Path, tmp_path: Path) -> None:
+    """With a command that says more of it."""
+    missing = {"InstanceId": "i-0123456789abcdef0", "State": {"Name": "running"}}
+    file = tmp_path / "instances.json"
+    file.write_text(described(fleet, missing))
+    done = run("--instances", str(file), "--format", "json", str(fleet))
+    (step,) = [e for e in json.loads(done.stdout)["steps"] if e["title"].startswith("Watch")]
+    assert step["title"] == "Watch 1 instance that has no log"
+    assert "i-0123456789abcdef0" in step["commands"][0]
+    stopped = {**missing, "State": {"Name": "stopped"}}
+    file.write_text(described(fleet, stopped))
+    assert "Watch 1" not in run("--instances", str(file), "--format", "json", str(fleet)).stdout
