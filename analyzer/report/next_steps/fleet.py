@@ -93,10 +93,10 @@ def fleet_of(
     known = {each.host: each for each in instances if each.host is not None}
     has_ids = any(each.id is not None for each in instances)
     there = [each for each in findings.hosts if not _is_gone(each, known, has_ids)]
-    switched = tuple(each for each in there if each.key in known and known[each.key].is_switched)
+    switched = {key for key, each in known.items() if each.is_switched}
     return Fleet(
-        hosts=tuple(each for each in there if each not in switched),
-        switched=switched,
+        hosts=tuple(each for each in there if each.key not in switched),
+        switched=tuple(each for each in there if each.key in switched),
         verdicts={each.host: each for each in host_verdicts if each.host is not None},
         two_hops=_two_hops(entries, findings.hosts, known),
         known=known,
