@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
-import signal
-import stat
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
-from analyzer.errors import AnalyzerError, ConfigError
+from analyzer.commands.output import written
+from analyzer.errors import ConfigError
 from analyzer.report.formats import FORMATS
+from analyzer.report.formats.selection import Detail
 
 if TYPE_CHECKING:
     from analyzer.report.result import Report
@@ -56,9 +54,29 @@ PROGRESS_BYTES = 64 << 20
     help="The time that the verdict judges. Cover the rarest caller, such as a weekly job.",
 )
 @click.option(
+    "--rare",
+    default="35d",
+    show_default=True,
+    metavar="LENGTH",
+    help="How long a caller must be silent that was seen once; its rhythm is unknown.",
+)
+@click.option(
+    "--instances",
+    metavar="FILE",
+    help="The instances that there are: what `aws ec2 describe-instances` printed, or names and"
+    " ids one a line.",
+)
+@click.option("--accept", metavar="FILE", help="Callers that somebody decided to accept, as TOML.")
+@click.option(
     "--against", metavar="FILE", help="Compare with the output of `aws cloudwatch get-metric-data`."
 )
-@click.option("--steps/--no-steps", default=True, help="Print the next steps.")
+@click.option("--hosts", is_flag=True, help="List every host.")
+@click.option("--callers", is_flag=True, help="List every caller.")
+@click.option(
+    "--steps/--no-steps",
+    default=None,
+    help="Print all commands of the next steps, or no steps. The default is one page.",
+)
 @click.option(
     "--clients", multiple=True, metavar="FILE", help="Your own client definitions; may be repeated."
 )
@@ -81,8 +99,13 @@ def report(
     output: Optional[str],
     verdict: bool,
     period: str,
+    rare: str,
+    instances: Optional[str],
+    accept: Optional[str],
     against: Optional[str],
-    steps: bool,
+    hosts: bool,
+    callers: bool,
+    steps: Optional[bool],
     clients: tuple[str, ...],
     engine: str,
     spark_master: Optional[str],
@@ -100,15 +123,19 @@ def report(
     if sql is not None:
         from analyzer.report.engine.athena import statements
 
-        with _written(output) as write:
+        with written(output) as write:
             write(statements(location))
         return
     try:
-        with _written(output) as write:
+        with written(output) as write:
             made = _made(
-                paths, since, until, period, against, clients, engine, spark_master, memory, output
+                paths,
+                _Question(since, until, period, rare, instances, accept, against, clients),
+                _Engine(engine, spark_master, memory),
+                output,
             )
-            _show(made if steps else replace(made, steps=()), form, output, write)
+            shown = replace(made, steps=()) if steps is False else made
+            _show(shown, form, Detail(hosts, callers, bool(steps)), output, write)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
         context.exit(INTERRUPTED)
@@ -116,33 +143,56 @@ def report(
         context.exit(EXIT_CODES[made.verdict.judgement.value])
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of the logs, as it was typed."""
+
+    since: Optional[str]
+    until: Optional[str]
+    period: str
+    rare: str
+    instances: Optional[str]
+    accept: Optional[str]
+    against: Optional[str]
+    clients: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Optional[str], ...]:
+        """What it names that is no log, and may lie beside the logs."""
+        return (self.instances, self.accept, self.against, *self.clients)
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What answers it."""
+
+    name: str
+    spark_master: Optional[str]
+    memory: str
+
+
 def _made(
-    paths: tuple[str, ...],
-    since: Optional[str],
-    until: Optional[str],
-    period: str,
-    against: Optional[str],
-    clients: tuple[str, ...],
-    engine: str,
-    spark_master: Optional[str],
-    memory: str,
-    output: Optional[str],
+    paths: tuple[str, ...], asked: _Question, engine: _Engine, output: Optional[str]
 ) -> Report:
+    from analyzer.report import acceptance
     from analyzer.report.build import judge
     from analyzer.report.cloudwatch import figures as cloudwatch
     from analyzer.report.diagnosis.clients import load_clients
     from analyzer.report.engine.gathering import Options
     from analyzer.report.inputs import open_inputs
     from analyzer.report.period import read_length, read_time
+    from analyzer.report.roster import reading as roster
 
     now = datetime.datetime.now(datetime.timezone.utc)
     # What can be wrong is looked at before what takes long.
-    known = load_clients([Path(each) for each in clients])
-    length = read_length(period)
-    counted = cloudwatch.read(Path(against)) if against is not None else None
-    start = read_time(since, now) if since is not None else None
-    end = read_time(until, now) if until is not None else None
-    others = (output, against, *clients)
+    known = load_clients([Path(each) for each in asked.clients])
+    period, rare = read_length(asked.period), read_length(asked.rare)
+    accepted = acceptance.read(asked.accept) if asked.accept is not None else ()
+    instances = roster.read(Path(asked.instances)) if asked.instances is not None else None
+    counted = cloudwatch.read(Path(asked.against)) if asked.against is not None else None
+    start = read_time(asked.since, now) if asked.since is not None else None
+    end = read_time(asked.until, now) if asked.until is not None else None
+    others = (output, *asked.files)
     if start is not None and start >= (end or now):
         raise ConfigError("--since is not before --until: nothing would be left")
     with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
@@ -150,35 +200,43 @@ def _made(
             since=start,
             until=end,
             bucket_s=counted.bucket_s if counted is not None else None,
-            memory=memory,
+            memory=engine.memory,
             progress=tell,
         )
-        if engine == "spark":
+        if engine.name == "spark":
             from analyzer.report.engine.spark import gather as gather_by_spark
 
-            findings = gather_by_spark(files, options, master=spark_master)
+            findings = gather_by_spark(files, options, master=engine.spark_master)
         else:
             from analyzer.report.engine.duckdb import gather
 
             findings = gather(files, options)
+    as_of = min(end, now) if end is not None else now
+    for note in acceptance.notes(accepted, findings, as_of):
+        click.echo(f"imds-analyzer: {asked.accept}: {note}", err=True)
     return judge(
         findings,
         clients=known,
-        period=length,
-        now=min(end, now) if end is not None else now,
+        period=period,
+        now=as_of,
         cloudwatch=counted,
+        roster=instances,
+        accepted=accepted,
+        rare=rare,
     )
 
 
-def _show(made: Report, form: str, output: Optional[str], write: Callable[[str], None]) -> None:
+def _show(
+    made: Report, form: str, detail: Detail, output: Optional[str], write: Callable[[str], None]
+) -> None:
     if form == "table" and output is None and sys.stdout.isatty():
         from rich.console import Console
 
         from analyzer.report.formats.table import show
 
-        show(made, Console())
+        show(made, Console(), detail)
         return
-    write(FORMATS[form](made))
+    write(FORMATS[form](made, detail))
 
 
 @contextlib.contextmanager
@@ -194,62 +252,3 @@ def _progress(size: int) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=size)
         yield lambda share: bar.update(task, completed=int(share * size))
-
-
-@contextlib.contextmanager
-def _written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
-    """Give what writes text to a file, or to standard output.
-
-    A file appears when all of it is there, with the mode that it had, or else a new one's.
-    Raises AnalyzerError where it cannot be written, before anything is read.
-    """
-    if output is None:
-        yield lambda text: click.echo(text, nl=not text.endswith("\n"))
-        return
-    path = Path(output)
-    if path.exists() and not path.is_file():  # a pipe, a terminal: nothing to put in its place
-        with _explained(output), path.open("w", encoding="utf-8") as stream:
-            yield lambda text: _discard(stream.write(text))
-        return
-    path = Path(os.path.realpath(path))
-    with _explained(output):
-        # Between the file and its name nobody may interrupt, or it would stay.
-        former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        except OSError:
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
-            raise
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                yield lambda text: _discard(stream.write(text))
-                os.fchmod(stream.fileno(), _mode(path))
-            os.replace(name, path)  # noqa: PTH105 (a name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)  # noqa: PTH108 (a name)
-            raise
-
-
-def _discard(_written: int) -> None:
-    """Take what write() returns."""
-
-
-def _mode(path: Path) -> int:
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except OSError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-@contextlib.contextmanager
-def _explained(output: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AnalyzerError(
-            f"cannot write {output!r}: {error.strerror}. Choose another file with --output."
-        ) from None

@@ -12,28 +12,32 @@ from analyzer.errors import ConfigError
 SIZE_MAX = 1 << 20
 
 
-def read(path: str) -> str:
-    """Return a file's text; raises ConfigError."""
+def read(
+    path: str,
+    what: str = "the configuration",
+    otherwise: str = "leave out --config: then flags and defaults count",
+) -> str:
+    """Return a file's text; raises ConfigError, which says what is read and how to do without."""
     try:
         # Non-blocking: opening a pipe that nobody writes to would wait for ever.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ConfigError(f"the configuration {path} is not a file: name a file.")
+                raise ConfigError(f"{what} {path} is not a file: name a file.")
             raw = file.read(SIZE_MAX + 1)
     except IsADirectoryError:
         raise ConfigError(
-            f"the configuration {path} is a directory: name a file in it, such as config.toml."
+            f"{what} {path} is a directory: name a file in it, such as config.toml."
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"cannot read the configuration {path}: {error.strerror}. Name a file that this user"
-            " may read, or leave out --config: then flags and defaults count."
+            f"cannot read {what} {path}: {error.strerror}. Name a file that this user"
+            f" may read, or {otherwise}."
         ) from None
     except ValueError:  # a NUL byte
-        raise ConfigError(f"cannot read the configuration {path!r}: no path is like this") from None
+        raise ConfigError(f"cannot read {what} {path!r}: no path is like this") from None
     if len(raw) > SIZE_MAX:
-        raise ConfigError(f"the configuration {path} is larger than {SIZE_MAX >> 20} MiB")
+        raise ConfigError(f"{what} {path} is larger than {SIZE_MAX >> 20} MiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Optional
 
 from analyzer import __version__
@@ -12,8 +13,9 @@ from analyzer.report.diagnosis.clients import Clients
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Entry, Report
-from analyzer.report.verdict.rules import judge_hosts
+from analyzer.report.result import Acceptance, Entry, Report, Roster
+from analyzer.report.roster.joining import join
+from analyzer.report.verdict.rules import RARE, judge_hosts
 
 
 def judge(
@@ -23,14 +25,22 @@ def judge(
     period: datetime.timedelta,
     now: datetime.datetime,
     cloudwatch: Optional[CloudWatch] = None,
+    roster: Optional[Roster] = None,
+    accepted: Sequence[Acceptance] = (),
+    rare: datetime.timedelta = RARE,
 ) -> Report:
     """Return the report on findings, as of ``now``: the end of what was asked for, or the present.
 
-    With ``cloudwatch``, the findings' buckets must be its ``bucket_s``.
+    With ``cloudwatch``, the findings' buckets must be its ``bucket_s``. ``roster`` need not be
+    joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
+    unknown.
     """
     entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
     comparison = compare(cloudwatch, findings) if cloudwatch else None
-    verdict, host_verdicts = judge_hosts(findings, period, now, comparison)
+    joined = join(roster, findings.hosts) if roster is not None else None
+    verdict, host_verdicts = judge_hosts(
+        findings, period, now, comparison, roster=joined, accepted=accepted, rare=rare
+    )
     return Report(
         generated_at=now,
         analyzer_version=__version__,
@@ -38,6 +48,8 @@ def judge(
         entries=entries,
         verdict=verdict,
         host_verdicts=host_verdicts,
-        steps=steps(findings, entries, verdict, host_verdicts, comparison),
+        steps=steps(findings, entries, verdict, host_verdicts, comparison, joined),
         comparison=comparison,
+        roster=joined,
+        accepted=tuple(accepted),
     )

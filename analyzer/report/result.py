@@ -130,7 +130,8 @@ class Instance:
 
     ``state`` is EC2's (``running``, ``stopped``, ``terminated``, ...); None where a list says
     nothing. ``group`` is the Auto Scaling group, else None. ``http_tokens`` is ``optional`` or
-    ``required``.
+    ``required``. ``name`` is the Name tag, else the private DNS name; ``names`` are all names
+    that its host may have.
     """
 
     id: Optional[str]
@@ -145,11 +146,23 @@ class Instance:
     http_tokens: Optional[str] = None
     hop_limit: Optional[int] = None
     host: Optional[str] = None  # key of the host whose log this is, where there is one
+    names: tuple[str, ...] = ()
+    region: Optional[str] = None
 
     @property
     def is_running(self) -> bool:
         """Whether it should be watched: it runs, or nobody says that it does not."""
         return self.state in (None, "running", "pending")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was terminated: it can no longer be changed."""
+        return self.state in ("terminated", "shutting-down")
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether IMDS requires tokens there already."""
+        return self.http_tokens == "required"
 
 
 @dataclass(frozen=True)

@@ -341,6 +341,8 @@ def watched_boot(at: datetime.datetime) -> Boot:
 def host(
     name: str = HOST,
     *,
+    key: Optional[str] = None,
+    names: Sequence[str] = (),
     instance_id: Optional[str] = INSTANCE,
     requests: Optional[Mapping[str, int]] = None,
     other_clouds: int = 0,
@@ -357,7 +359,7 @@ def host(
 ) -> Host:
     """Return a host that was watched all of the time and called with tokens only."""
     return Host(
-        key=name,
+        key=key or name,
         name=name,
         instance_id=instance_id,
         requests=dict(requests or {"v1": 0, "v2": 364, "unknown": 0}),
@@ -375,6 +377,7 @@ def host(
         deployed_at=deployed_at,
         probes=tuple(probes),
         hop_limit=hop_limit,
+        names=tuple(names),
     )
 
 

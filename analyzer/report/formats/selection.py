@@ -26,6 +26,21 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """What the user asked to see all of; by default a report is one page.
+
+    ``steps`` are the commands of every step, not of the first alone.
+    """
+
+    hosts: bool = False
+    callers: bool = False
+    steps: bool = False
+
+
+BRIEF = Detail()
+
+
+@dataclass(frozen=True)
 class Shown(Generic[Item]):
     """The first items of many, and the number of those left out."""
 

@@ -43,16 +43,17 @@ _SHORTER = {
 }
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, detail: selection.Detail = selection.BRIEF) -> str:
     """Return the table as it is in a pipe, 80 columns wide."""
     file = io.StringIO()
-    show(report, Console(file=file, width=COLUMNS_OF_TEXT, color_system=None, legacy_windows=False))
+    console = Console(file=file, width=COLUMNS_OF_TEXT, color_system=None, legacy_windows=False)
+    show(report, console, detail)
     return file.getvalue()
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, detail: selection.Detail = selection.BRIEF) -> None:
     """Write a report to a console; the verdict first and, for it scrolls away, last."""
-    sheet = _Sheet(console)
+    sheet = _Sheet(console, detail)
     sheet.head(report)
     sheet.callers(report)
     sheet.settled(report)
@@ -67,8 +68,9 @@ def show(report: Report, console: Console) -> None:
 class _Sheet:
     """Writes parts of a report, none of whose text a terminal can act on."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, detail: selection.Detail) -> None:
         self._console = console
+        self._detail = detail
         self._width = min(console.width, COLUMNS_MAX)
         self._arrow = "←" if console.encoding.lower().startswith("utf") else "<-"
 
@@ -88,7 +90,8 @@ class _Sheet:
         self._title(f"Callers in the way ({wording.count(len(entries))})")
         if not entries:
             self._write(wording.nobody(report))
-        shown = selection.first(entries, BOUNDS.callers_in_detail)
+        limit = len(entries) if self._detail.callers else BOUNDS.callers_in_detail
+        shown = selection.first(entries, limit)
         for place, each in enumerate(shown.items):
             if place:
                 self._write()
@@ -109,7 +112,8 @@ class _Sheet:
         if not report.host_verdicts:
             return
         self._title(f"Hosts: {wording.judgements(report)}")
-        shown = selection.first(selection.unsafe_hosts(report), BOUNDS.hosts)
+        unsafe = selection.unsafe_hosts(report)
+        shown = selection.first(unsafe, len(unsafe) if self._detail.hosts else BOUNDS.hosts)
         for each in shown.items:
             self._pair(
                 self._text(each.host or "", "bold"),

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Optional
 
-from analyzer.imds import AWS
 from analyzer.report.cloudwatch.question import command
-from analyzer.report.findings import HOSTS_LISTED_MAX, Host, Span
-from analyzer.report.result import Cause, Entry
+from analyzer.report.findings import Host, Span
+from analyzer.report.result import Instance
+from analyzer.report.roster.joining import maybe_instance_id
 
 # More become a file of ids and a loop over it.
 COMMANDS_MAX = 20
 # Names in one look-up; EC2 takes 200 values in a filter.
 LOOKUP_MAX = 50
 
-_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})(?![0-9a-z])", re.ASCII)
+# Stands in a command for an id that nobody knows.
+INSTANCE = "INSTANCE_ID"
+
 _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,250}[0-9A-Za-z])?", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 _MODIFY = "aws ec2 modify-instance-metadata-options"
 _SHOWN = (
     "'Reservations[].Instances[].[InstanceId,MetadataOptions.HttpTokens,"
@@ -32,60 +35,78 @@ class Instances:
 
     ids: tuple[str, ...]
     unknown: tuple[str, ...]  # names of hosts whose instance id is not known
+    regions: Mapping[str, str] = field(default_factory=dict)  # by id, where the roster says it
+
+    def by_region(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the ids by the option that names their Region; none where it is not known."""
+        found: dict[str, list[str]] = {}
+        for each in self.ids:
+            found.setdefault(region_option(self.regions.get(each)), []).append(each)
+        return {option: tuple(ids) for option, ids in found.items()}
 
 
-def instances_of(hosts: Sequence[Host]) -> Instances:
-    """Return the hosts' instance ids, from the log or from a name that is one."""
+def region_option(region: Optional[str]) -> str:
+    """Return the option for a command; empty where no Region is known."""
+    return f" --region {region}" if region and _REGION.fullmatch(region) else ""
+
+
+def instances_of(
+    hosts: Sequence[Host], known: Optional[Mapping[str, Instance]] = None
+) -> Instances:
+    """Return the hosts' instance ids: from the log, a name that is one, or else the roster.
+
+    ``known`` has the roster's instances by the key of the host.
+    """
     ids: dict[str, None] = {}
+    regions: dict[str, str] = {}
     unknown = []
     for host in hosts:
-        found = _INSTANCE_ID.fullmatch(host.instance_id or "") or _INSTANCE_ID.match(host.name)
+        instance = (known or {}).get(host.key)
+        found = maybe_instance_id(host) or (instance.id if instance is not None else None)
         if found is None:
             unknown.append(host.name)
-        else:
-            ids[found[0]] = None
-    return Instances(tuple(ids), tuple(unknown))
-
-
-def hosts_with_two_hops(entries: Sequence[Entry], hosts: Sequence[Host]) -> frozenset[str]:
-    """Return the names of the hosts on which tokens must travel two hops.
-
-    That is where a container uses v1: its tokens must reach it. One that has the host's network
-    does with one hop, which the log does not tell; proxies have it, they could not do their work
-    otherwise. Containers whose calls have tokens get them with the present limit. Where more than
-    1 was measured, nothing is to be raised.
-    """
-    names: set[str] = set()
-    enough = {each.name for each in hosts if each.hop_limit is not None and each.hop_limit > 1}
-    for group in (each.group for each in entries if each.diagnosis.cause is not Cause.PROXY):
-        if group.key.provider != AWS or not set(group.v1_places) - {"host"}:
             continue
-        if len(group.v1_hosts) >= HOSTS_LISTED_MAX:
-            return frozenset(each.name for each in hosts) - enough
-        names.update(group.v1_hosts)
-    return frozenset(names - enough)
+        ids[found] = None
+        if instance is not None and instance.region is not None:
+            regions[found] = instance.region
+    return Instances(tuple(ids), tuple(unknown), regions)
 
 
-def modify(instances: Instances, options: str, file: str) -> Iterator[str]:
-    """Return the commands that set options; ``file`` is where many ids are put."""
-    if len(instances.ids) > COMMANDS_MAX:
-        yield listing(instances.ids, file)
-        yield f"xargs -I ID {_MODIFY} --instance-id ID {options} < {file}"
-    else:
-        yield from (f"{_MODIFY} --instance-id {each} {options}" for each in instances.ids)
+def modify(
+    instances: Instances, options: str, file: str, *, is_written: bool = False
+) -> Iterator[str]:
+    """Return the commands that set options; many ids are put into ``file``, or are there."""
+    for region, ids, name in _parts(instances, file):
+        if len(instances.ids) > COMMANDS_MAX:
+            if not is_written:
+                yield listing(ids, name)
+            yield f"xargs -I ID {_MODIFY} --instance-id ID {options}{region} < {name}"
+        else:
+            yield from (f"{_MODIFY} --instance-id {each} {options}{region}" for each in ids)
     if instances.unknown:
         yield from look_up(instances.unknown)
-        yield f"{_MODIFY} --instance-id INSTANCE_ID {options}"
+        yield f"{_MODIFY} --instance-id {INSTANCE} {options}"
 
 
-def show(instances: Instances) -> Iterator[str]:
-    """Return the command that shows the present settings."""
-    if instances.ids:
-        shown = instances.ids if len(instances.ids) <= COMMANDS_MAX else ("$(cat instances.txt)",)
+def show(instances: Instances, file: str, query: str = _SHOWN) -> Iterator[str]:
+    """Return the command that shows the present settings; ``file`` is for many ids."""
+    for region, ids, name in _parts(instances, file):
+        shown = " ".join(ids)
         if len(instances.ids) > COMMANDS_MAX:
-            yield listing(instances.ids, "instances.txt")
-        ids = " ".join(shown)
-        yield f"aws ec2 describe-instances --instance-ids {ids} --query {_SHOWN} --output table"
+            yield listing(ids, name)
+            shown = f"$(cat {name})"
+        yield (
+            f"aws ec2 describe-instances --instance-ids {shown} --query {query}{region}"
+            " --output table"
+        )
+
+
+def _parts(instances: Instances, file: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield, for each Region, its option, its ids, and a file for these."""
+    parts = instances.by_region()
+    for option, ids in parts.items():
+        place = option.rpartition(" ")[2] or "other"
+        yield option, ids, file if len(parts) == 1 else f"{place}-{file}"
 
 
 def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:
@@ -97,7 +118,7 @@ def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:
         yield f"xargs -I @ID@ {command('@ID@', window, 'all-instances.txt')}"
     else:
         yield from look_up(instances.unknown)
-        yield command("INSTANCE_ID", window)
+        yield command(INSTANCE, window)
 
 
 def look_up(names: Sequence[str]) -> Iterator[str]:

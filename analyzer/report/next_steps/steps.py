@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from analyzer.report.findings import Findings, Host
 from analyzer.report.formats.wording import label, listed, number
-from analyzer.report.next_steps.instances import (
-    Instances,
-    ask,
-    hosts_with_two_hops,
-    instances_of,
-    modify,
-    show,
+from analyzer.report.next_steps.fleet import Fleet, fleet_of
+from analyzer.report.next_steps.instances import ask, instances_of, modify, show
+from analyzer.report.next_steps.launches import launches
+from analyzer.report.next_steps.rollout import TWO_HOPS, rollout
+from analyzer.report.next_steps.unwatched import maybe_watch
+from analyzer.report.result import (
+    Cause,
+    Comparison,
+    Entry,
+    Judgement,
+    Reason,
+    Roster,
+    Step,
+    Verdict,
 )
-from analyzer.report.next_steps.policies import ROLE_DELIVERY, SERVICE_CONTROL
-from analyzer.report.result import Cause, Comparison, Entry, Judgement, Reason, Step, Verdict
 from analyzer.report.verdict.rules import EFFECTS
 
-REQUIRED = "--http-tokens required --http-endpoint enabled"
-TWO_HOPS = "--http-put-response-hop-limit 2"
-
-_SAFE, _NOT_ENOUGH = Judgement.SAFE, Judgement.NOT_ENOUGH_EVIDENCE
+_NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
 _FINE = (Cause.V2_ONLY, Cause.OTHER_CLOUD)
+# Has a step of its own.
+_UNWATCHED = "unwatched_instances"
 
 
 def steps(
@@ -32,18 +36,22 @@ def steps(
     verdict: Verdict,
     host_verdicts: Sequence[Verdict],
     comparison: Optional[Comparison],
+    roster: Optional[Roster] = None,
 ) -> tuple[Step, ...]:
-    """Return what to do next. Without any host there is only evidence to get."""
-    judgements = {each.host: each.judgement for each in host_verdicts if each.host is not None}
-    far = hosts_with_two_hops(entries, findings.hosts)
-    found = [*_fixes(entries, verdict), *_hops(findings, far), *_evidence(verdict.reasons)]
+    """Return what to do next. Without any host there is only evidence to get.
+
+    ``roster`` is joined with the findings' hosts.
+    """
+    fleet = fleet_of(findings, entries, host_verdicts, roster)
+    found = [*_fixes(entries, verdict), *_hops(fleet), *_evidence(verdict.reasons)]
+    if roster is not None:
+        found += maybe_watch(roster)
     if not findings.hosts:
         return tuple(found)
     if comparison is None:
         found.append(_compare(findings, verdict))
-    found += _require(findings, verdict, judgements, far)
-    found.append(_back(instances_of(findings.hosts)))
-    found += _keep(findings, verdict)
+    found += rollout(fleet)
+    found += launches(findings, fleet, verdict)
     return tuple(found)
 
 
@@ -67,10 +75,11 @@ def _fixes(entries: Sequence[Entry], verdict: Verdict) -> Iterator[Step]:
         )
 
 
-def _hops(findings: Findings, names: frozenset[str]) -> Iterator[Step]:
-    if not names:
+def _hops(fleet: Fleet) -> Iterator[Step]:
+    hosts = [each for each in (*fleet.hosts, *fleet.switched) if each.key in fleet.two_hops]
+    if not hosts:
         return
-    hosts = [each for each in findings.hosts if each.name in names]
+    instances = fleet.instances(hosts)
     yield Step(
         f"Let tokens travel two hops on {number(len(hosts), 'host')}",
         f"Containers there use v1. With {_limit(hosts)}, a token's answer does not reach a"
@@ -78,7 +87,10 @@ def _hops(findings: Findings, names: frozenset[str]) -> Iterator[Step]:
         " leave out instances whose limit is 2 or more already. It lets every container there ask"
         " for the instance's credentials: where pods or tasks have roles of their own, give this"
         " caller one, too, and keep the limit of 1.",
-        (*show(instances_of(hosts)), *modify(instances_of(hosts), TWO_HOPS, "two-hops.txt")),
+        (
+            *show(instances, "two-hops.txt"),
+            *modify(instances, TWO_HOPS, "two-hops.txt", is_written=True),
+        ),
     )
 
 
@@ -91,7 +103,11 @@ def _limit(hosts: Sequence[Host]) -> str:
 
 
 def _evidence(reasons: Sequence[Reason]) -> Iterator[Step]:
-    lacking = [each.text for each in reasons if EFFECTS[each.code] is _NOT_ENOUGH]
+    lacking = [
+        each.text
+        for each in reasons
+        if EFFECTS[each.code] is _NOT_ENOUGH and each.code != _UNWATCHED
+    ]
     if lacking:
         yield Step(
             "Get the evidence that is missing",
@@ -109,95 +125,4 @@ def _compare(findings: Findings, verdict: Verdict) -> Step:
             *ask(instances_of(findings.hosts), verdict.window),
             "imds-analyzer report --against metrics.json",
         ),
-    )
-
-
-def _require(
-    findings: Findings,
-    verdict: Verdict,
-    judgements: Mapping[str, Judgement],
-    names: frozenset[str],
-) -> Iterator[Step]:
-    """Return the switch itself: now where a host is safe, later for the others."""
-    safe = [each for each in findings.hosts if judgements.get(each.name) is _SAFE]
-    others = [each for each in findings.hosts if judgements.get(each.name) is not _SAFE]
-    if safe:
-        where = f"{number(len(safe), 'host')} that are SAFE" if others else "all hosts"
-        why = "From then on IMDS refuses calls without a token."
-        yield _switch(f"Require tokens on {where}", why, safe, names)
-    if others:
-        why = (
-            f"Not yet, the verdict is {verdict.judgement.value}: run the report again, and do this"
-            " once the verdict on them is SAFE."
-        )
-        title = f"When SAFE: require tokens on {number(len(others), 'host')}"
-        yield _switch(title, why, others, names)
-
-
-def _switch(title: str, why: str, hosts: Sequence[Host], two_hops: frozenset[str]) -> Step:
-    """Return the step that requires tokens; who needs two hops is told so at once.
-
-    For the others the limit is not given, so that the present one stays as it is.
-    """
-    far = instances_of([each for each in hosts if each.name in two_hops])
-    near = instances_of([each for each in hosts if each.name not in two_hops])
-    commands = (
-        *show(instances_of(hosts)),
-        *modify(near, REQUIRED, "instances.txt"),
-        *modify(far, f"{REQUIRED} {TWO_HOPS}", "two-hops.txt"),
-    )
-    limit = " The hop limit stays as it is."
-    if far.ids or far.unknown:
-        limit = " The hop limit becomes 2 where containers used v1: leave that option out where"
-        limit += " it is 2 or more already."
-    return Step(title, why + limit, commands)
-
-
-def _back(instances: Instances) -> Step:
-    return Step(
-        "If something breaks, go back",
-        "This takes effect at once, without a restart. MetadataNoTokenRejected in CloudWatch, and"
-        " v1 calls with the outcome `rejected` in the log, show who was refused.",
-        tuple(modify(instances, "--http-tokens optional", "all-instances.txt")),
-    )
-
-
-def _keep(findings: Findings, verdict: Verdict) -> Iterator[Step]:
-    """Return what makes new instances begin without v1."""
-    when = "Then " if verdict.judgement is _SAFE else "When SAFE: "
-    hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
-    yield Step(
-        f"{when}make it the account's default",
-        "In each Region. Templates and launches that say otherwise still win over a default;"
-        " --http-tokens-enforced makes launches fail that do not require tokens, so set it last.",
-        (
-            f"aws ec2 modify-instance-metadata-defaults --http-tokens required{hops}",
-            "aws ec2 get-instance-metadata-defaults",
-            "aws ec2 modify-instance-metadata-defaults --http-tokens-enforced enabled",
-        ),
-    )
-    yield Step(
-        f"{when}change launch templates and Auto Scaling groups",
-        "What is launched anew gets its settings from there, not from the instance it replaces."
-        " A launch configuration cannot be changed: move to a launch template.",
-        (
-            (
-                "aws ec2 create-launch-template-version --launch-template-id TEMPLATE_ID"
-                " --source-version '$Latest'"
-                ' --launch-template-data \'{"MetadataOptions":{"HttpTokens":"required"}}\''
-            ),
-            "aws autoscaling start-instance-refresh --auto-scaling-group-name GROUP",
-        ),
-    )
-    yield Step(
-        f"{when}forbid IMDSv1 with a service control policy",
-        "For an organization or an account. In GovCloud and China, arn:aws is arn:aws-us-gov and"
-        " arn:aws-cn.",
-        (SERVICE_CONTROL,),
-    )
-    yield Step(
-        f"{when}make credentials from IMDSv1 worthless",
-        "For an instance's role, or as a service control policy for all. CloudTrail tells who still"
-        " has such credentials: userIdentity.sessionContext.ec2RoleDelivery is 1.0.",
-        (ROLE_DELIVERY,),
     )

@@ -50,13 +50,16 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from analyzer.report.findings import Findings, Span
-from analyzer.report.result import Comparison, Judgement, Reason, Verdict
+from analyzer.report.result import Acceptance, Comparison, Judgement, Reason, Roster, Verdict
 from analyzer.report.verdict import calls, coverage
 from analyzer.report.verdict.evidence import Evidence, evidence_of
 
 _SAFE = Judgement.SAFE
 _NOT_SAFE = Judgement.NOT_SAFE
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
+
+# How long a caller must be silent of which one call is known: longer than the longest month.
+RARE = datetime.timedelta(days=35)
 
 # From the best to the worst.
 ORDER = (_SAFE, _NOT_ENOUGH, _NOT_SAFE)
@@ -118,6 +121,10 @@ def judge_hosts(
     period: datetime.timedelta,
     now: datetime.datetime,
     comparison: Optional[Comparison] = None,
+    *,
+    roster: Optional[Roster] = None,  # noqa: ARG001 (the contract)
+    accepted: Sequence[Acceptance] = (),  # noqa: ARG001
+    rare: datetime.timedelta = RARE,  # noqa: ARG001
 ) -> tuple[Verdict, tuple[Verdict, ...]]:
     """Return the verdict on the whole, and one for each host in the order of the findings."""
     evidence = evidence_of(findings, period, now, comparison)

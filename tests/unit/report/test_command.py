@@ -72,7 +72,12 @@ def test_standard_input_is_read(fleet: Path) -> None:
     [
         (("/not/there",), 1, "cannot read '/not/there'"),
         (("--period", "soon", "."), 1, "no length of time"),
+        (("--rare", "seldom", "."), 1, "no length of time"),
         (("--since", "soon", "."), 1, "no time"),
+        (("--instances", "/not/there", "."), 1, "cannot read the instances '/not/there'"),
+        (("--instances", "ip-10-0-0-1/imds.jsonl", "."), 1, "is a log"),
+        (("--accept", "/not/there", "."), 1, "cannot read the accepted callers /not/there"),
+        (("--accept", "ip-10-0-0-1/imds.jsonl", "."), 1, "is not TOML"),
         (("--since", "1d", "--until", "2d", "."), 1, "not before"),
         (("--memory", "much", "."), 1, "--memory much"),
         (("--format", "pdf"), 2, "--format"),
@@ -144,3 +149,52 @@ def test_athena_gets_the_same_queries_in_its_own_words() -> None:
     for each in statements:
         unknown = {str(found.name).upper() for found in each.find_all(exp.Anonymous)}
         assert unknown <= TRINO_FUNCTIONS
+
+
+def test_an_accepted_caller_that_is_not_there_is_said(fleet: Path, tmp_path: Path) -> None:
+    """On standard error, and the report is made."""
+    file = tmp_path / "accept.toml"
+    entry = '[[accept]]\ncaller = "%s"\nby = "Ana"\nwhy = "retired"\nuntil = 2999-01-01\n'
+    file.write_text(entry % "/no/such/caller")
+    done = run("--accept", str(file), "--format", "json", str(fleet))
+    assert done.returncode == 0
+    assert f"{file}: '/no/such/caller' is accepted, but no caller" in done.stderr
+    known = json.loads(done.stdout)["callers"][0]["program"]
+    file.write_text(entry % known)
+    assert run("--accept", str(file), str(fleet)).stderr == ""
+
+
+def described(fleet: Path, *extra: dict[str, Any]) -> str:
+    """Write what describe-instances prints of the fleet's hosts, and of further instances."""
+    names = sorted(each.parent.name for each in fleet.rglob("imds.jsonl"))
+    hosts = [
+        {"InstanceId": f"i-{n:017x}", "State": {"Name": "running"}, "PrivateDnsName": name}
+        for n, name in enumerate(names)
+    ]
+    return json.dumps({"Reservations": [{"Instances": [*hosts, *extra]}]}, indent=4)
+
+
+def test_the_roster_names_the_instances_of_the_hosts(fleet: Path, tmp_path: Path) -> None:
+    """The commands have the ids of the roster; without it hosts without an id are looked up."""
+    file = tmp_path / "instances.json"
+    file.write_text(described(fleet))
+    of = ("--format", "json", str(fleet))
+    done = run("--instances", str(file), *of)
+    assert done.returncode == 0, done.stderr
+    assert "--instance-id i-00000000000000000 " in done.stdout
+    assert "--instance-id INSTANCE_ID" not in done.stdout
+    assert "--instance-id INSTANCE_ID" in run(*of).stdout
+
+
+def test_an_instance_without_a_log_is_named(fleet: Path, tmp_path: Path) -> None:
+    """With a command that says more of it."""
+    missing = {"InstanceId": "i-0123456789abcdef0", "State": {"Name": "running"}}
+    file = tmp_path / "instances.json"
+    file.write_text(described(fleet, missing))
+    done = run("--instances", str(file), "--format", "json", str(fleet))
+    (step,) = [e for e in json.loads(done.stdout)["steps"] if e["title"].startswith("Watch")]
+    assert step["title"] == "Watch 1 instance that has no log"
+    assert "i-0123456789abcdef0" in step["commands"][0]
+    stopped = {**missing, "State": {"Name": "stopped"}}
+    file.write_text(described(fleet, stopped))
+    assert "Watch 1" not in run("--instances", str(file), "--format", "json", str(fleet)).stdout

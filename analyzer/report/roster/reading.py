@@ -1,0 +1,128 @@
+"""Reads a roster: what ``aws ec2 describe-instances`` printed, or names and ids one a line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.errors import AnalyzerError
+from analyzer.report.result import Instance, Roster
+from analyzer.report.roster.described import RUN, Document, document_of
+from analyzer.report.roster.listed import instances_of_lines
+from analyzer.text import visible
+
+# What describe-instances prints of 20,000 instances has 200 MB.
+SIZE_MAX = 512 << 20
+_SHOWN_MAX = 60
+
+# How a text begins that the AWS CLI prints with another --output, and which one that is.
+_OTHER_OUTPUTS = (
+    (re.compile(r"Reservations:|- "), "yaml"),
+    (re.compile(r"RESERVATIONS\t|INSTANCES\t"), "text"),
+    (re.compile(r"-{20,}\s*\n\|"), "table"),
+)
+_CLI_ERROR = re.compile(r"An error occurred \([\w.]{1,60}\)")
+
+
+def read(path: Path) -> Roster:
+    """Read one file: one or several documents one behind the other, or a list.
+
+    Raises AnalyzerError, which says what the file is instead and which command to run.
+    """
+    text = _text(path)
+    name = visible(str(path))
+    if text.startswith(("{", "[")):
+        found = [each for document in _documents(text, name) for each in document.instances]
+    else:
+        for pattern, output in _OTHER_OUTPUTS:
+            if pattern.match(text):
+                raise AnalyzerError(
+                    f"{name}: was printed with --output {output}, which leaves out names. {RUN}"
+                )
+        error = _CLI_ERROR.search(text)
+        if error is not None:
+            raise AnalyzerError(
+                f"{name}: holds no instances but the AWS CLI's error: {error[0]}. {RUN}"
+            )
+        found = list(instances_of_lines(text.splitlines(), name))
+    if not found:
+        raise AnalyzerError(f"{name}: names no instance. Check account and Region. {RUN}")
+    return Roster(source=str(path), instances=tuple(_once(found)))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SIZE_MAX + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no path is like this"
+        raise AnalyzerError(f"cannot read the instances {str(path)!r}: {why}. {RUN}") from None
+    name = visible(str(path))
+    if len(raw) > SIZE_MAX:
+        raise AnalyzerError(f"{name}: is larger than {SIZE_MAX >> 20} MiB: ask for fewer instances")
+    try:
+        text = raw.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise AnalyzerError(f"{name}, line {line}: is not text. {RUN}") from None
+    if not text:
+        raise AnalyzerError(f"{name}: is empty. {RUN}")
+    return text
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A part of the text, for messages."""
+
+    name: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, line {self.line}"
+
+
+def _documents(text: str, name: str) -> Iterator[Document]:
+    """Yield the documents; each page that says that there are more must have a next one."""
+    former = None
+    for value, place in _values(text, name):
+        document = document_of(value, str(place))
+        if former is not None and not former.is_whole and not former.goes_on_in(document):
+            raise _cut(former)
+        former = document
+        yield document
+    if former is not None and not former.is_whole:
+        raise _cut(former)
+
+
+def _cut(document: Document) -> AnalyzerError:
+    return AnalyzerError(
+        f"{document.place}: AWS has more instances than this page (NextToken), and no further page"
+        f" follows. Leave out --max-items and --no-paginate. {RUN}"
+    )
+
+
+def _values(text: str, name: str) -> Iterator[tuple[object, _Place]]:
+    decoder, at, line = json.JSONDecoder(), 0, 1
+    while at < len(text):
+        place = _Place(name, line)
+        begin = at
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            beginning = text[at : at + _SHOWN_MAX].partition("\n")[0]
+            raise AnalyzerError(
+                f"{place}: {beginning!r} begins no whole JSON document. {RUN}"
+            ) from None
+        yield value, place
+        while at < len(text) and text[at].isspace():
+            at += 1
+        line += text.count("\n", begin, at)
+
+
+def _once(found: Iterable[Instance]) -> Iterator[Instance]:
+    """Yield each instance once: as the last document has it, which was written last."""
+    last: Mapping[str, Instance] = {each.id or each.name or "": each for each in found}
+    yield from last.values()
