@@ -156,6 +156,12 @@ def test_a_sender_without_a_number_sends_from_now_on() -> None:
     assert told(joined(sender(1, None), segment())) == [(0, DATA, 1)]
 
 
+def test_a_sender_without_a_number_divides_nothing() -> None:
+    """As nobody knows where it begins; another who holds the socket begins behind it."""
+    chunks = joined(sender(1, None), sender(2, 10, other=True), segment())
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
+
+
 def test_who_held_the_socket_is_named_beside_the_sender() -> None:
     """For those bytes, and for no others."""
     chunks = joined(
