@@ -153,7 +153,7 @@ class _Origin:
 
 
 class _Budget(NamedTuple):
-    """What a line counts for, and what is to be written before it."""
+    """The buckets that a line is charged to, and the records to write before it."""
 
     origin: _Origin
     stock: Bucket

@@ -250,7 +250,7 @@ class _Stream:
         self.used_boottime_ns = chunk.boottime_ns
 
     def _ahead(self, chunk: Chunk) -> int:
-        """How many bytes lie between what was taken and this send (mod 2**32).
+        """Return the number of bytes between the last one taken and this send (mod 2**32).
 
         By the sequence number, which is exact. A connection that began with TCP Fast Open
         has none at first and is followed by its offset, which then began at 0. Where there
@@ -263,7 +263,7 @@ class _Stream:
         return 0
 
     def is_continued_by(self, chunk: Chunk) -> bool:
-        """Whether the send can belong to this connection at all."""
+        """Tell whether the send can belong to this connection."""
         known_port, port = self._connection.source_port, chunk.connection.source_port
         if known_port != port and known_port and port:
             return False

@@ -372,7 +372,7 @@ def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
 
 
 def _is_for_sends(name: str) -> bool:
-    """Whether a request is missed where this program is not run."""
+    """Tell whether a request is missed if the kernel skips this program."""
     return "send" in name or "write" in name
 
 

@@ -51,7 +51,7 @@ _NO_PAYLOAD_FLAGS = layout.FLAG_TRUNCATED | layout.FLAG_UNREADABLE | layout.FLAG
 
 
 class Sender(NamedTuple):
-    """Who sends on a connection, from a sequence number on; None is from now on.
+    """A process that sends on a connection from a sequence number on; None is from now on.
 
     ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
     process may have brought the same bytes. ``told_ns`` is by what further calls of the same

@@ -32,7 +32,7 @@ class _Piece(NamedTuple):
 
 
 class _Known:
-    """Who sends on a connection: the latest calls, and the process that was told last."""
+    """The senders on a connection: the latest calls, and the process that was told last."""
 
     __slots__ = ("senders", "told")
 
