@@ -9,11 +9,10 @@ import pytest
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import (
     IDLE_TIMEOUT_S,
-    KEPT_BYTES,
-    MAX_REPEATED_BYTES,
     Connections,
 )
 from analyzer.recorder.decode.http import IN_BODY, MAX_HEAD_BYTES
+from analyzer.recorder.decode.stream import KEPT_BYTES, MAX_REPEATED_BYTES
 from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,

@@ -15,10 +15,9 @@ from analyzer.recorder.decode.http import (
     INCOMPLETE,
     MAX_CHUNK_LINE_BYTES,
     MAX_HEAD_BYTES,
-    REPEATED_MAX,
     RequestParser,
-    maybe_whole_request,
 )
+from analyzer.recorder.decode.whole import maybe_whole_request
 from analyzer.recorder.records import UNFRAMED, Hint, Request, Token
 from tests.sends import TOKEN
 from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, REQUESTS, get
@@ -662,12 +661,3 @@ def test_a_request_behind_a_line_of_space_is_told() -> None:
         found = parser.feed(_get(b" ", b"GET /real HTTP/1.1", *cut)[:-2])
         found += parser.finish(INCOMPLETE)
         assert [request.target for request in found] == ["/a", None]
-
-
-def test_requests_that_repeat_are_remembered_within_a_bound() -> None:
-    """What a host sends in turn may be more; each is read all the same, also the second time."""
-    many = [get(f"/latest/{number}") for number in range(2 * REPEATED_MAX)]
-    for _ in range(2):
-        found = [maybe_whole_request(each) for each in many]
-        paths = [each.target for each in found if each is not None]
-        assert paths == [f"/latest/{number}" for number in range(len(many))]
