@@ -8,14 +8,8 @@ import pytest
 
 from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.recorder.sources.probe import layout
-from analyzer.recorder.sources.probe.events import (
-    NO_CALL,
-    Call,
-    Segment,
-    Sender,
-    TornEventError,
-    decode_event,
-)
+from analyzer.recorder.sources.probe.events import TornEventError, decode_event
+from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
