@@ -152,6 +152,12 @@ def test_what_runs_another_command_is_a_carrier(name: str) -> None:
     assert recognise(process(name, f"/usr/bin/{name}", name, "curl")).role is Role.CARRIER
 
 
+def test_a_wrapper_that_is_a_script_is_a_carrier_too() -> None:
+    """On some systems a program of these names is one."""
+    found = recognise(process("sh", DASH, "sh", "/usr/local/bin/timeout", "9", "curl"))
+    assert (found.name, found.kind, found.role) == ("timeout", "script", Role.CARRIER)
+
+
 @pytest.mark.parametrize("name", ["systemd", "init", "runit", "dinit"])
 def test_init_is_known(name: str) -> None:
     """Whatever has number 1 is one, too."""

@@ -346,3 +346,30 @@ def test_what_is_masqueraded_on_its_way_is_taken_once(cooked: Any) -> None:
     (captured,) = requests(events)
     assert captured.connection.source_ip == CLIENT
     assert statuses(events) == [200]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_no_whole_segment_of_imds_says_what_it_is(version: int) -> None:
+    """Also where options of IP make it the slow way."""
+    packet = conversation(version=version)[3]
+    frame = bytes(ETHER / packet)
+    tcp = len(frame) - len(bytes(packet[TCP]))
+    assert dissect(1, frame[: tcp + 10], len(frame)) == CUT_HEADERS
+    other = frame[: tcp + 2] + b"\x01\xbb" + frame[tcp + 4 :]  # port 443
+    assert dissect(1, other, len(other)) == NOT_IMDS
+    short = frame[: tcp + 12] + b"\x10" + frame[tcp + 13 :]  # a header of 4 bytes
+    assert dissect(1, short, len(short)) == MALFORMED
+
+
+def test_packets_are_read_up_to_a_time() -> None:
+    """The first behind it is given back; what is none of IMDS's is counted."""
+    frames = [bytes(ETHER / packet) for packet in conversation(V2)]
+    frames.insert(3, bytes(ETHER / IP(src=CLIENT, dst="10.0.0.1") / UDP()))
+    packets = [(number, 1, frame, len(frame)) for number, frame in enumerate(frames)]
+    reassembler = Reassembler()
+    events: list[Event] = []
+    beyond = reassembler.feed_until(iter(packets), 0, 6, events)
+    assert beyond == packets[6]
+    assert reassembler.counters[NOT_IMDS] == 1
+    (captured,) = requests(events)
+    assert captured.request.token.value == "present"

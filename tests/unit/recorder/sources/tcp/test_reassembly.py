@@ -6,7 +6,16 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
+from analyzer.recorder.records import (
+    UNFRAMED,
+    Answer,
+    Chunk,
+    Closed,
+    Connection,
+    Doubt,
+    Event,
+    Problem,
+)
 from analyzer.recorder.sources.tcp import reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.dissect import NO_PAYLOAD
@@ -304,6 +313,7 @@ class TestHoles:
         packets = [
             *conversation()[:3],
             self.client.packet("U", 0, urgptr=20),
+            self.client.packet("U", 0, urgptr=30),
             self.client.packet("PA", 40, V1[40:]),
         ]
         chunks = [each for each in feed(packets) if isinstance(each, Chunk)]
@@ -550,6 +560,58 @@ class TestEnds:
         assert told(events) == WHOLE
         assert statuses(events) == [None]
         assert not any(isinstance(each, Closed) for each in events)
+
+
+class TestDoubts:
+    """The server may read other bytes than those that were told."""
+
+    client, server = sides()
+
+    def doubts(self, *packets: object) -> list[Problem]:
+        events = feed([*conversation()[:4], *packets])
+        return [each.reason for each in events if isinstance(each, Doubt)]
+
+    def test_an_urgent_byte_that_was_told_as_a_usual_one(self) -> None:
+        """Once for all that was told; nothing, where the server has said to have it."""
+        urgent = self.client.packet("UA", 0, urgptr=20)
+        assert self.doubts(urgent, urgent) == [Problem.URGENT]
+        assert self.doubts(self.server.packet("PA", 0, OK, acked=len(V1)), urgent) == []
+
+    @pytest.mark.parametrize(("pointer", "sizes"), [(20, [19, 1, 63]), (83, [82, 1])])
+    def test_an_urgent_byte_is_left_out(self, pointer: int, sizes: list[int]) -> None:
+        """Nobody knows whether the server takes it for one of the stream."""
+        assert len(V1) == 83
+        packets = [*conversation()[:3], self.client.packet("PUA", 0, V1, urgptr=pointer)]
+        chunks = [each for each in feed(packets) if isinstance(each, Chunk)]
+        assert [each.size for each in chunks] == sizes
+        assert [each.problem for each in chunks if each.problem] == [Problem.URGENT]
+
+    def test_other_bytes_sent_again_are_told(self) -> None:
+        """Nor may what is no longer kept be taken for the same."""
+        assert self.doubts(self.client.packet("PA", 0, V2[: len(V1)])) == [Problem.CONFLICTING]
+        many = self.client.packet("A", len(V1), b"x" * 1400)
+        more = self.client.packet("A", len(V1) + 1400, b"x" * 1400)
+        again = self.client.packet("PA", 0, V1)
+        assert self.doubts(self.server.packet("A"), many, more, again) == [Problem.CONFLICTING]
+
+    def test_a_probe_for_a_kept_connection_is_no_other_byte(self) -> None:
+        """Where only the client is seen, it cannot be told by what the server has."""
+        packets = [self.client.packet("S"), self.client.packet("PA", 0, V1)]
+        events = feed([*packets, self.client.packet("A", len(V1) - 1, b"\0")])
+        assert [each for each in events if isinstance(each, Doubt)] == []
+        events = feed([*packets, self.client.packet("PA", 0, V2[: len(V1)])])
+        assert len([each for each in events if isinstance(each, Doubt)]) == 1
+
+    def test_another_request_after_an_end_is_another_connections(self) -> None:
+        """What the server had not acknowledged by the end it may read otherwise."""
+        ended = [*conversation()[:4], self.client.packet("R", len(V1))]
+        assert told(feed([*ended, self.client.packet("PA", 0, V1)])) == WHOLE
+        assert len(told(feed([*ended, self.client.packet("PA", 0, V2[: len(V1)])]))) == 2
+
+
+def test_an_answer_that_is_no_http_has_no_status() -> None:
+    answer = sides()[1].packet("PA", 0, b"SSH-2.0-OpenSSH_9.2p1\r\n", acked=len(V1))
+    assert statuses(feed([*conversation()[:4], answer])) == [0]
 
 
 class TestOneSided:
