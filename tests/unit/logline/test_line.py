@@ -22,6 +22,7 @@ def test_a_line_is_an_event_at_a_time() -> None:
     line = parse(raw)
     assert line is not None
     assert (line.event, line.at_s) == ("heartbeat", 86401.5)
+    assert (line.text("event"), line.text("lost"), line.text("no", "x")) == ("heartbeat", "", "")
     assert (line.number("lost"), line.number("x"), line.number("lost", "y")) == (3, None, None)
 
 

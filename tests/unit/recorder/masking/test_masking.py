@@ -273,6 +273,9 @@ def test_what_stands_in_a_passwords_place_and_is_none_stays(args: tuple[str, ...
         # Escapes of what is no sign of a text, and of more rounds than are undone.
         (f"\\x07 password=\\x41{SECRET}", f"\\x07 password={MASK}"),
         (f"a%2525252541 password%3D{SECRET}", f"a%2525252541 password%3D{MASK}"),
+        # Letters that two make in lower case, and digits of a secret's own name and value.
+        (f"\u0130 password={SECRET} x", f"\u0130 password={MASK} x"),
+        (f"/cb/{b'password=s3cr3t1'.hex()}/x", f"/cb/{MASK}/x"),
         ("x=aBc-deFgh-aBc-deFgh-aBc-deFgh-aBc-deFgh", "x=aBc-deFgh-aBc-deFgh-aBc-deFgh-aBc-deFgh"),
     ],
 )

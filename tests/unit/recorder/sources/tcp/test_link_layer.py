@@ -371,5 +371,6 @@ def test_packets_are_read_up_to_a_time() -> None:
     beyond = reassembler.feed_until(iter(packets), 0, 6, events)
     assert beyond == packets[6]
     assert reassembler.counters[NOT_IMDS] == 1
+    assert {read() for read in reassembler.loss_readers().values()} == {0}
     (captured,) = requests(events)
     assert captured.request.token.value == "present"
