@@ -16,7 +16,7 @@ from pathlib import Path
 from analyzer.recorder.attribute.processes import Processes
 from analyzer.recorder.attribute.programs import Programs
 from analyzer.recorder.sources import Source
-from analyzer.recorder.sources.probe.core import ANCESTRY
+from analyzer.recorder.sources.probe.programs import ANCESTRY
 from analyzer.recorder.sources.selection import open_source
 from bench.compiled import compile_program
 from bench.figure import CannotMeasureError, Row, show

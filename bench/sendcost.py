@@ -13,8 +13,9 @@ from typing import NamedTuple, Optional
 
 from analyzer.errors import SourceUnavailable
 from analyzer.lab.namespace import LabNamespace
-from analyzer.recorder.sources.probe.core import PROGRAMS, CoreSource
+from analyzer.recorder.sources.probe.core import CoreSource
 from analyzer.recorder.sources.probe.libbpf import BpfError
+from analyzer.recorder.sources.probe.programs import PROGRAMS
 from bench.compiled import compile_bpf, compile_program
 from bench.empty import EmptyProbe
 from bench.figure import CannotMeasureError, show, show_table

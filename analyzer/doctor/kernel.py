@@ -13,8 +13,9 @@ from analyzer.host import tracefs
 from analyzer.host.kernel_symbols import BTF
 from analyzer.host.kprobes import find_kprobes
 from analyzer.host.mounts import mount_points
-from analyzer.recorder.sources.probe.core import NO_BTF, NO_OBJECT, PROGRAMS
+from analyzer.recorder.sources.probe.core import NO_BTF, NO_OBJECT
 from analyzer.recorder.sources.probe.objects import bpf_file
+from analyzer.recorder.sources.probe.programs import PROGRAMS
 
 MACHINES = ("x86_64", "aarch64")
 

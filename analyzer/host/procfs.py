@@ -28,7 +28,7 @@ class Stat(NamedTuple):
 
     @property
     def start_boottime_ns(self) -> int:
-        """When the process was started, on CLOCK_BOOTTIME, to the hundredth of a second."""
+        """The time of the process's start on CLOCK_BOOTTIME, to the hundredth of a second."""
         return self.start_ticks * _NS_PER_S // _TICKS_PER_S
 
 

@@ -104,7 +104,7 @@ def _is_token_request(request: Request, segments: Segments) -> bool:
 
 
 def _may_be_tokenless(request: Request, segments: Segments) -> bool:
-    """Whether what makes it v2 was in memory that its caller can write to while it goes out."""
+    """Tell whether the sender could change what makes the request v2 while it was sent."""
     return request.reason == CHANGEABLE and (
         request.token is Token.PRESENT or _is_token_request(request, segments)
     )

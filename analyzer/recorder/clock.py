@@ -14,7 +14,7 @@ SET_BACK_NS = 60 * 1_000_000_000
 
 
 class Clock(Protocol):
-    """What the times of a source's events are on."""
+    """The clock that gives the times of a source's events."""
 
     is_running: bool  # False: time passes only with what is read; see records.Passed
 

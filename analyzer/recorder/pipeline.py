@@ -58,7 +58,7 @@ TICK_S = 1.0
 
 
 class Sink(Protocol):
-    """Where records go."""
+    """The interface of a destination for records."""
 
     def write(self, record: Record) -> None:
         """Take one record."""
@@ -78,12 +78,12 @@ class Sink(Protocol):
 
     @property
     def counters(self) -> SinkCounters:
-        """What became of the lines since the start."""
+        """Counts of lines that were not written since the start."""
         ...
 
 
 class SinkCounters(Protocol):
-    """What a sink counts."""
+    """The counts of a sink."""
 
     @property
     def not_written(self) -> Mapping[str, int]:

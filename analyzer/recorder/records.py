@@ -44,7 +44,7 @@ class KernelProcess(NamedTuple):
 
 
 class Attribution(_Constants):
-    """How it is known who made a call. The value is ``imds.attribution``."""
+    """The evidence that names a caller. The value is ``imds.attribution``."""
 
     CALL = "call"  # the kernel told with the call itself; the log says nothing of it
     SOCKET = "socket"  # found in the socket tables afterwards: best effort
@@ -101,7 +101,7 @@ class Connection(NamedTuple):
 
 
 class Problem(_Constants):
-    """Why (part of) a send's bytes are not there. The value is the ``imds.reason``."""
+    """The reason why bytes of a send are missing. The value is ``imds.reason``."""
 
     TRUNCATED = "truncated"  # longer than the copy limit
     UNREADABLE = "unreadable_payload"  # user memory that was not resident
@@ -165,7 +165,7 @@ class Closed(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What a process runs, told before it is named as somebody's ancestor.
+    """The program of a process, sent before a call names the process as an ancestor.
 
     ``snapshot`` has no ancestors. It is None where another one took its place meanwhile.
     """
@@ -181,9 +181,9 @@ class Passed(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """What was told of a connection may not be what the server took.
+    """A doubt whether the server received the same bytes as were seen on a connection.
 
-    That concerns all that the server has not answered. ``reason`` is URGENT or CONFLICTING.
+    It concerns all that the server has not answered. ``reason`` is URGENT or CONFLICTING.
     """
 
     boottime_ns: int
@@ -282,7 +282,7 @@ class Version(_Constants):
 
 
 class Classification(NamedTuple):
-    """What a request is. ``operation``, ``reason`` and ``provider`` as in the log."""
+    """The verdict on a request. ``operation``, ``reason`` and ``provider`` as in the log."""
 
     version: Version
     operation: str
@@ -327,7 +327,7 @@ class Container(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """What an orchestrator runs: a pod of ``kubernetes`` or a task of ``ecs``, by its id."""
+    """A workload of an orchestrator: a pod of ``kubernetes`` or a task of ``ecs``, by its id."""
 
     orchestrator: str
     kind: str
@@ -335,9 +335,9 @@ class Workload(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who made a request. ``ancestors`` is nearest first.
+    """The process that made a request. ``ancestors`` is nearest first.
 
-    ``process`` is None where nobody is known; of the rest all but ``ancestors`` may be.
+    ``process`` is None if it is unknown. So is each other field but ``ancestors``.
     """
 
     process: Optional[Process]
@@ -354,7 +354,7 @@ class Caller(NamedTuple):
 
 
 class Outcome(_Constants):
-    """What IMDS made of a request."""
+    """The result of a request."""
 
     SUCCESS = "success"  # 2xx
     REJECTED = "rejected"  # 401, 403
@@ -371,7 +371,7 @@ class Response(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many calls were alike; ``outcome`` is ``unknown`` where it cannot be known."""
+    """The number of calls that were alike; ``outcome`` is ``unknown`` if no answer was seen."""
 
     version: str
     operation: str

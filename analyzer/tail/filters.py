@@ -18,7 +18,7 @@ _RUNTIME_FIELDS = (("container", "runtime"), ("orchestrator", "type"))
 
 
 class Filters(NamedTuple):
-    """What was asked for; an empty kind asks for nothing. Made by :func:`filters`."""
+    """The filters that were given; an empty kind filters nothing. Made by :func:`filters`."""
 
     versions: Sequence[str] = ()
     processes: Sequence[str] = ()

@@ -13,7 +13,7 @@ COLOURS = ("auto", "always", "never")
 
 
 class Screen(NamedTuple):
-    """Where to show; ``out`` is standard output, and so is the console's."""
+    """The output for people; ``out`` is standard output, and so is the console's."""
 
     out: BinaryIO
     console: Console

@@ -48,6 +48,12 @@ def _document(*before: str) -> dict[str, Any]:
     return document
 
 
+@pytest.fixture(scope="module")
+def here() -> dict[str, Any]:
+    """Return what it finds on this host. It tries each probe, which takes seconds."""
+    return _document()
+
+
 def _works(source: str, attach: str) -> str:
     """Return the probe's name, or "" when it does not attach."""
     try:
@@ -58,14 +64,13 @@ def _works(source: str, attach: str) -> str:
     return opened.source.probe
 
 
-def test_it_names_the_probe_that_run_chooses() -> None:
+def test_it_names_the_probe_that_run_chooses(here: dict[str, Any]) -> None:
     """And of each other core probe whether it attaches."""
-    document = _document()
-    assert document["probe"] == (_works("auto", "auto") or None)
+    assert here["probe"] == (_works("auto", "auto") or None)
     for attach in ("fentry", "kprobe", "tracepoint"):
-        finding = document["findings"][f"core/{attach}"]
+        finding = here["findings"][f"core/{attach}"]
         assert (finding["level"] == "ok") == bool(_works("core", attach)), finding
-    assert document["kernel"] == {"release": platform.release(), "machine": platform.machine()}
+    assert here["kernel"] == {"release": platform.release(), "machine": platform.machine()}
 
 
 def test_the_table_fits_a_pipe() -> None:
@@ -102,9 +107,9 @@ def test_in_a_user_namespace_capabilities_do_not_count() -> None:
     assert "user namespace" in document["findings"]["may load"]["found"]
 
 
-def test_in_a_pid_and_cgroup_namespace_it_warns_and_works() -> None:
+def test_in_a_pid_and_cgroup_namespace_it_warns_and_works(here: dict[str, Any]) -> None:
     """A privileged container can attach, but reads another /proc than the kernel's."""
-    findings = _document()["findings"]
+    findings = here["findings"]
     assert findings["process ids"]["level"] == "ok"
     inside = _document("unshare", "--pid", "--fork", "--mount-proc", "--cgroup")
     assert inside["works"]
@@ -112,9 +117,9 @@ def test_in_a_pid_and_cgroup_namespace_it_warns_and_works() -> None:
     assert inside["findings"]["cgroups"]["level"] == "warn"
 
 
-def test_a_shifted_boot_clock_is_told_and_works() -> None:
+def test_a_shifted_boot_clock_is_told_and_works(here: dict[str, Any]) -> None:
     """A time namespace's offset is known to the kernel's file, and so taken into account."""
-    assert _document()["findings"]["boot clock"]["level"] == "ok"
+    assert here["findings"]["boot clock"]["level"] == "ok"
     inside = _document("unshare", "--time", "--boottime", "86400")
     assert inside["works"]
     assert inside["findings"]["boot clock"]["level"] == "info"

@@ -18,7 +18,14 @@ import pytest
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
-from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, new_marker
+from tests.live.watch import (
+    ATTACH_DEADLINE_S,
+    DEADLINE_S,
+    Watch,
+    attached,
+    eventually,
+    new_marker,
+)
 
 # Runs the command line, and stands still when the first module of another's is imported, until
 # there is a certain file.
@@ -46,9 +53,10 @@ def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: 
     """Return an analyzer that the test starts itself, of a probe that works here."""
     assert imds.listening
     watch = Watch(one_probe, namespace, tmp_path)
-    with watch.running(required=one_probe in REQUIRED):
-        pass
-    watch.log.unlink()
+    if one_probe not in attached:
+        with watch.running(required=one_probe in REQUIRED):
+            pass
+        watch.log.unlink()
     return watch
 
 

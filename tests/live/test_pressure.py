@@ -30,9 +30,9 @@ CALLERS = max(201, int(1001 / SLOWNESS) | 1)
 HALF_SENT = max(1001, int(5001 / SLOWNESS) | 1)
 # One half-sent head: below the limit of a head, each send below the copy limit.
 SENDS, SEND_BYTES, LINE_BYTES_MAX = 3, 4000, 100
-# So many of them, about 2 MiB of events, are taken before the next follow: it is not the ring
+# So many of them, about 4 MiB of events, are taken before the next follow: it is not the ring
 # that is under test here.
-WAVE = 128
+WAVE, RING_MIB = 256, 16
 # What the analyzer may grow by: the bound of what is half sent (see Connections) and the queue
 # in front of it. 12 MB is usual.
 GROWTH_BYTES = 64 << 20
@@ -101,7 +101,8 @@ def test_half_sent_requests_by_the_thousand_are_bounded_and_all_recorded(
     assert SENDS * SEND_BYTES < MAX_HEAD_BYTES
     fresh = Watch(probe, namespace, tmp_path)
     sockets: list[socket.socket] = []
-    with fresh.running("--response-wait", "0", required=probe in REQUIRED):
+    options = ("--response-wait", "0", "--ring-mib", str(RING_MIB))
+    with fresh.running(*options, required=probe in REQUIRED):
         assert fresh.process is not None
         analyzer = psutil.Process(fresh.process.pid)
         before = analyzer.memory_info().rss

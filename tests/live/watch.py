@@ -19,7 +19,7 @@ import pytest
 from analyzer.host.preemption import is_preemptible
 from analyzer.imds import IMDS_IPV4
 from analyzer.lab.namespace import LabNamespace
-from tests.schema import parsed
+from tests.live.lines import GrowingLogs
 
 # An emulated machine is 10 to 30 times slower than this one.
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "1"))
@@ -29,6 +29,10 @@ ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
 LOOK_AGAIN_S = 0.01
 
 Line = dict[str, Any]
+
+# The probes that attached here, and why others did not: to find out takes a second each time.
+attached: set[str] = set()
+_unavailable: dict[str, str] = {}
 
 
 def eventually(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
@@ -69,6 +73,7 @@ class Watch:
         self.process: Optional[subprocess.Popen[bytes]] = None
         # What starts it: a command that ends in becoming the one behind it.
         self.prefix: Sequence[str] = ()
+        self._logs = GrowingLogs()
 
     @contextlib.contextmanager
     def running(self, *options: str, required: bool = False) -> Iterator[Watch]:
@@ -81,6 +86,8 @@ class Watch:
 
     def start(self, *options: str, required: bool = False) -> None:
         """Start it and return once the probe is attached."""
+        if self.probe in _unavailable and not required:
+            pytest.skip(_unavailable[self.probe])
         source, attach = self.probe.split("/")
         with self._messages.open("wb") as messages:
             self.process = start_run(
@@ -107,7 +114,11 @@ class Watch:
             assert "no capture method" in reason, reason
             if required:
                 pytest.fail(f"{self.probe} must work here: {reason}")
-            pytest.skip(f"{self.probe} does not work here: {reason}")
+            reason = f"{self.probe} does not work here: {reason}"
+            if not self.prefix:
+                _unavailable[self.probe] = f"{self.probe} does not work here, as was said before"
+            pytest.skip(reason)
+        attached.add(self.probe)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; returns its exit code."""
@@ -129,8 +140,7 @@ class Watch:
 
     def lines_of(self, path: Path) -> list[Line]:
         """Return the whole lines of a file, each parsed; fails for one that fits no schema."""
-        text = path.read_bytes().decode()
-        return [parsed(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return self._logs.lines_of(path)
 
     @functools.cached_property
     def has_wire(self) -> bool:

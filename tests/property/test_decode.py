@@ -17,8 +17,8 @@ from analyzer.recorder.decode.http import (
     INCOMPLETE,
     MAX_HEAD_BYTES,
     RequestParser,
-    maybe_whole_request,
 )
+from analyzer.recorder.decode.whole import maybe_whole_request
 from analyzer.recorder.records import UNFRAMED, Problem, Request, Token, Version
 from analyzer.recorder.sinks import level
 from analyzer.text import decode_text

@@ -16,12 +16,11 @@ from analyzer.recorder.repeats import (
     ALL_PER_S,
     ENDED_MAX,
     FAIR_LINES,
-    KINDS_MAX,
     LOG_BYTES,
     ORIGIN_BURST,
-    WINDOW_NS,
     Repeats,
 )
+from analyzer.recorder.windows import KINDS_MAX, WINDOW_NS
 from tests.sends import process_of
 from tests.unit.recorder.sinks.test_jsonl import RECORD
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.recorder.records import Chunk, Problem
-from analyzer.recorder.sources.probe.events import NO_CALL, Call, Segment, Sender
+from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 

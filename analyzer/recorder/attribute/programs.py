@@ -51,7 +51,7 @@ class _Kept(NamedTuple):
 
 
 class Programs:
-    """What processes run, by their identity and their exec."""
+    """The programs of processes, by the identity of the process and of its exec."""
 
     def __init__(self, processes: Processes, budget: Optional[Budget] = None) -> None:
         """Know of none yet; ``budget`` bounds the time that masking takes."""

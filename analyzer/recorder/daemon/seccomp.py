@@ -18,7 +18,7 @@ from analyzer.errors import ServiceError
 
 
 class _Machine(NamedTuple):
-    """How system calls are told apart: linux/audit.h's constant, and seccomp(2)'s number."""
+    """The numbers of a machine type: of linux/audit.h, and of the system call seccomp(2)."""
 
     audit: int
     seccomp: int

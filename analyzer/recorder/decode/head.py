@@ -134,8 +134,8 @@ def maybe_request_line(buffer: Buffer, start: int, newline: int) -> Optional[Req
 def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int]:
     """Make a request of its line's parts and its header fields; also return its body's length.
 
-    ``fields`` holds the whole lines of the header block, behind the line feed of the
-    request line. The length is ``CHUNKED`` for a chunked body. It is ``UNCERTAIN`` where servers
+    ``fields`` holds the line feed of the request line, and behind it the whole lines of the
+    header block. The length is ``CHUNKED`` for a chunked body. It is ``UNCERTAIN`` where servers
     may differ in it: what follows is then to be read as a request, so that nothing can be hidden
     behind a wrong length, and not to be believed, because it may be a body.
     """

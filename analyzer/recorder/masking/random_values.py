@@ -91,7 +91,7 @@ _ID_NAMES = re.compile(
 
 
 class Look(Enum):
-    """How closely words are looked at."""
+    """The strictness of the search for random words."""
 
     TEXT = "text"
     # The arguments of a program that deals with digests: git's and those of containers.
@@ -101,7 +101,7 @@ class Look(Enum):
 
 
 class Context(NamedTuple):
-    """What is known beside a text."""
+    """The surroundings of a text."""
 
     look: Look = Look.TEXT
     before: str = ""  # what stands before the text

@@ -31,14 +31,16 @@ class UnescapedView(NamedTuple):
     ends: list[int]
 
     def spans(self, begin: int, end: int) -> Iterator[Span]:
-        """Yield where a piece of the view stands in the original, without what joins it."""
+        """Yield where a piece of the view stands in the original, without what joins it.
+
+        The piece has at least one character.
+        """
         start = begin
         for at in range(begin + 1, end):
             if self.origins[at] != self.ends[at - 1]:
                 yield self.origins[start], self.ends[at - 1]
                 start = at
-        if start < end:
-            yield self.origins[start], self.ends[end - 1]
+        yield self.origins[start], self.ends[end - 1]
 
 
 def unescaped(text: str) -> Iterator[UnescapedView]:

@@ -45,7 +45,7 @@ _Origin = Union[int, str]
 
 
 class Requests(NamedTuple):
-    """What requests are counted by; all are label values."""
+    """The labels by which requests are counted."""
 
     version: str
     provider: str

@@ -16,10 +16,10 @@ Opened = TypeVar("Opened")
 
 
 class Output(Generic[Wanted, Opened]):
-    """What is wanted of an output, and what there is of it.
+    """An output: its configured destination, and the open one.
 
-    A change of another output leaves it alone: what is open may not be had a second time, such
-    as a port below 1024 once the capabilities are given up.
+    A change of another output leaves it open. It may be impossible to open again, such as a port
+    below 1024 after the capabilities are dropped.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ class JsonlSink:
 
     @property
     def counters(self) -> Counters:
-        """What became of the lines since the start."""
+        """Counts of lines that were not written since the start."""
         return self._log.counters
 
     def tick(self) -> None:

@@ -36,7 +36,7 @@ CLOSE_S = 5.0
 
 
 class Counters(NamedTuple):
-    """What became of the lines since the start."""
+    """Counts of lines that were not written since the start."""
 
     errors: int  # how often writing failed
     not_written: Mapping[str, int]  # lines dropped, by version; "event" for those of no request
@@ -75,12 +75,12 @@ class Log:
 
     @property
     def writer(self) -> Writer:
-        """Where the lines go."""
+        """The destination of the lines."""
         return self._writer
 
     @property
     def counters(self) -> Counters:
-        """What became of the lines since the start."""
+        """Counts of lines that were not written since the start."""
         return Counters(self._errors, self._not_written, self._pause is not None)
 
     def append(self, line: bytes) -> None:

@@ -71,7 +71,7 @@ class Writer(Protocol):
 
 
 class Head(NamedTuple):
-    """What stands at the start of a line, in the order that the log contract fixes."""
+    """The first fields of a line, in the order of the log's format."""
 
     level: str
     event: str

@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing will ever come again. Only recordings end."""
+        """Whether no more events will come. Only recordings end."""
         ...
 
     def fileno(self) -> int:
@@ -66,7 +66,7 @@ class Source(Protocol):
 
 
 class Probe:
-    """What all probes in the kernel have in common: they hold nothing back."""
+    """Base of all probes in the kernel: they hold no events back."""
 
     clock: Clock = BootClock()
     is_ended = False

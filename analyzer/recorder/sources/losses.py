@@ -61,10 +61,10 @@ class MappedCounters:
 
 
 class Misses:
-    """How often the kernel did not run some programs because they were active already.
+    """Counts the runs that the kernel skipped because the programs were active already.
 
-    It counts that since 5.12; before, the count stays 0. Read from /proc for the reason
-    that MappedCounters has.
+    The kernel counts them since 5.12; before, the count stays 0. They are read from /proc for
+    the same reason as in MappedCounters.
     """
 
     def __init__(self, program_fds: list[int]) -> None:

@@ -19,7 +19,7 @@ Wanted = Callable[[bytes], bool]
 
 
 class Start(NamedTuple):
-    """What is shown of the lines that are there already.
+    """The part of the existing lines that is shown.
 
     ``lines`` is how many of the last wanted ones, None for all. ``is_deep`` says whether to go back
     into rotated files, or of the journal into what was before the last boot.

@@ -6,7 +6,6 @@ import socket
 from typing import NamedTuple, Optional
 
 from tests.live.watch import Line, Watch, eventually, new_marker
-from tests.schema import parsed
 
 TOKEN = "AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="
 TOKEN_FIELD = f"X-aws-ec2-metadata-token: {TOKEN}"
@@ -46,14 +45,10 @@ class Log:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._start = watch.log.stat().st_size
+        self._start = len(watch.lines())
 
     def _lines(self) -> list[Line]:
-        with self._watch.log.open("rb") as file:
-            file.seek(self._start)
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1].decode()
-        lines = [parsed(line) for line in whole.splitlines()]
+        lines = self._watch.lines()[self._start :]
         return [line for line in lines if line["event"] == "imds_request"]
 
     def settled(self) -> list[Line]:

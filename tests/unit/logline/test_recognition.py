@@ -29,6 +29,10 @@ PYTHON, NODE, DASH = "/usr/bin/python3.11", "/usr/bin/node", "/usr/bin/dash"
          "a-script-with-a-name", "script", "/srv/a-script-with-a-name"),
         (process("deploy.sh", "/usr/bin/bash", "/bin/bash", "/opt/deploy.sh", "-c", "x"),
          "deploy.sh", "script", "/opt/deploy.sh"),
+        (process("bash", "/usr/bin/bash", "bash", "-e", "--", "/opt/-job.sh"),
+         "-job.sh", "script", "/opt/-job.sh"),
+        (process("java", "/opt/jdk/bin/java", "java", "-Xmx1g", "/srv/Main.java"),
+         "Main.java", "script", "/srv/Main.java"),
         # An argument that is called like the program makes no script of it.
         (process("odd", "/opt/odd", "/opt/odd", "/srv/odd"), "odd", "program", "/opt/odd"),
         (process("python3", PYTHON, "python3", "-Xutf8", "/a/f.py"), "f.py", "script", "/a/f.py"),
@@ -47,6 +51,11 @@ PYTHON, NODE, DASH = "/usr/bin/python3.11", "/usr/bin/node", "/usr/bin/dash"
          "a.js", "script", "/srv/a.js"),
         (process("node", NODE, "node", "/usr/bin/npx", "-y", "some-tool@1.2.3", "go"),
          "some-tool", "package", "npx some-tool"),
+        # One that was told no package is only itself.
+        (process("node", NODE, "node", "/usr/bin/npx", "--help"), "npx", "script", "/usr/bin/npx"),
+        (process("uvx", "/usr/bin/uvx", "uvx", "--from", "a==1", "some-tool@1.2"),
+         "some-tool", "package", "uvx some-tool"),
+        (process("uv", "/usr/bin/uv", "uv", "--version"), "uv", "program", "uv"),
         (process("deno", "/usr/bin/deno", "deno", "run", "-A", "a.ts"), "a.ts", "script", "a.ts"),
         (process("bun", "/usr/bin/bun", "bun", "run", "a.ts"), "a.ts", "script", "a.ts"),
         (process("bun", "/usr/bin/bun", "bun", "a.ts"), "a.ts", "script", "a.ts"),
@@ -69,6 +78,7 @@ PYTHON, NODE, DASH = "/usr/bin/python3.11", "/usr/bin/node", "/usr/bin/dash"
         (process("worker-17", PYTHON, "worker-17"), "worker-17", "script", "python worker-*"),
         (process("busybox", "/bin/busybox", "busybox", "wget", "x"), "wget", "program", "wget"),
         (process("wget", "/bin/busybox", "wget", "x"), "wget", "program", "wget"),
+        (process("busybox", "/bin/busybox", "busybox", "--list"), "busybox", "program", "busybox"),
         (process("x.sh", "/bin/busybox", "sh", "/opt/x.sh"), "x.sh", "script", "/opt/x.sh"),
         (process("sh", DASH, "sh", "-c", ". /etc/job.env; curl x"),
          "job.env", "script", "/etc/job.env"),
@@ -90,6 +100,8 @@ def test_a_process_is_called_by_what_it_runs(
     [
         (process("sh", DASH, "sh", "-c", "curl x"), "curl x"),
         (process("bash", "/usr/bin/bash", "bash", "-ec", "curl x", "name"), "curl x"),
+        (process("bash", "/usr/bin/bash", "bash", "-c", "-e", "--", "curl x"), "curl x"),
+        (process("bash", "/usr/bin/bash", "bash", "-c"), ""),
         (process("python3", PYTHON, "python3", "-c", "import boto3"), "import boto3"),
         (process("python3", PYTHON, "python3", "-Ic", "import boto3"), "import boto3"),
         (process("perl", "/usr/bin/perl", "perl", "-ne", "print"), "print"),
@@ -138,6 +150,12 @@ def test_code_on_a_command_line_is_kept(image: Image, code: str) -> None:
 def test_what_runs_another_command_is_a_carrier(name: str) -> None:
     """It never says who wanted something."""
     assert recognise(process(name, f"/usr/bin/{name}", name, "curl")).role is Role.CARRIER
+
+
+def test_a_wrapper_that_is_a_script_is_a_carrier_too() -> None:
+    """On some systems a program of these names is one."""
+    found = recognise(process("sh", DASH, "sh", "/usr/local/bin/timeout", "9", "curl"))
+    assert (found.name, found.kind, found.role) == ("timeout", "script", Role.CARRIER)
 
 
 @pytest.mark.parametrize("name", ["systemd", "init", "runit", "dinit"])

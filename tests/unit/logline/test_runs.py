@@ -36,6 +36,7 @@ RUNS = (
     ("/h/.ansible/tmp/ansible-tmp-17.1-2-3/AnsiballZ_setup.py",
      "/h/.ansible/tmp/ansible-tmp-18.9-8-7/AnsiballZ_setup.py",
      "/h/.ansible/tmp/ansible-tmp-17.1-2-3/AnsiballZ_ec2.py"),
+    ("/tmp/build-ab3_cd9e.sh", "/tmp/build-zz_z1zz9.sh", "/tmp/deploy-ab3_cd9e.sh"),
     ("/tmp/tmp.XkQzPw12Ab/run.sh", "/tmp/tmp.AAAAbbbb99/run.sh", "/tmp/tmp.XkQzPw12Ab/o.sh"),
     ("/tmp/tmpab_cd3fg/a.py", "/tmp/tmpzzzzzzz9/a.py", "/tmp/tmpab_cd3fg/b.py"),
     ("/opt/app-1.2.3/bin/app", "/opt/app-10.0.0-SNAPSHOT/bin/app", "/opt/web-1.2.3/bin/app"),

@@ -233,6 +233,16 @@ def test_a_token_request_that_still_waits_has_failed_for_its_process(exchanges: 
     assert done.token_failure == Response(Outcome.NO_RESPONSE, None)
 
 
+def test_of_two_token_requests_the_one_that_waits_tells(exchanges: Exchanges) -> None:
+    """Two threads ask for a token, and one is answered."""
+    exchanges.add(record(token=True, sock=3), 0, is_answered=True)
+    exchanges.add(record(token=True, sock=4), 0, is_answered=True)
+    exchanges.answer(answer(200, sock=3))
+    exchanges.add(record("/x", sock=2), 1 * S, is_answered=True)
+    (done,) = exchanges.answer(answer(200, sock=2))
+    assert done.token_failure == Response(Outcome.NO_RESPONSE, None)
+
+
 @pytest.mark.parametrize(
     ("waited_s", "reason"), [(GIVEN_UP_S - 0.01, "no_token_header"), (GIVEN_UP_S, FALLBACK)]
 )

@@ -310,5 +310,5 @@ def _identify(_connection: Connection, _start: Optional[int], packet_type: int) 
 
 
 def _is_begun(magic: bytes, data: bytes) -> bool:
-    """Whether this may become a magic number."""
+    """Tell whether the data is the beginning of a magic number."""
     return len(data) < len(magic) and magic.startswith(data)

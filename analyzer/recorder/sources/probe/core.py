@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.host import perf_events, tracefs
-from analyzer.host.kernel_symbols import BTF, typed_functions
+from analyzer.host.kernel_symbols import BTF
 from analyzer.host.kprobes import find_kprobes
 from analyzer.host.privileges import maybe_obstacle
 from analyzer.recorder.sources import Probe
@@ -33,64 +33,16 @@ from analyzer.recorder.sources.losses import (
 from analyzer.recorder.sources.probe import layout, wire
 from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.recorder.sources.probe.objects import bpf_file
+from analyzer.recorder.sources.probe.programs import (
+    ALL_PROGRAMS,
+    ANCESTRY,
+    NOTING,
+    is_for_sends,
+    programs_for,
+)
 
 if TYPE_CHECKING:
     from analyzer.recorder.records import Event, Lost
-
-# Attach type: the programs of the object that tell of calls that send, ...
-PROGRAMS: dict[str, tuple[str, ...]] = {
-    "fentry": ("fentry_tcp_sendmsg",),
-    "kprobe": ("kprobe_tcp_sendmsg",),
-    "tracepoint": (
-        "trace_write",
-        "trace_writev",
-        "trace_pwritev2",
-        "trace_sendto",
-        "trace_sendmsg",
-        "trace_sendmmsg",
-        "trace_prctl",
-    ),
-}
-# ... and of those that receive. What was received the wire tells better.
-RECEIVING: dict[str, tuple[str, ...]] = {
-    "fentry": ("fentry_tcp_recvmsg",),
-    "kprobe": ("kprobe_tcp_recvmsg",),
-    "tracepoint": ("trace_read", "trace_readv", "trace_recvfrom", "trace_recvmsg"),
-}
-# Kernel function: the programs for it, without the wire. Not every kernel has these: tcp_sendpage
-# is gone since 6.5, mptcp_sendmsg came with 5.6 and needs CONFIG_MPTCP.
-OPTIONAL = {
-    "tcp_sendpage": {"fentry": "fentry_tcp_sendpage", "kprobe": "kprobe_tcp_sendpage"},
-    "mptcp_sendmsg": {"fentry": "fentry_mptcp_sendmsg", "kprobe": "kprobe_mptcp_sendmsg"},
-}
-# Kernel function, the first that there is: the programs that note who replaces its executable.
-# Tracepoints have prctl(2) itself.
-REPLACING = {
-    "replace_mm_exe_file": {
-        "fentry": "fentry_replace_mm_exe_file",
-        "kprobe": "kprobe_replace_mm_exe_file",
-    },
-    "prctl_set_mm_exe_file": {
-        "fentry": "fentry_prctl_set_mm_exe_file",
-        "kprobe": "kprobe_prctl_set_mm_exe_file",
-    },
-}
-_NOTING = ("trace_prctl", *(name for names in REPLACING.values() for name in names.values()))
-# With every attach type: the end of connections; without the wire, that something was received.
-STATE = "raw_state_changed"
-RECEIVED = "raw_received"
-# What the ancestors of callers run. Where they are not run, /proc is asked.
-ANCESTRY = ("raw_forked", "raw_executed")
-_ALL_PROGRAMS = (
-    STATE,
-    RECEIVED,
-    *ANCESTRY,
-    *wire.PROGRAMS,
-    *(name for names in PROGRAMS.values() for name in names),
-    *(name for names in RECEIVING.values() for name in names),
-    *(name for names in OPTIONAL.values() for name in names.values()),
-    *_NOTING,
-)
 
 REMEDIES = {
     "fentry": "Needs Linux 5.5 or later on x86-64, 6.4 on arm64, with BPF trampolines allowed; "
@@ -194,7 +146,7 @@ class CoreSource(Probe):
             name: libbpf.pointer(
                 f"find program {name}", "bpf_object__find_program_by_name", handle, name.encode()
             )
-            for name in _ALL_PROGRAMS
+            for name in ALL_PROGRAMS
         }
         has_wire = cgroup_fd is not None
         wanted = programs_for(attach, has_wire=has_wire)
@@ -225,8 +177,8 @@ class CoreSource(Probe):
         if cgroup_fd is None:
             # With the wire no request is missed: of one whose call was not seen, it tells who.
             sends, answers = (
-                filter(_is_for_sends, wanted),
-                itertools.filterfalse(_is_for_sends, set(wanted).difference(ANCESTRY, _NOTING)),
+                filter(is_for_sends, wanted),
+                itertools.filterfalse(is_for_sends, set(wanted).difference(ANCESTRY, NOTING)),
             )
             totals[PROBE_BUSY] = self._misses(programs, sends).read
             totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
@@ -355,25 +307,6 @@ def _remedy(code: Optional[int], attach: str) -> str:
     if code not in (errno.EPERM, errno.EACCES):
         return remedy
     return maybe_obstacle() or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
-
-
-def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
-    """Return the names of the programs that this kernel can run, for one attach type."""
-    # Reading the kernel's types takes a while.
-    wanted = set() if attach == "tracepoint" else {*REPLACING, *(() if has_wire else OPTIONAL)}
-    present = typed_functions(wanted) if wanted else set()
-    replacing = [names[attach] for name, names in REPLACING.items() if name in present]
-    always = (*ANCESTRY, STATE, *PROGRAMS[attach], *replacing[:1])
-    if has_wire:
-        return (*always, *wire.PROGRAMS)
-    found = [*always, RECEIVED, *RECEIVING[attach]]
-    found += [names[attach] for name, names in OPTIONAL.items() if name in present]
-    return tuple(found)
-
-
-def _is_for_sends(name: str) -> bool:
-    """Whether a request is missed where this program is not run."""
-    return "send" in name or "write" in name
 
 
 def _allow_locked_memory() -> None:

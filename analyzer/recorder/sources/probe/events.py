@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import struct
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 
 from analyzer.recorder.records import (
     Answer,
@@ -18,12 +18,11 @@ from analyzer.recorder.records import (
     Problem,
     Program,
     Snapshot,
-    SocketId,
 )
 from analyzer.recorder.sources.probe import layout
+from analyzer.recorder.sources.probe.segments import SEQUENCES, Call, Segment, Sender
 
 AF_INET = 2
-SEQUENCES = 1 << 32  # numbers of TCP's bytes there are
 
 # Different processes that one busy host shows in a while; each entry is about 300 bytes.
 CACHED_PROCESSES = 4096
@@ -48,63 +47,6 @@ _SENDERS = (layout.KIND_SENDER, layout.KIND_CALL, _TOLD)
 _FLAGS_WITHOUT_SEQUENCE = layout.FLAG_FASTOPEN | layout.FLAG_NO_ANSWER
 
 _NO_PAYLOAD_FLAGS = layout.FLAG_TRUNCATED | layout.FLAG_UNREADABLE | layout.FLAG_NOT_USER_MEMORY
-
-
-class Sender(NamedTuple):
-    """Who sends on a connection, from a sequence number on; None is from now on.
-
-    ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
-    process may have brought the same bytes. ``told_ns`` is by what further calls of the same
-    process name it; 0 where they do not. ``start`` is where the connection's
-    numbers began.
-    """
-
-    socket_id: SocketId
-    sequence: Optional[int]
-    tid: int
-    snapshot: Snapshot
-    is_other: bool
-    size: Optional[int] = None
-    told_ns: int = 0
-    start: Optional[int] = None
-
-
-class Call(NamedTuple):
-    """A call by the process that was told at ``told_ns``: which bytes it offered, by which thread.
-
-    ``told_ns`` is 0 where there is none.
-    """
-
-    told_ns: int
-    sequence: int
-    size: int
-    tid: int
-
-
-NO_CALL = Call(0, 0, 0, 0)
-
-
-class Segment(NamedTuple):
-    """Bytes as they went out, without who sent them. ``urgent`` is the packet's pointer, or 0.
-
-    ``is_held`` says that a process held the socket then: the latest one that sends on it.
-    ``call`` is the latest one on the connection. ``is_sender_lost`` says that who sends could not
-    be told.
-    """
-
-    boottime_ns: int
-    connection: Connection
-    sequence: int
-    offset: int
-    size: int
-    data: bytes
-    problem: Optional[Problem]
-    urgent: int
-    cgroup_id: int
-    is_changeable: bool
-    is_held: bool = True
-    call: Call = NO_CALL
-    is_sender_lost: bool = False
 
 
 class TornEventError(ValueError):

@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional, Union
 
 from analyzer.lru import Lru
 from analyzer.recorder.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
-from analyzer.recorder.sources.probe.events import SEQUENCES, Call, Segment, Sender
+from analyzer.recorder.sources.probe.segments import SEQUENCES, Call, Segment, Sender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
 MAX_CONNECTIONS = 8192
@@ -32,7 +32,7 @@ class _Piece(NamedTuple):
 
 
 class _Known:
-    """Who sends on a connection: the latest calls, and the process that was told last."""
+    """The senders on a connection: the latest calls, and the process that was told last."""
 
     __slots__ = ("senders", "told")
 

@@ -32,7 +32,7 @@ _FIRST = 1 << 32
 
 
 class Sender(NamedTuple):
-    """Who is at the client's end of a connection."""
+    """The process at the client's end of a connection."""
 
     tid: int
     snapshot: Optional[Snapshot]

@@ -9,11 +9,10 @@ import pytest
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import (
     IDLE_TIMEOUT_S,
-    KEPT_BYTES,
-    MAX_REPEATED_BYTES,
     Connections,
 )
 from analyzer.recorder.decode.http import IN_BODY, MAX_HEAD_BYTES
+from analyzer.recorder.decode.stream import KEPT_BYTES, MAX_REPEATED_BYTES
 from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,
@@ -85,6 +84,36 @@ def test_sequence_numbers_wrap(start: int) -> None:
     """Streams go on across the end of the sequence numbers."""
     pieces = [send(GET[at : at + 1], at, start=start) for at in range(len(GET))]
     assert _feed(*pieces) == [("/a", None)]
+
+
+def test_without_numbers_sends_follow_by_their_offsets() -> None:
+    """TCP Fast Open has none at first; with MPTCP there are no offsets either."""
+    whole = send(GET)._replace(sequence=None)
+    for offset in (len(GET), None):
+        rest = send(OTHER)._replace(sequence=None, offset=offset)
+        assert _feed(whole, rest) == [("/a", None), ("/b", None)]
+    late = send(OTHER)._replace(sequence=None, offset=len(GET) + 5)
+    assert _feed(whole, late)[0] == ("/a", None)
+    assert _feed(whole, late)[1][1] is not None
+
+
+def test_a_socket_with_another_port_is_another_connection() -> None:
+    """The kernel gives the address of a socket to the next one; its end was lost."""
+    half, rest = send(GET[:9]), send(GET[9:], 9)
+    other = rest._replace(connection=rest.connection._replace(source_port=999))
+    (first, *others) = _feed(half, other)
+    assert first[1] == "incomplete"
+    assert ("/a", None) not in others
+
+
+def test_who_took_part_in_a_half_request_is_named_with_it() -> None:
+    """Another process held the socket while the first half was sent."""
+    connections = Connections()
+    half = send(GET[:9], tid=1)._replace(others=(snapshot(9),))
+    assert connections.feed(half) == []
+    (captured,) = connections.feed(send(GET[9:], 9, tid=2))
+    assert pid_of(captured.snapshot) == 2
+    assert [pid_of(each) for each in captured.others] == [1, 9]
 
 
 def test_repeated_sends_are_read_once() -> None:

@@ -16,8 +16,8 @@ from analyzer.recorder.decode.http import (
     MAX_CHUNK_LINE_BYTES,
     MAX_HEAD_BYTES,
     RequestParser,
-    maybe_whole_request,
 )
+from analyzer.recorder.decode.whole import maybe_whole_request
 from analyzer.recorder.records import UNFRAMED, Hint, Request, Token
 from tests.sends import TOKEN
 from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, REQUESTS, get

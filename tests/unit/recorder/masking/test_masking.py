@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from analyzer.recorder import masking
 from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
 from tests.sends import TOKEN
 from tests.unit.secret_samples import ARGUMENTS, GITHUB, INNOCENT, PASSWORD, leaks
@@ -235,6 +236,50 @@ def test_what_is_no_secret_stays(args: tuple[str, ...]) -> None:
 )
 def test_only_the_secret_is_masked(text: str, masked: str) -> None:
     """What stands around a secret is kept."""
+    assert mask_text(text) == masked
+
+
+def test_what_still_changes_after_the_last_pass_goes_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Masking may uncover another secret. Where it does so again and again, nothing is kept."""
+    monkeypatch.setattr(masking, "_PASSES", 1)
+    assert mask_text(f"a password={SECRET} in one text") == MASK
+    assert mask_args(("mysql", f"--password={SECRET}", "db")) == (MASK, MASK, MASK)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("curl", "-u", "--silent", URL),  # an option in the place of name and password
+        ("docker", "run", "-u", "1000:1000", "image"),  # numbers of user and group
+        ("curl", "-u", "1000:1000", URL),
+    ],
+)
+def test_what_stands_in_a_passwords_place_and_is_none_stays(args: tuple[str, ...]) -> None:
+    assert mask_args(args) == args
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        # The shell puts an empty string behind it; what is glued on is of the secret.
+        (f"password='{SECRET}''' x", f"password='{MASK}''' x"),
+        (f"token='{SECRET}'\"\"x y", f"token='{MASK}'\"\"{MASK} y"),
+        # A scheme, and behind it what the shell or the language is to put there.
+        ("Authorization: 'Bearer ' + $(x) rest", f"Authorization: '{MASK}' + $(x) rest"),
+        ("private_key=./a.pem x", "private_key=./a.pem x"),
+        (f"private_key={SECRET} x", f"private_key={MASK} x"),
+        # Escapes of what is no sign of a text, and of more rounds than are undone.
+        (f"\\x07 password=\\x41{SECRET}", f"\\x07 password={MASK}"),
+        (f"a%2525252541 password%3D{SECRET}", f"a%2525252541 password%3D{MASK}"),
+        # Letters that two make in lower case, and digits of a secret's own name and value.
+        (f"\u0130 password={SECRET} x", f"\u0130 password={MASK} x"),
+        (f"/cb/{b'password=s3cr3t1'.hex()}/x", f"/cb/{MASK}/x"),
+        ("x=aBc-deFgh-aBc-deFgh-aBc-deFgh-aBc-deFgh", "x=aBc-deFgh-aBc-deFgh-aBc-deFgh-aBc-deFgh"),
+    ],
+)
+def test_a_secret_ends_where_its_language_ends_it(text: str, masked: str) -> None:
     assert mask_text(text) == masked
 
 

@@ -8,14 +8,8 @@ import pytest
 
 from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.recorder.sources.probe import layout
-from analyzer.recorder.sources.probe.events import (
-    NO_CALL,
-    Call,
-    Segment,
-    Sender,
-    TornEventError,
-    decode_event,
-)
+from analyzer.recorder.sources.probe.events import TornEventError, decode_event
+from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
@@ -154,6 +148,12 @@ def test_what_is_sent_again_keeps_its_sender_while_the_next_is_under_way() -> No
 def test_a_sender_without_a_number_sends_from_now_on() -> None:
     """TCP Fast Open has none yet."""
     assert told(joined(sender(1, None), segment())) == [(0, DATA, 1)]
+
+
+def test_a_sender_without_a_number_divides_nothing() -> None:
+    """As nobody knows where it begins; another who holds the socket begins behind it."""
+    chunks = joined(sender(1, None), sender(2, 10, other=True), segment())
+    assert told(chunks) == [(0, DATA[:10], 1), (10, DATA[10:], 1)]
 
 
 def test_who_held_the_socket_is_named_beside_the_sender() -> None:

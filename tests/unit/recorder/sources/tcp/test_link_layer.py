@@ -125,6 +125,17 @@ LINKS: dict[str, tuple[int, int, Callable[[Any], Any]]] = {
 }
 
 
+def authenticated(packet: Any) -> bytes:
+    """Put an authentication header between IPv6 and TCP: its length counts 4-byte words less 2."""
+    inner = bytes(packet[TCP])
+    header = bytes([6, 4]) + bytes(22)
+    outer = IPv6(src=packet.src, dst=packet.dst, nh=51, plen=len(header) + len(inner))
+    return bytes(ETHER / outer) + header + inner
+
+
+LINKS["authenticated"] = (1, 6, authenticated)
+
+
 @pytest.mark.parametrize("name", LINKS)
 def test_a_conversation_is_found(name: str) -> None:
     """Whatever it is wrapped in."""
@@ -306,3 +317,60 @@ def test_a_large_packet_in_a_tunnel_is_whole(name: str) -> None:
 def test_a_link_type_that_nobody_knows_is_counted() -> None:
     """As packets that may have been requests."""
     assert dissect(65000, bytes(100), 100) == UNKNOWN_LINK
+
+
+def test_headers_and_tags_without_end_are_not_followed() -> None:
+    """A frame may consist of nothing else."""
+    packet = conversation(version=6)[3]
+    many = bytes(headers(*(IPv6ExtHdrDestOpt() for _ in range(40)))(packet))
+    assert dissect(1, many, len(many)) == NOT_IMDS
+    tagged = bytes(ETHER)[:12] + b"\x81\x00\x00\x05" * 40 + bytes(40)
+    assert dissect(1, tagged, len(tagged)) == NOT_IMDS
+
+
+@pytest.mark.parametrize("cooked", [CookedLinux, CookedLinuxV2])
+def test_what_is_masqueraded_on_its_way_is_taken_once(cooked: Any) -> None:
+    """It comes in from a container, and goes out with this host's address."""
+    link_type = 113 if cooked is CookedLinux else 276
+    packets = []
+    for number, packet in enumerate(conversation(V2)):
+        other = packet.copy()
+        other.src, other.dst = (each.replace(CLIENT, "10.9.9.9") for each in (other.src, other.dst))
+        is_asked = packet.dst == SERVER
+        ways = ((0, packet), (4, other)) if is_asked else ((0, other), (4, packet))
+        frames = [bytes(cooked(pkttype=kind) / each) for kind, each in ways]
+        packets += [(number, link_type, frame, len(frame)) for frame in frames]
+    events: list[Event] = []
+    reassembler = Reassembler()
+    assert reassembler.feed_until(iter(packets), 0, len(packets), events) is None
+    (captured,) = requests(events)
+    assert captured.connection.source_ip == CLIENT
+    assert statuses(events) == [200]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_no_whole_segment_of_imds_says_what_it_is(version: int) -> None:
+    """Also where options of IP make it the slow way."""
+    packet = conversation(version=version)[3]
+    frame = bytes(ETHER / packet)
+    tcp = len(frame) - len(bytes(packet[TCP]))
+    assert dissect(1, frame[: tcp + 10], len(frame)) == CUT_HEADERS
+    other = frame[: tcp + 2] + b"\x01\xbb" + frame[tcp + 4 :]  # port 443
+    assert dissect(1, other, len(other)) == NOT_IMDS
+    short = frame[: tcp + 12] + b"\x10" + frame[tcp + 13 :]  # a header of 4 bytes
+    assert dissect(1, short, len(short)) == MALFORMED
+
+
+def test_packets_are_read_up_to_a_time() -> None:
+    """The first behind it is given back; what is none of IMDS's is counted."""
+    frames = [bytes(ETHER / packet) for packet in conversation(V2)]
+    frames.insert(3, bytes(ETHER / IP(src=CLIENT, dst="10.0.0.1") / UDP()))
+    packets = [(number, 1, frame, len(frame)) for number, frame in enumerate(frames)]
+    reassembler = Reassembler()
+    events: list[Event] = []
+    beyond = reassembler.feed_until(iter(packets), 0, 6, events)
+    assert beyond == packets[6]
+    assert reassembler.counters[NOT_IMDS] == 1
+    assert {read() for read in reassembler.loss_readers().values()} == {0}
+    (captured,) = requests(events)
+    assert captured.request.token.value == "present"

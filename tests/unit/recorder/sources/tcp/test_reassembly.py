@@ -6,7 +6,16 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import UNFRAMED, Answer, Chunk, Closed, Connection, Event, Problem
+from analyzer.recorder.records import (
+    UNFRAMED,
+    Answer,
+    Chunk,
+    Closed,
+    Connection,
+    Doubt,
+    Event,
+    Problem,
+)
 from analyzer.recorder.sources.tcp import reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.dissect import NO_PAYLOAD
@@ -148,12 +157,55 @@ class TestOrder:
         assert told(events) == WHOLE
         assert statuses(events) == [200]
 
+    def test_both_syns_may_come_behind_what_was_sent_after_them(self) -> None:
+        """The client's second piece stands before all else."""
+        packets = conversation()
+        pieces = [self.client.packet("PA", at, V1[at : at + 50]) for at in (50, 0)]
+        for opening in ([packets[0], pieces[0], packets[1]], [pieces[0], packets[1]]):
+            events = feed([*opening, pieces[1], *packets[4:]])
+            assert told(events) == WHOLE
+            assert statuses(events) == [200]
+
     def test_the_answer_may_come_first(self) -> None:
         """Where two directions are captured apart; the answer is not known then."""
         packets = conversation()
         events = feed([packets[5], packets[0], packets[1], packets[3], *packets[7:]])
         assert told(events) == WHOLE
         assert statuses(events) == [None]
+
+
+class TestInterimAnswers:
+    """An interim status is no answer: the final one follows."""
+
+    _, server = sides()
+    INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    @pytest.mark.parametrize("cut", [25, 30, 36, 62])
+    def test_the_final_status_is_told(self, cut: int) -> None:
+        """However the server's bytes are divided, and where some come twice."""
+        said = self.INTERIM + OK
+        ends = ((0, cut), (cut - 5, cut + 2), (cut, len(said)))
+        assert statuses(self.told(said, ends)) == [200]
+
+    def test_an_interim_status_in_pieces_leaves_the_answer_unknown(self) -> None:
+        """It is not seen where the final one begins, so that none is told, and no wrong one."""
+        said = self.INTERIM + OK
+        assert statuses(self.told(said, ((0, 10), (10, len(said))))) == [None]
+
+    def told(self, said: bytes, ends: tuple[tuple[int, int], ...]) -> list[Event]:
+        pieces = [
+            self.server.packet("PA", begin, said[begin:end], acked=len(V1)) for begin, end in ends
+        ]
+        return feed([*conversation()[:5], *pieces])
+
+    def test_a_head_that_goes_on_in_the_next_segment_has_no_known_end(self) -> None:
+        """The next segment of its own is taken for the answer."""
+        said = self.INTERIM[:-2]
+        pieces = [
+            self.server.packet("PA", 0, said, acked=len(V1)),
+            self.server.packet("PA", len(said), OK, acked=len(V1)),
+        ]
+        assert statuses(feed([*conversation()[:5], *pieces])) == [200]
 
 
 class TestAnswersInParts:
@@ -248,6 +300,25 @@ class TestHoles:
         events = feed([*packets[:3], *packets[4:7], *two])
         assert told(events) == [*GAP, *WHOLE]
 
+    def test_a_missed_answer_is_told_when_the_client_has_received_it(self) -> None:
+        """As where the capture drops some of the server's packets."""
+        again = self.client.packet("PA", len(V1), V1, acked=len(OK))
+        answer = self.server.packet("PA", len(OK), OK, acked=2 * len(V1))
+        events = feed([*conversation()[:4], again, answer])
+        assert told(events) == 2 * WHOLE
+        assert statuses(events) == [None, 200]
+
+    def test_an_urgent_byte_that_never_came_is_in_doubt(self) -> None:
+        """The server may have left it out of the stream, so that is the reason of the gap."""
+        packets = [
+            *conversation()[:3],
+            self.client.packet("U", 0, urgptr=20),
+            self.client.packet("U", 0, urgptr=30),
+            self.client.packet("PA", 40, V1[40:]),
+        ]
+        chunks = [each for each in feed(packets) if isinstance(each, Chunk)]
+        assert [each.problem for each in chunks] == [Problem.URGENT, None]
+
     def test_more_than_the_bound_is_not_held(self) -> None:
         """The oldest hole is given up."""
         reassembler = Reassembler()
@@ -303,6 +374,7 @@ class TestBeginnings:
         for byte in (b"\0", b"\n"):
             probe = self.client.packet("A", -1, byte)
             assert told(feed([probe, *conversation()[3:]])) == WHOLE
+            assert told(feed([probe, *conversation()])) == WHOLE
             assert feed([probe]) == []
 
     def test_joined_at_a_byte_that_looks_like_a_probe(self) -> None:
@@ -324,6 +396,12 @@ class TestBeginnings:
             events = feed(packets)
             assert told(events) == WHOLE
             assert statuses(events) == [200]
+
+    def test_a_port_is_used_again_before_the_first_beginning_is_known(self) -> None:
+        """Joined on its way, and followed by a SYN that is far from what was seen."""
+        client = self.client._replace(start=0x7000_0000, other_start=777)
+        again = [client.packet("S"), client.packet("PA", 0, V1)]
+        assert told(feed([self.client.packet("PA", 0, V1), *again])) == 2 * WHOLE
 
     def test_a_port_is_used_again(self) -> None:
         """With other sequence numbers it is another connection, even without an end before."""
@@ -450,12 +528,90 @@ class TestEnds:
         assert statuses(events) == [200]
         assert isinstance(events[-1], Closed)
 
+    @pytest.mark.parametrize("behind", [False, True])
+    def test_an_end_whose_rest_never_comes_is_the_end_after_a_while(self, behind: bool) -> None:
+        """Both sides have ended, and some of the client's bytes are missing before that."""
+        reassembler = Reassembler()
+        packets = [*conversation()[:3], self.client.packet("PA", 0, V1[:30])]
+        if behind:
+            packets.append(self.client.packet("PA", 50, V1[50:]))
+        packets += [self.client.packet("FA", len(V1)), self.server.packet("FA", 0, acked=30)]
+        for number, packet in enumerate(packets):
+            frame = ethernet(packet)
+            reassembler.feed(number, 1, frame, len(frame))
+        assert len(reassembler) == 1
+        events = list(reassembler.expire(int(HOLE_WAIT_S * S) + len(packets)))
+        sizes = [each.size for each in events if isinstance(each, Chunk)]
+        assert sizes == ([20, len(V1) - 50] if behind else [len(V1) - 30])
+        assert [type(each) for each in events].count(Closed) == 1
+        assert isinstance(events[-1], Closed)
+        assert len(reassembler) == 0
+
+    def test_a_reset_waits_for_every_piece_that_it_has_overtaken(self) -> None:
+        """The first one that comes late is not the last."""
+        pieces = [self.client.packet("PA", at, V1[at : at + 30]) for at in (0, 30, 60)]
+        events = feed([*conversation()[:3], self.client.packet("R", len(V1)), *pieces])
+        assert told(events) == WHOLE
+        assert isinstance(events[-1], Closed)
+
     def test_the_capture_ends_first(self) -> None:
         """Then the connection has not ended, and an answer may have come yet."""
         events = feed(conversation()[:4])
         assert told(events) == WHOLE
         assert statuses(events) == [None]
         assert not any(isinstance(each, Closed) for each in events)
+
+
+class TestDoubts:
+    """The server may read other bytes than those that were told."""
+
+    client, server = sides()
+
+    def doubts(self, *packets: object) -> list[Problem]:
+        events = feed([*conversation()[:4], *packets])
+        return [each.reason for each in events if isinstance(each, Doubt)]
+
+    def test_an_urgent_byte_that_was_told_as_a_usual_one(self) -> None:
+        """Once for all that was told; nothing, where the server has said to have it."""
+        urgent = self.client.packet("UA", 0, urgptr=20)
+        assert self.doubts(urgent, urgent) == [Problem.URGENT]
+        assert self.doubts(self.server.packet("PA", 0, OK, acked=len(V1)), urgent) == []
+
+    @pytest.mark.parametrize(("pointer", "sizes"), [(20, [19, 1, 63]), (83, [82, 1])])
+    def test_an_urgent_byte_is_left_out(self, pointer: int, sizes: list[int]) -> None:
+        """Nobody knows whether the server takes it for one of the stream."""
+        assert len(V1) == 83
+        packets = [*conversation()[:3], self.client.packet("PUA", 0, V1, urgptr=pointer)]
+        chunks = [each for each in feed(packets) if isinstance(each, Chunk)]
+        assert [each.size for each in chunks] == sizes
+        assert [each.problem for each in chunks if each.problem] == [Problem.URGENT]
+
+    def test_other_bytes_sent_again_are_told(self) -> None:
+        """Nor may what is no longer kept be taken for the same."""
+        assert self.doubts(self.client.packet("PA", 0, V2[: len(V1)])) == [Problem.CONFLICTING]
+        many = self.client.packet("A", len(V1), b"x" * 1400)
+        more = self.client.packet("A", len(V1) + 1400, b"x" * 1400)
+        again = self.client.packet("PA", 0, V1)
+        assert self.doubts(self.server.packet("A"), many, more, again) == [Problem.CONFLICTING]
+
+    def test_a_probe_for_a_kept_connection_is_no_other_byte(self) -> None:
+        """Where only the client is seen, it cannot be told by what the server has."""
+        packets = [self.client.packet("S"), self.client.packet("PA", 0, V1)]
+        events = feed([*packets, self.client.packet("A", len(V1) - 1, b"\0")])
+        assert [each for each in events if isinstance(each, Doubt)] == []
+        events = feed([*packets, self.client.packet("PA", 0, V2[: len(V1)])])
+        assert len([each for each in events if isinstance(each, Doubt)]) == 1
+
+    def test_another_request_after_an_end_is_another_connections(self) -> None:
+        """What the server had not acknowledged by the end it may read otherwise."""
+        ended = [*conversation()[:4], self.client.packet("R", len(V1))]
+        assert told(feed([*ended, self.client.packet("PA", 0, V1)])) == WHOLE
+        assert len(told(feed([*ended, self.client.packet("PA", 0, V2[: len(V1)])]))) == 2
+
+
+def test_an_answer_that_is_no_http_has_no_status() -> None:
+    answer = sides()[1].packet("PA", 0, b"SSH-2.0-OpenSSH_9.2p1\r\n", acked=len(V1))
+    assert statuses(feed([*conversation()[:4], answer])) == [0]
 
 
 class TestOneSided:
