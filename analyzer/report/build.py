@@ -10,7 +10,7 @@ from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.clients import Clients
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.findings import Findings
+from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Entry, Report
 from analyzer.report.verdict.rules import judge_hosts
@@ -29,7 +29,9 @@ def judge(
     With ``cloudwatch``, the findings' buckets must be its ``bucket_s``.
     """
     entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
-    comparison = compare(cloudwatch, findings) if cloudwatch else None
+    comparison = (
+        compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
+    )
     verdict, host_verdicts = judge_hosts(findings, period, now, comparison)
     return Report(
         generated_at=now,
@@ -41,3 +43,13 @@ def judge(
         steps=steps(findings, entries, verdict, host_verdicts, comparison),
         comparison=comparison,
     )
+
+
+def _judged(
+    findings: Findings, period: datetime.timedelta, now: datetime.datetime
+) -> Optional[Span]:
+    """Return the period that the verdict judges; None without a line."""
+    if findings.last_at is None:
+        return None
+    end = min(findings.last_at, now)
+    return Span(end - period, end)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.cloudwatch.question import command
+from analyzer.report.cloudwatch.question import batches, command
 from analyzer.report.findings import HOSTS_LISTED_MAX, Host, Span
 from analyzer.report.result import Cause, Entry
 
@@ -94,7 +94,7 @@ def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:
         yield command(instances.ids[0], window)
     elif instances.ids:
         yield listing(instances.ids, "all-instances.txt")
-        yield f"xargs -I @ID@ {command('@ID@', window, 'all-instances.txt')}"
+        yield batches("all-instances.txt", window)
     else:
         yield from look_up(instances.unknown)
         yield command("INSTANCE_ID", window)

@@ -3,65 +3,33 @@
 from __future__ import annotations
 
 import datetime
-import json
-import shlex
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.cloudwatch import figures as module
-from analyzer.report.cloudwatch.comparison import compare
-from analyzer.report.cloudwatch.figures import CloudWatch, read
-from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED, command
-from analyzer.report.findings import Bucket, Findings, Span
-from analyzer.report.result import Comparison
-from tests.unit.report_samples import HOUR, INSTANCE, NOW, findings, host, v2_only
-
-MINUTES_5 = datetime.timedelta(minutes=5)
-T0 = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.timezone.utc)
-OTHER = "i-0fedcba9876543210"
-LABEL = f"{NO_TOKEN} 300 {INSTANCE}"
-
-
-def series(
-    *values: float, label: str = LABEL, start: datetime.datetime = T0, **fields: Any
-) -> dict[str, Any]:
-    """Return one result, newest first as CloudWatch has it."""
-    times = [(start + n * MINUTES_5).isoformat() for n in range(len(values))]
-    return {
-        "Id": "no_token",
-        "Label": label,
-        "Timestamps": times[::-1],
-        "Values": list(values)[::-1],
-        "StatusCode": "Complete",
-        **fields,
-    }
-
-
-def answer(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"MetricDataResults": list(results), "Messages": [], **fields}
-
-
-def written(path: Path, *documents: Any) -> Path:
-    file = path / "metrics.json"
-    file.write_text("\n".join(json.dumps(each, indent=4) for each in documents) + "\n")
-    return file
-
-
-def loaded(path: Path, *documents: Any) -> CloudWatch:
-    return read(written(path, *documents))
-
-
-# --- reading --------------------------------------------------------------------------------
+from analyzer.report.cloudwatch import answers as module
+from analyzer.report.cloudwatch.figures import read
+from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
+from tests.unit.report.cloudwatch.printed import (
+    LABEL,
+    MINUTES_5,
+    OTHER,
+    T0,
+    answer,
+    loaded,
+    series,
+    totals,
+)
+from tests.unit.report_samples import HOUR, INSTANCE
 
 
 def test_what_get_metric_data_prints_is_read(tmp_path: Path) -> None:
     """By metric and start of each period."""
     rejected = series(0, 1, label=f"{REJECTED} 300 {INSTANCE}", Id="rejected")
     read_back = loaded(tmp_path, answer(series(0, 3, 2), rejected))
-    assert read_back.counts == {
+    assert totals(read_back) == {
         NO_TOKEN: {T0: 0, T0 + MINUTES_5: 3, T0 + 2 * MINUTES_5: 2},
         REJECTED: {T0: 0, T0 + MINUTES_5: 1},
     }
@@ -82,7 +50,7 @@ def test_what_get_metric_data_prints_is_read(tmp_path: Path) -> None:
 )
 def test_every_form_of_time_is_read(tmp_path: Path, form: object) -> None:
     """Both major versions of the CLI, and cli_timestamp_format."""
-    counts = loaded(tmp_path, answer(series(4, Timestamps=[form]))).counts
+    counts = totals(loaded(tmp_path, answer(series(4, Timestamps=[form]))))
     assert counts == {NO_TOKEN: {T0: 4}}
 
 
@@ -92,7 +60,7 @@ def test_several_answers_in_one_file_are_added_up(tmp_path: Path) -> None:
     page_2 = answer(series(3, start=T0 + 2 * MINUTES_5))
     other = answer(series(10, 20, 30, label=f"{NO_TOKEN} 300 {OTHER}"))
     read_back = loaded(tmp_path, page_1, page_2, other)
-    assert list(read_back.counts[NO_TOKEN].values()) == [11, 22, 33]
+    assert list(totals(read_back)[NO_TOKEN].values()) == [11, 22, 33]
     assert read_back.instances == {INSTANCE, OTHER}
 
 
@@ -103,7 +71,7 @@ def test_get_metric_statistics_is_read_too(tmp_path: Path) -> None:
         {"Timestamp": "2026-11-21T12:00:00Z", "Sum": 1.0, "Unit": "Count"},
     ]
     read_back = loaded(tmp_path, {"Label": NO_TOKEN, "Datapoints": points})
-    assert read_back.counts == {NO_TOKEN: {T0: 1, T0 + MINUTES_5: 2}}
+    assert totals(read_back) == {NO_TOKEN: {T0: 1, T0 + MINUTES_5: 2}}
     assert (read_back.period_s, read_back.instances) == (300, frozenset())
     with pytest.raises(AnalyzerError, match="--statistics Sum"):
         loaded(tmp_path, {"Label": NO_TOKEN, "Datapoints": [{"Average": 1}]})
@@ -114,7 +82,9 @@ def test_get_metric_statistics_is_read_too(tmp_path: Path) -> None:
     [
         (NO_TOKEN, "m1", NO_TOKEN),
         (REJECTED, "m1", REJECTED),
-        (INSTANCE, "no_token", None),
+        (INSTANCE, "no_token", NO_TOKEN),
+        ("web-1", "rejected_3", REJECTED),
+        ("web-1", "m1", None),
         (INSTANCE, "metadataNoToken", NO_TOKEN),
         (INSTANCE, "metadata_no_token_rejected", REJECTED),
         ("CPUUtilization", "m1", None),
@@ -129,7 +99,7 @@ def test_label_or_id_say_which_metric_it_is(
         with pytest.raises(AnalyzerError, match=r"neither Label .* says whether"):
             loaded(tmp_path, document)
     else:
-        assert list(loaded(tmp_path, document).counts) == [metric]
+        assert list(totals(loaded(tmp_path, document))) == [metric]
 
 
 def test_the_period_comes_from_the_label_or_the_distances(tmp_path: Path) -> None:
@@ -166,7 +136,7 @@ def test_what_is_incomplete_is_said(tmp_path: Path) -> None:
 def test_figures_that_occur_twice_count_once(tmp_path: Path) -> None:
     """Unless they differ: then two instances have one label."""
     twice = loaded(tmp_path, answer(series(1, 2)), answer(series(1, 2)))
-    assert twice.counts == {NO_TOKEN: {T0: 1, T0 + MINUTES_5: 2}}
+    assert totals(twice) == {NO_TOKEN: {T0: 1, T0 + MINUTES_5: 2}}
     assert twice.notes == (f"figures of {LABEL} that occur twice were taken once",)
     with pytest.raises(AnalyzerError, match="Give each instance a Label of its own"):
         loaded(tmp_path, answer(series(1, 2)), answer(series(1, 3)))
@@ -234,140 +204,105 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(
         loaded(tmp_path, answer(series(1)))
 
 
-def test_the_command_asks_for_both_metrics_in_labels_that_tell_all(tmp_path: Path) -> None:
-    """Its answer needs no guess: the shell splits it, JSON reads it, and labels read back."""
-    words = shlex.split(command(INSTANCE, Span(T0 + MINUTES_5, T0 + HOUR + MINUTES_5)))
-    assert words[words.index("--start-time") + 1] == "2026-11-21T12:00:00Z"
-    assert words[words.index("--end-time") + 1] == "2026-11-21T14:00:00Z"
-    queries = json.loads(words[words.index("--metric-data-queries") + 1])
-    assert {each["MetricStat"]["Metric"]["MetricName"] for each in queries} == {NO_TOKEN, REJECTED}
-    results = [series(1, label=each["Label"], Id=each["Id"]) for each in queries]
-    read_back = loaded(tmp_path, answer(*results))
-    assert (read_back.period_s, read_back.instances) == (300, frozenset([INSTANCE]))
-    assert set(read_back.counts) == {NO_TOKEN, REJECTED}
+# --- which instance -------------------------------------------------------------------------
 
 
-# --- comparing --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("label", "identity", "instance"),
+    [
+        # What a SEARCH returns, by its Label and by what its series differ in.
+        (f"{NO_TOKEN} {INSTANCE}", "e1", INSTANCE),
+        (f"{INSTANCE} {NO_TOKEN}", "e1", INSTANCE),
+        (f"AWS/EC2 {INSTANCE} {NO_TOKEN}", "e1", INSTANCE),
+        (f"{NO_TOKEN} InstanceId={INSTANCE}", "e1", INSTANCE),
+        # A query for each instance, with its id in the only place that is left.
+        (NO_TOKEN, f"{INSTANCE.replace('-', '_')}_MetadataNoToken", INSTANCE),
+        (NO_TOKEN, "no_token_i_0abcdef0", "i-0abcdef0"),
+        (NO_TOKEN, "no_token", None),
+        (NO_TOKEN, "i_0abcdef0123", None),  # no instance has an id of this length
+        (f"{NO_TOKEN} of {INSTANCE} and {OTHER}", "m1", None),
+    ],
+)
+def test_label_or_id_say_of_which_instance_it_is(
+    tmp_path: Path, label: str, identity: str, instance: Optional[str]
+) -> None:
+    """A sum over several is of none of them."""
+    (found,) = loaded(tmp_path, answer(series(1, 2, label=label, Id=identity))).series
+    assert (found.metric, found.instance, found.is_certain) == (NO_TOKEN, instance, True)
 
 
-def bucket(
-    index: int, success: int = 0, rejected: int = 0, unanswered: int = 0, seconds: int = 300
-) -> Bucket:
-    start = T0 + index * datetime.timedelta(seconds=seconds)
-    v1 = success + rejected + unanswered
-    return Bucket(start, {"v1": v1, "v2": 3, "unknown": 0}, success, rejected, unanswered)
+def test_one_instance_is_one_series_under_any_label(tmp_path: Path) -> None:
+    """As a SEARCH labels it otherwise than the command that the report prints."""
+    search = series(3, start=T0 + 2 * MINUTES_5, label=f"{INSTANCE} {NO_TOKEN}", Id="e1")
+    (found,) = loaded(tmp_path, answer(series(1, 2)), answer(search)).series
+    assert list(found.counts.values()) == [1, 2, 3]
 
 
-def counted(
-    *values: int, metric: str = NO_TOKEN, instances: frozenset[str] = frozenset([INSTANCE])
-) -> CloudWatch:
-    points = {T0 + n * MINUTES_5: value for n, value in enumerate(values) if value >= 0}
-    return CloudWatch(300, 300, {metric: points}, instances, ())
+@pytest.mark.parametrize("label", [INSTANCE, f"AWS/EC2 {INSTANCE}", f"InstanceId: {INSTANCE}"])
+def test_a_search_for_one_metric_is_labelled_with_the_instance_only(
+    tmp_path: Path, label: str
+) -> None:
+    """Then the metric is assumed, and said to be."""
+    found = loaded(tmp_path, answer(series(1, 2, label=label, Id="e1")))
+    assert [(each.metric, each.is_certain) for each in found.series] == [(NO_TOKEN, False)]
+    assert "MetadataNoToken is assumed" in found.notes[0]
 
 
-def recorded(*buckets: Bucket, bucket_s: int = 300, **fields: Any) -> Findings:
-    return findings((v2_only(),), (host(**fields),), bucket_s=bucket_s, timeline=buckets)
+def test_two_searches_that_name_no_metric_are_refused(tmp_path: Path) -> None:
+    """One may be of the calls that were refused."""
+    both = [series(1, start=T0 + n * HOUR, label=INSTANCE, Id=f"e{n}") for n in range(2)]
+    with pytest.raises(AnalyzerError, match="Ids e0 and e1 say which figures"):
+        loaded(tmp_path, answer(*both))
 
 
-def left(comparison: Comparison) -> list[tuple[int, int, int, int]]:
-    """Return period, counted, recorded and missing of what does not agree."""
-    return [
-        ((each.period.start - T0) // MINUTES_5, each.counted, each.recorded, each.missing)
-        for each in comparison.differences
-    ]
+def test_other_metrics_of_the_instance_are_left_out(tmp_path: Path) -> None:
+    """They come in one answer with ours, and have fractions."""
+    prefix = INSTANCE.replace("-", "_")
+    names = ("CPUUtilization", "NetworkPacketsIn", "DiskReadOps", "EBSIOBalance%")
+    others = [series(1.5, 2, label=each, Id=f"{prefix}_{each.strip('%')}") for each in names]
+    ours = series(0, 3, label=NO_TOKEN, Id=f"{prefix}_{NO_TOKEN}")
+    (found,) = loaded(tmp_path, answer(*others, ours)).series
+    assert (found.instance, list(found.counts.values())) == (INSTANCE, [0, 3])
 
 
-def test_what_agrees_leaves_no_difference() -> None:
-    """Periods, and sums."""
-    comparison = compare(counted(0, 3, 0, 2), recorded(bucket(1, 3), bucket(3, 2)))
-    assert left(comparison) == []
-    assert (comparison.periods, comparison.counted, comparison.recorded) == (4, 5, 5)
+# --- what is missing ------------------------------------------------------------------------
 
 
-def test_a_call_that_was_not_recorded_is_shown_by_time() -> None:
-    """With its period."""
-    comparison = compare(counted(0, 3, 0, 2), recorded(bucket(1, 1), bucket(3, 2)))
-    assert left(comparison) == [(1, 3, 1, 2)]
-    assert comparison.differences[0].is_covered
+def test_pages_that_follow_each_other_are_whole(tmp_path: Path) -> None:
+    """The AWS CLI joins pages, so that the first part of a series says PartialData."""
+    first = series(3, 4, start=T0 + 2 * MINUTES_5, StatusCode="PartialData")
+    joined = loaded(tmp_path, answer(first, series(1, 2)))
+    assert (joined.is_partial, joined.notes) == (False, ())
+    apart = loaded(tmp_path, answer(first, NextToken="x"), answer(series(1, 2)))
+    assert (apart.is_partial, apart.notes) == (False, ())
+    assert apart.series == joined.series
 
 
-def test_calls_that_aws_did_not_count_are_shown_too() -> None:
-    """Also in a period that CloudWatch leaves out."""
-    comparison = compare(counted(1, -1, -1, 1), recorded(bucket(0, 1), bucket(2, 4), bucket(3, 1)))
-    assert left(comparison) == [(2, 0, 4, 0)]
+@pytest.mark.parametrize(
+    ("documents", "note"),
+    [
+        ((answer(series(1, 2), NextToken="x"),), "leave out --max-items"),
+        ((answer(series(1, 2), NextToken="x"),
+          answer(series(1, label=f"{NO_TOKEN} 300 {OTHER}", Id="m2"))), "leave out --max-items"),
+        ((answer(series(1, 2, StatusCode="PartialData")),), "says PartialData of"),
+        ((answer(series(1, 2, StatusCode="Forbidden")),), "says Forbidden of"),
+        ((answer(series(1, 2), Messages=[{"Code": "C", "Value": "Too many metrics"}]),),
+         "says 'Too many metrics'"),
+        ((answer(series(1, 2, Messages=[{"Code": "C", "Value": "x"}])),), f"says 'x' of {LABEL}"),
+        ((answer(*(series(1, label=f"{NO_TOKEN} i-{n:017x}", Id="e1") for n in range(500))),),
+         "500 series at most"),
+    ],
+)  # fmt: skip
+def test_figures_that_are_not_all_there_are_partial(
+    tmp_path: Path, documents: tuple[Any, ...], note: str
+) -> None:
+    """In the words of what is missing."""
+    found = loaded(tmp_path, *documents)
+    assert found.is_partial
+    assert note in found.notes[0]
 
 
-def test_calls_outside_the_figures_are_not_compared() -> None:
-    """Before the first and after the last period."""
-    comparison = compare(counted(1, 1), recorded(bucket(-1, 9), bucket(0, 1), bucket(1, 1),
-                                                 bucket(2, 9)))  # fmt: skip
-    assert left(comparison) == []
-
-
-def test_an_unanswered_call_may_be_one_that_aws_counted() -> None:
-    """Once: not for both metrics."""
-    both = CloudWatch(300, 300, {NO_TOKEN: {T0: 1}, REJECTED: {T0: 1}}, frozenset(), ())
-    assert left(compare(counted(1), recorded(bucket(0, unanswered=1)))) == []
-    assert left(compare(both, recorded(bucket(0, unanswered=2)))) == []
-    assert left(compare(both, recorded(bucket(0, unanswered=1)))) == [(0, 1, 0, 1)]
-
-
-def test_refused_calls_are_compared_with_their_own_metric() -> None:
-    """Successful ones do not make up for them."""
-    rejected = counted(0, 3, metric=REJECTED)
-    assert left(compare(rejected, recorded(bucket(1, rejected=3)))) == []
-    assert left(compare(rejected, recorded(bucket(1, success=3)))) == [(1, 3, 0, 3)]
-
-
-def test_a_call_at_a_border_may_be_counted_on_the_other_side() -> None:
-    """In a neighbouring period, and no farther."""
-    near = compare(counted(0, 3, 1, 0), recorded(bucket(1, 4)))
-    assert left(near) == []
-    assert near.notes == ("1 call was counted in the period beside that in which it was recorded",)
-    far = compare(counted(0, 3, 0, 1), recorded(bucket(1, 4)))
-    assert left(far) == [(1, 3, 4, 0), (3, 1, 0, 1)]
-    once = compare(counted(1, 3, 1, 0), recorded(bucket(1, 4)))
-    assert [each[3] for each in left(once)] == [1]
-
-
-def test_smaller_buckets_are_added_up() -> None:
-    """As for periods that begin between multiples."""
-    start = T0 + datetime.timedelta(minutes=2)
-    figures = CloudWatch(300, 60, {NO_TOKEN: {start: 2, start + MINUTES_5: 1}}, frozenset(), ())
-    buckets = [bucket(minute, 1, seconds=60) for minute in (0, 2, 6, 7, 12)]
-    assert left(compare(figures, recorded(*buckets, bucket_s=60))) == []
-    with pytest.raises(ValueError, match="do not fit"):
-        compare(figures, recorded(*buckets, bucket_s=300))
-    with pytest.raises(ValueError, match="do not fit"):
-        compare(counted(1), recorded(bucket_s=3600))
-
-
-def test_a_period_that_was_not_watched_whole_is_marked() -> None:
-    """Its calls may have been made while nobody watched."""
-    covered = (Span(T0 + MINUTES_5 / 2, NOW),)
-    comparison = compare(counted(1, 1), recorded(covered=covered))
-    assert [each.is_covered for each in comparison.differences] == [False, True]
-
-
-def test_coverage_is_of_the_hosts_that_the_figures_are_of() -> None:
-    """Labels name them; what has figures or a log only is noted."""
-    hosts = (
-        host("a", instance_id=INSTANCE),
-        host("b", instance_id="i-00000000000000001", covered=(Span(NOW - HOUR, NOW),)),
-    )
-    of_both = findings((v2_only(),), hosts, bucket_s=300)
-    named = compare(counted(1), of_both)
-    assert named.differences[0].is_covered
-    assert named.notes == ("of 1 host there is a log, but no figures: b",)
-    unnamed = compare(counted(1, instances=frozenset()), of_both)
-    assert not unnamed.differences[0].is_covered
-    assert "name no instance; the log has 2 hosts" in unnamed.notes[0]
-    stranger = compare(counted(1, instances=frozenset([OTHER])), recorded())
-    assert f"figures, but no log: {OTHER}" in stranger.notes[0]
-
-
-def test_without_a_timeline_all_is_missing() -> None:
-    """A log without requests accounts for nothing."""
-    comparison = compare(counted(2, 3), recorded())
-    assert sum(each.missing for each in comparison.differences) == 5
-    assert comparison.recorded == 0
+def test_a_search_below_its_limit_is_whole(tmp_path: Path) -> None:
+    """One series less than CloudWatch returns at most."""
+    results = (series(1, label=f"{NO_TOKEN} i-{n:017x}", Id="e1") for n in range(499))
+    assert not loaded(tmp_path, answer(*results)).is_partial
