@@ -11,7 +11,7 @@ from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.clients import Clients
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.findings import Findings
+from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
@@ -36,7 +36,9 @@ def judge(
     unknown.
     """
     entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
-    comparison = compare(cloudwatch, findings) if cloudwatch else None
+    comparison = (
+        compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
+    )
     joined = join(roster, findings.hosts) if roster is not None else None
     verdict, host_verdicts = judge_hosts(
         findings, period, now, comparison, roster=joined, accepted=accepted, rare=rare
@@ -53,3 +55,13 @@ def judge(
         roster=joined,
         accepted=tuple(accepted),
     )
+
+
+def _judged(
+    findings: Findings, period: datetime.timedelta, now: datetime.datetime
+) -> Optional[Span]:
+    """Return the period that the verdict judges; None without a line."""
+    if findings.last_at is None:
+        return None
+    end = min(findings.last_at, now)
+    return Span(end - period, end)

@@ -271,6 +271,20 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Tokenless:
+    """The calls without a token of one host in ``bucket_s`` seconds from ``start`` on.
+
+    To whichever cloud they are: AWS counts them all. ``uncertain`` are those that it may have
+    counted: no answer is known, the answer was an error, or another cloud's probe was refused.
+    """
+
+    start: datetime.datetime
+    success: int = 0  # MetadataNoToken
+    rejected: int = 0  # MetadataNoTokenRejected
+    uncertain: int = 0
+
+
+@dataclass(frozen=True)
 class Damage:
     """A line, or a file from there on, that could not be read. ``line`` counts from 1."""
 
@@ -297,6 +311,8 @@ class Findings:
     bucket_s: int
     timeline: tuple[Bucket, ...] = field(default=())
     sightings: tuple[Sighting, ...] = ()
+    # By Host.key, in the order of time; only where a period was asked for (`--against`).
+    tokenless: Mapping[str, tuple[Tokenless, ...]] = field(default_factory=dict)
     unread: tuple[Damage, ...] = ()  # files of the input that were not read, and why
 
     @property

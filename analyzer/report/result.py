@@ -236,7 +236,8 @@ class Difference:
     """One period of CloudWatch's: what AWS counted, and what was recorded of it.
 
     ``recorded`` counts tokenless requests that succeeded (or were rejected, as ``metric`` says),
-    ``unanswered`` those that may have, because no answer was seen.
+    ``unanswered`` those that AWS may have counted, too: no answer was seen, the answer was an
+    error, or another cloud's probe was refused.
     """
 
     metric: str
@@ -254,6 +255,18 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Account:
+    """What AWS counted of one host by its own figures, and what was recorded.
+
+    ``is_partial`` tells that some of its figures are missing.
+    """
+
+    counted: int
+    recorded: int
+    is_partial: bool
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The comparison with CloudWatch. ``differences`` are the periods that do not agree."""
 
@@ -265,6 +278,8 @@ class Comparison:
     # Of each host with figures of its own: when AWS counted, with no call without a token.
     silent: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     is_partial: bool = False  # figures are missing: NextToken, PartialData, days or instances
+    # By key, the hosts with figures of their own. Others are compared only if figures name none.
+    accounts: Mapping[str, Account] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.build import judge
 from analyzer.report.cloudwatch.comparison import compare
-from analyzer.report.cloudwatch.figures import CloudWatch, read
+from analyzer.report.cloudwatch.figures import CloudWatch, Series, read
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Bucket
-from tests.unit.report_samples import NOW, findings, v2_only
+from analyzer.report.diagnosis.clients import load_clients
+from analyzer.report.findings import Tokenless
+from tests.unit.report_samples import HOST, INSTANCE, NOW, WEEK, findings, host, v2_only
 
+OTHER = "i-0fedcba9876543210"
+CLIENTS = load_clients()
 FIVE = datetime.timedelta(minutes=5)
 PERIODS = 6
 COUNTS = st.lists(st.integers(0, 3), min_size=PERIODS, max_size=PERIODS)
@@ -53,19 +57,13 @@ def test_what_is_missing_adds_up(
 ) -> None:  # fmt: skip
     """All calls without a token are there to account for; what is beyond them is missing."""
     at = [NOW - (PERIODS - n) * FIVE for n in range(PERIODS)]
-    figures = CloudWatch(
-        300,
-        300,
-        {NO_TOKEN: dict(zip(at, counted)), REJECTED: dict(zip(at, refused))},
-        frozenset(),
-        (),
+    series = (
+        Series(NO_TOKEN, None, dict(zip(at, counted))),
+        Series(REJECTED, None, dict(zip(at, refused))),
     )
-    timeline = [
-        Bucket(start, {"v1": a + b + c, "v2": 0, "unknown": 0}, a, b, c)
-        for start, a, b, c in zip(at, success, rejected, unanswered)
-    ]
-    of = findings((v2_only(),), bucket_s=300, timeline=timeline)
-    comparison = compare(figures, of)
+    calls = [Tokenless(*each) for each in zip(at, success, rejected, unanswered)]
+    of = findings((v2_only(),), bucket_s=300, tokenless={HOST: calls})
+    comparison = compare(CloudWatch(300, 300, series), of)
     missing = sum(each.missing for each in comparison.differences)
     lacking = sum(counted) + sum(refused) - sum(success) - sum(rejected) - sum(unanswered)
     assert missing >= lacking
@@ -74,3 +72,45 @@ def test_what_is_missing_adds_up(
     )
     assert comparison.counted == sum(counted) + sum(refused)
     assert comparison.recorded == sum(success) + sum(rejected)
+
+
+@given(
+    st.lists(st.tuples(COUNTS, COUNTS, st.booleans()), min_size=2, max_size=2),
+    COUNTS,
+    st.lists(st.tuples(st.integers(0, PERIODS - 1), st.integers(0, 5)), max_size=4),
+)
+def test_no_figure_of_one_instance_changes_what_is_said_of_another(
+    ours: list[tuple[list[int], list[int], bool]],
+    success: list[int],
+    more: list[tuple[int, int]],
+) -> None:
+    """Not its verdict, its differences or its silence, whatever AWS counted of the other."""
+    at = [NOW - (PERIODS - n) * FIVE for n in range(PERIODS)]
+    hosts = (host("a", instance_id=INSTANCE), host("b", instance_id=OTHER))
+    calls = [Tokenless(start, count) for start, count in zip(at, success)]
+    of = findings((v2_only(),), hosts, bucket_s=300, tokenless={"a": calls, "b": calls})
+    series = [
+        Series(metric, instance, dict(zip(at, values)), is_certain)
+        for instance, (counted, refused, is_certain) in zip((INSTANCE, OTHER), ours)
+        for metric, values in ((NO_TOKEN, counted), (REJECTED, refused))
+    ]
+    further = dict(series[2].counts)
+    for place, count in more:
+        further[at[place]] = further[at[place]] + count
+    changed = (*series[:2], Series(NO_TOKEN, OTHER, further, series[2].is_certain), series[3])
+    said = []
+    for each in (tuple(series), changed):
+        report = judge(
+            of, clients=CLIENTS, period=WEEK, now=NOW, cloudwatch=CloudWatch(300, 300, each)
+        )
+        comparison = report.comparison
+        assert comparison is not None
+        said.append(
+            (
+                [each.judgement for each in report.host_verdicts if each.host == "a"],
+                [each for each in comparison.differences if each.host == "a"],
+                comparison.silent.get("a"),
+                comparison.accounts["a"],
+            )
+        )
+    assert said[0] == said[1]

@@ -20,6 +20,7 @@ from analyzer.report.findings import (
     Loss,
     Span,
     Tally,
+    Tokenless,
 )
 
 NOW = datetime.datetime(2026, 11, 22, 0, 0, tzinfo=datetime.timezone.utc)
@@ -391,6 +392,7 @@ def findings(
     damage: Sequence[Damage] = (),
     bucket_s: int = 3600,
     timeline: Sequence[Bucket] = (),
+    tokenless: Optional[Mapping[str, Sequence[Tokenless]]] = None,
 ) -> Findings:
     """Return findings; without ``hosts`` there is one that fits the groups."""
     if hosts is None:
@@ -418,6 +420,7 @@ def findings(
         hosts=tuple(hosts),
         bucket_s=bucket_s,
         timeline=tuple(timeline),
+        tokenless={key: tuple(each) for key, each in (tokenless or {}).items()},
     )
 
 

@@ -1,153 +1,187 @@
-"""Compares AWS's count with what was recorded, period by period. Does no I/O."""
+"""Compares AWS's count with what was recorded, each instance with its own figures. Does no I/O.
+
+Figures that name no instance are compared with the sum over the hosts that have no figures of
+their own: all, as a rule.
+"""
 
 from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
 
-from analyzer.report.cloudwatch.figures import CloudWatch
+from analyzer.report.cloudwatch.figures import CloudWatch, Series
+from analyzer.report.cloudwatch.periods import Compared, Counts, compare_periods
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Bucket, Findings, Host, Span
+from analyzer.report.cloudwatch.silence import lacks, silent
+from analyzer.report.findings import Findings, Host, Span, Tokenless
 from analyzer.report.formats.wording import listed, number
-from analyzer.report.result import Comparison, Difference
-
-METRICS = (NO_TOKEN, REJECTED)
+from analyzer.report.result import Account, Comparison, Difference
 
 
-def compare(cloudwatch: CloudWatch, findings: Findings) -> Comparison:
+@dataclass(frozen=True)
+class _Share:
+    """Figures, and the hosts that they are of.
+
+    ``keys`` are the hosts that a difference may be of: None stands for all. ``is_own``: the
+    figures name the host.
+    """
+
+    series: tuple[Series, ...]
+    hosts: tuple[Host, ...]
+    keys: tuple[Optional[str], ...]
+    is_own: bool
+
+
+def compare(
+    cloudwatch: CloudWatch, findings: Findings, judged: Optional[Span] = None
+) -> Comparison:
     """Return where AWS's figures and the log do not agree.
 
-    ``findings.timeline`` must have buckets of ``cloudwatch.bucket_s``. A call at a period's
-    border may be counted on the other side of it: such pairs in neighbouring periods agree.
+    ``findings.tokenless`` must have periods of ``cloudwatch.bucket_s``. ``judged`` is the time
+    that the figures should hold.
     """
     if cloudwatch.period_s % findings.bucket_s or cloudwatch.bucket_s % findings.bucket_s:
-        raise ValueError("the timeline's buckets do not fit into CloudWatch's periods")
-    hosts = _hosts(cloudwatch, findings)
+        raise ValueError("the log's periods do not fit into CloudWatch's")
+    shares = _shares(cloudwatch, findings)
+    length = datetime.timedelta(seconds=cloudwatch.period_s)
     differences: list[Difference] = []
-    counted = recorded = shifted = 0
-    periods: set[datetime.datetime] = set()
-    spent: Counter[datetime.datetime] = Counter()
-    for metric in METRICS:
-        counts = cloudwatch.counts.get(metric)
-        if not counts:
-            continue
-        rows = [
-            replace(row, unanswered=row.unanswered - spent[row.period.start])
-            for row in _rows(metric, counts, cloudwatch.period_s, findings, hosts)
-        ]
-        # One call without an answer can account for one that AWS counted, of either metric.
-        for row in rows:
-            spent[row.period.start] += min(row.unanswered, max(0, row.counted - row.recorded))
-        periods.update(each.period.start for each in rows)
-        counted += sum(each.counted for each in rows)
-        recorded += sum(each.recorded for each in rows)
-        left, moved = _without_shifted(rows)
-        differences += left
-        shifted += moved
-    notes = [*cloudwatch.notes, *_scope(cloudwatch, findings)]
-    if shifted:
-        were = "call was" if shifted == 1 else "calls were"
-        notes.append(f"{shifted} {were} counted in the period beside that in which it was recorded")
-    differences.sort(key=lambda each: (each.period.start, each.metric))
-    return Comparison(len(periods), counted, recorded, tuple(differences), tuple(notes))
+    silences: dict[str, tuple[Span, ...]] = {}
+    accounts: dict[str, Account] = {}
+    partial: list[Host] = []
+    found: list[Compared] = []
+    for share in shares:
+        compared = compare_periods(_counts(share.series), length, _calls(share, findings),
+                                   share.hosts)  # fmt: skip
+        found.append(compared)
+        is_partial = _is_partial(share, cloudwatch, judged)
+        partial += share.hosts if is_partial else ()
+        for key in share.keys:
+            differences += (replace(each, host=key) for each in compared.differences)
+        if share.is_own:
+            key = share.hosts[0].key
+            accounts[key] = Account(compared.counted, compared.recorded, is_partial)
+            if not compared.is_contradicted and (spans := _silent(share, cloudwatch)):
+                silences[key] = spans
+    differences.sort(key=lambda each: (each.period.start, each.host or "", each.metric))
+    scope, is_narrow = _scope(cloudwatch, findings, shares)
+    return Comparison(
+        periods=len({start for each in found for start in each.starts}),
+        counted=sum(each.counted for each in found),
+        recorded=sum(each.recorded for each in found),
+        differences=tuple(differences),
+        notes=(*cloudwatch.notes, *scope, *_part_notes(partial), *_shift_notes(found)),
+        silent=silences,
+        is_partial=cloudwatch.is_partial or is_narrow or bool(partial),
+        accounts=accounts,
+    )
 
 
-def _rows(
-    metric: str,
-    counts: Mapping[datetime.datetime, int],
-    period_s: int,
-    findings: Findings,
-    hosts: Sequence[Host],
-) -> list[Difference]:
-    """Return all periods from the first to the last; what CloudWatch left out is 0."""
-    length = datetime.timedelta(seconds=period_s)
-    first, last = min(counts), max(counts)
-    buckets: dict[datetime.datetime, list[Bucket]] = {}
-    for each in findings.timeline:
-        start = first + (each.start - first) // length * length
-        if first <= start <= last:
-            buckets.setdefault(start, []).append(each)
-    rows = []
-    for start in sorted({*counts, *buckets}):
-        inside = buckets.get(start, ())
-        unanswered = sum(each.tokenless_unanswered for each in inside)
-        recorded = sum(
-            each.tokenless_success if metric == NO_TOKEN else each.tokenless_rejected
-            for each in inside
-        )
-        period = Span(start, start + length)
-        is_covered = bool(hosts) and all(_is_covered(period, each.covered) for each in hosts)
-        rows.append(
-            Difference(metric, period, counts.get(start, 0), recorded, unanswered, is_covered)
-        )
-    return rows
+def _shares(cloudwatch: CloudWatch, findings: Findings) -> tuple[_Share, ...]:
+    """Return the figures of each host, and those that may be of any other."""
+    named: dict[str, list[Series]] = {}
+    for each in cloudwatch.series:
+        if each.instance is not None and each.counts:
+            named.setdefault(each.instance, []).append(each)
+    shares = []
+    others = []
+    for host in findings.hosts:
+        own = named.pop(host.instance_id, None) if host.instance_id else None
+        if own:
+            shares.append(_Share(tuple(own), (host,), (host.key,), is_own=True))
+        else:
+            others.append(host)
+    series = [each for each in cloudwatch.series if each.instance is None and each.counts]
+    if not series:
+        # Figures of an instance without a log may be those of a host without an id.
+        others = [each for each in others if each.instance_id is None]
+    if any(each.instance_id is None for each in others):
+        series += (each for several in named.values() for each in several)
+    if series and others:
+        keys = tuple(each.key for each in others) if shares else (None,)
+        shares.append(_Share(tuple(series), tuple(others), keys, is_own=False))
+    return tuple(shares)
 
 
-def _without_shifted(rows: Sequence[Difference]) -> tuple[list[Difference], int]:
-    """Leave out what agrees, and what a neighbouring period makes up for; count the latter."""
-    surplus = [max(0, each.recorded - each.counted) for each in rows]
-    left: list[Difference] = []
-    moved = 0
-    evened: set[int] = set()
-    for index, row in enumerate(rows):
-        taken: dict[int, int] = {}
-        open_count = row.missing
-        for other in (index - 1, index + 1):
-            if open_count and 0 <= other < len(rows) and _are_neighbours(row, rows[other]):
-                taken[other] = min(open_count, surplus[other])
-                open_count -= taken[other]
-        if row.missing and not open_count:
-            for other, count in taken.items():
-                surplus[other] -= count
-            moved += row.missing
-            evened.add(index)
-    for index, row in enumerate(rows):
-        is_surplus = row.recorded > row.counted and surplus[index] > 0
-        if index not in evened and (row.missing or is_surplus):
-            left.append(row)
-    return left, moved
+def _counts(series: Iterable[Series]) -> dict[str, Counts]:
+    counts: dict[str, Counter[datetime.datetime]] = {}
+    for each in series:
+        counts.setdefault(each.metric, Counter()).update(each.counts)
+    return dict(counts)
 
 
-def _are_neighbours(one: Difference, other: Difference) -> bool:
-    return one.period.end == other.period.start or other.period.end == one.period.start
+def _calls(share: _Share, findings: Findings) -> tuple[Tokenless, ...]:
+    return tuple(each for host in share.hosts for each in findings.tokenless.get(host.key, ()))
 
 
-def _is_covered(period: Span, covered: Sequence[Span]) -> bool:
-    return any(each.start <= period.start and period.end <= each.end for each in covered)
+def _silent(share: _Share, cloudwatch: CloudWatch) -> tuple[Span, ...]:
+    """Return when AWS counted no call of a host, if its figures are all there."""
+    if cloudwatch.is_partial or not all(each.is_certain for each in share.series):
+        return ()
+    counts = _counts(share.series)
+    refused = [at for at, count in counts.get(REJECTED, {}).items() if count]
+    length = datetime.timedelta(seconds=cloudwatch.point_s)
+    return silent(counts.get(NO_TOKEN, {}), refused, length)
 
 
-def _hosts(cloudwatch: CloudWatch, findings: Findings) -> tuple[Host, ...]:
-    """Return the hosts that the figures are of: those named, else all."""
-    named = [each for each in findings.hosts if each.instance_id in cloudwatch.instances]
-    return tuple(named) or findings.hosts
+def _is_partial(share: _Share, cloudwatch: CloudWatch, judged: Optional[Span]) -> bool:
+    """Tell whether figures of a host are missing in the time that it is judged by."""
+    if not all(each.is_certain for each in share.series):
+        return True
+    if judged is None:
+        return False
+    start = max(judged.start, min(each.first_at for each in share.hosts))
+    end = min(judged.end, max(each.last_at for each in share.hosts))
+    times = {at for each in share.series for at in each.counts}
+    return lacks(
+        times, datetime.timedelta(seconds=cloudwatch.point_s), Span(start, max(start, end))
+    )
 
 
-def _scope(cloudwatch: CloudWatch, findings: Findings) -> list[str]:
-    """Return what the two are not of alike."""
-    if not cloudwatch.instances:
-        hosts = len(findings.hosts)
-        if hosts == 1:
-            return []
-        return [
-            (
-                f"the labels name no instance; the log has {hosts} hosts, and the figures must be"
-                " of all of them"
-            )
-        ]
-    logged = {each.instance_id for each in findings.hosts}
-    without_log = sorted(cloudwatch.instances - logged)
-    without_figures = [
-        each.name
-        for each in findings.hosts
-        if each.instance_id and each.instance_id not in cloudwatch.instances
-    ]
+# --- notes ---------------------------------------------------------------------------------
+
+
+def _scope(
+    cloudwatch: CloudWatch, findings: Findings, shares: Sequence[_Share]
+) -> tuple[list[str], bool]:
+    """Return what the two are not of alike, and whether hosts are without figures."""
+    compared = {host.key for share in shares for host in share.hosts}
     notes = []
-    if without_log and None not in logged:
+    if any(not each.is_own for each in shares) and len(findings.hosts) > 1:
+        notes.append(
+            f"labels name no instance; the log has {len(findings.hosts)} hosts, and figures that"
+            " name none must be of all hosts that have none of their own"
+        )
+    used = {id(series) for share in shares for series in share.series}
+    left = [each for each in cloudwatch.series if each.counts and id(each) not in used]
+    calls = sum(sum(each.counts.values()) for each in left)
+    if left and (without_log := sorted({each.instance for each in left if each.instance})):
         many = number(len(without_log), "instance")
-        notes.append(f"of {many} there are figures, but no log: {listed(without_log)}")
+        notes.append(
+            f"of {many} there are figures, but no log: {listed(without_log)}; AWS counted"
+            f" {number(calls, 'call')} without a token there"
+        )
+    elif left:
+        notes.append("figures that name no instance are left out: each host has figures of its own")
+    without_figures = [each.name for each in findings.hosts if each.key not in compared]
     if without_figures:
         many = number(len(without_figures), "host")
         notes.append(f"of {many} there is a log, but no figures: {listed(without_figures)}")
-    return notes
+    return notes, bool(without_figures)
+
+
+def _part_notes(partial: Sequence[Host]) -> list[str]:
+    if not partial:
+        return []
+    many = number(len(partial), "host")
+    return [f"of {many} figures are missing: {listed([each.name for each in partial])}"]
+
+
+def _shift_notes(found: Sequence[Compared]) -> list[str]:
+    shifted = sum(each.shifted for each in found)
+    if not shifted:
+        return []
+    were = "call was" if shifted == 1 else "calls were"
+    return [f"{shifted} {were} counted in the period beside that in which it was recorded"]

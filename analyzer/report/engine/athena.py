@@ -49,7 +49,7 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
 def statements(location: Optional[str]) -> str:
     """Return all statements, each ended by a semicolon. Raises AnalyzerError."""
     tables: dict[str, dict[str, object]] = {
-        "line_counts": {"records": "records", "kept": "", **_WINDOW},
+        "line_counts": {"records": "records", "kept": "", "by_host": False, **_WINDOW},
         "caller_numbers": {"groups_max": GROUPS_MAX},
     }
     views = {name: query(name, **tables.get(name, {})) for name in TABLES}

@@ -14,6 +14,7 @@ from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS
 from analyzer.report.engine.damage import located
 from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.sql import TABLES, query
+from analyzer.report.engine.tokenless import tokenless
 from analyzer.report.findings import (
     DAMAGE_LISTED_MAX,
     GROUPS_MAX,
@@ -30,6 +31,7 @@ from analyzer.report.findings import (
     Loss,
     Span,
     Tally,
+    Tokenless,
 )
 from analyzer.report.inputs import File
 
@@ -102,7 +104,12 @@ def gather(
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
     parts: Mapping[str, Mapping[str, object]] = {
-        "line_counts": {"records": engine.records, "kept": "", **window},
+        "line_counts": {
+            "records": engine.records,
+            "kept": "",
+            "by_host": options.bucket_s is not None,
+            **window,
+        },
         "caller_numbers": {"groups_max": options.groups_max},
     }
     for name in (*TABLES, "example_requests"):
@@ -122,6 +129,7 @@ def gather(
         bucket_s=bucket_s,
         timeline=_timeline(engine, bucket_s),
         unread=tuple(unread),
+        tokenless=_tokenless(engine, options.bucket_s),
     )
 
 
@@ -267,6 +275,13 @@ def _timeline(engine: Engine, bucket_s: int) -> tuple[Bucket, ...]:
     ):
         found[start_us][version, outcome] = int(count)
     return tuple(_bucket(start_us, counts) for start_us, counts in found.items())
+
+
+def _tokenless(engine: Engine, bucket_s: Optional[int]) -> Mapping[str, tuple[Tokenless, ...]]:
+    """Return nothing where no period was asked for, as there is nothing to compare with."""
+    if bucket_s is None:
+        return {}
+    return tokenless(engine.ask(query("tokenless", bucket_us=bucket_s * MICROSECONDS)))
 
 
 def _bucket(start_us: int, counts: Mapping[tuple[str, str], int]) -> Bucket:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from analyzer.report.cloudwatch.question import command
+from analyzer.report.cloudwatch.question import batches, command
 from analyzer.report.findings import Host, Span
 from analyzer.report.result import Instance
 from analyzer.report.roster.joining import maybe_instance_id
@@ -115,7 +115,7 @@ def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:
         yield command(instances.ids[0], window)
     elif instances.ids:
         yield listing(instances.ids, "all-instances.txt")
-        yield f"xargs -I @ID@ {command('@ID@', window, 'all-instances.txt')}"
+        yield batches("all-instances.txt", window)
     else:
         yield from look_up(instances.unknown)
         yield command(INSTANCE, window)

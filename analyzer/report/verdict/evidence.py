@@ -103,6 +103,7 @@ class Evidence:
             each
             for each in differences
             if each.missing
+            and each.host in (None, self.host.key)
             and each.is_covered == is_covered
             and (each.period.end > self.period.start) == is_within
         )

@@ -12,10 +12,11 @@ from analyzer.report.build import judge
 from analyzer.report.cloudwatch.figures import read
 from analyzer.report.cloudwatch.question import NO_TOKEN
 from analyzer.report.diagnosis.clients import load_clients
-from analyzer.report.findings import Bucket, Findings
+from analyzer.report.findings import Bucket, Findings, Tokenless
 from analyzer.report.result import Cause, Judgement, Report
 from tests.unit.report_samples import (
     DAY,
+    HOST,
     HOUR,
     INSTANCE,
     NOW,
@@ -54,7 +55,7 @@ def stopped() -> Findings:
     )
     at = EARLIER + HOUR / 2
     groups = (old_botocore(first_at=at, last_at=at), v2_only())
-    return findings(groups, timeline=timeline)
+    return findings(groups, timeline=timeline, tokenless={HOST: [Tokenless(EARLIER, 5)]})
 
 
 def test_what_aws_counted_is_accounted_for(tmp_path: Path) -> None:

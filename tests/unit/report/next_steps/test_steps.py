@@ -246,8 +246,8 @@ def test_the_question_to_cloudwatch_fits_one_instance_or_many() -> None:
     assert f"MetadataNoToken 300 {INSTANCE}" in ask
     listing, loop, _ = step(fleet(30), "Compare").commands
     assert listing.count("\ni-") == 30
-    assert loop.startswith("xargs -I @ID@ aws cloudwatch get-metric-data")
-    assert json.loads(shlex.split(loop)[shlex.split(loop).index("--metric-data-queries") + 1])
+    assert "split -l 250 all-instances.txt" in loop
+    assert "--metric-data-queries file://queries.json" in loop
 
 
 def test_without_lines_there_is_only_evidence_to_get() -> None:
