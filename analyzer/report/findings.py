@@ -131,8 +131,11 @@ class Sighting:
     no length. Of IMDSv2 calls only those count that succeeded, and no token requests.
     ``all_v1``, ``v1_rejected`` and ``v1_at_boot`` are numbers of calls: all, those that IMDS
     refused, and those within ten minutes of a boot or from cloud-init's units, scripts or user
-    data. ``boot_offset_s`` is how soon after a boot it called IMDSv1 at the earliest; None where
-    no boot time is known or none of its calls was at boot.
+    data. Of calls of one day that came partly within that time and partly later, one counts as at
+    boot. ``boot_offset_s`` is how soon after a boot it called IMDSv1 at the earliest; None where no
+    boot time is known or none of its calls was at boot. ``boot_last_s`` is how long after a boot,
+    or after its first line, the latest of its calls at boot came. A long script of user data calls
+    later than ten minutes; a boot that was watched for less proves nothing.
     """
 
     caller: str
@@ -143,6 +146,7 @@ class Sighting:
     v1_rejected: int = 0
     v1_at_boot: int = 0
     boot_offset_s: Optional[float] = None
+    boot_last_s: Optional[float] = None
 
     @property
     def first_v1_at(self) -> datetime.datetime:

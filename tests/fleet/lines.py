@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,20 @@ _PORT = 41_234
 _HOST, _BOOT = "fleet-host-name", "00000000-0000-4000-8000-0000000b0071"
 _TIME = re.compile(rb'"timestamp":"[^"]*"')
 _HOST_FIELD = re.compile(rb'"host":\{[^}]*\},')
+_BOOT_FIELDS = re.compile(rb'"boot":\{[^}]*\},"attached":\{[^}]*\},')
 _CALLER = re.compile(rb',"caller":(?:"[^"]*"|\{[^}]*\})')
 _WRITE_LINES = 20_000
 # The number of the host that is none, but a capture.
 CAPTURED = 3
 # Of seven hosts, the number of the one whose log does not name callers.
 OLD = 5
+# The numbers of the hosts that get another name in the middle of their last run.
+RENAMED = (4, 7)
+# Of three hosts, the number of the one whose log does not tell when it booted.
+UNTIMED = 2
+_NO_REQUESTS = b'"requests":{"v1":0,"v2":0,"unknown":0}'
+_REQUESTS = b'"requests":{"v1":%d,"v2":%d,"unknown":%d}'
+_NOT_WRITTEN = {"v1": 2, "v2": 3}
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class _Kind(NamedTuple):
     head: bytes
     middle: bytes
     tail: bytes
+    version: str
 
 
 def write_fleet(directory: Path, fleet: Fleet) -> int:
@@ -129,19 +139,28 @@ class _Host:
     def _watch(self, start: int, end: int, requests: int, *, is_last: bool) -> Iterator[bytes]:
         """Yield what one run of the analyzer writes from one time to another."""
         boot = f"{self._random.getrandbits(32):08x}-7d3c-4c0e-9f5e-1c2d3e4f5a6b"
-        own, kinds, weights = self._templates(boot)
+        own, kinds, weights = self._templates(boot, self._name)
+        later = kinds
+        if is_last and self._number in RENAMED:
+            _, later, _ = self._templates(boot, f"{self._name}-renamed")
         times = sorted(self._random.randrange(start, end) for _ in range(requests))
-        chosen = self._random.choices(kinds, weights, k=requests)
+        chosen = self._random.choices(range(len(kinds)), weights, k=requests)
         pids = {id(each): self._random.randrange(300, 4_000_000) for each in self._clients}
         born = timestamp(start - 5 * _S).encode()
         beat_ns = self._fleet.heartbeat_s * _S
-        yield _at(own["analyzer_started"], start)
+        # A host that the analyzer was installed on, or one that boots with it.
+        booted = timestamp(start - (30 if self._random.random() < 0.5 else _DAY_S) * _S).encode()
+        yield _at(own["analyzer_started"], start).replace(timestamp(_BORN_NS).encode(), booted)
         beat = start + beat_ns
-        for at_ns, kind in zip(times, chosen):
+        interval, totals = Counter[str](), Counter[str]()
+        for at_ns, number in zip(times, chosen):
+            kind = (kinds if at_ns < (start + end) // 2 else later)[number]
             while beat <= at_ns:
-                yield _at(own["heartbeat"], beat)
-                yield from self._losses(own, beat)
+                yield from self._beat(own, beat, interval)
+                totals += interval
+                interval.clear()
                 beat += beat_ns
+            interval[kind.version] += 1
             is_lasting = kind.client.is_lasting
             pid = pids[id(kind.client)] if is_lasting else at_ns // 1000 % 4_000_000 + 300
             since = born if is_lasting else timestamp(at_ns - 20_000_000).encode()
@@ -150,25 +169,36 @@ class _Host:
             tail = kind.tail if kind.client.process is None else kind.tail % (pid, since)
             yield kind.head + text + kind.middle + port + tail
         while beat <= end:
-            yield _at(own["heartbeat"], beat)
+            yield _at(_counted(own["heartbeat"], interval), beat)
+            totals += interval
+            interval.clear()
             beat += beat_ns
         if is_last:
             uptime = b'"uptime_s":%.1f' % ((end - start) / _S)
-            yield _at(own["analyzer_stopped"].replace(b'"uptime_s":1.0', uptime), end)
+            stopped = _counted(own["analyzer_stopped"], totals + interval)
+            yield _at(stopped.replace(b'"uptime_s":1.0', uptime), end)
 
-    def _losses(self, own: dict[str, bytes], at_ns: int) -> Iterator[bytes]:
-        """Yield a loss now and then, on the hosts that have trouble."""
-        if not self._fleet.calm and self._number % 5 == 1 and self._random.random() < 0.02:
-            names = ("ring_buffer_full", "answers_ring_buffer_full", "senders_torn", "not_written")
-            yield _at(own[self._random.choice(names)], at_ns + 1000)
+    def _beat(self, own: dict[str, bytes], at_ns: int, interval: Counter[str]) -> Iterator[bytes]:
+        """Yield a heartbeat, and a loss now and then on the hosts that have trouble."""
+        if self._fleet.calm or self._number % 5 != 1 or self._random.random() >= 0.02:
+            yield _at(_counted(own["heartbeat"], interval), at_ns)
+            return
+        names = ("ring_buffer_full", "answers_ring_buffer_full", "senders_torn", "not_written")
+        name = self._random.choice(names)
+        if name == "not_written":
+            interval.update(_NOT_WRITTEN)
+            yield _at(_counted(own[name], interval), at_ns)
+            return
+        yield _at(_counted(own["heartbeat"], interval), at_ns)
+        yield _at(own[name], at_ns + 1000)
 
-    def _templates(self, boot: str) -> tuple[dict[str, bytes], list[_Kind], list[float]]:
+    def _templates(self, boot: str, name: str) -> tuple[dict[str, bytes], list[_Kind], list[float]]:
         pairs = [(client, call) for client in self._clients for call in client.calls]
         events = _events(self._fleet.heartbeat_s)
         raw = _rendered(pairs, events)
         named = [_with_caller(line, client) for line, (client, _) in zip(raw, pairs)]
-        bound = [self._bind(line, boot) for line in (*named, *raw[len(pairs) :])]
-        own = dict(zip((name for name, *_ in events), bound[len(pairs) :]))
+        bound = [self._bind(line, boot, name) for line in (*named, *raw[len(pairs) :])]
+        own = dict(zip((event for event, *_ in events), bound[len(pairs) :]))
         kinds = [_kind(client, line) for (client, _), line in zip(pairs, bound)]
         weights = [
             client.weight * call.weight / sum(each.weight for each in client.calls)
@@ -176,11 +206,13 @@ class _Host:
         ]
         return own, kinds, weights
 
-    def _bind(self, line: bytes, boot: str) -> bytes:
+    def _bind(self, line: bytes, boot: str, name: str) -> bytes:
         """Put in what is this host's own."""
-        names = {_HOST: self._name, _BOOT: boot, **self._ids}
+        names = {_HOST: name, _BOOT: boot, **self._ids}
         for placeholder, value in names.items():
             line = line.replace(placeholder.encode(), value.encode())
+        if self._number % 3 == UNTIMED:
+            line = _BOOT_FIELDS.sub(b"", line)
         if self._number % 7 == OLD:  # as written before the recorder named callers
             line = _CALLER.sub(b"", line)
         if self._number % 2:  # where the instance could be learned
@@ -199,10 +231,15 @@ def _events(heartbeat_s: int) -> list[tuple[str, str, str, dict[str, object]]]:
     totals = {"requests": none, "lost": 0, "not_written": none, "queue_high_water": 3, **usage}
     beat = {"interval_s": float(heartbeat_s), **totals}
     lost = {"count": 7, "since": timestamp(_AT_NS)}
+    started = {
+        "boot": {"time": timestamp(_BORN_NS)},
+        "attached": {"since_boot_s": 12.5, "since_start_s": 0.5},
+        "library": "libbpf 1.5",
+    }
     return [
-        ("analyzer_started", "analyzer_started", "info", {"library": "libbpf 1.5"}),
+        ("analyzer_started", "analyzer_started", "info", started),
         ("heartbeat", "heartbeat", "info", beat),
-        ("not_written", "heartbeat", "info", {**beat, "not_written": {**none, "v1": 2, "v2": 3}}),
+        ("not_written", "heartbeat", "info", {**beat, "not_written": {**none, **_NOT_WRITTEN}}),
         ("ring_buffer_full", "events_lost", "warning", {**lost, "reason": "ring_buffer_full"}),
         (
             "answers_ring_buffer_full",
@@ -274,12 +311,18 @@ def _hop_limit(client: Client, call: Call) -> Optional[int]:
 def _kind(client: Client, line: bytes) -> _Kind:
     head, rest = line.split(timestamp(_AT_NS).encode(), 1)
     middle, tail = rest.split(b"%d" % _PORT, 1)
+    version = json.loads(line)["imds"]["version"]
     if client.process is None:
-        return _Kind(client, head, middle, tail)
+        return _Kind(client, head, middle, tail, version)
     tail = tail.replace(b"%", b"%%")
     # The caller's own; its ancestors keep the number that they have.
     tail = tail.replace(b"%d" % PID, b"%d", 1).replace(timestamp(_BORN_NS).encode(), b"%b", 1)
-    return _Kind(client, head, middle, tail)
+    return _Kind(client, head, middle, tail, version)
+
+
+def _counted(line: bytes, requests: Counter[str]) -> bytes:
+    counts = tuple(requests[version] for version in ("v1", "v2", "unknown"))
+    return line.replace(_NO_REQUESTS, _REQUESTS % counts)
 
 
 def _at(line: bytes, at_ns: int) -> bytes:

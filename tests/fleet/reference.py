@@ -11,7 +11,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from analyzer.report.findings import Boot, Bucket, Findings, Group, Host, Key, Loss, Span, Tally
+from analyzer.report.findings import (
+    Boot,
+    Bucket,
+    Findings,
+    Group,
+    Host,
+    Key,
+    Loss,
+    Sighting,
+    Span,
+    Tally,
+)
 
 Line = Mapping[str, Any]
 
@@ -25,11 +36,12 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
     for line in requests:
         by_key[caller_of(line)[0], line["imds"]["provider"]].append(line)
     by_host: dict[str, list[Line]] = collections.defaultdict(list)
+    key_of = keys_of(lines)
     for line in lines:
-        by_host[_host_name(line)].append(line)
+        by_host[key_of(line)].append(line)
     limits = {name: limit for name, own in by_host.items() if (limit := _host_hop_limit(own))}
     groups = [
-        _group(_key(caller, provider, own), own, limits)
+        _group(_key(caller, provider, own), own, limits, key_of)
         for (caller, provider), own in by_key.items()
     ]
     groups.sort(key=_rank)
@@ -39,9 +51,15 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
         damaged=damaged,
         damage=(),
         groups=tuple(groups),
-        hosts=tuple(_host(name, by_host[name]) for name in sorted(by_host)),
+        hosts=tuple(
+            sorted(
+                (_host(key, own) for key, own in by_host.items()),
+                key=lambda host: (host.name, host.key),
+            )
+        ),
         bucket_s=bucket_s,
         timeline=_timeline(requests, bucket_s),
+        sightings=_sightings(by_host),
     )
 
 
@@ -118,11 +136,13 @@ def _key(caller: str, provider: str, lines: list[Line]) -> Key:
     )
 
 
-def _group(key: Key, lines: list[Line], limits: dict[str, int]) -> Group:
+def _group(
+    key: Key, lines: list[Line], limits: dict[str, int], key_of: Callable[[Line], str]
+) -> Group:
     v1 = [line for line in lines if line["imds"]["version"] == "v1"]
     unknown = [line for line in lines if line["imds"]["version"] == "unknown"]
     workloads = _most(_workload(line) for line in lines)
-    hosts, v1_hosts = _most(map(_host_name, lines)), _most(map(_host_name, v1))
+    hosts, v1_hosts = _most(map(key_of, lines)), _most(map(key_of, v1))
     tallies = collections.Counter(
         (each["version"], each["reason"], each.get("outcome", ""), each["operation"])
         for each in (line["imds"] for line in lines)
@@ -201,6 +221,27 @@ def _host_name(line: Line) -> str:
     return str(line["host"]["name"] if "host" in line else "(capture)")
 
 
+def _boot(line: Line) -> str:
+    return str(line["host"]["boot_id"] if "host" in line else "")
+
+
+def keys_of(lines: list[Line]) -> Callable[[Line], str]:
+    """Return what tells the hosts of these lines apart; no name here looks like an instance id."""
+    instances, names = {}, {}
+    for line in sorted(lines, key=at):
+        names[_boot(line)] = _host_name(line)
+        if _instance(line):
+            instances[_boot(line)] = _instance(line)
+
+    def key_of(line: Line) -> str:
+        boot = _boot(line)
+        if not boot:
+            return _instance(line) or _host_name(line)
+        return _instance(line) or instances.get(boot) or names[boot]
+
+    return key_of
+
+
 def _user(line: Line) -> str:
     user = line["process"]["user"] if "process" in line else {}
     return str(user.get("name", user.get("id", "")))
@@ -218,7 +259,7 @@ def _time(text: str) -> datetime.datetime:
     return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
-def _host(name: str, lines: list[Line]) -> Host:
+def _host(key: str, lines: list[Line]) -> Host:
     aws, others, versions = [], 0, collections.Counter({"v1": 0, "v2": 0, "unknown": 0})
     for line in lines:
         if line["event"] == "imds_request":
@@ -227,10 +268,7 @@ def _host(name: str, lines: list[Line]) -> Host:
                 versions[line["imds"]["version"]] += 1
             else:
                 others += 1
-    boots: dict[str, datetime.datetime] = {}
-    for line in sorted(lines, key=at):
-        if "host" in line:
-            boots.setdefault(line["host"]["boot_id"], at(line))
+    names = {_host_name(line): None for line in sorted(lines, key=at, reverse=True)}
     deployed = [
         _time(line["process"]["start"])
         for line in lines
@@ -241,8 +279,9 @@ def _host(name: str, lines: list[Line]) -> Host:
         and not _unit(line).startswith(("session-", "run-"))
     ]
     return Host(
-        key=name,
-        name=name,
+        key=key,
+        name=next(iter(names)),
+        names=tuple(reversed(names)),
         instance_id=max((_instance(line) for line in lines), default="") or None,
         requests=dict(versions),
         other_clouds=others,
@@ -254,11 +293,102 @@ def _host(name: str, lines: list[Line]) -> Host:
         ),
         covered=_covered(sorted(lines, key=at)),
         losses=tuple(_losses(sorted(lines, key=at))),
-        boots=tuple(Boot(boot, first, first) for boot, first in boots.items()),
+        boots=_boots(lines),
         deployed_at=max(deployed, default=None),
         probes=tuple(sorted({line["observer"]["probe"] for line in lines})),
         hop_limit=_host_hop_limit(lines),
     )
+
+
+def _boots(lines: list[Line]) -> tuple[Boot, ...]:
+    by_boot: dict[str, list[Line]] = collections.defaultdict(list)
+    for line in sorted(lines, key=at):
+        if _boot(line):
+            by_boot[_boot(line)].append(line)
+    boots = []
+    for boot, own in by_boot.items():
+        started = next((line for line in own if line["event"] == "analyzer_started"), {})
+        booted = started.get("boot", {}).get("time")
+        is_stopped = own[-1]["event"] == "analyzer_stopped"
+        boots.append(
+            Boot(
+                id=boot,
+                first_at=at(own[0]),
+                last_at=at(own[-1]),
+                booted_at=None if booted is None else _time(booted),
+                attached_s=started.get("attached", {}).get("since_boot_s"),
+                stopped_at=at(own[-1]) if is_stopped else None,
+            )
+        )
+    return tuple(sorted(boots, key=lambda boot: boot.at))
+
+
+# --- who called IMDSv1 where -----------------------------------------------------------
+
+
+def _sightings(by_host: Mapping[str, list[Line]]) -> tuple[Sighting, ...]:
+    found = []
+    for key, lines in by_host.items():
+        boots = {boot.id: boot for boot in _boots(lines)}
+        by_caller: dict[str, list[Line]] = collections.defaultdict(list)
+        for line in sorted(lines, key=at):
+            if line["event"] == "imds_request" and line["imds"]["provider"] == "aws":
+                by_caller[caller_of(line)[0]].append(line)
+        for caller, own in by_caller.items():
+            v1 = [line for line in own if line["imds"]["version"] == "v1"]
+            if v1:
+                found.append(_sighting(caller, key, own, v1, boots))
+    return tuple(sorted(found, key=lambda each: (-each.all_v1, each.caller, each.host)))
+
+
+def _sighting(
+    caller: str, key: str, lines: list[Line], v1: list[Line], boots: Mapping[str, Boot]
+) -> Sighting:
+    v2 = [
+        line
+        for line in lines
+        if line["imds"]["version"] == "v2"
+        and line["imds"].get("outcome") == "success"
+        and line["imds"]["operation"] != "token"
+    ]
+    by_day: dict[tuple[datetime.date, str, bool], list[Line]] = collections.defaultdict(list)
+    for line in v1:
+        by_day[at(line).date(), _boot(line), _is_of_boot(line)].append(line)
+    at_boot, offsets, last_offsets = 0, [], []
+    for (_, boot_id, is_of_boot), own in by_day.items():
+        boot = boots.get(boot_id)
+        soon = [line for line in own if boot and (at(line) - boot.at).total_seconds() <= 600]
+        if is_of_boot or len(soon) == len(own):
+            at_boot += len(own)
+        elif soon:
+            at_boot += 1
+        if boot and (is_of_boot or soon):
+            if boot.booted_at:
+                offsets.append((at(own[0]) - boot.booted_at).total_seconds())
+            last = (at(own[-1]) - boot.at).total_seconds()
+            last_offsets.append(last if is_of_boot else min(last, 600.0))
+    return Sighting(
+        caller=caller,
+        host=key,
+        v1=_spans_of_days(v1),
+        v2=_spans_of_days(v2),
+        all_v1=len(v1),
+        v1_rejected=sum(line["imds"].get("outcome") == "rejected" for line in v1),
+        v1_at_boot=at_boot,
+        boot_offset_s=min(offsets, default=None),
+        boot_last_s=max(last_offsets, default=None),
+    )
+
+
+def _is_of_boot(line: Line) -> bool:
+    return caller_of(line)[3] == "boot" or _unit(line) == "cloud-final.service"
+
+
+def _spans_of_days(lines: list[Line]) -> tuple[Span, ...]:
+    days: dict[datetime.date, list[datetime.datetime]] = collections.defaultdict(list)
+    for line in lines:
+        days[at(line).date()].append(at(line))
+    return tuple(Span(times[0], times[-1]) for times in days.values())
 
 
 def _instance(line: Line) -> str:

@@ -37,10 +37,12 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
         "most_frequent",
         {"value": "host", "condition": "TRUE", "limit": HOSTS_LISTED_MAX},
     ),
-    "hosts, with their calls by version": ("hosts", _WINDOW),
+    "hosts, with their calls by version": ("hosts", {}),
     "when the analyzer was running": ("covered", _WINDOW),
     "what it has lost": ("losses", _WINDOW),
     "boots": ("boots", {}),
+    "callers of IMDSv1 on each host": ("sighting_numbers", {}),
+    "when these called": ("sighting_days", {}),
     "calls over time": ("timeline", {"bucket_us": BUCKET_S * MICROSECONDS}),
     "files with damaged lines": ("damaged_files", {}),
 }

@@ -9,7 +9,7 @@ from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
-from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER
+from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER, SIGHTINGS_MAX
 
 MICROSECONDS = 1_000_000
 USERS_LISTED_MAX = 10
@@ -19,6 +19,17 @@ TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
     r"(?:Z|[+]00(?::?00)?)?\z"
 )
+# An instance's id, also one of Systems Manager's. A name must not pass for one: see host_keys.sql.
+INSTANCE_ID = r"^m?i-[0-9A-Za-z]{1,64}\z"
+HOST_MARK = "host="
+LIKE_A_KEY = rf"^(m?i-|{HOST_MARK})"
+# Of cloud-init, which runs at each boot, and user data's scripts. Its unit for devices that come
+# later (cloud-init-hotplugd) is not one of them.
+BOOT_UNITS = (
+    *("cloud-init.service", "cloud-init-local.service", "cloud-init-main.service"),
+    *("cloud-init-network.service", "cloud-config.service", "cloud-final.service"),
+)
+USER_DATA = "/var/lib/cloud/"
 # Lines about the analyzer itself that say when it was running, or what it has lost.
 _MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 
@@ -37,6 +48,17 @@ GLOBALS: Mapping[str, object] = {
     "SPANS_MAX": 1000,
     "LOSSES_MAX": 200,
     "BOOTS_MAX": 200,
+    "NAMES_MAX": 20,
+    # As soon after a boot a call belongs to it.
+    "AT_BOOT_US": 600 * MICROSECONDS,
+    "BOOT_UNITS": BOOT_UNITS,
+    "USER_DATA": USER_DATA,
+    "SIGHTINGS_MAX": SIGHTINGS_MAX,
+    # Of all sightings together: 2,000 hosts with ten callers each have as many in 50 days.
+    "SIGHTING_DAYS_MAX": 1_000_000,
+    "INSTANCE_ID": INSTANCE_ID,
+    "HOST_MARK": HOST_MARK,
+    "LIKE_A_KEY": LIKE_A_KEY,
     # A heartbeat says how long it has been since the last; a second's difference comes from clocks
     # that are set while the analyzer runs.
     "GAP_US": 5 * MICROSECONDS,

@@ -34,7 +34,7 @@ _READ = (
     *("container.id", "container.runtime", "orchestrator.type", "orchestrator.resource.id"),
     *("service.name", "host.name", "host.boot_id", "cloud.instance.id", "observer.probe"),
     # Lines about the analyzer itself.
-    *("interval_s", "uptime_s", "count", "reason"),
+    *("interval_s", "uptime_s", "count", "reason", "boot.time", "attached.since_boot_s"),
     *("not_written.v1", "not_written.v2", "not_written.unknown"),
 )
 # Numbers that are read as text, so that one that is not there can be told from one that cannot be

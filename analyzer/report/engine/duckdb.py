@@ -14,8 +14,9 @@ from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import DUCKDB, FIELDS, Shape
 from analyzer.report.engine.duckdb_files import Prepared, mended, names, pattern, prepare
-from analyzer.report.engine.gathering import Options, Rows
+from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
+from analyzer.report.engine.rows import Rows
 from analyzer.report.engine.sql import query
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import File, Inputs

@@ -6,13 +6,16 @@ import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, Protocol
+from typing import Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
 from analyzer.logline.runs import stable_unit
 from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
 from analyzer.report.engine.damage import located
 from analyzer.report.engine.examples import example_of
+from analyzer.report.engine.hosts import gather_hosts
+from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
+from analyzer.report.engine.sightings import gather_sightings
 from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.engine.tokenless import tokenless
 from analyzer.report.findings import (
@@ -21,30 +24,22 @@ from analyzer.report.findings import (
     HOSTS_LISTED_MAX,
     PATHS_LISTED_MAX,
     WORKLOADS_LISTED_MAX,
-    Boot,
     Bucket,
     Damage,
     Findings,
     Group,
     Host,
     Key,
-    Loss,
-    Span,
     Tally,
     Tokenless,
 )
 from analyzer.report.inputs import File
 
-Rows = list[tuple[Any, ...]]
-
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # Where no time is asked for: all that Python can name.
 _LAST_US = 253_402_300_800_000_000
 # What a chart can show; the shortest of these periods with no more buckets is taken.
 BUCKETS_MAX = 200
 PERIODS_S = (60, 300, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
-# Losses that leave every request recorded, without its outcome or its caller.
-_OF_NO_REQUEST = ("answers_", "senders_")
 
 
 @dataclass(frozen=True)
@@ -61,12 +56,12 @@ class Options:
     @property
     def since_us(self) -> int:
         """The first microsecond that counts."""
-        return 0 if self.since is None else _us(self.since)
+        return 0 if self.since is None else microseconds_of(self.since)
 
     @property
     def until_us(self) -> int:
         """The first microsecond that counts no more."""
-        return _LAST_US if self.until is None else _us(self.until)
+        return _LAST_US if self.until is None else microseconds_of(self.until)
 
 
 class Engine(Protocol):
@@ -114,9 +109,9 @@ def gather(
     }
     for name in (*TABLES, "example_requests"):
         engine.keep(name, query(name, **parts.get(name, {})))
-    hosts = _hosts(engine, window)
+    hosts = gather_hosts(engine.ask, window)
     bucket_s = options.bucket_s or _period_s(hosts)
-    lines, damaged = engine.ask(query("totals", **window))[0]
+    lines, damaged = engine.ask(query("totals"))[0]
     counts: dict[str, int] = dict(engine.ask(query("damaged_files")))
     named = [(file, int(counts[file.path])) for file in files if file.path in counts]
     return Findings(
@@ -124,23 +119,17 @@ def gather(
         lines=int(lines or 0),
         damaged=int(damaged or 0) + len(damage),
         damage=(*damage[:DAMAGE_LISTED_MAX], *located(named, len(damage))),
-        groups=_groups(engine, {each.name: each.hop_limit for each in hosts if each.hop_limit}),
+        groups=_groups(engine, {each.key: each.hop_limit for each in hosts if each.hop_limit}),
         hosts=hosts,
         bucket_s=bucket_s,
         timeline=_timeline(engine, bucket_s),
         unread=tuple(unread),
         tokenless=_tokenless(engine, options.bucket_s),
+        sightings=gather_sightings(engine.ask),
     )
 
 
 # --- groups ----------------------------------------------------------------------------
-
-
-def _by_number(rows: Rows) -> dict[int, Rows]:
-    found: dict[int, Rows] = defaultdict(list)
-    for number, *rest in rows:
-        found[number].append(tuple(rest))
-    return found
 
 
 # Lists of a group -> the column, the requests that count, and how many are listed.
@@ -161,13 +150,13 @@ _MOST_FREQUENT: Mapping[str, tuple[str, str, int]] = {
 
 def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     """Return the groups; ``limits`` are the hosts' hop limits."""
-    facts = _by_number(engine.ask(query("group_facts")))
-    tallies = _by_number(engine.ask(query("tallies")))
-    days = _by_number(engine.ask(query("days")))
-    failures = _by_number(engine.ask(query("token_failures")))
-    hops = _by_number(engine.ask(query("hop_limits")))
+    facts = by_first(engine.ask(query("group_facts")))
+    tallies = by_first(engine.ask(query("tallies")))
+    days = by_first(engine.ask(query("days")))
+    failures = by_first(engine.ask(query("token_failures")))
+    hops = by_first(engine.ask(query("hop_limits")))
     lists = {
-        name: _by_number(
+        name: by_first(
             engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
         )
         for name, (value, condition, limit) in _MOST_FREQUENT.items()
@@ -186,11 +175,11 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
                 Tally(version, reason, outcome or None, operation, int(requests))
                 for version, reason, outcome, operation, requests in tallies[number]
             ),
-            first_at=_at(first_us),
-            last_at=_at(last_us),
-            last_v1_at=_maybe_at(last_v1_us),
-            days=tuple(_at(day_us).date() for day_us, _ in days[number]),
-            v1_days=tuple(_at(day_us).date() for day_us, is_v1 in days[number] if is_v1),
+            first_at=at(first_us),
+            last_at=at(last_us),
+            last_v1_at=maybe_at(last_v1_us),
+            days=tuple(at(day_us).date() for day_us, _ in days[number]),
+            v1_days=tuple(at(day_us).date() for day_us, is_v1 in days[number] if is_v1),
             host_count=host_count,
             hosts=most_frequent("hosts", number),
             v1_hosts=most_frequent("v1_hosts", number),
@@ -228,43 +217,6 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
     )
 
 
-# --- hosts -----------------------------------------------------------------------------
-
-
-def _hosts(engine: Engine, window: Mapping[str, int]) -> tuple[Host, ...]:
-    spans = _by_number(engine.ask(query("covered", **window)))
-    losses = _by_number(engine.ask(query("losses", **window)))
-    boots = _by_number(engine.ask(query("boots")))
-    probes = _by_number(engine.ask(query("probes")))
-    deployed: dict[str, int] = dict(engine.ask(query("deployments")))
-    limits: dict[str, int] = dict(engine.ask(query("host_hop_limits")))
-    return tuple(
-        Host(
-            key=name,
-            name=name,
-            instance_id=instance,
-            requests={"v1": int(v1), "v2": int(v2), "unknown": int(unknown)},
-            other_clouds=int(others),
-            first_at=_at(first_us),
-            last_at=_at(last_us),
-            last_v1_at=_maybe_at(last_v1_us),
-            last_unknown_at=_maybe_at(last_unknown_us),
-            covered=tuple(Span(_at(start), _at(end)) for start, end in spans[name]),
-            losses=tuple(
-                Loss(_at(at_us), reason, int(count), not reason.startswith(_OF_NO_REQUEST))
-                for at_us, reason, count in losses[name]
-            ),
-            boots=tuple(Boot("", _at(at_us), _at(at_us)) for (at_us,) in boots[name]),
-            deployed_at=_maybe_at(deployed.get(name)),
-            probes=tuple(probe for (probe,) in probes[name]),
-            hop_limit=int(limits[name]) if name in limits else None,
-        )
-        for (
-            name, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us
-        ) in engine.ask(query("hosts", **window))
-    )  # fmt: skip
-
-
 # --- time ------------------------------------------------------------------------------
 
 
@@ -289,7 +241,7 @@ def _bucket(start_us: int, counts: Mapping[tuple[str, str], int]) -> Bucket:
     for (version, _), count in counts.items():
         requests[version] += count
     return Bucket(
-        start=_at(start_us),
+        start=at(start_us),
         requests=requests,
         tokenless_success=counts.get(("v1", "success"), 0),
         tokenless_rejected=counts.get(("v1", "rejected"), 0),
@@ -307,15 +259,3 @@ def _period_s(hosts: Sequence[Host]) -> int:
             return period_s
     days = int(seconds / BUCKETS_MAX / PERIODS_S[-1]) + 1
     return days * PERIODS_S[-1]
-
-
-def _us(at: datetime.datetime) -> int:
-    return (at - _EPOCH) // datetime.timedelta(microseconds=1)
-
-
-def _at(us: int) -> datetime.datetime:
-    return _EPOCH + datetime.timedelta(microseconds=int(us))
-
-
-def _maybe_at(us: Optional[int]) -> Optional[datetime.datetime]:
-    return None if us is None else _at(us)

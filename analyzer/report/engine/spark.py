@@ -16,8 +16,9 @@ from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import TIME
 from analyzer.report.engine.columns import FIELDS, SPARK
 from analyzer.report.engine.damage import checked, is_text, salvaged
-from analyzer.report.engine.gathering import Options, Rows
+from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
+from analyzer.report.engine.rows import Rows
 from analyzer.report.engine.sql import query, translated
 from analyzer.report.engine.tables import COLUMNS, FOREIGN_COLUMNS
 from analyzer.report.findings import Damage, Findings

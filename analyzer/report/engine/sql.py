@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 QUERIES = Path(__file__).with_name("queries")
 # The tables that answers are kept in, each made from the ones before it.
-TABLES = ("line_counts", "call_counts", "request_counts", "caller_numbers", "group_requests")
+TABLES = (
+    *("line_counts", "host_keys", "call_counts", "boot_times", "sightings"),
+    *("request_counts", "caller_numbers", "group_requests"),
+)
 
 
 def query(name: str, /, **parts: object) -> str:

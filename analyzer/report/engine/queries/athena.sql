@@ -16,7 +16,8 @@ CAST(ROUND(TO_UNIXTIME(TRY(FROM_ISO8601_TIMESTAMP_NANOS({{ text }}))) * {{ MICRO
 CREATE OR REPLACE VIEW "{{ database }}"."records" AS
 SELECT {% for name in fields %}whole."{{ name }}"{{ ", " if not loop.last }}{% endfor %}, file,
   {{ microseconds('whole."timestamp"') }} AS at_us,
-  {{ microseconds('whole."process"."start"') }} AS started_us
+  {{ microseconds('whole."process"."start"') }} AS started_us,
+  {{ microseconds('whole."boot"."time"') }} AS booted_us
 FROM (
   SELECT "$path" AS file, TRY(CAST(JSON_PARSE(line) AS {{ type }})) AS whole
   FROM "{{ database }}"."recorded_lines" WHERE TRIM(line) <> ''

@@ -2,17 +2,23 @@
    and outcomes: each is counted as a line. #}
 {% import "columns.sql" as columns %}
 {% set kept = (columns.of_line | reject("in", columns.of_call) | list)
-  + ["minute_us", "is_by_minute", "first_us", "last_us", "started_us"] %}
+  + ["host", "minute_us", "is_by_minute", "first_us", "last_us", "started_us"] %}
 {% set is_folded = "repeated <> '' AND is_ours AND event = 'imds_request'" %}
+WITH keyed AS (
+  SELECT line_counts.*, host_keys.host
+  FROM line_counts LEFT JOIN host_keys ON host_keys.name = line_counts.name
+    AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
+  WHERE NOT is_by_minute OR in_window
+)
 SELECT {{ kept | join(", ") }}, version, operation, outcome, lines
-FROM line_counts WHERE NOT ({{ is_folded }})
+FROM keyed WHERE NOT ({{ is_folded }})
 UNION ALL
 SELECT {{ kept | join(", ") }}, split_part(counted, {{ UNIT }}, 1) AS version,
   split_part(counted, {{ UNIT }}, 2) AS operation, split_part(counted, {{ UNIT }}, 3) AS outcome,
   lines * CAST(split_part(counted, {{ UNIT }}, 4) AS BIGINT) AS lines
 FROM (
-  SELECT line_counts.*, split_part(repeated, {{ RECORD }}, number) AS counted
-  FROM line_counts
+  SELECT keyed.*, split_part(repeated, {{ RECORD }}, number) AS counted
+  FROM keyed
   CROSS JOIN (VALUES {% for number in range(1, KINDS_MAX + 1) %}({{ number }}){{ ", " if not loop.last }}{% endfor %})
     AS numbers(number)
   WHERE {{ is_folded }} AND split_part(repeated, {{ RECORD }}, number) <> ''

@@ -6,7 +6,8 @@ epoch_us(try_cast(CASE
   WHEN regexp_matches({{ text }}, {{ TIME | quoted }}) THEN {{ text }} END AS TIMESTAMP))
 {%- endmacro %}
 {% macro timed(records) -%}
-(SELECT *, {{ microseconds("timestamp") }} AS at_us, {{ microseconds("process.start") }} AS started_us
+(SELECT *, {{ microseconds("timestamp") }} AS at_us, {{ microseconds("process.start") }} AS started_us,
+  {{ microseconds("boot.time") }} AS booted_us
 FROM ({{ records }}) AS records) AS records
 {%- endmacro %}
 {% macro options(part) -%}

@@ -6,16 +6,17 @@
 length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
     AND NOT regexp_matches({{ column }}, {{ NOT_TEXT | quoted }})
 {%- endmacro %}
-SELECT *, coalesce(at_us >= 0 AND event <> '' AND host <> '' AND (event <> 'imds_request' OR (
+SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds_request' OR (
   version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
 )) AND has_numbers, FALSE) AS is_ours
 FROM (
   SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
     event,
     coalesce(host.name, CASE WHEN observer.probe = {{ CAPTURE_PROBE | quoted }}
-      THEN {{ CAPTURE_HOST | quoted }} END, '') AS host,
+      THEN {{ CAPTURE_HOST | quoted }} END, '') AS name,
     coalesce(host.boot_id, '') AS boot,
-    coalesce(cloud.instance.id, '') AS instance,
+    CASE WHEN regexp_matches(cloud.instance.id, {{ INSTANCE_ID | quoted }})
+      THEN cloud.instance.id ELSE '' END AS instance,
     coalesce(observer.probe, '') AS probe,
     coalesce(imds.version, '') AS version,
     coalesce(imds.reason, '') AS reason,
@@ -50,6 +51,9 @@ FROM (
     CASE WHEN event IN ({{ MARKS | map("quoted") | join(", ") }}) THEN at_us END AS mark_us,
     CASE WHEN event = 'heartbeat' THEN {{ seconds("interval_s") }} END AS interval_s,
     CASE WHEN event = 'analyzer_stopped' THEN {{ seconds("uptime_s") }} END AS uptime_s,
+    CASE WHEN event = 'analyzer_started' THEN booted_us END AS booted_us,
+    CASE WHEN event = 'analyzer_started' AND attached.since_boot_s BETWEEN 0 AND {{ SECONDS_MAX }}
+      THEN attached.since_boot_s END AS attached_s,
     CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
     CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
     CASE WHEN event IN ('heartbeat', 'events_lost') THEN

@@ -9,7 +9,4 @@ SELECT host, nullif(max(instance), '') AS instance_id,
   min(first_us) AS first_seen_us, max(last_us) AS last_seen_us,
   max(CASE WHEN {{ is_to_aws }} AND version = 'v1' THEN last_us END) AS last_v1_us,
   max(CASE WHEN {{ is_to_aws }} AND version = 'unknown' THEN last_us END) AS last_unknown_us
-FROM call_counts
-WHERE NOT is_by_minute AND is_ours
-  AND (mark_us IS NULL OR (mark_us >= {{ since }} AND mark_us < {{ until }}))
-GROUP BY host ORDER BY host
+FROM call_counts WHERE NOT is_by_minute AND is_ours AND in_window GROUP BY host ORDER BY host

@@ -2,4 +2,5 @@
 SELECT *,
   CASE WHEN orchestrator <> '' THEN orchestrator WHEN runtime <> '' THEN runtime
     WHEN container <> '' THEN 'container' ELSE 'host' END AS place
-FROM call_counts WHERE NOT is_by_minute AND is_ours AND event = 'imds_request'
+FROM call_counts WHERE NOT is_by_minute AND is_ours AND in_window
+  AND event = 'imds_request'

@@ -2,7 +2,8 @@
 {% macro microseconds(text) -%}
 unix_micros(try_cast(CASE WHEN {{ text }} RLIKE {{ TIME | quoted }} THEN {{ text }} END AS timestamp))
 {%- endmacro %}
-SELECT *, {{ microseconds("timestamp") }} AS at_us, {{ microseconds("process.start") }} AS started_us
+SELECT *, {{ microseconds("timestamp") }} AS at_us, {{ microseconds("process.start") }} AS started_us,
+  {{ microseconds("boot.time") }} AS booted_us
 FROM (
   SELECT line, file, {% for name in fields %}whole.`{{ name }}`{{ ", " if not loop.last }}{% endfor %}
 

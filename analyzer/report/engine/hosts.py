@@ -1,0 +1,81 @@
+"""Asks an engine what the lines of each host say of the host itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Optional
+
+from analyzer.report.engine.rows import Ask, Rows, at, by_first, maybe_at
+from analyzer.report.engine.sql import query
+from analyzer.report.findings import Boot, Host, Loss, Span
+
+# Losses that leave every request recorded, without its outcome or its caller.
+_OF_NO_REQUEST = ("answers_", "senders_")
+# Lines are written some time after what they tell, so that two boots may seem to overlap by this.
+_OVERLAP_S = 5.0
+
+
+def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
+    """Return the hosts that have lines in the window, by name."""
+    spans = by_first(ask(query("covered", **window)))
+    losses = by_first(ask(query("losses", **window)))
+    boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
+    probes = by_first(ask(query("probes")))
+    names = by_first(ask(query("host_names")))
+    deployed: dict[str, int] = dict(ask(query("deployments")))
+    limits: dict[str, int] = dict(ask(query("host_hop_limits")))
+    hosts = [
+        Host(
+            key=key,
+            name=names[key][-1][0],
+            instance_id=instance,
+            requests={"v1": int(v1), "v2": int(v2), "unknown": int(unknown)},
+            other_clouds=int(others),
+            first_at=at(first_us),
+            last_at=at(last_us),
+            last_v1_at=maybe_at(last_v1_us),
+            last_unknown_at=maybe_at(last_unknown_us),
+            covered=tuple(Span(at(start), at(end)) for start, end in spans[key]),
+            losses=tuple(
+                Loss(at(at_us), reason, int(count), not reason.startswith(_OF_NO_REQUEST))
+                for at_us, reason, count in losses[key]
+            ),
+            boots=boots.get(key, ()),
+            deployed_at=maybe_at(deployed.get(key)),
+            probes=tuple(probe for (probe,) in probes[key]),
+            hop_limit=int(limits[key]) if key in limits else None,
+            names=tuple(name for (name,) in names[key]),
+            overlap=overlap(boots.get(key, ())) if instance is None else None,
+        )
+        for (
+            key, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us
+        ) in ask(query("hosts"))
+    ]  # fmt: skip
+    return tuple(sorted(hosts, key=lambda host: (host.name, host.key)))
+
+
+def _boots(rows: Rows) -> tuple[Boot, ...]:
+    return tuple(
+        Boot(
+            id=boot,
+            first_at=at(first_us),
+            last_at=at(last_us),
+            booted_at=maybe_at(booted_us),
+            attached_s=None if attached_s is None else float(attached_s),
+            stopped_at=maybe_at(stopped_us),
+        )
+        for boot, first_us, last_us, booted_us, attached_s, stopped_us in rows
+    )
+
+
+def overlap(boots: Iterable[Boot]) -> Optional[Span]:
+    """Return the first time in which two boots had lines, None where there is none."""
+    former: Optional[Boot] = None
+    for boot in sorted(boots, key=lambda boot: boot.first_at):
+        if former is not None:
+            both = Span(boot.first_at, min(boot.last_at, former.last_at))
+            if both.seconds > _OVERLAP_S:
+                return both
+        if former is None or boot.last_at > former.last_at:
+            former = boot
+    return None
