@@ -9,28 +9,34 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import Protocol
 
+from analyzer.report.formats.selection import BRIEF, Detail
 from analyzer.report.result import Report
 
-if TYPE_CHECKING:
-    from analyzer.report.formats.selection import Detail
+# The formats whose as_text() takes the detail; the others show the same always.
+DETAILED = frozenset({"table", "markdown"})
 
 
-# These are short by default, and take a selection.Detail; the others always have everything.
-_SHORT = ("table", "markdown")
+class Format(Protocol):
+    """Returns a report as text."""
+
+    def __call__(self, report: Report, detail: Detail = ...) -> str:
+        """Return the text."""
+        ...
 
 
-def _lazy(module: str) -> Callable[..., str]:
-    def as_text(report: Report, detail: Optional[Detail] = None) -> str:
-        function: Callable[..., str] = importlib.import_module(f"{__name__}.{module}").as_text
-        return function(report, detail) if detail and module in _SHORT else function(report)
+def _lazy(name: str) -> Format:
+    def as_text(report: Report, detail: Detail = BRIEF) -> str:
+        module = importlib.import_module(f"{__name__}.{name}")
+        arguments = (report, detail) if name in DETAILED else (report,)
+        text: str = module.as_text(*arguments)
+        return text
 
     return as_text
 
 
-# Each takes a report and, if the user asked for more, a selection.Detail.
 # The table knows more of a terminal when it is given one: see table.show.
-FORMATS: Mapping[str, Callable[..., str]] = {
+FORMATS: Mapping[str, Format] = {
     name: _lazy(name) for name in ("table", "json", "csv", "markdown", "html")
 }

@@ -19,16 +19,15 @@ from analyzer.report.formats.markdown_text import (
     prose,
     table,
 )
-from analyzer.report.formats.selection import Detail
+from analyzer.report.formats.selection import BRIEF, Detail
 from analyzer.report.result import Comparison, Entry, Judgement, Report, Step, Verdict
 from analyzer.text import visible
 
 _JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
-_BOUNDED = Detail()
 _NAMED_MAX = 5  # hosts of a verdict, in the summary
 
 
-def as_text(report: Report, detail: Detail = _BOUNDED) -> str:
+def as_text(report: Report, detail: Detail = BRIEF) -> str:
     """Return the document."""
     return "\n".join(_lines(report, detail)) + "\n"
 

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from analyzer.imds import AWS
 from analyzer.report.formats import fleet
 from analyzer.report.result import Entry, Judgement, Reason, Report, Verdict
-from analyzer.report.verdict.rules import EFFECTS
 
 Item = TypeVar("Item")
 
@@ -37,6 +36,9 @@ class Detail:
     hosts: bool = False
     callers: bool = False
     steps: bool = False
+
+
+BRIEF = Detail()
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def remarks(verdict: Verdict) -> tuple[Reason, ...]:
 
 
 def _is_remark(reason: Reason, verdict: Verdict) -> bool:
+    from analyzer.report.verdict.rules import EFFECTS  # noqa: PLC0415 it imports the words of here
+
     if verdict.judgement is Judgement.SAFE:
         return True
     return EFFECTS.get(reason.code, verdict.judgement) is Judgement.SAFE

@@ -15,17 +15,16 @@ from rich.text import Text
 from analyzer.report.formats.listing import Listing
 from analyzer.report.formats.meeting import Meeting
 from analyzer.report.formats.paper import COLUMNS_MAX, Lines, Paper
-from analyzer.report.formats.selection import Detail
+from analyzer.report.formats.selection import BRIEF, Detail
 from analyzer.report.result import Report
 
 __all__ = ["COLUMNS_MAX", "ROWS_MAX", "as_text", "show"]
 
 ROWS_MAX = 60  # what a meeting reads; two screens of a terminal
 COLUMNS_OF_TEXT = 80  # where there is no terminal to ask
-_ONE_PAGE = Detail()
 
 
-def as_text(report: Report, detail: Detail = _ONE_PAGE) -> str:
+def as_text(report: Report, detail: Detail = BRIEF) -> str:
     """Return the table as it is in a pipe, 80 columns wide."""
     file = io.StringIO()
     console = Console(file=file, width=COLUMNS_OF_TEXT, color_system=None, legacy_windows=False)
@@ -33,7 +32,7 @@ def as_text(report: Report, detail: Detail = _ONE_PAGE) -> str:
     return file.getvalue()
 
 
-def show(report: Report, console: Console, detail: Detail = _ONE_PAGE) -> None:
+def show(report: Report, console: Console, detail: Detail = BRIEF) -> None:
     """Write a report to a console; the verdict first and, for it scrolls away, last."""
     for line in _lines(report, Paper(console), detail):
         console.print(line, soft_wrap=True)

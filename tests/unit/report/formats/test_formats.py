@@ -18,7 +18,7 @@ from rich.console import Console
 import analyzer.report.formats
 from analyzer.errors import AnalyzerError
 from analyzer.report.formats import FORMATS, table
-from analyzer.report.formats.csv import COLUMNS, cell
+from analyzer.report.formats.csv import COLUMNS, OF_THE_VERDICT, cell
 from analyzer.report.formats.html import as_text as as_html
 from analyzer.report.formats.selection import Detail
 from analyzer.report.result import Judgement, Report, Step
@@ -202,7 +202,7 @@ class TestJson:
 
     def test_it_says_what_the_report_says(self) -> None:
         document = json.loads(FORMATS["json"](reports.full()))
-        assert document["format"] == 1
+        assert document["format"] == 2
         assert document["generated_at"] == "2026-11-22T00:00:00.000000Z"
         assert document["verdict"]["judgement"] == "NOT SAFE"
         (old, *_) = document["callers"]
@@ -231,7 +231,7 @@ class TestCsv:
         assert [row["cause"] for row in rows] == [
             each.diagnosis.cause.value for each in reports.everything()
         ]
-        assert list(rows[0]) == list(COLUMNS)
+        assert list(rows[0]) == [*COLUMNS, *OF_THE_VERDICT]
         script = rows[4]
         assert script["program"] == "/usr/bin/curl"
         assert script["launcher"] == "/opt/deploy/deploy.sh"
