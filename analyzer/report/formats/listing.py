@@ -10,7 +10,8 @@ from rich.text import Text
 from analyzer.imds import AWS
 from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import Caller
-from analyzer.report.formats.meeting import BOUNDS, JUDGEMENT_STYLES, advice
+from analyzer.report.formats.meeting import BOUNDS, advice
+from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES
 from analyzer.report.formats.paper import INDENT, LABEL_COLUMNS, Column, Lines, Paper
 from analyzer.report.result import Entry, Instance, Report, Verdict
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from analyzer.report.formats import fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import Caller
-from analyzer.report.formats.paper import INDENT, Block, Column, Lines, Paper
+from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES, InstanceParts
+from analyzer.report.formats.paper import INDENT, ITEMS_MAX, Block, Column, Lines, Paper
 from analyzer.report.formats.selection import Detail
 from analyzer.report.result import Entry, Judgement, Report, Standing
 
@@ -25,13 +26,7 @@ BOUNDS = selection.Bounds(
     differences=20,
     text=200,
 )
-JUDGEMENT_STYLES = {
-    Judgement.SAFE: "bold green",
-    Judgement.NOT_SAFE: "bold red",
-    Judgement.NOT_ENOUGH_EVIDENCE: "bold yellow",
-}
 TODAY_STYLES = {Standing.CALLS: "bold red", Standing.REJECTED: "bold red"}
-_JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
 # The first gives way first. The sum of what each gets at least is below the rows of a page.
 _GIVE_WAY = ("groups", "remarks", "cleared", "owners", "input", "figures", "steps", "callers",
              "instances", "causes", "obstacles")  # fmt: skip
@@ -39,8 +34,6 @@ _GIVE_WAY = ("groups", "remarks", "cleared", "owners", "input", "figures", "step
 _ORDER = ("head", "obstacles", "remarks", "instances", "groups", "callers", "causes", "owners",
           "fixes", "cleared", "figures", "input", "steps",
           "commands", "end")  # fmt: skip
-# More items than a page has rows are not laid out.
-_ITEMS_MAX = 60
 _ROWS_OF_CALLERS = 10
 _COMMAND_ROWS_MAX = 12  # of the first step
 
@@ -66,15 +59,16 @@ class Meeting:
 
     def page(self, rows: int, detail: Detail) -> Sequence[tuple[str, Lines]]:
         """Return the parts, by name, in order; without ``detail`` they are that many rows."""
+        parts = InstanceParts(self._report, self._paper, self._callers, self._names)
         blocks = {
             "head": self._head(),
             "obstacles": self._obstacles(),
             "remarks": self._remarks(),
-            "instances": self._instances(),
-            "groups": self._groups(),
+            "instances": parts.instances(),
+            "groups": parts.groups(),
             "callers": self._table(),
-            "causes": self._causes(),
-            "owners": self._owners(),
+            "causes": parts.causes(),
+            "owners": parts.owners(),
             "cleared": self._cleared(),
             "figures": self._figures(),
             "input": self._input(),
@@ -130,78 +124,6 @@ class Meeting:
             where="--format json",
         )
 
-    def _instances(self) -> Block:
-        """Say how many instances were judged how, with the first names."""
-        report, paper = self._report, self._paper
-        verdicts = report.host_verdicts
-        if not verdicts and report.roster is None:
-            return Block()
-        rows: list[tuple[int, str, str, str]] = []
-        for judgement in _JUDGEMENTS:
-            keys = [each.host or "" for each in verdicts if each.judgement is judgement]
-            if keys:
-                named = [self._names.get(each, each) for each in keys[:_ITEMS_MAX]]
-                style = JUDGEMENT_STYLES[judgement]
-                rows.append((len(keys), judgement.value, style, self._some(named, len(keys))))
-        if report.roster is not None and report.roster.unwatched:
-            number = len(report.roster.unwatched)
-            families = outlook.without_a_log(report.roster)
-            rows.append((number, "without a log", "bold yellow", "; ".join(families[:_ITEMS_MAX])))
-        lines = paper.grid(
-            (Column("", is_number=True), Column(""), Column("", is_flexible=True)),
-            [
-                (Text(wording.count(number)), Text(label, style), paper.cell(names))
-                for number, label, style, names in rows
-            ],
-        )
-        title = paper.title(f"{self._watched()} (each: --hosts)")
-        return Block(title, [[each] for each in lines[1:]], least=6)
-
-    def _watched(self) -> str:
-        report = self._report
-        text = f"Instances: {wording.count(len(report.host_verdicts))} with a log"
-        if report.roster is None:
-            return text
-        gone = sum(not each.is_running for each in fleet.by_host(report).values())
-        text = f"Instances: {outlook.with_a_log(report.roster)}"
-        return text + (f", and {wording.count(gone)} that no longer run" if gone else "")
-
-    def _some(self, names: Sequence[str], total: int) -> str:
-        """List as many names as fit a line beside a number and a judgement."""
-        room = self._paper.width - 40
-        shown: list[str] = []
-        for each in names:
-            if shown and len(", ".join([*shown, each])) > room:
-                break
-            shown.append(each)
-        return wording.some(shown, total)
-
-    def _groups(self) -> Block:
-        paper = self._paper
-        groups = outlook.worst_groups(self._report.groups)
-        rows = [
-            (
-                paper.cell(each.name),
-                Text(each.judgement.value, JUDGEMENT_STYLES[each.judgement]),
-                paper.cell(outlook.group(each)),
-            )
-            for each in groups[:_ITEMS_MAX]
-        ]
-        columns = (
-            Column("group", is_flexible=True),
-            Column("verdict"),
-            Column("", is_flexible=True),
-        )
-        lines = paper.grid(columns, rows) if rows else []
-        return Block(
-            [Text(""), *lines[:1]],
-            [[each] for each in lines[1:]],
-            least=4,
-            noun="group",
-            where="--format json",
-            left_out=max(0, len(groups) - _ITEMS_MAX),
-        )
-
     def _table(self) -> Block:
         """Say who breaks if IMDSv1 is switched off today."""
         paper = self._paper
@@ -241,44 +163,6 @@ class Meeting:
             Text(outlook.safe_on(caller)),
         )
 
-    def _causes(self) -> Block:
-        if len(self._callers) <= 1:
-            return Block()
-        parts = [
-            f"{wording.CAUSES[cause]} on {wording.plural(hosts, 'host')}"
-            + (f" ({wording.plural(callers, 'caller')})" if callers > 1 else "")
-            for cause, hosts, callers in fleet.causes(self._callers)
-        ]
-        lines = self._paper.paragraph("; ".join(parts) + ".", mark="Causes: ", is_hanging=False)
-        return Block(items=[lines], least=2)
-
-    def _owners(self) -> Block:
-        paper = self._paper
-        owners = fleet.owners(self._report, self._callers)
-        called = {each.key: outlook.caller(each, paper.arrow) for each in self._callers}
-        rows = [
-            (
-                paper.cell(outlook.owner(name), "bold"),
-                Text(f"{wording.count(unsafe)} of {wording.count(total)}"),
-                paper.cell(called.get(worst, "")),
-            )
-            for name, unsafe, total, worst in owners[:_ITEMS_MAX]
-        ]
-        columns = (
-            Column("owner", is_flexible=True),
-            Column("not SAFE", is_number=True),
-            Column("first to fix", is_flexible=True),
-        )
-        lines = paper.grid(columns, rows) if rows else []
-        return Block(
-            [Text(""), *lines[:1]],
-            [[each] for each in lines[1:]],
-            least=4,
-            noun="owner",
-            where="--format json",
-            left_out=max(0, len(owners) - _ITEMS_MAX),
-        )
-
     def _cleared(self) -> Block:
         """Say who used IMDSv1 and no longer counts; what somebody decided comes first."""
         paper = self._paper
@@ -291,7 +175,7 @@ class Meeting:
                 mark=f"{outlook.caller(each, paper.arrow)}: ",
                 is_hanging=False,
             )
-            for each in callers[:_ITEMS_MAX]
+            for each in callers[:ITEMS_MAX]
         ]
         number = wording.count(len(callers))
         return Block(
@@ -308,7 +192,7 @@ class Meeting:
         if figures is None:
             return Block()
         items = [paper.paragraph(wording.comparison(figures))]
-        items += [paper.paragraph(each, "dim") for each in figures.notes[:_ITEMS_MAX]]
+        items += [paper.paragraph(each, "dim") for each in figures.notes[:ITEMS_MAX]]
         shown = figures.differences[: BOUNDS.differences]
         items += [
             paper.paragraph(outlook.difference(each, self._names), mark="- ") for each in shown
@@ -325,7 +209,7 @@ class Meeting:
     def _input(self) -> Block:
         """Say what could not be read of the input."""
         findings, paper = self._report.findings, self._paper
-        found = [*findings.unread[:_ITEMS_MAX], *findings.damage[:_ITEMS_MAX]]
+        found = [*findings.unread[:ITEMS_MAX], *findings.damage[:ITEMS_MAX]]
         if not found and not findings.damaged:
             return Block()
         items = [paper.paragraph(wording.damage(each), mark="- ") for each in found]
@@ -345,7 +229,7 @@ class Meeting:
         steps = self._report.steps
         items = [
             paper.paragraph(each.title, mark=f"{place}. ")
-            for place, each in enumerate(steps[:_ITEMS_MAX], 1)
+            for place, each in enumerate(steps[:ITEMS_MAX], 1)
         ]
         title = paper.title("What to do next (why, and the commands: --steps)")
         return Block(
@@ -393,7 +277,7 @@ class Meeting:
     def _fixes(self) -> Iterator[Lines]:
         """Return how to fix each caller, in the order of the table."""
         paper = self._paper
-        for place, caller in enumerate(self._callers[:_ITEMS_MAX], 1):
+        for place, caller in enumerate(self._callers[:ITEMS_MAX], 1):
             if caller.entry is None:
                 continue
             name = selection.cut(outlook.caller(caller, paper.arrow), BOUNDS.text)

@@ -15,6 +15,8 @@ from rich.text import Text
 from analyzer.report.formats import selection
 from analyzer.text import visible
 
+# More items than a page has rows are not laid out.
+ITEMS_MAX = 60
 COLUMNS_MAX = 110  # longer lines are hard to read
 INDENT = 2
 LABEL_COLUMNS = 14
