@@ -28,6 +28,7 @@ POLICY = """{
   "Version": "2012-10-17",
   "Statement": [{"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "*"}]
 }"""
+UNREAD = "3 requests could not be read."
 TOKEN_COMMANDS = (
     f'TOKEN=$(curl -sX PUT "{TOKEN_URL}" \\\n  -H "X-aws-ec2-metadata-token-ttl-seconds: 60")',
     'curl -s -H "X-aws-ec2-metadata-token: $TOKEN" "http://169.254.169.254/latest/meta-data/"',
@@ -105,7 +106,10 @@ def verdict(
     covered: datetime.timedelta = samples.WEEK,
 ) -> Verdict:
     """Return a verdict over the sample's week."""
-    reasons = tuple(Reason(f"reason_{n}", text) for n, text in enumerate(texts, 1))
+    reasons = tuple(
+        Reason("unknown_versions" if text == UNREAD else f"reason_{n}", text)
+        for n, text in enumerate(texts, 1)
+    )
     return Verdict(host, judgement, reasons, WEEK, covered.total_seconds())
 
 
@@ -150,14 +154,14 @@ def report(findings: Optional[Findings] = None, **fields: Any) -> Report:
         "verdict": verdict(
             Judgement.NOT_SAFE,
             "5 callers still use IMDSv1, the last at 2026-11-21 23:00:00.",
-            "3 requests could not be read.",
+            UNREAD,
             covered=samples.WEEK - 2 * samples.HOUR,
         ),
         "host_verdicts": (
             verdict(
                 Judgement.NOT_SAFE,
                 "5 callers still use IMDSv1.",
-                "3 requests could not be read.",
+                UNREAD,
                 host=samples.HOST,
                 covered=samples.WEEK - 2 * samples.HOUR,
             ),

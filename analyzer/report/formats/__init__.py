@@ -15,7 +15,7 @@ from analyzer.report.formats.selection import BRIEF, Detail
 from analyzer.report.result import Report
 
 # The formats whose as_text() takes the detail; the others show the same always.
-DETAILED = frozenset({"table"})
+DETAILED = frozenset({"table", "markdown"})
 
 
 class Format(Protocol):

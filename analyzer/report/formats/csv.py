@@ -12,7 +12,10 @@ import datetime
 import io
 from typing import Callable, Optional, Union
 
+from analyzer.imds import AWS
 from analyzer.report.findings import Group
+from analyzer.report.formats import fleet, outlook
+from analyzer.report.formats.fleet import Caller
 from analyzer.report.result import Entry, Report
 from analyzer.text import visible
 
@@ -77,14 +80,45 @@ COLUMNS: dict[str, Callable[[Entry], Cell]] = {
 }
 
 
+_HOSTS = list(COLUMNS).index("hosts")
+
+# About the verdict: of all hosts on which the caller is in the way, or of which it is cleared.
+OF_THE_VERDICT: dict[str, Callable[[Optional[Caller], Optional[Caller]], Cell]] = {
+    "standing": lambda left, cleared: _standing(left or cleared),
+    "hosts_in_the_way": lambda left, _: 0 if left is None else left.host_count,
+    "host_keys_in_the_way": lambda left, _: None if left is None else SEPARATOR.join(left.hosts),
+    "safe_on": lambda left, _: None if left is None else _moment(left.safe_on),
+    "cleared": lambda _, cleared: None if cleared is None else outlook.cleared(cleared),
+}
+
+
 def as_text(report: Report) -> str:
-    """Return the header and a row for each caller, in the report's order."""
+    """Return the header and a row for each caller, in the report's order.
+
+    Callers in the way whose calls ``--since`` leaves out come last, with the key and the standing.
+    """
+    left = {each.key: each for each in fleet.in_the_way(report)}
+    cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *OF_THE_VERDICT])
+    names = fleet.names(report)
     for entry in report.entries:
-        writer.writerow([cell(column(entry)) for column in COLUMNS.values()])
+        key = entry.group.key.caller if entry.group.key.provider == AWS else None
+        cells = [column(entry) for column in COLUMNS.values()]
+        cells[_HOSTS] = SEPARATOR.join(names.get(each, each) for each in entry.group.hosts)
+        found = (left.get(key), cleared.get(key)) if key is not None else (None, None)
+        writer.writerow(map(cell, (*cells, *(each(*found) for each in OF_THE_VERDICT.values()))))
+    for caller in (each for each in left.values() if each.entry is None):
+        known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
+        cells = [known.get(name) for name in COLUMNS]
+        found = (caller, cleared.get(caller.key))
+        writer.writerow(map(cell, (*cells, *(each(*found) for each in OF_THE_VERDICT.values()))))
     return file.getvalue()
+
+
+def _standing(caller: Optional[Caller]) -> Optional[str]:
+    return None if caller is None or caller.standing is None else caller.standing.value
 
 
 def cell(value: Cell) -> str:

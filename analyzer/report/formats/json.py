@@ -17,9 +17,19 @@ from typing import Any, Optional
 
 from analyzer.report.findings import Bucket, Findings, Host
 from analyzer.report.formats.wording import VERSIONS
-from analyzer.report.result import Comparison, Difference, Entry, Report, Verdict
+from analyzer.report.result import (
+    CLEARED,
+    CallerStanding,
+    Comparison,
+    Difference,
+    Entry,
+    Report,
+    Roster,
+    Verdict,
+)
 
-FORMAT = 1
+# 2: hosts are named by their key (the instance id, if known) everywhere, and boots are objects.
+FORMAT = 2
 
 
 def as_text(report: Report) -> str:
@@ -49,6 +59,9 @@ def document(report: Report) -> dict[str, Any]:
         },
         "steps": report.steps,
         "cloudwatch": None if comparison is None else _comparison(comparison),
+        "roster": None if report.roster is None else _roster(report.roster),
+        "groups": report.groups,
+        "accepted": report.accepted,
     }
 
 
@@ -70,6 +83,7 @@ def _input(findings: Findings) -> dict[str, Any]:
         "last_at": findings.last_at,
         "damaged": findings.damaged,
         "damage": findings.damage,
+        "unread": findings.unread,
     }
 
 
@@ -79,6 +93,35 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "reasons": verdict.reasons,
         "window": verdict.window,
         "covered_s": verdict.covered_s,
+        "safe_on": verdict.safe_on,
+        "group": verdict.group,
+        "callers": [_standing(each) for each in verdict.callers],
+    }
+
+
+def _standing(standing: CallerStanding) -> dict[str, Any]:
+    interval = standing.interval
+    return {
+        "caller": standing.caller,
+        "host": standing.host,
+        "standing": standing.standing.value,
+        "is_cleared": standing.standing in CLEARED,
+        "calls": standing.calls,
+        "last_v1_at": standing.last_v1_at,
+        "interval_s": None if interval is None else interval.total_seconds(),
+        "since": standing.since,
+        "safe_on": standing.safe_on,
+        "accepted": standing.accepted,
+        "former": standing.former,
+    }
+
+
+def _roster(roster: Roster) -> dict[str, Any]:
+    return {
+        "source": roster.source,
+        "running": len(roster.running),
+        "unwatched": len(roster.unwatched),
+        "instances": [{**vars(each), "is_running": each.is_running} for each in roster.instances],
     }
 
 
@@ -96,10 +139,14 @@ def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
         "last_unknown_at": host.last_unknown_at,
         "covered": host.covered,
         "losses": host.losses,
-        "boots": [boot.at for boot in host.boots],
+        "boots": [{"at": boot.at, **vars(boot)} for boot in host.boots],
         "deployed_at": host.deployed_at,
         "probes": host.probes,
         "hop_limit": host.hop_limit,
+        "names": host.names,
+        "overlap": host.overlap,
+        "shortfalls": [{**vars(each), "missing": each.missing} for each in host.shortfalls],
+        "odd": host.odd,
     }
 
 
@@ -145,6 +192,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "recorded": comparison.recorded,
         "differences": [_difference(each) for each in comparison.differences],
         "notes": comparison.notes,
+        "is_partial": comparison.is_partial,
+        "silent": dict(sorted(comparison.silent.items())),
     }
 
 
@@ -157,6 +206,7 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "unanswered": difference.unanswered,
         "is_covered": difference.is_covered,
         "missing": difference.missing,
+        "host": difference.host,
     }
 
 

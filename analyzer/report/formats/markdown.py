@@ -1,147 +1,181 @@
 """Writes the report in the Markdown that GitHub, GitLab and others share.
 
-Names of the log stand in code, where nothing is a link, a mention or markup; what code cannot
-hold in a table is written with HTML's character references, which never are markup.
+Names of the log stand in code, where nothing is a link, a mention or markup. The summary comes
+first; callers, hosts and steps follow, as many as a comment holds, or all that the user asks for.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from analyzer.report.formats import ancestry, selection, wording
-from analyzer.report.result import Comparison, Entry, Report, Step
+from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
+from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.markdown_text import (
+    BOUNDS,
+    block,
+    code,
+    commands,
+    left_out,
+    prose,
+    table,
+)
+from analyzer.report.formats.selection import BRIEF, Detail
+from analyzer.report.result import Comparison, Entry, Judgement, Report, Step, Verdict
 from analyzer.text import visible
 
-# A comment of GitHub's holds 65,536 characters.
-BOUNDS = selection.Bounds(
-    callers_in_detail=15,
-    callers_in_rows=50,
-    hosts=50,
-    commands=10,
-    command_characters=2_000,
-    differences=30,
-    text=120,
-)
-
-# Fails in a code span of a table, or ends one.
-_NOT_IN_CODE = re.compile(r"[`|\\]")
-# Is markup, or may become some, in running text; an underscore only at the edge of a word.
-_MARKUP = re.compile(r"[][&<>|\\`*~]|:(?=[a-z])|(?<![^\W_])_|_(?![^\W_])")
-# A word that becomes a link, a mention or a reference to an issue by itself.
-_LIVE = re.compile(r"[@#]|://|www\.|[!$%&~]\w", re.IGNORECASE)
-# Begins a list within a list, or a heading's underline.
-_OPENING = re.compile(r"[-+=]+|\d+[.)]")
-_REFERRED = re.compile(r"[^\w\s/,;=+-]|_")
+_JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
+_NAMED_MAX = 5  # hosts of a verdict, in the summary
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, detail: Detail = BRIEF) -> str:
     """Return the document."""
-    return "\n".join(_lines(report)) + "\n"
+    return "\n".join(_lines(report, detail)) + "\n"
 
 
-def code(text: str) -> str:
-    """Return a text of the log as code, in a table or elsewhere."""
-    shown = selection.cut(visible(text), BOUNDS.text)
-    if not shown.strip():
-        return "<code></code>"
-    if _NOT_IN_CODE.search(shown) or shown != shown.strip():
-        return f"<code>{_REFERRED.sub(_reference, shown)}</code>"
-    return f"`{shown}`"
-
-
-def prose(text: str) -> str:
-    """Return a sentence as nothing but a sentence, whatever names are in it."""
-    words = visible(text).split()
-    return " ".join(
-        code(word)
-        if _LIVE.search(word) or (not place and _OPENING.fullmatch(word))
-        else _plain(word)
-        for place, word in enumerate(words)
-    )
-
-
-def block(commands: str) -> Iterator[str]:
-    """Write commands to copy."""
-    lines = [visible(line) for line in commands.split("\n")]
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    yield from ("", fence, *lines, fence)
-
-
-def _plain(word: str) -> str:
-    return _MARKUP.sub(_reference, word)
-
-
-def _reference(match: re.Match[str]) -> str:
-    return f"&#{ord(match.group())};"
-
-
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, detail: Detail) -> Iterator[str]:
     verdict = report.verdict
     yield f"## IMDSv1: {verdict.judgement.value}"
     yield ""
     yield f"Judged over {wording.span(verdict.window)}; {wording.covered(verdict)}."
     yield ""
-    yield from (f"- {prose(each.text)}" for each in verdict.reasons)
-    yield ""
+    date = outlook.date(verdict)
+    if date is not None:
+        yield f"**{date}**"
+        yield ""
+    yield from _reasons(verdict)
     yield f"{wording.material(report.findings)}. All times are UTC."
     yield ""
-    yield from _callers(report)
-    yield from _hosts(report)
+    names = fleet.names(report)
+    yield from _instances(report, names)
+    yield from _callers(report, names, detail)
+    yield from _cleared(report)
+    yield from _settled(report)
+    yield from _hosts(report, names, detail)
     if report.comparison is not None:
-        yield from _comparison(report.comparison)
+        yield from _comparison(report.comparison, names)
     yield from _steps(report.steps)
     yield from _damage(report)
 
 
-def _callers(report: Report) -> Iterator[str]:
-    entries = selection.open_entries(report)
-    yield f"### Callers in the way ({wording.count(len(entries))})"
+def _reasons(verdict: Verdict) -> Iterator[str]:
+    obstacles, remarks = selection.obstacles(verdict), selection.remarks(verdict)
+    if obstacles:
+        yield "In the way:"
+        yield ""
+        yield from (f"- {prose(each.text)}" for each in obstacles)
+        yield ""
+    if remarks:
+        yield "Known, and not in the way:"
+        yield ""
+        yield from (f"- {prose(each.text)}" for each in remarks)
+        yield ""
+
+
+def _instances(report: Report, names: Mapping[str, str]) -> Iterator[str]:
+    if not report.host_verdicts and report.roster is None:
+        return
+    if report.roster is None:
+        yield f"### Instances: {wording.count(len(report.host_verdicts))} with a log"
+    else:
+        yield f"### Instances: {outlook.with_a_log(report.roster)}"
     yield ""
-    if not entries:
+    yield from table(("instances", "verdict", ""), _judged(report, names), numbers=(0,))
+    groups = outlook.worst_groups(report.groups)
+    shown = selection.first(groups, BOUNDS.hosts)
+    if groups:
+        rows = (
+            (code(each.name), prose(each.kind), each.judgement.value, outlook.group(each))
+            for each in shown.items
+        )
+        yield from table(("group", "", "verdict", "instances"), rows)
+    yield from left_out(shown.left_out, "more group", "--format json")
+
+
+def _judged(report: Report, names: Mapping[str, str]) -> Iterator[Sequence[str]]:
+    for judgement in _JUDGEMENTS:
+        keys = [each.host or "" for each in report.host_verdicts if each.judgement is judgement]
+        if keys:
+            named = ", ".join(code(names.get(each, each)) for each in keys[:_NAMED_MAX])
+            rest = len(keys) - _NAMED_MAX
+            more = f", {wording.count(rest)} more" if rest > 0 else ""
+            yield wording.count(len(keys)), judgement.value, named + more
+    if report.roster is not None and report.roster.unwatched:
+        families = outlook.without_a_log(report.roster)
+        rest = len(families) - _NAMED_MAX
+        more = f"; {wording.count(rest)} more groups" if rest > 0 else ""
+        text = "; ".join(prose(each) for each in families[:_NAMED_MAX]) + more
+        yield wording.count(len(report.roster.unwatched)), "without a log", text
+
+
+def _callers(report: Report, names: Mapping[str, str], detail: Detail) -> Iterator[str]:
+    callers = fleet.in_the_way(report)
+    yield f"### Callers in the way ({wording.count(len(callers))})"
+    yield ""
+    if not callers:
         yield wording.nobody(report)
         yield ""
-    else:
-        yield from _rows(entries)
-        for each in entries[: BOUNDS.callers_in_detail]:
-            yield from _caller(each)
-        if len(entries) > BOUNDS.callers_in_detail:
-            yield f"Only the first {BOUNDS.callers_in_detail} are described."
-            yield ""
-    settled = selection.settled_entries(report)
-    if settled:
-        yield f"### Callers with nothing to do ({wording.count(len(settled))})"
+        return
+    yield from _open_rows(callers, detail)
+    yield from _owners(report, callers)
+    described = len(callers) if detail.callers else BOUNDS.callers_in_detail
+    for each in callers[:described]:
+        yield from _caller(each, names)
+    if len(callers) > described:
+        yield f"Only the first {described} are described; `--callers` describes all."
         yield ""
-        yield from _rows(settled)
 
 
-def _rows(entries: Sequence[Entry]) -> Iterator[str]:
-    shown = selection.first(entries, BOUNDS.callers_in_rows)
-    headings = ("caller", *wording.VERSIONS, "hosts", "last seen", "cause")
+def _open_rows(callers: Sequence[Caller], detail: Detail) -> Iterator[str]:
+    shown = selection.first(callers, len(callers) if detail.callers else BOUNDS.callers_in_rows)
+    headings = ("caller", "today", "hosts", "calls", "last IMDSv1", "cause", "SAFE on")
     rows = (
         (
-            code(wording.who(each.group.key)),
-            *(wording.count(each.group.count(version)) for version in wording.VERSIONS),
-            wording.count(each.group.host_count),
-            wording.moment(each.group.last_at),
-            wording.CAUSES[each.diagnosis.cause],
+            code(outlook.caller(each)),
+            outlook.today(each),
+            wording.count(each.host_count),
+            wording.count(each.calls),
+            wording.moment(each.last_v1_at),
+            wording.CAUSES[each.cause],
+            outlook.safe_on(each),
         )
         for each in shown.items
     )
-    yield from _table(headings, rows, numbers=(1, 2, 3, 4))
-    yield from _left_out(shown.left_out, "more caller", "--format csv")
+    yield from table(headings, rows, numbers=(2, 3))
+    yield from left_out(shown.left_out, "more caller", "--callers")
 
 
-def _caller(entry: Entry) -> Iterator[str]:
-    diagnosis = entry.diagnosis
-    yield f"#### {code(wording.who(entry.group.key))}"
+def _owners(report: Report, callers: Sequence[Caller]) -> Iterator[str]:
+    called = {each.key: outlook.caller(each) for each in callers}
+    shown = selection.first(fleet.owners(report, callers), BOUNDS.hosts)
+    rows = (
+        (
+            code(outlook.owner(name)),
+            f"{wording.count(unsafe)} of {wording.count(total)}",
+            code(called[worst]) if worst in called else "",
+        )
+        for name, unsafe, total, worst in shown.items
+    )
+    if shown.items:
+        yield from table(("owner", "hosts not SAFE", "first to fix"), rows, numbers=(1,))
+    yield from left_out(shown.left_out, "more owner", "--format json")
+
+
+def _caller(caller: Caller, names: Mapping[str, str]) -> Iterator[str]:
+    yield f"#### {code(outlook.caller(caller))}"
     yield ""
+    if caller.entry is not None:
+        yield from _described(caller.entry, names)
+    yield from _standings(caller, names)
+
+
+def _described(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
+    diagnosis = entry.diagnosis
     yield f"**{wording.CAUSES[diagnosis.cause]}** {prose(diagnosis.summary)}"
     yield ""
     yield from (f"- {prose(each)}" for each in diagnosis.advice)
-    yield from _commands(diagnosis.commands)
-    yield from _table(("", ""), ((label, code(value)) for label, value in wording.facts(entry)))
+    yield from commands(diagnosis.commands)
+    facts = wording.facts(entry, names)
+    yield from table(("", ""), ((label, code(value)) for label, value in facts))
     processes = ancestry.tree(entry.group.example).processes
     if processes:
         yield "Process tree of an example:"
@@ -154,38 +188,106 @@ def _caller(entry: Entry) -> Iterator[str]:
         yield ""
 
 
-def _hosts(report: Report) -> Iterator[str]:
+def _standings(caller: Caller, names: Mapping[str, str]) -> Iterator[str]:
+    """Write what it means on each host: the hosts of which the same is true together."""
+    told = outlook.by_standing(caller, names)
+    shown = selection.first(told, BOUNDS.differences)
+    if told:
+        rows = (
+            (wording.some(map(code, hosts[:_NAMED_MAX]), len(hosts)), prose(text))
+            for text, hosts in shown.items
+        )
+        yield from table(("hosts", ""), rows)
+    yield from left_out(shown.left_out, "more row", "--format json")
+
+
+def _cleared(report: Report) -> Iterator[str]:
+    """Write who used IMDSv1 and no longer counts, and what was decided by somebody."""
+    callers = fleet.cleared(report)
+    shown = selection.first(callers, BOUNDS.callers_in_rows)
+    if callers:
+        yield f"### Callers no longer in the way ({wording.count(len(callers))})"
+        yield ""
+        rows = (
+            (
+                code(outlook.caller(each)),
+                wording.count(each.host_count),
+                prose(outlook.cleared(each)),
+            )
+            for each in shown.items
+        )
+        yield from table(("caller", "hosts", "why"), rows, numbers=(1,))
+    yield from left_out(shown.left_out, "more caller", "--format csv")
+    decided = selection.first(report.accepted, BOUNDS.callers_in_rows)
+    if report.accepted:
+        yield f"### Accepted ({wording.count(len(report.accepted))})"
+        yield ""
+        yield from (f"- {prose(outlook.decision(each, report))}" for each in decided.items)
+        yield ""
+    yield from left_out(decided.left_out, "more decision", "--format json")
+
+
+def _settled(report: Report) -> Iterator[str]:
+    entries = selection.never_in_the_way(report)
+    if not entries:
+        return
+    yield f"### Callers with nothing to do ({wording.count(len(entries))})"
+    yield ""
+    shown = selection.first(entries, BOUNDS.callers_in_rows)
+    headings = ("caller", *wording.VERSIONS, "hosts", "last seen", "cause")
+    rows = (
+        (
+            code(wording.who(each.group.key)),
+            *(wording.count(each.group.count(version)) for version in wording.VERSIONS),
+            wording.count(each.group.host_count),
+            wording.moment(each.group.last_at),
+            wording.CAUSES[each.diagnosis.cause],
+        )
+        for each in shown.items
+    )
+    yield from table(headings, rows, numbers=(1, 2, 3, 4))
+    yield from left_out(shown.left_out, "more caller", "--format csv")
+
+
+def _hosts(report: Report, names: Mapping[str, str], detail: Detail) -> Iterator[str]:
     if not report.host_verdicts:
         return
     yield "### Hosts"
     yield ""
     yield f"{wording.judgements(report)}."
     yield ""
-    shown = selection.first(selection.unsafe_hosts(report), BOUNDS.hosts)
+    unsafe = selection.unsafe_hosts(report)
+    chosen = selection.all_hosts(report) if detail.hosts else unsafe
+    shown = selection.first(chosen, len(chosen) if detail.hosts else BOUNDS.hosts)
     rows = (
         (
-            code(each.host or ""),
+            code(names.get(each.host or "", each.host or "")),
             each.judgement.value,
+            "-" if each.safe_on is None else each.safe_on.date().isoformat(),
             "<br>".join(prose(reason) for reason in wording.reasons(each, report)),
         )
         for each in shown.items
     )
     if shown.items:
-        yield from _table(("host", "verdict", "reasons"), rows)
-    yield from _left_out(shown.left_out, "more host", "--format json")
+        yield from table(("host", "verdict", "SAFE on", "reasons"), rows)
+    yield from left_out(shown.left_out, "more host", "--hosts")
 
 
-def _comparison(figures: Comparison) -> Iterator[str]:
+def _comparison(figures: Comparison, names: Mapping[str, str]) -> Iterator[str]:
     yield "### Comparison with CloudWatch"
     yield ""
     yield wording.comparison(figures)
     yield ""
-    yield from (f"- {prose(each)}" for each in figures.notes)
+    shown_notes = selection.first(figures.notes, BOUNDS.differences)
+    yield from (f"- {prose(each)}" for each in shown_notes.items)
     yield ""
+    yield from left_out(shown_notes.left_out, "more note", "--format json")
     shown = selection.first(figures.differences, BOUNDS.differences)
-    headings = ("from", "to", "metric", "CloudWatch", "log", "no answer", "missing", "watched")
+    headings = ("host", "from", "to", "metric", "CloudWatch", "log", "no answer", "missing",
+                "watched")  # fmt: skip
     rows = (
         (
+            "all" if each.host is None else code(names.get(each.host, each.host)),
             wording.minute(each.period.start),
             wording.minute(each.period.end),
             code(each.metric),
@@ -195,8 +297,8 @@ def _comparison(figures: Comparison) -> Iterator[str]:
         for each in shown.items
     )
     if shown.items:
-        yield from _table(headings, rows, numbers=(3, 4, 5, 6))
-    yield from _left_out(shown.left_out, "more period", "--format json")
+        yield from table(headings, rows, numbers=(4, 5, 6, 7))
+    yield from left_out(shown.left_out, "more period", "--format json")
 
 
 def _steps(steps: Sequence[Step]) -> Iterator[str]:
@@ -205,40 +307,18 @@ def _steps(steps: Sequence[Step]) -> Iterator[str]:
         yield ""
     for place, each in enumerate(steps, 1):
         yield f"**{place}\\. {prose(each.title)}** {prose(each.why)}"
-        yield from _commands(each.commands)
+        yield from commands(each.commands)
 
 
 def _damage(report: Report) -> Iterator[str]:
     findings = report.findings
-    if findings.damaged or findings.damage:
-        yield f"### Damaged input: {wording.plural(findings.damaged, 'line')}"
-        yield ""
-        yield from (f"- {code(wording.damage(each))}" for each in findings.damage)
-        if findings.damaged > len(findings.damage):
-            yield ""
-            yield "Only the first are listed."
-
-
-def _commands(commands: Sequence[str]) -> Iterator[str]:
-    shown = selection.commands(commands, BOUNDS)
-    for each in shown.items:
-        yield from block(each)
+    unread = selection.first(findings.unread, BOUNDS.differences)
+    if not findings.damaged and not findings.damage and not findings.unread:
+        return
+    yield f"### {wording.not_read(findings)}"
     yield ""
-    yield from _left_out(shown.left_out, "more command", "--format json")
-
-
-def _table(
-    headings: Sequence[str], rows: Iterator[Sequence[str]], numbers: Sequence[int] = ()
-) -> Iterator[str]:
-    """Write a table; ``numbers`` are the columns that stand to the right."""
-    yield f"| {' | '.join(headings)} |"
-    yield f"|{'|'.join('--:' if place in numbers else '---' for place in range(len(headings)))}|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+    yield from (f"- {code(wording.damage(each))}" for each in (*unread.items, *findings.damage))
     yield ""
-
-
-def _left_out(number: int, noun: str, where: str) -> Iterator[str]:
-    if number:
-        yield f"{wording.plural(number, noun)} left out here; `{where}` has all."
-        yield ""
+    yield from left_out(unread.left_out, "more file", "--format json")
+    if findings.damaged > len(findings.damage):
+        yield "Of the damaged lines, only the first are listed."

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from analyzer.imds import AWS
-from analyzer.report.result import Entry, Judgement, Report, Verdict
+from analyzer.report.formats import fleet
+from analyzer.report.result import Entry, Judgement, Reason, Report, Verdict
 
 Item = TypeVar("Item")
 
@@ -70,23 +71,57 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
 
 
-def is_open(entry: Entry) -> bool:
-    """Whether something has to be done before IMDSv1 can go, or to be looked at."""
-    group = entry.group
-    return group.key.provider == AWS and bool(group.count("v1") or group.count("unknown"))
-
-
 def open_entries(report: Report) -> tuple[Entry, ...]:
     """Return the callers that are in the way, in the report's order."""
-    return tuple(each for each in report.entries if is_open(each))
+    keys = {each.key for each in fleet.in_the_way(report)}
+    return tuple(each for each in report.entries if _is_aws(each) and each.group.key.caller in keys)
 
 
 def settled_entries(report: Report) -> tuple[Entry, ...]:
-    """Return the callers that are not: IMDSv2 only, or another cloud's probes."""
-    return tuple(each for each in report.entries if not is_open(each))
+    """Return the callers that are not: cleared, IMDSv2 only, or another cloud's probes."""
+    open_ones = {id(each) for each in open_entries(report)}
+    return tuple(each for each in report.entries if id(each) not in open_ones)
+
+
+def never_in_the_way(report: Report) -> tuple[Entry, ...]:
+    """Return the callers that never had to change: IMDSv2 only, or another cloud's probes."""
+    cleared = {each.key for each in fleet.cleared(report)}
+    return tuple(
+        each
+        for each in settled_entries(report)
+        if not _is_aws(each) or each.group.key.caller not in cleared
+    )
+
+
+def all_hosts(report: Report) -> tuple[Verdict, ...]:
+    """Return the verdicts on all hosts, the ones that are not SAFE first."""
+    safe = (each for each in report.host_verdicts if each.judgement is Judgement.SAFE)
+    return (*unsafe_hosts(report), *safe)
 
 
 def unsafe_hosts(report: Report) -> tuple[Verdict, ...]:
     """Return the verdicts on hosts that are not SAFE; those that are NOT SAFE first."""
     others = [each for each in report.host_verdicts if each.judgement is not Judgement.SAFE]
     return tuple(sorted(others, key=lambda each: each.judgement is not Judgement.NOT_SAFE))
+
+
+def obstacles(verdict: Verdict) -> tuple[Reason, ...]:
+    """Return the reasons that keep a verdict from SAFE."""
+    return tuple(each for each in verdict.reasons if not _is_remark(each, verdict))
+
+
+def remarks(verdict: Verdict) -> tuple[Reason, ...]:
+    """Return the reasons that change nothing."""
+    return tuple(each for each in verdict.reasons if _is_remark(each, verdict))
+
+
+def _is_remark(reason: Reason, verdict: Verdict) -> bool:
+    from analyzer.report.verdict.rules import EFFECTS  # noqa: PLC0415 it imports the words of here
+
+    if verdict.judgement is Judgement.SAFE:
+        return True
+    return EFFECTS.get(reason.code, verdict.judgement) is Judgement.SAFE
+
+
+def _is_aws(entry: Entry) -> bool:
+    return entry.group.key.provider == AWS

@@ -6,13 +6,20 @@ The words may hold text of the log as it was recorded: each format neutralises w
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional
 
 from analyzer.imds import AWS
 from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
-from analyzer.report.result import Cause, Comparison, Entry, Judgement, Report, Verdict
+from analyzer.report.result import (
+    Cause,
+    Comparison,
+    Entry,
+    Judgement,
+    Report,
+    Verdict,
+)
 
 VERSIONS = ("v1", "unknown", "v2")  # the worst first
 VERSION_NAMES = {"v1": "IMDSv1", "unknown": "unknown", "v2": "IMDSv2"}
@@ -40,9 +47,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def plural(number: int, noun: str) -> str:
+def plural(number: int, noun: str, several: str = "") -> str:
     """Write how many of something: ``1 host``, ``2 hosts``."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+    return f"{count(number)} {noun if number == 1 else several or noun + 's'}"
 
 
 def moment(at: Optional[datetime.datetime]) -> str:
@@ -119,10 +126,14 @@ def counts(group: Group) -> str:
     return ", ".join(parts) or "no requests"
 
 
-def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
-    """Return what is known of a caller, each with its label, without what is absent."""
+def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tuple[str, str], ...]:
+    """Return what is known of a caller, each with its label, without what is absent.
+
+    ``names`` are what to call the hosts, by their keys.
+    """
     group = entry.group
     key = group.key
+    called = names or {}
     failures = [f"{count(number)} {name}" for name, number in sorted(group.token_failures.items())]
     others = [agent for agent in group.user_agents if agent != key.user_agent]
     hop_limits = [f"{limit} ({count(number)})" for limit, number in group.hop_limits]
@@ -137,7 +148,7 @@ def facts(entry: Entry) -> tuple[tuple[str, str], ...]:
         ("Other user agents", ", ".join(others)),
         ("Asks for", None if key.provider == AWS else key.provider),
         ("Users", ", ".join(group.users)),
-        ("Hosts", some(group.hosts, group.host_count)),
+        ("Hosts", some([called.get(each, each) for each in group.hosts], group.host_count)),
         ("Containers", some(group.workloads, group.workload_count)),
         ("First seen", moment(group.first_at)),
         ("Last seen", moment(group.last_at)),
@@ -179,6 +190,8 @@ def nobody(report: Report) -> str:
     """Say that no caller is in the way, without making more of it than it is."""
     if not report.entries:
         return "No request is in these lines at all, which proves nothing."
+    if any(each.callers for each in report.host_verdicts):
+        return "Each caller that used IMDSv1 is cleared, or was accepted."
     return "In these lines nobody calls IMDSv1, and every request could be read."
 
 
@@ -193,6 +206,14 @@ def comparison(figures: Comparison) -> str:
         f"CloudWatch counted {plural(figures.counted, 'tokenless call')} in "
         f"{plural(figures.periods, 'period')}, the log has {count(figures.recorded)}; {agreement}."
     )
+
+
+def not_read(findings: Findings) -> str:
+    """Say how much of the input could not be read."""
+    parts = [f"Damaged input: {plural(findings.damaged, 'line')}"] if findings.damaged else []
+    if findings.unread:
+        parts.append(f"Not read: {plural(len(findings.unread), 'file')}")
+    return "; ".join(parts) or "Damaged input"
 
 
 def damage(each: Damage) -> str:

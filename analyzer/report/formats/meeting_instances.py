@@ -1,0 +1,144 @@
+"""Makes the parts of the meeting's page on instances: verdicts, groups, causes and owners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from analyzer.report.formats import fleet, outlook, wording
+from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.paper import ITEMS_MAX, Block, Column, Paper
+from analyzer.report.result import Judgement, Report
+
+JUDGEMENT_STYLES = {
+    Judgement.SAFE: "bold green",
+    Judgement.NOT_SAFE: "bold red",
+    Judgement.NOT_ENOUGH_EVIDENCE: "bold yellow",
+}
+_JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
+
+
+class InstanceParts:
+    """Makes these parts."""
+
+    def __init__(
+        self, report: Report, paper: Paper, callers: Sequence[Caller], names: Mapping[str, str]
+    ) -> None:
+        self._report = report
+        self._paper = paper
+        self._callers = callers
+        self._names = names
+
+    def instances(self) -> Block:
+        """Say how many instances were judged how, with the first names."""
+        report, paper = self._report, self._paper
+        verdicts = report.host_verdicts
+        if not verdicts and report.roster is None:
+            return Block()
+        rows: list[tuple[int, str, str, str]] = []
+        for judgement in _JUDGEMENTS:
+            keys = [each.host or "" for each in verdicts if each.judgement is judgement]
+            if keys:
+                named = [self._names.get(each, each) for each in keys[:ITEMS_MAX]]
+                style = JUDGEMENT_STYLES[judgement]
+                rows.append((len(keys), judgement.value, style, self._some(named, len(keys))))
+        if report.roster is not None and report.roster.unwatched:
+            number = len(report.roster.unwatched)
+            families = outlook.without_a_log(report.roster)
+            rows.append((number, "without a log", "bold yellow", "; ".join(families[:ITEMS_MAX])))
+        lines = paper.grid(
+            (Column("", is_number=True), Column(""), Column("", is_flexible=True)),
+            [
+                (Text(wording.count(number)), Text(label, style), paper.cell(names))
+                for number, label, style, names in rows
+            ],
+        )
+        title = paper.title(f"{self._watched()} (each: --hosts)")
+        return Block(title, [[each] for each in lines[1:]], least=6)
+
+    def _watched(self) -> str:
+        report = self._report
+        text = f"Instances: {wording.count(len(report.host_verdicts))} with a log"
+        if report.roster is None:
+            return text
+        gone = sum(not each.is_running for each in fleet.by_host(report).values())
+        text = f"Instances: {outlook.with_a_log(report.roster)}"
+        return text + (f", and {wording.count(gone)} that no longer run" if gone else "")
+
+    def _some(self, names: Sequence[str], total: int) -> str:
+        """List as many names as fit a line beside a number and a judgement."""
+        room = self._paper.width - 40
+        shown: list[str] = []
+        for each in names:
+            if shown and len(", ".join([*shown, each])) > room:
+                break
+            shown.append(each)
+        return wording.some(shown, total)
+
+    def groups(self) -> Block:
+        """Say how each group was judged, the worst first."""
+        paper = self._paper
+        groups = outlook.worst_groups(self._report.groups)
+        rows = [
+            (
+                paper.cell(each.name),
+                Text(each.judgement.value, JUDGEMENT_STYLES[each.judgement]),
+                paper.cell(outlook.group(each)),
+            )
+            for each in groups[:ITEMS_MAX]
+        ]
+        columns = (
+            Column("group", is_flexible=True),
+            Column("verdict"),
+            Column("", is_flexible=True),
+        )
+        lines = paper.grid(columns, rows) if rows else []
+        return Block(
+            [Text(""), *lines[:1]],
+            [[each] for each in lines[1:]],
+            least=4,
+            noun="group",
+            where="--format json",
+            left_out=max(0, len(groups) - ITEMS_MAX),
+        )
+
+    def causes(self) -> Block:
+        """Say on how many hosts each cause is."""
+        if len(self._callers) <= 1:
+            return Block()
+        parts = [
+            f"{wording.CAUSES[cause]} on {wording.plural(hosts, 'host')}"
+            + (f" ({wording.plural(callers, 'caller')})" if callers > 1 else "")
+            for cause, hosts, callers in fleet.causes(self._callers)
+        ]
+        lines = self._paper.paragraph("; ".join(parts) + ".", mark="Causes: ", is_hanging=False)
+        return Block(items=[lines], least=2)
+
+    def owners(self) -> Block:
+        """Say whose the instances are that are not SAFE."""
+        paper = self._paper
+        owners = fleet.owners(self._report, self._callers)
+        called = {each.key: outlook.caller(each, paper.arrow) for each in self._callers}
+        rows = [
+            (
+                paper.cell(outlook.owner(name), "bold"),
+                Text(f"{wording.count(unsafe)} of {wording.count(total)}"),
+                paper.cell(called.get(worst, "")),
+            )
+            for name, unsafe, total, worst in owners[:ITEMS_MAX]
+        ]
+        columns = (
+            Column("owner", is_flexible=True),
+            Column("not SAFE", is_number=True),
+            Column("first to fix", is_flexible=True),
+        )
+        lines = paper.grid(columns, rows) if rows else []
+        return Block(
+            [Text(""), *lines[:1]],
+            [[each] for each in lines[1:]],
+            least=4,
+            noun="owner",
+            where="--format json",
+            left_out=max(0, len(owners) - ITEMS_MAX),
+        )
