@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.report.formats import FORMATS
+from tests.browser import fleets
 from tests.unit import reports
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "full": reports.full(),
         "safe": reports.safe(),
         "empty": reports.empty(),
+        "fleet-3": fleets.fleet(3, with_roster=False),
+        "fleet-40": fleets.fleet(40),
+        "fleet-400": fleets.fleet(400),
+        "fleet-400-not-safe": fleets.fleet(400, all_not_safe=True),
         "large": reports.large(groups=10_000, hosts=5_000),
         "hostile": reports.hostile(
             "</script></style><img src=x onerror=\"document.title='owned'\">"

@@ -12,6 +12,8 @@ from analyzer.report.formats import wording
 from analyzer.report.result import Judgement, Report
 
 DAYS_MAX = 62  # columns that are still told apart on a telephone: two months by the day
+# A clock that was wrong once must not make one column of all that matters.
+PAST_MAX = datetime.timedelta(days=366)
 GROUPS_MAX = 15  # rows that fit beside the rest; the others are counted
 HEIGHT = 100  # the drawing's own units; it is stretched to its place
 COLUMN = 10
@@ -99,7 +101,7 @@ class Picture:
 
 def picture(report: Report) -> Picture:
     """Return the picture of a report's fleet."""
-    days = _days(report.findings)
+    days = _days(report.findings, report.generated_at)
     states = _states(report.findings, days) if days else {}
     unwatched = len(report.roster.unwatched) if report.roster is not None else 0
     judged = {each.host or "": each.judgement for each in report.host_verdicts}
@@ -149,11 +151,15 @@ def _pieces(judgements: Iterable[Judgement], unwatched: int) -> tuple[Piece, ...
     return tuple(found)
 
 
-def _days(findings: Findings) -> tuple[datetime.datetime, ...]:
+def _days(findings: Findings, now: datetime.datetime) -> tuple[datetime.datetime, ...]:
     """Return when each column starts: each UTC day, or as many together as fit."""
     first, last = findings.first_at, findings.last_at
     if first is None or last is None:
         return ()
+    if first < now < last:
+        last = now
+    if last - first > PAST_MAX:
+        first = last - PAST_MAX
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     number = max(1, -((midnight - last) // DAY))
     step = -(-number // DAYS_MAX)
@@ -195,16 +201,16 @@ def _of_host(
 
 
 def _places(span: Span, days: Sequence[datetime.datetime], length: datetime.timedelta) -> range:
-    """Return the columns that a stretch of time touches."""
-    first = max(0, (span.start - days[0]) // length)
-    # A stretch that ends as a column begins does not touch it.
+    """Return the columns that a stretch of time touches; not one that begins as it ends."""
+    first = (span.start - days[0]) // length
     end = max(first + 1, -((days[0] - span.end) // length))
-    return range(min(first, len(days)), min(len(days), end))
+    return range(max(0, first), min(len(days), end))
 
 
 def _overlap_s(span: Span, start: datetime.datetime, length: datetime.timedelta) -> float:
-    end = start + length
-    return max(0.0, (min(span.end, end) - max(span.start, start)).total_seconds())
+    # Differences of times only: a sum may be beyond the last time there is.
+    overlap = min(span.end - start, length) - max(span.start - start, datetime.timedelta(0))
+    return max(0.0, overlap.total_seconds())
 
 
 def _columns(
