@@ -209,10 +209,11 @@ def _steps(size: int) -> tuple[Step, ...]:
         f"aws ec2 modify-instance-metadata-options --instance-id {key(n)} --http-tokens required"
         for n in range(size)
     )
+    listed = "\n".join(["cat > instances.txt <<'END'", *(key(n) for n in range(size)), "END"])
     return (
         Step("Mend the callers", "As long as they call IMDSv1, enforcing breaks them.", ()),
         Step("Require tokens on one canary", "Watch it for a day.", commands[:1]),
         Step("Require tokens on 5 %", "Watch them for a day.", commands[: max(1, size // 20)]),
-        Step("Require tokens on all", "Watch them for a week.", commands),
+        Step("Require tokens on all", "Watch them for a week.", (listed, *commands)),
         Step("Last, forbid the way back", "For the organization.", (reports.POLICY,)),
     )

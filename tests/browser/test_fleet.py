@@ -31,19 +31,19 @@ for (const name of document.querySelectorAll('.name, .id, .tag')) {
   let last = null, text = '';
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     for (let at = 0; at < node.length; at += 1) {
+      const character = node.data[at];
+      if (/\s/.test(character)) { text += ' '; continue; }
       const range = document.createRange();
       range.setStart(node, at);
       range.setEnd(node, at + 1);
       const box = range.getClientRects()[0];
       if (!box || !box.width) continue;
-      const character = node.data[at];
       if (last !== null && box.top > last + box.height / 2 && !/[\s.\/_:@,;=-]$/.test(text)) {
         broken.push(text + '|' + character);
       }
       last = box.top;
       text += character;
     }
-    text += /\s$/.test(node.data) ? ' ' : '';
   }
 }
 return broken;

@@ -46,6 +46,7 @@ STANDINGS_MAX = 10  # hosts of one caller of which the page says what it did the
 LISTED_MAX = 30  # groups without a log, owners, callers that were mended or accepted
 # What a person copies at once; the other commands of a long list are folded away.
 COMMANDS_OPEN = 6
+COMMAND_LINES = 40  # of one command; a policy is shorter, a list of instances is not
 # Of more, paper gets short rows of hosts, and callers without their process trees.
 HOSTS_ON_PAPER = 10
 CALLERS_ON_PAPER = 6
@@ -131,6 +132,7 @@ def _environment() -> Environment:
             "standings": STANDINGS_MAX,
             "listed": LISTED_MAX,
             "commands_open": COMMANDS_OPEN,
+            "command_lines": COMMAND_LINES,
         },
         tree=ancestry.tree,
         first=selection.first,

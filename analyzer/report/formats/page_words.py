@@ -13,8 +13,10 @@ from typing import Callable, Optional
 from analyzer.report.findings import Group
 from analyzer.report.formats import wording
 
-# A long name may be broken behind these, and nowhere else; an instance id never is.
-_PIECE = re.compile(r"\(?i-[0-9a-f]{8,17}\b[),]*|[^./_:@,;=-]*[./_:@,;=-]+|[^./_:@,;=-]+")
+# A long name may be broken behind these, and a long part of it behind a hyphen; nowhere else.
+_PART = re.compile(r"[^./_:@,;=]*[./_:@,;=]+|[^./_:@,;=]+")
+_HYPHENED = re.compile(r"[^-]*-+|[^-]+")
+
 # A word that is not longer is never broken; it fits the narrowest page. What no name has may be
 # broken anywhere.
 WORD_MAX = 26
@@ -114,7 +116,11 @@ def pieces(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
 
 
 def _pieces(word: str) -> tuple[tuple[str, str], ...]:
-    parts = (word,) if _WORD.fullmatch(word) else tuple(_PIECE.findall(word))
+    if _WORD.fullmatch(word):
+        return ((word, _kept(word)),)
+    parts = []
+    for part in _PART.findall(word):
+        parts += [part] if _WORD.fullmatch(part) else _HYPHENED.findall(part)
     return tuple((each, _kept(each)) for each in parts)
 
 

@@ -80,9 +80,11 @@ class TestPieces:
 
     def test_a_long_name_is_broken_between_its_parts(self) -> None:
         name = "ip-10-0-3-7.eu-central-1.compute.internal"
-        assert broken(name) == [
-            "ip-", "10-", "0-", "3-", "7.", "eu-", "central-", "1.", "compute.", "internal",
-        ]  # fmt: skip
+        assert broken(name) == ["ip-10-0-3-7.", "eu-central-1.", "compute.", "internal"]
+
+    def test_a_long_part_is_broken_behind_its_hyphens(self) -> None:
+        name = "web-frontend-production-eu-central-1a"
+        assert broken(name) == ["web-", "frontend-", "production-", "eu-", "central-", "1a"]
 
     def test_an_instance_id_stays_whole_in_a_long_name(self) -> None:
         name = "production/frontend/(i-0123456789abcdef0),"
