@@ -217,3 +217,43 @@ def _steps(size: int) -> tuple[Step, ...]:
         Step("Require tokens on all", "Watch them for a week.", (listed, *commands)),
         Step("Last, forbid the way back", "For the organization.", (reports.POLICY,)),
     )
+
+
+def hostile(text: str) -> Report:
+    """Return a report with ``text`` wherever the roster, decisions or a verdict has a name."""
+    report = fleet(3)
+    roster = report.roster
+    assert roster is not None
+    standing = CallerStanding(text, key(0), Standing.DUE, 1, samples.NOW, former=text)
+    accepted = dataclasses.replace(ACCEPTED, caller=text, by=text, why=text, hosts=(text,))
+    cleared = dataclasses.replace(standing, standing=Standing.ACCEPTED, accepted=accepted)
+    return dataclasses.replace(
+        report,
+        findings=dataclasses.replace(
+            report.findings,
+            unread=(Damage(text, None, text),),
+            hosts=tuple(
+                dataclasses.replace(each, name=text, instance_id=text)
+                for each in report.findings.hosts
+            ),
+        ),
+        host_verdicts=tuple(
+            dataclasses.replace(
+                each,
+                name=text,
+                group=text,
+                reasons=(Reason("new_code", text),),
+                callers=(standing, dataclasses.replace(cleared, caller=f"{text} too")),
+            )
+            for each in report.host_verdicts
+        ),
+        roster=Roster(
+            text,
+            tuple(
+                dataclasses.replace(each, name=text, group=text, owner=text)
+                for each in roster.instances
+            ),
+        ),
+        groups=tuple(dataclasses.replace(each, name=text, kind=text) for each in report.groups),
+        accepted=(accepted,),
+    )

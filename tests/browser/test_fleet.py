@@ -84,6 +84,21 @@ def test_a_broken_name_would_be_found(chromium: Browser, pages: Path) -> None:
     assert chromium.run(BROKEN) != []
 
 
+def test_hostile_names_of_a_fleet_are_only_text(chromium: Browser, pages: Path) -> None:
+    """Groups, owners, instances, decisions, files: none of them is markup or widens the page."""
+    file = pages / "fleet-hostile.html"
+    chromium.open(file, size=TELEPHONE)
+    chromium.run(OPEN_ALL)
+    assert chromium.requests() == [file.as_uri()]
+    assert chromium.console() == []
+    assert chromium.run("return document.querySelectorAll('img, iframe, main script').length") == 0
+    assert chromium.run("return document.documentElement.scrollWidth") <= TELEPHONE[0]
+    text = chromium.run("return document.body.innerText")
+    assert text.count("<script>document.title='owned'</script>") > 10
+    assert "\x1b[2J\u202e" not in text
+    assert "owned" not in chromium.driver.title
+
+
 def test_hosts_are_not_scrolled_sideways_on_a_telephone(chromium: Browser, pages: Path) -> None:
     """Each row is a card, that says what its numbers are."""
     chromium.open(pages / "fleet-40.html", size=TELEPHONE)
@@ -181,7 +196,7 @@ class TestHosts:
         chromium.press("10-0-0-7. NOT")
         (row,) = chromium.run(names_and(0))
         assert row.startswith("ip-10-0-0-7.eu-central-1")
-        assert chromium.find("#hosts output").text == "1 of 40 shown"
+        assert chromium.find("#hosts output").text == "1 of 40 found"
         chromium.press(*[Keys.BACKSPACE] * len("10-0-0-7. NOT"))
         chromium.press(Keys.TAB, "SAFE")
         verdicts = chromium.run(names_and(1))

@@ -143,6 +143,7 @@ def _environment() -> Environment:
     )
     environment.filters["cut"] = selection.cut
     environment.filters["pieces"] = page_words.pieces
+    environment.filters["ids"] = page_words.ids
     return environment
 
 

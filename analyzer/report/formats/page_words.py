@@ -17,6 +17,7 @@ from analyzer.report.formats import wording
 _PART = re.compile(r"[^./_:@,;=]*[./_:@,;=]+|[^./_:@,;=]+")
 _HYPHENED = re.compile(r"[^-]*-+|[^-]+")
 
+_ID = re.compile(r"(\bi-[0-9a-f]{8,17}\b)")
 # A word that is not longer is never broken; it fits the narrowest page. What no name has may be
 # broken anywhere.
 WORD_MAX = 26
@@ -113,6 +114,11 @@ def pieces(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
     a made-up name is; or nothing, because a browser does not break it.
     """
     return tuple(_pieces(word) for word in text.split(" "))
+
+
+def ids(text: str) -> tuple[tuple[str, bool], ...]:
+    """Split a command into instance ids, which are not broken, and the text between them."""
+    return tuple((each, _ID.fullmatch(each) is not None) for each in _ID.split(text) if each)
 
 
 def _pieces(word: str) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 // The page is whole without this; it only makes long lists easier to search.
 (() => {
   // Filters items by the words that are typed and by the values that are chosen.
-  const filtering = (filters, items, done = () => {}) => {
+  const filtering = (filters, items, verb, done = () => {}) => {
     const controls = Array.from(filters.querySelectorAll("[name]"));
     const words = controls.find((each) => each.name === "words");
     const chosen = controls.filter((each) => each.name !== "words" && each.name !== "order");
@@ -23,7 +23,7 @@
         item.hidden = !isShown;
         shown += isShown ? 1 : 0;
       }
-      result.textContent = `${shown} of ${items.length} shown`;
+      result.textContent = `${shown} of ${items.length} ${verb}`;
       done();
     };
     words.addEventListener("input", filter);
@@ -48,7 +48,7 @@
       items.sort((a, b) => compare[order.value](a, b) || compare.place(a, b));
       list.append(...items);
     });
-    filtering(ofCallers, items);
+    filtering(ofCallers, items, "shown");
   }
 
   const table = document.querySelector("table.hosts");
@@ -119,7 +119,7 @@
       const [column, direction] = order.value === "" ? [-1, 1] : order.value.split(" ").map(Number);
       sort(column, direction);
     });
-    filtering(ofHosts, rows, limit);
+    filtering(ofHosts, rows, "found", limit);
   }
 
   const openTarget = () => {

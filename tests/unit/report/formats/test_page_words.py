@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.report.formats.page_words import REASONS, WORD_MAX, Label, labels, pieces, reason
+from analyzer.report.formats.page_words import REASONS, WORD_MAX, Label, ids, labels, pieces, reason
 from analyzer.report.verdict.rules import EFFECTS
 from tests.unit import report_samples as samples
 
@@ -86,9 +86,11 @@ class TestPieces:
         name = "web-frontend-production-eu-central-1a"
         assert broken(name) == ["web-", "frontend-", "production-", "eu-", "central-", "1a"]
 
-    def test_an_instance_id_stays_whole_in_a_long_name(self) -> None:
-        name = "production/frontend/(i-0123456789abcdef0),"
-        assert broken(name)[-1] == "(i-0123456789abcdef0),"
+    def test_an_instance_id_in_a_command_stays_whole(self) -> None:
+        command = "aws --instance-id i-0123456789abcdef0 --http-tokens required"
+        assert [each for each, is_id in ids(command) if is_id] == ["i-0123456789abcdef0"]
+        assert "".join(each for each, _ in ids(command)) == command
+        assert ids("aws ec2-i-nothing") == (("aws ec2-i-nothing", False),)
 
     def test_nothing_of_a_name_is_lost(self) -> None:
         for text in (samples.HOSTILE, "a b  c", "", "/" * 100, "é" * 100, "curl ← deploy.sh"):
