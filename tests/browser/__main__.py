@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analyzer.report.formats import FORMATS
 from tests.browser.chromium import NARROW, WIDE, Browser
+from tests.browser.fleets import fleet
 from tests.unit import reports
 
 # name of a picture: which page, how wide, in which colours, with what opened
@@ -18,6 +19,9 @@ PICTURES = {
     "narrow-open": ("full", NARROW, "light", True),
     "safe": ("safe", WIDE, "light", False),
     "empty": ("empty", WIDE, "light", False),
+    "fleet": ("fleet", WIDE, "light", False),
+    "fleet-dark": ("fleet", WIDE, "dark", False),
+    "fleet-narrow": ("fleet", NARROW, "light", False),
 }
 
 
@@ -28,7 +32,8 @@ def main(directory: Path) -> None:
     try:
         for name, (page, size, scheme, is_open) in PICTURES.items():
             file = (directory / f"{page}.html").absolute()
-            file.write_text(FORMATS["html"](getattr(reports, page)()), encoding="utf-8")
+            report = fleet(400) if page == "fleet" else getattr(reports, page)()
+            file.write_text(FORMATS["html"](report), encoding="utf-8")
             browser.open(file, size=size, scheme=scheme)
             if is_open:
                 browser.run(

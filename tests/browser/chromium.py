@@ -22,6 +22,8 @@ WIDE = (1280, 900)
 NARROW = (360, 740)
 WAIT_S = 30  # for a machine that is busy; a page does it at once
 
+_A4 = {"paperWidth": 8.27, "paperHeight": 11.69}  # in inches
+
 _FLAGS = (
     "--headless=new",
     "--disable-background-networking",
@@ -125,9 +127,13 @@ class Browser:
 
     def printed(self) -> str:
         """Return the text of the pages that a printer would get."""
-        document = self.command("Page.printToPDF", {"printBackground": False})
+        return self.printed_pages()[0]
+
+    def printed_pages(self) -> tuple[str, int]:
+        """Return the text of the pages that a printer would get, and how many there are."""
+        document = self.command("Page.printToPDF", {"printBackground": False, **_A4})
         pages = pypdf.PdfReader(io.BytesIO(base64.b64decode(document["data"]))).pages
-        return "\n".join(page.extract_text() for page in pages)
+        return "\n".join(page.extract_text() for page in pages), len(pages)
 
     def picture(self, file: Path) -> None:
         """Write a picture of the whole page, not only of what fits the window."""

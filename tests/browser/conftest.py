@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.report.formats import FORMATS
+from tests.browser import fleets
 from tests.unit import reports
 
 if TYPE_CHECKING:
     from tests.browser.chromium import Browser
+
+
+HOSTILE = (
+    "</script></style><img src=x onerror=\"document.title='owned'\">"
+    "<script>document.title='owned'</script>'\"><svg onload=alert(1)>"
+    "<link rel=stylesheet href=http://192.0.2.1/a.css>\x1b[2J\u202e\x00\x9b{{7*7}}{% x %}"
+)
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +43,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "full": reports.full(),
         "safe": reports.safe(),
         "empty": reports.empty(),
+        "fleet-3": fleets.fleet(3, with_roster=False),
+        "fleet-40": fleets.fleet(40),
+        "fleet-400": fleets.fleet(400),
+        "fleet-400-not-safe": fleets.fleet(400, all_not_safe=True),
         "large": reports.large(groups=10_000, hosts=5_000),
-        "hostile": reports.hostile(
-            "</script></style><img src=x onerror=\"document.title='owned'\">"
-            "<script>document.title='owned'</script>'\"><svg onload=alert(1)>"
-            "<link rel=stylesheet href=http://192.0.2.1/a.css>\x1b[2J\u202e\x00\x9b{{7*7}}{% x %}"
-        ),
+        "hostile": reports.hostile(HOSTILE),
+        "fleet-hostile": fleets.hostile(HOSTILE),
     }
     for name, report in written.items():
         text = FORMATS["html"](report)

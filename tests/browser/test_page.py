@@ -205,7 +205,7 @@ def test_a_chart_has_its_numbers_beside_it(chromium: Browser, pages: Path) -> No
     """Each drawing is named and described, and the table says the same as the bars."""
     chromium.open(pages / "full.html")
     bars = chromium.run(
-        "return Array.from(document.querySelectorAll('figure svg'), (each) =>"
+        "return Array.from(document.querySelectorAll('#time figure svg'), (each) =>"
         " Array.from(each.querySelectorAll('rect > title'), (title) => title.textContent))"
     )
     rows = chromium.run(
@@ -220,7 +220,7 @@ def test_a_chart_has_its_numbers_beside_it(chromium: Browser, pages: Path) -> No
     ]
     nameless = chromium.run(
         "return document.querySelectorAll("
-        "'svg:not([aria-hidden]):not([role=img][aria-labelledby])').length"
+        "'svg:not([aria-hidden]):not([role=img]:is([aria-labelledby], [aria-label]))').length"
     )
     assert nameless == 0
 
@@ -236,5 +236,5 @@ def test_a_large_report_is_still_a_page(chromium: Browser, pages: Path) -> None:
     assert timing["domContentLoadedEventEnd"] < 5_000
     text = chromium.run("return document.body.innerText")
     assert "9,400 more callers left out here" in text
-    assert "4,500 more hosts that are not SAFE left out here" in text
+    assert "4,500 more hosts left out here" in text
     assert "4,900 more commands left out here" in text

@@ -11,10 +11,21 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.formats import ancestry, selection, timeline, wording
+from analyzer.imds import AWS
+from analyzer.report.formats import (
+    ancestry,
+    fleet,
+    fleet_chart,
+    outlook,
+    page_hosts,
+    page_words,
+    selection,
+    timeline,
+    wording,
+)
 from analyzer.report.result import Entry, Report
 from analyzer.text import visible
 
@@ -31,6 +42,14 @@ BOUNDS = selection.Bounds(
     text=200,
 )
 TOP_CALLERS = 10
+STANDINGS_MAX = 10  # hosts of one caller of which the page says what it did there
+LISTED_MAX = 30  # groups without a log, owners, callers that were mended or accepted
+# What a person copies at once; the other commands of a long list are folded away.
+COMMANDS_OPEN = 6
+COMMAND_LINES = 40  # of one command; a policy is shorter, a list of instances is not
+# Of more, paper gets short rows of hosts, and callers without their process trees.
+HOSTS_ON_PAPER = 10
+CALLERS_ON_PAPER = 6
 # Sources of a diagnosis may come from a user's own file; only these become links.
 LINK_SCHEMES = ("https://",)
 
@@ -40,27 +59,49 @@ def as_text(report: Report) -> str:
     environment = _environment()
     style = environment.get_template("report.css").render()
     script = environment.get_template("report.js").render()
-    open_entries = selection.open_entries(report)
-    settled = selection.settled_entries(report)
-    detailed = selection.first(open_entries, BOUNDS.callers_in_detail)
-    rows = selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows)
     page: str = environment.get_template("report.html").render(
         report=report,
         findings=report.findings,
         style_hash=_hash(style),
         script_hash=_hash(script),
         chart=timeline.chart(report.findings.timeline, report.findings.bucket_s),
-        top=_top(open_entries),
-        detailed=detailed.items,
-        rows=rows,
-        open_count=len(open_entries),
-        settled=selection.first(settled, BOUNDS.callers_in_rows),
-        settled_count=len(settled),
-        unsafe=selection.first(selection.unsafe_hosts(report), BOUNDS.hosts),
-        hosts={each.name: each for each in report.findings.hosts},
+        picture=fleet_chart.picture(report),
+        names=fleet.names(report),
         bounds=BOUNDS,
+        is_compact=len(report.host_verdicts) > HOSTS_ON_PAPER
+        or len(selection.open_entries(report)) > CALLERS_ON_PAPER,
+        **_callers(report),
     )
     return page
+
+
+def _callers(report: Report) -> dict[str, object]:
+    """Return what the page says of callers, and of the hosts that they are named beside."""
+    labels = page_words.labels(each.group for each in report.entries)
+    in_the_way = fleet.in_the_way(report)
+    by_key = {each.key: each for each in in_the_way}
+    open_entries = selection.open_entries(report)
+    settled = selection.never_in_the_way(report)
+    return {
+        "label": lambda entry: labels[(entry.group.key.caller, entry.group.key.provider)],
+        "label_of": lambda key: labels.get((key, AWS), page_words.Label(key)),
+        "caller_of": lambda entry: by_key.get(entry.group.key.caller),
+        "top": _top(open_entries),
+        "detailed": open_entries[: BOUNDS.callers_in_detail],
+        "first_advised": _first_advised(open_entries[: BOUNDS.callers_in_detail]),
+        "rows": selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows),
+        "open_count": len(open_entries),
+        "unlisted": selection.first(
+            [each for each in in_the_way if each.entry is None], LISTED_MAX
+        ),
+        "settled": selection.first(settled, BOUNDS.callers_in_rows),
+        "settled_count": len(settled),
+        "cleared": selection.first(fleet.cleared(report), LISTED_MAX),
+        "accepted": selection.first(report.accepted, LISTED_MAX),
+        "causes": fleet.causes(in_the_way),
+        "owners": selection.first(fleet.owners(report, in_the_way), LISTED_MAX),
+        "hosts": page_hosts.table(report, labels, BOUNDS.hosts),
+    }
 
 
 def _environment() -> Environment:
@@ -84,12 +125,25 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         words=wording,
+        said=page_words,
+        outlook=outlook,
+        states=fleet_chart.STATES,
+        limits={
+            "standings": STANDINGS_MAX,
+            "listed": LISTED_MAX,
+            "commands_open": COMMANDS_OPEN,
+            "command_lines": COMMAND_LINES,
+        },
         tree=ancestry.tree,
         first=selection.first,
         fitting=selection.commands,
+        obstacles_of=selection.obstacles,
+        remarks_of=selection.remarks,
         is_link=_is_link,
     )
     environment.filters["cut"] = selection.cut
+    environment.filters["pieces"] = page_words.pieces
+    environment.filters["ids"] = page_words.ids
     return environment
 
 
@@ -123,6 +177,17 @@ def _top(entries: Sequence[Entry]) -> tuple[tuple[int, Entry, dict[str, float]],
         )
         for place, entry in ranked
     )
+
+
+def _first_advised(entries: Sequence[Entry]) -> list[Optional[Entry]]:
+    """Return for each caller an earlier one that is told to do the same, for paper."""
+    first: dict[object, Entry] = {}
+    found = []
+    for entry in entries:
+        told = (entry.diagnosis.advice, entry.diagnosis.commands)
+        found.append(first.get(told))
+        first.setdefault(told, entry)
+    return found
 
 
 def _in_the_way(entry: Entry) -> int:

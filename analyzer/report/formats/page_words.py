@@ -1,0 +1,162 @@
+"""Words what only the page says: short names of reasons, and names that tell callers apart.
+
+The words may hold text of the log: the page escapes each where it is put in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from analyzer.report.findings import Group
+from analyzer.report.formats import wording
+
+# A long name may be broken behind these, and a long part of it behind a hyphen; nowhere else.
+_PART = re.compile(r"[^./_:@,;=]*[./_:@,;=]+|[^./_:@,;=]+")
+_HYPHENED = re.compile(r"[^-]*-+|[^-]+")
+
+_ID = re.compile(r"(\bi-[0-9a-f]{8,17}\b)")
+# A word that is not longer is never broken; it fits the narrowest page. What no name has may be
+# broken anywhere.
+WORD_MAX = 26
+_WORD = re.compile(rf"[\w./:@+(),=←-]{{0,{WORD_MAX}}}")
+
+# Where a browser breaks a word on its own.
+_BROKEN = re.compile(r"[^\w.←]")
+
+# What a reason is called beside a host; the list of reasons has the sentence.
+REASONS = {
+    "v1_calls": "calls IMDSv1",
+    "v1_rejected": "IMDSv1 refused",
+    "unaccounted_calls": "AWS counted more",
+    "unwatched_calls": "AWS counted more, unwatched",
+    "unaccounted_earlier": "AWS counted more before",
+    "partial_figures": "partial AWS figures",
+    "damaged_input": "damaged lines",
+    "unread_files": "files not read",
+    "missing_lines": "lines missing",
+    "not_understood": "lines not understood",
+    "impossible_time": "impossible times",
+    "ambiguous_host": "two hosts, one name",
+    "unwatched_instances": "instances without a log",
+    "clock_ahead": "clock ahead",
+    "unnamed_capture": "capture of no host",
+    "old_log": "old log",
+    "no_lines": "no lines",
+    "not_covered": "not watched",
+    "short": "watched too short",
+    "gaps": "gaps",
+    "recurring_gap": "recurring gap",
+    "silent": "went silent",
+    "lost_events": "lost requests",
+    "unknown_versions": "unreadable requests",
+    "no_requests": "no requests",
+    "recent_boot": "just booted",
+    "rare_caller": "may call again",
+    "boot_caller": "calls at boot",
+    "gone_callers": "callers of gone hosts",
+    "stopped_calling": "stopped calling",
+    "mended": "IMDSv2 since",
+    "accepted": "accepted caller",
+    "small_gaps": "small gaps",
+    "lost_answers": "lost answers",
+    "recent_deployment": "just deployed",
+    "no_boot_seen": "no boot seen",
+    "boot_seen": "boot watched",
+    "no_month_start": "no start of a month",
+    "accounted": "AWS counted the same",
+    "closed_by_cloudwatch": "gap closed by AWS figures",
+    "only_logged": "only hosts with a log",
+    "blind_spots": "blind spots",
+    "off": "was off",
+    "young": "young",
+}
+
+# What tells callers of one name apart, the most telling first. The key, being unique, is last.
+_FACTS: tuple[Callable[[Group], Optional[str]], ...] = (
+    lambda group: group.key.launcher,
+    lambda group: group.key.unit,
+    lambda group: group.key.program,
+    lambda group: group.key.place,
+    lambda group: f"as {', '.join(group.users)}" if group.users else None,
+    lambda group: group.key.kind,
+    lambda group: group.key.user_agent,
+    lambda group: group.paths[0][0] if group.paths else None,
+    lambda group: f"asks for {group.key.provider}",
+    lambda group: group.key.caller,
+)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a caller is called; ``detail`` tells it from others of that name, else is empty."""
+
+    name: str
+    detail: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Both on one line."""
+        return f"{self.name} ({self.detail})" if self.detail else self.name
+
+
+def reason(code: str) -> str:
+    """Return the short name of a reason; of an unknown one, its code in words."""
+    return REASONS.get(code) or code.replace("_", " ")
+
+
+def pieces(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Split a name into words, and each into the pieces between which it may be broken.
+
+    With each piece how it is kept together: ``kept``; ``long`` for what is broken anywhere, as only
+    a made-up name is; or nothing, because a browser does not break it.
+    """
+    return tuple(_pieces(word) for word in text.split(" "))
+
+
+def ids(text: str) -> tuple[tuple[str, bool], ...]:
+    """Split a command into instance ids, which are not broken, and the text between them."""
+    return tuple((each, _ID.fullmatch(each) is not None) for each in _ID.split(text) if each)
+
+
+def _pieces(word: str) -> tuple[tuple[str, str], ...]:
+    if _WORD.fullmatch(word):
+        return ((word, _kept(word)),)
+    parts = []
+    for part in _PART.findall(word):
+        parts += [part] if _WORD.fullmatch(part) else _HYPHENED.findall(part)
+    return tuple((each, _kept(each)) for each in parts)
+
+
+def _kept(piece: str) -> str:
+    if not _WORD.fullmatch(piece):
+        return "long"
+    return "kept" if _BROKEN.search(piece) else ""
+
+
+def labels(groups: Iterable[Group]) -> dict[tuple[str, str], Label]:
+    """Return what to call each caller, by its key and provider: no two are called the same."""
+    by_name: dict[str, list[Group]] = {}
+    for group in groups:
+        by_name.setdefault(wording.who(group.key), []).append(group)
+    found = {}
+    for name, alike in by_name.items():
+        for group, detail in zip(alike, _details(alike)):
+            found[(group.key.caller, group.key.provider)] = Label(name, detail)
+    return found
+
+
+def _details(alike: Sequence[Group]) -> list[str]:
+    """Return the fewest facts that tell these callers apart, in words."""
+    told: list[tuple[str, ...]] = [() for _ in alike]
+    if len(alike) == 1:
+        return [""]
+    for fact in _FACTS:
+        more = [(*known, fact(group) or "") for known, group in zip(told, alike)]
+        if len(set(more)) > len(set(told)):
+            told = more
+        if len(set(told)) == len(told):
+            break
+    return [", ".join(each for each in facts if each) or "no unit" for facts in told]
