@@ -15,7 +15,8 @@ from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
-from analyzer.report.verdict.rules import RARE, judge_hosts
+from analyzer.report.verdict.intervals import RARE
+from analyzer.report.verdict.judging import judge_hosts
 
 
 def judge(
@@ -40,8 +41,8 @@ def judge(
         compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
     )
     joined = join(roster, findings.hosts) if roster is not None else None
-    verdict, host_verdicts = judge_hosts(
-        findings, period, now, comparison, roster=joined, accepted=accepted, rare=rare
+    verdict, host_verdicts, groups = judge_hosts(
+        findings, period, now, comparison, joined, accepted, rare
     )
     return Report(
         generated_at=now,
@@ -53,6 +54,7 @@ def judge(
         steps=steps(findings, entries, verdict, host_verdicts, comparison, joined),
         comparison=comparison,
         roster=joined,
+        groups=groups,
         accepted=tuple(accepted),
     )
 

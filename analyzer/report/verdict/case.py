@@ -1,0 +1,67 @@
+"""Holds all that a verdict is made from, prepared for looking up."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from analyzer.report.findings import Findings, Sighting
+from analyzer.report.result import Acceptance, Comparison, Roster
+from analyzer.report.verdict.groups import Places, places
+from analyzer.report.verdict.names import labels, programs
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is judged. ``end`` is the last line's time, or the present if that is before it."""
+
+    findings: Findings
+    period: datetime.timedelta
+    now: datetime.datetime
+    last_at: datetime.datetime
+    comparison: Optional[Comparison]
+    accepted: tuple[Acceptance, ...]
+    rare: datetime.timedelta
+    places: Places
+    callers: Mapping[str, Sequence[Sighting]]
+    labels: Mapping[str, str]
+    programs: Mapping[str, str]
+
+    @property
+    def end(self) -> datetime.datetime:
+        """When what is judged ends."""
+        return min(self.last_at, self.now)
+
+
+def case_of(
+    findings: Findings,
+    period: datetime.timedelta,
+    now: datetime.datetime,
+    comparison: Optional[Comparison],
+    roster: Optional[Roster],
+    accepted: Sequence[Acceptance],
+    rare: datetime.timedelta,
+) -> Optional[Case]:
+    """Return the case; None if the log has no host."""
+    last_at = findings.last_at
+    if last_at is None:
+        return None
+    callers: dict[str, list[Sighting]] = {}
+    for sighting in findings.sightings:
+        if sighting.v1:
+            callers.setdefault(sighting.host, []).append(sighting)
+    return Case(
+        findings=findings,
+        period=period,
+        now=now,
+        last_at=last_at,
+        comparison=comparison,
+        accepted=tuple(accepted),
+        rare=rare,
+        places=places(roster, findings),
+        callers=callers,
+        labels=labels(findings.groups),
+        programs=programs(findings.groups),
+    )

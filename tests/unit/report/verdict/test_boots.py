@@ -1,0 +1,116 @@
+"""Which boots clear a caller at boot, and when a host was off."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Optional
+
+import pytest
+
+from analyzer.report.findings import Boot, Span
+from analyzer.report.verdict.boots import is_watched, off
+from tests.unit.report.verdict.samples import (
+    MINUTE,
+    NOT_ENOUGH,
+    SAFE,
+    ago,
+    codes,
+    judged,
+    launch,
+    log,
+    moments,
+    sighting,
+)
+from tests.unit.report_samples import DAY, HOUR, NOW
+
+SECOND = datetime.timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("attached_s", "offset_s", "is_clear"),
+    [
+        (5.0, None, True),
+        (60.0, None, True),
+        (61.0, None, False),
+        (None, None, False),
+        (5.0, 9.0, True),
+        (9.5, 9.0, False),  # the caller had called before the probe was there
+        (60.0, 300.0, True),
+        (61.0, 300.0, False),
+    ],
+)
+def test_the_probe_must_be_there_before_the_caller(
+    attached_s: Optional[float], offset_s: Optional[float], is_clear: bool
+) -> None:
+    """And within a minute of the boot."""
+    caller = sighting(moments(12), v1_at_boot=1, boot_offset_s=offset_s)
+    verdict = judged(log(caller, boots=(launch(ago(12)), launch(ago(4), attached_s))))
+    assert ("boot_caller" not in codes(verdict)) == is_clear
+    assert (verdict.judgement is SAFE) == is_clear
+
+
+@pytest.mark.parametrize(
+    ("gap", "is_clear"),
+    [
+        (Span(ago(4) - MINUTE, ago(4) + 50 * SECOND), True),  # the host was down
+        (Span(ago(4) - MINUTE, ago(4) + 90 * SECOND), False),
+        (Span(ago(4) + 5 * MINUTE, ago(4) + 6 * MINUTE), False),
+        (Span(ago(4) + 12 * MINUTE, ago(4) + 13 * MINUTE), True),
+    ],
+)
+def test_its_first_ten_minutes_must_be_watched(gap: Span, is_clear: bool) -> None:
+    """All of them, from the attachment on."""
+    caller = sighting(moments(12), v1_at_boot=1)
+    covered = (Span(ago(100), gap.start), Span(gap.end, NOW))
+    boots = (launch(ago(12)), launch(ago(4)))
+    verdict = judged(log(caller, boots=boots, covered=covered))
+    assert ("boot_caller" not in codes(verdict)) == is_clear
+    # The gap counts whoever calls: it hides what runs at boot.
+    assert ("recurring_gap" not in codes(judged(log(boots=boots, covered=covered)))) == is_clear
+
+
+def test_a_boot_of_unknown_time_clears_nothing() -> None:
+    """Older releases do not write it."""
+    caller = sighting(moments(12), v1_at_boot=1)
+    boot = Boot("b", ago(4), NOW)
+    assert not is_watched(boot, (Span(ago(100), NOW),))
+    verdict = judged(log(caller, boots=(launch(ago(12)), boot)))
+    assert (verdict.judgement, "boot_caller" in codes(verdict)) == (NOT_ENOUGH, True)
+
+
+def test_a_boot_before_the_call_clears_nothing() -> None:
+    """A call at the boot itself is later than the boot."""
+    caller = sighting([Span(ago(12) + SECOND, ago(12) + SECOND)], v1_at_boot=1)
+    assert "boot_caller" in codes(judged(log(caller, boots=(launch(ago(20)), launch(ago(12))))))
+
+
+def test_a_host_is_off_from_a_clean_stop_to_the_next_boot() -> None:
+    """Without the stop it is unknown how long it ran."""
+    stopped = dataclasses.replace(launch(ago(20)), stopped_at=ago(5))
+    assert off((stopped, launch(ago(2)))) == (Span(ago(5), ago(2) + 5 * SECOND),)
+    assert off((launch(ago(20)), launch(ago(2)))) == ()
+    assert off((stopped, Boot("b", ago(2), NOW))) == ()
+
+
+@pytest.mark.parametrize(("is_clean", "judgement"), [(True, SAFE), (False, NOT_ENOUGH)])
+def test_being_off_is_no_gap(is_clean: bool, judgement: object) -> None:
+    """But a gap of unknown cause is."""
+    before = launch(ago(90))
+    if is_clean:
+        before = dataclasses.replace(before, stopped_at=ago(5))
+    covered = (Span(ago(100), ago(5)), Span(ago(3) + 5 * SECOND, NOW))
+    verdict = judged(log(boots=(before, launch(ago(3))), covered=covered))
+    assert verdict.judgement is judgement
+    assert ("off" in codes(verdict)) == is_clean
+    assert verdict.covered_s == pytest.approx((5 * DAY).total_seconds(), abs=6)
+
+
+@pytest.mark.parametrize(("hours", "judgement"), [(23, NOT_ENOUGH), (25, SAFE)])
+def test_a_host_that_was_nearly_always_off_shows_little(hours: int, judgement: object) -> None:
+    """A day at least must have been watched."""
+    back = NOW - hours * HOUR
+    before = dataclasses.replace(launch(ago(90)), stopped_at=ago(9))
+    covered = (Span(ago(100), ago(9)), Span(back, NOW))
+    verdict = judged(log(boots=(before, launch(back)), covered=covered))
+    assert (verdict.judgement, "short" in codes(verdict)) == (judgement, judgement is NOT_ENOUGH)
