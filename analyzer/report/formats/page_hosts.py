@@ -13,7 +13,7 @@ from typing import Optional
 
 from analyzer.imds import AWS
 from analyzer.report.findings import Host
-from analyzer.report.formats import fleet, page_words, selection
+from analyzer.report.formats import fleet, reason_words, selection
 from analyzer.report.formats.page_words import Label
 from analyzer.report.result import CLEARED, Instance, Judgement, Reason, Report, Verdict
 
@@ -180,7 +180,7 @@ def _fold(
             texts.setdefault(reason.text, []).append(names.get(key, verdict.name or key))
             hosts.setdefault(reason.code, set()).add(key)
     found = [
-        Folded(code, page_words.reason(code), len(hosts[code]), _sentences(texts))
+        Folded(code, reason_words.reason(code), len(hosts[code]), _sentences(texts))
         for code, texts in by_code.items()
     ]
     return tuple(sorted(found, key=lambda each: -each.hosts))

@@ -1,4 +1,4 @@
-"""Words what only the page says: short names of reasons, and names that tell callers apart.
+"""Names callers so that a page tells them apart, and says where long words may be broken.
 
 The words may hold text of the log: the page escapes each where it is put in.
 """
@@ -26,54 +26,6 @@ _WORD = re.compile(rf"[\w./:@+(),=←-]{{0,{WORD_MAX}}}")
 # Where a browser breaks a word on its own.
 _BROKEN = re.compile(r"[^\w.←]")
 
-# What a reason is called beside a host; the list of reasons has the sentence.
-REASONS = {
-    "v1_calls": "calls IMDSv1",
-    "v1_rejected": "IMDSv1 refused",
-    "unaccounted_calls": "AWS counted more",
-    "unwatched_calls": "AWS counted more, unwatched",
-    "unaccounted_earlier": "AWS counted more before",
-    "partial_figures": "partial AWS figures",
-    "damaged_input": "damaged lines",
-    "unread_files": "files not read",
-    "missing_lines": "lines missing",
-    "not_understood": "lines not understood",
-    "impossible_time": "impossible times",
-    "ambiguous_host": "two hosts, one name",
-    "unwatched_instances": "instances without a log",
-    "clock_ahead": "clock ahead",
-    "unnamed_capture": "capture of no host",
-    "old_log": "old log",
-    "no_lines": "no lines",
-    "not_covered": "not watched",
-    "short": "watched too short",
-    "gaps": "gaps",
-    "recurring_gap": "recurring gap",
-    "silent": "went silent",
-    "lost_events": "lost requests",
-    "unknown_versions": "unreadable requests",
-    "no_requests": "no requests",
-    "recent_boot": "just booted",
-    "rare_caller": "may call again",
-    "boot_caller": "calls at boot",
-    "gone_callers": "callers of gone hosts",
-    "stopped_calling": "stopped calling",
-    "mended": "IMDSv2 since",
-    "accepted": "accepted caller",
-    "small_gaps": "small gaps",
-    "lost_answers": "lost answers",
-    "recent_deployment": "just deployed",
-    "no_boot_seen": "no boot seen",
-    "boot_seen": "boot watched",
-    "no_month_start": "no start of a month",
-    "accounted": "AWS counted the same",
-    "closed_by_cloudwatch": "gap closed by AWS figures",
-    "only_logged": "only hosts with a log",
-    "blind_spots": "blind spots",
-    "off": "was off",
-    "young": "young",
-}
-
 # What tells callers of one name apart, the most telling first. The key, being unique, is last.
 _FACTS: tuple[Callable[[Group], Optional[str]], ...] = (
     lambda group: group.key.launcher,
@@ -100,11 +52,6 @@ class Label:
     def whole(self) -> str:
         """Both on one line."""
         return f"{self.name} ({self.detail})" if self.detail else self.name
-
-
-def reason(code: str) -> str:
-    """Return the short name of a reason; of an unknown one, its code in words."""
-    return REASONS.get(code) or code.replace("_", " ")
 
 
 def pieces(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.report.findings import Findings, Span
+from analyzer.report.formats.reason_words import reason
 from analyzer.report.formats.wording import at, listed, number
 from analyzer.report.result import (
     CallerStanding,
@@ -82,8 +83,8 @@ def _merged(evidence: Sequence[Evidence], found: Mapping[str, Verdict]) -> list[
     """Return each reason that a host has, once, and of how many hosts it is one."""
     having: dict[str, list[tuple[Evidence, str]]] = {}
     for of in evidence:
-        for reason in found[of.host.key].reasons:
-            having.setdefault(reason.code, []).append((of, reason.text))
+        for each in found[of.host.key].reasons:
+            having.setdefault(each.code, []).append((of, each.text))
     return [Reason(code, _text(code, pairs, len(evidence))) for code, pairs in having.items()]
 
 
@@ -93,17 +94,12 @@ def _text(code: str, pairs: Sequence[tuple[Evidence, str]], total: int) -> str:
     hosts = [of for of, _ in pairs]
     if code == "v1_calls":
         return _still_calling(hosts, total)
-    return f"{_which(hosts, total)}: {_first(hosts)}{pairs[0][1]}"
+    such = ", " if len(hosts) == 1 else ", such as "
+    return f"{reason(code)} on {_many(hosts, total)}{such}{hosts[0].name}: {pairs[0][1]}"
 
 
-def _which(hosts: Sequence[Evidence], total: int) -> str:
-    names = listed([of.name for of in hosts])
-    many = f"all {total} hosts" if len(hosts) == total else f"{len(hosts)} of {total} hosts"
-    return f"{many} ({names})"
-
-
-def _first(hosts: Sequence[Evidence]) -> str:
-    return "" if len(hosts) == 1 else f"{hosts[0].name}: "
+def _many(hosts: Sequence[Evidence], total: int) -> str:
+    return f"all {total} hosts" if len(hosts) == total else f"{len(hosts)} of {total} hosts"
 
 
 def _still_calling(hosts: Sequence[Evidence], total: int) -> str:
@@ -123,7 +119,7 @@ def _still_calling(hosts: Sequence[Evidence], total: int) -> str:
         for each in ranked
     ]
     fix = "Fix it" if len(ranked) == 1 else "Fix them"
-    return f"{still(ranked)} v1, on {_which(hosts, total)}: {listed(parts)}. {fix}"
+    return f"{still(ranked)} v1, on {_many(hosts, total)}: {listed(parts)}. {fix}"
 
 
 def _of_whole(case: Case, evidence: Sequence[Evidence], gone: Sequence[Gone]) -> list[Reason]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.report.formats.page_words import REASONS, WORD_MAX, Label, ids, labels, pieces, reason
+from analyzer.report.formats.page_words import WORD_MAX, Label, ids, labels, pieces
+from analyzer.report.formats.reason_words import REASONS, reason
 from analyzer.report.verdict.rules import EFFECTS
 from tests.unit import report_samples as samples
 
