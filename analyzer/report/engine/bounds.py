@@ -12,6 +12,7 @@ from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER, SIGHTINGS_MAX
 
 MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
 USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
 # A time in UTC as the log has it, or as a database writes it.
@@ -36,7 +37,7 @@ _MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,
     "MINUTE_US": 60 * MICROSECONDS,
-    "DAY_US": 86_400 * MICROSECONDS,
+    "DAY_US": DAY_US,
     # Between the parts of a folded line's count, and between its counts.
     "UNIT": "chr(31)",
     "RECORD": "chr(30)",

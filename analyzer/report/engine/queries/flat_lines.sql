@@ -54,9 +54,13 @@ FROM (
     CASE WHEN event = 'analyzer_started' THEN booted_us END AS booted_us,
     CASE WHEN event = 'analyzer_started' AND attached.since_boot_s BETWEEN 0 AND {{ SECONDS_MAX }}
       THEN attached.since_boot_s END AS attached_s,
+{% for version in VERSIONS %}
+    CASE WHEN event IN ('heartbeat', 'analyzer_stopped')
+      THEN {{ count("requests." ~ version) }} END AS counted_{{ version }},
+{% endfor %}
     CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
     CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
-    CASE WHEN event IN ('heartbeat', 'events_lost') THEN
+    CASE WHEN event IN ('heartbeat', 'events_lost', 'analyzer_stopped') THEN
 {% for version in VERSIONS %}
       coalesce({{ count("not_written." ~ version) }}, 0){{ " +" if not loop.last }}
 {% endfor %}
