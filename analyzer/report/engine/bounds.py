@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyzer.logline.events import HEARTBEAT, LOST, STARTED, STOPPED
+from analyzer.imds import AWS, AZURE, DIGITALOCEAN, GCP, IBM, LINODE, OCI, OTHER_CLOUDS
+from analyzer.logline.events import EVENTS, HEARTBEAT, LOST, STARTED, STOPPED
 from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
@@ -31,6 +32,26 @@ BOOT_UNITS = (
     *("cloud-init-network.service", "cloud-config.service", "cloud-final.service"),
 )
 USER_DATA = "/var/lib/cloud/"
+# How other releases and tools spell the clouds; the case of letters does not matter.
+SPELLINGS: Mapping[str, str] = {
+    **{provider: provider for provider in (AWS, *OTHER_CLOUDS)},
+    **{name.lower(): provider for provider, name in OTHER_CLOUDS.items()},
+    **dict.fromkeys(("google", "gce", "google cloud platform", "googlecloud"), GCP),
+    **dict.fromkeys(("microsoft", "microsoft azure", "msft"), AZURE),
+    **dict.fromkeys(("oracle", "oraclecloud", "oracle cloud infrastructure"), OCI),
+    **dict.fromkeys(("alibaba", "aliyun", "alibaba cloud", "alibabacloud"), "alibaba"),
+    **dict.fromkeys(("tencent", "tencent cloud", "tencentcloud"), "tencent"),
+    **dict.fromkeys(("ibmcloud", "softlayer"), IBM),
+    **dict.fromkeys(("huawei", "huawei cloud"), "huawei"),
+    "digital ocean": DIGITALOCEAN,
+    "akamai": LINODE,
+    "scaleway": "scaleway",
+    "exoscale": "exoscale",
+    "upcloud": "upcloud",
+    "cloudstack": "cloudstack",
+}
+# 2019-11-19, on which AWS announced IMDSv2. No line is older.
+IMDSV2_SINCE_US = 1_574_121_600 * MICROSECONDS
 # Lines about the analyzer itself that say when it was running, or what it has lost.
 _MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 
@@ -57,6 +78,10 @@ GLOBALS: Mapping[str, object] = {
     "SIGHTINGS_MAX": SIGHTINGS_MAX,
     # Of all sightings together: 2,000 hosts with ten callers each have as many in 50 days.
     "SIGHTING_DAYS_MAX": 1_000_000,
+    "SPELLINGS": SPELLINGS,
+    "PROVIDERS": sorted(set(SPELLINGS.values())),
+    "EVENTS": tuple(EVENTS),
+    "IMDSV2_SINCE_US": IMDSV2_SINCE_US,
     "INSTANCE_ID": INSTANCE_ID,
     "HOST_MARK": HOST_MARK,
     "LIKE_A_KEY": LIKE_A_KEY,

@@ -7,8 +7,15 @@ length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
     AND NOT regexp_matches({{ column }}, {{ NOT_TEXT | quoted }})
 {%- endmacro %}
 SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds_request' OR (
-  version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
-)) AND has_numbers, FALSE) AS is_ours
+  version <> '' AND reason <> '' AND operation <> '' AND provider <> ''
+)) AND has_numbers, FALSE) AS is_ours,
+  {# What this release does not understand, and what cannot be. #}
+  CASE WHEN at_us < {{ IMDSV2_SINCE_US }} THEN 'too_early'
+    WHEN event NOT IN ({{ EVENTS | map("quoted") | join(", ") }})
+      OR (event = 'imds_request' AND (version NOT IN ('v1', 'v2', 'unknown')
+        OR provider NOT IN ({{ PROVIDERS | map("quoted") | join(", ") }}))) THEN 'not_understood'
+    WHEN event = 'events_lost' AND lost IS NULL THEN 'unreadable_loss'
+    ELSE '' END AS odd
 FROM (
   SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
     event,
@@ -22,7 +29,11 @@ FROM (
     coalesce(imds.reason, '') AS reason,
     coalesce(imds.outcome, '') AS outcome,
     coalesce(imds.operation, '') AS operation,
-    coalesce(imds.provider, '') AS provider,
+    CASE WHEN imds.provider = 'aws' THEN 'aws' ELSE coalesce(CASE lower(trim(imds.provider))
+{% for spelling, provider in SPELLINGS.items() %}
+      WHEN {{ spelling | quoted }} THEN {{ provider | quoted }}
+{% endfor %}
+      END, imds.provider, '') END AS provider,
     {# Each count as one text. In a line that is the analyzer's own each can be right. #}
     coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
       replace(coalesce(each.version, ''), {{ UNIT }}, '?') || {{ UNIT }}
