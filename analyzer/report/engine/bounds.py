@@ -21,8 +21,7 @@ TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
     r"(?:Z|[+]00(?::?00)?)?\z"
 )
-# An instance's id, also one of Systems Manager's. A name must not pass for one: see host_keys.sql.
-INSTANCE_ID = r"^m?i-[0-9A-Za-z]{1,64}\z"
+# Instance ids begin with i- or mi-. A name must not pass for one: see host_keys.sql.
 HOST_MARK = "host="
 LIKE_A_KEY = rf"^(m?i-|{HOST_MARK})"
 # Of cloud-init, which runs at each boot, and user data's scripts. Its unit for devices that come
@@ -82,7 +81,6 @@ GLOBALS: Mapping[str, object] = {
     "PROVIDERS": sorted(set(SPELLINGS.values())),
     "EVENTS": tuple(EVENTS),
     "IMDSV2_SINCE_US": IMDSV2_SINCE_US,
-    "INSTANCE_ID": INSTANCE_ID,
     "HOST_MARK": HOST_MARK,
     "LIKE_A_KEY": LIKE_A_KEY,
     # A heartbeat says how long it has been since the last; a second's difference comes from clocks

@@ -11,6 +11,7 @@ SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds
 )) AND has_numbers, FALSE) AS is_ours,
   {# What this release does not understand, and what cannot be. #}
   CASE WHEN at_us < {{ IMDSV2_SINCE_US }} THEN 'too_early'
+    WHEN event = 'imds_request' AND provider = 'aws' AND version IN ('v1', 'v2', 'unknown') THEN ''
     WHEN event NOT IN ({{ EVENTS | map("quoted") | join(", ") }})
       OR (event = 'imds_request' AND (version NOT IN ('v1', 'v2', 'unknown')
         OR provider NOT IN ({{ PROVIDERS | map("quoted") | join(", ") }}))) THEN 'not_understood'
@@ -22,7 +23,7 @@ FROM (
     coalesce(host.name, CASE WHEN observer.probe = {{ CAPTURE_PROBE | quoted }}
       THEN {{ CAPTURE_HOST | quoted }} END, '') AS name,
     coalesce(host.boot_id, '') AS boot,
-    CASE WHEN regexp_matches(cloud.instance.id, {{ INSTANCE_ID | quoted }})
+    CASE WHEN cloud.instance.id LIKE 'i-%' OR cloud.instance.id LIKE 'mi-%'
       THEN cloud.instance.id ELSE '' END AS instance,
     coalesce(observer.probe, '') AS probe,
     coalesce(imds.version, '') AS version,
