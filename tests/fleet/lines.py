@@ -48,6 +48,7 @@ UNTIMED = 2
 _NO_REQUESTS = b'"requests":{"v1":0,"v2":0,"unknown":0}'
 _REQUESTS = b'"requests":{"v1":%d,"v2":%d,"unknown":%d}'
 _NOT_WRITTEN = {"v1": 2, "v2": 3}
+_ALL_WRITTEN = b'"not_written":{"v1":0,"v2":0,"unknown":0}'
 
 
 @dataclass(frozen=True)
@@ -152,11 +153,11 @@ class _Host:
         booted = timestamp(start - (30 if self._random.random() < 0.5 else _DAY_S) * _S).encode()
         yield _at(own["analyzer_started"], start).replace(timestamp(_BORN_NS).encode(), booted)
         beat = start + beat_ns
-        interval, totals = Counter[str](), Counter[str]()
+        interval, totals, not_written = Counter[str](), Counter[str](), Counter[str]()
         for at_ns, number in zip(times, chosen):
             kind = (kinds if at_ns < (start + end) // 2 else later)[number]
             while beat <= at_ns:
-                yield from self._beat(own, beat, interval)
+                yield from self._beat(own, beat, interval, not_written)
                 totals += interval
                 interval.clear()
                 beat += beat_ns
@@ -176,9 +177,13 @@ class _Host:
         if is_last:
             uptime = b'"uptime_s":%.1f' % ((end - start) / _S)
             stopped = _counted(own["analyzer_stopped"], totals + interval)
+            lost = _ALL_WRITTEN.replace(b":0", b":%d") % _counts(not_written)
+            stopped = stopped.replace(_ALL_WRITTEN, lost)
             yield _at(stopped.replace(b'"uptime_s":1.0', uptime), end)
 
-    def _beat(self, own: dict[str, bytes], at_ns: int, interval: Counter[str]) -> Iterator[bytes]:
+    def _beat(
+        self, own: dict[str, bytes], at_ns: int, interval: Counter[str], not_written: Counter[str]
+    ) -> Iterator[bytes]:
         """Yield a heartbeat, and a loss now and then on the hosts that have trouble."""
         if self._fleet.calm or self._number % 5 != 1 or self._random.random() >= 0.02:
             yield _at(_counted(own["heartbeat"], interval), at_ns)
@@ -187,6 +192,7 @@ class _Host:
         name = self._random.choice(names)
         if name == "not_written":
             interval.update(_NOT_WRITTEN)
+            not_written.update(_NOT_WRITTEN)
             yield _at(_counted(own[name], interval), at_ns)
             return
         yield _at(_counted(own["heartbeat"], interval), at_ns)
@@ -321,8 +327,11 @@ def _kind(client: Client, line: bytes) -> _Kind:
 
 
 def _counted(line: bytes, requests: Counter[str]) -> bytes:
-    counts = tuple(requests[version] for version in ("v1", "v2", "unknown"))
-    return line.replace(_NO_REQUESTS, _REQUESTS % counts)
+    return line.replace(_NO_REQUESTS, _REQUESTS % _counts(requests))
+
+
+def _counts(requests: Counter[str]) -> tuple[int, ...]:
+    return tuple(requests[version] for version in ("v1", "v2", "unknown"))
 
 
 def _at(line: bytes, at_ns: int) -> bytes:

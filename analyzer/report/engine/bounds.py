@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyzer.logline.events import HEARTBEAT, LOST, STARTED, STOPPED
+from analyzer.imds import AWS, AZURE, DIGITALOCEAN, GCP, IBM, LINODE, OCI, OTHER_CLOUDS
+from analyzer.logline.events import EVENTS, HEARTBEAT, LOST, STARTED, STOPPED
 from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
@@ -12,6 +13,7 @@ from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER, SIGHTINGS_MAX
 
 MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
 USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
 # A time in UTC as the log has it, or as a database writes it.
@@ -19,8 +21,7 @@ TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
     r"(?:Z|[+]00(?::?00)?)?\z"
 )
-# An instance's id, also one of Systems Manager's. A name must not pass for one: see host_keys.sql.
-INSTANCE_ID = r"^m?i-[0-9A-Za-z]{1,64}\z"
+# Instance ids begin with i- or mi-. A name must not pass for one: see host_keys.sql.
 HOST_MARK = "host="
 LIKE_A_KEY = rf"^(m?i-|{HOST_MARK})"
 # Of cloud-init, which runs at each boot, and user data's scripts. Its unit for devices that come
@@ -30,13 +31,33 @@ BOOT_UNITS = (
     *("cloud-init-network.service", "cloud-config.service", "cloud-final.service"),
 )
 USER_DATA = "/var/lib/cloud/"
+# How other releases and tools spell the clouds; the case of letters does not matter.
+SPELLINGS: Mapping[str, str] = {
+    **{provider: provider for provider in (AWS, *OTHER_CLOUDS)},
+    **{name.lower(): provider for provider, name in OTHER_CLOUDS.items()},
+    **dict.fromkeys(("google", "gce", "google cloud platform", "googlecloud"), GCP),
+    **dict.fromkeys(("microsoft", "microsoft azure", "msft"), AZURE),
+    **dict.fromkeys(("oracle", "oraclecloud", "oracle cloud infrastructure"), OCI),
+    **dict.fromkeys(("alibaba", "aliyun", "alibaba cloud", "alibabacloud"), "alibaba"),
+    **dict.fromkeys(("tencent", "tencent cloud", "tencentcloud"), "tencent"),
+    **dict.fromkeys(("ibmcloud", "softlayer"), IBM),
+    **dict.fromkeys(("huawei", "huawei cloud"), "huawei"),
+    "digital ocean": DIGITALOCEAN,
+    "akamai": LINODE,
+    "scaleway": "scaleway",
+    "exoscale": "exoscale",
+    "upcloud": "upcloud",
+    "cloudstack": "cloudstack",
+}
+# 2019-11-19, on which AWS announced IMDSv2. No line is older.
+IMDSV2_SINCE_US = 1_574_121_600 * MICROSECONDS
 # Lines about the analyzer itself that say when it was running, or what it has lost.
 _MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
 
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,
     "MINUTE_US": 60 * MICROSECONDS,
-    "DAY_US": 86_400 * MICROSECONDS,
+    "DAY_US": DAY_US,
     # Between the parts of a folded line's count, and between its counts.
     "UNIT": "chr(31)",
     "RECORD": "chr(30)",
@@ -56,7 +77,10 @@ GLOBALS: Mapping[str, object] = {
     "SIGHTINGS_MAX": SIGHTINGS_MAX,
     # Of all sightings together: 2,000 hosts with ten callers each have as many in 50 days.
     "SIGHTING_DAYS_MAX": 1_000_000,
-    "INSTANCE_ID": INSTANCE_ID,
+    "SPELLINGS": SPELLINGS,
+    "PROVIDERS": sorted(set(SPELLINGS.values())),
+    "EVENTS": tuple(EVENTS),
+    "IMDSV2_SINCE_US": IMDSV2_SINCE_US,
     "HOST_MARK": HOST_MARK,
     "LIKE_A_KEY": LIKE_A_KEY,
     # A heartbeat says how long it has been since the last; a second's difference comes from clocks

@@ -36,6 +36,7 @@ _READ = (
     # Lines about the analyzer itself.
     *("interval_s", "uptime_s", "count", "reason", "boot.time", "attached.since_boot_s"),
     *("not_written.v1", "not_written.v2", "not_written.unknown"),
+    *("requests.v1", "requests.v2", "requests.unknown"),
 )
 # Numbers that are read as text, so that one that is not there can be told from one that cannot be
 # right; see numbers.py.
@@ -43,6 +44,7 @@ _AS_TEXT = frozenset(
     {
         *("imds.repeated.count", "interval_s", "uptime_s", "count"),
         *("not_written.v1", "not_written.v2", "not_written.unknown"),
+        *("requests.v1", "requests.v2", "requests.unknown"),
     }
 )
 

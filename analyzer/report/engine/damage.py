@@ -92,12 +92,8 @@ def _has_names(value: Mapping[str, object]) -> bool:
         return False
     if value.get("event") != REQUEST:
         return bool(value.get("event"))
-    names = ("reason", "operation", "provider")
-    return (
-        isinstance(imds, dict)
-        and imds.get("version") in ("v1", "v2", "unknown")
-        and all(imds.get(name) for name in names)
-    )
+    names = ("version", "reason", "operation", "provider")
+    return isinstance(imds, dict) and all(imds.get(name) for name in names)
 
 
 def is_text(path: str) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Optional
 
 from analyzer.report.engine.rows import Ask, Rows, at, by_first, maybe_at
+from analyzer.report.engine.shortfalls import gather_shortfalls
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import Boot, Host, Loss, Span
+from analyzer.report.findings import Boot, Host, Loss, Odd, Span
 
 # Losses that leave every request recorded, without its outcome or its caller.
 _OF_NO_REQUEST = ("answers_", "senders_")
@@ -20,6 +21,8 @@ def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
     spans = by_first(ask(query("covered", **window)))
     losses = by_first(ask(query("losses", **window)))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
+    shortfalls = gather_shortfalls(ask, window)
+    odd = by_first(ask(query("odd", **window)))
     probes = by_first(ask(query("probes")))
     names = by_first(ask(query("host_names")))
     deployed: dict[str, int] = dict(ask(query("deployments")))
@@ -45,6 +48,11 @@ def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
             probes=tuple(probe for (probe,) in probes[key]),
             hop_limit=int(limits[key]) if key in limits else None,
             names=tuple(name for (name,) in names[key]),
+            shortfalls=shortfalls.get(key, ()),
+            odd=tuple(
+                Odd(kind, int(count), at(first), at(last), example)
+                for kind, count, first, last, example in odd[key]
+            ),
             overlap=overlap(boots.get(key, ())) if instance is None else None,
         )
         for (

@@ -34,7 +34,7 @@ class Numbers(NamedTuple):
 NUMBERS: Mapping[str, Numbers] = {
     HEARTBEAT: Numbers(times=("interval_s",), has_not_written=True),
     STOPPED: Numbers(times=("uptime_s",)),
-    LOST: Numbers(counts=("count",), has_not_written=True),
+    LOST: Numbers(has_not_written=True),
 }
 _NONE = Numbers()
 

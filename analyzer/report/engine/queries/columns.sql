@@ -7,13 +7,13 @@
 {% set of_host = ["event", "name", "boot", "instance", "probe", "day_us"] %}
 {% set of_mark = [
   "mark_us", "interval_s", "uptime_s", "booted_us", "attached_s", "lost", "lost_reason",
-  "not_written"] %}
+  "not_written", "counted_v1", "counted_v2", "counted_unknown"] %}
 {# What a folded line stands for: each of these has several values there. #}
 {% set of_call = ["version", "operation", "outcome"] %}
 {# A line that is alike another has all of these in common, or all of those by the minute. #}
-{% set of_line = ["is_ours", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
+{% set of_line = ["is_ours", "odd", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
 {% set of_minute = [
-  "is_ours", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated"] %}
+  "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated"] %}
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [

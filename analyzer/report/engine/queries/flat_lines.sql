@@ -7,22 +7,34 @@ length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
     AND NOT regexp_matches({{ column }}, {{ NOT_TEXT | quoted }})
 {%- endmacro %}
 SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds_request' OR (
-  version IN ('v1', 'v2', 'unknown') AND reason <> '' AND operation <> '' AND provider <> ''
-)) AND has_numbers, FALSE) AS is_ours
+  version <> '' AND reason <> '' AND operation <> '' AND provider <> ''
+)) AND has_numbers, FALSE) AS is_ours,
+  {# What this release does not understand, and what cannot be. #}
+  CASE WHEN at_us < {{ IMDSV2_SINCE_US }} THEN 'too_early'
+    WHEN event = 'imds_request' AND provider = 'aws' AND version IN ('v1', 'v2', 'unknown') THEN ''
+    WHEN event NOT IN ({{ EVENTS | map("quoted") | join(", ") }})
+      OR (event = 'imds_request' AND (version NOT IN ('v1', 'v2', 'unknown')
+        OR provider NOT IN ({{ PROVIDERS | map("quoted") | join(", ") }}))) THEN 'not_understood'
+    WHEN event = 'events_lost' AND lost IS NULL THEN 'unreadable_loss'
+    ELSE '' END AS odd
 FROM (
   SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
     event,
     coalesce(host.name, CASE WHEN observer.probe = {{ CAPTURE_PROBE | quoted }}
       THEN {{ CAPTURE_HOST | quoted }} END, '') AS name,
     coalesce(host.boot_id, '') AS boot,
-    CASE WHEN regexp_matches(cloud.instance.id, {{ INSTANCE_ID | quoted }})
+    CASE WHEN cloud.instance.id LIKE 'i-%' OR cloud.instance.id LIKE 'mi-%'
       THEN cloud.instance.id ELSE '' END AS instance,
     coalesce(observer.probe, '') AS probe,
     coalesce(imds.version, '') AS version,
     coalesce(imds.reason, '') AS reason,
     coalesce(imds.outcome, '') AS outcome,
     coalesce(imds.operation, '') AS operation,
-    coalesce(imds.provider, '') AS provider,
+    CASE WHEN imds.provider = 'aws' THEN 'aws' ELSE coalesce(CASE lower(trim(imds.provider))
+{% for spelling, provider in SPELLINGS.items() %}
+      WHEN {{ spelling | quoted }} THEN {{ provider | quoted }}
+{% endfor %}
+      END, imds.provider, '') END AS provider,
     {# Each count as one text. In a line that is the analyzer's own each can be right. #}
     coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
       replace(coalesce(each.version, ''), {{ UNIT }}, '?') || {{ UNIT }}
@@ -54,9 +66,13 @@ FROM (
     CASE WHEN event = 'analyzer_started' THEN booted_us END AS booted_us,
     CASE WHEN event = 'analyzer_started' AND attached.since_boot_s BETWEEN 0 AND {{ SECONDS_MAX }}
       THEN attached.since_boot_s END AS attached_s,
+{% for version in VERSIONS %}
+    CASE WHEN event IN ('heartbeat', 'analyzer_stopped')
+      THEN {{ count("requests." ~ version) }} END AS counted_{{ version }},
+{% endfor %}
     CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
     CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
-    CASE WHEN event IN ('heartbeat', 'events_lost') THEN
+    CASE WHEN event IN ('heartbeat', 'events_lost', 'analyzer_stopped') THEN
 {% for version in VERSIONS %}
       coalesce({{ count("not_written." ~ version) }}, 0){{ " +" if not loop.last }}
 {% endfor %}

@@ -11,7 +11,7 @@
 SELECT {{ columns.of_line | join(", ") }}, minute_us, grouping(minute_us) = 0 AS is_by_minute,
   count(*) AS lines, min(at_us) AS first_us, max(at_us) AS last_us, max(started_us) AS started_us
 FROM (
-  SELECT is_ours, at_us >= {{ since }} AND at_us < {{ until }} AS in_window,
+  SELECT is_ours, odd, at_us >= {{ since }} AND at_us < {{ until }} AS in_window,
     CASE WHEN NOT is_ours THEN file END AS damaged_file, minute_us, at_us, started_us,
 {% for column in columns.of_host + columns.of_request + columns.of_mark %}
 {% if since and column in columns.of_listed %}
