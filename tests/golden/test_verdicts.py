@@ -153,7 +153,6 @@ def roster(*instances: tuple[str, str], group: str = "web") -> str:
                         {
                             "InstanceId": identity,
                             "State": {"Name": state},
-                            "LaunchTime": "2026-11-01T00:00:00+00:00",
                             "Tags": [{"Key": "aws:autoscaling:groupName", "Value": group}],
                         }
                     ]
@@ -506,7 +505,7 @@ CASES = [
         "",
         listed(
             short_lives(),
-            *((instance_id(n + 1), "running" if n >= 38 else "terminated") for n in range(40)),
+            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(40)),
         ),
     ),
     Case(
@@ -515,7 +514,7 @@ CASES = [
         "rare_caller",
         listed(
             short_lives(is_v1_at=1),
-            *((instance_id(n + 1), "running" if n >= 38 else "terminated") for n in range(40)),
+            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(40)),
         ),
     ),
 ]
