@@ -16,6 +16,9 @@ class CaptureRead(TypedDict, total=False):
 
     file: Annotated[File, Fact("The capture file; its path is `-` for standard input.")]
     packets: Annotated[int, Fact("Packets in it.", rule=COUNT)]
+    interval_s: Annotated[
+        float, Fact("Seconds from its first packet to its last: what it covers.", rule=SECONDS)
+    ]
     packets_without_time: Annotated[int, Fact("Packets without a timestamp.", "if none", COUNTED)]
     reason: Annotated[str, Fact("Reason why the end was not read.", "if it was read", TEXT)]
 

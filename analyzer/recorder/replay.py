@@ -58,6 +58,7 @@ class _Files:
             "info" if file.error is None and not file.recording.untimed else "warning",
             file={"path": file.name},
             packets=file.packets,
+            interval_s=round(file.length_s, 6),
             packets_without_time=file.recording.untimed or None,
             reason=reason,
         )

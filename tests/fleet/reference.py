@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from analyzer.report.findings import (
+    CAPTURE_PROBE,
     Boot,
     Bucket,
     Findings,
@@ -400,7 +401,10 @@ def _covered(lines: list[Line]) -> tuple[Span, ...]:
     before: Optional[Line] = None
     for line in lines:
         start, end = at(line), at(line)
-        if line["event"] == "heartbeat":
+        is_capture = line["observer"]["probe"] == CAPTURE_PROBE
+        if is_capture != (line["event"] == "capture_read"):
+            continue
+        if line["event"] in ("heartbeat", "capture_read"):
             start -= line["interval_s"] * _ONE_S
         elif line["event"] == "analyzer_stopped" and before is not None:
             start = at(before)

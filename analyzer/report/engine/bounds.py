@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analyzer.imds import AWS, AZURE, DIGITALOCEAN, GCP, IBM, LINODE, OCI, OTHER_CLOUDS
-from analyzer.logline.events import EVENTS, HEARTBEAT, LOST, STARTED, STOPPED
+from analyzer.logline.events import CAPTURE_READ, EVENTS, HEARTBEAT, LOST, STARTED, STOPPED
 from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
@@ -52,7 +52,7 @@ SPELLINGS: Mapping[str, str] = {
 # 2019-11-19, on which AWS announced IMDSv2. No line is older.
 IMDSV2_SINCE_US = 1_574_121_600 * MICROSECONDS
 # Lines about the analyzer itself that say when it was running, or what it has lost.
-_MARKS = (HEARTBEAT, STARTED, STOPPED, LOST)
+_MARKS = (HEARTBEAT, STARTED, STOPPED, LOST, CAPTURE_READ)
 
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,

@@ -47,6 +47,8 @@ class CaptureFile:
     def __init__(self, name: str) -> None:
         self.name = name
         self.packets = 0
+        self._first_ns: Optional[int] = None
+        self._last_ns = 0
         self.error: Optional[CaptureError] = None
         self.is_stopping = False  # whether a signal had come when its end was read
         self.is_stopped = False  # whether there is more of it, or would be, but for the signal
@@ -90,6 +92,19 @@ class CaptureFile:
             else:
                 self._is_cut = True
             yield unpacked
+
+    @property
+    def length_s(self) -> float:
+        """The time from its first packet to its last; packets may be a little out of order."""
+        return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) / 1e9
+
+    def count(self, times_ns: Iterable[int]) -> None:
+        """Take the times of packets; 0 is none."""
+        for at_ns in times_ns:
+            self.packets += 1
+            if at_ns:
+                self._first_ns = at_ns if self._first_ns is None else min(self._first_ns, at_ns)
+                self._last_ns = max(self._last_ns, at_ns)
 
     def finish(self) -> None:
         """Take the file's end."""
@@ -264,7 +279,7 @@ class PcapSource:
 
     def _follow(self, file: CaptureFile, data: bytes) -> Iterator[Event]:
         packets = file.recording.feed(data)
-        file.packets += len(packets)
+        file.count(packet[0] for packet in packets)
         unfed = iter(packets)
         while True:
             # Events go on before time does.

@@ -12,7 +12,7 @@ WITH marks AS (
       PARTITION BY host, boot, probe ORDER BY mark_us, event
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
   FROM call_counts
-  WHERE NOT is_by_minute AND is_ours AND mark_us <= {{ until }} AND event <> 'events_lost'
+  WHERE NOT is_by_minute AND is_ours AND mark_us <= {{ until }} AND event NOT IN ('events_lost', 'capture_read')
 ), beats AS (
   SELECT *, mark_us - CAST(round(interval_s * {{ MICROSECONDS }}) AS BIGINT) AS start_us FROM marks
   WHERE event = 'heartbeat' AND counted_v1 IS NOT NULL AND counted_v2 IS NOT NULL

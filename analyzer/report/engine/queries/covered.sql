@@ -1,6 +1,9 @@
 {# When the analyzer was running. A heartbeat covers its interval. What was after the last one, a
    stop tells: as far back as the mark before it, if that is no further than a heartbeat would
-   have been. Stretches with no more than a gap between them are one. #}
+   have been. Stretches with no more than a gap between them are one.
+
+   A capture covers the time from its first packet to its last. What was between two files is not
+   known, so that the heartbeats of a replay say nothing. #}
 {% set interval = "CASE WHEN interval_s BETWEEN 0 AND " ~ INTERVAL_MAX_S
   ~ " THEN interval_s ELSE 0 END" %}
 {% set in_order = "PARTITION BY host ORDER BY at_us, event, interval_s" %}
@@ -18,6 +21,8 @@ SELECT host, start_us, end_us FROM (
         FROM (
           SELECT host, start_us, end_us FROM (
             SELECT host, at_us AS end_us, CASE event
+              WHEN 'capture_read'
+                THEN at_us - CAST(round(coalesce(interval_s, 0) * {{ MICROSECONDS }}) AS BIGINT)
               WHEN 'heartbeat'
                 THEN at_us - CAST(round({{ interval }} * {{ MICROSECONDS }}) AS BIGINT)
               WHEN 'analyzer_stopped' THEN CASE
@@ -38,6 +43,7 @@ SELECT host, start_us, end_us FROM (
                 FROM call_counts
                 WHERE NOT is_by_minute AND is_ours AND mark_us IS NOT NULL
                   AND event <> 'events_lost'
+                  AND (event = 'capture_read') = (probe = {{ CAPTURE_PROBE | quoted }})
               ) AS marks
             ) AS neighbours
           ) AS spans WHERE end_us > start_us

@@ -61,7 +61,8 @@ FROM (
     at_us - at_us % {{ DAY_US }} AS day_us,
     at_us - at_us % {{ MINUTE_US }} AS minute_us,
     CASE WHEN event IN ({{ MARKS | map("quoted") | join(", ") }}) THEN at_us END AS mark_us,
-    CASE WHEN event = 'heartbeat' THEN {{ seconds("interval_s") }} END AS interval_s,
+    CASE WHEN event IN ('heartbeat', 'capture_read')
+      THEN {{ seconds("interval_s") }} END AS interval_s,
     CASE WHEN event = 'analyzer_stopped' THEN {{ seconds("uptime_s") }} END AS uptime_s,
     CASE WHEN event = 'analyzer_started' THEN booted_us END AS booted_us,
     CASE WHEN event = 'analyzer_started' AND attached.since_boot_s BETWEEN 0 AND {{ SECONDS_MAX }}
