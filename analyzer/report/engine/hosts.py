@@ -17,7 +17,7 @@ _OVERLAP_S = 5.0
 
 
 def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
-    """Return the hosts that have lines in the window, by name."""
+    """Return the hosts that have lines in the window or called IMDSv1 before it, by name."""
     spans = by_first(ask(query("covered", **window)))
     losses = by_first(ask(query("losses", **window)))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}

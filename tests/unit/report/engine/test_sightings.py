@@ -130,3 +130,15 @@ def test_what_is_left_out_are_those_with_the_fewest_calls(
             environment.cache.clear()
             assert [each.caller for each in sightings(tmp_path, lines)] == expected
     environment.cache.clear()
+
+
+def test_since_hides_no_host_with_a_caller(tmp_path: Path) -> None:
+    """Though it has no line since; a host that called with tokens only is left out."""
+    lines = [
+        Boot("gone", "b1").call(START),
+        Boot("fine", "b2").call(START, "v2"),
+        Boot("here", "b3").call(START + 9 * DAY, "v2"),
+    ]
+    found = found_in(tmp_path, lines, since=START + 8 * DAY)
+    assert [host.name for host in found.hosts] == ["gone", "here"]
+    assert found.hosts[0].requests == {"v1": 0, "v2": 0, "unknown": 0}
