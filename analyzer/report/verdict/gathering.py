@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Optional
@@ -123,9 +124,12 @@ def _watched_by_group(caller: CallerStanding, on: Ground) -> CallerStanding:
     silence = max(on.period, Rhythm(caller.interval).silence(on.rare))
     window = Span(on.until - silence, on.until)
     gaps = uncovered(window, on.watched)
-    if total_s(gaps) <= TOLERANCE * window.seconds:
+    ended: Optional[datetime.datetime] = None
+    while total_s(gaps) > TOLERANCE * window.seconds:
+        ended, gaps = gaps[0].end, gaps[1:]
+    if ended is None:
         return caller
-    return replace(caller, standing=Standing.DUE, safe_on=gaps[-1].end + silence)
+    return replace(caller, standing=Standing.DUE, safe_on=ended + silence)
 
 
 def _sightings(case: Case, host: Host) -> tuple[Sighting, ...]:
