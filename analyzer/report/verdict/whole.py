@@ -17,7 +17,7 @@ from analyzer.report.result import (
     Standing,
     Verdict,
 )
-from analyzer.report.verdict import lines
+from analyzer.report.verdict import accounts, lines
 from analyzer.report.verdict.callers import still
 from analyzer.report.verdict.case import Case
 from analyzer.report.verdict.dates import latest
@@ -28,7 +28,7 @@ from analyzer.report.verdict.rules import RULES, judgement
 from analyzer.report.verdict.standings import ORDER as STANDINGS
 
 # These say of all hosts the same, so the whole need not say of which.
-_OF_ALL = frozenset({"damaged_input", "unread_files", "old_log", "partial_figures", "accounted"})
+_OF_ALL = frozenset({"damaged_input", "unread_files", "old_log"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ def whole(
 ) -> Verdict:
     """Return the verdict on all. The worst instance that runs decides."""
     said = [*_merged(evidence, found), *_of_whole(case, evidence, gone)]
+    compared = case.comparison
+    if compared and compared.is_partial and all(each.code != "partial_figures" for each in said):
+        said.append(Reason("partial_figures", accounts.partial(compared)))
     if judgement(said) is Judgement.SAFE and case.places.roster is None:
         said.append(Reason("only_logged", _only_logged(len(evidence))))
     order = {rule.code: place for place, rule in enumerate(RULES)}
@@ -93,17 +96,15 @@ def _text(code: str, pairs: Sequence[tuple[Evidence, str]], total: int) -> str:
     hosts = [of for of, _ in pairs]
     if code == "v1_calls":
         return _still_calling(hosts, total)
-    return f"{_which(hosts, total)}: {_first(hosts)}{pairs[0][1]}"
+    texts = {said for _, said in pairs}
+    first = "" if len(texts) == 1 else f"{hosts[0].name}: "
+    return f"{_which(hosts, total)}: {first}{pairs[0][1]}"
 
 
 def _which(hosts: Sequence[Evidence], total: int) -> str:
     names = listed([of.name for of in hosts])
     many = f"all {total} hosts" if len(hosts) == total else f"{len(hosts)} of {total} hosts"
     return f"{many} ({names})"
-
-
-def _first(hosts: Sequence[Evidence]) -> str:
-    return "" if len(hosts) == 1 else f"{hosts[0].name}: "
 
 
 def _still_calling(hosts: Sequence[Evidence], total: int) -> str:

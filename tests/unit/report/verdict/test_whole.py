@@ -58,7 +58,8 @@ def test_a_running_instance_without_a_log_is_not_enough(
 ) -> None:
     """One that does not run need not be watched."""
     whole, (a,), _ = judge(
-        log_of_a(), roster=roster(instance(1, "a"), instance(2, None, state=state))
+        log_of_a(),
+        roster=roster(instance(1, "a"), dataclasses.replace(instance(2, None), state=state)),
     )
     assert (whole.judgement, a.judgement) == (judgement, SAFE)
     assert ("unwatched_instances" in codes(whole)) == (judgement is NOT_ENOUGH)
