@@ -20,7 +20,8 @@ from analyzer.report.verdict.standings import ORDER, Ground, Launch, standing, u
 
 def together(case: Case, pool: Pool) -> Together:
     """Return what is known of a group."""
-    window = Span(case.end - case.period, case.end)
+    until = min(case.end, max(host.last_at for host in pool.hosts))
+    window = Span(until - case.period, case.end)
     gone_s = total_s(uncovered(window, pool.watched(window.start)))
     launches = pool.watched_launches(window)
     return Together(
@@ -29,7 +30,7 @@ def together(case: Case, pool: Pool) -> Together:
         former=_callers_of_former(case, pool),
         watched_launches=launches,
         watched_s=window.seconds - gone_s,
-        is_watched=gone_s <= TOLERANCE * window.seconds and launches > 0,
+        is_watched=gone_s <= TOLERANCE * case.period.total_seconds() and launches > 0,
     )
 
 

@@ -28,7 +28,7 @@ from analyzer.report.verdict.rules import RULES, judgement
 from analyzer.report.verdict.standings import ORDER as STANDINGS
 
 # These say of all hosts the same, so the whole need not say of which.
-_OF_ALL = frozenset({"damaged_input", "unread_files", "old_log"})
+_OF_ALL = frozenset({"damaged_input", "unread_files"})
 
 
 @dataclass(frozen=True)
