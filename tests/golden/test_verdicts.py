@@ -180,7 +180,7 @@ def short_lives(*, is_v1_at: float = -1.0) -> list[History]:
     """Return a group in which an instance lives for six hours; launches are watched."""
     hosts = []
     for number in range(41):
-        booted = NOW - 10 * DAY + number * 6 * HOUR
+        booted = NOW - 10 * DAY - 2 * HOUR + number * 6 * HOUR
         end = min(NOW, booted + 6 * HOUR + 5 * MINUTE)
         host = History(f"ip-{number}", instance_id(number + 1))
         host.watched(booted + 9 * SECOND, end, booted=booted, is_stopped=end < NOW)
@@ -506,7 +506,7 @@ CASES = [
         "",
         listed(
             short_lives(),
-            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(41)),
+            *((instance_id(n + 1), "running" if n >= 40 else "terminated") for n in range(41)),
         ),
     ),
     Case(
@@ -515,7 +515,7 @@ CASES = [
         "rare_caller",
         listed(
             short_lives(is_v1_at=1),
-            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(41)),
+            *((instance_id(n + 1), "running" if n >= 40 else "terminated") for n in range(41)),
         ),
     ),
 ]

@@ -24,6 +24,7 @@ MOMENTS = st.one_of(
     st.integers(0, int(LOG / HOUR)),
 ).map(lambda hours: NOW - hours * HOUR)
 ACCEPTED = (Acceptance("a0", "Ana", "it goes away", (NOW + WEEK).date()),)
+MOSTLY = st.sampled_from([True, True, True, False])
 KINDS = ("not_understood", "before_boot", "too_early", "unreadable_loss")
 
 
@@ -117,11 +118,16 @@ def times(draw: st.DrawFn) -> list[datetime.datetime]:
     return [last - n * days * DAY for n in range(draw(st.integers(2, 9)))]
 
 
+def _daily_since(at: datetime.datetime) -> list[datetime.datetime]:
+    """Return a call for each day since, as of a caller that was mended."""
+    return [at + HOUR + n * DAY for n in range((NOW - at).days)]
+
+
 @st.composite
-def sightings(draw: st.DrawFn, caller: str, key: str, *, may_speak_v2: bool = True) -> Sighting:
+def sightings(draw: st.DrawFn, caller: str, key: str) -> Sighting:
     """Return a caller on a host: of any rhythm, at boot or not, with v2 or not."""
     v1 = draw(times())
-    v2 = draw(times()) if may_speak_v2 and draw(st.booleans()) else []
+    v2 = draw(st.one_of(st.just([]), times(), st.just(_daily_since(max(v1)))))
     at_boot = draw(st.sampled_from([0, 0, 1, len(v1)]))
     offset = draw(st.sampled_from([None, 20.0, 400.0])) if at_boot else None
     refused = draw(st.sampled_from([0, 0, len(v1)]))
@@ -154,7 +160,11 @@ def boots(draw: st.DrawFn, first_at: datetime.datetime) -> list[Boot]:
 
 @st.composite
 def hosts(draw: st.DrawFn, key: str) -> Host:
-    """Return a host without IMDSv1 calls."""
+    """Return a host without IMDSv1 calls: in most logs nothing else is in the way, either."""
+    if draw(st.sampled_from([True, True, False])):
+        last_at = draw(st.sampled_from([NOW, NOW - 40 * MINUTE]))
+        attached = [NOW - LOG, draw(st.sampled_from([NOW - 30 * DAY, last_at - 2 * HOUR]))]
+        return host(key, first_at=NOW - LOG, last_at=last_at, boots=attached, deployed_at=None)
     first_at = draw(st.sampled_from([NOW - LOG, NOW - LOG, NOW - 3 * DAY]))
     last_at = draw(st.sampled_from([NOW, NOW, NOW - 40 * MINUTE, NOW - 2 * HOUR, NOW - 2 * DAY]))
     watched = draw(covered()) if draw(st.booleans()) else (Span(first_at, last_at),)
@@ -201,14 +211,16 @@ def logs(draw: st.DrawFn, *, may_have_roster: bool = True) -> Log:
     made: list[Host] = []
     callers: list[Sighting] = []
     for key in "abc"[: draw(st.integers(1, 3))]:
-        callers += (draw(sightings(f"{key}{n}", key)) for n in range(draw(st.integers(0, 2))))
+        callers += (
+            draw(sightings(f"{key}{n}", key)) for n in range(draw(st.sampled_from([0, 0, 1, 2])))
+        )
         made.append(of_callers(draw(hosts(key)), callers))
     listed: Optional[Roster] = None
     if may_have_roster and draw(st.booleans()):
         groups = st.sampled_from([None, "g", "g"])
-        known = [draw(instances(each.key, draw(groups))) for each in made if draw(st.booleans())]
+        known = [draw(instances(each.key, draw(groups))) for each in made if draw(MOSTLY)]
         listed = Roster("instances.json", tuple(known))
-    whole = findings((v2_only(),), made, damaged=draw(st.sampled_from([0, 0, 0, 2])))
+    whole = findings((v2_only(),), made, damaged=draw(st.sampled_from([0] * 9 + [2])))
     accepted = ACCEPTED if draw(st.booleans()) else ()
     of = dataclasses.replace(whole, sightings=tuple(callers))
     return Log(of, draw(PERIODS), roster=listed, accepted=accepted)
