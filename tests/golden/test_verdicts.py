@@ -143,8 +143,9 @@ def accept(until: str, caller: str = "job") -> Callable[[Path], Sequence[str]]:
     return write
 
 
-def roster(*instances: tuple[str, str], group: str = "web") -> str:
-    """Return what describe-instances prints, of ids and states."""
+def roster(hosts: Sequence[History], instances: Sequence[tuple[str, str]]) -> str:
+    """Return what describe-instances prints, of ids and states. A first boot is the launch."""
+    launched = {each.instance: each.runs[0].booted_at for each in hosts}
     return json.dumps(
         {
             "Reservations": [
@@ -153,8 +154,8 @@ def roster(*instances: tuple[str, str], group: str = "web") -> str:
                         {
                             "InstanceId": identity,
                             "State": {"Name": state},
-                            "LaunchTime": "2026-11-01T00:00:00+00:00",
-                            "Tags": [{"Key": "aws:autoscaling:groupName", "Value": group}],
+                            "LaunchTime": launched.get(identity, NOW - 9 * DAY).isoformat(),
+                            "Tags": [{"Key": "aws:autoscaling:groupName", "Value": "web"}],
                         }
                     ]
                 }
@@ -170,7 +171,7 @@ def listed(hosts: Sequence[History], *instances: tuple[str, str]) -> Any:
     def write(folder: Path) -> Sequence[str]:
         for number, host in enumerate(hosts):
             host.write(folder / "logs" / f"{number}.jsonl")
-        (folder / "instances.json").write_text(roster(*instances))
+        (folder / "instances.json").write_text(roster(hosts, instances))
         return ("--instances", str(folder / "instances.json"))
 
     return write
