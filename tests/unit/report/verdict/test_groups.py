@@ -144,6 +144,21 @@ def test_losses_of_before_the_period_do_not_count_against_a_group() -> None:
     assert on_fleet(hosts)[0].judgement is SAFE
 
 
+def test_a_later_log_of_another_group_moves_no_group_s_period() -> None:
+    """The period begins its length before the group's last line, as that of a host does."""
+    hosts = fleet()
+    index = len(hosts) - 28
+    loss = Loss(hosts[index].first_at + 20 * MINUTE, "ring_full", 1, True)
+    hosts[index] = changed(hosts[index], losses=(loss,))
+    last = f"h{len(hosts) - 1}"
+    later = long_host("other", last_at=NOW + 40 * MINUTE)
+    for several in (hosts, [*hosts, later]):
+        listed = (*of_fleet(hosts).instances, instance(99, "other", group="x"))
+        _, verdicts, _ = judge(of_hosts(several), roster=roster(*listed), now=NOW + 40 * MINUTE)
+        (one,) = (each for each in verdicts if each.host == last)
+        assert (one.judgement, "young" in codes(one)) == (NOT_ENOUGH, False)
+
+
 @pytest.mark.parametrize(
     "boot",
     [
