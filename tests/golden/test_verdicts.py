@@ -143,8 +143,9 @@ def accept(until: str, caller: str = "job") -> Callable[[Path], Sequence[str]]:
     return write
 
 
-def roster(*instances: tuple[str, str], group: str = "web") -> str:
-    """Return what describe-instances prints, of ids and states."""
+def roster(hosts: Sequence[History], instances: Sequence[tuple[str, str]]) -> str:
+    """Return what describe-instances prints, of ids and states. A first boot is the launch."""
+    launched = {each.instance: each.runs[0].booted_at for each in hosts}
     return json.dumps(
         {
             "Reservations": [
@@ -153,7 +154,8 @@ def roster(*instances: tuple[str, str], group: str = "web") -> str:
                         {
                             "InstanceId": identity,
                             "State": {"Name": state},
-                            "Tags": [{"Key": "aws:autoscaling:groupName", "Value": group}],
+                            "LaunchTime": launched.get(identity, NOW - 9 * DAY).isoformat(),
+                            "Tags": [{"Key": "aws:autoscaling:groupName", "Value": "web"}],
                         }
                     ]
                 }
@@ -169,7 +171,7 @@ def listed(hosts: Sequence[History], *instances: tuple[str, str]) -> Any:
     def write(folder: Path) -> Sequence[str]:
         for number, host in enumerate(hosts):
             host.write(folder / "logs" / f"{number}.jsonl")
-        (folder / "instances.json").write_text(roster(*instances))
+        (folder / "instances.json").write_text(roster(hosts, instances))
         return ("--instances", str(folder / "instances.json"))
 
     return write
@@ -178,8 +180,8 @@ def listed(hosts: Sequence[History], *instances: tuple[str, str]) -> Any:
 def short_lives(*, is_v1_at: float = -1.0) -> list[History]:
     """Return a group in which an instance lives for six hours; launches are watched."""
     hosts = []
-    for number in range(40):
-        booted = NOW - 10 * DAY + number * 6 * HOUR
+    for number in range(41):
+        booted = NOW - 10 * DAY - 2 * HOUR + number * 6 * HOUR
         end = min(NOW, booted + 6 * HOUR + 5 * MINUTE)
         host = History(f"ip-{number}", instance_id(number + 1))
         host.watched(booted + 9 * SECOND, end, booted=booted, is_stopped=end < NOW)
@@ -505,7 +507,7 @@ CASES = [
         "",
         listed(
             short_lives(),
-            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(40)),
+            *((instance_id(n + 1), "running" if n >= 40 else "terminated") for n in range(41)),
         ),
     ),
     Case(
@@ -514,7 +516,7 @@ CASES = [
         "rare_caller",
         listed(
             short_lives(is_v1_at=1),
-            *((instance_id(n + 1), "running" if n >= 39 else "terminated") for n in range(40)),
+            *((instance_id(n + 1), "running" if n >= 40 else "terminated") for n in range(41)),
         ),
     ),
 ]

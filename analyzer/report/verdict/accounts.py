@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.report.formats.wording import at, lasting, listed, number
-from analyzer.report.result import Difference
+from analyzer.report.result import Comparison, Difference
 from analyzer.report.verdict.evidence import Evidence
 
 
@@ -46,18 +46,38 @@ def unaccounted_earlier(of: Evidence) -> Optional[str]:
 
 
 def partial_figures(of: Evidence) -> Optional[str]:
-    """Say that CloudWatch's figures are not whole."""
-    if of.comparison is None or not of.comparison.is_partial:
+    """Say that CloudWatch's figures are not whole: this host's own, else all together."""
+    if of.comparison is None:
         return None
-    notes = "; ".join(of.comparison.notes) or "days or instances are missing"
+    account = of.comparison.accounts.get(of.host.key)
+    if account is not None:
+        own = "CloudWatch's figures of this instance are partial: ask for all of them"
+        return own if account.is_partial else None
+    return partial(of.comparison) if of.comparison.is_partial else None
+
+
+def partial(comparison: Comparison) -> str:
+    """Say what is missing of CloudWatch's figures."""
+    notes = "; ".join(comparison.notes) or "days or instances are missing"
     return f"CloudWatch's figures are partial ({notes}): ask for all of them"
 
 
 def accounted(of: Evidence) -> Optional[str]:
-    """Say that all that AWS counted was recorded."""
-    if of.comparison is None or of.comparison.is_partial:
+    """Say that all that AWS counted was recorded: of this host, else of all together.
+
+    A host without figures of its own was compared only if none has any, and nothing is left out.
+    """
+    if of.comparison is None or partial_figures(of) is not None:
         return None
-    if any(each.missing for each in of.comparison.differences):
+    if any(each.missing and each.host in (None, of.host.key) for each in of.comparison.differences):
+        return None
+    account = of.comparison.accounts.get(of.host.key)
+    if account is not None:
+        return (
+            f"all {account.counted} calls without a token that AWS counted of this instance are"
+            " accounted for"
+        )
+    if of.comparison.accounts or not of.comparison.periods:
         return None
     notes = f"; but {of.comparison.notes[0]}" if of.comparison.notes else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Optional
@@ -19,7 +20,8 @@ from analyzer.report.verdict.standings import ORDER, Ground, Launch, standing, u
 
 def together(case: Case, pool: Pool) -> Together:
     """Return what is known of a group."""
-    window = Span(case.end - case.period, case.end)
+    until = min(case.end, max(host.last_at for host in pool.hosts))
+    window = Span(until - case.period, case.end)
     gone_s = total_s(uncovered(window, pool.watched(window.start)))
     launches = pool.watched_launches(window)
     return Together(
@@ -28,7 +30,7 @@ def together(case: Case, pool: Pool) -> Together:
         former=_callers_of_former(case, pool),
         watched_launches=launches,
         watched_s=window.seconds - gone_s,
-        is_watched=gone_s <= TOLERANCE * window.seconds and launches > 0,
+        is_watched=gone_s <= TOLERANCE * case.period.total_seconds() and launches > 0,
     )
 
 
@@ -123,9 +125,12 @@ def _watched_by_group(caller: CallerStanding, on: Ground) -> CallerStanding:
     silence = max(on.period, Rhythm(caller.interval).silence(on.rare))
     window = Span(on.until - silence, on.until)
     gaps = uncovered(window, on.watched)
-    if total_s(gaps) <= TOLERANCE * window.seconds:
+    ended: Optional[datetime.datetime] = None
+    while total_s(gaps) > TOLERANCE * window.seconds:
+        ended, gaps = gaps[0].end, gaps[1:]
+    if ended is None:
         return caller
-    return replace(caller, standing=Standing.DUE, safe_on=gaps[-1].end + silence)
+    return replace(caller, standing=Standing.DUE, safe_on=ended + silence)
 
 
 def _sightings(case: Case, host: Host) -> tuple[Sighting, ...]:

@@ -8,6 +8,7 @@ from typing import Optional
 
 from analyzer.report.findings import CAPTURE_HOST, Damage, Findings, Odd, Shortfall
 from analyzer.report.formats.wording import at, lasting, listed, number
+from analyzer.report.verdict.coverage import silent
 from analyzer.report.verdict.evidence import Evidence
 from analyzer.report.verdict.spans import DAY
 
@@ -105,11 +106,13 @@ def unnamed_capture(of: Evidence) -> Optional[str]:
 
 
 def old_log(of: Evidence) -> Optional[str]:
-    """Say that the log ends long ago."""
-    if of.now - of.log_end <= DAY:
+    """Say that its lines end long ago. Beside a log that goes on, it fell silent instead."""
+    if of.now - of.own_end <= DAY:
+        return None
+    if of.now - of.log_end <= DAY and silent(of) is not None:
         return None
     return (
-        f"the last line is from {at(of.log_end)}, {lasting(of.now - of.log_end)} ago: collect the"
+        f"the last line is from {at(of.own_end)}, {lasting(of.now - of.own_end)} ago: collect the"
         " logs again, because nothing is known of the time since"
     )
 

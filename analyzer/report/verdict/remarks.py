@@ -18,7 +18,7 @@ _TRACEPOINT, _PACKETS = "core/tracepoint", "packet/"
 def recent_boot(of: Evidence) -> Optional[str]:
     """Say that it booted just now. If a group speaks for it, its age does not matter."""
     last = last_boot(of)
-    if of.is_young or last is None or of.period.end - last >= HOUR:
+    if of.is_young or last is None or of.own_end - last >= HOUR:
         return None
     return (
         f"booted on {at(last)}, less than an hour before the end: wait, because not all may have"
@@ -36,7 +36,7 @@ def last_boot(of: Evidence) -> Optional[datetime.datetime]:
 def recent_deployment(of: Evidence) -> Optional[str]:
     """Say that something was started in the last day."""
     deployed = of.host.deployed_at
-    if deployed is None or of.period.end - deployed >= DAY:
+    if deployed is None or of.own_end - deployed >= DAY:
         return None
     return (
         f"a process of a service or container was started on {at(deployed)}, less than a day"

@@ -18,7 +18,7 @@ from analyzer.report.result import (
     Standing,
     Verdict,
 )
-from analyzer.report.verdict import lines
+from analyzer.report.verdict import accounts, lines
 from analyzer.report.verdict.callers import still
 from analyzer.report.verdict.case import Case
 from analyzer.report.verdict.dates import latest
@@ -29,7 +29,7 @@ from analyzer.report.verdict.rules import RULES, judgement
 from analyzer.report.verdict.standings import ORDER as STANDINGS
 
 # These say of all hosts the same, so the whole need not say of which.
-_OF_ALL = frozenset({"damaged_input", "unread_files", "old_log", "partial_figures", "accounted"})
+_OF_ALL = frozenset({"damaged_input", "unread_files"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ def whole(
 ) -> Verdict:
     """Return the verdict on all. The worst instance that runs decides."""
     said = [*_merged(evidence, found), *_of_whole(case, evidence, gone)]
+    compared = case.comparison
+    if compared and compared.is_partial and all(each.code != "partial_figures" for each in said):
+        said.append(Reason("partial_figures", accounts.partial(compared)))
     if judgement(said) is Judgement.SAFE and case.places.roster is None:
         said.append(Reason("only_logged", _only_logged(len(evidence))))
     order = {rule.code: place for place, rule in enumerate(RULES)}
@@ -95,7 +98,9 @@ def _text(code: str, pairs: Sequence[tuple[Evidence, str]], total: int) -> str:
     if code == "v1_calls":
         return _still_calling(hosts, total)
     such = ", " if len(hosts) == 1 else ", such as "
-    return f"{reason(code)} on {_many(hosts, total)}{such}{hosts[0].name}: {pairs[0][1]}"
+    is_alike = len(hosts) > 1 and len({said for _, said in pairs}) == 1
+    first = "" if is_alike else f"{such}{hosts[0].name}"
+    return f"{reason(code)} on {_many(hosts, total)}{first}: {pairs[0][1]}"
 
 
 def _many(hosts: Sequence[Evidence], total: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -12,7 +14,7 @@ from analyzer.report.build import judge
 from analyzer.report.cloudwatch.figures import read
 from analyzer.report.cloudwatch.question import NO_TOKEN
 from analyzer.report.diagnosis.clients import load_clients
-from analyzer.report.findings import Bucket, Findings, Tokenless
+from analyzer.report.findings import Bucket, Findings, Sighting, Span, Tokenless
 from analyzer.report.result import Cause, Judgement, Report
 from tests.unit.report_samples import (
     DAY,
@@ -23,6 +25,7 @@ from tests.unit.report_samples import (
     WEEK,
     everything,
     findings,
+    host,
     old_botocore,
     v2_only,
 )
@@ -48,19 +51,27 @@ def judged(path: Path, of: Findings, counts: dict[datetime.datetime, int]) -> Re
 
 
 def stopped() -> Findings:
-    """Return a log whose only v1 calls, five of them, lie before the period."""
+    """Return a log whose daily v1 calls, the last day's being five, lie before the period."""
     timeline = (
         Bucket(EARLIER, {"v1": 5, "v2": 0, "unknown": 0}, 5, 0, 0),
         Bucket(NOW - DAY, {"v1": 0, "v2": 9, "unknown": 0}, 0, 0, 0),
     )
     at = EARLIER + HOUR / 2
-    groups = (old_botocore(first_at=at, last_at=at), v2_only())
-    return findings(groups, timeline=timeline, tokenless={HOST: [Tokenless(EARLIER, 5)]})
+    old = old_botocore(first_at=at - 12 * DAY, last_at=at)
+    days = tuple(Span(at - n * DAY, at - n * DAY) for n in range(12, -1, -1))
+    watched = host(
+        first_at=NOW - 21 * DAY, last_v1_at=at, requests={"v1": 17, "v2": 364, "unknown": 0}
+    )
+    of = findings(
+        (old, v2_only()), (watched,), timeline=timeline, tokenless={HOST: [Tokenless(EARLIER, 5)]}
+    )
+    return dataclasses.replace(of, sightings=(Sighting(old.key.caller, HOST, days, (), 17),))
 
 
 def test_what_aws_counted_is_accounted_for(tmp_path: Path) -> None:
     """Then the comparison changes nothing."""
-    report = judged(tmp_path, stopped(), {EARLIER: 5, NOW - DAY: 0})
+    hours = {EARLIER + n * HOUR: 0 for n in range(8 * 24 - 12)}
+    report = judged(tmp_path, stopped(), {**hours, EARLIER: 5})
     assert report.verdict.judgement is Judgement.SAFE
     assert report.comparison is not None
     assert (report.comparison.counted, report.comparison.recorded) == (5, 5)
@@ -74,7 +85,7 @@ def test_what_aws_counted_is_accounted_for(tmp_path: Path) -> None:
     [
         ({EARLIER: 5, NOW - DAY: 2}, Judgement.NOT_SAFE, "unaccounted_calls"),
         ({EARLIER: 7}, Judgement.NOT_ENOUGH_EVIDENCE, "unaccounted_earlier"),
-        ({EARLIER - 10 * DAY: 3}, Judgement.SAFE, "stopped_calling"),
+        ({EARLIER - 20 * DAY: 3}, Judgement.SAFE, "stopped_calling"),
     ],
 )
 def test_calls_that_only_aws_counted_show_in_verdict_and_hosts(
@@ -88,6 +99,30 @@ def test_calls_that_only_aws_counted_show_in_verdict_and_hosts(
     assert not any(each.title.startswith("Require") for each in report.steps) or (
         judgement is Judgement.SAFE
     )
+
+
+@pytest.mark.parametrize("hour", [None, 3])
+def test_figures_without_a_call_close_the_gaps_of_their_instance(
+    tmp_path: Path, hour: Optional[int]
+) -> None:
+    """If none was counted in any of their hours."""
+    gap = Span(NOW - 3 * DAY, NOW - 3 * DAY + 5 * HOUR)
+    covered = (Span(NOW - 8 * DAY, gap.start), Span(gap.end, NOW))
+    of = findings((v2_only(),), (host(covered=covered),))
+    alone = judge(of, clients=CLIENTS, period=WEEK, now=NOW)
+    assert alone.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+    counts = {NOW - 8 * DAY + n * HOUR: 0 for n in range(8 * 24)}
+    assert judged(tmp_path, of, counts).verdict.judgement is Judgement.SAFE
+    if hour is None:
+        del counts[gap.start + HOUR]  # CloudWatch leaves out an hour without a call to IMDS
+        report = judged(tmp_path, of, counts)
+        assert report.verdict.judgement is Judgement.SAFE
+        assert "closed_by_cloudwatch" in {each.code for each in report.verdict.reasons}
+        return
+    counts[gap.start + hour * HOUR] = 1
+    report = judged(tmp_path, of, counts)
+    assert report.verdict.judgement is Judgement.NOT_SAFE
+    assert {"unwatched_calls", "small_gaps"} <= {each.code for each in report.verdict.reasons}
 
 
 def test_each_kind_of_caller_gets_its_own_cause() -> None:

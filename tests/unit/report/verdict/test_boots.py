@@ -91,6 +91,7 @@ def test_a_host_is_off_from_a_clean_stop_to_the_next_boot() -> None:
     assert off((stopped, launch(ago(2)))) == (Span(ago(5), ago(2) + 5 * SECOND),)
     assert off((launch(ago(20)), launch(ago(2)))) == ()
     assert off((stopped, Boot("b", ago(2), NOW))) == ()
+    assert off((stopped, launch(ago(6)))) == ()  # a clock that was set back
 
 
 @pytest.mark.parametrize(("is_clean", "judgement"), [(True, SAFE), (False, NOT_ENOUGH)])

@@ -9,7 +9,7 @@ from typing import Optional
 import pytest
 
 from analyzer.report.findings import Span
-from analyzer.report.verdict.intervals import RARE, margin, rhythm
+from analyzer.report.verdict.intervals import RARE, Rhythm, margin, rhythm
 from tests.unit.report.verdict.samples import MINUTE, ago, every, moments
 from tests.unit.report_samples import DAY, HOUR
 
@@ -101,3 +101,9 @@ def test_daily_calls_are_known_after_a_week() -> None:
 def test_a_call_may_be_late(interval: datetime.timedelta, late: datetime.timedelta) -> None:
     """By an eighth, and by a day in any case."""
     assert margin(interval) == late
+
+
+def test_calls_without_a_pause_have_no_name() -> None:
+    """They come at once, if they come. Of no call nothing is known."""
+    assert rhythm([Span(ago(20), ago(10))]) == Rhythm(datetime.timedelta(0))
+    assert rhythm(()) == Rhythm(None)

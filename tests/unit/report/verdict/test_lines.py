@@ -20,7 +20,9 @@ from tests.unit.report.verdict.samples import (
     judge,
     judged,
     log,
+    long_host,
     moments,
+    of_hosts,
     sighting,
     text,
 )
@@ -161,3 +163,18 @@ def test_an_old_log_says_nothing_of_today() -> None:
     assert judged(log(), now=NOW + DAY).judgement is SAFE
     verdict = judged(log(), now=NOW + DAY + MINUTE)
     assert (verdict.judgement, "old_log" in codes(verdict)) == (NOT_ENOUGH, True)
+
+
+def test_a_fresh_log_of_another_host_makes_no_log_newer() -> None:
+    """Of its last day nothing is known, whatever others were seen to do."""
+    hosts = (long_host("a", last_at=ago(1) - 30 * MINUTE), long_host("b", last_at=ago(1)))
+    whole, (a, b), _ = judge(of_hosts(hosts))
+    assert (whole.judgement, a.judgement, b.judgement) == (NOT_ENOUGH, NOT_ENOUGH, SAFE)
+    assert ("old_log" in codes(a), "old_log" in codes(b)) == (True, False)
+    assert text(whole, "old_log").startswith("1 of 2 hosts (a): the last line is from")
+
+
+def test_a_host_that_fell_silent_beside_others_has_no_old_log() -> None:
+    """Its logs were collected: it is said once that nobody watched."""
+    _, (a, _), _ = judge(of_hosts((long_host("a", last_at=ago(3)), long_host("b"))))
+    assert codes(a) & {"old_log", "silent"} == {"silent"}

@@ -15,9 +15,12 @@ from tests.unit.report.verdict.samples import (
     SAFE,
     ago,
     codes,
+    judge,
     judged,
     launch,
     log,
+    long_host,
+    of_hosts,
     text,
 )
 from tests.unit.report_samples import DAY, HOUR, NOW
@@ -33,6 +36,16 @@ def test_a_host_that_booted_just_now_is_not_enough(
     verdict = judged(log(boots=(boot,) if is_first else (launch(NOW - LONG), boot)))
     assert verdict.judgement is judgement
     assert ("recent_boot" in codes(verdict)) == (judgement is NOT_ENOUGH)
+
+
+@pytest.mark.parametrize("later_m", [0, 40])
+def test_lines_of_another_host_make_no_boot_older(later_m: int) -> None:
+    """What runs some time after boot was not seen, however long others were watched."""
+    a = long_host("a", boots=(launch(NOW - LONG), launch(NOW - 30 * MINUTE)))
+    end = NOW + later_m * MINUTE
+    whole, (first, _), _ = judge(of_hosts((a, long_host("b", last_at=end))), now=end)
+    assert (whole.judgement, first.judgement) == (NOT_ENOUGH, NOT_ENOUGH)
+    assert "recent_boot" in codes(first)
 
 
 def test_the_begin_of_a_log_is_no_boot() -> None:
