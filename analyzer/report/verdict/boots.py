@@ -37,6 +37,8 @@ def clears(boot: Boot, covered: Sequence[Span], caller: Sighting, *, is_boot_onl
         if boot.attached_s is None or boot.attached_s > caller.boot_offset_s:
             return False
         lasts = max(lasts, datetime.timedelta(seconds=2 * caller.boot_offset_s))
+    if caller.boot_last_s is not None:  # user data may call long after the ten minutes
+        lasts = max(lasts, datetime.timedelta(seconds=caller.boot_last_s))
     return boot.at > caller.last_v1_at and is_watched(boot, covered, lasts)
 
 

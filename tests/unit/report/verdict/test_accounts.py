@@ -77,8 +77,12 @@ def test_a_host_is_accounted_for_by_its_own_figures() -> None:
     assert "figures of this instance are partial" in text(b, "partial_figures")
     assert "days or instances are missing" in text(c, "partial_figures")
     assert [each.host for each in (a, b, c) if "accounted" in codes(each)] == ["a"]
-    assert text(whole, "accounted").startswith("1 of 3 hosts (a): all 4 calls")
-    assert text(whole, "partial_figures").startswith("2 of 3 hosts (b, c): b: ")
+    assert text(whole, "accounted").startswith(
+        "AWS counted the same on 1 of 3 hosts, a: all 4 calls"
+    )
+    assert text(whole, "partial_figures").startswith(
+        "partial AWS figures on 2 of 3 hosts, such as b: "
+    )
 
 
 def test_only_the_host_with_missing_calls_is_not_accounted_for() -> None:
@@ -104,8 +108,8 @@ def test_figures_of_all_together_account_for_all() -> None:
     hosts = of_hosts((long_host("a"), long_host("b")))
     whole, _, _ = judge(hosts, comparison=Comparison(168, 5, 5, (), ("labels name no instance",)))
     assert text(whole, "accounted") == (
-        "all 2 hosts (a, b): all 5 calls without a token that AWS counted in 168 periods are"
-        " accounted for; but labels name no instance"
+        "AWS counted the same on all 2 hosts: all 5 calls without a token that AWS counted in"
+        " 168 periods are accounted for; but labels name no instance"
     )
 
 

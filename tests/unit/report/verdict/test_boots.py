@@ -50,6 +50,18 @@ def test_the_probe_must_be_there_before_the_caller(
     assert (verdict.judgement is SAFE) == is_clear
 
 
+@pytest.mark.parametrize(("last_s", "is_clear"), [(540.0, True), (1500.0, False)])
+def test_a_boot_is_watched_for_as_long_as_the_caller_needed(last_s: float, is_clear: bool) -> None:
+    """User data may call when the ten minutes are over."""
+    caller = sighting(moments(12), v1_at_boot=1, boot_last_s=last_s)
+    boots = (launch(ago(12)), launch(ago(4)))
+    gap = Span(ago(4) + 20 * MINUTE, ago(4) + 21 * MINUTE)
+    verdict = judged(
+        log(caller, boots=boots, covered=(Span(ago(40), gap.start), Span(gap.end, NOW)))
+    )
+    assert ("boot_caller" not in codes(verdict)) == is_clear
+
+
 @pytest.mark.parametrize(
     ("gap", "is_clear"),
     [

@@ -100,7 +100,7 @@ def test_a_host_that_fell_silent_before_the_others_is_not_enough() -> None:
     hosts = (long_host("a"), long_host("b", last_at=ago(1)))
     whole, (a, b), _ = judge(of_hosts(hosts))
     assert (whole.judgement, a.judgement, b.judgement) == (NOT_ENOUGH, SAFE, NOT_ENOUGH)
-    assert text(whole, "silent").startswith("1 of 2 hosts (b): not watched since")
+    assert text(whole, "silent").startswith("went silent on 1 of 2 hosts, b: not watched since")
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_fresh_log_of_another_host_makes_no_log_newer() -> None:
     whole, (a, b), _ = judge(of_hosts(hosts))
     assert (whole.judgement, a.judgement, b.judgement) == (NOT_ENOUGH, NOT_ENOUGH, SAFE)
     assert ("old_log" in codes(a), "old_log" in codes(b)) == (True, False)
-    assert text(whole, "old_log").startswith("1 of 2 hosts (a): the last line is from")
+    assert text(whole, "old_log").startswith("old log on 1 of 2 hosts, a: the last line is from")
 
 
 def test_a_host_that_fell_silent_beside_others_has_no_old_log() -> None:
