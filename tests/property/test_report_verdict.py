@@ -12,6 +12,7 @@ from analyzer.report.findings import Damage, Loss, Sighting, Span
 from analyzer.report.result import Account, Comparison, Difference, Instance, Judgement, Roster
 from analyzer.report.verdict.intervals import RARE, rhythm
 from tests.property.verdict_logs import (
+    MINUTE,
     MOMENTS,
     Judged,
     Log,
@@ -25,7 +26,7 @@ from tests.property.verdict_logs import (
     spans_of,
     times,
 )
-from tests.unit.report_samples import HOUR, NOW
+from tests.unit.report_samples import DAY, HOUR, NOW
 
 NOT_SAFE, NOT_ENOUGH = rank(Judgement.NOT_SAFE), rank(Judgement.NOT_ENOUGH_EVIDENCE)
 SAFE = rank(Judgement.SAFE)
@@ -165,8 +166,9 @@ def test_a_further_unknown_request(log: Log, data: st.DataObject, at: datetime.d
     made_no_better(log, log.with_host(index, last_unknown_at=last))
 
 
-@given(logs(), st.data())
-def test_a_further_host(log: Log, data: st.DataObject) -> None:
+# At the second time, lines of an hour before NOW are more than a day old, and later ones not.
+@given(logs(), st.data(), st.sampled_from([NOW, NOW + DAY - 20 * MINUTE]))
+def test_a_further_host(log: Log, data: st.DataObject, now: datetime.datetime) -> None:
     """In the roster, or not; its lines may end later than those of the others.
 
     In the group of another it may speak for that one: this is what groups are for.
@@ -180,7 +182,7 @@ def test_a_further_host(log: Log, data: st.DataObject) -> None:
         roster = Roster(log.roster.source, (*log.roster.instances, entry))
         after = dataclasses.replace(after, roster=roster)
     assume(log.roster is None or any(each.is_running for each in log.roster.instances))
-    made_no_better(log, after)
+    made_no_better(dataclasses.replace(log, now=now), dataclasses.replace(after, now=now))
 
 
 @given(logs(), st.sampled_from([None, "g", "x"]), st.sampled_from([None, "running", "pending"]))

@@ -163,7 +163,7 @@ def hosts(draw: st.DrawFn, key: str) -> Host:
     """Return a host without IMDSv1 calls: in most logs nothing else is in the way, either."""
     if draw(st.sampled_from([True, True, False])):
         last_at = draw(st.sampled_from([NOW, NOW - 40 * MINUTE]))
-        attached = [NOW - LOG, draw(st.sampled_from([NOW - 30 * DAY, last_at - 2 * HOUR]))]
+        attached = [NOW - LOG, draw(st.sampled_from([NOW - 30 * DAY, last_at - 30 * MINUTE]))]
         return host(key, first_at=NOW - LOG, last_at=last_at, boots=attached, deployed_at=None)
     first_at = draw(st.sampled_from([NOW - LOG, NOW - LOG, NOW - 3 * DAY]))
     last_at = draw(st.sampled_from([NOW, NOW, NOW - 40 * MINUTE, NOW - 2 * HOUR, NOW - 2 * DAY]))

@@ -32,6 +32,7 @@ REASONS = {
     "recent_boot": "just booted",
     "rare_caller": "may call again",
     "boot_caller": "calls at boot",
+    "gone": "not running",
     "gone_callers": "callers of gone hosts",
     "stopped_calling": "stopped calling",
     "mended": "switched to IMDSv2",
