@@ -58,8 +58,8 @@ def test_a_further_v1_caller_within_the_period(log: Log, data: st.DataObject) ->
     index = data.draw(indices(log))
     of = log.of.hosts[index]
     within = st.integers(0, int(log.period / HOUR)).map(lambda hours: of.last_at - hours * HOUR)
-    v1 = spans_of([data.draw(within), *data.draw(st.lists(MOMENTS, max_size=2))])
-    v1 = tuple(each for each in v1 if each.end <= of.last_at)
+    earlier = [at for at in data.draw(st.lists(MOMENTS, max_size=2)) if at <= of.last_at]
+    v1 = spans_of([data.draw(within), *earlier])
     after = made_no_better(log, log.with_caller(index, Sighting("new", of.key, v1, (), len(v1))))
     assert after.whole == after.hosts[of.key] == NOT_SAFE
 
