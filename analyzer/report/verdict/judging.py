@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Optional
 
 from analyzer.report.findings import Findings, Host
 from analyzer.report.result import (
     CLEARED,
     Acceptance,
+    CallerStanding,
     Comparison,
     GroupVerdict,
     Judgement,
@@ -32,7 +34,7 @@ from analyzer.report.verdict.gathering import (
     window_of_gone,
 )
 from analyzer.report.verdict.groups import Pool, Together
-from analyzer.report.verdict.intervals import RARE
+from analyzer.report.verdict.intervals import RARE, Rhythm
 from analyzer.report.verdict.names import named
 from analyzer.report.verdict.rules import ORDER, against, judgement, reasons
 from analyzer.report.verdict.spans import total_s
@@ -92,12 +94,22 @@ def _verdict(of: Evidence) -> Verdict:
 
 def _gone(case: Case, host: Host, shown: str, group: Optional[Together]) -> Gone:
     """Return the verdict on an instance that does not run: only its callers can matter."""
-    callers = own_callers(case, host, group)
     pool = None if group is None else group.pool
-    in_the_way = [each for each in callers if each.standing not in CLEARED]
+    may_return = case.places.may_return(host.key)
+    callers = tuple(
+        replace(each, safe_on=_forgotten_at(case, each, may_return=may_return))
+        if each.standing not in CLEARED
+        else each
+        for each in own_callers(case, host, group)
+    )
+    in_the_way = [
+        each
+        for each in callers
+        if each.standing not in CLEARED and (each.safe_on is None or each.safe_on > case.end)
+    ]
     has_successors = pool is not None and bool(pool.running)
     # Of a group that has no instance left, nothing comes back but what is only stopped.
-    counts = not has_successors and (pool is None or case.places.may_return(host.key))
+    counts = not has_successors and (pool is None or may_return)
     said = [Reason("gone", _whereabouts(case, host, pool))]
     if in_the_way and counts:
         said.insert(0, Reason("gone_callers", named(in_the_way, case.labels)))
@@ -114,6 +126,19 @@ def _gone(case: Case, host: Host, shown: str, group: Optional[Together]) -> Gone
         group=None if pool is None else pool.name,
     )
     return Gone(shown, verdict)
+
+
+def _forgotten_at(
+    case: Case, caller: CallerStanding, *, may_return: bool
+) -> Optional[datetime.datetime]:
+    """Return when a caller of an instance that is gone no longer counts.
+
+    The host's own log tells nothing of the time since. A stopped instance calls as it did before
+    once somebody starts it, however long that takes.
+    """
+    if may_return:
+        return None
+    return caller.last_v1_at + max(case.period, Rhythm(caller.interval).silence(case.rare))
 
 
 def _whereabouts(case: Case, host: Host, pool: Optional[Pool]) -> str:

@@ -338,3 +338,26 @@ def test_of_two_entries_for_one_host_the_running_one_counts(order: int) -> None:
     found: Findings = of_hosts((long_host("a"),), (sighting(moments(1), on="a"),))
     whole, _, (group,) = judge(found, roster=roster(*entries[::order]))
     assert (whole.judgement, group.hosts) == (NOT_SAFE, ("a",))
+
+
+@pytest.mark.parametrize(
+    ("members", "days_ago", "judgement", "has_date"),
+    [
+        ([], 20, NOT_ENOUGH, True),  # not in the list: nobody knows its group
+        ([], 40, SAFE, False),
+        ([instance(2, "old", "stopped", group="db")], 20, NOT_ENOUGH, False),
+        ([instance(2, "old", "stopped", group="db")], 40, NOT_ENOUGH, False),
+    ],
+)
+def test_a_caller_of_an_instance_that_is_gone_for_good_is_forgotten(
+    members: Sequence[Instance], days_ago: int, judgement: object, *, has_date: bool
+) -> None:
+    """After the silence that is asked for; a stopped instance may call as soon as it starts."""
+    old = long_host("old", last_at=ago(days_ago) + HOUR)
+    of = of_hosts((long_host("new"), old), (sighting(moments(days_ago), on="old"),))
+    whole = judge(of, roster=roster(instance(1, "new"), *members))[0]
+    assert (whole.judgement, "gone_callers" in codes(whole)) == (
+        judgement,
+        judgement is NOT_ENOUGH,
+    )
+    assert whole.safe_on == (ago(days_ago) + 35 * DAY if has_date else None)
