@@ -22,6 +22,7 @@ from analyzer.report.formats import (
     outlook,
     page_hosts,
     page_words,
+    reason_words,
     selection,
     timeline,
     wording,
@@ -125,7 +126,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         words=wording,
-        said=page_words,
+        said=reason_words,
         outlook=outlook,
         states=fleet_chart.STATES,
         limits={

@@ -294,7 +294,7 @@ def test_a_template_gets_a_version_that_becomes_the_default() -> None:
         launched(3, version="12"),
         launched(4, version="12", state="terminated"),
     )
-    command, groups, refresh = step(found, "Then change launch").commands
+    command, groups, refresh = step(found, "When SAFE: change launch").commands
     assert "--source-version 3 " in command
     assert template_data(command) == {
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}
@@ -328,7 +328,7 @@ def test_without_a_roster_placeholders_stand_for_the_names() -> None:
         made(of_hosts(safe_host(1))),
         made(of_hosts(safe_host(1)), instance(1, template=HOSTILE, template_version=HOSTILE)),
     ):
-        command, refresh = step(found, "Then change launch").commands
+        command, refresh = step(found, "When SAFE: change launch").commands
         assert "--launch-template-id TEMPLATE_ID --source-version '$Default'" in command
         assert refresh.endswith("--auto-scaling-group-name GROUP")
 
@@ -337,11 +337,11 @@ def test_hostile_tags_are_words_to_bash() -> None:
     """In each command, and on one line."""
     group = "a'; touch /tmp/x; '$(id)"
     found = made(of_hosts(safe_host(1)), launched(1, group=group, owner=HOSTILE), launched(2))
-    describe, refresh = step(found, "Then change launch").commands[1:]
+    describe, refresh = step(found, "When SAFE: change launch").commands[1:]
     assert group in shlex.split(describe)
     assert shlex.split(refresh)[-1] == group
     found = made(of_hosts(safe_host(1)), launched(1, group="a\x1b[2J\nb"))
-    assert "GROUP" in step(found, "Then change launch").commands[1]
+    assert "GROUP" in step(found, "When SAFE: change launch").commands[1]
 
 
 # --- instances without a log ----------------------------------------------------------------
