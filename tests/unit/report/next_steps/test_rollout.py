@@ -328,7 +328,7 @@ def test_without_a_roster_placeholders_stand_for_the_names() -> None:
         made(of_hosts(safe_host(1))),
         made(of_hosts(safe_host(1)), instance(1, template=HOSTILE, template_version=HOSTILE)),
     ):
-        command, refresh = step(found, "When SAFE: change launch").commands
+        command, refresh = step(found, "Then change launch").commands
         assert "--launch-template-id TEMPLATE_ID --source-version '$Default'" in command
         assert refresh.endswith("--auto-scaling-group-name GROUP")
 
@@ -341,7 +341,7 @@ def test_hostile_tags_are_words_to_bash() -> None:
     assert group in shlex.split(describe)
     assert shlex.split(refresh)[-1] == group
     found = made(of_hosts(safe_host(1)), launched(1, group="a\x1b[2J\nb"))
-    assert "GROUP" in step(found, "When SAFE: change launch").commands[1]
+    assert "GROUP" in step(found, "Then change launch").commands[1]
 
 
 # --- instances without a log ----------------------------------------------------------------
