@@ -135,7 +135,9 @@ class Sighting:
     boot. ``boot_offset_s`` is how soon after a boot it called IMDSv1 at the earliest; None where no
     boot time is known or none of its calls was at boot. ``boot_last_s`` is how long after a boot,
     or after its first line, the latest of its calls at boot came. A long script of user data calls
-    later than ten minutes; a boot that was watched for less proves nothing.
+    later than ten minutes; a boot that was watched for less proves nothing. ``unclear`` has the
+    calls of unknown version and the IMDSv2 calls that were refused, by day: they may have been
+    IMDSv1, or be followed by it.
     """
 
     caller: str
@@ -147,6 +149,7 @@ class Sighting:
     v1_at_boot: int = 0
     boot_offset_s: Optional[float] = None
     boot_last_s: Optional[float] = None
+    unclear: tuple[Span, ...] = ()
 
     @property
     def first_v1_at(self) -> datetime.datetime:
