@@ -318,6 +318,8 @@ class Findings:
     bucket_s: int
     timeline: tuple[Bucket, ...] = field(default=())
     sightings: tuple[Sighting, ...] = ()
+    # Callers of the sightings on hosts where they never called IMDSv1: only ``v2`` is filled.
+    successors: tuple[Sighting, ...] = ()
     # By Host.key, in the order of time; only where a period was asked for (`--against`).
     tokenless: Mapping[str, tuple[Tokenless, ...]] = field(default_factory=dict)
     unread: tuple[Damage, ...] = ()  # files of the input that were not read, and why

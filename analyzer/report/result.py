@@ -152,7 +152,7 @@ class Instance:
     @property
     def is_running(self) -> bool:
         """Whether it should be watched: it runs, or nobody says that it does not."""
-        return self.state in (None, "running", "pending")
+        return self.state not in ("stopping", "stopped", "shutting-down", "terminated")
 
     @property
     def is_gone(self) -> bool:

@@ -46,6 +46,7 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
         for (caller, provider), own in by_key.items()
     ]
     groups.sort(key=_rank)
+    sightings = _sightings(by_host)
     return Findings(
         files=files,
         lines=len(lines),
@@ -60,7 +61,8 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
         ),
         bucket_s=bucket_s,
         timeline=_timeline(requests, bucket_s),
-        sightings=_sightings(by_host),
+        sightings=sightings,
+        successors=_successors(by_host, sightings),
     )
 
 
@@ -345,12 +347,16 @@ def _sightings(by_host: Mapping[str, list[Line]]) -> tuple[Sighting, ...]:
 def _sighting(
     caller: str, key: str, lines: list[Line], v1: list[Line], boots: Mapping[str, Boot]
 ) -> Sighting:
-    v2 = [
+    v2 = _with_success(lines)
+    unclear = [
         line
         for line in lines
-        if line["imds"]["version"] == "v2"
-        and line["imds"].get("outcome") == "success"
-        and line["imds"]["operation"] != "token"
+        if line["imds"]["version"] == "unknown"
+        or (
+            line["imds"]["version"] == "v2"
+            and line["imds"].get("outcome") == "rejected"
+            and line["imds"]["operation"] != "token"
+        )
     ]
     by_day: dict[tuple[datetime.date, str, bool], list[Line]] = collections.defaultdict(list)
     for line in v1:
@@ -378,7 +384,36 @@ def _sighting(
         v1_at_boot=at_boot,
         boot_offset_s=min(offsets, default=None),
         boot_last_s=max(last_offsets, default=None),
+        unclear=_spans_of_days(unclear),
     )
+
+
+def _successors(
+    by_host: Mapping[str, list[Line]], sightings: Iterable[Sighting]
+) -> tuple[Sighting, ...]:
+    known = {(each.caller, each.host) for each in sightings}
+    callers = {caller for caller, _ in known}
+    found = []
+    for key, lines in by_host.items():
+        by_caller: dict[str, list[Line]] = collections.defaultdict(list)
+        for line in sorted(lines, key=at):
+            if line["event"] == "imds_request" and line["imds"]["provider"] == "aws":
+                by_caller[caller_of(line)[0]].append(line)
+        for caller, own in by_caller.items():
+            v2 = _with_success(own)
+            if v2 and caller in callers and (caller, key) not in known:
+                found.append(Sighting(caller, key, (), _spans_of_days(v2), 0))
+    return tuple(sorted(found, key=lambda each: (each.caller, each.host)))
+
+
+def _with_success(lines: Iterable[Line]) -> list[Line]:
+    return [
+        line
+        for line in lines
+        if line["imds"]["version"] == "v2"
+        and line["imds"].get("outcome") == "success"
+        and line["imds"]["operation"] != "token"
+    ]
 
 
 def _is_of_boot(line: Line) -> bool:

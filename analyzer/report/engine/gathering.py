@@ -15,7 +15,7 @@ from analyzer.report.engine.damage import located
 from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.hosts import gather_hosts
 from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
-from analyzer.report.engine.sightings import gather_sightings
+from analyzer.report.engine.sightings import gather_sightings, gather_successors
 from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.engine.tokenless import tokenless
 from analyzer.report.findings import (
@@ -126,6 +126,7 @@ def gather(
         unread=tuple(unread),
         tokenless=_tokenless(engine, options.bucket_s),
         sightings=gather_sightings(engine.ask),
+        successors=gather_successors(engine.ask),
     )
 
 

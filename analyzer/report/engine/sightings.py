@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Optional
 
 from analyzer.report.engine.bounds import MICROSECONDS
@@ -19,6 +20,7 @@ def gather_sightings(ask: Ask) -> tuple[Sighting, ...]:
             host=host,
             v1=_spans(days[number], "v1"),
             v2=_spans(days[number], "v2"),
+            unclear=_spans(days[number], "unclear"),
             all_v1=int(calls),
             v1_rejected=int(rejected),
             v1_at_boot=int(at_boot),
@@ -29,6 +31,17 @@ def gather_sightings(ask: Ask) -> tuple[Sighting, ...]:
             number, caller, host, calls, rejected, at_boot, offset_us, last_offset_us
         ) in ask(query("sighting_numbers"))
     )  # fmt: skip
+
+
+def gather_successors(ask: Ask) -> tuple[Sighting, ...]:
+    """Return the callers of the sightings on hosts where they called with tokens only."""
+    days: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for caller, host, first_us, last_us in ask(query("successor_days")):
+        days[caller, host].append(Span(at(first_us), at(last_us)))
+    return tuple(
+        Sighting(caller=caller, host=host, v1=(), v2=tuple(spans), all_v1=0)
+        for (caller, host), spans in days.items()
+    )
 
 
 def _spans(days: Rows, version: str) -> tuple[Span, ...]:

@@ -26,6 +26,7 @@ class Case:
     rare: datetime.timedelta
     places: Places
     callers: Mapping[str, Sequence[Sighting]]
+    successors: Mapping[str, Sequence[Sighting]]
     labels: Mapping[str, str]
     programs: Mapping[str, str]
 
@@ -52,6 +53,9 @@ def case_of(
     for sighting in findings.sightings:
         if sighting.v1:
             callers.setdefault(sighting.host, []).append(sighting)
+    successors: dict[str, list[Sighting]] = {}
+    for sighting in findings.successors:
+        successors.setdefault(sighting.host, []).append(sighting)
     return Case(
         findings=findings,
         period=period,
@@ -62,6 +66,7 @@ def case_of(
         rare=rare,
         places=places(roster, findings),
         callers=callers,
+        successors=successors,
         labels=labels(findings.groups),
         programs=programs(findings.groups),
     )

@@ -114,7 +114,7 @@ def _callers_of_former(case: Case, pool: Pool) -> tuple[CallerStanding, ...]:
     )
     return tuple(
         _watched_by_group(standing(sighting, ground, former), ground)
-        for sighting, former in former_callers(pool, case.callers)
+        for sighting, former in former_callers(pool, case.callers, case.successors)
     )
 
 

@@ -142,12 +142,15 @@ def group_of(instance: Instance) -> Optional[tuple[str, str]]:
 
 
 def former_callers(
-    pool: Pool, callers: Mapping[str, Sequence[Sighting]]
+    pool: Pool,
+    callers: Mapping[str, Sequence[Sighting]],
+    successors: Mapping[str, Sequence[Sighting]],
 ) -> tuple[tuple[Sighting, str], ...]:
     """Return the callers of the instances that no longer run, each with the last such host.
 
     Calls of one caller on several of them count as one caller's. Its IMDSv2 calls on any instance
-    count once it no longer calls IMDSv1.
+    count once it no longer calls IMDSv1; on those instances, which show whether it speaks both,
+    they count always. ``successors`` are callers where they never called IMDSv1.
     """
     seen: dict[str, list[Sighting]] = {}
     for host in pool.hosts:
@@ -157,7 +160,11 @@ def former_callers(
         further = unnamed(host, found)
         for sighting in (*found, *((further,) if further else ())):
             seen.setdefault(sighting.caller, []).append(sighting)
-    all_of_pool = [each for host in pool.hosts for each in callers.get(host.key, ())]
+    all_of_pool = [
+        each
+        for host in pool.hosts
+        for each in (*callers.get(host.key, ()), *successors.get(host.key, ()))
+    ]
     return tuple(_merged(found, all_of_pool) for found in seen.values())
 
 
@@ -170,13 +177,15 @@ def names_of(host: Host) -> tuple[str, ...]:
 def _merged(found: Sequence[Sighting], pool: Iterable[Sighting]) -> tuple[Sighting, str]:
     last = max(found, key=lambda each: each.last_v1_at)
     offsets = [each.boot_offset_s for each in found if each.boot_offset_s is not None]
+    own = {each.host for each in found}
     spans = union(
         span
         for each in pool
         if each.caller == last.caller
         for span in each.v2
-        if span.end > last.last_v1_at
+        if each.host in own or span.end > last.last_v1_at
     )
+    lasts = [each.boot_last_s for each in found if each.boot_last_s is not None]
     merged = Sighting(
         caller=last.caller,
         host=last.host,
@@ -186,6 +195,8 @@ def _merged(found: Sequence[Sighting], pool: Iterable[Sighting]) -> tuple[Sighti
         v1_rejected=sum(each.v1_rejected for each in found),
         v1_at_boot=sum(each.v1_at_boot for each in found),
         boot_offset_s=min(offsets, default=None),
+        boot_last_s=max(lasts, default=None),
+        unclear=union(span for each in pool if each.caller == last.caller for span in each.unclear),
     )
     return merged, last.host
 

@@ -108,8 +108,8 @@ def _gone(case: Case, host: Host, shown: str, group: Optional[Together]) -> Gone
         if each.standing not in CLEARED and (each.safe_on is None or each.safe_on > case.end)
     ]
     has_successors = pool is not None and bool(pool.running)
-    # Of a group that has no instance left, nothing comes back but what is only stopped.
-    counts = not has_successors and (pool is None or may_return)
+    # A group that has no instance now, such as one that is scaled to none, launches more.
+    counts = not has_successors
     said = [Reason("gone", _whereabouts(case, host, pool))]
     if in_the_way and counts:
         said.insert(0, Reason("gone_callers", named(in_the_way, case.labels)))

@@ -142,3 +142,30 @@ def test_since_hides_no_host_with_a_caller(tmp_path: Path) -> None:
     found = found_in(tmp_path, lines, since=START + 8 * DAY)
     assert [host.name for host in found.hosts] == ["gone", "here"]
     assert found.hosts[0].requests == {"v1": 0, "v2": 0, "unknown": 0}
+
+
+def test_calls_that_are_not_clear_are_known(tmp_path: Path) -> None:
+    """Of unknown version, or with a token and refused: IMDSv1 may have come behind them."""
+    lines = [
+        HOST.call(NOON),
+        HOST.call(NOON + DAY, "unknown"),
+        HOST.call(NOON + 2 * DAY, "v2", outcome="rejected"),
+        HOST.call(NOON + 3 * DAY, "v2", outcome="not_found"),
+        HOST.call(NOON + 4 * DAY, "v2", operation="token", outcome="rejected"),
+    ]
+    (found,) = sightings(tmp_path, lines)
+    assert found.unclear == tuple(Span(NOON + n * DAY, NOON + n * DAY) for n in (1, 2))
+
+
+def test_a_caller_that_speaks_v2_elsewhere_is_a_successor(tmp_path: Path) -> None:
+    """On hosts where it never used IMDSv1; others that never did are of no interest."""
+    lines = [
+        HOST.call(NOON),
+        SECOND.call(NOON + DAY, "v2"),
+        SECOND.call(NOON + 2 * DAY, "v2"),
+        SECOND.call(NOON, "v2", "another"),
+        SECOND.call(NOON, "v2", operation="token"),
+    ]
+    (found,) = found_in(tmp_path, lines).successors
+    assert (found.caller, found.host, found.v1, found.all_v1) == ("app", OTHER, (), 0)
+    assert found.v2 == tuple(Span(NOON + n * DAY, NOON + n * DAY) for n in (1, 2))

@@ -171,6 +171,7 @@ def test_options_that_are_not_in_force_do_not_count(tmp_path: Path) -> None:
         ("stopping", False, False),
         ("shutting-down", False, True),
         ("terminated", False, True),
+        ("hibernating", True, False),  # nobody knows it: it might run
     ],
 )
 def test_only_an_instance_that_runs_should_be_watched(

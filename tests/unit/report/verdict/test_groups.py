@@ -262,6 +262,29 @@ def test_one_caller_on_many_former_instances_is_one() -> None:
     assert [each.standing for each in former] == [Standing.SPEAKS_V2]
 
 
+@pytest.mark.parametrize(
+    ("own_v2", "elsewhere_v2", "standing"),
+    [
+        ((), every(1, 3, 0), Standing.SPEAKS_V2),
+        ((), moments(3), Standing.CALLS),  # one call shows nothing
+        (every(1, 12, 4), every(1, 3, 0), Standing.CALLS),  # it spoke both in turn
+        ((), every(1, 12, 0), Standing.SPEAKS_V2),  # another was mended before
+    ],
+)
+def test_successors_that_speak_v2_clear_a_former_caller(
+    own_v2: Sequence[Span], elsewhere_v2: Sequence[Span], standing: Standing
+) -> None:
+    """As the next image of a group does: they never used IMDSv1."""
+    former = Sighting(CALLER, "a", tuple(every(1, 12, 3.5)), tuple(own_v2), 9)
+    successor = Sighting(CALLER, "b", (), tuple(elsewhere_v2), 0)
+    hosts = (long_host("a", last_at=ago(3), last_v1_at=ago(3.5)), long_host("b"))
+    found = dataclasses.replace(of_hosts(hosts, (former,)), successors=(successor,))
+    listed = roster(instance(1, "a", "terminated"), instance(2, "b"))
+    whole, (_, b), _ = judge(found, roster=listed)
+    assert (only(b).standing, only(b).former) == (standing, "a")
+    assert (whole.judgement is SAFE) == (standing is Standing.SPEAKS_V2)
+
+
 def test_calls_without_a_caller_on_a_former_instance_count() -> None:
     """Nobody knows who that was."""
     hosts = long_fleet()

@@ -123,11 +123,13 @@ def test_several_instances_that_are_gone_are_one_reason() -> None:
     assert text(whole, "gone_callers").startswith("2 instances that do not run")
 
 
-@pytest.mark.parametrize(("state", "judgement"), [("stopped", NOT_ENOUGH), ("terminated", SAFE)])
+@pytest.mark.parametrize(
+    ("state", "judgement"), [("stopped", NOT_ENOUGH), ("terminated", NOT_ENOUGH)]
+)
 def test_a_stopped_instance_of_a_group_without_others_may_return(
     state: str, judgement: Judgement
 ) -> None:
-    """A terminated one does not, and its group has none to take its place."""
+    """So may one of a group that was scaled to none: it launches another."""
     found = of_hosts((long_host("a"), long_host("b")), (sighting(moments(1), on="b"),))
     listed = (instance(1, "a", group="other"), instance(2, "b", state))
     whole, (_, b), _ = judge(found, roster=roster(*listed))
