@@ -10,6 +10,7 @@ from typing import Any, Optional
 from analyzer.report.findings import Boot, Damage, Host, Odd, Shortfall, Span
 from analyzer.report.result import (
     Acceptance,
+    Account,
     CallerStanding,
     Cause,
     Difference,
@@ -201,6 +202,11 @@ def fleet(size: int = 400, callers: int = 5) -> Report:
                 dataclasses.replace(reports.comparison().differences[0], host=instance_id(0)),
             ),
             is_partial=True,
+            silent={instance_id(2): (reports.WEEK,)},
+            accounts={
+                instance_id(0): Account(12, 5, is_partial=False),
+                instance_id(2): Account(0, 0, is_partial=True),
+            },
         ),
     )
 

@@ -9,6 +9,7 @@ by its hash in the page's own policy; a browser refuses all else, and every requ
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
@@ -107,13 +108,20 @@ def _callers(report: Report) -> dict[str, object]:
 
 def _environment() -> Environment:
     try:
-        import jinja2  # noqa: PLC0415 only this format needs it
+        import jinja2  # noqa: F401, PLC0415 only this format needs it
     except ImportError as error:
         message = (
             "the HTML format needs Jinja2, which is not installed. "
             "Install it with: pip install 'imds-analyzer[report]'"
         )
         raise AnalyzerError(message) from error
+    return _compiled()
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled() -> Environment:
+    """Return the templates. To compile them takes far longer than to make most pages."""
+    import jinja2  # noqa: PLC0415 only this format needs it
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analyzer.report.formats", "page"),

@@ -194,6 +194,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "notes": comparison.notes,
         "is_partial": comparison.is_partial,
         "silent": dict(sorted(comparison.silent.items())),
+        "accounts": dict(sorted(comparison.accounts.items())),
     }
 
 

@@ -283,7 +283,7 @@ def _comparison(figures: Comparison, names: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield from left_out(shown_notes.left_out, "more note", "--format json")
     shown = selection.first(figures.differences, BOUNDS.differences)
-    headings = ("host", "from", "to", "metric", "CloudWatch", "log", "no answer", "missing",
+    headings = ("host", "from", "to", "metric", "CloudWatch", "log", "perhaps", "missing",
                 "watched")  # fmt: skip
     rows = (
         (

@@ -117,7 +117,7 @@ def difference(each: Difference, names: Mapping[str, str]) -> str:
     watched = "" if each.is_covered else ", not watched all of the time"
     return (
         f"{each.metric}{where} from {at(each.period.start)}: {count(each.counted)} counted,"
-        f" {count(each.recorded)} in the log, {count(each.unanswered)} without an answer,"
+        f" {count(each.recorded)} in the log, {count(each.unanswered)} perhaps,"
         f" {count(each.missing)} missing{watched}"
     )
 

@@ -204,8 +204,16 @@ def comparison(figures: Comparison) -> str:
     )
     return (
         f"CloudWatch counted {plural(figures.counted, 'tokenless call')} in "
-        f"{plural(figures.periods, 'period')}, the log has {count(figures.recorded)}; {agreement}."
+        f"{plural(figures.periods, 'period')}{_own(figures)}, the log has "
+        f"{count(figures.recorded)}; {agreement}."
     )
+
+
+def _own(figures: Comparison) -> str:
+    if not figures.accounts:
+        return ""
+    own = "its own figures" if len(figures.accounts) == 1 else "their own figures"
+    return f", of {plural(len(figures.accounts), 'host')} by {own}"
 
 
 def not_read(findings: Findings) -> str:

@@ -6,16 +6,18 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import jsonschema
 import pytest
 
-from analyzer.report.formats import FORMATS
+from analyzer.report.formats import FORMATS, wording
 from analyzer.report.formats.selection import Detail
-from analyzer.report.result import Report, Standing
+from analyzer.report.result import Account, Report, Standing
 from tests.unit import report_fleet_samples as fleets
 from tests.unit import report_samples as samples
-from tests.unit.report.formats.test_formats import SCHEMA
+from tests.unit import reports
+from tests.unit.report.formats.test_formats import IN_FULL, SCHEMA
 
 
 def _odd() -> Report:
@@ -40,6 +42,42 @@ def test_json_has_standings_dates_and_the_roster() -> None:
     assert document["groups"][0]["name"] == "web-asg"
     assert document["input"]["unread"][0]["file"] == "/var/log/fleet/notes.txt"
     assert document["cloudwatch"]["differences"][0]["host"] == fleets.instance_id(0)
+
+
+def test_json_has_what_aws_counted_of_each_host() -> None:
+    """Also of those that agree, which are among no differences."""
+    compared = json.loads(FORMATS["json"](fleets.fleet(12)))["cloudwatch"]
+    assert compared["accounts"] == {
+        fleets.instance_id(0): {"counted": 12, "recorded": 5, "is_partial": False},
+        fleets.instance_id(2): {"counted": 0, "recorded": 0, "is_partial": True},
+    }
+    assert list(compared["silent"]) == [fleets.instance_id(2)]
+    assert compared["is_partial"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        (0, "in 168 periods, the log has 1,003; they differ in 1 period."),
+        (1, "in 168 periods, of 1 host by its own figures, the log has 1,003;"),
+        (2, "in 168 periods, of 2 hosts by their own figures, the log has 1,003;"),
+    ],
+)
+def test_a_sentence_says_how_many_hosts_have_figures_of_their_own(hosts: int, said: str) -> None:
+    accounts = {fleets.instance_id(n): Account(12, 5, is_partial=False) for n in range(hosts)}
+    figures = dataclasses.replace(reports.comparison(), accounts=accounts)
+    assert said in wording.comparison(figures)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "html"])
+def test_a_difference_names_its_host_and_what_aws_perhaps_counted(form: str) -> None:
+    text = FORMATS[form](fleets.fleet(12), IN_FULL)
+    # In HTML a name may be broken between its parts.
+    plain = re.sub(r"<[^>]*>", " ", text[text.index("Comparison with CloudWatch") :])
+    told = plain[: plain.lower().index("missing")].lower()
+    assert "perhaps" in told
+    assert "answer" not in told
+    assert "ip-10-0-0-0" in plain
 
 
 def test_json_has_what_is_wrong_with_lines() -> None:
