@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.report.findings import Boot, Host, Sighting, Span
+from analyzer.report.verdict.intervals import quiet_since
 from analyzer.report.verdict.spans import DAY, is_covered, overlaps, uncovered
 
 # From so soon after the boot on, the probe must be attached. Services of the system start later.
@@ -39,7 +40,7 @@ def clears(boot: Boot, covered: Sequence[Span], caller: Sighting, *, is_boot_onl
         lasts = max(lasts, datetime.timedelta(seconds=2 * caller.boot_offset_s))
     if caller.boot_last_s is not None:  # user data may call long after the ten minutes
         lasts = max(lasts, datetime.timedelta(seconds=caller.boot_last_s))
-    return boot.at > caller.last_v1_at and is_watched(boot, covered, lasts)
+    return boot.at > quiet_since(caller) and is_watched(boot, covered, lasts)
 
 
 def is_boot_caller(caller: Sighting, boots: Sequence[Boot]) -> bool:

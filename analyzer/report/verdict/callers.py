@@ -106,8 +106,11 @@ def still(callers: Sequence[CallerStanding]) -> str:
 
 def _due(caller: CallerStanding, of: Evidence) -> str:
     if caller.interval is None:
-        how = f"seen too briefly to know how often it calls, so {lasting(of.rare)} are asked for"
+        asked = lasting(of.rare)
+        how = f"seen too briefly to know how often it calls, so {asked} and a day are asked for"
     else:
         how = of.rhythms.get(caller.caller) or f"every {lasting(caller.interval)} at most"
+    if caller.caller in of.unclear:
+        how += ", its later calls were not clear"
     until = f", clear on {at(caller.safe_on)} if it does not call" if caller.safe_on else ""
     return how + until

@@ -229,7 +229,7 @@ def test_a_silence_that_the_group_was_not_watched_through_clears_nothing() -> No
     hosts[40] = changed(hosts[40], covered=())
     last = on_fleet(hosts, caller)[1]
     assert (last.judgement, only(last).standing) == (NOT_ENOUGH, Standing.DUE)
-    assert only(last).safe_on == hosts[41].covered[0].start + 35 * DAY
+    assert only(last).safe_on == hosts[41].covered[0].start + 36 * DAY
 
 
 def test_a_boot_caller_is_cleared_by_a_later_launch_of_its_group() -> None:
@@ -360,4 +360,4 @@ def test_a_caller_of_an_instance_that_is_gone_for_good_is_forgotten(
         judgement,
         judgement is NOT_ENOUGH,
     )
-    assert whole.safe_on == (ago(days_ago) + 35 * DAY if has_date else None)
+    assert whole.safe_on == (ago(days_ago) + 36 * DAY if has_date else None)
