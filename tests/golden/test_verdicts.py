@@ -101,6 +101,12 @@ def rebooted(ago: datetime.timedelta, attached_s: float, *, at_boot: bool) -> Hi
     )
 
 
+def launched(number: int, at: datetime.datetime) -> History:
+    """Return a host that was launched, and watched from its start."""
+    host = History(f"web-{number}", instance_id(number)).watched(at + 5 * SECOND, NOW, booted=at)
+    return host.called(every(HOUR, at + 7 * MINUTE, NOW), "v2", AGENT)
+
+
 def booted_once(*, tells_boot: bool = True) -> History:
     """Return a host with a v1 caller at the only boot there is."""
     booted = NOW - 12 * DAY
@@ -413,6 +419,28 @@ CASES = [
         NOT_ENOUGH,
         "boot_caller",
         one(rebooted(3 * DAY, 400, at_boot=False)),
+    ),
+    Case(
+        "v1 at launch of a group's instance, only rebooted since",
+        NOT_ENOUGH,
+        "boot_caller",
+        listed([rebooted(9 * DAY, 5, at_boot=False)], (instance_id(1), "running")),
+    ),
+    Case(
+        "v1 at launch of a group's instance, another launched since",
+        SAFE,
+        "stopped_calling",
+        listed(
+            [rebooted(9 * DAY, 5, at_boot=False), launched(2, NOW - 8 * DAY)],
+            (instance_id(1), "running"),
+            (instance_id(2), "running"),
+        ),
+    ),
+    Case(
+        "v1 at launch, rebooted since, no group",
+        SAFE,
+        "stopped_calling",
+        one(rebooted(9 * DAY, 5, at_boot=False)),
     ),
     # Other clouds, and what nobody knows.
     Case(

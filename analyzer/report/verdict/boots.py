@@ -53,6 +53,22 @@ def is_boot_caller(caller: Sighting, boots: Sequence[Boot]) -> bool:
     return all(_follows(span.start, times) for span in caller.v1)
 
 
+def is_launch_seen(boots: Sequence[Boot]) -> bool:
+    """Tell whether the first boot is the host's launch, as far as is known: the log begins in it.
+
+    User data runs at launch, and mostly not again.
+    """
+    first = boots[0] if boots else None
+    if first is None or first.booted_at is None:
+        return False
+    return first.first_at - first.booted_at <= BOOT_LASTS
+
+
+def calls_at_launch(caller: Sighting, boots: Sequence[Boot]) -> bool:
+    """Tell whether it called IMDSv1 before the host was first booted again."""
+    return is_launch_seen(boots) and (len(boots) == 1 or caller.first_v1_at < boots[1].at)
+
+
 def _follows(at: datetime.datetime, boots: Sequence[datetime.datetime]) -> bool:
     place = bisect_right(boots, at)
     return place > 0 and at - boots[place - 1] < DAY

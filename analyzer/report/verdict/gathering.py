@@ -87,6 +87,7 @@ def own_callers(case: Case, host: Host, group: Optional[Together]) -> tuple[Call
         accepted=case.accepted,
         programs=case.programs,
         off=off(host.boots),
+        of_group=None if group is None else group.launches,
     )
     return tuple(_ranked(standing(each, ground) for each in _sightings(case, host)))
 

@@ -9,7 +9,7 @@ from typing import Optional
 
 from analyzer.report.findings import FURTHER, Boot, Host, Sighting, Span
 from analyzer.report.result import Acceptance, CallerStanding, Standing
-from analyzer.report.verdict.boots import clears, is_boot_caller
+from analyzer.report.verdict.boots import calls_at_launch, clears, is_boot_caller
 from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, quiet_since, rhythm
 from analyzer.report.verdict.spans import DAY, after, extent, is_covered, longest_pause, union
 
@@ -45,7 +45,8 @@ class Ground:
 
     ``names`` are the host's, for ``--accept``. ``until`` is the last line's time. ``watched`` is
     when a call would have been seen, ``launches`` are the boots that can clear a caller at boot.
-    ``off`` is when the host was off: such time is no silence.
+    ``of_group`` are those of its group, None without one. ``off`` is when the host was off: such
+    time is no silence.
     """
 
     host: str
@@ -60,6 +61,7 @@ class Ground:
     accepted: tuple[Acceptance, ...]
     programs: Mapping[str, str]
     off: tuple[Span, ...] = ()
+    of_group: Optional[tuple[Launch, ...]] = None
 
     @property
     def period(self) -> datetime.timedelta:
@@ -149,9 +151,13 @@ def _acceptance(caller: str, on: Ground) -> Optional[Acceptance]:
 
 
 def _has_booted(caller: Sighting, on: Ground) -> bool:
+    launches = on.launches
+    # A reboot shows nothing of what runs at launch, and the group launches again.
+    if on.of_group is not None and calls_at_launch(caller, on.boots):
+        launches = on.of_group
     return any(
         clears(launch.boot, launch.covered, caller, is_boot_only=caller.is_boot_only)
-        for launch in on.launches
+        for launch in launches
     )
 
 

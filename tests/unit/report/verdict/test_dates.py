@@ -13,7 +13,9 @@ from analyzer.report.result import Acceptance, Comparison
 from tests.unit.report.verdict.samples import (
     CALLER,
     MINUTE,
+    NOT_ENOUGH,
     SAFE,
+    START,
     ago,
     difference,
     every,
@@ -118,3 +120,10 @@ def test_calls_that_aws_counted_pass_only_if_nobody_watched() -> None:
     assert judged(log(), comparison=gone).safe_on == ago(2) + HOUR + WEEK
     unseen = Comparison(1, 5, 0, (difference(ago(2)),))
     assert judged(log(), comparison=unseen).safe_on is None
+
+
+def test_the_date_is_never_before_the_end() -> None:
+    """What did not pass by then may have passed a day later."""
+    verdict = judged(log(last_unknown_at=START))
+    assert (verdict.judgement, verdict.safe_on) == (NOT_ENOUGH, NOW + DAY)
+    assert judged(log(last_unknown_at=START + MINUTE)).safe_on == NOW + MINUTE
