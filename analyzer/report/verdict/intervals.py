@@ -48,12 +48,14 @@ class Rhythm:
         return self.interval + margin(self.interval)
 
     def due(self, run: int, last: datetime.datetime) -> tuple[Span, ...]:
-        """Return when the next run but so many may come, after the last; all of it counts."""
-        if self.interval is None:
-            return ()
+        """Return when that run after the last one may come; all of it counts.
+
+        An interval of nothing, as of calls without a pause, is taken as a day.
+        """
         kind = next((each for each in _KINDS if each.name == self.name), None)
         if kind is None:
-            at = last + self.interval + (run - 1) * max(self.interval, DAY)
+            interval = self.interval or DAY
+            at = last + interval + (run - 1) * max(interval, DAY)
             return (Span(max(last, at - _AROUND), at + _AROUND),)
         first, end = last + run * kind.first - self.early, last + run * kind.last + self.late
         spans = [Span(first - kind.around, end + kind.around)]

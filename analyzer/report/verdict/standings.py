@@ -173,7 +173,8 @@ def _clear_on(caller: Sighting, of: Rhythm, on: Ground) -> datetime.datetime:
     while not all(is_covered(span, watched) for span in of.due(run, last)):
         run += 1
     next_at = last + of.interval + (run - 1) * max(of.interval, DAY)
-    return max(silent_on, next_at + margin(of.interval))
+    seen_at = max(span.end for span in of.due(run, last))
+    return max(silent_on, next_at + margin(of.interval), seen_at)
 
 
 def _watched_until(on: Ground) -> datetime.datetime:

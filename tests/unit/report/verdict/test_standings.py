@@ -144,6 +144,7 @@ def test_a_monthly_job_may_run_on_any_of_four_days(after_days: float, standing: 
     [
         (moments(37.5), 1.4, SILENT),
         (moments(37.5), 1.6, DUE),
+        (moments(80), 1, SILENT),
         (every(7, 44.5, 16.5), 1, SILENT),
         (every(7, 44.5, 9.5), 1.4, SILENT),
         (every(7, 44.5, 9.5), 1.6, DUE),
@@ -164,7 +165,25 @@ def test_a_host_that_is_off_is_not_silent(
         asked = 36 if len(v1) == 1 else 8
         assert verdict.safe_on == v1[-1].end + (asked + off_days) * DAY
     elif len(v1) == 1:
-        assert verdict.window.start == ago(36 + off_days)
+        assert verdict.window == Span(ago(36 + off_days), NOW)
+
+
+@pytest.mark.parametrize(("minutes", "days"), [(0, 8), (50, 8), (70, 15)])
+def test_time_after_the_last_heartbeat_may_yet_be_watched(minutes: int, days: int) -> None:
+    """It is due now: the date is that of this run, unless nobody watches."""
+    weekly = sighting(every(7, 28, 7))
+    covered = (Span(ago(100), NOW - minutes * MINUTE),)
+    assert only(judged(log(weekly, covered=covered))).safe_on == ago(7) + days * DAY
+
+
+def test_being_off_before_the_last_call_changes_nothing() -> None:
+    """Only the silence matters."""
+    stop, back = ago(60), ago(55)
+    boots = (dataclasses.replace(launch(ago(90)), stopped_at=stop), launch(back, 0.0))
+    covered = (Span(ago(100), stop), Span(back, NOW))
+    verdict = judged(log(sighting(moments(40)), boots=boots, covered=covered))
+    assert (only(verdict).standing, verdict.window) == (SILENT, Span(NOW - 36 * DAY, NOW))
+    assert standing_of(sighting([Span(ago(20), ago(12))])) is SILENT  # calls without a pause
 
 
 def test_a_weekly_job_must_be_due_while_the_host_runs() -> None:
