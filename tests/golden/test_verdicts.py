@@ -101,6 +101,12 @@ def rebooted(ago: datetime.timedelta, attached_s: float, *, at_boot: bool) -> Hi
     )
 
 
+def launched(number: int, at: datetime.datetime) -> History:
+    """Return a host that was launched, and watched from its start."""
+    host = History(f"web-{number}", instance_id(number)).watched(at + 5 * SECOND, NOW, booted=at)
+    return host.called(every(HOUR, at + 7 * MINUTE, NOW), "v2", AGENT)
+
+
 def booted_once(*, tells_boot: bool = True) -> History:
     """Return a host with a v1 caller at the only boot there is."""
     booted = NOW - 12 * DAY
@@ -117,6 +123,28 @@ def gap(start: datetime.datetime, length: datetime.timedelta) -> History:
     host.watched(start + length, NOW)
     before = every(HOUR, NOW - 10 * DAY + 7 * MINUTE, start)
     return host.called([*before, *every(HOUR, start + length, NOW)], "v2", AGENT)
+
+
+def broken(days: float, start: datetime.datetime, *ago: float) -> History:
+    """Return a host with v1 calls so many days ago, and with a gap of an hour."""
+    begin = NOW - days * DAY
+    booted = begin - 90 * DAY
+    host = History("web-1", instance_id(1)).watched(begin, start, booted=booted)
+    host.watched(start + HOUR, NOW, booted=booted)
+    before = every(HOUR, begin + 7 * MINUTE, start)
+    host.called([*before, *every(HOUR, start + HOUR + 7 * MINUTE, NOW)], "v2", AGENT)
+    return host.called([NOW - each * DAY for each in ago], "v1", "job")
+
+
+def off_for(length: datetime.timedelta) -> History:
+    """Return a host with one v1 call 37.5 days ago that was off until three days ago."""
+    begin, back = NOW - 50 * DAY, NOW - 3 * DAY
+    host = History("web-1", instance_id(1))
+    host.watched(begin, back - length, is_stopped=True)
+    host.watched(back + 6 * SECOND, NOW, booted=back)
+    before = every(HOUR, begin + 7 * MINUTE, back - length)
+    host.called([*before, *every(HOUR, back + 7 * MINUTE, NOW)], "v2", AGENT)
+    return host.called([NOW - 37.5 * DAY], "v1", "job")
 
 
 def recurring(length: datetime.timedelta) -> History:
@@ -278,7 +306,8 @@ CASES = [
     ),
     # When does a v1 call no longer count?
     Case("one call 20 days ago", NOT_ENOUGH, "rare_caller", one(with_calls(36, 20))),
-    Case("one call 36 days ago", SAFE, "", one(with_calls(37, 36))),
+    Case("one call 35.5 days ago", NOT_ENOUGH, "rare_caller", one(with_calls(38, 35.5))),
+    Case("one call 36.5 days ago", SAFE, "", one(with_calls(38, 36.5))),
     Case("one call 20 days ago, asked for 14", SAFE, "", one(with_calls(36, 20), "--rare", "14d")),
     Case(
         "weekly, silent for 7.5 days",
@@ -288,7 +317,40 @@ CASES = [
     ),
     Case("weekly, silent for 13 days", SAFE, "", one(with_calls(40, *WEEKLY))),
     Case("monthly, silent for 25 days", NOT_ENOUGH, "rare_caller", one(with_calls(62, 55, 25))),
-    Case("monthly, silent for 36 days", SAFE, "", one(with_calls(70, 66, 36))),
+    Case("monthly, silent for 40 days", SAFE, "", one(with_calls(72, 70, 40))),
+    Case(
+        "on first Mondays, and five weeks later",
+        NOT_ENOUGH,
+        "rare_caller",
+        one(with_calls(70, 63, 35)),
+    ),
+    Case("on first Mondays, and six weeks later", SAFE, "", one(with_calls(72, 70, 42))),
+    Case(
+        "weekly, a gap an hour after it was due",
+        NOT_ENOUGH,
+        "rare_caller",
+        one(broken(40, NOW - 25 * HOUR, 29.1, 22.1, 15.1, 8.1)),
+    ),
+    Case(
+        "weekly, a gap six hours after it was due",
+        SAFE,
+        "small_gaps",
+        one(broken(40, NOW - 20 * HOUR, 29.1, 22.1, 15.1, 8.1)),
+    ),
+    Case(
+        "monthly, a gap 29 days after the last",
+        NOT_ENOUGH,
+        "rare_caller",
+        one(broken(110, NOW - 12 * DAY, 101, 71, 41)),
+    ),
+    Case(
+        "monthly, a gap 32 days after the last",
+        SAFE,
+        "small_gaps",
+        one(broken(110, NOW - 9 * DAY, 101, 71, 41)),
+    ),
+    Case("one call, and off for a month", NOT_ENOUGH, "rare_caller", one(off_for(34 * DAY))),
+    Case("one call, and off for six hours", SAFE, "off", one(off_for(6 * HOUR))),
     Case("a run over midnight", NOT_ENOUGH, "rare_caller", one(with_calls(36, 20.001, 19.999))),
     Case(
         "weekly runs over midnight",
@@ -302,6 +364,13 @@ CASES = [
         "",
         one(with_calls(20, *daily(19.5, 9.5), v2=daily(8.5, 0.5))),
     ),
+    Case(
+        "v2 for less than a day",
+        NOT_SAFE,
+        "v1_calls",
+        one(with_calls(20, 2.9, 2.0, v2=(1.0, 0.1))),
+    ),
+    Case("v2 for a day", SAFE, "mended", one(with_calls(20, 3.1, 2.0, v2=(1.2, 0.1)))),
     Case(
         "daily, v2 but refused",
         NOT_SAFE,
@@ -350,6 +419,28 @@ CASES = [
         NOT_ENOUGH,
         "boot_caller",
         one(rebooted(3 * DAY, 400, at_boot=False)),
+    ),
+    Case(
+        "v1 at launch of a group's instance, only rebooted since",
+        NOT_ENOUGH,
+        "boot_caller",
+        listed([rebooted(9 * DAY, 5, at_boot=False)], (instance_id(1), "running")),
+    ),
+    Case(
+        "v1 at launch of a group's instance, another launched since",
+        SAFE,
+        "stopped_calling",
+        listed(
+            [rebooted(9 * DAY, 5, at_boot=False), launched(2, NOW - 8 * DAY)],
+            (instance_id(1), "running"),
+            (instance_id(2), "running"),
+        ),
+    ),
+    Case(
+        "v1 at launch, rebooted since, no group",
+        SAFE,
+        "stopped_calling",
+        one(rebooted(9 * DAY, 5, at_boot=False)),
     ),
     # Other clouds, and what nobody knows.
     Case(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.report.findings import Boot, Host, Sighting, Span
+from analyzer.report.verdict.intervals import quiet_since
 from analyzer.report.verdict.spans import DAY, is_covered, overlaps, uncovered
 
 # From so soon after the boot on, the probe must be attached. Services of the system start later.
@@ -39,7 +40,7 @@ def clears(boot: Boot, covered: Sequence[Span], caller: Sighting, *, is_boot_onl
         lasts = max(lasts, datetime.timedelta(seconds=2 * caller.boot_offset_s))
     if caller.boot_last_s is not None:  # user data may call long after the ten minutes
         lasts = max(lasts, datetime.timedelta(seconds=caller.boot_last_s))
-    return boot.at > caller.last_v1_at and is_watched(boot, covered, lasts)
+    return boot.at > quiet_since(caller) and is_watched(boot, covered, lasts)
 
 
 def is_boot_caller(caller: Sighting, boots: Sequence[Boot]) -> bool:
@@ -50,6 +51,22 @@ def is_boot_caller(caller: Sighting, boots: Sequence[Boot]) -> bool:
         return False
     times = sorted(boot.at for boot in boots)
     return all(_follows(span.start, times) for span in caller.v1)
+
+
+def is_launch_seen(boots: Sequence[Boot]) -> bool:
+    """Tell whether the first boot is the host's launch, as far as is known: the log begins in it.
+
+    User data runs at launch, and mostly not again.
+    """
+    first = boots[0] if boots else None
+    if first is None or first.booted_at is None:
+        return False
+    return first.first_at - first.booted_at <= BOOT_LASTS
+
+
+def calls_at_launch(caller: Sighting, boots: Sequence[Boot]) -> bool:
+    """Tell whether it called IMDSv1 before the host was first booted again."""
+    return is_launch_seen(boots) and (len(boots) == 1 or caller.first_v1_at < boots[1].at)
 
 
 def _follows(at: datetime.datetime, boots: Sequence[datetime.datetime]) -> bool:

@@ -7,6 +7,7 @@ from typing import Optional
 
 from analyzer.report.formats.wording import at, lasting, number
 from analyzer.report.result import CallerStanding, Standing
+from analyzer.report.verdict.boots import is_launch_seen
 from analyzer.report.verdict.evidence import Evidence
 from analyzer.report.verdict.names import named
 
@@ -52,7 +53,9 @@ def boot_caller(of: Evidence) -> Optional[str]:
     if not callers:
         return None
     what = (
-        "reboot it" if of.group is None else "launch an instance of its group, or reboot this one"
+        "reboot it"
+        if of.group is None
+        else "launch an instance of its group: a reboot shows nothing of what runs at launch"
     )
     return (
         f"{number(len(callers), 'caller')} used v1 at boot, and no boot since was watched from"
@@ -92,11 +95,19 @@ def stopped_calling(of: Evidence) -> Optional[str]:
     if not callers:
         return None
     notes: Mapping[str, str] = {
-        caller.caller: "not at the last boot"
+        caller.caller: _booted(caller, of)
         for caller in callers
         if caller.standing is Standing.BOOTED
     }
     return f"no longer used v1: {named(callers, of.labels, notes)}"
+
+
+def _booted(caller: CallerStanding, of: Evidence) -> str:
+    boots = of.host.boots
+    is_at_launch = is_launch_seen(boots) and boots[0].at <= caller.last_v1_at < boots[1].at
+    if of.group is None and is_at_launch:
+        return "not at the last boot, but perhaps again when its like is launched"
+    return "not at the last boot"
 
 
 def still(callers: Sequence[CallerStanding]) -> str:
@@ -106,8 +117,11 @@ def still(callers: Sequence[CallerStanding]) -> str:
 
 def _due(caller: CallerStanding, of: Evidence) -> str:
     if caller.interval is None:
-        how = f"seen too briefly to know how often it calls, so {lasting(of.rare)} are asked for"
+        asked = lasting(of.rare)
+        how = f"seen too briefly to know how often it calls, so {asked} and a day are asked for"
     else:
         how = of.rhythms.get(caller.caller) or f"every {lasting(caller.interval)} at most"
+    if caller.caller in of.unclear:
+        how += ", its later calls were not clear"
     until = f", clear on {at(caller.safe_on)} if it does not call" if caller.safe_on else ""
     return how + until

@@ -8,13 +8,13 @@ from typing import Callable, Optional
 
 from analyzer.report.findings import Span
 from analyzer.report.result import CLEARED, Reason, Standing
-from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, unwatched_boot
+from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, off, unwatched_boot
 from analyzer.report.verdict.coverage import recurring
 from analyzer.report.verdict.evidence import TOLERANCE, Evidence
 from analyzer.report.verdict.intervals import Rhythm
 from analyzer.report.verdict.lines import NOT_UNDERSTOOD, UNREADABLE_LOSS
 from analyzer.report.verdict.remarks import HOUR, last_boot
-from analyzer.report.verdict.spans import DAY, total_s, uncovered, union
+from analyzer.report.verdict.spans import DAY, after, before, total_s, uncovered, union
 
 Maybe = Optional[datetime.datetime]
 
@@ -22,7 +22,8 @@ Maybe = Optional[datetime.datetime]
 def safe_on(of: Evidence, against: Sequence[Reason]) -> Maybe:
     """Return the date for one host; ``against`` are the reasons that keep it from SAFE.
 
-    None if one of them does not pass with time alone.
+    None if one of them does not pass with time alone. Never before the verdict's end: what does not
+    pass by then is looked at again a day later.
     """
     if not against:
         return None
@@ -36,7 +37,8 @@ def safe_on(of: Evidence, against: Sequence[Reason]) -> Maybe:
         for caller in of.having(Standing.ACCEPTED)
         if caller.accepted is not None and caller.accepted.until < found.date()
     ]
-    return max([found, *ended])
+    found = max([found, *ended])
+    return found if found > of.window.end else of.window.end + DAY
 
 
 def latest(dates: Iterable[Maybe]) -> Maybe:
@@ -53,14 +55,24 @@ def _period(of: Evidence) -> datetime.timedelta:
     return of.own_end - of.period.start
 
 
-def _length(of: Evidence) -> datetime.timedelta:
-    """Return how long all must be in order: the period, or a caller's silence."""
+def _silence(of: Evidence) -> datetime.timedelta:
+    """Return the longest silence that is asked for; time in which the host was off is none."""
     silences = [
         Rhythm(caller.interval).silence(of.rare)
         for caller in of.callers
         if caller.standing not in CLEARED or caller.standing is Standing.SILENT
     ]
-    return max([_period(of), *silences])
+    return max(silences, default=datetime.timedelta(0))
+
+
+def _length(of: Evidence) -> datetime.timedelta:
+    """Return how long all must be in order: the period, or a caller's silence."""
+    return max(_period(of), _silence(of))
+
+
+def _passed(of: Evidence, at: datetime.datetime) -> datetime.datetime:
+    """Return when all was in order for long enough since."""
+    return max(at + _period(of), after(at, _silence(of), off(of.host.boots)))
 
 
 def _callers(of: Evidence) -> Maybe:
@@ -70,7 +82,8 @@ def _callers(of: Evidence) -> Maybe:
 def _watched(of: Evidence) -> Maybe:
     """Return when the gaps that are too much have left the window."""
     length = _length(of)
-    window = Span(min(of.window.start, of.own_end - length), of.window.end)
+    start = before(of.own_end, length, off(of.host.boots))
+    window = Span(min(of.window.start, start), of.window.end)
     gaps = uncovered(window, union((*of.host.covered, *of.off, *of.closed)))
     if gaps and gaps[-1].end == window.end:  # nobody watches now
         if total_s(gaps[-1:]) > TOLERANCE * _period(of).total_seconds():
@@ -79,11 +92,11 @@ def _watched(of: Evidence) -> Maybe:
     date = of.window.end
     boot = unwatched_boot(of.host, window, union((*of.host.covered, *of.closed)))
     if boot is not None:
-        date = max(date, boot.at + ATTACH_MAX + BOOT_LASTS + length)
+        date = max(date, _passed(of, boot.at + ATTACH_MAX + BOOT_LASTS))
     for place, gap in enumerate(gaps):
         if _is_fine(gaps[place:], length):
             break
-        date = max(date, gap.end + length)
+        date = max(date, _passed(of, gap.end))
     return date
 
 
@@ -98,16 +111,16 @@ def _is_fine(gaps: Sequence[Span], length: datetime.timedelta) -> bool:
 def _lost(of: Evidence) -> Maybe:
     times = [each.at for each in of.host.losses if each.is_request]
     times += [each.last_at for each in of.host.odd if each.kind == UNREADABLE_LOSS]
-    return max(times) + _length(of)
+    return _passed(of, max(times))
 
 
 def _missing(of: Evidence) -> Maybe:
-    return max(each.span.end for each in of.host.shortfalls) + _length(of)
+    return _passed(of, max(each.span.end for each in of.host.shortfalls))
 
 
 def _odd(of: Evidence) -> Maybe:
     times = [each.last_at for each in of.host.odd if each.kind == NOT_UNDERSTOOD]
-    return max(times) + _length(of)
+    return _passed(of, max(times))
 
 
 def _unknown(of: Evidence) -> Maybe:

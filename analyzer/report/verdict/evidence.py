@@ -23,7 +23,8 @@ class Evidence:
 
     ``window`` is as long or longer: a rare caller's silence must have been watched. ``closed`` is
     when the host was not watched, but AWS counted no call without a token. ``off`` is when it was
-    off. ``group`` is its group, and ``is_young`` says that the group has to speak for it.
+    off. The later calls of the callers in ``unclear`` may have been IMDSv1. ``group`` is its group,
+    and ``is_young`` says that the group has to speak for it.
     """
 
     host: Host
@@ -38,6 +39,7 @@ class Evidence:
     rare: datetime.timedelta
     off: tuple[Span, ...] = ()
     closed: tuple[Span, ...] = ()
+    unclear: frozenset[str] = frozenset()
     damaged: int = 0
     unread: tuple[Damage, ...] = ()
     comparison: Optional[Comparison] = None

@@ -13,8 +13,8 @@ from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, off
 from analyzer.report.verdict.case import Case
 from analyzer.report.verdict.evidence import TOLERANCE, Evidence
 from analyzer.report.verdict.groups import Pool, Together, former_callers, names_of
-from analyzer.report.verdict.intervals import Rhythm, rhythm
-from analyzer.report.verdict.spans import is_covered, total_s, uncovered, union
+from analyzer.report.verdict.intervals import Rhythm, quiet_since, rhythm
+from analyzer.report.verdict.spans import before, is_covered, overlaps, total_s, uncovered, union
 from analyzer.report.verdict.standings import ORDER, Ground, Launch, standing, unnamed
 
 
@@ -55,7 +55,8 @@ def evidence_of(case: Case, host: Host, shown: str, group: Optional[Together]) -
         labels=case.labels,
         rhythms=_rhythms(case, host),
         rare=case.rare,
-        off=off(host.boots),
+        off=_off(case, host),
+        unclear=_unclear(case, host),
         closed=_closed(case, host),
         damaged=case.findings.damaged,
         unread=case.findings.unread,
@@ -85,6 +86,8 @@ def own_callers(case: Case, host: Host, group: Optional[Together]) -> tuple[Call
         today=case.now.date(),
         accepted=case.accepted,
         programs=case.programs,
+        off=off(host.boots),
+        of_group=None if group is None else group.launches,
     )
     return tuple(_ranked(standing(each, ground) for each in _sightings(case, host)))
 
@@ -153,11 +156,30 @@ def _window(case: Case, host: Host, callers: Iterable[CallerStanding], period: S
         if caller.standing is Standing.SILENT
     ]
     until = min(case.end, host.last_at)
-    return Span(min([period.start, *(until - silence for silence in silences)]), period.end)
+    starts = (before(until, silence, off(host.boots)) for silence in silences)
+    return Span(min([period.start, *starts]), period.end)
 
 
 def _closed(case: Case, host: Host) -> tuple[Span, ...]:
     return () if case.comparison is None else tuple(case.comparison.silent.get(host.key, ()))
+
+
+def _off(case: Case, host: Host) -> tuple[Span, ...]:
+    """Return when it was off, as far as AWS counted no call of it that is missing."""
+    differences = () if case.comparison is None else case.comparison.differences
+    counted = [each.period for each in differences if each.missing and each.host == host.key]
+    return tuple(
+        span for span in off(host.boots) if not any(overlaps(span, each) for each in counted)
+    )
+
+
+def _unclear(case: Case, host: Host) -> frozenset[str]:
+    """Return the callers whose calls after the last IMDSv1 call were not clear."""
+    return frozenset(
+        each.caller
+        for each in case.callers.get(host.key, ())
+        if quiet_since(each) > each.last_v1_at
+    )
 
 
 def _rhythms(case: Case, host: Host) -> dict[str, str]:

@@ -58,7 +58,10 @@ def no_boot_seen(of: Evidence) -> Optional[str]:
     """Say that no boot was seen."""
     if boot_seen(of) is not None:
         return None
-    return f"no boot was watched: what calls only at boot has not been seen{_ask(of)}"
+    return (
+        "no boot was watched within the window: what calls only at boot has not been seen there"
+        f"{_ask(of)}"
+    )
 
 
 def no_month_start(of: Evidence) -> Optional[str]:

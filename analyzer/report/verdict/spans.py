@@ -41,6 +41,28 @@ def is_covered(span: Span, covered: Sequence[Span]) -> bool:
     return not uncovered(span, covered)
 
 
+def after(
+    start: datetime.datetime, length: datetime.timedelta, off: Sequence[Span]
+) -> datetime.datetime:
+    """Return when so much time has passed that is not in ``off``, which is in order."""
+    end = start + length
+    for span in off:
+        if span.start < end and span.end > start:
+            end += span.end - max(span.start, start)
+    return end
+
+
+def before(
+    end: datetime.datetime, length: datetime.timedelta, off: Sequence[Span]
+) -> datetime.datetime:
+    """Return since when so much time has passed that is not in ``off``, which is in order."""
+    start = end - length
+    for span in reversed(off):
+        if span.end > start and span.start < end:
+            start -= min(span.end, end) - span.start
+    return start
+
+
 def total_s(spans: Iterable[Span]) -> float:
     """Return how long they are in all."""
     return sum(span.seconds for span in spans)

@@ -9,9 +9,9 @@ from typing import Optional
 
 from analyzer.report.findings import FURTHER, Boot, Host, Sighting, Span
 from analyzer.report.result import Acceptance, CallerStanding, Standing
-from analyzer.report.verdict.boots import clears, is_boot_caller
-from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, rhythm
-from analyzer.report.verdict.spans import DAY, extent, is_covered, longest_pause, union
+from analyzer.report.verdict.boots import calls_at_launch, clears, is_boot_caller
+from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, quiet_since, rhythm
+from analyzer.report.verdict.spans import DAY, after, extent, is_covered, longest_pause, union
 
 # The worst first.
 ORDER = (
@@ -25,8 +25,10 @@ ORDER = (
     Standing.SILENT,
 )
 
-# So far around the time of its next run, a job must have been watched.
-_NEAR = datetime.timedelta(minutes=5)
+
+# Time after the last heartbeat is not yet known to be watched.
+_BEAT = datetime.timedelta(hours=1)
+_NEVER = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Ground:
 
     ``names`` are the host's, for ``--accept``. ``until`` is the last line's time. ``watched`` is
     when a call would have been seen, ``launches`` are the boots that can clear a caller at boot.
+    ``of_group`` are those of its group, None without one. ``off`` is when the host was off: such
+    time is no silence.
     """
 
     host: str
@@ -56,6 +60,8 @@ class Ground:
     today: datetime.date
     accepted: tuple[Acceptance, ...]
     programs: Mapping[str, str]
+    off: tuple[Span, ...] = ()
+    of_group: Optional[tuple[Launch, ...]] = None
 
     @property
     def period(self) -> datetime.timedelta:
@@ -78,14 +84,16 @@ def standing(caller: Sighting, on: Ground, former: Optional[str] = None) -> Call
         is_refused = caller.v1_rejected >= caller.all_v1 > 0
         kind = Standing.REJECTED if is_refused else Standing.CALLS
         if not at_boot:
-            safe_on = caller.last_v1_at + max(on.period, rhythm_v1.silence(on.rare))
+            safe_on = max(caller.last_v1_at + on.period, _clear_on(caller, rhythm_v1, on))
         elif _has_booted(caller, on):
             safe_on = caller.last_v1_at + on.period
     elif at_boot:
         kind = Standing.BOOTED if _has_booted(caller, on) else Standing.AWAITS_BOOT
     else:
-        safe_on = _due_until(caller, rhythm_v1, on)
-        kind = Standing.SILENT if safe_on is None else Standing.DUE
+        safe_on = _clear_on(caller, rhythm_v1, on)
+        kind = Standing.DUE
+        if safe_on < on.until:
+            kind, safe_on = Standing.SILENT, None
     return CallerStanding(
         caller=caller.caller,
         host=on.host,
@@ -104,13 +112,15 @@ def switched_at(caller: Sighting) -> Optional[datetime.datetime]:
     """Return since when it calls IMDSv2 only; None as long as that is not shown.
 
     It must have called IMDSv1, and then IMDSv2, for its longest interval and for a day. An eighth
-    less is enough because runs are early or late. Calls of both kinds in turn show nothing:
-    programs fall back, and some use IMDSv1 when they start.
+    less than the interval is enough because runs are early or late. Calls of both kinds in turn
+    show nothing: programs fall back, and some use IMDSv1 when they start.
     """
     if not caller.v2 or caller.v2[0].start <= caller.last_v1_at:
         return None
+    if quiet_since(caller) > caller.v2[-1].end:
+        return None
     interval = longest_pause(union((*caller.v1, *caller.v2)))
-    long_enough = max(interval, DAY) * (LATE_SHARE - 1) / LATE_SHARE
+    long_enough = max(interval * (LATE_SHARE - 1) / LATE_SHARE, DAY)
     if extent(caller.v1) < long_enough or extent(caller.v2) < long_enough:
         return None
     return caller.v2[0].start
@@ -141,23 +151,34 @@ def _acceptance(caller: str, on: Ground) -> Optional[Acceptance]:
 
 
 def _has_booted(caller: Sighting, on: Ground) -> bool:
+    launches = on.launches
+    # A reboot shows nothing of what runs at launch, and the group launches again.
+    if on.of_group is not None and calls_at_launch(caller, on.boots):
+        launches = on.of_group
     return any(
         clears(launch.boot, launch.covered, caller, is_boot_only=caller.is_boot_only)
-        for launch in on.launches
+        for launch in launches
     )
 
 
-def _due_until(caller: Sighting, of: Rhythm, on: Ground) -> Optional[datetime.datetime]:
-    """Return until when its next call may come; None if it would have been seen by now."""
-    due = caller.last_v1_at + of.silence(on.rare)
-    if on.until <= due:
-        return due
+def _clear_on(caller: Sighting, of: Rhythm, on: Ground) -> datetime.datetime:
+    """Return when its next call would have been seen, if all is watched from now on."""
+    last = quiet_since(caller)
+    silent_on = after(last, of.silence(on.rare), on.off)
     if of.interval is None:
-        return None
+        return silent_on
     # A gap of a minute can hide the one run of a job. One of its times must have been watched.
-    next_at = caller.last_v1_at + of.interval
-    while next_at + margin(of.interval) < on.until:
-        if is_covered(Span(next_at - _NEAR, next_at + _NEAR), on.watched):
-            return None
-        next_at += max(of.interval, DAY)
-    return next_at + margin(of.interval)
+    watched = (*on.watched, Span(_watched_until(on), _NEVER))
+    run = 1
+    while not all(is_covered(span, watched) for span in of.due(run, last)):
+        run += 1
+    next_at = last + of.interval + (run - 1) * max(of.interval, DAY)
+    seen_at = max(span.end for span in of.due(run, last))
+    return max(silent_on, next_at + margin(of.interval), seen_at)
+
+
+def _watched_until(on: Ground) -> datetime.datetime:
+    """Return the end, or the last heartbeat before it."""
+    if on.watched and on.until - _BEAT <= on.watched[-1].end < on.until:
+        return on.watched[-1].end
+    return on.until

@@ -138,20 +138,38 @@ def _of_whole(case: Case, evidence: Sequence[Evidence], gone: Sequence[Gone]) ->
         each for each in gone if any(r.code == "gone_callers" for r in each.verdict.reasons)
     ]
     if counting:
-        first = counting[0]
-        text = next(r.text for r in first.verdict.reasons if r.code == "gone_callers")
-        said.append(
-            Reason(
-                "gone_callers",
-                f"{number(len(counting), 'instance')} that {_do(len(counting))} not run, and of no"
-                f" known group with a successor, used v1: {first.name}: {text}. Give"
-                " describe-instances of that time, too, or accept them",
-            )
-        )
+        said.append(Reason("gone_callers", _gone_callers(case, counting)))
     elif gone:
         names = listed([each.name for each in gone])
         said.append(Reason("gone", f"{number(len(gone), 'instance')} not running: {names}"))
     return said
+
+
+def _gone_callers(case: Case, counting: Sequence[Gone]) -> str:
+    """Say which instances that do not run used v1: those that may be started again, and others."""
+    stopped = [each for each in counting if case.places.may_return(str(each.verdict.host))]
+    ended = [each for each in counting if each not in stopped]
+    parts = []
+    if stopped:
+        them = "it" if len(stopped) == 1 else "them"
+        parts.append(
+            f"{number(len(stopped), 'stopped instance')} used v1, and may again once started:"
+            f" {_first(stopped)}. Start {them} with the analyzer, terminate {them}, or accept the"
+            " callers"
+        )
+    if ended:
+        parts.append(
+            f"{number(len(ended), 'instance')} that {_do(len(ended))} not run, and of no known"
+            f" group with a successor, used v1: {_first(ended)}. Give describe-instances of that"
+            " time, too, or accept them"
+        )
+    return ". ".join(parts)
+
+
+def _first(counting: Sequence[Gone]) -> str:
+    first = counting[0]
+    text = next(each.text for each in first.verdict.reasons if each.code == "gone_callers")
+    return f"{first.name}: {text}"
 
 
 def _do(count: int) -> str:

@@ -9,20 +9,29 @@ from typing import Optional
 import pytest
 
 from analyzer.report.findings import Boot, Span
-from analyzer.report.verdict.boots import is_watched, off
+from analyzer.report.result import Comparison, Standing
+from analyzer.report.verdict.boots import is_launch_seen, is_watched, off
 from tests.unit.report.verdict.samples import (
     MINUTE,
     NOT_ENOUGH,
     SAFE,
     ago,
     codes,
+    difference,
+    instance,
+    judge,
     judged,
     launch,
     log,
+    long_host,
     moments,
+    of_hosts,
+    only,
+    roster,
     sighting,
+    text,
 )
-from tests.unit.report_samples import DAY, HOUR, NOW
+from tests.unit.report_samples import DAY, HOST, HOUR, NOW
 
 SECOND = datetime.timedelta(seconds=1)
 
@@ -127,3 +136,57 @@ def test_a_host_that_was_nearly_always_off_shows_little(hours: int, judgement: o
     covered = (Span(ago(100), ago(9)), Span(back, NOW))
     verdict = judged(log(boots=(before, launch(back)), covered=covered))
     assert (verdict.judgement, "short" in codes(verdict)) == (judgement, judgement is NOT_ENOUGH)
+
+
+@pytest.mark.parametrize("is_alike", [True, False])
+@pytest.mark.parametrize(
+    ("boots", "calls", "is_at_launch"),
+    [
+        ((ago(12), ago(4)), 12, True),
+        ((ago(60), ago(12), ago(4)), 12, False),  # at a reboot only
+    ],
+)
+def test_a_reboot_shows_nothing_of_what_runs_at_launch(
+    boots: tuple[datetime.datetime, ...], calls: float, *, is_at_launch: bool, is_alike: bool
+) -> None:
+    """User data runs once. Where a group launches again, a launch has to be seen."""
+    caller = sighting([Span(ago(calls) + MINUTE, ago(calls) + MINUTE)], v1_at_boot=1)
+    found = log(caller, boots=tuple(launch(at) for at in boots))
+    alone = judged(found)
+    assert only(alone).standing is Standing.BOOTED
+    remark = "not at the last boot, but perhaps again when its like is launched"
+    assert (remark in text(alone, "stopped_calling")) == is_at_launch
+    young = long_host("b", first_at=ago(3), boots=(launch(ago(3)),))
+    hosts = [*found.hosts, young] if is_alike else found.hosts
+    members = roster(*(instance(n, each.key) for n, each in enumerate(hosts)))
+    first = judge(of_hosts(hosts, (caller,)), roster=members)[1][0]
+    is_clear = is_alike or not is_at_launch
+    assert only(first).standing is (Standing.BOOTED if is_clear else Standing.AWAITS_BOOT)
+    if not is_clear:
+        assert "launch an instance of its group" in text(first, "boot_caller")
+    else:
+        assert remark not in text(first, "stopped_calling")
+
+
+def test_a_first_boot_is_a_launch_only_if_the_log_begins_in_it() -> None:
+    """Else, or where its time is unknown, it is only where the log begins."""
+    assert is_launch_seen((launch(ago(12)),))
+    late = dataclasses.replace(launch(ago(12)), first_at=ago(11))
+    assert not is_launch_seen((late,))
+    assert not is_launch_seen((Boot("b", ago(4), NOW),))
+    assert not is_launch_seen(())
+
+
+def test_calls_that_aws_counted_show_that_a_host_was_not_off() -> None:
+    """Then the time is a gap. Those of another host, or of another time, show nothing."""
+    before = dataclasses.replace(launch(ago(90)), stopped_at=ago(5))
+    covered = (Span(ago(100), ago(5)), Span(ago(3) + 5 * SECOND, NOW))
+    of = log(boots=(before, launch(ago(3))), covered=covered)
+    for host, at, is_off in (
+        (HOST, ago(4), False),
+        ("another", ago(4), True),
+        (HOST, ago(8), True),
+    ):
+        counted = Comparison(1, 5, 0, (difference(at, is_covered=False, host=host),))
+        found = codes(judged(of, comparison=counted))
+        assert (("off" in found), ("gaps" in found)) == (is_off, not is_off)

@@ -70,7 +70,7 @@ def test_a_rare_caller_is_said_with_its_rhythm_and_date() -> None:
     other = text(judged(log(sighting(moments(30.0, 10.0)))), "rare_caller")
     assert "every 20 d at most, clear on 2026-12-04" in other
     once = text(judged(log(sighting(moments(20)))), "rare_caller")
-    assert "so 35 d are asked for, clear on 2026-12-07" in once
+    assert "so 35 d and a day are asked for, clear on 2026-12-08" in once
 
 
 def test_a_caller_at_boot_waits_for_a_boot() -> None:
@@ -130,4 +130,4 @@ def test_the_whole_has_the_callers_of_each_host() -> None:
     whole, _, _ = judge(of_hosts((long_host("a"), long_host("b")), older))
     assert "(2 hosts, last on 2026-11-21 00:00 UTC)" in text(whole, "v1_calls")
     one = judged(of_hosts((long_host(HOST),), [sighting(moments(3))]))
-    assert one.safe_on == NOW - 3 * DAY + 35 * DAY
+    assert one.safe_on == NOW - 3 * DAY + 36 * DAY

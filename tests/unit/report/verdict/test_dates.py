@@ -13,7 +13,9 @@ from analyzer.report.result import Acceptance, Comparison
 from tests.unit.report.verdict.samples import (
     CALLER,
     MINUTE,
+    NOT_ENOUGH,
     SAFE,
+    START,
     ago,
     difference,
     every,
@@ -33,8 +35,8 @@ from tests.unit.report_samples import DAY, HOUR, NOW, WEEK
 @pytest.mark.parametrize(
     ("caller", "date"),
     [
-        (sighting(moments(20)), ago(20) + 35 * DAY),
-        (sighting(moments(1)), ago(1) + 35 * DAY),
+        (sighting(moments(20)), ago(20) + 36 * DAY),
+        (sighting(moments(1)), ago(1) + 36 * DAY),
         (sighting(every(1, 20, 1)), ago(1) + WEEK),  # the period is longer than two days
         (sighting(every(7, 22, 1)), ago(1) + 8 * DAY),
         (sighting(every(7, 28.5, 7.5)), ago(7.5) + 8 * DAY),
@@ -95,7 +97,7 @@ def test_the_latest_date_decides() -> None:
     hosts = [long_host(name) for name in "abc"]
     callers = [sighting(moments(20), on="a"), sighting(moments(10), on="b")]
     whole, (a, b, c), _ = judge(of_hosts(hosts, callers))
-    assert (a.safe_on, b.safe_on, c.safe_on) == (ago(20) + 35 * DAY, ago(10) + 35 * DAY, None)
+    assert (a.safe_on, b.safe_on, c.safe_on) == (ago(20) + 36 * DAY, ago(10) + 36 * DAY, None)
     assert whole.safe_on == b.safe_on
     hosts[0] = dataclasses.replace(hosts[0], overlap=Span(ago(3), ago(2)))
     assert judged(of_hosts(hosts, callers)).safe_on is None
@@ -108,8 +110,8 @@ def test_a_decision_that_ends_before_no_longer_helps() -> None:
     known = sighting(moments(1))
     short = Acceptance(CALLER, "ops", "soon gone", (NOW + DAY).date())
     long = dataclasses.replace(short, until=(NOW + 90 * DAY).date())
-    assert judged(log(known, other), accepted=(short,)).safe_on == ago(1) + 35 * DAY
-    assert judged(log(known, other), accepted=(long,)).safe_on == ago(20) + 35 * DAY
+    assert judged(log(known, other), accepted=(short,)).safe_on == ago(1) + 36 * DAY
+    assert judged(log(known, other), accepted=(long,)).safe_on == ago(20) + 36 * DAY
 
 
 def test_calls_that_aws_counted_pass_only_if_nobody_watched() -> None:
@@ -118,3 +120,10 @@ def test_calls_that_aws_counted_pass_only_if_nobody_watched() -> None:
     assert judged(log(), comparison=gone).safe_on == ago(2) + HOUR + WEEK
     unseen = Comparison(1, 5, 0, (difference(ago(2)),))
     assert judged(log(), comparison=unseen).safe_on is None
+
+
+def test_the_date_is_never_before_the_end() -> None:
+    """What did not pass by then may have passed a day later."""
+    verdict = judged(log(last_unknown_at=START))
+    assert (verdict.judgement, verdict.safe_on) == (NOT_ENOUGH, NOW + DAY)
+    assert judged(log(last_unknown_at=START + MINUTE)).safe_on == NOW + MINUTE

@@ -229,7 +229,7 @@ def test_a_silence_that_the_group_was_not_watched_through_clears_nothing() -> No
     hosts[40] = changed(hosts[40], covered=())
     last = on_fleet(hosts, caller)[1]
     assert (last.judgement, only(last).standing) == (NOT_ENOUGH, Standing.DUE)
-    assert only(last).safe_on == hosts[41].covered[0].start + 35 * DAY
+    assert only(last).safe_on == hosts[41].covered[0].start + 36 * DAY
 
 
 def test_a_boot_caller_is_cleared_by_a_later_launch_of_its_group() -> None:
@@ -383,4 +383,23 @@ def test_a_caller_of_an_instance_that_is_gone_for_good_is_forgotten(
         judgement,
         judgement is NOT_ENOUGH,
     )
-    assert whole.safe_on == (ago(days_ago) + 35 * DAY if has_date else None)
+    assert whole.safe_on == (ago(days_ago) + 36 * DAY if has_date else None)
+    if members:
+        assert text(whole, "gone_callers").startswith(
+            "1 stopped instance used v1, and may again once started: old: "
+        )
+        assert "Start it with the analyzer, terminate it" in text(whole, "gone_callers")
+
+
+def test_stopped_and_terminated_instances_are_said_apart() -> None:
+    """What helps is not the same."""
+    names = ("a", "b", "c")
+    callers = [sighting(moments(20), on=name) for name in names]
+    of = of_hosts((long_host("new"), *(long_host(name) for name in names)), callers)
+    states = ("stopped", "stopped", "terminated")
+    gone = [instance(n + 2, names[n], state, group=None) for n, state in enumerate(states)]
+    whole = judge(of, roster=roster(instance(1, "new"), *gone))[0]
+    said = text(whole, "gone_callers")
+    assert said.startswith("2 stopped instances used v1, and may again once started: a: ")
+    assert "Start them with the analyzer, terminate them" in said
+    assert ". 1 instance that does not run, and of no known group with a successor, used" in said

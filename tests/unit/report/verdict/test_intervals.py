@@ -32,9 +32,9 @@ def on(*dates: str) -> list[Span]:
         ((20, 13.5), 7 * DAY, "weekly"),  # early by half a day: a week may pass
         ((27.4, 20, 13), 7.4 * DAY, "weekly"),
         ((34, 33.9, 27, 20, 19.9), 7 * DAY, "weekly"),  # over midnight
-        ((60, 30), 31 * DAY, "monthly"),  # the next may be 31 days later
-        ((60, 59, 30, 29), 31 * DAY, "monthly"),
-        ((45, 15, 14), 31 * DAY, "monthly"),
+        ((60, 30), 35 * DAY, "monthly"),  # from one first Monday to the next may be 35 days
+        ((60, 59, 30, 29), 35 * DAY, "monthly"),
+        ((45, 15, 14), 35 * DAY, "monthly"),
         ((50, 36), 17 * DAY, "twice a month"),
         ((50, 41), 9 * DAY, None),
         ((50, 10), 40 * DAY, None),
@@ -59,10 +59,10 @@ def test_the_longest_pause_is_the_interval(
     ],
 )
 def test_months_have_28_to_31_days(dates: Sequence[str]) -> None:
-    """Whichever was seen, the next may take 31."""
+    """Whichever was seen, the next may take 31, or 35 if it is the first Monday."""
     found = rhythm(on(*dates))
     assert found.name == "monthly"
-    assert found.silence(RARE) >= 34 * DAY
+    assert found.silence(RARE) >= 39 * DAY
 
 
 def test_a_job_of_working_days_has_its_weekend() -> None:

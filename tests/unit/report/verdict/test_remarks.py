@@ -58,6 +58,7 @@ def test_that_no_boot_was_seen_is_a_remark() -> None:
     verdict = judged(log(boots=(launch(ago(8)),)))
     assert verdict.judgement is SAFE
     assert {"no_boot_seen", "boot_seen"} & codes(verdict) == {"no_boot_seen"}
+    assert "no boot was watched within the window: " in text(verdict, "no_boot_seen")
     assert "compare with CloudWatch" in text(verdict, "no_boot_seen")
     seen = judged(log(boots=(launch(ago(6)),)))
     assert {"no_boot_seen", "boot_seen"} & codes(seen) == {"boot_seen"}

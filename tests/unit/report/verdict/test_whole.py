@@ -109,7 +109,7 @@ def test_callers_of_an_instance_that_is_gone_count_if_no_successor_is_known(
         assert text(whole, "gone_callers").startswith(
             "1 instance that does not run, and of no known group with a successor, used v1: b: "
         )
-        assert whole.safe_on == b.safe_on == ago(1) + 35 * DAY
+        assert whole.safe_on == b.safe_on == ago(1) + 36 * DAY
     else:
         assert text(whole, "gone") == "1 instance not running: b"
 
