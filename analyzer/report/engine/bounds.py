@@ -54,6 +54,9 @@ IMDSV2_SINCE_US = 1_574_121_600 * MICROSECONDS
 # Lines about the analyzer itself that say when it was running, or what it has lost.
 _MARKS = (HEARTBEAT, STARTED, STOPPED, LOST, CAPTURE_READ)
 
+# Losses that leave every request recorded, without its outcome or its caller.
+OF_NO_REQUEST = ("answers_", "senders_")
+
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,
     "MINUTE_US": 60 * MICROSECONDS,
@@ -62,6 +65,7 @@ GLOBALS: Mapping[str, object] = {
     "UNIT": "chr(31)",
     "RECORD": "chr(30)",
     "MARKS": _MARKS,
+    "OF_NO_REQUEST": OF_NO_REQUEST,
     # Kinds of calls in one folded line: 6 operations with 6 outcomes, and some more.
     "KINDS_MAX": 64,
     # Of one host. What is left out is the oldest: stretches of time are then not covered, losses

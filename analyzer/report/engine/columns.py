@@ -34,7 +34,7 @@ _READ = (
     *("container.id", "container.runtime", "orchestrator.type", "orchestrator.resource.id"),
     *("service.name", "host.name", "host.boot_id", "cloud.instance.id", "observer.probe"),
     # Lines about the analyzer itself.
-    *("interval_s", "uptime_s", "count", "reason", "boot.time", "attached.since_boot_s"),
+    *("interval_s", "uptime_s", "count", "lost", "reason", "boot.time", "attached.since_boot_s"),
     *("not_written.v1", "not_written.v2", "not_written.unknown"),
     *("requests.v1", "requests.v2", "requests.unknown"),
 )
@@ -42,7 +42,7 @@ _READ = (
 # right; see numbers.py.
 _AS_TEXT = frozenset(
     {
-        *("imds.repeated.count", "interval_s", "uptime_s", "count"),
+        *("imds.repeated.count", "interval_s", "uptime_s", "count", "lost"),
         *("not_written.v1", "not_written.v2", "not_written.unknown"),
         *("requests.v1", "requests.v2", "requests.unknown"),
     }

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Optional
 
+from analyzer.report.engine.bounds import OF_NO_REQUEST
 from analyzer.report.engine.rows import Ask, Rows, at, by_first, maybe_at
 from analyzer.report.engine.shortfalls import gather_shortfalls
 from analyzer.report.engine.sql import query
 from analyzer.report.findings import Boot, Host, Loss, Odd, Span
 
-# Losses that leave every request recorded, without its outcome or its caller.
-_OF_NO_REQUEST = ("answers_", "senders_")
 # Lines are written some time after what they tell, so that two boots may seem to overlap by this.
 _OVERLAP_S = 5.0
 
@@ -20,6 +19,7 @@ def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
     """Return the hosts that have lines in the window or called IMDSv1 before it, by name."""
     spans = by_first(ask(query("covered", **window)))
     losses = by_first(ask(query("losses", **window)))
+    counted = by_first(ask(query("counted_losses", **window)))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
     shortfalls = gather_shortfalls(ask, window)
     odd = by_first(ask(query("odd", **window)))
@@ -40,8 +40,8 @@ def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
             last_unknown_at=maybe_at(last_unknown_us),
             covered=tuple(Span(at(start), at(end)) for start, end in spans[key]),
             losses=tuple(
-                Loss(at(at_us), reason, int(count), not reason.startswith(_OF_NO_REQUEST))
-                for at_us, reason, count in losses[key]
+                Loss(at(at_us), reason, int(count), not reason.startswith(OF_NO_REQUEST))
+                for at_us, reason, count in (*losses[key], *counted[key])
             ),
             boots=boots.get(key, ()),
             deployed_at=maybe_at(deployed.get(key)),

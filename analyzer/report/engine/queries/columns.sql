@@ -7,7 +7,8 @@
 {% set of_host = ["event", "name", "boot", "instance", "probe", "day_us"] %}
 {% set of_mark = [
   "mark_us", "interval_s", "uptime_s", "booted_us", "attached_s", "lost", "lost_reason",
-  "not_written", "counted_v1", "counted_v2", "counted_unknown"] %}
+  "not_written", "counted_v1", "counted_v2", "counted_unknown",
+  "counted_lost"] %}
 {# What a folded line stands for: each of these has several values there. #}
 {% set of_call = ["version", "operation", "outcome"] %}
 {# A line that is alike another has all of these in common, or all of those by the minute. #}

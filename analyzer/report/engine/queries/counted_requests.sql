@@ -1,10 +1,11 @@
 {# A row: the requests that heartbeats and ends of runs counted on a day. Only whole intervals count:
    those whose beginning is another heartbeat or the start. The end of a run counts what its
    heartbeats have not; where these are not all there, `is_run` says that it counts all of the run.
-   Lines that were not written are said to be lost elsewhere. #}
+   Lines that were not written are said to be lost elsewhere. A line that is there twice, as shippers
+   may deliver it, counts once. #}
 {% set of_run = "host, boot, probe, run" %}
 WITH marks AS (
-  SELECT host, boot, probe, event, mark_us, interval_s, uptime_s, lines, not_written,
+  SELECT host, boot, probe, event, mark_us, interval_s, uptime_s, not_written,
     counted_v1, counted_v2, counted_unknown,
     lag(mark_us) OVER (PARTITION BY host, boot, probe ORDER BY mark_us, event) AS before_us,
     lag(event) OVER (PARTITION BY host, boot, probe ORDER BY mark_us, event) AS before_event,
@@ -26,7 +27,7 @@ WITH marks AS (
   SELECT {{ of_run }}, min(mark_us) AS started_us FROM marks WHERE event = 'analyzer_started'
   GROUP BY {{ of_run }}
 ), ends AS (
-  SELECT marks.host, marks.boot, marks.probe, marks.mark_us, marks.lines,
+  SELECT marks.host, marks.boot, marks.probe, marks.mark_us,
     marks.mark_us - CAST(round(marks.uptime_s * {{ MICROSECONDS }}) AS BIGINT) AS start_us,
     marks.not_written, marks.counted_v1, marks.counted_v2, marks.counted_unknown,
     coalesce(runs.v1, 0) AS v1, coalesce(runs.v2, 0) AS v2,
@@ -42,22 +43,22 @@ WITH marks AS (
     AND marks.counted_v2 IS NOT NULL AND marks.counted_unknown IS NOT NULL
 ), counted AS (
   SELECT host, boot, probe, FALSE AS is_run, start_us, mark_us AS end_us,
-    lines * counted_v1 AS v1, lines * counted_v2 AS v2, lines * counted_unknown AS unknown,
-    lines * not_written AS not_written
+    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown,
+    not_written AS not_written
   FROM beats
   WHERE abs(start_us - before_us) <= CASE WHEN before_event = 'analyzer_started'
     THEN {{ MINUTE_US }} ELSE {{ GAP_US }} END
   UNION ALL
   SELECT host, boot, probe, FALSE AS is_run, coalesce(last_us, start_us) AS start_us,
-    mark_us AS end_us, lines * (counted_v1 - v1) AS v1, lines * (counted_v2 - v2) AS v2,
-    lines * (counted_unknown - unknown) AS unknown,
-    lines * (not_written - not_written_before) AS not_written
+    mark_us AS end_us, (counted_v1 - v1) AS v1, (counted_v2 - v2) AS v2,
+    (counted_unknown - unknown) AS unknown,
+    (not_written - not_written_before) AS not_written
   FROM ends WHERE missing_s <= 60
     AND (last_us IS NOT NULL OR abs(started_us - start_us) <= {{ MINUTE_US }})
   UNION ALL
   SELECT host, boot, probe, TRUE AS is_run, start_us, mark_us AS end_us,
-    lines * counted_v1 AS v1, lines * counted_v2 AS v2, lines * counted_unknown AS unknown,
-    lines * not_written AS not_written
+    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown,
+    not_written AS not_written
   FROM ends WHERE missing_s > 60 AND abs(started_us - start_us) <= {{ MINUTE_US }}
 )
 SELECT host, boot, probe, is_run, (end_us - 1) - (end_us - 1) % {{ DAY_US }} AS day_us,

@@ -16,6 +16,11 @@ SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds
       OR (event = 'imds_request' AND (version NOT IN ('v1', 'v2', 'unknown')
         OR provider NOT IN ({{ PROVIDERS | map("quoted") | join(", ") }}))) THEN 'not_understood'
     WHEN event = 'events_lost' AND lost IS NULL THEN 'unreadable_loss'
+    WHEN event IN ('heartbeat', 'analyzer_stopped') AND (counted_lost IS NULL
+{% for version in VERSIONS %}
+      OR counted_{{ version }} IS NULL{{ ")" if loop.last }}
+{% endfor %}
+      THEN 'unreadable_loss'
     ELSE '' END AS odd
 FROM (
   SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
@@ -72,6 +77,7 @@ FROM (
       THEN {{ count("requests." ~ version) }} END AS counted_{{ version }},
 {% endfor %}
     CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
+    CASE WHEN event IN ('heartbeat', 'analyzer_stopped') THEN {{ count("lost") }} END AS counted_lost,
     CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
     CASE WHEN event IN ('heartbeat', 'events_lost', 'analyzer_stopped') THEN
 {% for version in VERSIONS %}

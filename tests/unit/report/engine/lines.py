@@ -85,7 +85,8 @@ class Boot:
 
 
 def _requests(counts: dict[str, Any]) -> dict[str, Any]:
-    return {"requests": {"v1": 0, "v2": 0, "unknown": 0, **counts}} if counts else {}
+    lost = counts.pop("lost", 0)
+    return {"requests": {"v1": 0, "v2": 0, "unknown": 0, **counts}, "lost": lost}
 
 
 def found_in(directory: Path, lines: list[Line], **options: Any) -> Findings:

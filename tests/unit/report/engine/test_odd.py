@@ -73,3 +73,36 @@ def test_a_loss_without_a_readable_count_is_told(tmp_path: Path, count: Line) ->
     assert [odd.kind for odd in found.odd] == ["unreadable_loss"]
     fine = host(tmp_path, HOST.event(START + HOUR, "events_lost", reason="x", count=3))
     assert (fine.odd, fine.losses[0].count) == ((), 3)
+
+
+@pytest.mark.parametrize("field", ["requests", "lost"])
+@pytest.mark.parametrize("event", ["heartbeat", "analyzer_stopped"])
+def test_a_counter_that_cannot_be_read_may_hide_a_loss(
+    tmp_path: Path, event: str, field: str
+) -> None:
+    """Missing, or no number; the line tells all the same that the analyzer ran."""
+    end = START + HOUR
+    line = HOST.beat(end) if event == "heartbeat" else HOST.stopped(end, 3600.0)
+    assert host(tmp_path, line).odd == ()
+    for changed in ({**line, field: "many"}, {k: v for k, v in line.items() if k != field}):
+        found = host(tmp_path, changed)
+        assert [(odd.kind, odd.count, odd.example) for odd in found.odd] == [
+            ("unreadable_loss", 1, event)
+        ]
+        assert found.covered[0].end == end
+
+
+def test_losses_that_only_counters_tell(tmp_path: Path) -> None:
+    """A copy without the lines of warnings; where these are there, nothing counts twice."""
+    beat = HOST.beat(START + HOUR, lost=40)
+    stop = HOST.stopped(START + 2 * HOUR, 7200.0, lost=50)
+    told = HOST.event(START + HOUR / 2, "events_lost", count=50, reason="ring_buffer_full")
+    answers = HOST.event(START + HOUR / 2, "events_lost", count=50, reason="answers_lost")
+    (loss,) = host(tmp_path, beat, beat).losses
+    assert (loss.reason, loss.count, loss.is_request) == ("counted_lost", 40, True)
+    assert loss.at == START + HOUR
+    (loss,) = host(tmp_path, beat, stop).losses
+    assert loss.count == 50
+    assert [each.reason for each in host(tmp_path, beat, stop, told).losses] == ["ring_buffer_full"]
+    found = [each.reason for each in host(tmp_path, beat, stop, answers).losses]
+    assert sorted(found) == ["answers_lost", "counted_lost"]

@@ -106,3 +106,11 @@ def test_lines_that_were_not_written_are_not_missing_twice(tmp_path: Path) -> No
     assert shortfalls(tmp_path, lines) == ()
     (found,) = shortfalls(tmp_path, [*lines[:1], {**HOST.beat(START + HOUR, v1=4), **lost}])
     assert found.missing == 1
+
+
+def test_a_heartbeat_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    """As shippers may deliver it; its request's line is there once."""
+    beat = HOST.beat(START + HOUR, v2=1)
+    lines = [HOST.started(START, START), HOST.call(START + HOUR / 2, "v2"), beat, beat]
+    (found,) = found_in(tmp_path, lines).hosts
+    assert found.shortfalls == ()
