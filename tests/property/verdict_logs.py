@@ -131,7 +131,9 @@ def sightings(draw: st.DrawFn, caller: str, key: str) -> Sighting:
     at_boot = draw(st.sampled_from([0, 0, 1, len(v1)]))
     offset = draw(st.sampled_from([None, 20.0, 400.0])) if at_boot else None
     refused = draw(st.sampled_from([0, 0, len(v1)]))
-    return Sighting(caller, key, spans_of(v1), spans_of(v2), len(v1), refused, at_boot, offset)
+    unclear = spans_of(draw(st.one_of(st.just([]), st.just([]), times())))
+    numbers = (len(v1), refused, at_boot, offset)
+    return Sighting(caller, key, spans_of(v1), spans_of(v2), *numbers, unclear=unclear)
 
 
 @st.composite
