@@ -24,7 +24,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
-.PHONY: test test-fast test-live test-doctor test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,9 @@ test-live:
 # of the host and so run one by one.
 test-doctor:
 	$(PYTEST) $(DOCTOR)
+
+test-properties: $(VENV)/installed-dev ## Search for examples that break a property; add HYPOTHESIS_PROFILE=search
+	$(PYTEST) $(PARALLEL) tests/property
 
 test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@./setup.sh packages chromium chromium-driver

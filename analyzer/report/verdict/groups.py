@@ -179,7 +179,8 @@ def _merged(found: Sequence[Sighting], pool: Iterable[Sighting]) -> tuple[Sighti
     offsets = [each.boot_offset_s for each in found if each.boot_offset_s is not None]
     own = {each.host for each in found}
     spans = union(
-        span
+        # Of a day on which both happened, only its last call is known to be later.
+        span if each.host in own or span.start > last.last_v1_at else Span(span.end, span.end)
         for each in pool
         if each.caller == last.caller
         for span in each.v2

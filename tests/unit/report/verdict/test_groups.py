@@ -269,6 +269,8 @@ def test_one_caller_on_many_former_instances_is_one() -> None:
         ((), moments(3), Standing.CALLS),  # one call shows nothing
         (every(1, 12, 4), every(1, 3, 0), Standing.CALLS),  # it spoke both in turn
         ((), every(1, 12, 0), Standing.SPEAKS_V2),  # another was mended before
+        # The successor was launched, and spoke v2, while the former instance still ran.
+        ((), [Span(ago(3.6), ago(3.1)), *every(1, 3, 0)], Standing.SPEAKS_V2),
     ],
 )
 def test_successors_that_speak_v2_clear_a_former_caller(
