@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from analyzer.errors import ConfigError
 
@@ -60,3 +62,22 @@ def parse(path: str, text: str) -> dict[str, object]:
     except ValueError:
         raise ConfigError(f"{path}: a number in it has thousands of digits") from None
     return document
+
+
+def tables(
+    path: object, document: Mapping[str, object], name: str, what: str
+) -> list[dict[str, Any]]:
+    """Return the tables of a file that holds nothing but ``[[name]]``, each an entry.
+
+    ``what`` they are is for ConfigError, which is raised for anything else.
+    """
+    unknown = sorted(document.keys() - {name})
+    if unknown:
+        raise ConfigError(
+            f"{path}: there is no {unknown[0]!r} in a file of {what}: each entry begins with"
+            f" [[{name}]]"
+        )
+    found = document.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ConfigError(f"{path}: each entry must begin with [[{name}]], in double brackets")
+    return found

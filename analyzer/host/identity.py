@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+from analyzer.imds import INSTANCE_ID
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # On Nitro instances, for everyone to read; older (Xen) instances do not have it.
 _ASSET_TAG = Path("/sys/devices/virtual/dmi/id/board_asset_tag")
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}(?:[0-9a-f]{9})?")
 
 
 def boot_id() -> str:
@@ -19,7 +19,7 @@ def boot_id() -> str:
 def instance_id(asset_tag: Path = _ASSET_TAG) -> str:
     """Return the EC2 instance's id; "" where the machine's firmware does not tell."""
     tag = _first_line(asset_tag)
-    return tag if _INSTANCE_ID.fullmatch(tag) else ""
+    return tag if INSTANCE_ID.fullmatch(tag) else ""
 
 
 def _first_line(path: Path) -> str:

@@ -29,15 +29,7 @@ _KEYS = (*_TEXTS, "until", "hosts")
 def read(path: str) -> tuple[Acceptance, ...]:
     """Return the decisions of a file; raises ConfigError, which names the entry and its fault."""
     document = toml.parse(path, toml.read(path, "the accepted callers", "leave out --accept"))
-    unknown = sorted(document.keys() - {"accept"})
-    if unknown:
-        raise ConfigError(
-            f"{path}: there is no {unknown[0]!r} in a file of accepted callers: each entry"
-            " begins with [[accept]]"
-        )
-    entries = document.get("accept", [])
-    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
-        raise ConfigError(f"{path}: each entry must begin with [[accept]], in double brackets")
+    entries = toml.tables(path, document, "accept", "accepted callers")
     if not entries:
         raise ConfigError(f"{path}: accepts no caller: write an entry that begins with [[accept]]")
     return tuple(_acceptance(each, _place(path, n, each)) for n, each in enumerate(entries, 1))

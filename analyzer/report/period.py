@@ -1,4 +1,4 @@
-"""Parses times and lengths of time as people write them on a command line."""
+"""Parses times and lengths of time as people and the AWS CLI write them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ def read_time(text: str, now: datetime.datetime) -> datetime.datetime:
     if _LENGTH.fullmatch(text.strip()):
         return now - read_length(text)
     try:
-        time = datetime.datetime.fromisoformat(re.sub(r"[zZ]\Z", "+00:00", text.strip()))
+        return read_iso(text.strip())
     except ValueError:
         raise ConfigError(
             f"{text!r} is no time: write 2026-11-21, 2026-11-21T18:50:00Z, or 7d for as long ago"
         ) from None
+
+
+def read_iso(text: str) -> datetime.datetime:
+    """Return a time in ISO 8601, in UTC where it does not say. Raises ValueError, OverflowError."""
+    time = datetime.datetime.fromisoformat(re.sub(r"[zZ]\Z", "+00:00", text))
     if time.tzinfo is None:
         time = time.replace(tzinfo=datetime.timezone.utc)
     return time.astimezone(datetime.timezone.utc)

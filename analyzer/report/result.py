@@ -62,6 +62,9 @@ class Judgement(enum.Enum):
     NOT_ENOUGH_EVIDENCE = "NOT ENOUGH EVIDENCE"
 
 
+WORST_FIRST = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
+
+
 @dataclass(frozen=True)
 class Reason:
     """One reason of a verdict. ``code`` is stable, for programs; ``text`` is a sentence."""

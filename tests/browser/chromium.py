@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pypdf
+from axe_core_python.base import AXE_SCRIPT
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -99,6 +100,25 @@ class Browser:
     def run(self, script: str, *values: object) -> Any:
         """Return the value of a function's body."""
         return self.driver.execute_script(script, *values)
+
+    def open_all(self) -> None:
+        """Unfold all that is folded."""
+        self.run("for (const each of document.querySelectorAll('details')) each.open = true")
+
+    def axe(self) -> tuple[dict[str, list[str]], int]:
+        """Return the rules of axe's that the page breaks, each with its elements' HTML.
+
+        The number is how many rules it keeps.
+        """
+        self.run(AXE_SCRIPT)
+        result: dict[str, Any] = self.driver.execute_async_script(
+            "const done = arguments[0]; axe.run().then(done)"
+        )
+        broken = {
+            each["id"]: [node["html"][:200] for node in each["nodes"]]
+            for each in result["violations"]
+        }
+        return broken, len(result["passes"])
 
     def until(self, condition: str) -> None:
         """Wait until a function's body returns what is true. Raises TimeoutException."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,8 +11,7 @@ from tests.browser import fleets, skip_without_browser
 
 skip_without_browser()
 
-from axe_core_python.base import AXE_SCRIPT  # noqa: E402 as the next two: may not be installed
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402 as the next: may not be installed
 
 from tests.browser.chromium import WIDE, Browser  # noqa: E402
 
@@ -22,7 +20,6 @@ LARGE = (1920, 1080)
 PAGES = ("fleet-3", "fleet-40", "fleet-400")
 PAGES_MAX = 12
 AT_ONCE = 50
-OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 # Names whose text is on several lines though there is no separator where it is broken.
 BROKEN = r"""
 const broken = [];
@@ -65,7 +62,7 @@ def test_no_name_is_broken_inside_a_word_and_nothing_is_wider_than_the_window(
     chromium: Browser, pages: Path, name: str, size: tuple[int, int]
 ) -> None:
     chromium.open(pages / f"{name}.html", size=size)
-    chromium.run(OPEN_ALL)
+    chromium.open_all()
     assert chromium.run("return document.documentElement.scrollWidth") <= size[0]
     assert chromium.run("return document.querySelectorAll('.name').length") > 20
     assert chromium.run(BROKEN) == []
@@ -88,7 +85,7 @@ def test_hostile_names_of_a_fleet_are_only_text(chromium: Browser, pages: Path) 
     """Groups, owners, instances, decisions, files: none of them is markup or widens the page."""
     file = pages / "fleet-hostile.html"
     chromium.open(file, size=TELEPHONE)
-    chromium.run(OPEN_ALL)
+    chromium.open_all()
     assert chromium.requests() == [file.as_uri()]
     assert chromium.console() == []
     assert chromium.run("return document.querySelectorAll('img, iframe, main script').length") == 0
@@ -115,14 +112,8 @@ def test_axe_finds_nothing(
 ) -> None:
     """Also with cards instead of rows, and with the buttons that sort."""
     chromium.open(pages / "fleet-40.html", scheme=scheme, size=size)
-    chromium.run(OPEN_ALL)
-    chromium.run(AXE_SCRIPT)
-    result: dict[str, Any] = chromium.driver.execute_async_script(
-        "const done = arguments[0]; axe.run().then(done)"
-    )
-    broken = {
-        each["id"]: [node["html"][:200] for node in each["nodes"]] for each in result["violations"]
-    }
+    chromium.open_all()
+    broken, _ = chromium.axe()
     assert broken == {}
 
 

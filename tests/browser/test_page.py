@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,13 +12,11 @@ from tests.browser import skip_without_browser
 
 skip_without_browser()
 
-from axe_core_python.base import AXE_SCRIPT  # noqa: E402 as the next two: may not be installed
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402 as the next: may not be installed
 
 from tests.browser.chromium import NARROW, WIDE, Browser  # noqa: E402
 
 PAGES = ("full", "safe", "empty", "large", "hostile")
-OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -27,7 +24,7 @@ def test_nothing_is_loaded_or_complained_of(chromium: Browser, pages: Path, name
     """The page asks for itself and for nothing else, also with hostile names in every field."""
     file = pages / f"{name}.html"
     chromium.open(file)
-    chromium.run(OPEN_ALL)
+    chromium.open_all()
     assert chromium.requests() == [file.as_uri()]
     assert chromium.console() == []
 
@@ -35,7 +32,7 @@ def test_nothing_is_loaded_or_complained_of(chromium: Browser, pages: Path, name
 def test_hostile_names_are_only_text(chromium: Browser, pages: Path) -> None:
     """No element, attribute or script of theirs is in the page; what they are is readable."""
     chromium.open(pages / "hostile.html")
-    chromium.run(OPEN_ALL)
+    chromium.open_all()
     assert "owned" not in chromium.driver.title
     assert chromium.run("return document.querySelectorAll('img, svg[onload], iframe').length") == 0
     assert chromium.run("return document.querySelectorAll('link').length") == 1
@@ -72,7 +69,7 @@ def test_no_page_is_wider_than_its_window(
 ) -> None:
     """Only tables scroll sideways, each in a box of its own, also on a telephone."""
     chromium.open(pages / f"{name}.html", size=size)
-    chromium.run(OPEN_ALL)
+    chromium.open_all()
     assert chromium.run("return document.documentElement.scrollWidth") <= size[0]
 
 
@@ -81,16 +78,10 @@ def test_no_page_is_wider_than_its_window(
 def test_axe_finds_nothing(chromium: Browser, pages: Path, name: str, scheme: str) -> None:
     """Contrast, names, landmarks, headings, tables: no rule of axe's is broken."""
     chromium.open(pages / f"{name}.html", scheme=scheme)
-    chromium.run(OPEN_ALL)
-    chromium.run(AXE_SCRIPT)
-    result: dict[str, Any] = chromium.driver.execute_async_script(
-        "const done = arguments[0]; axe.run().then(done)"
-    )
-    broken = {
-        each["id"]: [node["html"][:200] for node in each["nodes"]] for each in result["violations"]
-    }
+    chromium.open_all()
+    broken, passes = chromium.axe()
     assert broken == {}
-    assert len(result["passes"]) > 20
+    assert passes > 20
 
 
 def test_dark_is_dark(chromium: Browser, pages: Path) -> None:

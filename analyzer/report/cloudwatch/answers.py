@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
 from analyzer.report.cloudwatch.question import command
+from analyzer.report.period import read_iso
 
 # A week of 5-minute figures for 400 instances has 120 MB.
 SIZE_MAX = 256 << 20
@@ -48,13 +49,13 @@ class File:
 def read_answers(path: Path) -> File:
     """Read a file. Raises AnalyzerError, which says what it is instead, and what to run."""
     name = str(path)
-    documents = [(each, tuple(_answers(each, name))) for each in _documents(path)]
+    found = [(each, tuple(_answers(each, name))) for each in _documents(path)]
     notes: dict[str, None] = {}
-    following = [{(part.id, part.label) for part in parts} for _, parts in documents[1:]]
-    for (document, parts), after in zip(documents, [*following, set()]):
+    following = [{(part.id, part.label) for part in parts} for _, parts in found[1:]]
+    for (document, parts), after in zip(found, [*following, set()]):
         is_continued = any((part.id, part.label) in after for part in parts)
         notes.update(dict.fromkeys(_missing(document, parts, is_continued=is_continued)))
-    return File(tuple(part for _, parts in documents for part in parts), tuple(notes))
+    return File(tuple(part for _, parts in found for part in parts), tuple(notes))
 
 
 def run() -> str:
@@ -96,22 +97,20 @@ def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
     text = raw.decode("utf-8-sig", "replace").strip()
     if not text:
         raise AnalyzerError(f"{path}: is empty. {run()}")
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        try:
-            document, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            raise AnalyzerError(f"{path}: {_instead(text[at:])}. {run()}") from None
-        if not isinstance(document, Mapping):
-            raise AnalyzerError(f"{path}: is JSON, but not what get-metric-data prints. {run()}")
-        yield document
-        while at < len(text) and text[at].isspace():
-            at += 1
+    try:
+        for document, _ in documents(text):
+            if not isinstance(document, Mapping):
+                raise AnalyzerError(
+                    f"{path}: is JSON, but not what get-metric-data prints. {run()}"
+                )
+            yield document
+    except NoDocumentError as error:
+        raise AnalyzerError(f"{path}: {_instead(text[error.at :])}. {run()}") from None
 
 
 def _instead(text: str) -> str:
     """Return what a text is that is not JSON."""
-    match = re.search(r"An error occurred \([\w.]{1,60}\)", text)
+    match = CLI_ERROR.search(text)
     if match is not None:
         return f"holds no figures but the AWS CLI's error: {match[0]}"
     return "is not JSON; the AWS CLI may be set to another --output"
@@ -197,12 +196,7 @@ def _time(value: object, name: str) -> datetime.datetime:
         raise AnalyzerError(f"{name}: {str(value)[:40]!r} is not a time. {run()}") from None
 
 
-@functools.lru_cache(maxsize=_TIMES_KEPT_MAX)
-def _written_time(text: str) -> datetime.datetime:
-    time = datetime.datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text))
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=datetime.timezone.utc)
-    return time.astimezone(datetime.timezone.utc)
+_written_time = functools.lru_cache(maxsize=_TIMES_KEPT_MAX)(read_iso)
 
 
 def _count(value: object, name: str) -> int:

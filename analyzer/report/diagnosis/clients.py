@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from analyzer.config import toml
 from analyzer.errors import ConfigError
 from analyzer.logline.line import text_at, value_at
 from analyzer.logline.named_caller import short
@@ -130,16 +131,7 @@ def load_clients(extra: Sequence[Path] = ()) -> Clients:
 
 
 def _read(path: Path) -> Iterator[Client]:
-    document = _parse(path)
-    unknown = sorted(document.keys() - {"client"})
-    if unknown:
-        raise ConfigError(
-            f"{path}: there is no {unknown[0]!r} in a file of clients: each entry begins with"
-            " [[client]]"
-        )
-    tables = document.get("client", [])
-    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        raise ConfigError(f"{path}: each entry must begin with [[client]], in double brackets")
+    tables = toml.tables(path, _parse(path), "client", "clients")
     for number, table in enumerate(tables, 1):
         yield _client(table, f"{path}, entry {number} ({table.get('name', 'without a name')!r})")
 

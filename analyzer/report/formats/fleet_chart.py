@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from analyzer.report.findings import Findings, Host, Span
 from analyzer.report.formats import wording
-from analyzer.report.result import Judgement, Report
+from analyzer.report.result import WORST_FIRST, Judgement, Report
 
 DAYS_MAX = 62  # columns that are still told apart on a telephone: two months by the day
 # A clock that was wrong once must not make one column of all that matters.
@@ -121,13 +121,10 @@ def picture(report: Report) -> Picture:
             _columns((states[host] for host in each.hosts if host in states), days),
             _note(each.launches, each.watched_s),
         )
-        for each in sorted(report.groups, key=lambda each: _RANK[each.judgement])
+        for each in sorted(report.groups, key=lambda each: WORST_FIRST.index(each.judgement))
     ]
     step = (days[1] - days[0]).days if len(days) > 1 else 1
     return Picture(whole, tuple(groups[:GROUPS_MAX]), max(0, len(groups) - GROUPS_MAX), step)
-
-
-_RANK = {judgement: place for place, (judgement, _) in enumerate(VERDICTS)}
 
 
 def _note(launches: int, watched_s: float) -> str:

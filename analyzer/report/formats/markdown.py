@@ -20,10 +20,9 @@ from analyzer.report.formats.markdown_text import (
     table,
 )
 from analyzer.report.formats.selection import BRIEF, Detail
-from analyzer.report.result import Comparison, Entry, Judgement, Report, Step, Verdict
+from analyzer.report.result import WORST_FIRST, Comparison, Entry, Report, Step, Verdict
 from analyzer.text import visible
 
-_JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
 _NAMED_MAX = 5  # hosts of a verdict, in the summary
 
 
@@ -92,7 +91,7 @@ def _instances(report: Report, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _judged(report: Report, names: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    for judgement in _JUDGEMENTS:
+    for judgement in WORST_FIRST:
         keys = [each.host or "" for each in report.host_verdicts if each.judgement is judgement]
         if keys:
             named = ", ".join(code(names.get(each, each)) for each in keys[:_NAMED_MAX])

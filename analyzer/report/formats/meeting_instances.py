@@ -9,14 +9,13 @@ from rich.text import Text
 from analyzer.report.formats import fleet, outlook, wording
 from analyzer.report.formats.fleet import Caller
 from analyzer.report.formats.paper import ITEMS_MAX, Block, Column, Paper
-from analyzer.report.result import Judgement, Report
+from analyzer.report.result import WORST_FIRST, Judgement, Report
 
 JUDGEMENT_STYLES = {
     Judgement.SAFE: "bold green",
     Judgement.NOT_SAFE: "bold red",
     Judgement.NOT_ENOUGH_EVIDENCE: "bold yellow",
 }
-_JUDGEMENTS = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
 
 
 class InstanceParts:
@@ -37,7 +36,7 @@ class InstanceParts:
         if not verdicts and report.roster is None:
             return Block()
         rows: list[tuple[int, str, str, str]] = []
-        for judgement in _JUDGEMENTS:
+        for judgement in WORST_FIRST:
             keys = [each.host or "" for each in verdicts if each.judgement is judgement]
             if keys:
                 named = [self._names.get(each, each) for each in keys[:ITEMS_MAX]]

@@ -14,6 +14,7 @@ from analyzer.report.formats.fleet import Caller
 from analyzer.report.formats.wording import at, count, lasting, plural, who
 from analyzer.report.result import (
     CLEARED,
+    WORST_FIRST,
     Acceptance,
     CallerStanding,
     Difference,
@@ -205,8 +206,7 @@ def group(each: GroupVerdict) -> str:
 
 def worst_groups(groups: Sequence[GroupVerdict]) -> tuple[GroupVerdict, ...]:
     """Return the groups, the ones that are NOT SAFE first."""
-    order = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
-    return tuple(sorted(groups, key=lambda each: order.index(each.judgement)))
+    return tuple(sorted(groups, key=lambda each: WORST_FIRST.index(each.judgement)))
 
 
 def owner(name: str) -> str:

@@ -15,7 +15,14 @@ from analyzer.imds import AWS
 from analyzer.report.findings import Host
 from analyzer.report.formats import fleet, reason_words, selection
 from analyzer.report.formats.page_words import Label
-from analyzer.report.result import CLEARED, Instance, Judgement, Reason, Report, Verdict
+from analyzer.report.result import (
+    CLEARED,
+    WORST_FIRST,
+    Instance,
+    Reason,
+    Report,
+    Verdict,
+)
 
 # Up to here each host's reasons have room beside it.
 SMALL_FLEET = 10
@@ -23,8 +30,6 @@ SMALL_FLEET = 10
 SENTENCES_MAX = 50
 NAMED_MAX = 20
 CALLERS_MAX = 3  # of one host; the numbers of the others are beside them
-
-_ORDER = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Table:
 
 def table(report: Report, labels: Mapping[tuple[str, str], Label], limit: int) -> Table:
     """Return the table of at most ``limit`` hosts."""
-    ordered = sorted(report.host_verdicts, key=lambda each: _ORDER.index(each.judgement))
+    ordered = sorted(report.host_verdicts, key=lambda each: WORST_FIRST.index(each.judgement))
     names = fleet.names(report)
     others = [each for each in ordered if not _is_as_whole(each, report)]
     obstacles = [(each, selection.obstacles(each)) for each in others]

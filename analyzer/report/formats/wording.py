@@ -13,6 +13,7 @@ from analyzer.imds import AWS
 from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.result import (
+    WORST_FIRST,
     Cause,
     Comparison,
     Entry,
@@ -232,9 +233,8 @@ def damage(each: Damage) -> str:
 
 def judgements(report: Report) -> str:
     """Say how many hosts were judged how: ``2 NOT SAFE, 11 SAFE``."""
-    order = (Judgement.NOT_SAFE, Judgement.NOT_ENOUGH_EVIDENCE, Judgement.SAFE)
     parts = []
-    for judgement in order:
+    for judgement in WORST_FIRST:
         number = sum(1 for each in report.host_verdicts if each.judgement is judgement)
         if number:
             parts.append(f"{count(number)} {judgement.value}")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from analyzer.errors import AnalyzerError
+from analyzer.imds import INSTANCE_ID
+from analyzer.report.period import read_iso
 from analyzer.report.result import Instance
 from analyzer.report.roster.listed import instances_of_lines
 from analyzer.report.roster.owners import maybe_owner
@@ -28,7 +30,6 @@ _OTHERS = {
     "Error": "an error, no instances",
     "message": "an error, no instances",
 }
-_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 # eu-west-1a, us-gov-east-1b, us-west-2-lax-1a: a zone, and the Region that it is in.
 _ZONE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)+-\d+)", re.ASCII)
 _GROUP = "aws:autoscaling:groupName"
@@ -93,7 +94,7 @@ def _of_list(values: list[object], place: str) -> Iterator[Instance]:
 
 def _instance(value: Mapping[str, Any], place: str) -> Instance:
     identity = value.get("InstanceId")
-    if not isinstance(identity, str) or not _ID.fullmatch(identity):
+    if not isinstance(identity, str) or not INSTANCE_ID.fullmatch(identity):
         raise AnalyzerError(f"{place}: an instance has no InstanceId. {RUN}")
     tags = _tags(value.get("Tags"))
     options = _part(value, "MetadataOptions")
@@ -145,9 +146,6 @@ def _region(zone: Optional[str]) -> Optional[str]:
 def _time(value: object) -> Optional[datetime.datetime]:
     """Return a launch time; None where there is none that can be read: nothing depends on it."""
     try:
-        time = datetime.datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", str(value)))
-        return time.replace(tzinfo=time.tzinfo or datetime.timezone.utc).astimezone(
-            datetime.timezone.utc
-        )
+        return read_iso(str(value))
     except (ValueError, OverflowError):
         return None

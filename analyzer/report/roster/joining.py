@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Optional
 
+from analyzer.imds import INSTANCE_ID
 from analyzer.report.findings import Host
 from analyzer.report.result import Instance, Roster
 
-_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 # A host that is named after its instance: i-0123456789abcdef0.eu-west-1.compute.internal.
-_ID_AS_NAME = re.compile(rf"({_ID.pattern})(?![0-9a-z])", re.ASCII)
+_ID_AS_NAME = re.compile(rf"({INSTANCE_ID.pattern})(?![0-9a-z])", re.ASCII)
 
 
 def maybe_instance_id(host: Host) -> Optional[str]:
     """Return a host's instance id, out of its lines or out of a name that is one."""
-    if _ID.fullmatch(host.instance_id or ""):
+    if INSTANCE_ID.fullmatch(host.instance_id or ""):
         return host.instance_id
     match = _ID_AS_NAME.match(host.name)
     return match[1] if match else None

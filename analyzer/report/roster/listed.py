@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from analyzer.errors import AnalyzerError
+from analyzer.imds import INSTANCE_ID
 from analyzer.report.result import Instance
 
 _SHOWN_MAX = 60
-_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 # What is meant as an id and is none; a host's name does not begin like that.
 _LIKE_AN_ID = re.compile(r"i-[0-9a-fA-F]{5,}", re.ASCII)
 _NAME = re.compile(r"[0-9A-Za-z_](?:[0-9A-Za-z_.-]{0,252})", re.ASCII)
@@ -25,11 +25,11 @@ def instances_of_lines(lines: Iterable[str], name: str) -> Iterator[Instance]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if all(_ID.fullmatch(each) for each in words):
+        if all(INSTANCE_ID.fullmatch(each) for each in words):
             yield from (Instance(id=each, name=None) for each in words)
         elif len(words) == 1 and _is_name(words[0]):
             yield Instance(id=None, name=words[0], names=(words[0],))
-        elif len(words) == 2 and _ID.fullmatch(words[0]) and _is_name(words[1]):  # noqa: PLR2004
+        elif len(words) == 2 and INSTANCE_ID.fullmatch(words[0]) and _is_name(words[1]):  # noqa: PLR2004
             yield Instance(id=words[0], name=words[1], names=(words[1],))
         else:
             raise AnalyzerError(

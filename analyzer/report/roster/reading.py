@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
 from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.described import RUN, Document, document_of
 from analyzer.report.roster.listed import instances_of_lines
@@ -24,7 +24,6 @@ _OTHER_OUTPUTS = (
     (re.compile(r"RESERVATIONS\t|INSTANCES\t"), "text"),
     (re.compile(r"-{20,}\s*\n\|"), "table"),
 )
-_CLI_ERROR = re.compile(r"An error occurred \([\w.]{1,60}\)")
 
 
 def read(path: Path) -> Roster:
@@ -42,7 +41,7 @@ def read(path: Path) -> Roster:
                 raise AnalyzerError(
                     f"{name}: was printed with --output {output}, which leaves out names. {RUN}"
                 )
-        error = _CLI_ERROR.search(text)
+        error = CLI_ERROR.search(text)
         if error is not None:
             raise AnalyzerError(
                 f"{name}: holds no instances but the AWS CLI's error: {error[0]}. {RUN}"
@@ -105,21 +104,18 @@ def _cut(document: Document) -> AnalyzerError:
 
 
 def _values(text: str, name: str) -> Iterator[tuple[object, _Place]]:
-    decoder, at, line = json.JSONDecoder(), 0, 1
-    while at < len(text):
-        place = _Place(name, line)
-        begin = at
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            beginning = text[at : at + _SHOWN_MAX].partition("\n")[0]
-            raise AnalyzerError(
-                f"{place}: {beginning!r} begins no whole JSON document. {RUN}"
-            ) from None
-        yield value, place
-        while at < len(text) and text[at].isspace():
-            at += 1
-        line += text.count("\n", begin, at)
+    line, before = 1, 0
+    try:
+        for value, at in documents(text):
+            line += text.count("\n", before, at)
+            before = at
+            yield value, _Place(name, line)
+    except NoDocumentError as error:
+        place = _Place(name, line + text.count("\n", before, error.at))
+        beginning = text[error.at : error.at + _SHOWN_MAX].partition("\n")[0]
+        raise AnalyzerError(
+            f"{place}: {beginning!r} begins no whole JSON document. {RUN}"
+        ) from None
 
 
 def _once(found: Iterable[Instance]) -> Iterator[Instance]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report.result import Judgement, Reason
+from analyzer.report.result import WORST_FIRST, Judgement, Reason
 from analyzer.report.verdict import accounts, callers, coverage, lines, remarks
 from analyzer.report.verdict.evidence import Evidence
 
@@ -21,7 +21,7 @@ _NOT_SAFE = Judgement.NOT_SAFE
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
 
 # From the best to the worst.
-ORDER = (_SAFE, _NOT_ENOUGH, _NOT_SAFE)
+ORDER = WORST_FIRST[::-1]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ WITH marks AS (
       PARTITION BY host, boot, probe ORDER BY mark_us, event
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
   FROM call_counts
-  WHERE NOT is_by_minute AND is_ours AND mark_us <= {{ until }} AND event NOT IN ('events_lost', 'capture_read')
+  WHERE NOT is_by_minute AND is_ours AND mark_us <= {{ until }}
+    AND event NOT IN ('events_lost', 'capture_read')
 ), beats AS (
   SELECT *, mark_us - CAST(round(interval_s * {{ MICROSECONDS }}) AS BIGINT) AS start_us FROM marks
   WHERE event = 'heartbeat' AND counted_v1 IS NOT NULL AND counted_v2 IS NOT NULL
@@ -43,22 +44,19 @@ WITH marks AS (
     AND marks.counted_v2 IS NOT NULL AND marks.counted_unknown IS NOT NULL
 ), counted AS (
   SELECT host, boot, probe, FALSE AS is_run, start_us, mark_us AS end_us,
-    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown,
-    not_written AS not_written
+    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown, not_written
   FROM beats
   WHERE abs(start_us - before_us) <= CASE WHEN before_event = 'analyzer_started'
     THEN {{ MINUTE_US }} ELSE {{ GAP_US }} END
   UNION ALL
   SELECT host, boot, probe, FALSE AS is_run, coalesce(last_us, start_us) AS start_us,
-    mark_us AS end_us, (counted_v1 - v1) AS v1, (counted_v2 - v2) AS v2,
-    (counted_unknown - unknown) AS unknown,
-    (not_written - not_written_before) AS not_written
+    mark_us AS end_us, counted_v1 - v1 AS v1, counted_v2 - v2 AS v2,
+    counted_unknown - unknown AS unknown, not_written - not_written_before AS not_written
   FROM ends WHERE missing_s <= 60
     AND (last_us IS NOT NULL OR abs(started_us - start_us) <= {{ MINUTE_US }})
   UNION ALL
   SELECT host, boot, probe, TRUE AS is_run, start_us, mark_us AS end_us,
-    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown,
-    not_written AS not_written
+    counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown, not_written
   FROM ends WHERE missing_s > 60 AND abs(started_us - start_us) <= {{ MINUTE_US }}
 )
 SELECT host, boot, probe, is_run, (end_us - 1) - (end_us - 1) % {{ DAY_US }} AS day_us,
