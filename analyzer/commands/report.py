@@ -145,7 +145,7 @@ def report(
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of the logs, as it was typed."""
+    """The question to the logs, as it was typed."""
 
     since: Optional[str]
     until: Optional[str]
@@ -158,13 +158,13 @@ class _Question:
 
     @property
     def files(self) -> tuple[Optional[str], ...]:
-        """What it names that is no log, and may lie beside the logs."""
+        """The files that it names and that are no logs, though they may lie beside them."""
         return (self.instances, self.accept, self.against, *self.clients)
 
 
 @dataclass(frozen=True)
 class _Engine:
-    """What answers it."""
+    """The engine that answers it."""
 
     name: str
     spark_master: Optional[str]
