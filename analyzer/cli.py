@@ -59,7 +59,7 @@ def main(head_start: Optional[HeadStart] = None) -> None:
     try:
         cli(prog_name="imds-analyzer", obj=head_start)
     except AnalyzerError as error:
-        from analyzer.recorder.masking import mask_text
+        from analyzer.masking import mask_text
 
         click.echo(f"imds-analyzer: {mask_text(str(error))}", err=True)
         sys.exit(error.exit_code)

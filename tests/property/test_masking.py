@@ -7,7 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.recorder.masking import MASK, mask_args, mask_text
+from analyzer.masking import MASK, mask_args, mask_text
 from tests.sends import TOKEN
 
 # Texts made of what masking looks for are far likelier to confuse it than random ones.

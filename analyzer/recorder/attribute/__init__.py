@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.lru import Cache
+from analyzer.masking import Look, mask_text
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.recorder.attribute.containers import maybe_container
@@ -25,7 +26,6 @@ from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
 from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
 from analyzer.recorder.attribute.workloads import maybe_workload
-from analyzer.recorder.masking import Look, mask_text
 from analyzer.recorder.records import (
     Attribution,
     Caller,

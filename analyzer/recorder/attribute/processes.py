@@ -15,8 +15,8 @@ import psutil
 
 from analyzer.host.procfs import Stat, maybe_read, maybe_stat
 from analyzer.host.time_namespace import offset_ns
+from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.recorder.attribute.budget import Budget, Payer
-from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
 from analyzer.recorder.records import KernelProcess, Process, User
 from analyzer.text import decode_text
 

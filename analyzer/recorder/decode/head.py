@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional, Union
 
-from analyzer.recorder.masking import MASK, mask_text
+from analyzer.masking import MASK, mask_text
 from analyzer.recorder.records import Hint, Request, Token
 from analyzer.text import decode_text
 

@@ -12,13 +12,13 @@ import re
 from collections import OrderedDict
 from typing import Optional
 
+from analyzer.masking import Look, mask_text
 from analyzer.recorder.decode.head import (
     SAFE_BEGINNING,
     maybe_request_line,
     read_head,
     shown_method,
 )
-from analyzer.recorder.masking import Look, mask_text
 from analyzer.recorder.records import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from structlog.processors import add_log_level
 from structlog.typing import EventDict, Processor
 
-from analyzer.recorder.masking import mask_text
+from analyzer.masking import mask_text
 from analyzer.recorder.sinks.encoding import present
 from analyzer.text import timestamp
 

@@ -6,10 +6,10 @@ import functools
 import re
 from typing import Optional
 
-from analyzer.recorder.masking.alarms import any_of
-from analyzer.recorder.masking.enclosed import end_of_brackets, glued
-from analyzer.recorder.masking.mask import MASK, Span
-from analyzer.recorder.masking.secret_names import ALARMS, FOREIGN_ALARMS, FOREIGN_NAME, NAME
+from analyzer.masking.alarms import any_of
+from analyzer.masking.enclosed import end_of_brackets, glued
+from analyzer.masking.mask import MASK, Span
+from analyzer.masking.secret_names import ALARMS, FOREIGN_ALARMS, FOREIGN_NAME, NAME
 
 _FLAGS = re.IGNORECASE | re.ASCII
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.masking.mask import Span
+from analyzer.masking.mask import Span
 
 # The shortest word that is judged, and the shortest without a name or a cut that says more.
 # What CloudFormation puts behind names has 12 and 13 characters.

@@ -13,15 +13,15 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.recorder.masking import by_shape, commands, secret_names
-from analyzer.recorder.masking.alarms import any_of
-from analyzer.recorder.masking.mask import MASK, Span, cover, merged
-from analyzer.recorder.masking.named import find_named
-from analyzer.recorder.masking.outline import outline
-from analyzer.recorder.masking.programs import BESIDE_USER
-from analyzer.recorder.masking.random_values import Context, Look, find_random, has_candidates
-from analyzer.recorder.masking.strong import SUSPECT, find_strong
-from analyzer.recorder.masking.views import joined, unescaped
+from analyzer.masking import by_shape, commands, secret_names
+from analyzer.masking.alarms import any_of
+from analyzer.masking.mask import MASK, Span, cover, merged
+from analyzer.masking.named import find_named
+from analyzer.masking.outline import outline
+from analyzer.masking.programs import BESIDE_USER
+from analyzer.masking.random_values import Context, Look, find_random, has_candidates
+from analyzer.masking.strong import SUSPECT, find_strong
+from analyzer.masking.views import joined, unescaped
 
 __all__ = ["MASK", "Look", "mask_args", "mask_text", "outline"]
 

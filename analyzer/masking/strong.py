@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.recorder.masking.mask import Span
-from analyzer.recorder.masking.random_values import changes
+from analyzer.masking.mask import Span
+from analyzer.masking.random_values import changes
 
 # A text with none of these holds no such word.
 SUSPECT = r"[!#$%^&*?][A-Za-z0-9]{1,12}[!#$%^&*?]"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from analyzer.recorder import masking
-from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
+from analyzer import masking
+from analyzer.masking import MASK, mask_args, mask_text, outline
 from tests.sends import TOKEN
 from tests.unit.secret_samples import ARGUMENTS, GITHUB, INNOCENT, PASSWORD, leaks
 

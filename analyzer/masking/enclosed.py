@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.recorder.masking.mask import Span
+from analyzer.masking.mask import Span
 
 # What a shell takes together with a word in quotes.
 _GLUED = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.recorder.masking import MASK, mask_args
+from analyzer.masking import MASK, mask_args
 from tests.unit.secret_samples import leaks
 from tests.unit.secret_ways import INNOCENT_WAYS, OTHERS, WAYS
 

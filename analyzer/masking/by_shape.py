@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from analyzer.recorder.masking.mask import MASK, Span
-from analyzer.recorder.masking.structures import CUT_FORMS, FORMS, NAMED_ALARMS, READERS
+from analyzer.masking.mask import MASK, Span
+from analyzer.masking.structures import CUT_FORMS, FORMS, NAMED_ALARMS, READERS
 
 _FLAGS = re.IGNORECASE | re.ASCII
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from analyzer.recorder.masking.mask import MASK, Span
-from analyzer.recorder.masking.programs import (
+from analyzer.masking.mask import MASK, Span
+from analyzer.masking.programs import (
     ANY_ENDS,
     ANY_OPTION,
     ASSIGNING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.recorder.masking.mask import MASK, Span, cover, merged
+from analyzer.masking.mask import MASK, Span, cover, merged
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.masking.mask import Span
+from analyzer.masking.mask import Span
 
 # An escape of an escape of an escape: more is not seen in practice.
 _ROUNDS = 3
