@@ -44,11 +44,16 @@ class Package(NamedTuple):
 
 
 class ScriptLine(NamedTuple):
-    """A line of a script that names IMDS; ``text`` is masked and cut, ``line`` counts from 1."""
+    """A line of a script that calls IMDS.
+
+    ``line`` counts from 1, ``text`` is masked and cut. ``use`` is ``call`` for a call without a
+    token in sight, ``token`` for one with a token or for it, ``tool`` for ``ec2metadata``.
+    """
 
     path: str
     line: int
     text: str
+    use: str
 
 
 class Origin(NamedTuple):

@@ -1,0 +1,1 @@
+"""Reads the databases of package managers as files: which package owns a path."""

@@ -1,0 +1,124 @@
+"""Finds the lines of scripts that call IMDS, as ``file:line``, masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Optional
+
+from analyzer.masking import mask_text
+from analyzer.software.found import Found, ScriptLine
+from analyzer.software.root import Root
+from analyzer.software.script_languages import (
+    CONFIGURATION,
+    SHELL,
+    Language,
+    of_ending,
+    of_first_line,
+    of_interpreter,
+)
+from analyzer.software.script_text import CALL, uses
+from analyzer.software.subject import Subject
+
+# Lines of one caller: the first ones show where to look, and a log line has room for them.
+LINES_MAX = 5
+# Scripts are written by people; what is longer is generated, and its beginning says enough.
+SCRIPT_BYTES_MAX = 256 << 10
+TEXT_MAX = 160
+_MASKED_MAX = 1024
+# Files beside a script that are looked at if it has no such line itself.
+_NEIGHBOURS_MAX = 64
+_SOURCED_MAX = 8
+_SOURCED = re.compile(r"^\s*(?:\.|source)\s+[\"']?([^\s\"';|&$]+)", re.MULTILINE)
+
+# Folders whose files have names without an ending, or hold commands in configuration.
+_COMMANDS = re.compile(
+    r"/(?:s?bin|cron\.[a-z]+|cron\.d|crontabs?|cron|init\.d|profile\.d|update-motd\.d|rc\.d|hooks?"
+    r"|scripts?|scripts\.d|per-(?:boot|instance|once)|dispatcher\.d|if-up\.d)/[^/.]+$"
+    r"|/(?:crontab|anacrontab|rc\.local|profile|bashrc|\.bashrc|\.profile|\.bash_profile)$"
+    r"|/(?:part-\d+|user-data(?:\.txt)?|_script\.sh|Dockerfile|Containerfile|Makefile|Jenkinsfile)$"
+)
+# What configuration says by itself is settings; only in these do commands stand.
+_TEMPLATES = re.compile(r"\.(?:tf|tpl|tmpl|j2|erb|ya?ml)$")
+_CONFIGURED = re.compile(r"/systemd/|/cron|\.(?:service|timer|cron)$")
+
+
+def of_process(subject: Subject) -> Iterator[Found]:
+    """Yield at most LINES_MAX lines of the script, else of the files that belong to it."""
+    if not subject.script:
+        return
+    count = 0
+    for path in _files(subject):
+        for each in of_file(subject.root, path, of_interpreter(subject.executable)):
+            yield each
+            count += 1
+            if count >= LINES_MAX:
+                return
+        if count:
+            return
+
+
+def is_wanted(path: str) -> bool:
+    """Tell whether a file may be a script or hold commands."""
+    if of_ending(path) is not None:
+        is_configuration = of_ending(path) is CONFIGURATION
+        return not is_configuration or bool(_TEMPLATES.search(path) or _CONFIGURED.search(path))
+    return _COMMANDS.search(path) is not None
+
+
+def of_file(root: Root, path: str, language: Optional[Language] = None) -> Iterator[ScriptLine]:
+    """Yield the lines of a file, those without a token first."""
+    text = _text(root, path)
+    told = of_first_line(text.partition("\n")[0]) or of_ending(path) or language
+    if told is None and (_COMMANDS.search(path) or text.startswith("#cloud-config")):
+        told = SHELL
+    if told is None:
+        return
+    found = [ScriptLine(path, each.line, masked(each.text), each.kind) for each in uses(text, told)]
+    yield from sorted(found, key=lambda each: (each.use != CALL, each.line))
+
+
+def masked(text: str) -> str:
+    """Return a line as it may be written down: masked, then cut."""
+    return mask_text(text[:_MASKED_MAX], is_cut=len(text) > _MASKED_MAX)[:TEXT_MAX]
+
+
+def _text(root: Root, path: str) -> str:
+    raw = root.read(path, SCRIPT_BYTES_MAX)
+    return "" if b"\0" in raw[:1024] else raw.decode("utf-8", "replace")
+
+
+def _files(subject: Subject) -> Iterator[str]:
+    """Yield the script, then what it reads into itself, then the files of its kind beside it."""
+    script = subject.script
+    yield script
+    folder = script.rpartition("/")[0]
+    try:
+        text = _text(subject.root, script)
+    except OSError:
+        return
+    language = of_first_line(text.partition("\n")[0]) or of_ending(script)
+    if language is SHELL:
+        for match in list(_SOURCED.finditer(text))[:_SOURCED_MAX]:
+            path = match[1]
+            yield from _existing(subject.root, path if path.startswith("/") else f"{folder}/{path}")
+        return
+    for name in _names(subject.root, folder)[:_NEIGHBOURS_MAX]:
+        path = f"{folder}/{name}"
+        if path != script and language is not None and of_ending(path) is language:
+            yield from _existing(subject.root, path)
+
+
+def _existing(root: Root, path: str) -> Iterator[str]:
+    if root.is_file(path):
+        yield path
+
+
+def _names(root: Root, folder: str) -> list[str]:
+    # What is installed for all is not the script's own.
+    if not folder or folder.endswith(("/bin", "/sbin")):
+        return []
+    try:
+        return root.names(folder)
+    except OSError:
+        return []
