@@ -1,0 +1,155 @@
+"""Lines that call IMDS are told from mere mentions, and calls with a token from those without."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.software.script_languages import (
+    JAVASCRIPT,
+    PERL,
+    PHP,
+    PYTHON,
+    RUBY,
+    SHELL,
+    Language,
+    of_first_line,
+)
+from analyzer.software.script_text import CALL, TOKEN, TOOL, uses
+
+HEADER = 'H="X-aws-ec2-metadata-token: $TOKEN"'
+URL = "http://169.254.169.254/latest/meta-data/instance-id"
+
+CALLS = [
+    (SHELL, f"curl -s {URL}"),
+    (SHELL, f"ID=$(curl -s {URL})"),
+    (SHELL, f"ID=`wget -qO- {URL}`"),
+    (SHELL, f"/usr/bin/curl -sf -m 1 '{URL}' | jq -r .region"),
+    (SHELL, f"curl -s {URL} | grep i-"),
+    (SHELL, f'if [ "$(curl -s {URL})" == i-1 ]; then'),
+    (SHELL, f"echo id is $(curl -s {URL})"),
+    (SHELL, "curl http://instance-data/latest/user-data"),
+    (SHELL, "curl -g http://[fd00:ec2::254]/latest/meta-data/"),
+    (SHELL, "exec 3<>/dev/tcp/169.254.169.254/80"),
+    (SHELL, "GET http://169.254.169.254/latest/meta-data/ami-id"),
+    (SHELL, "http 169.254.169.254/latest/meta-data/ami-id"),
+    (SHELL, "sudo -u app curl 169.254.169.254/latest/meta-data/ami-id"),
+    (PYTHON, f"urllib.request.urlopen('{URL}').read()"),
+    (PYTHON, f'requests.get("{URL}", timeout=1)'),
+    (PYTHON, 'conn = http.client.HTTPConnection("169.254.169.254")'),
+    (PYTHON, f"subprocess.check_output(['curl', '{URL}'])"),
+    (PERL, f"my $id = LWP::Simple::get('{URL}');"),
+    (PERL, f"my $id = `curl -s {URL}`;"),
+    (RUBY, f"Net::HTTP.get(URI.parse('{URL}'))"),
+    (RUBY, "Net::HTTP.get('169.254.169.254', '/latest/meta-data/')"),
+    (PHP, f"$id = file_get_contents('{URL}');"),
+    (JAVASCRIPT, f"const id = await fetch('{URL}');"),
+]
+MENTIONS = [
+    (SHELL, f"# curl -s {URL}"),
+    (SHELL, f"x=1  # as curl -s {URL} says"),
+    (SHELL, "export NO_PROXY=169.254.169.254,localhost"),
+    (SHELL, "iptables -A OUTPUT -d 169.254.169.254 -j DROP"),
+    (SHELL, "ip route add blackhole 169.254.169.254"),
+    (SHELL, f'echo "try: curl {URL}"'),
+    (SHELL, "ping -c1 169.254.169.254"),
+    (SHELL, "grep -q 169.254.169.254 /etc/hosts"),
+    (SHELL, "METADATA=http://169.254.169.254/latest"),
+    (SHELL, "curl http://169.254.169.253/"),
+    (PYTHON, f'"""As {URL} says."""\nimport requests'),
+    (PYTHON, 'BLOCKED = ["169.254.169.254"]'),
+    (PYTHON, 'if host == "169.254.169.254":\n    raise ValueError(urlopen)'),
+    (PYTHON, 'assert safe_request("http://169.254.169.254") is None'),
+    (PYTHON, 'ipaddress.ip_address("169.254.169.254")'),
+    (PERL, f"=pod\n\nget('{URL}')\n\n=cut\n"),
+    (RUBY, f"=begin\nNet::HTTP.get(URI('{URL}'))\n=end\n"),
+    (PHP, f"/* file_get_contents('{URL}') */"),
+    (PHP, f"// file_get_contents('{URL}')"),
+    (JAVASCRIPT, f"// fetch('{URL}')"),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), CALLS)
+def test_a_call_is_found(language: Language, text: str) -> None:
+    """By itself, and behind other lines, with their number."""
+    assert [(each.line, each.kind) for each in uses(text, language)] == [(1, CALL)]
+    assert [(each.line, each.kind) for each in uses("x = 1\n\n" + text, language)] == [(3, CALL)]
+
+
+@pytest.mark.parametrize(("language", "text"), MENTIONS)
+def test_a_mention_is_none(language: Language, text: str) -> None:
+    """Nothing is called."""
+    assert uses(text, language) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f'curl -H "X-aws-ec2-metadata-token: $T" {URL}', [(1, TOKEN)]),
+        (
+            "curl -XPUT 169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds:6'",
+            [(1, TOKEN)],
+        ),
+        (f'{HEADER}\ncurl -s -H "$H" {URL}\ncurl -s {URL}', [(2, TOKEN), (3, CALL)]),
+        (f'A=(-s -H "X-aws-ec2-metadata-token: $T")\ncurl "${{A[@]}}" {URL}', [(2, TOKEN)]),
+        (f"curl -s \\\n  -H 'x-aws-ec2-metadata-token: 1' \\\n  {URL}", [(3, TOKEN)]),
+        (f"curl -s \\\n  -H 'accept: text/plain' \\\n  {URL}", [(3, CALL)]),
+        ("M=http://169.254.169.254/latest\nB=$M/meta-data\ncurl -s $B/ami-id", [(3, CALL)]),
+        ("M=http://169.254.169.254/latest\ncurl -s http://example.org/", []),
+        ("ID=$(ec2metadata --instance-id)", [(1, TOOL)]),
+        ("/opt/aws/bin/ec2-metadata -i", [(1, TOOL)]),
+        ("apt-get install -y ec2metadata-tools", []),
+        ("# ec2metadata --instance-id", []),
+    ],
+)
+def test_a_shell_needs_the_header_in_each_command(text: str, wanted: list[tuple[int, str]]) -> None:
+    """Through variables and lines that go on."""
+    assert [(each.line, each.kind) for each in uses(text, SHELL)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("BASE = 'http://169.254.169.254/latest'\nurlopen(BASE + '/meta-data/')", [(2, CALL)]),
+        (
+            "def get(path):\n    return requests.get(path)\n\nget('http://169.254.169.254/latest/')",
+            [(4, CALL)],
+        ),
+        (
+            "h = {'X-aws-ec2-metadata-token': t}\nrequests.get('http://169.254.169.254/', h)",
+            [(2, TOKEN)],
+        ),
+        ("print('http://169.254.169.254/')\nurlopen('http://example.org')", []),
+    ],
+)
+def test_a_program_has_them_apart(text: str, wanted: list[tuple[int, str]]) -> None:
+    """The address in a variable, the header anywhere in the file."""
+    assert [(each.line, each.kind) for each in uses(text, PYTHON)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("#!/bin/sh", "shell"),
+        ("#!/usr/bin/env -S FOO=1 python3.9 -u", "python"),
+        ("#! /usr/bin/env bash", "shell"),
+        ("#!/opt/perl/bin/perl5.30 -w", "perl"),
+        ("#!/usr/bin/awk -f", None),
+        ("import os", None),
+    ],
+)
+def test_the_first_line_names_the_language(line: str, name: str | None) -> None:
+    """As the kernel and env read it."""
+    language = of_first_line(line)
+    assert (language.name if language else None) == name
+
+
+def test_hostile_text_takes_linear_time() -> None:
+    """Long lines, many assignments, quotes without an end."""
+    for text in (
+        "a=" * 100_000 + "169.254.169.254",
+        "'" * 200_000 + "\n169.254.169.254 curl",
+        "\\\n" * 50_000 + "169.254.169.254",
+        "x=169.254.169.254\n" * 10_000,
+    ):
+        uses(text, SHELL)
+        uses(text, PYTHON)
