@@ -86,7 +86,7 @@ def test_a_mention_is_none(language: Language, text: str) -> None:
     [
         (f'curl -H "X-aws-ec2-metadata-token: $T" {URL}', [(1, TOKEN)]),
         (
-            "curl -XPUT 169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds:6'",
+            "curl -XPUT 169.254.169.254/latest/api/token -H X-aws-ec2-metadata-token-ttl-seconds:6",
             [(1, TOKEN)],
         ),
         (f'{HEADER}\ncurl -s -H "$H" {URL}\ncurl -s {URL}', [(2, TOKEN), (3, CALL)]),
