@@ -174,10 +174,10 @@ class _Engine:
 def _made(
     paths: tuple[str, ...], asked: _Question, engine: _Engine, output: Optional[str]
 ) -> Report:
+    from analyzer.clients.reading import load_clients
     from analyzer.report import acceptance
     from analyzer.report.build import judge
     from analyzer.report.cloudwatch import figures as cloudwatch
-    from analyzer.report.diagnosis.clients import load_clients
     from analyzer.report.engine.gathering import Options
     from analyzer.report.inputs import open_inputs
     from analyzer.report.period import read_length, read_time

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Optional
 
 from analyzer import __version__
+from analyzer.clients.table import Clients
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
-from analyzer.report.diagnosis.clients import Clients
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Union
 
-# Names as in the package URL specification (purl), which ECS's `package.type` leaves open.
+# As the table of clients names them (analyzer.clients).
 ECOSYSTEMS = (
-    "maven", "pypi", "npm", "gem", "composer", "nuget", "golang", "cargo", "cpan",
+    "maven", "pypi", "npm", "gem", "composer", "nuget", "go", "cargo", "cpan",
 )  # fmt: skip
 MANAGERS = ("dpkg", "rpm", "apk", "snap", "pip", "gem", "npm")
 ORIGINS = ("cron", "timer", "unit", "user-data", "init", "profile")

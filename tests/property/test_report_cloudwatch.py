@@ -11,12 +11,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.clients.reading import load_clients
 from analyzer.errors import AnalyzerError
 from analyzer.report.build import judge
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch, Series, read
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.diagnosis.clients import load_clients
 from analyzer.report.findings import Tokenless
 from tests.unit.report_samples import HOST, INSTANCE, NOW, WEEK, findings, host, v2_only
 

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.report.diagnosis.clients import load_clients
+from analyzer.clients.reading import load_clients
+from analyzer.clients.versions import maybe_version
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import Tally
 from analyzer.report.result import Cause
 from tests.unit.report_samples import group

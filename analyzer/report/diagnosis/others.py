@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from analyzer.clients.table import Recognition
 from analyzer.imds import OTHER_CLOUDS
-from analyzer.report.diagnosis.clients import Recognition
 from analyzer.report.diagnosis.commands import looks, replacement
 from analyzer.report.diagnosis.parts import assembled, with_advice
 from analyzer.report.findings import Group

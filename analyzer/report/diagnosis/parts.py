@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.diagnosis.clients import Client, Recognition
+from analyzer.clients.entry import Client
+from analyzer.clients.table import Recognition
 from analyzer.report.diagnosis.commands import quoted
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis

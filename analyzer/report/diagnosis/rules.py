@@ -25,10 +25,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from analyzer.clients.entry import Client
+from analyzer.clients.table import Clients, Recognition
+from analyzer.clients.versions import maybe_version
 from analyzer.imds import AWS
 from analyzer.report.diagnosis import others, sdks
-from analyzer.report.diagnosis.clients import Client, Clients, Recognition
-from analyzer.report.diagnosis.versions import maybe_version
+from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis
 
@@ -62,13 +64,9 @@ class GroupFacts:
     @property
     def is_below(self) -> Optional[bool]:
         """Whether its version is below the first that needs no v1; None where that is unknown."""
-        if self.found is None or self.found.version is None:
+        if self.found is None or self.found.client.kind not in ("program", "sdk"):
             return None
-        if self.found.client.kind not in ("program", "sdk"):
-            return None
-        if self.found.client.needs is None:
-            return True
-        return self._is_below(self.found.client.needs)
+        return self.found.client.maybe_is_below(self.found.version)
 
     @property
     def has_setting(self) -> bool:
@@ -134,5 +132,5 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
 
 def diagnose(group: Group, clients: Clients) -> Diagnosis:
     """Return why a group calls as it does."""
-    facts = GroupFacts(group, clients.maybe_recognise(group))
+    facts = GroupFacts(group, maybe_recognise(clients, group))
     return next(say(facts) for matches, say in RULES if matches(facts))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.diagnosis.clients import Client, Recognition
+from analyzer.clients.entry import Client
+from analyzer.clients.table import Recognition
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, known, with_advice
 from analyzer.report.findings import Group

@@ -1,4 +1,4 @@
-"""The known clients: what is shipped is right at its thresholds, and bad files are refused."""
+"""The known clients: what is shipped is right at its thresholds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Optional
 
 import pytest
 
-from analyzer.errors import ConfigError
-from analyzer.report.diagnosis import clients as module
-from analyzer.report.diagnosis.clients import BUILT_IN, KINDS, Client, Clients, load_clients
+from analyzer.clients.entry import KINDS, Client
+from analyzer.clients.reading import BUILT_IN, load_clients
+from analyzer.clients.table import Clients
+from analyzer.clients.versions import maybe_version
+from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.result import Cause
 from tests.unit.report_samples import group
 
@@ -110,8 +111,8 @@ def test_every_client_is_old_just_below_what_it_needs_and_not_at_it(client: Clie
 def test_a_user_agent_is_recognised_as_its_own_client_alone(name: str) -> None:
     """No entry before it takes it."""
     client = _by_name(name)
-    found = CLIENTS.maybe_recognise(
-        group(user_agent=USER_AGENTS[name].format(client.needs or "1.2.3"))
+    found = maybe_recognise(
+        CLIENTS, group(user_agent=USER_AGENTS[name].format(client.needs or "1.2.3"))
     )
     assert found is not None
     assert found.client is client
@@ -148,8 +149,8 @@ def test_every_entry_that_is_shipped_is_whole(client: Client) -> None:
 )
 def test_a_program_is_recognised_by_its_path(program: str, name: str) -> None:
     """Agents in Go send the HTTP library's user agent, which says nothing."""
-    found = CLIENTS.maybe_recognise(
-        group(program, executable=program, user_agent="Go-http-client/1.1")
+    found = maybe_recognise(
+        CLIENTS, group(program, executable=program, user_agent="Go-http-client/1.1")
     )
     assert found is not None
     assert (found.client.name, found.version) == (name, None)
@@ -157,8 +158,8 @@ def test_a_program_is_recognised_by_its_path(program: str, name: str) -> None:
 
 def test_who_has_a_tool_called_is_recognised_too() -> None:
     """EC2 Instance Connect calls curl; it is what has to be upgraded."""
-    found = CLIENTS.maybe_recognise(
-        group("/usr/bin/curl", launcher="/opt/aws/bin/eic_run_authorized_keys",
+    found = maybe_recognise(
+        CLIENTS, group("/usr/bin/curl", launcher="/opt/aws/bin/eic_run_authorized_keys",
               user_agent="curl/7.88.1", executable="/usr/bin/curl")
     )  # fmt: skip
     assert found is not None
@@ -168,17 +169,17 @@ def test_who_has_a_tool_called_is_recognised_too() -> None:
 def test_a_name_without_a_path_is_recognised_by_the_example() -> None:
     """The recorder's names are short, and entries have paths."""
     ancestors = (("/bin/sh", "/opt/aws/bin/eic_run_authorized_keys"), ("/sbin/init",))
-    found = CLIENTS.maybe_recognise(
-        group("curl", launcher="eic_run_authorized_keys", user_agent="curl/7.88.1",
+    found = maybe_recognise(
+        CLIENTS, group("curl", launcher="eic_run_authorized_keys", user_agent="curl/7.88.1",
               executable="/usr/bin/curl", ancestors=ancestors)
     )  # fmt: skip
     assert found is not None
     assert found.client.name == "EC2 Instance Connect"
     script = ("/usr/bin/ruby", "/opt/codedeploy-agent/bin/run")
-    found = CLIENTS.maybe_recognise(group("run", executable="/usr/bin/ruby", args=script))
+    found = maybe_recognise(CLIENTS, group("run", executable="/usr/bin/ruby", args=script))
     assert found is not None
     assert found.client.name == "AWS CodeDeploy agent"
-    assert CLIENTS.maybe_recognise(group("run", executable="/usr/bin/ruby", args=("x",))) is None
+    assert maybe_recognise(CLIENTS, group("run", executable="/usr/bin/ruby", args=("x",))) is None
 
 
 def test_an_sdk_in_a_known_program_is_the_sdk_with_the_program() -> None:
@@ -198,7 +199,7 @@ def test_an_sdk_in_a_known_program_is_the_sdk_with_the_program() -> None:
 )
 def test_a_name_that_only_resembles_a_known_one_is_not_recognised(user_agent: str) -> None:
     """A pattern does not match in the middle of a word."""
-    assert CLIENTS.maybe_recognise(group(user_agent=user_agent)) is None
+    assert maybe_recognise(CLIENTS, group(user_agent=user_agent)) is None
 
 
 def test_an_entry_of_ones_own_comes_first(tmp_path: Path) -> None:
@@ -212,75 +213,9 @@ def test_an_entry_of_ones_own_comes_first(tmp_path: Path) -> None:
     assert (said.client, said.cause, said.needed) == ("our botocore", Cause.OLD_SDK, "1.99")
 
 
-def test_the_sites_file_is_read_where_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Behind the files that are named, before what is shipped."""
-    site, named = tmp_path / "site.toml", tmp_path / "named.toml"
-    entry = (
-        '[[client]]\nname = "{}"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]\n'
-    )
-    site.write_text(entry.format("of the site"))
-    named.write_text(entry.format("named"))
-    monkeypatch.setattr(module, "SITE", site)
-    names = [each.name for each in load_clients([named]).entries]
-    assert names[:2] == ["named", "of the site"]
-    assert len(names) == len(CLIENTS.entries) + 2
-
-
-GOOD = 'name = "x"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("[[client]]\n" + GOOD + 'nedes = "1"', "entry 1 ('x'): there is no key 'nedes'"),
-        ("[[client]]\n" + GOOD + "user_agent = '('", "is not a regular expression"),
-        ("[[client]]\n" + GOOD + 'needs = "new"', "needs = 'new' is not a version"),
-        ("[[client]]\n" + GOOD + "needs = 1.2", "needs must be a text in quotes"),
-        ("[[client]]\n" + GOOD + 'setting = "y"', "setting and setting_since go together"),
-        ("[[client]]\n" + GOOD.replace('program"', 'agent"'), "kind must be one of program"),
-        ("[[client]]\n" + GOOD.replace('program = ["*/x"]', ""), "must say how to recognise it"),
-        ("[[client]]\n" + GOOD.replace('["*/x"]', '"*/x"'), "program must be a list"),
-        ("[[client]]\n" + GOOD.replace('["*/x"]', "[]"), "program must be a list"),
-        ("[[client]]\n" + GOOD.replace('name = "x"', ""), "entry 1 ('without a name'): name is"),
-        ("[[client]]\n" + GOOD + "[[client]]\nname = 'y'", "entry 2 ('y'): kind is missing"),
-        ("[client]\n" + GOOD, "must begin with [[client]]"),
-        ("[[cleint]]\n" + GOOD, "there is no 'cleint'"),
-        ("client = 1", "must begin with [[client]]"),
-        ("= 1", "is not TOML"),
-        ("\xff", "is not TOML"),
-    ],
-)  # fmt: skip
-def test_a_bad_file_is_refused_with_file_and_entry(
-    tmp_path: Path, text: str, complaint: str
-) -> None:
-    """Nothing of it is taken."""
-    file = tmp_path / "own.toml"
-    file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError) as caught:
-        load_clients([file])
-    assert str(file) in str(caught.value)
-    assert complaint in str(caught.value)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With what to do."""
-    with pytest.raises(ConfigError, match=r"cannot read the clients .*No such file"):
-        load_clients([tmp_path / "none.toml"])
-
-
-def test_a_huge_file_is_refused(tmp_path: Path) -> None:
-    """It is not read whole."""
-    file = tmp_path / "own.toml"
-    file.write_bytes(b"#" * (module.SIZE_MAX + 1))
-    with pytest.raises(ConfigError, match="larger than 1 MiB"):
-        load_clients([file])
-
-
 def test_a_hostile_user_agent_costs_little() -> None:
     """Only its beginning is searched."""
     hostile = "aws-sdk-java/" * 100_000
-    assert CLIENTS.maybe_recognise(group(user_agent=hostile)) is None
+    assert maybe_recognise(CLIENTS, group(user_agent=hostile)) is None
     assert isinstance(CLIENTS, Clients)
     assert BUILT_IN.exists()

@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import pytest
 
-from analyzer.report.diagnosis.clients import load_clients
+from analyzer.clients.reading import load_clients
+from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.diagnosis.rules import RULES, GroupFacts, diagnose
 from analyzer.report.findings import FURTHER, Group, Tally
 from analyzer.report.result import Cause, Diagnosis
@@ -378,7 +379,7 @@ def test_every_rule_is_the_first_for_some_caller() -> None:
     )
     first = set()
     for each in callers:
-        facts = GroupFacts(each, CLIENTS.maybe_recognise(each))
+        facts = GroupFacts(each, maybe_recognise(CLIENTS, each))
         first.add(next(n for n, (matches, _) in enumerate(RULES) if matches(facts)))
     assert first == set(range(len(RULES)))
 

@@ -13,8 +13,8 @@ from typing import Any, Optional
 
 import pytest
 
+from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
-from analyzer.report.diagnosis.clients import load_clients
 from analyzer.report.findings import Findings, Host
 from analyzer.report.next_steps.fleet import fleet_of
 from analyzer.report.next_steps.instances import COMMANDS_MAX

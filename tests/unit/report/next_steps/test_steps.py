@@ -11,8 +11,8 @@ from typing import Any, Optional
 
 import pytest
 
+from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
-from analyzer.report.diagnosis.clients import load_clients
 from analyzer.report.findings import Findings, Group
 from analyzer.report.formats.wording import NAMED_MAX
 from analyzer.report.next_steps.instances import COMMANDS_MAX, instances_of

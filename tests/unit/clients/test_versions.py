@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.report.diagnosis.versions import LENGTH_MAX, maybe_version
+from analyzer.clients.versions import LENGTH_MAX, maybe_version
 
 ASCENDING = (
     ("1.13.24", "1.13.25"),
