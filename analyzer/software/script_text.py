@@ -22,10 +22,14 @@ _LINE_MAX = 4096
 _CONTINUED_MAX = 40
 
 ADDRESS = re.compile(
-    r"169\.254\.169\.254|fd00:ec2::254|//instance-data(?:\.ec2\.internal)?\b|\b2852039166\b"
+    r"169\.254\.169\.254(?!/(?:computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1[/.]))"
+    r"|fd00:ec2::254|//instance-data(?:\.ec2\.internal)?\b|\b2852039166\b"
     r"|\b0xa9fea9fe\b",
     re.IGNORECASE,
 )
+# Google's metadata server has the same address.
+_GOOGLE = re.compile(r"metadata-flavor|computeMetadata|metadata\.google", re.IGNORECASE)
+_AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|user-data")
 _HEADER = re.compile(r"x-aws-ec2-metadata-token(?:-ttl-seconds)?|[/'\"]api/token", re.IGNORECASE)
 _TOOLS = re.compile(
     r"(?:^|[\s;|&(`=\"'])(?:[\w./-]*/)?(?:ec2metadata|ec2-metadata)(?=$|[\s;|&)`\"'])"
@@ -49,6 +53,20 @@ _ASSIGNED = re.compile(
 _CALLED = re.compile(r"\b([A-Za-z_][\w.]*)\s*\(\s*[frbu]?[\"'`](?:https?://)?\[?$")
 
 
+# One of these is in every text that names IMDS; bytes are searched much quicker than patterns.
+_SIGNS = tuple(
+    sign
+    for text in ("169.254.169.254", "fd00:ec2::254", "instance-data", "2852039166", "0xa9fea9fe",
+                 "ec2metadata", "ec2-metadata")
+    for sign in {text.encode(), text.upper().encode()}
+)  # fmt: skip
+
+
+def may_name_imds(raw: bytes) -> bool:
+    """Tell at a glance whether a file may have lines of interest."""
+    return any(sign in raw for sign in _SIGNS)
+
+
 class Use(NamedTuple):
     """A line that calls: its number from 1, its text without margins, CALL, TOKEN or TOOL."""
 
@@ -67,6 +85,8 @@ class _Command(NamedTuple):
 def uses(text: str, language: Language) -> list[Use]:
     """Return the lines that call IMDS, in their order."""
     if ADDRESS.search(text) is None and _TOOLS.search(text) is None:
+        return []
+    if _GOOGLE.search(text) is not None and _AWS.search(text) is None:
         return []
     commands = list(_commands(text, language))
     names = _Names(commands)
@@ -100,7 +120,9 @@ class _Names:
         # What a call returns is not the address that it was told.
         if re.match(r"\s*\"?(?:\$\(|`)", value):
             return
-        if self.has_address(value):
+        # Nor is that of a variable; `BASE + path` and "$BASE/path" are.
+        is_made = "(" not in value or value.lstrip().startswith("(")
+        if ADDRESS.search(value) or (is_made and self.has_address(value)):
             self._address.add(name)
         if self.has_header(value):
             self._header.add(name)

@@ -17,7 +17,7 @@ from analyzer.software.script_languages import (
     of_first_line,
     of_interpreter,
 )
-from analyzer.software.script_text import CALL, uses
+from analyzer.software.script_text import CALL, may_name_imds, uses
 from analyzer.software.subject import Subject
 
 # Lines of one caller: the first ones show where to look, and a log line has room for them.
@@ -68,7 +68,10 @@ def is_wanted(path: str) -> bool:
 
 def of_file(root: Root, path: str, language: Optional[Language] = None) -> Iterator[ScriptLine]:
     """Yield the lines of a file, those without a token first."""
-    text = _text(root, path)
+    raw = root.read(path, SCRIPT_BYTES_MAX)
+    if not may_name_imds(raw):
+        return
+    text = _decoded(raw)
     told = of_first_line(text.partition("\n")[0]) or of_ending(path) or language
     if told is None and (_COMMANDS.search(path) or text.startswith("#cloud-config")):
         told = SHELL
@@ -84,7 +87,10 @@ def masked(text: str) -> str:
 
 
 def _text(root: Root, path: str) -> str:
-    raw = root.read(path, SCRIPT_BYTES_MAX)
+    return _decoded(root.read(path, SCRIPT_BYTES_MAX))
+
+
+def _decoded(raw: bytes) -> str:
     return "" if b"\0" in raw[:1024] else raw.decode("utf-8", "replace")
 
 

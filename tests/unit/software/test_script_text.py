@@ -65,6 +65,9 @@ MENTIONS = [
     (PHP, f"/* file_get_contents('{URL}') */"),
     (PHP, f"// file_get_contents('{URL}')"),
     (JAVASCRIPT, f"// fetch('{URL}')"),
+    (SHELL, "curl -H 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/"),
+    (SHELL, "curl http://169.254.169.254/openstack/latest/meta_data.json"),
+    (PYTHON, "h = {'Metadata-Flavor': 'Google'}\nurlopen('http://169.254.169.254/', h)"),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Finds what would call IMDSv1 but has not yet: old libraries, packages and scripts on the disk."""
