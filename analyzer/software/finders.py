@@ -12,11 +12,7 @@ from analyzer.software.root import Root
 from analyzer.software.subject import Subject
 
 # Modules of this package, in the order of their use; each is imported when it is first asked.
-NAMES: tuple[str, ...] = (
-    "packages",
-    "scripts",
-    "origins",
-)
+NAMES: tuple[str, ...] = ("jvm", "elf", "dotnet", "scripts", "origins", "packages")
 
 
 class Finder(Protocol):
