@@ -12,7 +12,7 @@ from analyzer.software.root import Root
 from analyzer.software.subject import Subject
 
 # Modules of this package, in the order of their use; each is imported when it is first asked.
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = ("python", "node", "ruby", "php", "perl")
 
 
 class Finder(Protocol):
