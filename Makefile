@@ -146,6 +146,9 @@ test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (r
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
 	$(VENV)/bin/python -m tests.vmtest.clients --prepare
 	$(VENV)/bin/python -m tests.vmtest.clients
+	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.software --packages)
+	$(VENV)/bin/python -m tests.vmtest.software --prepare
+	$(VENV)/bin/python -m tests.vmtest.software
 
 test-faults: setup ## Test with faults: kill -9, full disk, no memory, and others (root)
 	$(PYTEST) tests/faults

@@ -65,9 +65,9 @@ def _of_source(source: Source, path: str) -> Iterator[Found]:
 
 def _of_go(build: go_build.Build, path: str) -> Iterator[Found]:
     if build.main is not None:
-        yield EntryPoint("golang", build.main.path, _version(build.main.version), path)
+        yield EntryPoint("go", build.main.path, _version(build.main.version), path)
     elif build.package:
-        yield EntryPoint("golang", build.package, "", path)
+        yield EntryPoint("go", build.package, "", path)
     ranked = [(maybe_rank(each.path, GOLANG), each) for each in build.modules]
     wanted = sorted((rank, each) for rank, each in ranked if rank is not None)
     for _, module in wanted[:LIBRARIES_MAX]:
@@ -80,12 +80,12 @@ def _library(module: go_build.Module, path: str) -> Library:
     A fork is not what it replaces; its versions are its own. A directory has no version.
     """
     if module.replaced_by is None:
-        return Library("golang", module.path, _version(module.version), path)
+        return Library("go", module.path, _version(module.version), path)
     other, version = module.replaced_by
     if other.startswith((".", "/")):
-        return Library("golang", module.path, "", path)
+        return Library("go", module.path, "", path)
     required_by = () if other == module.path else (f"{module.path} {module.version}",)
-    return Library("golang", other, _version(version), path, required_by)
+    return Library("go", other, _version(version), path, required_by)
 
 
 def _version(text: str) -> str:

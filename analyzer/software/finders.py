@@ -12,7 +12,19 @@ from analyzer.software.root import Root
 from analyzer.software.subject import Subject
 
 # Modules of this package, in the order of their use; each is imported when it is first asked.
-NAMES: tuple[str, ...] = ("jvm", "elf", "dotnet", "scripts", "origins", "packages")
+NAMES: tuple[str, ...] = (
+    "jvm",
+    "elf",
+    "dotnet",
+    "python",
+    "node",
+    "ruby",
+    "php",
+    "perl",
+    "scripts",
+    "origins",
+    "packages",
+)
 
 
 class Finder(Protocol):

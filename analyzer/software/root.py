@@ -89,6 +89,10 @@ class Root:
         finally:
             os.close(folder)
 
+    def descriptor(self, path: str) -> int:
+        """Return a descriptor of what a path leads to, opened with O_PATH; the caller closes it."""
+        return self._resolve(path)
+
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what a path leads to."""
         fd = self._resolve(path)
@@ -108,7 +112,7 @@ class Root:
     def real(self, path: str) -> str:
         """Return the path without links, as seen from the root."""
         if self._is_host:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            fd = self._resolve(path)
             try:
                 return os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 (of a descriptor)
             finally:
@@ -152,11 +156,13 @@ class Root:
 
     def _resolve(self, path: str) -> int:
         if self._is_host:
-            return os.open(path, os.O_PATH | os.O_CLOEXEC)
+            _check(path)
+            return os.open(f"/{path}", os.O_PATH | os.O_CLOEXEC)
         return self._walked(path)[0]
 
     def _walked(self, path: str) -> tuple[int, str]:
         """Return a descriptor of what the path leads to, which the caller closes, and its path."""
+        _check(path)
         left = _components(path)
         fds, names = [os.dup(self._fd)], [""]
         links = 0
@@ -189,6 +195,16 @@ class Root:
         finally:
             for fd in fds:
                 os.close(fd)
+
+
+def _check(path: str) -> None:
+    """Refuse what no file can be named; a path may come from a file that anybody wrote."""
+    try:
+        is_name = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
 
 
 def _components(path: str) -> list[str]:

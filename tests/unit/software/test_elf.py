@@ -25,13 +25,13 @@ IMDS = f"{V2}/feature/ec2/imds"
 
 
 def go(name: str, version: str, path: str, *required_by: str) -> Library:
-    return Library("golang", name, version, path, required_by)
+    return Library("go", name, version, path, required_by)
 
 
 def shop(path: str) -> list[Found]:
     """Return what the sample's modules are; a fork is not what it replaces."""
     return [
-        EntryPoint("golang", "example.com/shop", "v1.4.0", path),
+        EntryPoint("go", "example.com/shop", "v1.4.0", path),
         go(V1, "v1.44.133", path),
         go(IMDS, "v1.0.1", path),
         go("github.com/fork/config", "v1.8.1", path, f"{V2}/config v1.8.0"),
@@ -56,9 +56,9 @@ def test_modules_are_found(tmp_path: Path, kind: Kind, is_old: bool, has_headers
 def test_a_program_without_modules_has_its_package_at_most(tmp_path: Path) -> None:
     """Built from a directory, or before modules."""
     data = go_programs.program(NATIVE, "path\texample.com/tool\nbuild\t-compiler=gc\n")
-    assert look(tmp_path, data) == [EntryPoint("golang", "example.com/tool", "", "/shop")]
+    assert look(tmp_path, data) == [EntryPoint("go", "example.com/tool", "", "/shop")]
     local = go_programs.program(NATIVE, "mod\texample.com/tool\t(devel)\t\n")
-    assert look(tmp_path, local) == [EntryPoint("golang", "example.com/tool", "", "/shop")]
+    assert look(tmp_path, local) == [EntryPoint("go", "example.com/tool", "", "/shop")]
     assert look(tmp_path, go_programs.program(NATIVE, "")) == []
 
 
@@ -195,7 +195,7 @@ def test_a_program_whose_file_is_gone_is_read_while_it_runs(built: Path) -> None
         built.write_bytes(go_programs.program(NATIVE, "mod\texample.com/new\tv2\n"))
         assert of_process(elf, Path("/"), executable, **facts) == shop(executable)
     # The process is gone, or its number belongs to another: the file is what is left.
-    new = [EntryPoint("golang", "example.com/new", "v2", executable)]
+    new = [EntryPoint("go", "example.com/new", "v2", executable)]
     assert of_process(elf, Path("/"), executable, **facts) == new
     assert of_process(elf, Path("/"), executable, pid=1) == new
     assert of_process(elf, Path("/"), executable) == new

@@ -46,10 +46,10 @@ def cache_dir() -> Path:
 class Store:
     """Directories by client name, each with a marker that tells what it was made of."""
 
-    def __init__(self, target: Optional[Target] = None) -> None:
+    def __init__(self, target: Optional[Target] = None, *, kind: str = "clients") -> None:
         """Take the machine of another type that they are for; None stands for this one."""
         self.target = target
-        self.root = cache_dir() / (f"clients-{target.name}" if target else "clients")
+        self.root = cache_dir() / (f"{kind}-{target.name}" if target else kind)
 
     def directory(self, name: str) -> Path:
         """Return the place of a client's environment, whether it is there or not."""

@@ -1,0 +1,29 @@
+"""Defines a caller: how it is got and run, and the answer that is right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from tests.vmtest.clients.environments import Environment
+
+# What our own programs print when they have loaded what they were told.
+READY = "ready"
+
+
+class Caller(NamedTuple):
+    """One caller. In ``argv``, ``{env}`` stands for its installation, ``{programs}`` for ours.
+
+    ``answer`` is all that is to be found: ``botocore 1.12.253 < boto3 1.9.253`` is a library that
+    boto3 requires, ``runs gunicorn 20.1.0`` an entry point. Where ``requirers`` is unset, nobody
+    asks who requires a library. ``ready`` is what it prints when it can be asked. ``cwd`` is below
+    the installation. ``packages`` are Debian's.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    answer: tuple[str, ...]
+    environment: Optional[Environment] = None
+    packages: tuple[str, ...] = ()
+    ready: str = READY
+    cwd: str = "."
+    variables: tuple[tuple[str, str], ...] = ()
