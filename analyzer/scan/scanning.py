@@ -93,6 +93,8 @@ class _Scanner:
                 found.append(each)  # noqa: PERF402 (what was found before a fault stands)
         except Spent:
             self._outcome.add_unread(place.shown, f"{name}: too large or too slow to read whole")
+        except FileNotFoundError:
+            pass  # gone since
         except OSError as error:
             self._outcome.add_unread(place.shown, error.strerror)
         for finding in findings_of(found, place.root, self._clients):

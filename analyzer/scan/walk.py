@@ -82,6 +82,8 @@ class Walk:
                             waiting.append((entry.path, below, depth + 1))
                         else:
                             self._tell_skipped(entry.path, "too deep")
+                except FileNotFoundError:
+                    continue  # gone since
                 except OSError as error:
                     self._tell_unread(entry.path, error)
 
@@ -90,6 +92,8 @@ class Walk:
             with os.scandir(folder) as entries:
                 # The last one is taken first.
                 return sorted(entries, key=lambda each: each.name, reverse=True)
+        except FileNotFoundError:
+            return []  # gone since
         except OSError as error:
             self._tell_unread(folder, error)
             return []

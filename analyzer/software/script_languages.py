@@ -30,8 +30,11 @@ SHELL = Language(
     ("#",),
     (),
     _words(
-        r"(?<![\w./-]|\$)(?:[\w./-]*/)?(?:curl|wget|https?(?=\s)|GET|HEAD|lwp-request|aria2c|fetch|xh|w3m|lynx"
-        r"|nc|ncat|socat|telnet|busybox\s+wget)(?![\w-])|/dev/tcp/|\bInvoke-(?:RestMethod|WebRequest)\b"
+        r"(?<![\w./-]|\$)(?:[\w./-]*/)?(?:curl|wget|lwp-request|aria2c)(?![\w-])|/dev/tcp/"
+        # These are words of other kinds, too: a command begins with them.
+        r"|(?:^|[|;&(`]|\b(?:sudo|exec|then|do|if|while|timeout\s+\d+))\s*(?:[\w./-]*/)?"
+        r"(?:https?(?=\s)|GET|HEAD|fetch|xh|w3m|lynx|nc|ncat|socat|telnet|busybox\s+wget)(?![\w-])"
+        r"|\bInvoke-(?:RestMethod|WebRequest)\b"
         r"|\bi(?:rm|wr)\b|DownloadString"
     ),
     is_shell=True,
