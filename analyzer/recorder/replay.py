@@ -13,7 +13,8 @@ from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
+from analyzer.recorder.sources.captures.one_file import CaptureFile
+from analyzer.recorder.sources.captures.replay import PcapSource
 from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
 from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy
 
