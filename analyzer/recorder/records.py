@@ -370,6 +370,9 @@ class Response(NamedTuple):
     status: Optional[int]
 
 
+NO_RESPONSE = Response(Outcome.NO_RESPONSE, None)
+
+
 class Count(NamedTuple):
     """The number of calls that were alike; ``outcome`` is ``unknown`` if no answer was seen."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional
 
 from analyzer.recorder.classify import classify
-from analyzer.recorder.exchanges import FALLBACK, NO_RESPONSE, response_of
+from analyzer.recorder.exchanges import response_of
 from analyzer.recorder.records import (
+    NO_RESPONSE,
     Classification,
     Hint,
     Outcome,
@@ -17,6 +18,7 @@ from analyzer.recorder.records import (
     User,
     Workload,
 )
+from analyzer.recorder.token_failures import FALLBACK
 
 # What stands in a template where each host has a value of its own.
 CONTAINER_ID = "c0ffee00" * 8

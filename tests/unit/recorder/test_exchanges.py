@@ -9,15 +9,7 @@ import pytest
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.head import NOT_HTTP, unread
 from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
-from analyzer.recorder.exchanges import (
-    FALLBACK,
-    FALLBACK_WINDOW_S,
-    GIVEN_UP_S,
-    MAX_FAILURES,
-    MAX_OUT_OF_STEP,
-    Exchanges,
-    response_of,
-)
+from analyzer.recorder.exchanges import MAX_OUT_OF_STEP, Exchanges, response_of
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     Answer,
@@ -33,6 +25,12 @@ from analyzer.recorder.records import (
     Token,
     User,
     Version,
+)
+from analyzer.recorder.token_failures import (
+    FALLBACK,
+    FALLBACK_WINDOW_S,
+    GIVEN_UP_S,
+    MAX_FAILURES,
 )
 
 S = 1_000_000_000
