@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.recorder.records import (
-    Caller,
-    Chunk,
-    Connection,
-    KernelProcess,
-    Problem,
-    Process,
-    Snapshot,
-)
+from analyzer.recorder.callers import Caller, Process
+from analyzer.recorder.source_events import Chunk, Connection, KernelProcess, Problem, Snapshot
 
 # Looks like a session token of IMDSv2; opens nothing.
 TOKEN = "AQAEAHYKwxKSU3m1Zc0gKq7dV9sPz2LtXbE4nRfWjUyOaIhQlGMTBw=="

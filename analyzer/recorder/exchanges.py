@@ -13,15 +13,13 @@ from analyzer.lru import Lru
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     NO_RESPONSE,
-    Answer,
     Classification,
-    Closed,
     Outcome,
     Record,
     Request,
     Response,
-    SocketId,
 )
+from analyzer.recorder.source_events import Answer, Closed, SocketId
 from analyzer.recorder.token_failures import TokenFailures, is_token_request
 
 # About 1 KiB each. Beyond that, the oldest are written without an outcome.

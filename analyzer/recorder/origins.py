@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Union
 
 from analyzer.lru import Lru
-from analyzer.recorder.records import Caller
+from analyzer.recorder.callers import Caller
 
 # Users and containers with a budget of their own within one realm, as a user's sessions, a unit or
 # a container. Any user may have 65,536 ids (subuid(5)), and below its own service manager make

@@ -12,9 +12,11 @@ from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import unread
 from analyzer.recorder.exchanges import Exchanges
 from analyzer.recorder.heartbeat import Heartbeat
-from analyzer.recorder.records import (
+from analyzer.recorder.records import Captured, Record
+from analyzer.recorder.repeats import Repeats
+from analyzer.recorder.sink import Sink
+from analyzer.recorder.source_events import (
     Answer,
-    Captured,
     Chunk,
     Closed,
     Doubt,
@@ -22,10 +24,7 @@ from analyzer.recorder.records import (
     Lost,
     Problem,
     Program,
-    Record,
 )
-from analyzer.recorder.repeats import Repeats
-from analyzer.recorder.sink import Sink
 from analyzer.text import timestamp
 
 if TYPE_CHECKING:

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import Caller, Connection, Container, Record
+from analyzer.recorder.callers import Caller, Container
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Connection
 from analyzer.text import timestamp
 from tests.fleet.roster import CLIENTS, CONTAINER_ID, PID, POD_ID, Call, Client
 

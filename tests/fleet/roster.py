@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
+from analyzer.recorder.callers import Process, User, Workload
 from analyzer.recorder.classify import classify
 from analyzer.recorder.exchanges import response_of
 from analyzer.recorder.records import (
@@ -11,12 +12,9 @@ from analyzer.recorder.records import (
     Classification,
     Hint,
     Outcome,
-    Process,
     Request,
     Response,
     Token,
-    User,
-    Workload,
 )
 from analyzer.recorder.token_failures import FALLBACK
 

@@ -19,29 +19,22 @@ from analyzer import __version__
 from analyzer.logline.line import CALLS_MAX
 from analyzer.recorder.attribute import NOBODY, Attributor
 from analyzer.recorder.attribute.identity import identified
+from analyzer.recorder.callers import Caller, Container, Process, User, Workload
 from analyzer.recorder.records import (
-    Attribution,
-    Caller,
     Classification,
-    Connection,
-    Container,
     Hint,
-    KernelProcess,
     Outcome,
-    Process,
     Record,
     Repeated,
     Request,
     Response,
-    Snapshot,
     Token,
-    User,
     Version,
-    Workload,
 )
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Attribution, Connection, KernelProcess, Snapshot
 from tests.schema import parsed
 
 ATTRIBUTOR = Attributor()

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import Container, Process, Record, User
+from analyzer.recorder.callers import Container, Process, User
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
 from analyzer.recorder.sinks.log import Log
 from analyzer.recorder.sinks.stream import StreamWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.recorder.records import Chunk, Problem
+from analyzer.recorder.source_events import Chunk, Problem
 from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot

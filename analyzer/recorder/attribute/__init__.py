@@ -25,18 +25,9 @@ from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
 from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
 from analyzer.recorder.attribute.workloads import maybe_workload
+from analyzer.recorder.callers import Caller, Container, Process, User, Workload
 from analyzer.recorder.masking import Look, mask_text
-from analyzer.recorder.records import (
-    Attribution,
-    Caller,
-    Container,
-    KernelProcess,
-    Process,
-    Program,
-    Snapshot,
-    User,
-    Workload,
-)
+from analyzer.recorder.source_events import Attribution, KernelProcess, Program, Snapshot
 from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;

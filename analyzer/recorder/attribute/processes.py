@@ -16,8 +16,9 @@ import psutil
 from analyzer.host.procfs import Stat, maybe_read, maybe_stat
 from analyzer.host.time_namespace import offset_ns
 from analyzer.recorder.attribute.budget import Budget, Payer
+from analyzer.recorder.callers import Process, User
 from analyzer.recorder.masking import MASK, mask_args, mask_text, outline
-from analyzer.recorder.records import KernelProcess, Process, User
+from analyzer.recorder.source_events import KernelProcess
 from analyzer.text import decode_text
 
 # Characters of one process's arguments that are kept: four times what the kernel copies, and

@@ -16,7 +16,8 @@ from analyzer.host.procfs import maybe_stat
 from analyzer.lru import Cache
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.processes import Processes, in_words, split_args
-from analyzer.recorder.records import KernelProcess, Process, Program, User
+from analyzer.recorder.callers import Process, User
+from analyzer.recorder.source_events import KernelProcess, Program
 from analyzer.text import decode_text
 
 # The kernel tells again after half a minute. At most 2.5 KB each, and mostly a fifth.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sys import getsizeof
 
-from analyzer.recorder.records import Process
+from analyzer.recorder.callers import Process
 
 # A process, its user, and what a cache needs for it, without the text.
 PROCESS_BYTES = 400

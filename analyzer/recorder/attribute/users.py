@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.lru import Cache
-from analyzer.recorder.records import User
+from analyzer.recorder.callers import User
 from analyzer.text import decode_text
 
 LOCAL_USERS = Path("/etc/passwd")

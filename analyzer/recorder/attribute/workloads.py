@@ -13,7 +13,7 @@ import re
 from typing import Optional
 
 from analyzer.recorder.attribute.cgroups import Cgroup, endings, parse
-from analyzer.recorder.records import Workload
+from analyzer.recorder.callers import Workload
 
 _UUID = r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}"
 # A pod that the kubelet runs from a file has the digest of that file for its uid, and all

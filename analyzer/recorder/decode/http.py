@@ -34,7 +34,8 @@ from analyzer.recorder.decode.head import (
     read_head,
     unread,
 )
-from analyzer.recorder.records import DOUBTS, UNFRAMED, Problem, Request, Token
+from analyzer.recorder.records import DOUBTS, UNFRAMED, Request, Token
+from analyzer.recorder.source_events import Problem
 
 # An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
 # Also the most a parser holds between two calls.

@@ -11,15 +11,8 @@ from analyzer.recorder.decode.http import (
     RequestParser,
 )
 from analyzer.recorder.decode.whole import maybe_whole_request
-from analyzer.recorder.records import (
-    CHANGEABLE,
-    Captured,
-    Chunk,
-    Doubt,
-    Request,
-    Snapshot,
-    Token,
-)
+from analyzer.recorder.records import CHANGEABLE, Captured, Request, Token
+from analyzer.recorder.source_events import Chunk, Doubt, Snapshot
 
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30

@@ -9,7 +9,8 @@ from typing import NamedTuple, Union
 
 from analyzer.imds import AWS
 from analyzer.logline.recognition import UNNAMED
-from analyzer.recorder.records import Lost, Record, Version
+from analyzer.recorder.records import Record, Version
+from analyzer.recorder.source_events import Lost
 from analyzer.text import visible
 
 # A caller chooses its own name, and each new one is a time series for ever: some get their own,

@@ -19,7 +19,7 @@ from analyzer.recorder.decode.head import (
     shown_method,
 )
 from analyzer.recorder.masking import Look, mask_text
-from analyzer.recorder.records import Chunk, Closed, SocketId
+from analyzer.recorder.source_events import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 
 COVER = b"*"

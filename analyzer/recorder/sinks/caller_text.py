@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from analyzer.lru import Cache
-from analyzer.recorder.records import Caller, Process, Record, User
+from analyzer.recorder.callers import Caller, Process, User
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.bounds import shorten_caller
 from analyzer.recorder.sinks.encoding import members
 from analyzer.text import timestamp

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.recorder.clock import BootClock, Clock
 
 if TYPE_CHECKING:
-    from analyzer.recorder.records import Lost
+    from analyzer.recorder.source_events import Lost
 
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
@@ -113,7 +113,7 @@ class LossMeter:
 
     def take(self) -> list[Lost]:
         """Return what each counter has grown by."""
-        from analyzer.recorder.records import Lost  # noqa: PLC0415 (not needed to attach)
+        from analyzer.recorder.source_events import Lost  # noqa: PLC0415 (not needed to attach)
 
         since_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
         lost = []

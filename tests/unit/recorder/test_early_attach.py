@@ -186,6 +186,7 @@ def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     heavy = {"click", "structlog", "psutil", "dataclasses", "inspect", "subprocess", "logging"}
     ours = {
         "analyzer.config.settings",
+        "analyzer.recorder.source_events",
         "analyzer.recorder.records",
         "analyzer.recorder.pipeline",
         "analyzer.cli",

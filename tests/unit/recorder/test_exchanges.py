@@ -6,26 +6,22 @@ from typing import Callable, Optional
 
 import pytest
 
+from analyzer.recorder.callers import Caller, Process, User
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.head import NOT_HTTP, unread
 from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
 from analyzer.recorder.exchanges import MAX_OUT_OF_STEP, Exchanges, response_of
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
-    Answer,
-    Caller,
     Classification,
-    Closed,
-    Connection,
     Outcome,
-    Process,
     Record,
     Request,
     Response,
     Token,
-    User,
     Version,
 )
+from analyzer.recorder.source_events import Answer, Closed, Connection
 from analyzer.recorder.token_failures import (
     FALLBACK,
     FALLBACK_WINDOW_S,

@@ -13,7 +13,7 @@ from typing import Callable, Optional
 
 from analyzer.errors import CaptureError, SourceUnavailable
 from analyzer.recorder.clock import CaptureClock, Clock
-from analyzer.recorder.records import Connection, Event, Lost, Passed
+from analyzer.recorder.source_events import Connection, Event, Lost, Passed
 from analyzer.recorder.sources.captures.capture_file import DamagedError
 from analyzer.recorder.sources.captures.one_file import END, STANDARD_INPUT, CaptureFile
 from analyzer.recorder.sources.losses import LossMeter

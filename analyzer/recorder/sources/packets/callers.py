@@ -11,7 +11,7 @@ import psutil
 
 from analyzer.imds import IMDS_PORT
 from analyzer.lru import Lru
-from analyzer.recorder.records import Connection, Snapshot
+from analyzer.recorder.source_events import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender

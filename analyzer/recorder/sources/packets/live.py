@@ -22,7 +22,7 @@ import psutil
 from analyzer.errors import SourceUnavailable
 from analyzer.imds import IMDS_ADDRESSES
 from analyzer.recorder.clock import BootClock, Clock
-from analyzer.recorder.records import Event, Lost
+from analyzer.recorder.source_events import Event, Lost
 from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
 from analyzer.recorder.sources.packets import socket_filter
 from analyzer.recorder.sources.packets.callers import Identity

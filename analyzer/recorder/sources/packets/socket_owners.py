@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple, Optional
 from analyzer.host.procfs import Stat, maybe_stat, read
 from analyzer.host.time_namespace import offset_ns
 from analyzer.lru import Lru
-from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
+from analyzer.recorder.source_events import Attribution, KernelProcess, Snapshot
 from analyzer.recorder.sources.probe import layout
 
 # Processes that open many connections one after the other; a host has some dozens.

@@ -21,7 +21,7 @@ from analyzer.recorder.sources.probe.loaded_object import LoadedObject
 from analyzer.recorder.sources.probe.objects import bpf_file
 
 if TYPE_CHECKING:
-    from analyzer.recorder.records import Event, Lost
+    from analyzer.recorder.source_events import Event, Lost
 
 REMEDIES = {
     "fentry": "Needs Linux 5.5 or later on x86-64, 6.4 on arm64, with BPF trampolines allowed; "

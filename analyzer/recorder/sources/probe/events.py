@@ -7,7 +7,7 @@ import ipaddress
 import struct
 from typing import Optional, Union
 
-from analyzer.recorder.records import (
+from analyzer.recorder.source_events import (
     Answer,
     Attribution,
     Chunk,

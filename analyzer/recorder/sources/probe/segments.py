@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.records import Connection, Problem, Snapshot, SocketId
+from analyzer.recorder.source_events import Connection, Problem, Snapshot, SocketId
 
 SEQUENCES = 1 << 32  # numbers of TCP's bytes there are
 

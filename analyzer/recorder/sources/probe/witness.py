@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Union
 
 from analyzer.lru import Lru
-from analyzer.recorder.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
+from analyzer.recorder.source_events import (
+    Attribution,
+    Chunk,
+    Closed,
+    Event,
+    Problem,
+    Snapshot,
+    SocketId,
+)
 from analyzer.recorder.sources.probe.segments import SEQUENCES, Call, Segment, Sender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.records import (
+from analyzer.recorder.source_events import (
     Answer,
     Chunk,
     Closed,

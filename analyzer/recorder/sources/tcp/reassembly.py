@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.imds import IMDS_PORT
-from analyzer.recorder.records import Connection, Event
+from analyzer.recorder.source_events import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.recorder.sources.tcp.dissect import (

@@ -26,7 +26,8 @@ from analyzer.recorder.attribute.processes import (
     only_names,
     split_args,
 )
-from analyzer.recorder.records import KernelProcess, Process, Snapshot, User
+from analyzer.recorder.callers import Process, User
+from analyzer.recorder.source_events import KernelProcess, Snapshot
 from tests.sends import kernel_of, process_of
 
 DEADLINE_S = 60.0
@@ -52,7 +53,7 @@ REUSER = """
 import os, subprocess, sys, time
 from pathlib import Path
 from analyzer.recorder.attribute import processes
-from analyzer.recorder.records import KernelProcess
+from analyzer.recorder.source_events import KernelProcess
 
 def start(program):
     process = subprocess.Popen([program, "1000"])
@@ -266,7 +267,7 @@ class TestBelieving:
         """The kernel's own number stays what it is when /proc shifts it."""
         ask = (
             "import sys; from analyzer.recorder.attribute.processes import Processes;"
-            "from analyzer.recorder.records import KernelProcess;"
+            "from analyzer.recorder.source_events import KernelProcess;"
             "kernel = KernelProcess(int(sys.argv[1]), int(sys.argv[2]), 0, b'sleep');"
             "print(Processes().look_up(kernel, args=True, cgroup=True).is_there)"
         )
@@ -355,7 +356,7 @@ class TestGoing:
         ask.write_text(
             "import os, sys\n"
             "from analyzer.recorder.attribute.processes import Processes\n"
-            "from analyzer.recorder.records import KernelProcess\n"
+            "from analyzer.recorder.source_events import KernelProcess\n"
             "import psutil\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "pid = int(sys.argv[2])\n"

@@ -23,7 +23,8 @@ from prometheus_client.openmetrics import parser as openmetrics
 from analyzer import __version__
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError, SinkError
-from analyzer.recorder.records import Lost, Outcome, Response
+from analyzer.recorder.records import Outcome, Response
+from analyzer.recorder.source_events import Lost
 from tests.live.watch import DEADLINE_S, eventually
 from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
 from tests.unit.recorder.metrics.test_counts import named

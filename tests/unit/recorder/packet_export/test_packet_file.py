@@ -13,11 +13,12 @@ from typing import NamedTuple, Optional
 import pytest
 
 from analyzer.errors import SinkError
+from analyzer.recorder.callers import Caller, Process, User
 from analyzer.recorder.packet_export import pcapng
 from analyzer.recorder.packet_export.export import PacketExport
 from analyzer.recorder.packet_export.framing import MAX_DATA, Frame, Framing
 from analyzer.recorder.packet_export.pcapng import BUFFER_BYTES, PacketFile
-from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, User
+from analyzer.recorder.source_events import Answer, Attribution, Chunk, Closed
 from tests.sends import START, TOKEN, chunk, connection
 
 MIB = 1 << 20

@@ -21,17 +21,8 @@ from analyzer import __version__
 from analyzer.config.settings import LogSettings
 from analyzer.errors import SinkError
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import (
-    Caller,
-    Classification,
-    Connection,
-    Process,
-    Record,
-    Request,
-    Token,
-    User,
-    Version,
-)
+from analyzer.recorder.callers import Caller, Process, User
+from analyzer.recorder.records import Classification, Record, Request, Token, Version
 from analyzer.recorder.sinks import level
 from analyzer.recorder.sinks.caller_text import CALLERS_BYTES_MAX, CALLERS_MAX
 from analyzer.recorder.sinks.file import open_file
@@ -40,6 +31,7 @@ from analyzer.recorder.sinks.log import BUFFER_MAX
 from analyzer.recorder.sinks.log import Log as LineLog
 from analyzer.recorder.sinks.request_text import METHOD_MAX, PATH_MAX, QUERY_MAX, USER_AGENT_MAX
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Connection
 from analyzer.text import timestamp
 
 DEADLINE_S = 60.0

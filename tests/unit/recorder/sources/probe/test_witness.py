@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
+from analyzer.recorder.source_events import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.recorder.sources.probe import layout
 from analyzer.recorder.sources.probe.events import TornEventError, decode_event
 from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
