@@ -65,12 +65,16 @@ def response_of(status: int) -> Optional[Response]:
 class Exchanges:
     """Holds requests until they are answered, their connection ends, or the wait is over.
 
-    On one connection answers come in the order of the requests. Of several requests that
-    were sent before the first answer was read (pipelining) only the first one's status is
-    seen; the others are given back together with it, without an outcome. Their answers are still
-    to come, and where a later request was sent before them they look like its own. So from then
-    on nothing is told of answers on that connection, nor after an interim answer, a request that
-    was given up, or bytes that servers may read as another number of requests.
+    On one connection answers come in the order of the requests. If several requests were sent
+    before the first answer was read (pipelining), only the first one's status is seen. The others
+    are returned together with it, without an outcome.
+
+    Their answers are still to come. If a later request was sent before them, they look like its
+    own. So from then on no answer on that connection is believed. The same holds after
+
+    - an interim answer,
+    - a request that was given up,
+    - bytes that servers may read as another number of requests.
     """
 
     def __init__(

@@ -100,13 +100,12 @@ class Problem(Constants):
 class Chunk(NamedTuple):
     """The bytes of one send.
 
-    ``data`` holds the first ``len(data)`` of ``size`` bytes; the others could not be
-    had, for the reason ``problem`` (None exactly when ``len(data) == size``).
-    ``sequence`` is the TCP sequence number of the first byte (mod 2**32; None where there
-    is none yet), ``offset`` the number of bytes the connection had taken before (mod 2**32,
-    0 at its start; None where the kernel does not tell). ``tid`` is 0 and ``snapshot`` None
-    where nobody knows who sent it. ``is_answered`` says whether answers on the connection
-    are seen.
+    ``data`` holds the first ``len(data)`` of ``size`` bytes. ``problem`` is the reason why the
+    others are missing, None exactly when ``len(data) == size``. ``sequence`` is the TCP sequence
+    number of the first byte (mod 2**32; None where there is none yet). ``offset`` is the number of
+    bytes the connection had taken before (mod 2**32). It is 0 at its start, and None where the
+    kernel does not tell. ``tid`` is 0 and ``snapshot`` None where nobody knows who sent it.
+    ``is_answered`` says whether answers on the connection are seen.
     """
 
     boottime_ns: int

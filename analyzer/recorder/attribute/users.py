@@ -1,7 +1,7 @@
 """Looks up user names in the host's database without waiting long for it.
 
-Local users stand in a file. All others come from wherever nsswitch.conf(5) says, such as a
-directory server, and asking there can take as long as that one likes.
+Local users are in a file. All others come from the services that nsswitch.conf(5) names, such
+as a directory server. Such a service may take any time to answer.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-r"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
+"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
 
-It stands in the log in ECS's own fields for such things, which Elastic's sensors for
-containers fill in the same way: ``orchestrator.type`` is ``kubernetes`` or ``ecs``,
-``orchestrator.resource.type`` is ``pod`` or ``task``, and ``orchestrator.resource.id`` the
-pod's uid (``metadata.uid``, what others call ``kubernetes.pod.uid`` or ``k8s.pod.uid``)
-or the task's id (the end of its ARN, ``aws.ecs.task.id``).
+The log has it in ECS's own fields, as Elastic's sensors for containers fill them in:
+
+- ``orchestrator.type`` is ``kubernetes`` or ``ecs``.
+- ``orchestrator.resource.type`` is ``pod`` or ``task``.
+- ``orchestrator.resource.id`` is the pod's uid or the task's id.
+
+The uid is ``metadata.uid``; others call it ``kubernetes.pod.uid`` or ``k8s.pod.uid``. The task's
+id is the end of its ARN, ``aws.ecs.task.id``.
 """
 
 from __future__ import annotations

@@ -60,9 +60,9 @@ class Stream:
     def _ahead(self, chunk: Chunk) -> int:
         """Return the number of bytes between the last one taken and this send (mod 2**32).
 
-        By the sequence number, which is exact. A connection that began with TCP Fast Open
-        has none at first and is followed by its offset, which then began at 0. Where there
-        is neither (Fast Open and MPTCP), nothing is taken to lie between.
+        The sequence number tells it exactly. A connection that began with TCP Fast Open has none at
+        first: its offset tells it, which then began at 0. Without either (Fast Open and MPTCP) the
+        number is taken to be 0.
         """
         if self._expected is not None and chunk.sequence is not None:
             return (chunk.sequence - self._expected) % _SEQUENCES

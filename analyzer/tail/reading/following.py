@@ -139,7 +139,7 @@ class FileSource:
         """Go over to what was written since; first to the copies of what was there before.
 
         logrotate's copytruncate makes them. An empty file has nothing by which to recognise a
-        copy of it later.
+        later copy.
         """
         head = file.present_head()
         if not head:

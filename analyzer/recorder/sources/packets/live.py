@@ -1,7 +1,8 @@
 """Captures packets of all interfaces and names their senders.
 
-Sees what passes the network namespace it is started in, so also guests and containers behind it,
-but not what stays inside another namespace. Who sent it is found in the socket tables, best effort.
+It sees the packets of the network namespace in which it is started. These include packets of
+guests and containers behind it, but none that stay inside another namespace. The socket tables
+name the senders, best effort.
 """
 
 from __future__ import annotations

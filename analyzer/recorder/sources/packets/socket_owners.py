@@ -1,9 +1,9 @@
 """Finds the process that holds a socket, and takes a snapshot of it.
 
-Best effort, and nothing is guessed: a process that is gone, a socket that several hold, and
-what there was no time to look for, are nobody. Who holds a socket is looked up in /proc/PID/fd,
-of the processes first that had sockets before and of the newest, which is where short-lived
-callers are.
+It is best effort and guesses nothing. A socket has no owner here if its process is gone, or if
+several hold it. The same is true if there was no time to look. It searches /proc/PID/fd.
+Processes that had sockets before come first. The newest come next, because callers may be
+short-lived.
 """
 
 from __future__ import annotations
