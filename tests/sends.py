@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.recorder.callers import Caller, Process
+from analyzer.recorder.callers import Caller, NamedProcess
 from analyzer.recorder.source_events import Chunk, Connection, KernelProcess, Problem, Snapshot
 
 # Looks like a session token of IMDSv2; opens nothing.
@@ -63,7 +63,7 @@ def chunk(
     )
 
 
-def process_of(caller: Caller) -> Process:
+def process_of(caller: Caller) -> NamedProcess:
     """Return who it is; fails for nobody."""
     assert caller.process is not None
     return caller.process

@@ -15,7 +15,7 @@ class User(NamedTuple):
     name: Optional[str]
 
 
-class Process(NamedTuple):
+class NamedProcess(NamedTuple):
     """A process in words. None for what could not be learned; args have secrets masked."""
 
     pid: int
@@ -55,14 +55,14 @@ class Caller(NamedTuple):
     ``process`` is None if it is unknown. So is each other field but ``ancestors``.
     """
 
-    process: Optional[Process]
-    ancestors: tuple[Process, ...]
+    process: Optional[NamedProcess]
+    ancestors: tuple[NamedProcess, ...]
     ancestors_truncated: bool
     container: Optional[Container]
     service: Optional[str]  # systemd unit
     workload: Optional[Workload] = None
     attribution: Attribution = Attribution.CALL
-    others: tuple[Process, ...] = ()  # further processes that sent parts of the request
+    others: tuple[NamedProcess, ...] = ()  # further processes that sent parts of the request
     size_bytes: int = 0  # of its text in memory; see attribute.sizes
     realm: str = ""  # what its processes cannot leave; see attribute.realms
     identity: Optional[Identity] = None  # None exactly when ``process`` is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.logline.events import PACKET_FILE
-from analyzer.recorder.callers import Caller, Process
+from analyzer.recorder.callers import Caller, NamedProcess
 from analyzer.recorder.listener import PacketListener, Say
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
@@ -106,7 +106,7 @@ def _comment(caller: Caller, records: Sequence[Record]) -> str:
     return "\n".join(line.translate(_CONTROLS) for line in lines)
 
 
-def _process(process: Process) -> list[str]:
+def _process(process: NamedProcess) -> list[str]:
     lines = [f"process: {process.name} (pid {process.pid})"]
     if process.executable:
         lines.append(f"executable: {process.executable}")

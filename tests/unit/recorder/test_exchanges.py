@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 import pytest
 
-from analyzer.recorder.callers import Caller, Process, User
+from analyzer.recorder.callers import Caller, NamedProcess, User
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.head import NOT_HTTP, unread
 from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
@@ -41,7 +41,7 @@ def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False)
         else Classification(Version.V1, "metadata", "no_token_header", "aws")
     )
     method = "PUT" if token else "GET"
-    process = Process(pid, "app", None, None, False, 100 * pid, User(0, None))
+    process = NamedProcess(pid, "app", None, None, False, 100 * pid, User(0, None))
     return Record(
         1,
         1,

@@ -18,7 +18,7 @@ from analyzer.recorder.listener import Listener
 from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
-from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.recorder.source_events import Closed, Event, Lost
 from analyzer.recorder.sources import Probe

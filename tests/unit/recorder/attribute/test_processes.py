@@ -26,7 +26,7 @@ from analyzer.recorder.attribute.processes import (
     only_names,
     split_args,
 )
-from analyzer.recorder.callers import Process, User
+from analyzer.recorder.callers import NamedProcess, User
 from analyzer.recorder.source_events import KernelProcess, Snapshot
 from tests.sends import kernel_of, process_of
 
@@ -153,7 +153,7 @@ def named(comm: bytes) -> Iterator[int]:
             process.kill()
 
 
-def ancestor_in_words(pid: int) -> Process:
+def ancestor_in_words(pid: int) -> NamedProcess:
     """Describe a process as an ancestor: /proc alone tells its arguments."""
     snapshot = snapshot_of(
         KernelProcess(1, NO_PID, 0, b"curl"), b"curl\0", ancestors=(as_kernel_sees(pid),)
@@ -646,7 +646,7 @@ class TestRemembering:
         assert cache.get("a", now=11) is None
 
 
-def _in_words(args: tuple[bytes, ...], **changes: Any) -> Process:
+def _in_words(args: tuple[bytes, ...], **changes: Any) -> NamedProcess:
     kernel = KernelProcess(1_000, 4242, 0, changes.pop("comm", b"python3"))
     known: dict[str, Any] = {"args_truncated": False, "executable": None, "user": User(0, None)}
     return in_words(kernel, args, **{**known, **changes})

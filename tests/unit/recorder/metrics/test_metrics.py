@@ -38,10 +38,10 @@ sys.modules["prometheus_client"] = None
 from analyzer.config import settings as config
 from analyzer.config.rules import UnixAddress
 from analyzer.recorder.sinks.jsonl import open_log
-from analyzer.recorder.metrics import Metrics
+from analyzer.recorder.metrics import MetricsListener
 
 def start(**settings):
-    metrics = Metrics(config.Config(metrics=config.MetricsSettings(**settings)), log=log)
+    metrics = MetricsListener(config.Config(metrics=config.MetricsSettings(**settings)), log=log)
     metrics.start("none")
     return metrics
 
