@@ -17,8 +17,9 @@ from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.exchanges import Exchanges
-from analyzer.recorder.records import Captured, Chunk, Record
+from analyzer.recorder.records import Captured, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
+from analyzer.recorder.source_events import Chunk
 from analyzer.recorder.sources import Source
 from analyzer.recorder.sources.selection import open_source
 from bench.figure import CannotMeasureError, Row, show

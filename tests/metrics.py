@@ -12,7 +12,7 @@ from prometheus_client import parser as plain
 
 from analyzer.config import settings as config
 from analyzer.config.rules import TcpAddress, UnixAddress
-from analyzer.recorder.metrics import Metrics
+from analyzer.recorder.metrics import MetricsListener
 from analyzer.recorder.sinks.jsonl import open_log
 from tests.live.watch import DEADLINE_S
 from tests.schema import parsed as parsed_line
@@ -26,15 +26,15 @@ class Bench:
     def __init__(self, log_path: Path) -> None:
         self.log_path = log_path
         self.log = open_log(config.LogSettings(file=str(self.log_path)))
-        self.metrics: Optional[Metrics] = None
+        self.metrics: Optional[MetricsListener] = None
 
     def settings(self, **settings: Any) -> config.Config:
         """Return settings with these for metrics."""
         log = config.LogSettings(file=str(self.log_path))
         return config.Config(log=log, metrics=config.MetricsSettings(**settings))
 
-    def start(self, **settings: Any) -> Metrics:
-        self.metrics = Metrics(
+    def start(self, **settings: Any) -> MetricsListener:
+        self.metrics = MetricsListener(
             self.settings(**settings), log=self.log, loss_reasons=("ring_buffer_full",)
         )
         self.metrics.start("core/fentry")

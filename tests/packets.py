@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Optional
 from analyzer.recorder.clock import CaptureClock, Clock
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.pipeline import Pipeline
-from analyzer.recorder.records import Answer, Captured, Chunk, Closed, Event, Lost, Record
+from analyzer.recorder.records import Captured, Record
 from analyzer.recorder.sinks.log import Counters
+from analyzer.recorder.source_events import Answer, Chunk, Closed, Event, Lost
 from analyzer.recorder.sources import Probe
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.reassembly import Reassembler

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from analyzer.recorder.records import (
-    Caller,
-    Chunk,
-    Connection,
-    KernelProcess,
-    Problem,
-    Process,
-    Snapshot,
-)
+from analyzer.recorder.callers import Caller, NamedProcess
+from analyzer.recorder.source_events import Chunk, Connection, KernelProcess, Problem, Snapshot
 
 # Looks like a session token of IMDSv2; opens nothing.
 TOKEN = "AQAEAHYKwxKSU3m1Zc0gKq7dV9sPz2LtXbE4nRfWjUyOaIhQlGMTBw=="
@@ -70,7 +63,7 @@ def chunk(
     )
 
 
-def process_of(caller: Caller) -> Process:
+def process_of(caller: Caller) -> NamedProcess:
     """Return who it is; fails for nobody."""
     assert caller.process is not None
     return caller.process

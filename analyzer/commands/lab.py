@@ -105,14 +105,16 @@ def _is_named_rightly(
     from analyzer.lab.observed_calls import LogTail
     from analyzer.lab.observer import ObserverProcess
     from analyzer.lab.programs import write_programs
-    from analyzer.lab.screen import Screen
-    from analyzer.lab.service import Options
+    from analyzer.lab.screen import LabScreen
+    from analyzer.lab.service import MetadataOptions
 
-    screen = Screen(Console(highlight=False, markup=False, emoji=False))
+    screen = LabScreen(Console(highlight=False, markup=False, emoji=False))
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imds-lab-")))
         namespace = stack.enter_context(LabNamespace())
-        imds = stack.enter_context(ImdsProcess(namespace, Options(require_tokens=require_tokens)))
+        imds = stack.enter_context(
+            ImdsProcess(namespace, MetadataOptions(require_tokens=require_tokens))
+        )
         log = log_file or directory / "imds.jsonl"
         tail = LogTail(log)
         screen.open(

@@ -73,10 +73,10 @@ def weigh(
 ) -> CheckResult:
     """Return the answer with the weight that a lack has here.
 
-    ``needed_for`` are patterns of probe names, ``order`` the probes from best to worst. A
-    lack is a failure where no probe works, a warning where it stands in the way of a better
-    probe than the one that works, and else no more than a note. Where something that every
-    probe needs is lacking too (``others_block``), what only some need is not the failure.
+    ``needed_for`` are patterns of probe names, ``order`` the probes from best to worst. A lack is
+    a failure if no probe works. It is a warning if a better probe than the working one needs it,
+    and else a note. If something that every probe needs is lacking too (``others_block``), a lack
+    that only some need is not the failure.
     """
     if answer.level is not Level.FAIL:
         return answer

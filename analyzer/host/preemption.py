@@ -1,7 +1,7 @@
 """Checks whether the kernel may preempt a task within a system call.
 
-Where it may, it can do so inside a program of type fentry, and then skips that program for
-every other task on the same CPU until the first one continues: ``__bpf_prog_enter_recur``
+If it may, it can do so inside a program of type fentry. Then it skips that program for every
+other task on the same CPU until the first one continues: ``__bpf_prog_enter_recur``
 (kernel/bpf/trampoline.c) runs a program once per CPU at a time. Programs behind kprobes and
 tracepoints run with preemption off (``trace_call_bpf``, kernel/trace/bpf_trace.c).
 """

@@ -25,10 +25,10 @@ REMEDY = (
 
 @functools.lru_cache(maxsize=1)
 def offset_ns() -> int:
-    """Return what the namespace adds to CLOCK_BOOTTIME and to times in /proc; 0 on the host.
+    """Return the offset of the namespace for CLOCK_BOOTTIME and for times in /proc; 0 on the host.
 
-    Raises ServiceError where the kernel does not tell: the file has the offsets of the namespace
-    that children will be in, and after unshare(2) that is another one than ours.
+    Raises ServiceError where the kernel does not tell. The file has the offsets of the namespace
+    for children. After unshare(2) that is another namespace than ours.
     """
     try:
         text = _OFFSETS.read_text(encoding="ascii")

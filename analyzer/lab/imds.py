@@ -27,8 +27,8 @@ from analyzer.imds import IMDS_PORT
 from analyzer.lab.interpreter import running
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.network_namespace import HOME, NamespaceId
-from analyzer.lab.server import Answered, Ledger, Listening, Tally, open_listeners, serve
-from analyzer.lab.service import DEFAULTS, Options, Service
+from analyzer.lab.server import Answered, BoundAddress, Ledger, Tally, open_listeners, serve
+from analyzer.lab.service import DEFAULTS, EmulatedService, MetadataOptions
 
 _ANSWER_TIMEOUT_S = 60  # answers in milliseconds; Python starts slowly in an emulated machine
 
@@ -40,7 +40,7 @@ class ImdsProcess:
     """
 
     def __init__(
-        self, namespace: LabNamespace, options: Options = DEFAULTS, *, port: int = IMDS_PORT
+        self, namespace: LabNamespace, options: MetadataOptions = DEFAULTS, *, port: int = IMDS_PORT
     ) -> None:
         """Take an open namespace and how the instance's options are set."""
         self._namespace = namespace
@@ -48,7 +48,7 @@ class ImdsProcess:
         self._port = port
         self._child: Optional[subprocess.Popen[bytes]] = None
         self._received = b""
-        self.listening: tuple[Listening, ...] = ()
+        self.listening: tuple[BoundAddress, ...] = ()
 
     def __enter__(self) -> ImdsProcess:
         """Start the child, and return once requests are answered."""
@@ -67,7 +67,7 @@ class ImdsProcess:
             cwd=Path(analyzer.__file__).parent.parent,
         )
         try:
-            self.listening = tuple(Listening(*each) for each in self._receive()["listening"])
+            self.listening = tuple(BoundAddress(*each) for each in self._receive()["listening"])
         except BaseException:
             self.stop()
             raise
@@ -150,11 +150,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except LabError as error:
         _send({"error": str(error)})
         return 1
-    asyncio.run(_serve_parent(listeners, Service(Options(**given.options))))
+    asyncio.run(_serve_parent(listeners, EmulatedService(MetadataOptions(**given.options))))
     return 0
 
 
-async def _serve_parent(listeners: Sequence[socket.socket], service: Service) -> None:
+async def _serve_parent(listeners: Sequence[socket.socket], service: EmulatedService) -> None:
     ledger = Ledger()
     loop = asyncio.get_running_loop()
     # Taken now: the sockets are closed by the time the loop is left.

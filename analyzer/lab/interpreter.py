@@ -8,7 +8,7 @@ import sys
 def running(module: str) -> tuple[str, ...]:
     """Return the command that runs a module.
 
-    The installed program ignores PYTHON* variables and the user's own packages (``python -I``),
-    and so must its children, which run as root.
+    The installed program ignores PYTHON* variables and the user's own packages (``python -I``).
+    Its children must do the same, because they run as root.
     """
     return (sys.executable, *(("-I",) if sys.flags.isolated else ()), "-m", module)

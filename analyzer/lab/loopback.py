@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Callable, Optional
 
 from analyzer.lab.network_namespace import HOME, NamespaceId
-from analyzer.lab.server import Ledger, Listening, Tally, open_listeners, serve
-from analyzer.lab.service import DEFAULTS, Options, Service
+from analyzer.lab.server import BoundAddress, Ledger, Tally, open_listeners, serve
+from analyzer.lab.service import DEFAULTS, EmulatedService, MetadataOptions
 
 _ANSWER_TIMEOUT_S = 60
 _LOOPBACK = (("127.0.0.1", 0),)
@@ -27,14 +27,14 @@ class LocalImds:
 
     def __init__(
         self,
-        options: Options = DEFAULTS,
+        options: MetadataOptions = DEFAULTS,
         *,
         addresses: Sequence[tuple[str, int]] = _LOOPBACK,
         clock: Callable[[], float] = time.monotonic,
         home: Optional[NamespaceId] = HOME,
     ) -> None:
         """Take where to listen; port 0 is a free one."""
-        self._service = Service(options, clock=clock)
+        self._service = EmulatedService(options, clock=clock)
         self._ledger = Ledger()
         self._addresses = addresses
         self._home = home
@@ -42,12 +42,12 @@ class LocalImds:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._stop: Optional[asyncio.Event] = None
         self._thread: Optional[threading.Thread] = None
-        self.listening: tuple[Listening, ...] = ()
+        self.listening: tuple[BoundAddress, ...] = ()
 
     def __enter__(self) -> LocalImds:
         """Listen, and return once requests are answered."""
         listeners = open_listeners(self._addresses, self._home)
-        self.listening = tuple(Listening(*each.getsockname()[:2]) for each in listeners)
+        self.listening = tuple(BoundAddress(*each.getsockname()[:2]) for each in listeners)
         self._thread = threading.Thread(
             target=asyncio.run, args=(self._serve(listeners),), name="local-imds", daemon=True
         )

@@ -13,7 +13,7 @@ from analyzer.logline.events import REQUEST
 from analyzer.logline.named_caller import caller_of
 
 
-class Actor(NamedTuple):
+class ObservedProcess(NamedTuple):
     """One process of a caller's tree."""
 
     pid: int
@@ -29,7 +29,7 @@ class ObservedCall(NamedTuple):
     timestamp: str
     call: Call
     who: tuple[str, ...]
-    actors: tuple[Actor, ...]
+    actors: tuple[ObservedProcess, ...]
     probe: str
 
     @property
@@ -84,5 +84,5 @@ def _observed(event: Mapping[str, Any]) -> ObservedCall:
     )
 
 
-def _actor(process: Mapping[str, Any]) -> Actor:
-    return Actor(int(process["pid"]), process["name"])
+def _actor(process: Mapping[str, Any]) -> ObservedProcess:
+    return ObservedProcess(int(process["pid"]), process["name"])

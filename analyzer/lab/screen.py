@@ -22,7 +22,7 @@ _LAB = "imds-analyzer"  # started every program of the lab: not worth a column
 _WHO_COLUMNS = 26  # with the lab's own paths a line then fits into 80 columns
 
 
-class Screen:
+class LabScreen:
     """Write to a terminal, or without any control codes to a file or pipe."""
 
     def __init__(self, console: Console) -> None:

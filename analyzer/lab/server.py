@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple, Optional
 
 from analyzer.errors import LabError
 from analyzer.lab.network_namespace import HOME, NamespaceId, is_home
-from analyzer.lab.service import TOKEN_HEADER, Service, ServiceAnswer, path_of, refusal
+from analyzer.lab.service import TOKEN_HEADER, EmulatedService, ServiceAnswer, path_of, refusal
 from analyzer.lab.wire import Ask, Wire, WireError
 
 NO_ANSWER = 0  # stands for the status of a request that was left without an answer
@@ -41,7 +41,7 @@ class Answered(NamedTuple):
 Tally = dict[Answered, int]
 
 
-class Listening(NamedTuple):
+class BoundAddress(NamedTuple):
     """An address with a port that requests can be sent to."""
 
     address: str
@@ -117,7 +117,7 @@ def open_listeners(
 
 async def serve(
     listeners: Sequence[socket.socket],
-    service: Service,
+    service: EmulatedService,
     ledger: Ledger,
     ready: Callable[[asyncio.Event], None],
 ) -> None:
@@ -145,7 +145,7 @@ class _ServedConnection(asyncio.Protocol):
     """One client: requests in, answers out in the same order."""
 
     def __init__(
-        self, service: Service, ledger: Ledger, open_connections: set[_ServedConnection]
+        self, service: EmulatedService, ledger: Ledger, open_connections: set[_ServedConnection]
     ) -> None:
         self._service = service
         self._ledger = ledger

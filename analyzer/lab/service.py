@@ -24,7 +24,7 @@ _DATED_TOKEN_PATH = re.compile(r"/(1\.0|[0-9]{4}-[0-9]{2}-[0-9]{2})/api/token")
 _ERROR_PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body>{0}</body></html>\n"
 
 
-class Options(NamedTuple):
+class MetadataOptions(NamedTuple):
     """The instance's metadata options."""
 
     require_tokens: bool = False  # HttpTokens=required
@@ -32,7 +32,7 @@ class Options(NamedTuple):
     drop_tokens: bool = False  # a PUT gets no answer, as behind a hop limit that is too small
 
 
-DEFAULTS = Options()
+DEFAULTS = MetadataOptions()
 
 
 class ServiceAnswer(NamedTuple):
@@ -82,11 +82,11 @@ class Tokens:
         return hmac.new(self._key, signed, hashlib.sha256).digest()[: self._HASH_BYTES]
 
 
-class Service:
+class EmulatedService:
     """The rules of the Instance Metadata Service, as the EC2 User Guide states them."""
 
     def __init__(
-        self, options: Options = DEFAULTS, *, clock: Callable[[], float] = time.monotonic
+        self, options: MetadataOptions = DEFAULTS, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Take the instance's options and a monotonic clock in seconds."""
         self._options = options

@@ -20,7 +20,7 @@ UNKNOWN = "unknown"
 _NOT_TEXT = re.compile(NOT_TEXT.replace(r"\z", r"\Z"))
 
 
-class Caller(NamedTuple):
+class NamedCaller(NamedTuple):
     """A line's caller. ``key`` is the same for each run of one job; "" is a fact that is not there.
 
     ``kind`` is the recorder's word for what the program is: ``program``, ``script``, and so on.
@@ -32,7 +32,7 @@ class Caller(NamedTuple):
     kind: str = ""
 
 
-def caller_of(fields: object) -> Caller:
+def caller_of(fields: object) -> NamedCaller:
     """Return the caller of a request's line."""
     return _recorded(value_at(fields, "imds", "caller")) or _executed(fields)
 
@@ -42,7 +42,7 @@ def short(program: str) -> str:
     return program.rstrip("/").rpartition("/")[2] or program
 
 
-def _recorded(caller: object) -> Optional[Caller]:
+def _recorded(caller: object) -> Optional[NamedCaller]:
     """Return what the recorder wrote; None if any of it cannot be the recorder's."""
     key, program = value_at(caller, "key"), value_at(caller, "program")
     launcher, kind = value_at(caller, "launcher"), value_at(caller, "kind")
@@ -50,18 +50,18 @@ def _recorded(caller: object) -> Optional[Caller]:
         return None
     if not all(value in (None, "") or _is_text(value) for value in (launcher, kind)):
         return None
-    return Caller(str(key), str(program), str(launcher or ""), str(kind or ""))
+    return NamedCaller(str(key), str(program), str(launcher or ""), str(kind or ""))
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= TEXT_MAX and _NOT_TEXT.match(value) is None
 
 
-def _executed(fields: object) -> Caller:
+def _executed(fields: object) -> NamedCaller:
     """Return a line's executable, else the process's name, else the address it calls from."""
     process = value_at(fields, "process")
     name = text_at(process, "executable") or text_at(process, "name")
     address = text_at(fields, "source", "ip")
     if not name and address and not text_at(process, "user", "id"):
         name = f"(from {address})"
-    return Caller(name or UNKNOWN, name or UNKNOWN)
+    return NamedCaller(name or UNKNOWN, name or UNKNOWN)

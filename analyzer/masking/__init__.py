@@ -1,10 +1,10 @@
 """Masks secrets in text, before anything cuts, keeps or shows it.
 
-They are found by the name before them, by how kinds of them begin, by the options of
-programs, and by their shape: long, and without a pattern. Escapes and base64 are undone to
-look beneath them. Where it is not sure how far a secret reaches, more is masked rather than
-less. Shell references (``$TOKEN``, ``$(...)``) are no secrets and stay. Every function is
-total, takes time linear in its input, and changes nothing when it is applied again.
+It finds them by the name before them, their first characters, their shape, and the options of
+programs. It undoes escapes and base64 to look beneath them. If the end of a secret is not
+certain, it masks more rather than less. Shell references (``$TOKEN``, ``$(...)``) are no secrets
+and stay. Every function is total, takes time linear in its input, and changes nothing when it is
+applied again.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any
 def any_of(strings: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern that finds any of some strings.
 
-    They are put together by their beginnings: of 245 in a text of 50 characters it takes 6 µs,
-    to look for one after the other 19 µs.
+    The pattern shares their beginnings. It finds 245 strings in a text of 50 characters in 6 µs;
+    one search after the other takes 19 µs.
     """
     tree: dict[str, Any] = {}
     for string in strings:

@@ -1,9 +1,13 @@
 """Finds secrets that show only by their shape: long, and without a pattern.
 
-A word of upper-case and lower-case letters and digits that change places often is taken for a
-secret, and so are long runs of hexadecimal digits, and what reads as a secret once base64 or
-hexadecimal digits are decoded. The names of files, digests, commits and containers have such
-forms, too: what stands in a path stays, and so does what a name before it tells to be an id.
+Three shapes are taken for a secret:
+
+- letters of both cases and digits that change places often;
+- a long run of hexadecimal digits;
+- a word that is one of these once base64 or hexadecimal digits are decoded.
+
+The names of files, digests, commits and containers have such shapes, too. So the parts of a path
+stay, and so does a word that the name before it calls an id.
 """
 
 from __future__ import annotations

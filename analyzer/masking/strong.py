@@ -1,7 +1,7 @@
 """Finds passwords by their shape: letters of both cases, digits and signs in turn.
 
-Signs end the words that ``random_values`` judges. Whole words are judged here: in the manual
-pages, modules and scripts of a Debian machine the only one of this shape was a password's hash.
+Signs end the words that ``random_values`` judges. Whole words are judged here. The manual pages,
+modules and scripts of a Debian machine have one word of this shape: a password's hash.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@
 2. :meth:`HeadStart.begin` learns from the flags and the configuration file which probe is wanted,
    and attaches it. From then on SIGTERM and SIGINT are held too: the ring may have calls in it.
 3. ``cli`` and ``commands.run`` are imported. They read the flags and the file again, in full, and
-   say what is wrong with them.
+   report what is wrong with them.
 4. ``run`` opens the log and the metrics, and asks :meth:`HeadStart.take` for the probe.
-5. Capabilities are dropped, signals are taken, ``analyzer_started`` is logged, systemd is told
-   READY=1, and the pipeline reads what the ring has.
+5. ``run`` drops capabilities, takes signals and logs ``analyzer_started``. It sends READY=1 to
+   systemd, and the pipeline reads the ring.
 
 Step 2 decides nothing. It attaches only where it is sure what is wanted; ``take`` closes a probe
 that is not what step 3 found, and attaches the right one. An error of step 2 is raised in step 4,
@@ -47,7 +47,7 @@ FLAGS = {
 }
 
 
-class Attached(NamedTuple):
+class AttachedSource(NamedTuple):
     """A source, what was tried before it, and since when it sees calls."""
 
     opened: Opened
@@ -59,7 +59,7 @@ class HeadStart:
 
     def __init__(self) -> None:
         self._wanted: Optional[Wanted] = None
-        self._attached: Optional[Attached] = None
+        self._attached: Optional[AttachedSource] = None
         self._error: Optional[BaseException] = None
 
     def begin(self, words: Sequence[str]) -> None:
@@ -75,7 +75,7 @@ class HeadStart:
         except BaseException as error:  # noqa: BLE001 (raised by take)
             self._error = error
 
-    def take(self, wanted: Wanted) -> Attached:
+    def take(self, wanted: Wanted) -> AttachedSource:
         """Return the probe, which is to be closed then; attach it if it is not yet.
 
         Raises what attaching raised (see analyzer.recorder.sources.selection.open_source).
@@ -145,10 +145,10 @@ def _is_allowed(name: str, value: object) -> bool:
     return any(type(value) is type(each) and value == each for each in ALLOWED[name])
 
 
-def _attach(wanted: Wanted) -> Attached:
+def _attach(wanted: Wanted) -> AttachedSource:
     from analyzer.recorder.sources.selection import open_source  # noqa: PLC0415 (not with every command)
 
     opened = open_source(wanted.source, wanted.attach, wanted.ring_bytes, wants_wire=wanted.wire)
     at_ns = opened.source.clock.now_ns()
     hold_stops()
-    return Attached(opened, at_ns)
+    return AttachedSource(opened, at_ns)

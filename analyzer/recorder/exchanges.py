@@ -1,4 +1,4 @@
-"""Joins each request with its answer, and sees token requests that failed.
+"""Joins each request with its answer.
 
 No I/O. Requests wait here, already judged and named, so no secret waits with them.
 """
@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from typing import NamedTuple, Optional, Union
+from typing import Optional
 
-from analyzer.imds import AWS
 from analyzer.lru import Lru
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
-    Answer,
+    NO_RESPONSE,
     Classification,
-    Closed,
     Outcome,
     Record,
     Request,
     Response,
-    SocketId,
-    Version,
 )
+from analyzer.recorder.source_events import Answer, Closed, SocketId
+from analyzer.recorder.token_failures import TokenFailures, is_token_request
 
 # About 1 KiB each. Beyond that, the oldest are written without an outcome.
 MAX_WAITING = 8192
@@ -31,21 +29,9 @@ MAX_WAITING_BYTES = 16 << 20
 # What waits, without the text in it.
 _RECORD_BYTES = 1024
 _CHARACTER_BYTES = 4
-# An SDK that falls back makes its tokenless call as soon as it has given up the token, which is
-# after a second, or after what its user has set, and repeats it while it starts up.
-FALLBACK_WINDOW_S = 60.0
-# A token request that has waited this long at the time of a tokenless call was given up by its
-# process: IMDS answers within milliseconds, and the most impatient agent waits 0.3 s. One that
-# was sent just before is somebody else's in the same process, such as a second SDK.
-GIVEN_UP_S = 0.2
-# Processes whose token request failed that recently.
-MAX_FAILURES = 4096
 # Connections on which an answer is still to come that is not the next request's: as many as decode
 # knows.
 MAX_OUT_OF_STEP = 8192
-
-FALLBACK = "fallback_after_token_failure"
-NO_RESPONSE = Response(Outcome.NO_RESPONSE, None)
 
 _S = 1_000_000_000
 _FINAL = 200  # lower status codes are interim: the answer follows
@@ -62,18 +48,8 @@ _OUTCOMES: tuple[tuple[int, Optional[Outcome]], ...] = (
     (405, Outcome.ERROR),
 )
 
-# Of a caller that is not known, its address and user agent: behind one address are several
-# programs, and one that asks with a token must not pass for having fallen back because another
-# asks without.
-ProcessId = Union[tuple[int, int], tuple[str, str]]
-
 # A request that waits, since when (boottime_ns), and whether the next answer is its own.
 _Waiting = tuple[int, Record, bool]
-
-
-class _Failure(NamedTuple):
-    boottime_ns: int
-    response: Response
 
 
 @functools.lru_cache(maxsize=1024)  # all there are; a status code has three digits
@@ -89,12 +65,16 @@ def response_of(status: int) -> Optional[Response]:
 class Exchanges:
     """Holds requests until they are answered, their connection ends, or the wait is over.
 
-    On one connection answers come in the order of the requests. Of several requests that
-    were sent before the first answer was read (pipelining) only the first one's status is
-    seen; the others are given back together with it, without an outcome. Their answers are still
-    to come, and where a later request was sent before them they look like its own. So from then
-    on nothing is told of answers on that connection, nor after an interim answer, a request that
-    was given up, or bytes that servers may read as another number of requests.
+    On one connection answers come in the order of the requests. If several requests were sent
+    before the first answer was read (pipelining), only the first one's status is seen. The others
+    are returned together with it, without an outcome.
+
+    Their answers are still to come. If a later request was sent before them, they look like its
+    own. So from then on no answer on that connection is believed. The same holds after
+
+    - an interim answer,
+    - a request that was given up,
+    - bytes that servers may read as another number of requests.
     """
 
     def __init__(
@@ -113,9 +93,7 @@ class Exchanges:
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         # Of each connection the requests that wait, oldest first.
         self._by_socket: dict[SocketId, list[int]] = {}
-        self._failures: Lru[ProcessId, _Failure] = Lru(MAX_FAILURES)
-        # When each token request that waits was sent, by process, oldest first.
-        self._unanswered_tokens: dict[ProcessId, list[int]] = {}
+        self._token_failures = TokenFailures()
         self._out_of_step: Lru[SocketId, None] = Lru(MAX_OUT_OF_STEP)
         self._next = 0
 
@@ -134,7 +112,7 @@ class Exchanges:
 
     def add(self, record: Record, boottime_ns: int, *, is_answered: bool) -> list[Record]:
         """Take a request; returns what is to be written now."""
-        record = self._after_failure(record, boottime_ns)
+        record = self._token_failures.mark(record, boottime_ns)
         socket_id = record.connection.socket_id
         is_in_step = socket_id not in self._out_of_step
         if record.request.reason in COUNTED_DIFFERENTLY:
@@ -150,10 +128,8 @@ class Exchanges:
             self._by_socket[socket_id] = [number]
         else:
             pipelined.append(number)
-        if _is_token_request(record):
-            process_id = _maybe_process_id(record)
-            if process_id is not None:
-                self._unanswered_tokens.setdefault(process_id, []).append(boottime_ns)
+        if is_token_request(record):
+            self._token_failures.wait_for(record, boottime_ns)
         finished = []
         while len(self._waiting) > self._max_waiting or (
             self._bytes > self._max_waiting_bytes and len(self._waiting) > 1
@@ -166,8 +142,8 @@ class Exchanges:
         numbers = self._by_socket.get(socket_id, ())
         for number in numbers:
             since_boottime_ns, record, is_in_step = self._waiting[number]
-            if _is_token_request(record):
-                self._forget_token(record, since_boottime_ns)
+            if is_token_request(record):
+                self._token_failures.forget(record, since_boottime_ns)
             self._release(record)
             record = record._replace(request=request, verdict=verdict, token_failure=None)
             self._hold(record)
@@ -227,7 +203,7 @@ class Exchanges:
             response = hop_limit = None
         at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, *_ = waiting
         # Only the answer to a token request leaves IMDS with the instance's hop limit.
-        is_token_request = _is_token_request(waiting)
+        is_token = is_token_request(waiting)
         # All by position: _replace() takes four times as long.
         record = Record(
             at_ns,
@@ -239,10 +215,10 @@ class Exchanges:
             caller,
             response,
             failure,
-            hop_limit if is_token_request else None,
+            hop_limit if is_token else None,
         )
-        if is_token_request:
-            self._note_token(record, since_boottime_ns, response)
+        if is_token:
+            self._token_failures.take_answer(record, since_boottime_ns, response)
         return record
 
     def _lose_step(self, socket_id: SocketId) -> None:
@@ -265,47 +241,6 @@ class Exchanges:
             del self._callers[id(caller)]
             self._bytes -= caller.size_bytes
 
-    def _note_token(self, record: Record, boottime_ns: int, response: Optional[Response]) -> None:
-        process_id = self._forget_token(record, boottime_ns)
-        if process_id is None or response is None:
-            return
-        if response.outcome is Outcome.SUCCESS:
-            self._failures.pop(process_id, None)
-            return
-        self._failures.put(process_id, _Failure(boottime_ns, response))
-
-    def _forget_token(self, record: Record, boottime_ns: int) -> Optional[ProcessId]:
-        """Wait for this token request no longer; returns whose it was, if that is known."""
-        process_id = _maybe_process_id(record)
-        if process_id is not None:
-            unanswered = self._unanswered_tokens[process_id]
-            unanswered.remove(boottime_ns)
-            if not unanswered:
-                del self._unanswered_tokens[process_id]
-        return process_id
-
-    def _after_failure(self, record: Record, boottime_ns: int) -> Record:
-        """Mark a tokenless call of a process whose token request has failed."""
-        if not (self._failures or self._unanswered_tokens):
-            return record
-        if record.verdict.version is not Version.V1 or record.verdict.provider != AWS:
-            return record
-        process_id = _maybe_process_id(record)
-        if process_id is None:
-            return record
-        failure = self._failures.get(process_id)
-        oldest_ns, *_ = self._unanswered_tokens.get(process_id) or (boottime_ns,)
-        if failure is not None and boottime_ns - failure.boottime_ns <= FALLBACK_WINDOW_S * _S:
-            response = failure.response
-        elif boottime_ns - oldest_ns >= GIVEN_UP_S * _S:
-            # The process waits no longer, after a time-out of its own.
-            response = NO_RESPONSE
-        else:
-            return record
-        return record._replace(
-            verdict=record.verdict._replace(reason=FALLBACK), token_failure=response
-        )
-
 
 def _is_interim(status: Optional[int]) -> bool:
     return status is not None and 0 < status < _FINAL
@@ -315,17 +250,3 @@ def _request_bytes(record: Record) -> int:
     request = record.request
     characters = len(request.target or "") + len(request.user_agent or "")
     return _RECORD_BYTES + _CHARACTER_BYTES * characters
-
-
-def _is_token_request(record: Record) -> bool:
-    verdict = record.verdict
-    return verdict.reason == "token_request" and verdict.provider == AWS
-
-
-def _maybe_process_id(record: Record) -> Optional[ProcessId]:
-    """Return what tells the calls of one process; None where nothing does."""
-    process = record.caller.process
-    if process is not None:
-        return process.pid, process.start_boottime_ns
-    user_agent = record.request.user_agent
-    return None if user_agent is None else (record.connection.source_ip, user_agent)

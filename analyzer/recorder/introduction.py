@@ -11,11 +11,11 @@ from analyzer.text import timestamp
 
 if TYPE_CHECKING:
     from analyzer.config.settings import Config
-    from analyzer.recorder.early_attach import Attached
+    from analyzer.recorder.early_attach import AttachedSource
     from analyzer.recorder.sources import Source
 
 
-def introduction(config: Config, attached: Attached) -> dict[str, object]:
+def introduction(config: Config, attached: AttachedSource) -> dict[str, object]:
     """Return the fields of ``analyzer_started``."""
     opened = attached.opened
     boot_at_ns = BootClock().epoch_offset_ns()

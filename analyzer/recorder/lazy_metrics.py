@@ -13,7 +13,7 @@ from analyzer.recorder.listener import Listener
 from analyzer.recorder.sinks.jsonl import JsonlSink
 
 if TYPE_CHECKING:
-    from analyzer.recorder.metrics import Metrics
+    from analyzer.recorder.metrics import MetricsListener
 
 
 class Heard(Protocol):
@@ -75,7 +75,7 @@ class Metering:
         if self._metrics is not None:
             self._metrics.close()
 
-    def _listen(self, metrics: Metrics, *, is_wanted: bool) -> None:
+    def _listen(self, metrics: MetricsListener, *, is_wanted: bool) -> None:
         if self._heard is None:
             return
         listeners = self._heard.listeners
@@ -84,10 +84,10 @@ class Metering:
         elif not is_wanted and metrics in listeners:
             listeners.remove(metrics)
 
-    def _made(self, settings: Config) -> Metrics:
-        from analyzer.recorder.metrics import Metrics  # noqa: PLC0415 (only where it is used)
+    def _made(self, settings: Config) -> MetricsListener:
+        from analyzer.recorder.metrics import MetricsListener  # noqa: PLC0415 (only where it is used)
 
-        return Metrics(settings, log=self._log, loss_reasons=self._loss_reasons)
+        return MetricsListener(settings, log=self._log, loss_reasons=self._loss_reasons)
 
 
 def _is_wanted(settings: Config) -> bool:

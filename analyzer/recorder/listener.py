@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
-    from analyzer.recorder.records import Answer, Caller, Chunk, Closed, Lost, Record
+    from analyzer.recorder.callers import Caller
+    from analyzer.recorder.records import Record
+    from analyzer.recorder.source_events import Answer, Chunk, Closed, Lost
 
 # Writes a line about the analyzer itself: the event's name, its level, its fields.
 Say = Callable[..., None]

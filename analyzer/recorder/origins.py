@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Union
 
 from analyzer.lru import Lru
-from analyzer.recorder.records import Caller
+from analyzer.recorder.callers import Caller
 
 # Users and containers with a budget of their own within one realm, as a user's sessions, a unit or
 # a container. Any user may have 65,536 ids (subuid(5)), and below its own service manager make
@@ -28,7 +28,7 @@ _NS_PER_S = 1_000_000_000
 OriginId = Union[int, str, tuple[str, str]]
 
 
-class Bucket:
+class RateBucket:
     """Holds what may be spent: some at once, then some a second. Lines, or bytes."""
 
     __slots__ = ("_at_ns", "_burst", "_left", "_per_s")
@@ -54,14 +54,14 @@ class Stocks:
     def __init__(self, log_bytes: int) -> None:
         """``log_bytes`` are kept in all."""
         self._log_bytes = log_bytes
-        self._stocks: Lru[OriginId, Bucket] = Lru(REALMS_MAX)
+        self._stocks: Lru[OriginId, RateBucket] = Lru(REALMS_MAX)
 
-    def of(self, realm: OriginId, now_ns: int) -> Bucket:
+    def of(self, realm: OriginId, now_ns: int) -> RateBucket:
         """Return the bytes of a realm, or of an origin that is in none."""
         stock = self._stocks.use(realm)
         if stock is None:
             burst = self._log_bytes * STOCK_SHARE
-            stock = Bucket(self._log_bytes / STOCK_S, burst, now_ns)
+            stock = RateBucket(self._log_bytes / STOCK_S, burst, now_ns)
             self._stocks.put(realm, stock)
         return stock
 

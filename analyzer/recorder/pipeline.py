@@ -1,41 +1,22 @@
-"""Joins the stages: reads from the source, judges, attributes and writes; bounds and counts."""
+"""Runs the recorder: queues what the source reads, within bounds, and has the stages take it."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Callable
 
 from analyzer.config.settings import MASKED, NAMES, Config
-from analyzer.logline.events import HEARTBEAT, LOST, STOPPED
-from analyzer.recorder.attribute import Attributor
-from analyzer.recorder.classify import classify
-from analyzer.recorder.decode.connections import Connections
-from analyzer.recorder.decode.head import unread
-from analyzer.recorder.exchanges import Exchanges
+from analyzer.recorder.heartbeat import Heartbeat
 from analyzer.recorder.pacing import Pace, Waiting
-from analyzer.recorder.records import (
-    Answer,
-    Captured,
-    Chunk,
-    Closed,
-    Doubt,
-    Event,
-    Lost,
-    Problem,
-    Program,
-    Record,
-    Version,
-)
 from analyzer.recorder.repeats import LOG_BYTES, Repeats
+from analyzer.recorder.sink import Sink
 from analyzer.recorder.sources import Source
-from analyzer.recorder.usage import cpu_s, rss_bytes
-from analyzer.text import timestamp
+from analyzer.recorder.stages import Stages
 
 if TYPE_CHECKING:
-    from analyzer.recorder.listener import Listener, PacketListener
+    from analyzer.recorder.listener import PacketListener
 
 # Raw events that wait in user space. They are there so that a burst larger than the
 # ring is taken out of the kernel at copying speed and judged afterwards; beyond this
@@ -57,66 +38,6 @@ SURVEY_SLICE_S = 0.005
 TICK_S = 1.0
 
 
-class Sink(Protocol):
-    """The interface of a destination for records."""
-
-    def write(self, record: Record) -> None:
-        """Take one record."""
-        ...
-
-    def event(self, name: str, level: str, /, **fields: object) -> None:
-        """Take one line about the analyzer itself."""
-        ...
-
-    def flush(self) -> None:
-        """Pass on what is buffered."""
-        ...
-
-    def tick(self) -> None:
-        """Look after itself, about once a second."""
-        ...
-
-    @property
-    def counters(self) -> SinkCounters:
-        """Counts of lines that were not written since the start."""
-        ...
-
-
-class SinkCounters(Protocol):
-    """The counts of a sink."""
-
-    @property
-    def not_written(self) -> Mapping[str, int]:
-        """Lines that were dropped, by version; ``event`` for those of no request."""
-        ...
-
-
-class Totals:
-    """Counts since the start, and since the last heartbeat."""
-
-    def __init__(self) -> None:
-        self.requests: collections.Counter[Version] = collections.Counter()
-        self.lost = 0
-        self.not_written: collections.Counter[str] = collections.Counter()
-        self.queue_high_water = 0
-
-    def as_fields(self) -> dict[str, object]:
-        """Return the counts as they go into the log."""
-        return {
-            "requests": {each.value: self.requests[each] for each in Version},
-            "lost": self.lost,
-            "not_written": {each.value: self.not_written[each.value] for each in Version},
-            "queue_high_water": self.queue_high_water,
-        }
-
-    def add(self, other: Totals) -> None:
-        """Add the counts of an interval."""
-        self.requests.update(other.requests)
-        self.lost += other.lost
-        self.not_written.update(other.not_written)
-        self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
-
-
 class Pipeline:
     """Runs one source into one sink until it is told to stop, or the source ends."""
 
@@ -135,33 +56,34 @@ class Pipeline:
 
         The log keeps ``log_bytes`` of them.
         """
-        self.listeners: list[Listener] = []
-        self._packet_listeners: list[PacketListener] = []
         self._source = source
         self._sink = sink
-        self._heartbeat_ns = int(heartbeat_s * 1e9)
-        self._connections = Connections()
-        self._attributor = Attributor(names_only=arguments == NAMES)
-        self._exchanges = Exchanges(response_wait_s)
-        self._repeats = Repeats(repeats_per_s, log_bytes)
+        self._clock = source.clock
+        # The clock of intervals. One that does not run tells the start with its first event.
+        self._now_ns = time.monotonic_ns if self._clock.is_running else self._clock.now_ns
+        started_ns = self._now_ns() if self._clock.is_running else 0
+        self._heartbeat = Heartbeat(sink, heartbeat_s, started_ns)
+        self._stages = Stages(
+            sink,
+            self._heartbeat,
+            Repeats(repeats_per_s, log_bytes),
+            self._now_ns,
+            epoch_offset_ns=self._clock.epoch_offset_ns(),
+            response_wait_s=response_wait_s,
+            names_only=arguments == NAMES,
+        )
+        self.listeners = self._stages.listeners
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._queue_high_water = 0  # since the last tick
         self._read_since_wakeup = 0
-        self._totals = Totals()
-        self._interval = Totals()
         self._stopping = False
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
-        self._clock = source.clock
-        self._epoch_offset_ns = self._clock.epoch_offset_ns()
-        # On a clock that does not run, the first event tells when it was started.
-        self._started_ns = self._beat_ns = time.monotonic_ns() if self._clock.is_running else 0
-        self._cpu_s_at_beat = 0.0  # the first interval has the start's cost
 
     def add_packet_listener(self, listener: PacketListener) -> None:
         """Add a listener that also hears sends, answers and ends of connections."""
         self.listeners.append(listener)
-        self._packet_listeners.append(listener)
+        self._stages.packet_listeners.append(listener)
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
@@ -177,11 +99,8 @@ class Pipeline:
         """Return what applies the waits of new settings (analyzer.recorder.daemon.reload)."""
 
         def commit() -> None:
-            self._heartbeat_ns = int(new.log.heartbeat_s * 1e9)
-            self._exchanges.set_wait(new.capture.response_wait_s)
-            self._attributor.set_names_only(new.log.arguments == NAMES)
-            log = new.log
-            self._write_lines(self._repeats.set_rate(log.repeats_per_s, log.total_bytes))
+            self._heartbeat.set_every(new.log.heartbeat_s)
+            self._stages.apply(new.log, new.capture.response_wait_s)
 
         return commit
 
@@ -206,7 +125,7 @@ class Pipeline:
                     self._soon.popleft()()
                 if not self._queue:
                     self._sink.flush()
-                    is_surveyed = is_surveyed or self._attributor.survey(SURVEY_SLICE_S)
+                    is_surveyed = is_surveyed or self._stages.survey(SURVEY_SLICE_S)
                 if time.monotonic() >= next_tick:
                     self._tick()
                     next_tick = time.monotonic() + TICK_S
@@ -222,183 +141,44 @@ class Pipeline:
         self._queue_high_water = max(self._queue_high_water, len(self._queue))
 
     def _judge(self, events: int) -> None:
-        queue = self._queue
+        queue, handle = self._queue, self._stages.handle
         for _ in range(min(events, len(queue))):
             raw = queue.popleft()
             self._queued_bytes -= len(raw)
             for event in self._source.decode(raw):
-                self._handle(event)
-
-    def _take_send(self, event: Chunk) -> None:
-        if self._connections.contradicts(event):
-            self._doubt(
-                Doubt(
-                    event.boottime_ns,
-                    event.connection,
-                    event.tid,
-                    event.snapshot,
-                    Problem.CONFLICTING,
-                    event.is_answered,
-                )
-            )
-        records = []
-        for captured in self._connections.feed(event):
-            records.append(self._await_answer(captured))  # noqa: PERF401 (slower)
-        for listener in self._packet_listeners:
-            listener.sent(event, self._attributor.attribute(event.snapshot), records)
-
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, Chunk):
-            self._take_send(event)
-        elif isinstance(event, Answer):
-            for listener in self._packet_listeners:
-                listener.answered(event)
-            self._write(self._exchanges.answer(event))
-        elif isinstance(event, Closed):
-            for listener in self._packet_listeners:
-                listener.closed(event)
-            # First what was answered or not, then what never became a whole request.
-            self._write(self._exchanges.close(event))
-            self._write_unanswered(self._connections.close(event))
-        elif isinstance(event, Program):
-            self._attributor.learn(event)
-        elif isinstance(event, Doubt):
-            self._doubt(event)
-        else:
-            self._pass(event.boottime_ns)
-
-    def _doubt(self, doubt: Doubt) -> None:
-        """Make unknown what is not answered on a connection; what was written stays."""
-        request = unread(doubt.reason.value)
-        doubted = self._exchanges.doubt(doubt.connection.socket_id, request, classify(request))
-        for captured in self._connections.doubt(doubt, is_told=doubted > 0):
-            self._await_answer(captured)
-
-    def _pass(self, now_ns: int) -> None:
-        """Take note that a clock that does not run by itself has come this far."""
-        self._expire(now_ns)
-        if not 0 < self._beat_ns <= now_ns:
-            self._beat_ns = now_ns
-        self._started_ns = min(self._started_ns or now_ns, now_ns)
-        self._beat_if_due(now_ns)
-
-    def _expire(self, now_boottime_ns: int) -> None:
-        """Write what has waited long enough."""
-        self._write(self._exchanges.expire(now_boottime_ns))
-        self._write_unanswered(self._connections.expire(now_boottime_ns))
-
-    def _record(self, captured: Captured) -> Record:
-        snapshot = captured.snapshot
-        process = None if snapshot is None else snapshot.process
-        return Record(
-            captured.boottime_ns + self._epoch_offset_ns,
-            0 if process is None else process.start_boottime_ns + self._epoch_offset_ns,
-            captured.connection,
-            captured.tid,
-            captured.request,
-            classify(captured.request),
-            self._attributor.attribute(snapshot, captured.others),
-        )
-
-    def _await_answer(self, captured: Captured) -> Record:
-        record = self._record(captured)
-        self._write(
-            self._exchanges.add(record, captured.boottime_ns, is_answered=captured.is_answered)
-        )
-        return record
-
-    def _write_unanswered(self, captured: list[Captured]) -> None:
-        """Write what was never a whole request: no answer can be told to be its own."""
-        if captured:
-            self._write([self._record(each) for each in captured])
-
-    def _write(self, records: list[Record]) -> None:
-        if not records:
-            return
-        now_ns = self._now_ns()
-        for record in records:
-            self._interval.requests[record.verdict.version] += 1
-            self._write_lines(self._repeats.add(record, now_ns))
-        for listener in self.listeners:
-            for record in records:
-                listener.request(record)
-
-    def _write_lines(self, lines: list[Record]) -> None:
-        for line in lines:
-            self._sink.write(line)
+                handle(event)
 
     def _tick(self) -> None:
         offset_ns = self._clock.epoch_offset_ns()
-        if abs(offset_ns - self._epoch_offset_ns) > CLOCK_STEP_NS:
-            self._epoch_offset_ns = offset_ns
+        if abs(offset_ns - self._stages.epoch_offset_ns) > CLOCK_STEP_NS:
+            self._stages.epoch_offset_ns = offset_ns
         if self._clock.is_running:
             now_boottime_ns = self._clock.now_ns()
             for event in self._source.expire(now_boottime_ns):
-                self._handle(event)
+                self._stages.handle(event)
             if not self._queue:
                 # With events still queued, the answer or the rest of a request may be among them.
-                self._expire(now_boottime_ns)
+                self._stages.expire(now_boottime_ns)
         self._tell_clock()
         for listener in self.listeners:
             listener.expire(self._clock.now_ns(), self._sink.event)
-        self._report_losses()
-        self._write_lines(self._repeats.expire(self._now_ns()))
+        self._stages.report_losses(self._source.lost())
+        self._stages.expire_repeats()
         self._note_queue()
         self._sink.tick()
         if self._clock.is_running:
-            self._beat_if_due(time.monotonic_ns())
+            self._heartbeat.beat_if_due(self._now_ns())
         self._sink.flush()
-
-    def _beat_if_due(self, now_ns: int) -> None:
-        if now_ns - self._beat_ns >= self._heartbeat_ns:
-            self._count_not_written()
-            self._sink.event(
-                HEARTBEAT,
-                "info",
-                interval_s=round((now_ns - self._beat_ns) / 1e9, 3),
-                **self._interval.as_fields(),
-                **_usage(self._cpu_s_at_beat),
-            )
-            self._cpu_s_at_beat = cpu_s()
-            self._totals.add(self._interval)
-            self._interval = Totals()
-            self._beat_ns = now_ns
-
-    def _note_queue(self) -> None:
-        high_water, self._queue_high_water = self._queue_high_water, 0
-        self._interval.queue_high_water = max(self._interval.queue_high_water, high_water)
-        for listener in self.listeners:
-            listener.tick(len(self._queue), high_water)
 
     def _tell_clock(self) -> None:
         for listener in self.listeners:
-            listener.clock_set(self._epoch_offset_ns)
+            listener.clock_set(self._stages.epoch_offset_ns)
 
-    def _count_not_written(self) -> None:
-        """Take what the sink has dropped since the last heartbeat into the interval's counts."""
-        new = collections.Counter(self._sink.counters.not_written)
-        new.subtract(self._totals.not_written)
-        self._interval.not_written = new
-
-    def _report_losses(self) -> None:
-        for lost in (*self._source.lost(), *self._connections.lost()):
-            self._report_lost(lost)
-
-    def _report_lost(self, lost: Lost) -> None:
-        if lost.is_request:
-            self._interval.lost += lost.events
+    def _note_queue(self) -> None:
+        high_water, self._queue_high_water = self._queue_high_water, 0
+        self._heartbeat.note_queue(high_water)
         for listener in self.listeners:
-            listener.lost(lost)
-        self._sink.event(
-            LOST,
-            "warning",
-            count=lost.events,
-            since=timestamp(lost.since_boottime_ns + self._epoch_offset_ns),
-            reason=lost.reason,
-        )
-
-    def _now_ns(self) -> int:
-        return time.monotonic_ns() if self._clock.is_running else self._clock.now_ns()
+            listener.tick(len(self._queue), high_water)
 
     def _finish(self) -> None:
         self._source.detach()
@@ -408,28 +188,15 @@ class Pipeline:
                 break
             self._judge(len(self._queue))
         for event in self._source.flush():
-            self._handle(event)
-        self._write(self._exchanges.flush())
-        self._write_unanswered(self._connections.flush())
+            self._stages.handle(event)
+        self._stages.flush()
         for listener in self.listeners:
             listener.flush(self._sink.event)
-        self._write_lines(self._repeats.flush())
-        self._report_losses()
+        self._stages.flush_repeats()
+        self._stages.report_losses(self._source.lost())
         self._note_queue()
         self._sink.tick()
-        self._count_not_written()
         for listener in self.listeners:
             listener.finish()
-        self._totals.add(self._interval)
-        self._sink.event(
-            STOPPED,
-            "info",
-            uptime_s=round((self._now_ns() - self._started_ns) / 1e9, 3),
-            **self._totals.as_fields(),
-            **_usage(),
-        )
+        self._heartbeat.stop(self._now_ns())
         self._sink.flush()
-
-
-def _usage(cpu_s_before: float = 0) -> dict[str, object]:
-    return {"cpu_s": round(cpu_s() - cpu_s_before, 3), "rss_bytes": rss_bytes()}

@@ -8,12 +8,12 @@ Three budgets hold, each in lines:
   containers and users up has ORIGINS_OF_REALM, and one more for all others (see attribute.realms);
 - all origins together: ``ALL_PER_S`` times that. Beyond it, each origin still has FAIR_LINES.
 
-Who goes on for long is bounded in bytes, too: what one realm writes may not push out what others
-did within minutes (see origins.Stocks). Beyond it, its calls become lines of a minute.
+A realm that goes on for long is bounded in bytes, too. Its lines must not push out what others
+did within minutes (see origins.Stocks). Beyond the bound, its calls become lines of a minute.
 
-The first call of each version, operation and outcome is whole in each second all the same (in each
-minute of such a one: of each version and operation), so that one call without a token cannot hide
-among many others. What is folded is counted: none is dropped.
+In each second, the first call of each version, operation and outcome is written whole. (In lines
+of a minute: of each version and operation.) So one call without a token cannot hide among many
+others. Folded calls are counted: none is dropped.
 A folded line is its last call, whole, and stands for all calls that its counts have.
 """
 
@@ -23,7 +23,7 @@ from collections import OrderedDict
 from typing import NamedTuple, Optional
 
 from analyzer.lru import Lru
-from analyzer.recorder.origins import Bucket, OriginId, Realms, Stocks, bytes_of
+from analyzer.recorder.origins import OriginId, RateBucket, Realms, Stocks, bytes_of
 from analyzer.recorder.records import Record
 from analyzer.recorder.windows import (
     MINUTE_NS,
@@ -61,7 +61,7 @@ class _Origin:
 
     __slots__ = ("bucket", "window")
 
-    def __init__(self, bucket: Bucket, window: Window) -> None:
+    def __init__(self, bucket: RateBucket, window: Window) -> None:
         self.bucket = bucket
         self.window = window
 
@@ -70,7 +70,7 @@ class _Budget(NamedTuple):
     """The buckets that a line is charged to, and the records to write before it."""
 
     origin: _Origin
-    stock: Bucket
+    stock: RateBucket
     size: int  # of the line
     is_spent: bool
     former: list[Record]
@@ -94,7 +94,7 @@ class Repeats:
         self._origins: Lru[OriginId, _Origin] = Lru(ORIGINS_MAX)
         self._realms = Realms(ORIGIN_BURST // ORIGIN_PER_S * WINDOW_NS)
         self._stocks = Stocks(log_bytes)
-        self._all: Optional[Bucket] = None
+        self._all: Optional[RateBucket] = None
 
     def set_rate(self, per_s: int, log_bytes: int = LOG_BYTES) -> list[Record]:
         """Take another rate and log; returns what was folded by the former one."""
@@ -170,7 +170,7 @@ class Repeats:
         bucket, window = budget.origin.bucket, budget.origin.window
         kind = (*what[:2], "") if budget.is_spent else what
         if self._all is None:
-            self._all = Bucket(ALL_PER_S * self._per_s, ALL_BURST * self._per_s, now_ns)
+            self._all = RateBucket(ALL_PER_S * self._per_s, ALL_BURST * self._per_s, now_ns)
         has_room = (
             not budget.is_spent
             and bucket.has_room(now_ns)
@@ -204,7 +204,7 @@ class Repeats:
         lines: list[Record] = []
         origin = self._origins.get(origin_id)
         if origin is None:
-            bucket = Bucket(ORIGIN_PER_S * self._per_s, ORIGIN_BURST * self._per_s, now_ns)
+            bucket = RateBucket(ORIGIN_PER_S * self._per_s, ORIGIN_BURST * self._per_s, now_ns)
             origin = _Origin(bucket, Window(now_ns, window_ns))
             dropped = self._origins.put(origin_id, origin)
             if dropped is not None:

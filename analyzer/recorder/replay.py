@@ -12,8 +12,9 @@ from analyzer.recorder.daemon.signals import take_stops
 from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
-from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
+from analyzer.recorder.sinks.log import LineLog
+from analyzer.recorder.sources.captures.one_file import CaptureFile
+from analyzer.recorder.sources.captures.replay import PcapSource
 from analyzer.recorder.sources.tcp.dissect import UNKNOWN_LINK
 from analyzer.recorder.sources.tcp.scapy_fallback import has_scapy
 
@@ -77,7 +78,7 @@ def replay(
         return clock.now_ns() or time.time_ns()  # a capture without a packet has no time
 
     with contextlib.ExitStack() as undo:
-        sink = JsonlSink(Log(open_writer(config.log)), lambda: host_name, "", now_ns=now_ns)
+        sink = JsonlSink(LineLog(open_writer(config.log)), lambda: host_name, "", now_ns=now_ns)
         undo.callback(sink.close)
         files = _Files(sink, response_wait_s)
         source = PcapSource(paths, clock, begun=files.begun, file_read=files.read)

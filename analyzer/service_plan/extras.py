@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer.service_plan.lines import DISK, Line
-from analyzer.service_plan.places import Places
+from analyzer.service_plan.places import HostFiles
 from analyzer.service_plan.service import FILE_MODE
 
 
 class ExtraFacts(NamedTuple):
     """The facts that decide about extras."""
 
-    places: Places
+    places: HostFiles
     shipped: str
     script: str  # the install.sh that runs; empty: it cannot be read
     bcc_asked: str

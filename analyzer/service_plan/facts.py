@@ -11,8 +11,8 @@ from typing import Callable, Optional
 from analyzer.errors import AnalyzerError
 from analyzer.service_plan.mounts import late_by_fstab, late_by_systemd
 from analyzer.service_plan.packages import PackageFacts, uses_apt, wants_bcc
-from analyzer.service_plan.places import NAME, SERVICE, Places
-from analyzer.service_plan.request import Request
+from analyzer.service_plan.places import NAME, SERVICE, HostFiles
+from analyzer.service_plan.request import PlanRequest
 from analyzer.service_plan.service import AccountFacts, ServiceFacts, SystemFacts
 from analyzer.service_plan.units import UnitFacts
 
@@ -45,7 +45,7 @@ def text_of(path: str) -> str:
         return ""
 
 
-def package_facts(request: Request) -> PackageFacts:
+def package_facts(request: PlanRequest) -> PackageFacts:
     """Return what decides about packages."""
     places, modules = request.places, f"/lib/modules/{request.kernel}"
     return PackageFacts(
@@ -69,7 +69,7 @@ def is_installed(system: str, name: str) -> bool:
     return (status or "")[1:2] == "i"
 
 
-def service_facts(request: Request, probe: Callable[[], str]) -> ServiceFacts:
+def service_facts(request: PlanRequest, probe: Callable[[], str]) -> ServiceFacts:
     """Return what decides about the service; ``probe`` tries which one works here."""
     packages = package_facts(request)
     needs = config_needs(request)
@@ -87,7 +87,7 @@ def service_facts(request: Request, probe: Callable[[], str]) -> ServiceFacts:
     )
 
 
-def config_needs(request: Request) -> frozenset[str]:
+def config_needs(request: PlanRequest) -> frozenset[str]:
     """Return what the configuration needs, or the defaults where there is none.
 
     Nothing if it cannot be read: then its check, which the plan has, stops install.sh. Before
@@ -102,7 +102,7 @@ def config_needs(request: Request) -> frozenset[str]:
         return frozenset()
 
 
-def _account(places: Places) -> AccountFacts:
+def _account(places: HostFiles) -> AccountFacts:
     return AccountFacts(
         has_user=maybe_said("getent", "passwd", NAME) is not None,
         has_group=maybe_said("getent", "group", NAME) is not None,
@@ -110,7 +110,7 @@ def _account(places: Places) -> AccountFacts:
     )
 
 
-def _system(request: Request) -> SystemFacts:
+def _system(request: PlanRequest) -> SystemFacts:
     places = request.places
     return SystemFacts(
         runs_systemd=places.exists("/run/systemd/system"),
@@ -124,7 +124,7 @@ def is_enabled() -> bool:
     return maybe_said("systemctl", "is-enabled", "--quiet", SERVICE) is not None
 
 
-def _unit(places: Places, needs: frozenset[str], probe: str, *, with_bcc: bool) -> UnitFacts:
+def _unit(places: HostFiles, needs: frozenset[str], probe: str, *, with_bcc: bool) -> UnitFacts:
     kernel = f"{places.root}/proc/sys/kernel"
     version = re.match(r"systemd (\d+)", maybe_said("systemctl", "--version") or "")
     return UnitFacts(
@@ -143,7 +143,7 @@ def _number(path: str) -> int:
     return int(text) if re.fullmatch(r"-?\d+", text) else 0
 
 
-def _late_mount(places: Places) -> str:
+def _late_mount(places: HostFiles) -> str:
     if places.exists("/run/systemd/system"):
         return late_by_systemd(_after)
     return late_by_fstab(text_of(f"{places.root}/etc/fstab"))

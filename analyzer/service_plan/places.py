@@ -9,7 +9,7 @@ NAME = "imds-analyzer"
 SERVICE = f"{NAME}.service"
 
 
-class Places(NamedTuple):
+class HostFiles(NamedTuple):
     """The files of one host; ``root`` is empty but in tests."""
 
     root: str

@@ -11,7 +11,7 @@ from analyzer.service_plan.extras import ExtraFacts
 from analyzer.service_plan.facts import config_needs, is_enabled, maybe_said
 from analyzer.service_plan.places import NAME
 from analyzer.service_plan.release import ReleaseFacts
-from analyzer.service_plan.request import Request
+from analyzer.service_plan.request import PlanRequest
 from analyzer.service_plan.result import ResultFacts
 from analyzer.service_plan.whole import is_whole
 
@@ -21,7 +21,7 @@ DIGEST_DIGITS = 8
 _FREE_FIELD = 3
 
 
-def release_facts(request: Request) -> ReleaseFacts:
+def release_facts(request: PlanRequest) -> ReleaseFacts:
     """Return what decides about the release."""
     base = request.places.base
     digest = _digest(request)
@@ -47,7 +47,7 @@ def release_facts(request: Request) -> ReleaseFacts:
     )
 
 
-def _digest(request: Request) -> str:
+def _digest(request: PlanRequest) -> str:
     """Return the digits that tell what a release is made of: wheel, lock, and Python's version."""
     total = hashlib.sha256(Path(request.wheel).read_bytes())
     total.update(Path(request.lock).read_bytes())
@@ -67,7 +67,7 @@ def _free_kib(place: str) -> int:
     return int(line.split()[_FREE_FIELD])
 
 
-def extra_facts(request: Request) -> ExtraFacts:
+def extra_facts(request: PlanRequest) -> ExtraFacts:
     """Return what decides about the rest."""
     places = request.places
     has_config = Path(places.config).exists()
@@ -86,7 +86,7 @@ def extra_facts(request: Request) -> ExtraFacts:
     )
 
 
-def _has_news(request: Request) -> bool:
+def _has_news(request: PlanRequest) -> bool:
     """Tell whether the release has other defaults than the one before it, and the settings."""
     defaults = _maybe_bytes(Path(request.shipped, "config.toml"))
     if defaults is None or defaults == _maybe_bytes(Path(request.places.config)):
@@ -103,7 +103,7 @@ def _maybe_bytes(path: Path) -> Optional[bytes]:
         return None
 
 
-def _kept(request: Request) -> list[str]:
+def _kept(request: PlanRequest) -> list[str]:
     """Return the releases that run, or are the way back of a run that has not ended."""
     base = request.places.base
     way_back = Path(base, "previous/release")
@@ -111,7 +111,7 @@ def _kept(request: Request) -> list[str]:
     return [f"{base}/{name}" for name in names if name]
 
 
-def result_facts(request: Request) -> ResultFacts:
+def result_facts(request: PlanRequest) -> ResultFacts:
     """Return what decides about the last message."""
     is_same = request.start == "yes" and f"{request.places.base}/{request.old}" == request.release
     return ResultFacts(

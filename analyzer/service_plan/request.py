@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from analyzer.service_plan.places import Places
+from analyzer.service_plan.places import HostFiles
 
 
-class Request(NamedTuple):
+class PlanRequest(NamedTuple):
     """One call of install.sh; each field is an option of its name, empty if not given."""
 
     stage: str
@@ -37,9 +37,9 @@ class Request(NamedTuple):
     probe: Optional[str] = None  # not given: try them
 
     @property
-    def places(self) -> Places:
+    def places(self) -> HostFiles:
         """The host's files."""
-        return Places(self.root)
+        return HostFiles(self.root)
 
     @property
     def shipped(self) -> str:
@@ -47,10 +47,12 @@ class Request(NamedTuple):
         return self.places.shipped(self.release, self.python_version)
 
 
-def parsed(words: Sequence[str], stages: Sequence[str]) -> Request:
+def parsed(words: Sequence[str], stages: Sequence[str]) -> PlanRequest:
     """Return what the words ask for; ends the process with the usage if they are wrong."""
     parser = argparse.ArgumentParser(prog="imds-analyzer service-plan", allow_abbrev=False)
     parser.add_argument("stage", choices=stages)
-    for name in Request._fields[1:]:
-        parser.add_argument(f"--{name.replace('_', '-')}", default=Request._field_defaults[name])
-    return Request(**vars(parser.parse_args(words)))
+    for name in PlanRequest._fields[1:]:
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", default=PlanRequest._field_defaults[name]
+        )
+    return PlanRequest(**vars(parser.parse_args(words)))

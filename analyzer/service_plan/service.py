@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 
 from analyzer.service_plan.lines import DISK, OUTPUT, Line
 from analyzer.service_plan.packages import PackageFacts, packages_for_bcc, wants_bcc
-from analyzer.service_plan.places import NAME, SERVICE, Places
+from analyzer.service_plan.places import NAME, SERVICE, HostFiles
 from analyzer.service_plan.units import UnitFacts, drop_ins
 
 FILE_MODE = "0644"
@@ -36,7 +36,7 @@ class SystemFacts(NamedTuple):
 class ServiceFacts(NamedTuple):
     """The facts that decide about the service."""
 
-    places: Places
+    places: HostFiles
     release: str
     shipped: str  # the directory with the release's own unit and drop-ins
     account: AccountFacts

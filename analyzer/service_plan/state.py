@@ -6,14 +6,14 @@ from pathlib import Path
 
 from analyzer.service_plan.facts import maybe_said
 from analyzer.service_plan.lines import Line
-from analyzer.service_plan.places import SERVICE, Places
+from analyzer.service_plan.places import SERVICE, HostFiles
 
 # systemd's states in which a service is not meant to run, if no job waits for it.
 _RESTING = frozenset({"", "inactive", "failed"})
 _NO_JOB = frozenset({"", "0"})
 
 
-def state(places: Places) -> list[Line]:
+def state(places: HostFiles) -> list[Line]:
     """Return whether the service is meant to run, does, and of which release."""
     if not places.exists("/run/systemd/system"):
         return []
@@ -36,7 +36,7 @@ def _properties(names: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
 
-def _running(places: Places) -> str:
+def _running(places: HostFiles) -> str:
     """Return the release that the service's process was started from, as `current` names it."""
     pid = _properties("MainPID").get("MainPID", "")
     try:

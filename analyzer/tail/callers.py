@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 from analyzer.imds import AWS
 from analyzer.logline.events import LOST, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
-from analyzer.logline.named_caller import Caller, caller_of, short
+from analyzer.logline.named_caller import NamedCaller, caller_of, short
 from analyzer.logline.runs import stable_unit
 from analyzer.lru import Lru
 
@@ -60,7 +60,7 @@ def who(fields: Mapping[str, Any]) -> Who:
     return place._replace(user=_user(process), agent=_agent(fields, process))
 
 
-def _program_in_place(fields: Mapping[str, Any], caller: Caller) -> Who:
+def _program_in_place(fields: Mapping[str, Any], caller: NamedCaller) -> Who:
     """Return the same without user and agent, which may differ from call to call."""
     container = _container(fields)
     unit = text_at(fields, "service", "name")

@@ -20,14 +20,14 @@ def test_abi_is_generated_from_the_header() -> None:
 
 
 def test_the_largest_event_fits_the_offset_mask() -> None:
-    """An event with every part at its limit stays below the mask of imds_capture.h."""
+    """An event with every part at its limit stays below the mask of imds_payload.h."""
     largest = (
         layout.EVENT_SIZE
         + layout.ANCESTORS_MAX * layout.PROCESS_SIZE
         + layout.ARGS_MAX
         + layout.PAYLOAD_MAX
     )
-    header = (ROOT / "bpf/imds_capture.h").read_text()
+    header = (ROOT / "bpf/imds_payload.h").read_text()
     (mask,) = (
         int(line.split()[2], 16)
         for line in header.splitlines()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from analyzer.imds import IMDS_IPV4, IMDS_IPV6, IMDS_PORT
 
-CAPTURE = (Path(__file__).parents[2] / "bpf" / "imds_capture.h").read_text(encoding="utf-8")
+ADDRESSES = (Path(__file__).parents[2] / "bpf" / "imds_addresses.h").read_text(encoding="utf-8")
 
 
 def defined(name: str) -> int:
-    (number,) = re.findall(rf"^#define {name}\s+(?:bpf_htonl\()?(\w+)", CAPTURE, re.MULTILINE)
+    (number,) = re.findall(rf"^#define {name}\s+(?:bpf_htonl\()?(\w+)", ADDRESSES, re.MULTILINE)
     return int(number, 0)
 
 

@@ -19,7 +19,7 @@ from analyzer.config.settings import SECTIONS
 from analyzer.logline import events, fields, own_fields
 from analyzer.logline.described import fields_of, kinds_by_path, paths_of_line
 from analyzer.logline.schema import text
-from analyzer.recorder import classify, records
+from analyzer.recorder import classify, records, source_events
 from analyzer.recorder.decode import connections, http
 from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE
 from analyzer.recorder.sinks.bounds import _REQUEST_TEXTS
@@ -32,7 +32,7 @@ PACKAGE = Path(analyzer.__file__).parent
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_PATH.read_text("utf-8"))
 # Reasons that are constants of the stages, and in the code of classify.
 REASONS = {
-    *(each.value for each in records.Problem),
+    *(each.value for each in source_events.Problem),
     *(records.CHANGEABLE, records.UNFRAMED, *records.COUNTED_DIFFERENTLY, http.INCOMPLETE),
     *("token_header", "token_request", "no_token_header", "other_cloud_probe"),
     "fallback_after_token_failure",
@@ -112,7 +112,7 @@ def test_declared_values_are_those_of_the_code() -> None:
     assert set(fields.REASONS) == REASONS
     written = {*losses.REASONS, *reassembly._LOSSES, connections.EVICTED, "log_not_written"}
     assert set(own_fields.LOSSES) == written
-    attributions = {each.value for each in records.Attribution} - {"call"}
+    attributions = {each.value for each in source_events.Attribution} - {"call"}
     assert set(SCHEMA["$defs"]["Imds"]["properties"]["attribution"]["enum"]) == attributions
     outputs = SCHEMA["$defs"]["metrics_failed"]["properties"]["output"]["enum"]
     assert outputs == [PROMETHEUS, TEXTFILE, EMF]

@@ -16,7 +16,8 @@ from typing import Callable, Optional
 import pytest
 
 from analyzer.recorder.attribute import Attributor
-from analyzer.recorder.records import Caller, KernelProcess, Snapshot
+from analyzer.recorder.callers import Caller
+from analyzer.recorder.source_events import KernelProcess, Snapshot
 from tests.faults.conftest import Observed
 from tests.sends import process_of
 

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import Caller, Connection, Container, Record
+from analyzer.recorder.callers import Caller, Container
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Connection
 from analyzer.text import timestamp
 from tests.fleet.roster import CLIENTS, CONTAINER_ID, PID, POD_ID, Call, Client
 
@@ -264,7 +266,7 @@ def _rendered(
     """Have the real sink write a line of each kind."""
     fd = os.memfd_create("templates")
     try:
-        sink = JsonlSink(Log(StreamWriter(os.dup(fd), "templates")), lambda: _HOST, _BOOT)
+        sink = JsonlSink(LineLog(StreamWriter(os.dup(fd), "templates")), lambda: _HOST, _BOOT)
         sink.set_probe("core/fentry")
         for client, call in pairs:
             sink.write(_record(client, call))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
+from analyzer.recorder.callers import NamedProcess, User, Workload
 from analyzer.recorder.classify import classify
-from analyzer.recorder.exchanges import FALLBACK, NO_RESPONSE, response_of
+from analyzer.recorder.exchanges import response_of
 from analyzer.recorder.records import (
+    NO_RESPONSE,
     Classification,
     Hint,
     Outcome,
-    Process,
     Request,
     Response,
     Token,
-    User,
-    Workload,
 )
+from analyzer.recorder.token_failures import FALLBACK
 
 # What stands in a template where each host has a value of its own.
 CONTAINER_ID = "c0ffee00" * 8
@@ -45,8 +45,8 @@ class Client(NamedTuple):
     """
 
     weight: float
-    process: Optional[Process]
-    ancestors: tuple[Process, ...]
+    process: Optional[NamedProcess]
+    ancestors: tuple[NamedProcess, ...]
     service: Optional[str]
     runtime: Optional[str]
     workload: Optional[Workload]
@@ -55,10 +55,10 @@ class Client(NamedTuple):
     caller: object = None
 
 
-def program(path: str, *args: str, name: str = "", uid: int = 0) -> Process:
+def program(path: str, *args: str, name: str = "", uid: int = 0) -> NamedProcess:
     """Return a process; its name is its file's where none is given."""
     user = User(uid, {0: "root", 1001: "app"}.get(uid))
-    return Process(PID, name or path.rpartition("/")[2], path, args or (path,), False, 1, user)
+    return NamedProcess(PID, name or path.rpartition("/")[2], path, args or (path,), False, 1, user)
 
 
 def ask(
@@ -234,7 +234,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(  # what could not be read
         2.0,
-        Process(PID, "busy", None, None, False, 1, User(1001, "app")),
+        NamedProcess(PID, "busy", None, None, False, 1, User(1001, "app")),
         (),
         None,
         None,

@@ -22,7 +22,7 @@ from analyzer.config.settings import LogSettings as Settings
 from analyzer.recorder.daemon.reload import Reloader
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
-from analyzer.recorder.sinks.log import HELD_MAX, Log
+from analyzer.recorder.sinks.log import HELD_MAX, LineLog
 from analyzer.recorder.sinks.rotation import Archive
 from analyzer.text import timestamp
 from tests.golden.test_log_contract import BOOT_ID, CONTRACT, HOST_NAME
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def writing(path: Path, rotate_bytes: int = 1 << 20) -> Iterator[JsonlSink]:
     archive = Archive(str(path), rotate_bytes, 3 * rotate_bytes)
-    sink = JsonlSink(Log(open_file(str(path), archive)), lambda: HOST_NAME, BOOT_ID)
+    sink = JsonlSink(LineLog(open_file(str(path), archive)), lambda: HOST_NAME, BOOT_ID)
     sink.set_probe("core/fentry")
     with contextlib.closing(sink):
         yield sink

@@ -19,29 +19,22 @@ from analyzer import __version__
 from analyzer.logline.line import CALLS_MAX
 from analyzer.recorder.attribute import NOBODY, Attributor
 from analyzer.recorder.attribute.identity import identified
+from analyzer.recorder.callers import Caller, Container, NamedProcess, User, Workload
 from analyzer.recorder.records import (
-    Attribution,
-    Caller,
     Classification,
-    Connection,
-    Container,
     Hint,
-    KernelProcess,
     Outcome,
-    Process,
     Record,
     Repeated,
     Request,
     Response,
-    Snapshot,
     Token,
-    User,
     Version,
-    Workload,
 )
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Attribution, Connection, KernelProcess, Snapshot
 from tests.schema import parsed
 
 ATTRIBUTOR = Attributor()
@@ -70,7 +63,7 @@ def write(
     """Return what the sink writes, into a file without a name."""
     fd = os.memfd_create("log")
     try:
-        log = Log(StreamWriter(os.dup(fd), "log"))
+        log = LineLog(StreamWriter(os.dup(fd), "log"))
         sink = JsonlSink(log, lambda: host_name, boot_id, instance_id)
         sink.set_probe("core/fentry")
         for record in records:
@@ -85,7 +78,7 @@ def write(
 
 APP = User(1001, "app")
 ROOT = User(0, "root")
-WORKER = Process(
+WORKER = NamedProcess(
     4242,
     "python3",
     "/usr/bin/python3.9",
@@ -94,8 +87,10 @@ WORKER = Process(
     1_000_000_000,
     APP,
 )
-GUNICORN = Process(4200, "gunicorn", "/usr/bin/python3.9", ("gunicorn", "app:app"), False, 1, APP)
-INIT = Process(1, "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), False, 1, ROOT)
+GUNICORN = NamedProcess(
+    4200, "gunicorn", "/usr/bin/python3.9", ("gunicorn", "app:app"), False, 1, APP
+)
+INIT = NamedProcess(1, "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), False, 1, ROOT)
 CONTRACT = Record(
     at_ns=1_795_287_001_123_456_000,
     process_start_at_ns=1_795_286_400_000_000_000,
@@ -114,7 +109,7 @@ CONTRACT = Record(
     caller=Caller(WORKER, (GUNICORN, INIT), False, Container("3f1c" * 16, "docker"), "app.service"),
     response=Response(Outcome.SUCCESS, 200),
 )
-HOSTILE = Process(
+HOSTILE = NamedProcess(
     666,
     "new\nline",
     '/tmp/\\xff\n"quoted"',  # noqa: S108 -- a caller's path, nothing is written there
@@ -147,7 +142,11 @@ GOLDENS = {
         request=Request(None, None, Token.ABSENT, None, False, frozenset(), "unreadable_payload"),
         verdict=Classification(Version.UNKNOWN, "other", "unreadable_payload", "aws"),
         caller=Caller(
-            Process(4242, "curl", None, None, False, 1, User(1001, None)), (), False, None, None
+            NamedProcess(4242, "curl", None, None, False, 1, User(1001, None)),
+            (),
+            False,
+            None,
+            None,
         ),
         response=None,
     ),
@@ -279,7 +278,7 @@ ANY_TEXT = st.text(st.characters(), max_size=40) | st.text(
 MAYBE_TEXT = st.none() | ANY_TEXT
 USERS = st.builds(User, st.integers(0, 2**32 - 1), MAYBE_TEXT)
 PROCESSES = st.builds(
-    Process,
+    NamedProcess,
     pid=st.integers(1, 2**32 - 1),
     name=ANY_TEXT,
     executable=MAYBE_TEXT,

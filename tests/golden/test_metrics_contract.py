@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analyzer.recorder.records import Lost
+from analyzer.recorder.source_events import Lost
 from tests.metrics import Bench
 from tests.schema import parsed
 from tests.unit.recorder.sinks.test_jsonl import RECORD

@@ -20,7 +20,7 @@ import pytest
 from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
-from analyzer.lab.service import Options
+from analyzer.lab.service import MetadataOptions
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 RECVFROM = {"x86_64": "45", "aarch64": "207"}[platform.machine()]
@@ -251,7 +251,7 @@ ask("GET", "/latest/meta-data/" + sys.argv[1], {}, 60)
 """
 
 
-def _fallback(watch: Watch, options: Options, program: str, *arguments: str) -> Line:
+def _fallback(watch: Watch, options: MetadataOptions, program: str, *arguments: str) -> Line:
     marker = new_marker()
     with LabNamespace() as alone, ImdsProcess(alone, options):
         subprocess.run(
@@ -264,7 +264,7 @@ def _fallback(watch: Watch, options: Options, program: str, *arguments: str) -> 
 
 def test_a_dropped_token_request_and_then_v1_is_a_fallback(watch: Watch) -> None:
     """The hop limit's signature is named as the reason."""
-    line = _fallback(watch, Options(drop_tokens=True), FALLS_BACK, "0.5")
+    line = _fallback(watch, MetadataOptions(drop_tokens=True), FALLS_BACK, "0.5")
     assert line["imds"]["version"] == "v1"
     assert line["imds"]["reason"] == "fallback_after_token_failure"
     assert line["imds"]["token_request"] == {"outcome": "no_response"}
@@ -273,7 +273,7 @@ def test_a_dropped_token_request_and_then_v1_is_a_fallback(watch: Watch) -> None
 def test_v1_after_enforcement_is_rejected(watch: Watch) -> None:
     """These are the callers that break."""
     marker = new_marker()
-    with LabNamespace() as alone, ImdsProcess(alone, Options(require_tokens=True)):
+    with LabNamespace() as alone, ImdsProcess(alone, MetadataOptions(require_tokens=True)):
         alone.run(["curl", "-sS", f"http://{IMDS_IPV4}/latest/meta-data/{marker}"])
         line = watch.one(marker)
     assert line["imds"]["version"] == "v1"

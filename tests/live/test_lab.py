@@ -23,7 +23,7 @@ from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.observed_calls import LogTail
 from analyzer.lab.server import Answered, open_listener
-from analyzer.lab.service import Options
+from analyzer.lab.service import MetadataOptions
 from analyzer.logline.events import REQUEST, STARTED, STOPPED
 from tests.live.watch import eventually
 from tests.schema import parsed
@@ -184,7 +184,7 @@ def test_a_kernel_with_ipv6_has_both_addresses() -> None:
 
 def test_options_reach_the_emulator() -> None:
     """The child process follows the options it is given."""
-    with LabNamespace() as namespace, ImdsProcess(namespace, Options(require_tokens=True)):
+    with LabNamespace() as namespace, ImdsProcess(namespace, MetadataOptions(require_tokens=True)):
         answer = namespace.run([*CURL, f"http://{IMDS_IPV4}{INSTANCE}"]).stdout
         assert answer.endswith(" 401")
 

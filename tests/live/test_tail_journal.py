@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.recorder.sinks.journald import open_journal
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from tests.unit.log_files import DEADLINE_S, eventually
 from tests.unit.tail_processes import ended
 from tests.unit.tail_writer import line
@@ -47,7 +47,7 @@ def socket_of(pid: int) -> Path:
 
 
 def write(pid: int, *lines: bytes) -> None:
-    log = Log(open_journal(str(socket_of(pid))))
+    log = LineLog(open_journal(str(socket_of(pid))))
     with contextlib.closing(log):
         for each in lines:
             log.append(each)

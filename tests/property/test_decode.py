@@ -19,8 +19,9 @@ from analyzer.recorder.decode.http import (
     RequestParser,
 )
 from analyzer.recorder.decode.whole import maybe_whole_request
-from analyzer.recorder.records import UNFRAMED, Problem, Request, Token, Version
+from analyzer.recorder.records import UNFRAMED, Request, Token, Version
 from analyzer.recorder.sinks import level
+from analyzer.recorder.source_events import Problem
 from analyzer.text import decode_text
 from tests.sends import TOKEN, chunk
 

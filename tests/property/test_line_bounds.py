@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import Container, Process, Record, User
+from analyzer.recorder.callers import Container, NamedProcess, User
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from tests.schema import parsed
 from tests.unit.recorder.sinks.test_jsonl import RECORD
@@ -29,7 +30,7 @@ ARGS = st.one_of(
     st.integers(1, 2048).map(lambda times: ("a",) * times),
 )
 PROCESSES = st.builds(
-    lambda name, executable, args, is_cut: Process(
+    lambda name, executable, args, is_cut: NamedProcess(
         4242, name, executable, args, is_cut, 7, User(1001, "app")
     ),
     NAME,
@@ -40,9 +41,9 @@ PROCESSES = st.builds(
 
 
 def record_of(
-    process: Process,
-    ancestors: list[Process],
-    others: list[Process],
+    process: NamedProcess,
+    ancestors: list[NamedProcess],
+    others: list[NamedProcess],
     target: str,
     agent: str,
     unit: str,
@@ -75,7 +76,7 @@ BOUNDS = st.sampled_from([4096, 16384])
 
 def lines_of(line_bytes: int, *records: Record, **fields: object) -> list[bytes]:
     memory = os.memfd_create("log")
-    log = Log(StreamWriter(os.dup(memory), "memory"))
+    log = LineLog(StreamWriter(os.dup(memory), "memory"))
     sink = JsonlSink(log, lambda: "h" * 64, "b" * 36, "i-0abc", line_bytes=line_bytes)
     sink.set_probe("core/tracepoint")
     for record in records:

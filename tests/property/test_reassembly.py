@@ -7,9 +7,9 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.recorder.records import Chunk, Event
+from analyzer.recorder.source_events import Chunk, Event
 from analyzer.recorder.sources.captures.capture_file import CaptureParser, DamagedError, Packet
-from analyzer.recorder.sources.captures.replay import CaptureFile
+from analyzer.recorder.sources.captures.one_file import CaptureFile
 from analyzer.recorder.sources.tcp import link_layer, reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.reassembly import Reassembler

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.recorder.callers import Container, User
 from analyzer.recorder.origins import ORIGINS_OF_NO_REALM, ORIGINS_OF_REALM, bytes_of
-from analyzer.recorder.records import Container, Outcome, Record, Response, User, Version
+from analyzer.recorder.records import Outcome, Record, Response, Version
 from analyzer.recorder.repeats import (
     ALL_BURST,
     ALL_PER_S,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.recorder.records import Chunk, Problem
-from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
+from analyzer.recorder.source_events import Chunk, Problem
+from analyzer.recorder.sources.probe.segments import NO_CALL, Segment, SegmentCall, SegmentSender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
@@ -32,7 +32,7 @@ def cuts(draw: st.DrawFn) -> Cuts:
     return draw(st.permutations(pieces + repeated))
 
 
-def _segment(start: int, begin: int, end: int, urgent: int, call: Call = NO_CALL) -> Segment:
+def _segment(start: int, begin: int, end: int, urgent: int, call: SegmentCall = NO_CALL) -> Segment:
     sequence = (start + begin) % 2**32
     return Segment(
         1, connection(), sequence, begin, end - begin, STREAM[begin:end], None,
@@ -44,7 +44,7 @@ def _all_noted(start: int, begins: list[int]) -> Witnesses:
     witnesses = Witnesses()
     for pid, begin in enumerate(begins, 1):
         sequence = (start + begin) % 2**32
-        note = Sender(connection().socket_id, sequence, pid, snapshot(pid), is_other=False)
+        note = SegmentSender(connection().socket_id, sequence, pid, snapshot(pid), is_other=False)
         assert witnesses.join(note) == ()
     return witnesses
 
@@ -116,13 +116,13 @@ def test_calls_in_segments_say_what_a_sender_for_each_call_says(
     position, latest, told_ns = 0, 0, 0
     for pid, offered, taken in calls:
         sequence = (start + position) % 2**32
-        sender = Sender(connection().socket_id, sequence, pid, snapshot(pid), False, offered)
+        sender = SegmentSender(connection().socket_id, sequence, pid, snapshot(pid), False, offered)
         each.join(sender)
         if pid != latest:
             latest, told_ns = pid, told_ns + 1
             changes.join(sender._replace(told_ns=told_ns))
         end = position + taken
-        call = Call(told_ns, sequence, offered, pid)
+        call = SegmentCall(told_ns, sequence, offered, pid)
         expected = each.join(_segment(start, position, end, 0))
         assert changes.join(_segment(start, position, end, 0, call)) == expected
         position = end

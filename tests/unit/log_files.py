@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from analyzer.errors import SinkError
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.rotation import Archive
 
 DEADLINE_S = 60.0
@@ -31,10 +31,12 @@ def eventually(what: str, is_so: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, *, rotate_bytes: int = 0, total_bytes: int = TOTAL_BYTES) -> Iterator[Log]:
+def opened(
+    path: Path, *, rotate_bytes: int = 0, total_bytes: int = TOTAL_BYTES
+) -> Iterator[LineLog]:
     """Yield a log that is closed in the end, also when the test fails."""
     archive = Archive(str(path), rotate_bytes, total_bytes) if rotate_bytes else None
-    log = Log(open_file(str(path), archive))
+    log = LineLog(open_file(str(path), archive))
     try:
         yield log
     finally:
@@ -105,7 +107,7 @@ def numbers(path: Path) -> list[int]:
     return [json.loads(line)["n"] for line in raw.splitlines()]
 
 
-def settled(log: Log, path: Path) -> None:
+def settled(log: LineLog, path: Path) -> None:
     """Wait until all that was rotated is compressed."""
 
     def is_settled() -> bool:
@@ -116,7 +118,7 @@ def settled(log: Log, path: Path) -> None:
     eventually("all is compressed", is_settled)
 
 
-def told(log: Log) -> dict[str, dict[str, Any]]:
+def told(log: LineLog) -> dict[str, dict[str, Any]]:
     """Return the fields of what the log has to say, by event."""
     return {notice.event: notice.fields for notice in log.notices()}
 

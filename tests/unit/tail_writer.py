@@ -13,7 +13,7 @@ import sys
 import time
 
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.rotation import Archive
 
 _BATCH = 20
@@ -23,7 +23,7 @@ _TICK_S = 0.05
 
 def main(path: str, rotate_bytes: int, first: int, end: int) -> None:
     archive = Archive(path, rotate_bytes, 1 << 30) if rotate_bytes else None
-    log = Log(open_file(path, archive))
+    log = LineLog(open_file(path, archive))
     orders: list[int] = []
     signal.signal(signal.SIGUSR1, lambda number, _frame: orders.append(number))
     chance = random.Random(first)  # noqa: S311 (no secret)

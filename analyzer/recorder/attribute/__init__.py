@@ -26,17 +26,8 @@ from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
 from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
 from analyzer.recorder.attribute.workloads import maybe_workload
-from analyzer.recorder.records import (
-    Attribution,
-    Caller,
-    Container,
-    KernelProcess,
-    Process,
-    Program,
-    Snapshot,
-    User,
-    Workload,
-)
+from analyzer.recorder.callers import Caller, Container, NamedProcess, User, Workload
+from analyzer.recorder.source_events import Attribution, KernelProcess, Program, Snapshot
 from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
@@ -79,7 +70,7 @@ class Attributor:
         self._callers: Cache[tuple[int, int], _Known] = Cache(
             CALLERS_MAX, KEEP_S, CALLERS_BYTES_MAX
         )
-        self._ancestors: Cache[KernelProcess, Process] = Cache(
+        self._ancestors: Cache[KernelProcess, NamedProcess] = Cache(
             ANCESTORS_MAX, KEEP_S, ANCESTORS_BYTES_MAX
         )
 
@@ -189,7 +180,7 @@ class Attributor:
         """Look at what runs already, for so long; returns whether that is done."""
         return self._programs.survey(for_s)
 
-    def _ancestor(self, kernel: KernelProcess, now: float) -> Process:
+    def _ancestor(self, kernel: KernelProcess, now: float) -> NamedProcess:
         process = self._ancestors.get(kernel, now)
         if process is None:
             user = self._users.user(kernel.uid, now)
@@ -205,8 +196,8 @@ class Attributor:
         return process
 
     def _look_up_ancestor(
-        self, kernel: KernelProcess, told: Optional[Process], user: User
-    ) -> Process:
+        self, kernel: KernelProcess, told: Optional[NamedProcess], user: User
+    ) -> NamedProcess:
         """Ask /proc; where it does not know, take what is known from before."""
         facts = self._processes.look_up(kernel, args=True, cgroup=False)
         if facts.args is None:
@@ -234,7 +225,7 @@ class Attributor:
         return KEEP_NAMELESS_S if is_asking else KEEP_S
 
 
-def _is_complete(process: Process) -> bool:
+def _is_complete(process: NamedProcess) -> bool:
     """Tell whether /proc has nothing to add."""
     return (
         process.args is not None and not process.args_truncated and process.executable is not None

@@ -1,8 +1,8 @@
 """Bounds the time spent on masking, for each user and for all.
 
-Arguments that are made to be hard to look through cost milliseconds, and a process with
-other ones is quickly started. Where a user's time is used up, its new processes are told
-without their arguments; whoever else runs something is told in full.
+Arguments that are made to be hard to look through cost milliseconds. A process with other ones
+is quickly started. When a user's time is used up, the log leaves out the arguments of that
+user's new processes. Other users' processes keep theirs.
 """
 
 from __future__ import annotations

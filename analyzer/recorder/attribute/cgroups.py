@@ -1,8 +1,7 @@
 """Finds the path of a cgroup by its id, and reads the hierarchies of /proc/PID/cgroup.
 
-The id that the kernel reports outlives the process: it is the inode number of the
-cgroup's directory, and the kernel opens a directory by that number without a walk
-through the tree.
+The id that the kernel reports outlives the process: it is the inode number of the cgroup's
+directory. The kernel opens a directory by that number without a walk through the tree.
 """
 
 from __future__ import annotations

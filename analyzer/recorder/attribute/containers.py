@@ -10,7 +10,7 @@ import re
 from typing import Optional
 
 from analyzer.recorder.attribute.cgroups import endings, parse
-from analyzer.recorder.records import Container
+from analyzer.recorder.callers import Container
 
 _HEX = r"(?P<id>[0-9a-f]{64})"
 _ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analyzer.logline.caller import identify
 from analyzer.logline.keys import Place
 from analyzer.logline.recognition import Image
-from analyzer.recorder.records import Caller, Container, Process
+from analyzer.recorder.callers import Caller, Container, NamedProcess
 
 # Their containers have names; others' have numbers, new ones each time they are made.
 NAMED_BY_PEOPLE = frozenset({"lxc", "systemd-nspawn"})
@@ -22,7 +22,7 @@ def identified(caller: Caller) -> Caller:
     return caller._replace(identity=identify(_image(process), ancestors, place))
 
 
-def _image(process: Process) -> Image:
+def _image(process: NamedProcess) -> Image:
     return Image(
         process.pid,
         process.user.id,

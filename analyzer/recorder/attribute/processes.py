@@ -17,7 +17,8 @@ from analyzer.host.procfs import Stat, maybe_read, maybe_stat
 from analyzer.host.time_namespace import offset_ns
 from analyzer.masking import MASK, mask_args, mask_text, outline
 from analyzer.recorder.attribute.budget import Budget, Payer
-from analyzer.recorder.records import KernelProcess, Process, User
+from analyzer.recorder.callers import NamedProcess, User
+from analyzer.recorder.source_events import KernelProcess
 from analyzer.text import decode_text
 
 # Characters of one process's arguments that are kept: four times what the kernel copies, and
@@ -104,7 +105,7 @@ def in_words(
     mount_namespace: int = 0,
     unverified: tuple[str, ...] = (),
     budget: Optional[Budget] = None,
-) -> Process:
+) -> NamedProcess:
     """Put one process together: decode its text, mask its arguments, bound their length.
 
     Where ``budget`` has no time for its user, ``[redacted]`` stands for all of them.
@@ -123,7 +124,7 @@ def in_words(
             break
         kept.append(word)
         room -= len(word) + 1  # an empty one takes room too
-    return Process(
+    return NamedProcess(
         pid=kernel.pid,
         name=mask_text(
             _complete_name(kernel.comm, names), is_cut=len(kernel.comm) == _COMM_MAX and not names
@@ -163,7 +164,7 @@ def _bounded(words: list[str]) -> tuple[list[str], bool]:
     return words, False
 
 
-def only_names(process: Process) -> Process:
+def only_names(process: NamedProcess) -> NamedProcess:
     """Leave of the arguments nothing but the program, its script, and the names of options."""
     if process.args is None:
         return process

@@ -16,7 +16,8 @@ from analyzer.host.procfs import maybe_stat
 from analyzer.lru import Cache
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.processes import Processes, in_words, split_args
-from analyzer.recorder.records import KernelProcess, Process, Program, User
+from analyzer.recorder.callers import NamedProcess, User
+from analyzer.recorder.source_events import KernelProcess, Program
 from analyzer.text import decode_text
 
 # The kernel tells again after half a minute. At most 2.5 KB each, and mostly a fifth.
@@ -37,10 +38,10 @@ class _Kept(NamedTuple):
 
     boottime_ns: int
     comm: bytes
-    process: Process
+    process: NamedProcess
     args: Optional[str]
 
-    def restored(self, kernel: KernelProcess) -> Process:
+    def restored(self, kernel: KernelProcess) -> NamedProcess:
         args = None if self.args is None else tuple(self.args.split("\0"))
         # It may have taken another name since.
         name = self.process.name if kernel.comm == self.comm else decode_text(kernel.comm)
@@ -87,12 +88,12 @@ class Programs:
             )
             self._told.put(key, kept, now)
 
-    def maybe_told(self, kernel: KernelProcess, now: float) -> Optional[Process]:
+    def maybe_told(self, kernel: KernelProcess, now: float) -> Optional[NamedProcess]:
         """Return what the kernel told that a process runs; its user has no name."""
         kept = self._told.get((kernel.pid, kernel.start_boottime_ns, kernel.exec_id), now)
         return None if kept is None else kept.restored(kernel)
 
-    def maybe_surveyed(self, kernel: KernelProcess) -> Optional[Process]:
+    def maybe_surveyed(self, kernel: KernelProcess) -> Optional[NamedProcess]:
         """Return what a process ran already when we started; its user is not known."""
         if not kernel.args_address:
             return None
@@ -137,7 +138,7 @@ class Programs:
                 yield
 
 
-def _keep(boottime_ns: int, process: Process, kernel: KernelProcess) -> _Kept:
+def _keep(boottime_ns: int, process: NamedProcess, kernel: KernelProcess) -> _Kept:
     args = None if process.args is None else "\0".join(process.args)
     if args is not None and len(args) > ARGS_KEPT_MAX:
         args = args[:ARGS_KEPT_MAX]

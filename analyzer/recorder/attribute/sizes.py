@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from sys import getsizeof
 
-from analyzer.recorder.records import Process
+from analyzer.recorder.callers import NamedProcess
 
 # A process, its user, and what a cache needs for it, without the text.
 PROCESS_BYTES = 400
 
 
-def process_bytes(process: Process) -> int:
+def process_bytes(process: NamedProcess) -> int:
     """Return about what a process takes in memory."""
     size = PROCESS_BYTES + getsizeof(process.name)
     if process.executable is not None:

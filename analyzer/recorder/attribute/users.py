@@ -1,7 +1,7 @@
 """Looks up user names in the host's database without waiting long for it.
 
-Local users stand in a file. All others come from wherever nsswitch.conf(5) says, such as a
-directory server, and asking there can take as long as that one likes.
+Local users are in a file. All others come from the services that nsswitch.conf(5) names, such
+as a directory server. Such a service may take any time to answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.lru import Cache
-from analyzer.recorder.records import User
+from analyzer.recorder.callers import User
 from analyzer.text import decode_text
 
 LOCAL_USERS = Path("/etc/passwd")

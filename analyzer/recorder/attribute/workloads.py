@@ -1,10 +1,13 @@
-r"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
+"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
 
-It stands in the log in ECS's own fields for such things, which Elastic's sensors for
-containers fill in the same way: ``orchestrator.type`` is ``kubernetes`` or ``ecs``,
-``orchestrator.resource.type`` is ``pod`` or ``task``, and ``orchestrator.resource.id`` the
-pod's uid (``metadata.uid``, what others call ``kubernetes.pod.uid`` or ``k8s.pod.uid``)
-or the task's id (the end of its ARN, ``aws.ecs.task.id``).
+The log has it in ECS's own fields, as Elastic's sensors for containers fill them in:
+
+- ``orchestrator.type`` is ``kubernetes`` or ``ecs``.
+- ``orchestrator.resource.type`` is ``pod`` or ``task``.
+- ``orchestrator.resource.id`` is the pod's uid or the task's id.
+
+The uid is ``metadata.uid``; others call it ``kubernetes.pod.uid`` or ``k8s.pod.uid``. The task's
+id is the end of its ARN, ``aws.ecs.task.id``.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import re
 from typing import Optional
 
 from analyzer.recorder.attribute.cgroups import Cgroup, endings, parse
-from analyzer.recorder.records import Workload
+from analyzer.recorder.callers import Workload
 
 _UUID = r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}"
 # A pod that the kubelet runs from a file has the digest of that file for its uid, and all

@@ -1,8 +1,7 @@
 """Drops the capabilities that only loading and attaching need.
 
-What is left to an attached analyzer is reading: of memory that it mapped, descriptors that
-it holds, and /proc. So a flaw in what parses hostile bytes is not one in a process that can
-load programs into the kernel.
+An attached analyzer only reads: memory that it mapped, descriptors that it holds, and /proc.
+The parser of hostile bytes then runs in a process that cannot load programs into the kernel.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ class _Sets(ctypes.Structure):
 def let_go() -> list[str]:
     """Drop every capability but those that naming callers needs; return the names of these.
 
-    After it no program that is started gains any privilege, by whatever bits on its file,
-    and no core dump, which might hold a token, is written. Capabilities belong to threads:
-    call it before a second one is started. Raises ServiceError where the kernel refuses.
+    After it no program that is started gains a privilege, by whatever bits on its file. No core
+    dump is written, because it might hold a token. Capabilities belong to threads: call it before
+    a second one is started. Raises ServiceError where the kernel refuses.
     """
     if threading.active_count() > 1:
         raise RuntimeError("capabilities are dropped before threads are started")

@@ -6,7 +6,8 @@ from typing import Callable
 
 from analyzer.recorder.daemon.notify import Notifier
 from analyzer.recorder.listener import Listener
-from analyzer.recorder.records import Lost, Record, Version
+from analyzer.recorder.records import Record, Version
+from analyzer.recorder.source_events import Lost
 
 
 class StatusListener(Listener):

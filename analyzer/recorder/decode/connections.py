@@ -7,7 +7,8 @@ from typing import Optional
 
 from analyzer.recorder.decode.head import unread
 from analyzer.recorder.decode.stream import Stream
-from analyzer.recorder.records import Captured, Chunk, Closed, Doubt, Lost, SocketId
+from analyzer.recorder.records import Captured
+from analyzer.recorder.source_events import Chunk, Closed, Doubt, Lost, SocketId
 
 # A new connection for each of 15,000 requests a second, more than an instance can get
 # answered, leaves a half-sent request half a second. An idle entry takes about 0.5 KiB, one

@@ -136,8 +136,8 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
 
     ``fields`` holds the line feed of the request line, and behind it the whole lines of the
     header block. The length is ``CHUNKED`` for a chunked body. It is ``UNCERTAIN`` where servers
-    may differ in it: what follows is then to be read as a request, so that nothing can be hidden
-    behind a wrong length, and not to be believed, because it may be a body.
+    may differ in it. Then the following bytes are read as a request, so that a wrong length hides
+    nothing. They are not believed, because they may be a body.
     """
     token = Token.ABSENT
     values: dict[bytes, list[bytes]] = {}

@@ -1,10 +1,12 @@
 """Parses the HTTP/1.x requests of one connection, fed with bytes. Does no I/O.
 
-It watches what a client sends and so accepts more than a server would: no Host,
-spaces in the target, bare line feeds, blank lines before a request, many requests
-before a response, and the one-line request of HTTP/0.9 (``GET /path``), which is
-complete with its line feed. It never raises, whatever it is fed, and takes time linear
-in the input however that is split.
+It watches a client, and so accepts more than a server would:
+
+- no Host, spaces in the target, bare line feeds;
+- blank lines before a request, many requests before a response;
+- the one-line request of HTTP/0.9 (``GET /path``), which is complete with its line feed.
+
+It never raises, whatever it is fed. It takes time linear in the input, however that is split.
 
 Where framing breaks, the rule is to say too much rather than to hide a request. Bytes
 that should be a request and are not give one ``not_http`` request, up to their next blank line.
@@ -34,7 +36,8 @@ from analyzer.recorder.decode.head import (
     read_head,
     unread,
 )
-from analyzer.recorder.records import DOUBTS, UNFRAMED, Problem, Request, Token
+from analyzer.recorder.records import DOUBTS, UNFRAMED, Request, Token
+from analyzer.recorder.source_events import Problem
 
 # An IMDS request has 100 to 700 bytes, and most servers refuse a head of more than 8 KiB.
 # Also the most a parser holds between two calls.

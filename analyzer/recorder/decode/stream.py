@@ -11,15 +11,8 @@ from analyzer.recorder.decode.http import (
     RequestParser,
 )
 from analyzer.recorder.decode.whole import maybe_whole_request
-from analyzer.recorder.records import (
-    CHANGEABLE,
-    Captured,
-    Chunk,
-    Doubt,
-    Request,
-    Snapshot,
-    Token,
-)
+from analyzer.recorder.records import CHANGEABLE, Captured, Request, Token
+from analyzer.recorder.source_events import Chunk, Doubt, Snapshot
 
 # A send that was taken in part is repeated from there: no further back than one send goes.
 MAX_REPEATED_BYTES = 1 << 30
@@ -67,9 +60,9 @@ class Stream:
     def _ahead(self, chunk: Chunk) -> int:
         """Return the number of bytes between the last one taken and this send (mod 2**32).
 
-        By the sequence number, which is exact. A connection that began with TCP Fast Open
-        has none at first and is followed by its offset, which then began at 0. Where there
-        is neither (Fast Open and MPTCP), nothing is taken to lie between.
+        The sequence number tells it exactly. A connection that began with TCP Fast Open has none at
+        first: its offset tells it, which then began at 0. Without either (Fast Open and MPTCP) the
+        number is taken to be 0.
         """
         if self._expected is not None and chunk.sequence is not None:
             return (chunk.sequence - self._expected) % _SEQUENCES

@@ -26,14 +26,14 @@ from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import say
 
 if TYPE_CHECKING:
-    from analyzer.recorder.metrics.endpoint import Endpoint
+    from analyzer.recorder.metrics.endpoint import MetricsEndpoint
     from analyzer.recorder.metrics.exposition import Exposition
 
 # An output that is unavailable, as before a network interface has its address, is tried again.
 RETRY_S = 10.0
 
 
-class Metrics(Listener):
+class MetricsListener(Listener):
     """Counts for the pipeline, and every configured output of what is counted.
 
     Listens from the moment it is made; serves and writes from :meth:`start` to :meth:`close`.
@@ -56,7 +56,7 @@ class Metrics(Listener):
         self._emf = Emf(self._counts.snapshot(), log.counters)
         self._due = 0.0  # when textfile and embedded metrics are written, monotonic
         self._retry_at = 0.0
-        self._endpoint: Output[Address, Endpoint] = Output(
+        self._endpoint: Output[Address, MetricsEndpoint] = Output(
             PROMETHEUS,
             self._health,
             open=self._open_endpoint,
@@ -178,13 +178,13 @@ class Metrics(Listener):
             ) from None
         return Exposition(self._counts, self._log, self._health, lambda: self._probe)
 
-    def _open_endpoint(self, address: Address) -> Endpoint:
+    def _open_endpoint(self, address: Address) -> MetricsEndpoint:
         page = self._exposition.page
         # Takes the standard library's HTTP along, 6 MB.
-        from analyzer.recorder.metrics.endpoint import Endpoint  # noqa: PLC0415
+        from analyzer.recorder.metrics.endpoint import MetricsEndpoint  # noqa: PLC0415
 
         with contextlib.ExitStack() as undo:
-            endpoint = Endpoint(address, page)
+            endpoint = MetricsEndpoint(address, page)
             undo.callback(endpoint.close)
             if self._is_started:
                 endpoint.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
 from analyzer.errors import ConfigError
-from analyzer.recorder.sinks.trusted import Place, located, remove
+from analyzer.recorder.sinks.trusted import DirectoryEntry, located, remove
 
 SOCKET_MODE = 0o660
 # Connections the kernel holds ready: with too few a burst makes others wait for a second.
@@ -72,7 +72,7 @@ def _bind_unix(listener: socket.socket, address: UnixAddress) -> None:
         _open_to_group(place)
 
 
-def _open_to_group(place: Place) -> None:
+def _open_to_group(place: DirectoryEntry) -> None:
     """Give our socket its mode, and nothing that took its place meanwhile. Raises OSError."""
     flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(place.name, flags, dir_fd=place.directory)

@@ -9,7 +9,8 @@ from typing import NamedTuple, Union
 
 from analyzer.imds import AWS
 from analyzer.logline.recognition import UNNAMED
-from analyzer.recorder.records import Lost, Record, Version
+from analyzer.recorder.records import Record, Version
+from analyzer.recorder.source_events import Lost
 from analyzer.text import visible
 
 # A caller chooses its own name, and each new one is a time series for ever: some get their own,
@@ -67,9 +68,9 @@ class CountsSnapshot(NamedTuple):
 class Counts:
     """Counts since the start.
 
-    One thread counts, any may take snapshots meanwhile: ``dict.copy`` runs no Python code
-    here (the keys are tuples of text), so it is one step to other threads, with the
-    interpreter's lock and, by its lock on the dict, without.
+    One thread counts, and any thread may take snapshots meanwhile. ``dict.copy`` runs no Python
+    code here, because the keys are tuples of text. So other threads see it as one step: the
+    interpreter's lock protects it, or without that the dict's own.
     """
 
     def __init__(self, reasons: Iterable[str] = ()) -> None:

@@ -18,7 +18,7 @@ from analyzer.recorder.metrics.server import Server
 STOP_S = 5.0
 
 
-class Endpoint:
+class MetricsEndpoint:
     """Listens from the start, serves from :meth:`start` to :meth:`close`."""
 
     def __init__(self, address: Address, render: Render) -> None:

@@ -26,7 +26,7 @@ class HeadTooLargeError(Exception):
     """A request whose head does not end within the bound."""
 
 
-class Stream(io.RawIOBase):
+class BoundedConnection(io.RawIOBase):
     """A connection as a file that ends at a set time and gives at most one head's bytes.
 
     A time-out for each call is not enough: a client may send a byte now and then.
@@ -92,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Read and write through one bounded stream."""
-        self._stream = Stream(self.request)
+        self._stream = BoundedConnection(self.request)
         self.rfile = io.BufferedReader(self._stream, HEAD_BYTES_MAX)
         self.wfile = cast(io.BufferedIOBase, self._stream)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.logline.events import PACKET_FILE
+from analyzer.recorder.callers import Caller, NamedProcess
 from analyzer.recorder.listener import PacketListener, Say
 from analyzer.recorder.packet_export.framing import Framing
 from analyzer.recorder.packet_export.pcapng import PacketFile
 from analyzer.recorder.packet_export.redaction import Noted, Redactor
-from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, Record
+from analyzer.recorder.records import Record
+from analyzer.recorder.source_events import Answer, Attribution, Chunk, Closed
 
 # C0 and C1 controls act on terminals, and a comment is shown on one.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -104,7 +106,7 @@ def _comment(caller: Caller, records: Sequence[Record]) -> str:
     return "\n".join(line.translate(_CONTROLS) for line in lines)
 
 
-def _process(process: Process) -> list[str]:
+def _process(process: NamedProcess) -> list[str]:
     lines = [f"process: {process.name} (pid {process.pid})"]
     if process.executable:
         lines.append(f"executable: {process.executable}")

@@ -12,7 +12,7 @@ import struct
 from typing import NamedTuple
 
 from analyzer.lru import Lru
-from analyzer.recorder.records import Answer, Chunk, Closed, Connection, SocketId
+from analyzer.recorder.source_events import Answer, Chunk, Closed, Connection, SocketId
 
 # Connections whose numbers are remembered; another begins anew.
 MAX_CONNECTIONS = 8192

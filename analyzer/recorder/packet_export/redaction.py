@@ -1,9 +1,9 @@
 """Covers tokens, credentials and bodies in sends; their length stays.
 
-What is not known to be harmless is covered. Shown are request lines, the names of header
-fields, and the values of those that tell how a program asks; none of them where the masking
-of the log would change it. A head is shown only when all of it is there, so that nothing is
-taken for harmless because it was cut.
+Everything is covered that is not known to be harmless. Shown are request lines, the names of
+header fields, and the values of those that describe the client. None of them is shown if the
+masking of the log would change it. A head is shown only when it is complete: a cut one might
+look harmless.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analyzer.recorder.decode.head import (
     read_head,
     shown_method,
 )
-from analyzer.recorder.records import Chunk, Closed, SocketId
+from analyzer.recorder.source_events import Chunk, Closed, SocketId
 from analyzer.text import decode_text
 
 COVER = b"*"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from analyzer.lru import Cache
-from analyzer.recorder.records import Caller, Process, Record, User
+from analyzer.recorder.callers import Caller, NamedProcess, User
+from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.bounds import shorten_caller
 from analyzer.recorder.sinks.encoding import members
 from analyzer.text import timestamp
@@ -115,7 +116,7 @@ def _caller_fields(record: Record) -> request_line.Request:
     return fields
 
 
-def _relative_fields(process: Process) -> line.Relative:
+def _relative_fields(process: NamedProcess) -> line.Relative:
     """Return a process in brief; if its path is unknown, the file's numbers stand for it."""
     fields: line.Relative = {"pid": process.pid}
     _add_program(fields, process)
@@ -127,7 +128,7 @@ def _relative_fields(process: Process) -> line.Relative:
     return fields
 
 
-def _identity_fields(process: Process) -> line.Process:
+def _identity_fields(process: NamedProcess) -> line.Process:
     """Return what the kernel told of a caller at the call."""
     fields: line.Process = {"pid": process.pid}
     _add_program(fields, process)
@@ -139,7 +140,7 @@ def _identity_fields(process: Process) -> line.Process:
     return fields
 
 
-def _add_program(fields: line.Program, process: Process) -> None:
+def _add_program(fields: line.Program, process: NamedProcess) -> None:
     if process.name:
         fields["name"] = process.name
     if process.executable:
@@ -150,7 +151,7 @@ def _add_program(fields: line.Program, process: Process) -> None:
         fields["args_truncated"] = True
 
 
-def _add_file(fields: line.Program, process: Process) -> None:
+def _add_file(fields: line.Program, process: NamedProcess) -> None:
     """Add which file the kernel knows as the executable; its device as /proc writes it."""
     if process.executable_inode:
         device = process.executable_device

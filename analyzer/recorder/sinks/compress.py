@@ -22,7 +22,7 @@ _LINE_MAX = 1 << 20
 _TIMESTAMP = re.compile(rb'(?:\A|\n)\{"timestamp":"([0-9T:.Z-]{1,40})"')
 
 
-class Stopped(Exception):
+class CompressionStopped(Exception):
     """Compressing was asked to end before it was through."""
 
 
@@ -92,7 +92,7 @@ def _write(path: Path, part: Path, stop: threading.Event) -> None:
             compressor = zlib.compressobj(wbits=_GZIP_WINDOW)
             while piece := plain.read(_PIECE):
                 if stop.is_set():
-                    raise Stopped
+                    raise CompressionStopped
                 packed.write(compressor.compress(piece))
             packed.write(compressor.flush())
             packed.flush()

@@ -28,7 +28,7 @@ from analyzer.recorder.sinks.bounds import (
 from analyzer.recorder.sinks.caller_text import CallerTexts, caller_fields, with_thread
 from analyzer.recorder.sinks.destination import is_same_place, open_writer, set_limits
 from analyzer.recorder.sinks.encoding import members, present
-from analyzer.recorder.sinks.log import Counters, Log
+from analyzer.recorder.sinks.log import Counters, LineLog
 from analyzer.recorder.sinks.processors import event_processors
 from analyzer.recorder.sinks.request_text import endpoints_text, request_fields, request_text
 from analyzer.text import timestamp
@@ -43,7 +43,7 @@ class JsonlSink:
 
     def __init__(
         self,
-        log: Log,
+        log: LineLog,
         host_name: Callable[[], str],
         boot_id: str,
         instance_id: str = "",
@@ -146,7 +146,7 @@ class JsonlSink:
         """Flush and close. Raises SinkError as :meth:`flush` does."""
         self._log.close()
 
-    def _event_line(self, _log: Log, _method: str, event: structlog.typing.EventDict) -> bytes:
+    def _event_line(self, _log: LineLog, _method: str, event: structlog.typing.EventDict) -> bytes:
         """Render an event as a line within the bound: the last of its processors."""
         fields = dict(event)
         first = _head(fields.pop("timestamp"), fields.pop("level"), fields.pop("event"))
@@ -191,7 +191,7 @@ def _head(at: str, level: str, name: str) -> bytes:
 
 def open_log(settings: Settings) -> JsonlSink:
     """Open the log that the settings name. Raises SinkError where it cannot be written."""
-    log = Log(open_writer(settings))
+    log = LineLog(open_writer(settings))
     return JsonlSink(
         log, socket.gethostname, boot_id(), instance_id(), line_bytes=settings.line_bytes
     )

@@ -55,7 +55,7 @@ class _Pause:
         self.dropped: Counter[str] = Counter()
 
 
-class Log:
+class LineLog:
     """Takes lines and passes them on whole.
 
     Where its writer can recover, or is only slow, an error is a pause: lines are held, and

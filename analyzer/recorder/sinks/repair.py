@@ -31,9 +31,9 @@ _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 def mend(fd: int, path: str) -> Optional[Notice]:
     """Make the file end with a whole line, and return what there is to say about it.
 
-    A last line that lacks only its end gets it; part of a line is cut off. So are the zero bytes
-    that a power failure can leave. Nothing is cut off that does not look like this program's: it
-    begins as its lines do, and where too little of it is there to tell, the line before it does.
+    A last line that lacks only its end gets it. Part of a line is cut off, and so are the zero
+    bytes that a power failure can leave. Nothing is cut off unless it begins as this program's
+    lines do. If too little of it is there to tell, the line before it must begin so.
     Raises SinkError where it does not, OSError where the file cannot be read or written.
     """
     size = os.fstat(fd).st_size

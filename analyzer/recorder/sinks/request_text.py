@@ -8,16 +8,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Optional
 
-from analyzer.recorder.records import (
-    Attribution,
-    Classification,
-    Connection,
-    Record,
-    Repeated,
-    Request,
-    Response,
-)
+from analyzer.recorder.records import Classification, Record, Repeated, Request, Response
 from analyzer.recorder.sinks.encoding import members
+from analyzer.recorder.source_events import Attribution, Connection
 from analyzer.text import timestamp
 
 if TYPE_CHECKING:

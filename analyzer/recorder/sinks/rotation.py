@@ -32,7 +32,7 @@ from analyzer.logline.events import (
 from analyzer.recorder.sinks.compress import (
     PART,
     SUFFIX,
-    Stopped,
+    CompressionStopped,
     part_of,
     span_of,
     sync_directory,
@@ -167,16 +167,16 @@ class Archive:
                     self._compress(self._path.with_name(plain[0].name))
                     self._has_failed = False
                 self._make_room()
-        except (Stopped, FileNotFoundError):  # without the directory there is nothing to do
-            return
+        except (CompressionStopped, FileNotFoundError):
+            return  # without the directory there is nothing to do
         except OSError as error:
             self._note_failure(reason_of(error))
 
     def _compress(self, path: Path) -> None:
-        """Replace a file by its compressed form. Raises Stopped, and OSError.
+        """Replace a file by its compressed form. Raises CompressionStopped, and OSError.
 
-        The compressed one gets its name only when all of it is on the disk, and the other one
-        goes after that: one of them is whole at any time.
+        The compressed file gets its name only when all of it is on the disk. The other file is
+        removed after that, so one of them is whole at any time.
         """
         target = target_of(path)
         if not target.exists():  # else a crash came between the last two steps

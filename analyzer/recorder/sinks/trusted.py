@@ -31,7 +31,7 @@ class Planted(OSError):
         self.remedy = remedy
 
 
-class Place(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """An entry of a directory, which is an open descriptor (O_PATH)."""
 
     directory: int
@@ -89,7 +89,9 @@ def remove(directory: int, name: str) -> None:
 
 
 @contextlib.contextmanager
-def located(path: str, *, follow: bool, make_directories: Optional[int] = None) -> Iterator[Place]:
+def located(
+    path: str, *, follow: bool, make_directories: Optional[int] = None
+) -> Iterator[DirectoryEntry]:
     """Walk to the directory of a path's last part, which need not be there. Raises OSError.
 
     ``follow`` says whether a trusted link in the last part's place is followed, too.
@@ -114,19 +116,19 @@ class _Walk:
         self._at = self._opened(".", None)
         self._go_on_at(path)
 
-    def place(self, *, follow: bool) -> Place:
+    def place(self, *, follow: bool) -> DirectoryEntry:
         """Go to the directory of the last part; see :func:`located`. Raises OSError."""
         while True:
             name = self._left.popleft()
             is_last = not self._left
             entry = self._maybe_entry(name, is_last=is_last)
             if entry is None:
-                return Place(self._at, name, is_kernels=False)
+                return DirectoryEntry(self._at, name, is_kernels=False)
             found = os.fstat(entry)
             is_link = stat.S_ISLNK(found.st_mode)
             is_kernels = is_link and found.st_dev == os.stat("/proc/self").st_dev  # noqa: PTH116
             if is_last and (is_kernels or not is_link or not follow):
-                return Place(self._at, name, is_kernels=is_kernels and follow)
+                return DirectoryEntry(self._at, name, is_kernels=is_kernels and follow)
             if is_kernels:
                 self._at = self._opened(name, self._at)
             elif is_link:
@@ -173,7 +175,7 @@ class _Walk:
         return fd
 
 
-def _open_or_make(place: Place, flags: int, mode: int) -> int:
+def _open_or_make(place: DirectoryEntry, flags: int, mode: int) -> int:
     while True:
         with contextlib.suppress(FileNotFoundError):
             return os.open(place.name, flags & ~os.O_CREAT, dir_fd=place.directory)

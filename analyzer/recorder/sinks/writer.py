@@ -70,7 +70,7 @@ class Writer(Protocol):
         ...
 
 
-class Head(NamedTuple):
+class LineHead(NamedTuple):
     """The first fields of a line, in the order of the log's format."""
 
     level: str
@@ -89,10 +89,12 @@ _HEAD = re.compile(
 )
 
 
-def head_of(line: bytes) -> Head:
+def head_of(line: bytes) -> LineHead:
     """Return what a line of this program starts with; "" for what is not there."""
     match = _HEAD.match(line)
-    return Head(*(each.decode() for each in match.groups(b""))) if match else Head(*("",) * 6)
+    return (
+        LineHead(*(each.decode() for each in match.groups(b""))) if match else LineHead(*("",) * 6)
+    )
 
 
 # In counts by version, the lines that are no requests.

@@ -15,7 +15,7 @@ if (
     TYPE_CHECKING
 ):  # what a probe needs to be attached is imported first (analyzer.recorder.early_attach)
     from analyzer.errors import SourceUnavailable
-    from analyzer.recorder.records import Event, Lost
+    from analyzer.recorder.source_events import Event, Lost
 
 
 class Source(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from analyzer.recorder.clock import BootClock, Clock
 
 if TYPE_CHECKING:
-    from analyzer.recorder.records import Lost
+    from analyzer.recorder.source_events import Lost
 
 RING_FULL = "ring_buffer_full"
 ANSWERS_RING_FULL = "answers_ring_buffer_full"
@@ -41,8 +41,8 @@ _MISSES = b"recursion_misses:"
 class MappedCounters:
     """The probe's array of 64-bit counters, as memory.
 
-    Up to Linux 5.18 bpf(2) wants CAP_BPF for every command where unprivileged BPF is
-    disabled, also to look into a map that one holds; memory, once mapped, is read for free.
+    Up to Linux 5.18, with unprivileged BPF disabled, every command of bpf(2) needs CAP_BPF. That
+    includes reading a map by its descriptor. Mapped memory needs no capability.
     """
 
     def __init__(self, map_fd: int) -> None:
@@ -96,12 +96,11 @@ def misses_in(fdinfo: bytes) -> int:
 
 
 class LossMeter:
-    """Turns counters that only grow into what was lost since one looked last.
+    """Turns counters that only grow into the losses since the last call.
 
-    ``probe_busy`` counts sends for which the kernel did not run the probe because the
-    probe was already active on that CPU (see preemption.py). It is told of every TCP
-    send, not only of those to IMDS, so it is an upper bound; the same of receives is
-    ``answers_probe_busy``.
+    ``probe_busy`` counts sends that the probe missed: it was already active on that CPU (see
+    preemption.py). It counts every TCP send, not only those to IMDS, so it is an upper bound.
+    ``answers_probe_busy`` counts the same of receives.
     """
 
     def __init__(self, totals: dict[str, Callable[[], int]], clock: Optional[Clock] = None) -> None:
@@ -113,7 +112,7 @@ class LossMeter:
 
     def take(self) -> list[Lost]:
         """Return what each counter has grown by."""
-        from analyzer.recorder.records import Lost  # noqa: PLC0415 (not needed to attach)
+        from analyzer.recorder.source_events import Lost  # noqa: PLC0415 (not needed to attach)
 
         since_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
         lost = []

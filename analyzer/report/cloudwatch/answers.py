@@ -28,7 +28,7 @@ _SEARCH_MAX = 500
 
 
 @dataclass(frozen=True)
-class Answer:
+class SeriesPart:
     """A part of one time series. ``notes`` say why figures may be missing."""
 
     label: str
@@ -39,14 +39,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class File:
+class AnswersFile:
     """The answers of a file. ``notes`` say why some may be missing: none does if it is whole."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[SeriesPart, ...]
     notes: tuple[str, ...]
 
 
-def read_answers(path: Path) -> File:
+def read_answers(path: Path) -> AnswersFile:
     """Read a file. Raises AnalyzerError, which says what it is instead, and what to run."""
     name = str(path)
     found = [(each, tuple(_answers(each, name))) for each in _documents(path)]
@@ -55,7 +55,7 @@ def read_answers(path: Path) -> File:
     for (document, parts), after in zip(found, [*following, set()]):
         is_continued = any((part.id, part.label) in after for part in parts)
         notes.update(dict.fromkeys(_missing(document, parts, is_continued=is_continued)))
-    return File(tuple(part for _, parts in found for part in parts), tuple(notes))
+    return AnswersFile(tuple(part for _, parts in found for part in parts), tuple(notes))
 
 
 def run() -> str:
@@ -64,7 +64,7 @@ def run() -> str:
 
 
 def _missing(
-    document: Mapping[str, Any], answers: tuple[Answer, ...], *, is_continued: bool
+    document: Mapping[str, Any], answers: tuple[SeriesPart, ...], *, is_continued: bool
 ) -> Iterator[str]:
     """Say why a document may not hold all that was asked for."""
     if document.get("NextToken") and not is_continued:
@@ -116,7 +116,7 @@ def _instead(text: str) -> str:
     return "is not JSON; the AWS CLI may be set to another --output"
 
 
-def _answers(document: Mapping[str, Any], name: str) -> Iterator[Answer]:
+def _answers(document: Mapping[str, Any], name: str) -> Iterator[SeriesPart]:
     if isinstance(document.get("MetricDataResults"), list):
         for each in document["MetricDataResults"]:
             yield _metric_data(each, name)
@@ -141,7 +141,7 @@ _OTHERS = {
 }
 
 
-def _metric_data(result: object, name: str) -> Answer:
+def _metric_data(result: object, name: str) -> SeriesPart:
     if not isinstance(result, Mapping):
         raise AnalyzerError(f"{name}: is not what get-metric-data prints. {run()}")
     label, identity = str(result.get("Label") or ""), str(result.get("Id") or "")
@@ -151,7 +151,7 @@ def _metric_data(result: object, name: str) -> Answer:
             f"{name}: {label!r} has no Timestamps and Values of the same number. {run()}"
         )
     notes = tuple(f"CloudWatch says {each!r} of {label}" for each in _said(result))
-    answer = Answer(label, identity, (), not notes, notes)
+    answer = SeriesPart(label, identity, (), not notes, notes)
     if is_another_metric(label, identity):
         return answer
     status = result.get("StatusCode", "Complete")
@@ -177,14 +177,14 @@ def is_another_metric(label: str, identity: str) -> bool:
     return is_ours is None and _ANOTHER.search(label) is not None
 
 
-def _statistics(document: Mapping[str, Any], name: str) -> Answer:
+def _statistics(document: Mapping[str, Any], name: str) -> SeriesPart:
     label = str(document.get("Label") or "")
     points = []
     for each in document["Datapoints"]:
         if not isinstance(each, Mapping) or "Sum" not in each:
             raise AnalyzerError(f"{name}: {label!r} has no Sum: ask with --statistics Sum")
         points.append((_time(each.get("Timestamp"), name), _count(each["Sum"], name)))
-    return Answer(label, "", tuple(points))
+    return SeriesPart(label, "", tuple(points))
 
 
 def _time(value: object, name: str) -> datetime.datetime:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.cloudwatch.answers import Answer, is_another_metric, read_answers, run
+from analyzer.report.cloudwatch.answers import SeriesPart, is_another_metric, read_answers, run
 from analyzer.report.cloudwatch.question import NO_TOKEN, PERIOD_S, REJECTED
 
 _MINUTE_S = 60
@@ -118,7 +118,9 @@ def read(path: Path) -> CloudWatch:
     )
 
 
-def _joined(answers: Iterable[Answer], name: str, notes: dict[str, None]) -> tuple[_Collected, ...]:
+def _joined(
+    answers: Iterable[SeriesPart], name: str, notes: dict[str, None]
+) -> tuple[_Collected, ...]:
     """Return the time series that answers are parts of; what is to be said goes to ``notes``."""
     collected: dict[tuple[str, ...], _Collected] = {}
     for each in answers:
@@ -136,13 +138,13 @@ def _joined(answers: Iterable[Answer], name: str, notes: dict[str, None]) -> tup
     return tuple(collected.values())
 
 
-def _ours(answers: Sequence[Answer]) -> list[Answer]:
+def _ours(answers: Sequence[SeriesPart]) -> list[SeriesPart]:
     """Leave out other metrics, unless there is nothing else."""
     ours = [each for each in answers if not is_another_metric(each.label, each.id)]
     return ours or list(answers)
 
 
-def _collected(answer: Answer, name: str) -> _Collected:
+def _collected(answer: SeriesPart, name: str) -> _Collected:
     match = _METRIC.search(answer.label) or _METRIC_ID.search(answer.id)
     instances = set(_INSTANCE.findall(answer.label))
     if not instances:
@@ -180,7 +182,7 @@ def _assumed(collected: Iterable[_Collected], name: str) -> list[str]:
     ]
 
 
-def _merge(points: dict[datetime.datetime, int], answer: Answer, name: str) -> bool:
+def _merge(points: dict[datetime.datetime, int], answer: SeriesPart, name: str) -> bool:
     """Add a part to its series; tell whether some of it was there already."""
     is_twice = any(at in points for at, _ in answer.points)
     for at, count in answer.points:

@@ -15,7 +15,7 @@ from typing import Callable, Optional, Union
 from analyzer.imds import AWS
 from analyzer.report.findings import Group
 from analyzer.report.formats import fleet, outlook
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.result import Entry, Report
 from analyzer.text import visible
 
@@ -83,7 +83,7 @@ COLUMNS: dict[str, Callable[[Entry], Cell]] = {
 _HOSTS = list(COLUMNS).index("hosts")
 
 # About the verdict: of all hosts on which the caller is in the way, or of which it is cleared.
-OF_THE_VERDICT: dict[str, Callable[[Optional[Caller], Optional[Caller]], Cell]] = {
+OF_THE_VERDICT: dict[str, Callable[[Optional[FleetCaller], Optional[FleetCaller]], Cell]] = {
     "standing": lambda left, cleared: _standing(left or cleared),
     "hosts_in_the_way": lambda left, _: 0 if left is None else left.host_count,
     "host_keys_in_the_way": lambda left, _: None if left is None else SEPARATOR.join(left.hosts),
@@ -117,7 +117,7 @@ def as_text(report: Report) -> str:
     return file.getvalue()
 
 
-def _standing(caller: Optional[Caller]) -> Optional[str]:
+def _standing(caller: Optional[FleetCaller]) -> Optional[str]:
     return None if caller is None or caller.standing is None else caller.standing.value
 
 

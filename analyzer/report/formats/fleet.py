@@ -40,7 +40,7 @@ _UNREADABLE = "unknown_versions"
 
 
 @dataclass(frozen=True)
-class Caller:
+class FleetCaller:
     """One caller over all hosts, as far as it is in the way, or as far as it is not.
 
     ``standings`` are by the key of the host that they count for. There is no ``entry`` where
@@ -103,7 +103,7 @@ class Caller:
         return Cause.UNKNOWN if self.entry is None else self.entry.diagnosis.cause
 
 
-def in_the_way(report: Report) -> tuple[Caller, ...]:
+def in_the_way(report: Report) -> tuple[FleetCaller, ...]:
     """Return the callers that keep a host from SAFE: the worst first, and of these the commonest.
 
     A caller of IMDSv1 that nothing judged is in the way: nothing says that it no longer counts.
@@ -119,18 +119,18 @@ def in_the_way(report: Report) -> tuple[Caller, ...]:
         is_unjudged = not standings and entry is not None and bool(entry.group.count("v1"))
         has_unread = is_unreadable and entry is not None and bool(entry.group.count("unknown"))
         if left or is_unjudged or has_unread:
-            found.append(Caller(key, entry, left, not left and not is_unjudged))
+            found.append(FleetCaller(key, entry, left, not left and not is_unjudged))
     return tuple(sorted(found, key=lambda each: (_rank(each.standing), -each.host_count)))
 
 
-def cleared(report: Report) -> tuple[Caller, ...]:
+def cleared(report: Report) -> tuple[FleetCaller, ...]:
     """Return the callers that used IMDSv1 on a host and no longer count there."""
     entries = _entries(report)
     found = []
     for key, standings in _standings(report).items():
         done = {host: each for host, each in standings.items() if each.standing in CLEARED}
         if done:
-            found.append(Caller(key, entries.get(key), done))
+            found.append(FleetCaller(key, entries.get(key), done))
     return tuple(sorted(found, key=lambda each: _rank(each.standing)))
 
 
@@ -152,7 +152,7 @@ def by_host(report: Report) -> Mapping[str, Instance]:
     return {each.host: each for each in instances if each.host is not None}
 
 
-def owners(report: Report, callers: Iterable[Caller]) -> tuple[tuple[str, int, int, str], ...]:
+def owners(report: Report, callers: Iterable[FleetCaller]) -> tuple[tuple[str, int, int, str], ...]:
     """Return each owner of hosts: the name, how many hosts are not SAFE, of how many, and why.
 
     The last is the caller that is in the way on the most of them, or nothing. Empty without a
@@ -176,7 +176,7 @@ def owners(report: Report, callers: Iterable[Caller]) -> tuple[tuple[str, int, i
     return tuple(each for each in rows if each[1]) if owner else ()
 
 
-def causes(callers: Iterable[Caller]) -> tuple[tuple[Cause, int, int], ...]:
+def causes(callers: Iterable[FleetCaller]) -> tuple[tuple[Cause, int, int], ...]:
     """Return each cause with the number of hosts and of callers, the most hosts first."""
     hosts: dict[Cause, set[str]] = {}
     unlisted: Counter[Cause] = Counter()

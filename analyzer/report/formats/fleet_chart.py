@@ -37,7 +37,7 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Piece:
+class BarPiece:
     """A part of a bar: how many instances, and from where to where in percent."""
 
     slug: str
@@ -58,7 +58,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Column:
+class ChartColumn:
     """What was seen from ``start`` on. ``parts`` are drawn on top of each other."""
 
     start: datetime.datetime
@@ -68,14 +68,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class ChartRow:
     """A group of instances, with its bar and its columns."""
 
     name: str
     kind: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[BarPiece, ...]
     total: int
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     note: str = ""
 
 
@@ -83,8 +83,8 @@ class Row:
 class Picture:
     """The whole fleet, and its groups. ``days`` is how many days a column lasts."""
 
-    whole: Row
-    groups: tuple[Row, ...]
+    whole: ChartRow
+    groups: tuple[ChartRow, ...]
     left_out: int
     days: int
 
@@ -105,7 +105,7 @@ def picture(report: Report) -> Picture:
     states = _states(report.findings, days) if days else {}
     unwatched = len(report.roster.unwatched) if report.roster is not None else 0
     judged = {each.host or "": each.judgement for each in report.host_verdicts}
-    whole = Row(
+    whole = ChartRow(
         "all instances",
         "",
         _pieces(judged.values(), unwatched),
@@ -113,7 +113,7 @@ def picture(report: Report) -> Picture:
         _columns(states.values(), days),
     )
     groups = [
-        Row(
+        ChartRow(
             each.name,
             each.kind,
             _pieces((judged[host] for host in each.hosts if host in judged), each.unwatched),
@@ -132,7 +132,7 @@ def _note(launches: int, watched_s: float) -> str:
     return f"watched {wording.length(watched_s)}, {seen} seen from the start"
 
 
-def _pieces(judgements: Iterable[Judgement], unwatched: int) -> tuple[Piece, ...]:
+def _pieces(judgements: Iterable[Judgement], unwatched: int) -> tuple[BarPiece, ...]:
     counted = Counter(judgements)
     numbers = [(slug, judgement.value, counted[judgement]) for judgement, slug in VERDICTS]
     numbers.append((UNWATCHED, "without a log", unwatched))
@@ -143,7 +143,7 @@ def _pieces(judgements: Iterable[Judgement], unwatched: int) -> tuple[Piece, ...
     found = []
     x = 0.0
     for (slug, name, number), width in zip(present, widths):
-        found.append(Piece(slug, name, number, round(x, 2), round(width * scale, 2)))
+        found.append(BarPiece(slug, name, number, round(x, 2), round(width * scale, 2)))
         x += width * scale
     return tuple(found)
 
@@ -212,11 +212,11 @@ def _overlap_s(span: Span, start: datetime.datetime, length: datetime.timedelta)
 
 def _columns(
     states: Iterable[Sequence[str]], days: Sequence[datetime.datetime]
-) -> tuple[Column, ...]:
+) -> tuple[ChartColumn, ...]:
     counted = [Counter(each for each in column if each) for column in zip(*states)]
     highest = max((sum(each.values()) for each in counted), default=0)
     return tuple(
-        Column(
+        ChartColumn(
             start,
             place * COLUMN,
             {state: counts[state] for state in STATES},

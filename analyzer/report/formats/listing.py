@@ -9,7 +9,7 @@ from rich.text import Text
 
 from analyzer.imds import AWS
 from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting import BOUNDS, advice
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES
 from analyzer.report.formats.paper import INDENT, LABEL_COLUMNS, Column, Lines, Paper
@@ -101,7 +101,7 @@ class Listing:
             lines += [Text(""), *self._caller(place, each)]
         return [*lines, *self._cleared(), *self._settled(), *self._decisions()]
 
-    def _caller(self, place: int, caller: Caller) -> Lines:
+    def _caller(self, place: int, caller: FleetCaller) -> Lines:
         paper = self._paper
         name = paper.text(f"{place}. {outlook.caller(caller, paper.arrow)}", "bold")
         if caller.entry is None:
@@ -119,7 +119,7 @@ class Listing:
             lines += paper.paragraph(value, "dim", mark=mark, indent=INDENT)
         return lines + self._standings(caller)
 
-    def _standings(self, caller: Caller) -> Lines:
+    def _standings(self, caller: FleetCaller) -> Lines:
         """Return what it means on each host: the hosts of which the same is true together."""
         paper = self._paper
         return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.markdown_text import (
     BOUNDS,
     block,
@@ -124,7 +124,7 @@ def _callers(report: Report, names: Mapping[str, str], detail: Detail) -> Iterat
         yield ""
 
 
-def _open_rows(callers: Sequence[Caller], detail: Detail) -> Iterator[str]:
+def _open_rows(callers: Sequence[FleetCaller], detail: Detail) -> Iterator[str]:
     shown = selection.first(callers, len(callers) if detail.callers else BOUNDS.callers_in_rows)
     headings = ("caller", "today", "hosts", "calls", "last IMDSv1", "cause", "SAFE on")
     rows = (
@@ -143,7 +143,7 @@ def _open_rows(callers: Sequence[Caller], detail: Detail) -> Iterator[str]:
     yield from left_out(shown.left_out, "more caller", "--callers")
 
 
-def _owners(report: Report, callers: Sequence[Caller]) -> Iterator[str]:
+def _owners(report: Report, callers: Sequence[FleetCaller]) -> Iterator[str]:
     called = {each.key: outlook.caller(each) for each in callers}
     shown = selection.first(fleet.owners(report, callers), BOUNDS.hosts)
     rows = (
@@ -159,7 +159,7 @@ def _owners(report: Report, callers: Sequence[Caller]) -> Iterator[str]:
     yield from left_out(shown.left_out, "more owner", "--format json")
 
 
-def _caller(caller: Caller, names: Mapping[str, str]) -> Iterator[str]:
+def _caller(caller: FleetCaller, names: Mapping[str, str]) -> Iterator[str]:
     yield f"#### {code(outlook.caller(caller))}"
     yield ""
     if caller.entry is not None:
@@ -187,7 +187,7 @@ def _described(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
         yield ""
 
 
-def _standings(caller: Caller, names: Mapping[str, str]) -> Iterator[str]:
+def _standings(caller: FleetCaller, names: Mapping[str, str]) -> Iterator[str]:
     """Write what it means on each host: the hosts of which the same is true together."""
     told = outlook.by_standing(caller, names)
     shown = selection.first(told, BOUNDS.differences)

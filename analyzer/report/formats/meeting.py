@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from analyzer.report.formats import fleet, outlook, selection, wording
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES, InstanceParts
 from analyzer.report.formats.paper import INDENT, ITEMS_MAX, Block, Column, Lines, Paper
 from analyzer.report.formats.selection import Detail
@@ -150,7 +150,7 @@ class Meeting:
             left_out=len(self._callers) - len(shown),
         )
 
-    def _row(self, place: int, caller: Caller) -> Sequence[Text]:
+    def _row(self, place: int, caller: FleetCaller) -> Sequence[Text]:
         paper = self._paper
         style = TODAY_STYLES.get(caller.standing, "yellow") if caller.standing else "yellow"
         return (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from analyzer.report.formats import fleet, outlook, wording
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.paper import ITEMS_MAX, Block, Column, Paper
 from analyzer.report.result import WORST_FIRST, Judgement, Report
 
@@ -22,7 +22,7 @@ class InstanceParts:
     """Makes these parts."""
 
     def __init__(
-        self, report: Report, paper: Paper, callers: Sequence[Caller], names: Mapping[str, str]
+        self, report: Report, paper: Paper, callers: Sequence[FleetCaller], names: Mapping[str, str]
     ) -> None:
         self._report = report
         self._paper = paper

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from analyzer.report.formats.fleet import Caller
+from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.wording import at, count, lasting, plural, who
 from analyzer.report.result import (
     CLEARED,
@@ -41,19 +41,19 @@ TODAY: Mapping[Standing, str] = {
 _NO_OWNER = "no owner known"
 
 
-def caller(each: Caller, arrow: str = "←") -> str:
+def caller(each: FleetCaller, arrow: str = "←") -> str:
     """Return who calls, in a few words; its key where its calls are not listed."""
     return each.key if each.entry is None else who(each.entry.group.key, arrow)
 
 
-def today(each: Caller) -> str:
+def today(each: FleetCaller) -> str:
     """Write in a cell what happens to a caller if IMDSv1 is switched off today."""
     if each.standing is None:
         return "unclear" if each.is_unreadable else TODAY[Standing.CALLS]
     return TODAY[each.standing]
 
 
-def safe_on(each: Caller) -> str:
+def safe_on(each: FleetCaller) -> str:
     """Write in a cell what clears a caller: a date, or a boot."""
     if each.safe_on is not None:
         return each.safe_on.date().isoformat()
@@ -82,7 +82,9 @@ def _standing(each: CallerStanding) -> str:
     }.get(each.standing, "")
 
 
-def by_standing(each: Caller, names: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def by_standing(
+    each: FleetCaller, names: Mapping[str, str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return what a caller means on its hosts, each with the names of the hosts it is true of."""
     hosts: dict[str, list[str]] = {}
     for host, one in each.standings.items():
@@ -90,7 +92,7 @@ def by_standing(each: Caller, names: Mapping[str, str]) -> tuple[tuple[str, tupl
     return tuple((text, tuple(of)) for text, of in hosts.items())
 
 
-def cleared(each: Caller) -> str:
+def cleared(each: FleetCaller) -> str:
     """Say why a caller no longer counts, on all of its hosts together."""
     standings = tuple(each.standings.values())
     parts = []

@@ -33,7 +33,7 @@ CALLERS_MAX = 3  # of one host; the numbers of the others are beside them
 
 
 @dataclass(frozen=True)
-class Row:
+class HostRow:
     """One host. ``codes`` are of all reasons that are in the way, ``sentences`` its own."""
 
     verdict: Verdict
@@ -68,7 +68,7 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedReason:
     """A reason over all hosts: how many have it, and each of its sentences once."""
 
     code: str
@@ -81,9 +81,9 @@ class Folded:
 class Table:
     """The hosts, the worst first, and what is said of several of them."""
 
-    rows: selection.Shown[Row]
-    obstacles: tuple[Folded, ...]
-    remarks: tuple[Folded, ...]
+    rows: selection.Shown[HostRow]
+    obstacles: tuple[FoldedReason, ...]
+    remarks: tuple[FoldedReason, ...]
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class _Rows:
         self._labels = labels
         self._alike = Counter(self._name(each) for each in report.host_verdicts)
 
-    def row(self, verdict: Verdict) -> Row:
+    def row(self, verdict: Verdict) -> HostRow:
         """Return the row of a verdict."""
         key = verdict.host or ""
         host = self._hosts.get(key)
@@ -154,7 +154,7 @@ class _Rows:
             for each in verdict.callers
             if each.standing not in CLEARED
         ]
-        return Row(
+        return HostRow(
             verdict=verdict,
             host=host,
             name=name,
@@ -174,7 +174,7 @@ class _Rows:
 
 def _fold(
     verdicts: Sequence[tuple[Verdict, Sequence[Reason]]], names: Mapping[str, str]
-) -> tuple[Folded, ...]:
+) -> tuple[FoldedReason, ...]:
     """Return each reason with its sentences and their hosts, the most frequent first."""
     by_code: dict[str, dict[str, list[str]]] = {}
     hosts: dict[str, set[str]] = {}
@@ -185,7 +185,7 @@ def _fold(
             texts.setdefault(reason.text, []).append(names.get(key, verdict.name or key))
             hosts.setdefault(reason.code, set()).add(key)
     found = [
-        Folded(code, reason_words.reason(code), len(hosts[code]), _sentences(texts))
+        FoldedReason(code, reason_words.reason(code), len(hosts[code]), _sentences(texts))
         for code, texts in by_code.items()
     ]
     return tuple(sorted(found, key=lambda each: -each.hosts))

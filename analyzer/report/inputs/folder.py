@@ -25,7 +25,7 @@ _ERRORS = {
 Id = tuple[int, int]
 
 
-class Found(NamedTuple):
+class FolderEntry(NamedTuple):
     """A file in a folder, and its device and inode; ``problem`` is why it is not read."""
 
     path: str
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     problem: Optional[str] = None
 
 
-def files_in(path: str) -> Iterator[Found]:
+def files_in(path: str) -> Iterator[FolderEntry]:
     """Yield the files in a folder and in those inside of it. Raises OSError for ``path`` alone.
 
     A file with several names has each of them.
@@ -48,12 +48,12 @@ def files_in(path: str) -> Iterator[Found]:
         except OSError as error:
             if folder == path:
                 raise
-            yield Found(folder, None, problem_of(error))
+            yield FolderEntry(folder, None, problem_of(error))
             continue
         inner = []
         for name in names:
             found = _looked_at(name)
-            if not isinstance(found, Found):
+            if not isinstance(found, FolderEntry):
                 if found not in seen:
                     inner.append(name)
                     seen.add(found)
@@ -66,18 +66,18 @@ def _id(status: os.stat_result) -> Id:
     return status.st_dev, status.st_ino
 
 
-def _looked_at(path: str) -> Union[Found, Id]:
+def _looked_at(path: str) -> Union[FolderEntry, Id]:
     """Return what is at a path, the id alone of a folder. Without either, it is to be ignored."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a text, as it is shown)
     except OSError as error:
-        return Found(path, None, problem_of(error))
+        return FolderEntry(path, None, problem_of(error))
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFDIR:
         return _id(status)
     if kind == stat.S_IFREG:
-        return Found(path, _id(status))
-    return Found(path, None, _KINDS.get(kind, "is no file"))
+        return FolderEntry(path, _id(status))
+    return FolderEntry(path, None, _KINDS.get(kind, "is no file"))
 
 
 def problem_of(error: OSError) -> str:

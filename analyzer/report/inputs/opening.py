@@ -16,7 +16,7 @@ from analyzer.report.findings import Damage
 from analyzer.report.inputs.content import content_of
 from analyzer.report.inputs.copies import is_copy, plain_of
 from analyzer.report.inputs.file import File, InputError, Inputs, nothing_left
-from analyzer.report.inputs.folder import Found, Id, files_in, problem_of
+from analyzer.report.inputs.folder import FolderEntry, Id, files_in, problem_of
 from analyzer.text import visible
 
 STANDARD_INPUT = "-"
@@ -108,7 +108,7 @@ def _folder(path: str) -> Iterator[tuple[object, _Seen]]:
     yield from (with_content or found).items()
 
 
-def _once(found: Iterable[Found]) -> Iterator[Found]:
+def _once(found: Iterable[FolderEntry]) -> Iterator[FolderEntry]:
     """Leave out further names of a file."""
     seen: set[Id] = set()
     for each in found:
@@ -118,7 +118,7 @@ def _once(found: Iterable[Found]) -> Iterator[Found]:
             seen.add(each.id)
 
 
-def _in_folder(found: Found) -> _Seen:
+def _in_folder(found: FolderEntry) -> _Seen:
     if found.problem is not None:
         return _Seen(File(visible(found.path), found.path, 0), found.problem)
     return _seen(found.path, found.path, is_named=False)

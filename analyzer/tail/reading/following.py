@@ -1,14 +1,12 @@
-"""Follows a log by its name: each line once and in order, whatever is done to the file.
+"""Follows a log by its name: yields each line once and in order, whatever is done to the file.
 
-What was written before the file was rotated is read to its end from the descriptor that is
-open, what was rotated after it between two looks from the archive, then the file that has the
-name now. That one is taken only when something is in it: until then its writer may still be at the
-former. No line is given before its end is there, so that half a line never is.
+A rotated file is read to its end through the open descriptor. Files that were rotated between two
+looks come next, from the archive. The file that has the name now comes last, once it has content:
+until then its writer may still use the former. A line is yielded only when its end is there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
@@ -23,12 +21,11 @@ from analyzer.errors import AnalyzerError
 from analyzer.tail.reading.openfile import OpenFile, backwards
 from analyzer.tail.reading.rotated import UNREADABLE, Rotated, put_aside
 from analyzer.tail.reading.source import PassedOver, Say, Start, Wanted, passed_over
+from analyzer.tail.reading.succession import bytes_written_again, earlier_than, position_of
 
 # How far back is looked for the last wanted lines: some 30,000 lines, about a second.
 LOOK_BACK_BYTES = 64 << 20
-# The analyzer writes once more what it wrote to a deleted file in its last second; it holds no
-# more than 4 MiB. For as many looks it may be at it.
-_AGAIN_BYTES = 8 << 20
+# For as many looks the analyzer may be at writing its last lines once more.
 _AGAIN_LOOKS = 8
 # Between putting a file aside and making a new one it is not there for a moment.
 _MISSING_S = 3.0
@@ -76,7 +73,7 @@ class FileSource:
             # Moved a moment ago: the writer may still be at it.
             self._file = OpenFile(plain, self._passed_over)
         if self._file is not None:
-            earlier = _before(self._file.head, self._file.identity, earlier)
+            earlier = earlier_than(self._file.head, self._file.identity, earlier)
         elif not self._follow and not earlier:
             raise AnalyzerError(
                 f"there is no log {str(self._path)!r}. Name the file that the analyzer writes"
@@ -134,26 +131,26 @@ class FileSource:
         """Begin with a file that is there at last, and with what was rotated before it was seen."""
         self._file = self._open()
         if self._file is not None:
-            aside = _before(self._file.head, self._file.identity, put_aside(self._path))
+            aside = earlier_than(self._file.head, self._file.identity, put_aside(self._path))
             yield from self._all([each for each in aside if each.name not in self._known])
             yield from self._file.lines()
 
     def _after_emptying(self, file: OpenFile) -> Iterator[bytes]:
         """Go over to what was written since; first to the copies of what was there before.
 
-        logrotate's copytruncate makes them. Until something was written there is nothing to know
-        the new content by, should it be copied and emptied in turn.
+        logrotate's copytruncate makes them. An empty file has nothing by which to recognise a
+        later copy.
         """
         head = file.present_head()
         if not head:
             return
         aside = put_aside(self._path)
-        at = _position(file.head, file.identity, aside)
+        at = position_of(file.head, file.identity, aside)
         if at is None:
             self._say(f"{self._path} was emptied; going on at its start")
         else:
             yield from self._reading(aside[at], file.offset)
-            yield from self._all(_before(head, file.identity, aside[at + 1 :]))
+            yield from self._all(earlier_than(head, file.identity, aside[at + 1 :]))
         file.rewind(head)
 
     def _after_another(self, former: OpenFile) -> Iterator[bytes]:
@@ -162,17 +159,17 @@ class FileSource:
         if new is None:
             return
         aside = put_aside(self._path)
-        at = _position(former.head, former.identity, aside)
+        at = position_of(former.head, former.identity, aside)
         if at is not None:
             between = aside[at + 1 :]
         else:
             written_ns = os.fstat(former.fd).st_mtime_ns
             between = [each for each in aside if each.written_ns > written_ns]
-        between = _before(new.head, new.identity, between)
+        between = earlier_than(new.head, new.identity, between)
         if at is None and between:
             self._say(f"files of {self._path} were deleted before they were read: lines may miss")
         if at is None and not between and former.is_deleted():
-            again = _again(former, new)
+            again = bytes_written_again(former, new)
             if again is None and self._looks_again < _AGAIN_LOOKS:
                 self._looks_again += 1
                 new.close()
@@ -262,41 +259,3 @@ def _last(
         if wanted(each.line):
             found.append(each.line)
     return found[::-1], budget
-
-
-def _position(head: bytes, identity: tuple[int, int], aside: Sequence[Rotated]) -> Optional[int]:
-    """Return which of the rotated files is this one, or a copy of what it was."""
-    for at in range(len(aside) - 1, -1, -1):
-        if aside[at].identity == identity:
-            return at
-        if head:
-            with contextlib.suppress(*UNREADABLE):
-                if aside[at].head().startswith(head):
-                    return at
-    return None
-
-
-def _before(head: bytes, identity: tuple[int, int], aside: list[Rotated]) -> list[Rotated]:
-    """Return those rotated before this one, which may have been rotated itself meanwhile."""
-    return aside[: _position(head, identity, aside)]
-
-
-def _again(former: OpenFile, new: OpenFile) -> Optional[int]:
-    """Return how many bytes of a new file are lines of the deleted one, written once more.
-
-    None where that cannot be told yet, because there may come more of them.
-    """
-    start = max(0, former.offset - _AGAIN_BYTES)
-    tail = os.pread(former.fd, former.offset - start, start)
-    written = os.pread(new.fd, _AGAIN_BYTES, 0)
-    first = written[: written.find(b"\n") + 1]
-    at = tail.find(first) if first else -1
-    while at >= 0:
-        is_line = at == 0 or tail[at - 1 : at] == b"\n"
-        same = tail[at:]
-        if is_line and written.startswith(same):
-            return len(same)
-        if is_line and same.startswith(written):
-            return None
-        at = tail.find(first, at + 1)
-    return 0 if first else None

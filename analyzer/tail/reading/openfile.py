@@ -135,7 +135,7 @@ def last_end(fd: int, size: int) -> int:
     return 0
 
 
-class Found(NamedTuple):
+class FoundLine(NamedTuple):
     """A line, and where it begins. Of one that is too long it is the first LINE_MAX bytes."""
 
     start: int
@@ -143,7 +143,7 @@ class Found(NamedTuple):
     passed_over: int  # bytes of it that are not in ``line``
 
 
-def backwards(fd: int, end: int) -> Iterator[Found]:
+def backwards(fd: int, end: int) -> Iterator[FoundLine]:
     """Yield the lines before ``end``, itself the end of a line, from the last to the first.
 
     What is held at once is bounded, and each byte is read once, whatever length the lines have.
@@ -169,9 +169,9 @@ def backwards(fd: int, end: int) -> Iterator[Found]:
         yield _found(fd, 0, line_end, rest)
 
 
-def _found(fd: int, start: int, end: int, text: bytes) -> Found:
+def _found(fd: int, start: int, end: int, text: bytes) -> FoundLine:
     """Return a line of which ``text`` is all, or more than is held."""
     length = end - start
     if length <= LINE_MAX:
-        return Found(start, text, 0)
-    return Found(start, os.pread(fd, LINE_MAX, start), length - LINE_MAX)
+        return FoundLine(start, text, 0)
+    return FoundLine(start, os.pread(fd, LINE_MAX, start), length - LINE_MAX)

@@ -17,7 +17,7 @@ from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import INSTANCE_ID, REGION, ROLE, ZONE
 from analyzer.lab.network_namespace import HOME, NamespaceId, is_home, maybe_network_namespace
 from analyzer.lab.server import NO_ANSWER, UNREADABLE, Answered, open_listener
-from analyzer.lab.service import Options
+from analyzer.lab.service import MetadataOptions
 
 TOKEN_PATH = "/latest/api/token"
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
@@ -82,7 +82,7 @@ def imds(clock: Clock) -> Iterator[LocalImds]:
 
 @pytest.fixture
 def strict() -> Iterator[LocalImds]:
-    with LocalImds(Options(require_tokens=True)) as running:
+    with LocalImds(MetadataOptions(require_tokens=True)) as running:
         yield running
 
 
@@ -199,7 +199,7 @@ def test_imdsv1_works_unless_tokens_are_required(imds: LocalImds, strict: LocalI
 
 def test_everything_is_forbidden_when_the_metadata_is_off() -> None:
     """With the endpoint disabled every request is answered with 403, the token's too."""
-    with LocalImds(Options(metadata_enabled=False)) as off:
+    with LocalImds(MetadataOptions(metadata_enabled=False)) as off:
         assert ask(off, "GET", INSTANCE).status == 403
         assert ask(off, "GET", "/no/such/path").status == 403
         assert ask(off, "PUT", TOKEN_PATH, {TTL: "60"}).status == 403
@@ -207,7 +207,7 @@ def test_everything_is_forbidden_when_the_metadata_is_off() -> None:
 
 def test_a_dropped_token_request_gets_no_answer() -> None:
     """With drop_tokens a PUT waits in vain, while other connections are served."""
-    with LocalImds(Options(drop_tokens=True)) as imds:
+    with LocalImds(MetadataOptions(drop_tokens=True)) as imds:
         with socket.create_connection(("127.0.0.1", imds.port), timeout=TIMEOUT_S) as waiting:
             put = b"PUT /latest/api/token HTTP/1.1\r\n\r\n"
             waiting.sendall(put + b"GET / HTTP/1.1\r\n\r\n")

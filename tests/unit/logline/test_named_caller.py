@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from analyzer.logline.named_caller import TEXT_MAX, Caller, caller_of, short
+from analyzer.logline.named_caller import TEXT_MAX, NamedCaller, caller_of, short
 
 NAMED = {"program": "curl", "launcher": "/opt/x.sh", "kind": "program", "key": "curl /opt/x.sh"}
 PROCESS = {"name": "x", "executable": "/usr/bin/x", "user": {"id": "0"}}
-EXECUTED = Caller("/usr/bin/x", "/usr/bin/x")
+EXECUTED = NamedCaller("/usr/bin/x", "/usr/bin/x")
 # What no text of the recorder's is, as JSON.
 WRONG = ("5", "-1.5e3", "true", "[]", '["x"]', "{}", '{"a":1}', f'"{"x" * (TEXT_MAX + 1)}"', '"[x"')
 
@@ -22,9 +22,9 @@ def line(caller: Any, process: Any = PROCESS, ip: str = "10.0.0.1") -> dict[str,
 
 def test_what_the_recorder_wrote_is_believed() -> None:
     """Whatever the process is."""
-    assert caller_of(line(NAMED)) == Caller("curl /opt/x.sh", "curl", "/opt/x.sh", "program")
+    assert caller_of(line(NAMED)) == NamedCaller("curl /opt/x.sh", "curl", "/opt/x.sh", "program")
     alone = {"program": "/srv/a.py", "key": "a"}
-    assert caller_of(line(alone)) == Caller("a", "/srv/a.py")
+    assert caller_of(line(alone)) == NamedCaller("a", "/srv/a.py")
     longest = "x" * TEXT_MAX
     assert caller_of(line({**NAMED, "key": longest})).key == longest
 
@@ -56,12 +56,12 @@ def test_so_does_a_field_that_is_none(caller: Any) -> None:
 )
 def test_without_the_field_it_is_the_executable(process: Any, name: str) -> None:
     """Else the name, else the address that packets tell, else unknown."""
-    assert caller_of(line(None, process)) == Caller(name, name)
+    assert caller_of(line(None, process)) == NamedCaller(name, name)
 
 
 def test_nothing_is_known_of_an_empty_line() -> None:
     """It is a caller all the same."""
-    assert caller_of({}) == caller_of(5) == Caller("unknown", "unknown")
+    assert caller_of({}) == caller_of(5) == NamedCaller("unknown", "unknown")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Optional
 import pytest
 
 from analyzer.recorder.classify import classify
-from analyzer.recorder.records import CHANGEABLE, Hint, Problem, Request, Token, Version
+from analyzer.recorder.records import CHANGEABLE, Hint, Request, Token, Version
 from analyzer.recorder.sinks import level
+from analyzer.recorder.source_events import Problem
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app"
 

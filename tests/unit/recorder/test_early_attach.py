@@ -17,7 +17,7 @@ from analyzer.commands.run import run
 from analyzer.config.choices import ALLOWED, Wanted
 from analyzer.config.settings import NEEDS_RESTART, RULES, Capture
 from analyzer.errors import AnalyzerError, ConfigError
-from analyzer.recorder.early_attach import FLAGS, Attached, HeadStart, maybe_wanted
+from analyzer.recorder.early_attach import FLAGS, AttachedSource, HeadStart, maybe_wanted
 
 # All of a setting's neighbours, in kind and in number.
 VALUES = (
@@ -116,7 +116,7 @@ class _Asked(HeadStart):
 
     wanted: Optional[Wanted] = None
 
-    def take(self, wanted: Wanted) -> Attached:
+    def take(self, wanted: Wanted) -> AttachedSource:
         self.wanted = wanted
         raise ConfigError("it is enough to be asked")
 
@@ -186,6 +186,7 @@ def test_nothing_that_attaching_can_do_without_is_imported_before() -> None:
     heavy = {"click", "structlog", "psutil", "dataclasses", "inspect", "subprocess", "logging"}
     ours = {
         "analyzer.config.settings",
+        "analyzer.recorder.source_events",
         "analyzer.recorder.records",
         "analyzer.recorder.pipeline",
         "analyzer.cli",

@@ -6,33 +6,27 @@ from typing import Callable, Optional
 
 import pytest
 
+from analyzer.recorder.callers import Caller, NamedProcess, User
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.head import NOT_HTTP, unread
 from analyzer.recorder.decode.http import HEADER_TOO_LARGE, IN_BODY
-from analyzer.recorder.exchanges import (
-    FALLBACK,
-    FALLBACK_WINDOW_S,
-    GIVEN_UP_S,
-    MAX_FAILURES,
-    MAX_OUT_OF_STEP,
-    Exchanges,
-    response_of,
-)
+from analyzer.recorder.exchanges import MAX_OUT_OF_STEP, Exchanges, response_of
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
-    Answer,
-    Caller,
     Classification,
-    Closed,
-    Connection,
     Outcome,
-    Process,
     Record,
     Request,
     Response,
     Token,
-    User,
     Version,
+)
+from analyzer.recorder.source_events import Answer, Closed, Connection
+from analyzer.recorder.token_failures import (
+    FALLBACK,
+    FALLBACK_WINDOW_S,
+    GIVEN_UP_S,
+    MAX_FAILURES,
 )
 
 S = 1_000_000_000
@@ -47,7 +41,7 @@ def record(path: str = "/", *, sock: int = 1, pid: int = 7, token: bool = False)
         else Classification(Version.V1, "metadata", "no_token_header", "aws")
     )
     method = "PUT" if token else "GET"
-    process = Process(pid, "app", None, None, False, 100 * pid, User(0, None))
+    process = NamedProcess(pid, "app", None, None, False, 100 * pid, User(0, None))
     return Record(
         1,
         1,

@@ -17,10 +17,10 @@ from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
 from analyzer.recorder.listener import Listener
 from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
 from analyzer.recorder.pipeline import Pipeline
-from analyzer.recorder.records import Closed, Event, Lost
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
-from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Closed, Event, Lost
 from analyzer.recorder.sources import Probe
 from tests.sends import chunk
 from tests.unit.recorder.sinks.test_jsonl import lines_of

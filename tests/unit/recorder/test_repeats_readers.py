@@ -12,7 +12,7 @@ from analyzer.recorder.records import Outcome, Record, Response, Version
 from analyzer.recorder.repeats import Repeats
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import JsonlSink
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.writer import count_lines
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
@@ -55,7 +55,7 @@ def stream() -> list[Record]:
 def written(path: Path, per_s: int) -> int:
     """Write the stream, four seconds of it in each; returns the number of lines."""
     repeats = Repeats(per_s)
-    sink = JsonlSink(Log(open_file(str(path))), lambda: "host", "boot")
+    sink = JsonlSink(LineLog(open_file(str(path))), lambda: "host", "boot")
     lines = [
         line
         for number, record in enumerate(stream())

@@ -7,7 +7,8 @@ import pytest
 
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import MAX_BUFFERED_BYTES, MAX_CONNECTIONS, Connections
-from analyzer.recorder.records import Chunk, Connection, KernelProcess, Snapshot, Version
+from analyzer.recorder.records import Version
+from analyzer.recorder.source_events import Chunk, Connection, KernelProcess, Snapshot
 
 ATTACKERS = 50_000
 # What the table holds at most by its own account, and as much again for the interpreter's.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analyzer.cli import cli
 from analyzer.service_plan.extras import ExtraFacts, extras
 from analyzer.service_plan.lines import Line, Unwritable, written
-from analyzer.service_plan.places import Places
+from analyzer.service_plan.places import HostFiles
 from analyzer.service_plan.service import AccountFacts, ServiceFacts, SystemFacts, service
 from tests.unit.install.host import CHECKOUT
 from tests.unit.service_plan import test_packages, test_units
@@ -24,7 +24,7 @@ from tests.unit.service_plan import test_packages, test_units
 NEW = AccountFacts(has_user=False, has_group=False, log_owner="")
 OLD = AccountFacts(has_user=True, has_group=True, log_owner="imds-analyzer")
 USUAL = ServiceFacts(
-    places=Places(""),
+    places=HostFiles(""),
     release="/opt/imds-analyzer/releases/1",
     shipped="/shipped",
     account=OLD,
@@ -34,7 +34,7 @@ USUAL = ServiceFacts(
     has_config=True,
 )
 EXTRA = ExtraFacts(
-    places=Places(""),
+    places=HostFiles(""),
     shipped="/shipped",
     script="",
     bcc_asked="",

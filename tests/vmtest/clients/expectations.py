@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from analyzer.lab.service import Options
+from analyzer.lab.service import MetadataOptions
 
 
 class Setting(NamedTuple):
     """How the instance's metadata options are set. ``patience_s``: how long a client waits."""
 
     name: str
-    options: Options
+    options: MetadataOptions
     patience_s: int
     title: str
 
@@ -23,11 +23,13 @@ class Setting(NamedTuple):
 # Only where nothing will come is a client kept from waiting long: a short time-out on a busy
 # machine would make a client fall back that need not.
 SETTINGS = (
-    Setting("optional", Options(), 20, "IMDS takes calls with and without a token"),
-    Setting("required", Options(require_tokens=True), 20, "IMDS refuses calls without a token"),
+    Setting("optional", MetadataOptions(), 20, "IMDS takes calls with and without a token"),
+    Setting(
+        "required", MetadataOptions(require_tokens=True), 20, "IMDS refuses calls without a token"
+    ),
     Setting(
         "dropped",
-        Options(drop_tokens=True),
+        MetadataOptions(drop_tokens=True),
         1,
         "the token request is not answered, as behind a hop limit",
     ),

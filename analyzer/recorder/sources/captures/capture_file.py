@@ -126,10 +126,10 @@ class CaptureParser:
         self.offset += length
 
     def _maybe_believe(self, at_ns: int) -> Optional[int]:
-        """Return the time of a packet, or that of the one before it where it cannot be right.
+        """Return the time of a packet, or that of the one before it if it cannot be right.
 
-        One far off would be the end of all that waits. A second one in succession that agrees
-        with it shows that the clock was set, or that captures were put together.
+        A time that is far off would end all waiting. If the next packet agrees with it, the clock
+        was set, or captures were joined.
         """
         before_ns = self._believed_ns
         if 0 <= at_ns < END_OF_TIME_NS:

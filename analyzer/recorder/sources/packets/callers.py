@@ -11,7 +11,7 @@ import psutil
 
 from analyzer.imds import IMDS_PORT
 from analyzer.lru import Lru
-from analyzer.recorder.records import Connection, Snapshot
+from analyzer.recorder.source_events import Connection, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender
@@ -40,11 +40,11 @@ class Identity:
         self._listed_s = -float("inf")
 
     def note_openings(self, openings: Iterable[tuple[Key, int]]) -> None:
-        """Look up whose connections are while they are opened: their sockets may be gone soon.
+        """Look up the owners of connections while these are opened: their sockets may be gone soon.
 
-        Each is a key and the sequence number of the first byte, which tells a connection from
-        another that has the same ports later; the sockets are asked for the latest alone. What
-        several interfaces show, or is sent again, is looked up once.
+        Each opening is a key and the sequence number of the first byte. That number tells a
+        connection from a later one with the same ports; the sockets are asked for the latest alone.
+        An opening that is seen or sent twice is looked up once.
         """
         for key, start in dict(openings).items():
             if self._noted.get(key) == start:

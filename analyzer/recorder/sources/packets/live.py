@@ -1,7 +1,8 @@
 """Captures packets of all interfaces and names their senders.
 
-Sees what passes the network namespace it is started in, so also guests and containers behind it,
-but not what stays inside another namespace. Who sent it is found in the socket tables, best effort.
+It sees the packets of the network namespace in which it is started. These include packets of
+guests and containers behind it, but none that stay inside another namespace. The socket tables
+name the senders, best effort.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import psutil
 from analyzer.errors import SourceUnavailable
 from analyzer.imds import IMDS_ADDRESSES
 from analyzer.recorder.clock import BootClock, Clock
-from analyzer.recorder.records import Event, Lost
+from analyzer.recorder.source_events import Event, Lost
 from analyzer.recorder.sources.losses import PACKET_RING_FULL, LossMeter
 from analyzer.recorder.sources.packets import socket_filter
 from analyzer.recorder.sources.packets.callers import Identity

@@ -1,8 +1,8 @@
 """Builds the kernel's filter for packets to and from IMDS, as a classic BPF program.
 
-For a SOCK_DGRAM packet socket: offsets count from the network header, whatever the link is,
-and a VLAN tag that the kernel has taken off is not in the data. A second tag (QinQ) is, and then
-the same instructions stand once more, four bytes further on.
+It is for a SOCK_DGRAM packet socket: offsets count from the network header, whatever the link
+is. The kernel has taken a VLAN tag off the data. A second tag (QinQ) is still in the data: for
+it the same instructions follow once more, four bytes further on.
 
 Bare acknowledgements are dropped: they tell nothing about requests, and are half of all packets.
 Of what IMDS sends, no more than the beginning of its answers leaves the kernel.
@@ -63,7 +63,7 @@ _CODES = {
 }
 
 
-class Step(NamedTuple):
+class Instruction(NamedTuple):
     """One instruction. ``yes`` and ``no`` are labels; "" is the next instruction."""
 
     name: str
@@ -91,7 +91,7 @@ def attach(packet_socket: socket.socket, code: bytes) -> None:
     packet_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
 
 
-def assemble(steps: Sequence[Step]) -> bytes:
+def assemble(steps: Sequence[Instruction]) -> bytes:
     """Return the bytes of a program; labels stand for the steps that bear them."""
     places = {step.label: index for index, step in enumerate(steps) if step.label}
 
@@ -112,33 +112,33 @@ def assemble(steps: Sequence[Step]) -> bytes:
     )
 
 
-def _beginning() -> Iterator[Step]:
+def _beginning() -> Iterator[Instruction]:
     # Through lo each packet comes twice; going out it is not taken.
-    yield Step("ldb", _PACKET_TYPE)
-    yield Step("if =", PACKET_OUTGOING, "", "protocol")
-    yield Step("ld", _IFINDEX)
-    yield Step("if =", LOOPBACK_IFINDEX, "loop", "protocol")
-    yield Step("take", 0, label="loop")
-    yield Step("ldh", _PROTOCOL, label="protocol")
-    yield Step("if =", ETH_P_IP, "ipv4 0")
-    yield Step("if =", ETH_P_IPV6, "to ipv6 0")
+    yield Instruction("ldb", _PACKET_TYPE)
+    yield Instruction("if =", PACKET_OUTGOING, "", "protocol")
+    yield Instruction("ld", _IFINDEX)
+    yield Instruction("if =", LOOPBACK_IFINDEX, "loop", "protocol")
+    yield Instruction("take", 0, label="loop")
+    yield Instruction("ldh", _PROTOCOL, label="protocol")
+    yield Instruction("if =", ETH_P_IP, "ipv4 0")
+    yield Instruction("if =", ETH_P_IPV6, "to ipv6 0")
     for each in VLAN_PROTOCOLS:
-        yield Step("if =", each, "tagged")
-    yield Step("take", 0)
-    yield Step("go to", yes="ipv6 0", label="to ipv6 0")
+        yield Instruction("if =", each, "tagged")
+    yield Instruction("take", 0)
+    yield Instruction("go to", yes="ipv6 0", label="to ipv6 0")
     # Behind the tag stands the protocol, but not always: going out, the network header of some
     # kernels is that of IP though the tag is there.
-    yield Step("ldh", 2, label="tagged")
-    yield Step("if =", ETH_P_IP, "to ipv4 4")
-    yield Step("if =", ETH_P_IPV6, "to ipv6 4")
-    yield Step("ldb", 0)
-    yield Step("and", 0xF0)
-    yield Step("if =", 0x40, "ipv4 0")
-    yield Step("if =", 0x60, "to ipv6 0 again", "neither")
-    yield Step("go to", yes="ipv6 0", label="to ipv6 0 again")
-    yield Step("go to", yes="ipv4 4", label="to ipv4 4")
-    yield Step("go to", yes="ipv6 4", label="to ipv6 4")
-    yield Step("take", 0, label="neither")
+    yield Instruction("ldh", 2, label="tagged")
+    yield Instruction("if =", ETH_P_IP, "to ipv4 4")
+    yield Instruction("if =", ETH_P_IPV6, "to ipv6 4")
+    yield Instruction("ldb", 0)
+    yield Instruction("and", 0xF0)
+    yield Instruction("if =", 0x40, "ipv4 0")
+    yield Instruction("if =", 0x60, "to ipv6 0 again", "neither")
+    yield Instruction("go to", yes="ipv6 0", label="to ipv6 0 again")
+    yield Instruction("go to", yes="ipv4 4", label="to ipv4 4")
+    yield Instruction("go to", yes="ipv6 4", label="to ipv6 4")
+    yield Instruction("take", 0, label="neither")
 
 
 class _Header(NamedTuple):
@@ -146,110 +146,110 @@ class _Header(NamedTuple):
 
     name: str
     at: int
-    load_x: Step
+    load_x: Instruction
     length_at: int
     length_lacks: int  # bytes of the header that the length leaves out
 
 
-def _network(at: int, *, opening: bool = False) -> Iterator[Step]:
+def _network(at: int, *, opening: bool = False) -> Iterator[Instruction]:
     """Yield the steps for an IP header that begins at this offset; ``opening`` as openings().
 
     Where IMDS is emulated, both addresses can be its own: then the port tells the direction.
     """
     imds = int(ipaddress.IPv4Address(IMDS_IPV4))
-    header = _Header(f"4 {at}", at, Step("ldx header", at), at + 2, 0)
-    yield Step("ldb", at + 9, label=f"ipv4 {at}")
-    yield Step("if =", TCP, "", f"neither 4 {at}")
-    yield Step("ld", at + 16)
-    yield Step("if =", imds, "", f"from 4 {at}")
-    yield Step("ldh", at + 6)
+    header = _Header(f"4 {at}", at, Instruction("ldx header", at), at + 2, 0)
+    yield Instruction("ldb", at + 9, label=f"ipv4 {at}")
+    yield Instruction("if =", TCP, "", f"neither 4 {at}")
+    yield Instruction("ld", at + 16)
+    yield Instruction("if =", imds, "", f"from 4 {at}")
+    yield Instruction("ldh", at + 6)
     # A fragment behind the first has no ports: whatever it is, it goes to IMDS.
-    yield Step("if &", _FRAGMENT_OFFSET, f"request 4 {at}")
+    yield Instruction("if &", _FRAGMENT_OFFSET, f"request 4 {at}")
     yield from _request(header, opening=opening)
     if opening:
-        yield Step("take", 0, label=f"from 4 {at}")
-        yield Step("take", 0, label=f"neither 4 {at}")
+        yield Instruction("take", 0, label=f"from 4 {at}")
+        yield Instruction("take", 0, label=f"neither 4 {at}")
     else:
         yield from _from_ipv4(header)
     yield from _ipv6(at, opening=opening)
 
 
-def _from_ipv4(header: _Header) -> Iterator[Step]:
+def _from_ipv4(header: _Header) -> Iterator[Instruction]:
     at, imds = header.at, int(ipaddress.IPv4Address(IMDS_IPV4))
-    yield Step("ld", at + 12, label=f"from 4 {at}")
-    yield Step("if =", imds, "", f"neither 4 {at}")
-    yield Step("ldh", at + 6)
-    yield Step("if &", _FRAGMENT_OFFSET, f"neither 4 {at}")
+    yield Instruction("ld", at + 12, label=f"from 4 {at}")
+    yield Instruction("if =", imds, "", f"neither 4 {at}")
+    yield Instruction("ldh", at + 6)
+    yield Instruction("if &", _FRAGMENT_OFFSET, f"neither 4 {at}")
     yield from _answer(header)
 
 
-def _ipv6(at: int, *, opening: bool) -> Iterator[Step]:
-    header = _Header(f"6 {at}", at, Step("ldx", 40), at + 4, 40)
+def _ipv6(at: int, *, opening: bool) -> Iterator[Instruction]:
+    header = _Header(f"6 {at}", at, Instruction("ldx", 40), at + 4, 40)
     yield from _if_ipv6(at + 24, f"ipv6 {at}", f"from 6 {at}")
     yield from _if_tcp(header, f"request 6 {at}", f"neither 6 {at}")
     yield from _request(header, opening=opening)
     if opening:
-        yield Step("take", 0, label=f"from 6 {at}")
-        yield Step("take", 0, label=f"neither 6 {at}")
+        yield Instruction("take", 0, label=f"from 6 {at}")
+        yield Instruction("take", 0, label=f"neither 6 {at}")
         return
     yield from _if_ipv6(at + 8, f"from 6 {at}", f"neither 6 {at}")
     yield from _if_tcp(header, f"extended 6 {at}", f"neither 6 {at}")
     yield from _answer(header)
-    yield Step("take", EXTENDED_ANSWER_BYTES, label=f"extended 6 {at}")
+    yield Instruction("take", EXTENDED_ANSWER_BYTES, label=f"extended 6 {at}")
 
 
-def _if_ipv6(at: int, label: str, no: str) -> Iterator[Step]:
+def _if_ipv6(at: int, label: str, no: str) -> Iterator[Instruction]:
     """Go to ``no`` unless the address at this offset is that of IMDS."""
     words = struct.unpack("!4I", ipaddress.IPv6Address(IMDS_IPV6).packed)
     for index, word in enumerate(words):
-        yield Step("ld", at + 4 * index, label="" if index else label)
-        yield Step("if =", word, "", no)
+        yield Instruction("ld", at + 4 * index, label="" if index else label)
+        yield Instruction("if =", word, "", no)
 
 
-def _if_tcp(header: _Header, extended: str, no: str) -> Iterator[Step]:
+def _if_tcp(header: _Header, extended: str, no: str) -> Iterator[Instruction]:
     """Go on for a TCP segment, to ``extended`` where extension headers stand before it."""
-    yield Step("ldb", header.at + 6)
-    yield Step("if =", TCP, f"tcp {extended}")
+    yield Instruction("ldb", header.at + 6)
+    yield Instruction("if =", TCP, f"tcp {extended}")
     for each in _EXTENSIONS[:-1]:
-        yield Step("if =", each, f"to {extended}")
-    yield Step("if =", _EXTENSIONS[-1], "", f"to {no} of {extended}")
-    yield Step("go to", yes=extended, label=f"to {extended}")
-    yield Step("go to", yes=no, label=f"to {no} of {extended}")
+        yield Instruction("if =", each, f"to {extended}")
+    yield Instruction("if =", _EXTENSIONS[-1], "", f"to {no} of {extended}")
+    yield Instruction("go to", yes=extended, label=f"to {extended}")
+    yield Instruction("go to", yes=no, label=f"to {no} of {extended}")
     yield header.load_x._replace(label=f"tcp {extended}")
 
 
-def _request(header: _Header, *, opening: bool) -> Iterator[Step]:
+def _request(header: _Header, *, opening: bool) -> Iterator[Instruction]:
     """Take the whole of what goes to port 80 and tells something; else go to "from"."""
     yield header.load_x
-    yield Step("ldh+x", header.at + 2)
-    yield Step("if =", IMDS_PORT, "", f"from {header.name}")
+    yield Instruction("ldh+x", header.at + 2)
+    yield Instruction("if =", IMDS_PORT, "", f"from {header.name}")
     if opening:
-        yield Step("ldb+x", header.at + 13)
-        yield Step("and", _SYN | _ACK)
-        yield Step("if =", _SYN, f"request {header.name}")
+        yield Instruction("ldb+x", header.at + 13)
+        yield Instruction("and", _SYN | _ACK)
+        yield Instruction("if =", _SYN, f"request {header.name}")
     else:
         yield from _if_telling(header, "request")
-    yield Step("take", 0)
-    yield Step("take", WHOLE, label=f"request {header.name}")
+    yield Instruction("take", 0)
+    yield Instruction("take", WHOLE, label=f"request {header.name}")
 
 
-def _answer(header: _Header) -> Iterator[Step]:
+def _answer(header: _Header) -> Iterator[Instruction]:
     """Take the headers and first bytes of what comes from port 80 and tells something."""
     yield header.load_x
-    yield Step("ldh+x", header.at)
-    yield Step("if =", IMDS_PORT, "", f"neither {header.name}")
+    yield Instruction("ldh+x", header.at)
+    yield Instruction("if =", IMDS_PORT, "", f"neither {header.name}")
     yield from _if_telling(header, "answer")
-    yield Step("take", 0, label=f"neither {header.name}")
+    yield Instruction("take", 0, label=f"neither {header.name}")
     yield header.load_x._replace(label=f"answer {header.name}")
-    yield Step("ldb+x", header.at + 12)
-    yield Step("and", 0xF0)
-    yield Step("shift right", 2)
-    yield Step("add x")
-    yield Step("add", header.at + STATUS_LINE_BYTES)
-    yield Step("take a")
+    yield Instruction("ldb+x", header.at + 12)
+    yield Instruction("and", 0xF0)
+    yield Instruction("shift right", 2)
+    yield Instruction("add x")
+    yield Instruction("add", header.at + STATUS_LINE_BYTES)
+    yield Instruction("take a")
 
 
-def _if_telling(header: _Header, what: str) -> Iterator[Step]:
+def _if_telling(header: _Header, what: str) -> Iterator[Instruction]:
     """Go to the label ``what`` for a segment that tells something; else go on.
 
     That is data, a beginning, an end, or an urgent pointer, which may come before its data.
@@ -257,14 +257,14 @@ def _if_telling(header: _Header, what: str) -> Iterator[Step]:
     A segment of no length is one that is longer than can be said (BIG TCP).
     """
     yes = f"{what} {header.name}"
-    yield Step("ldb+x", header.at + 13)
-    yield Step("if &", _TELLING, yes)
-    yield Step("ldb+x", header.at + 12)
-    yield Step("and", 0xF0)
-    yield Step("shift right", 2)
-    yield Step("add x")
-    yield Step("a to x")
-    yield Step("ldh", header.length_at)
-    yield Step("if =", 0, yes)
-    yield Step("add", header.length_lacks)
-    yield Step("if > x", 0, yes)
+    yield Instruction("ldb+x", header.at + 13)
+    yield Instruction("if &", _TELLING, yes)
+    yield Instruction("ldb+x", header.at + 12)
+    yield Instruction("and", 0xF0)
+    yield Instruction("shift right", 2)
+    yield Instruction("add x")
+    yield Instruction("a to x")
+    yield Instruction("ldh", header.length_at)
+    yield Instruction("if =", 0, yes)
+    yield Instruction("add", header.length_lacks)
+    yield Instruction("if > x", 0, yes)

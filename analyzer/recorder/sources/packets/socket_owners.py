@@ -1,9 +1,9 @@
 """Finds the process that holds a socket, and takes a snapshot of it.
 
-Best effort, and nothing is guessed: a process that is gone, a socket that several hold, and
-what there was no time to look for, are nobody. Who holds a socket is looked up in /proc/PID/fd,
-of the processes first that had sockets before and of the newest, which is where short-lived
-callers are.
+It is best effort and guesses nothing. A socket has no owner here if its process is gone, or if
+several hold it. The same is true if there was no time to look. It searches /proc/PID/fd.
+Processes that had sockets before come first. The newest come next, because callers may be
+short-lived.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple, Optional
 from analyzer.host.procfs import Stat, maybe_stat, read
 from analyzer.host.time_namespace import offset_ns
 from analyzer.lru import Lru
-from analyzer.recorder.records import Attribution, KernelProcess, Snapshot
+from analyzer.recorder.source_events import Attribution, KernelProcess, Snapshot
 from analyzer.recorder.sources.probe import layout
 
 # Processes that open many connections one after the other; a host has some dozens.

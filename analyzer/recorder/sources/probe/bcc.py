@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 from analyzer.errors import KernelLacks, SourceUnavailable
 from analyzer.host.kernel_symbols import kernel_functions
 from analyzer.host.privileges import maybe_obstacle
-from analyzer.recorder.records import Event, Lost
+from analyzer.recorder.source_events import Event, Lost
 from analyzer.recorder.sources import Probe
 from analyzer.recorder.sources.losses import (
     ANSWERS_RING_FULL,

@@ -1,48 +1,27 @@
-"""Loads the CO-RE object, compiled ahead of time, through the distribution's libbpf."""
+"""Chooses the CO-RE object that this kernel takes, loads it, and says why none could be loaded."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
-import itertools
 import os
-import re
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.errors import KernelLacks, SourceUnavailable
-from analyzer.host import perf_events, tracefs
 from analyzer.host.kernel_symbols import BTF
 from analyzer.host.kprobes import find_kprobes
 from analyzer.host.privileges import maybe_obstacle
 from analyzer.recorder.sources import Probe
-from analyzer.recorder.sources.losses import (
-    ANSWERS_PROBE_BUSY,
-    ANSWERS_RING_FULL,
-    PROBE_BUSY,
-    RING_FULL,
-    SENDERS_RING_FULL,
-    SENDERS_TORN,
-    LossMeter,
-    MappedCounters,
-    Misses,
-)
-from analyzer.recorder.sources.probe import layout, wire
-from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
+from analyzer.recorder.sources.probe import wire
+from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf
+from analyzer.recorder.sources.probe.loaded_object import LoadedObject
 from analyzer.recorder.sources.probe.objects import bpf_file
-from analyzer.recorder.sources.probe.programs import (
-    ALL_PROGRAMS,
-    ANCESTRY,
-    NOTING,
-    is_for_sends,
-    programs_for,
-)
 
 if TYPE_CHECKING:
-    from analyzer.recorder.records import Event, Lost
+    from analyzer.recorder.source_events import Event, Lost
 
 REMEDIES = {
     "fentry": "Needs Linux 5.5 or later on x86-64, 6.4 on arm64, with BPF trampolines allowed; "
@@ -72,14 +51,9 @@ class CoreSource(Probe):
         self._wants_wire = wants_wire
         self._join: Optional[Callable[[bytes], Optional[Iterable[Event]]]] = None
         self._torn = 0
-        self._undo = contextlib.ExitStack()
-        self._links = contextlib.ExitStack()
-        with contextlib.ExitStack() as on_error:
-            on_error.callback(self.close)
-            self._open(attach, ring_bytes)
-            on_error.pop_all()
+        self._loaded = self._open(attach, ring_bytes)
 
-    def _open(self, attach: str, ring_bytes: int) -> None:
+    def _open(self, attach: str, ring_bytes: int) -> LoadedObject:
         if not BTF.exists():
             raise self._unavailable(
                 f"{BTF} does not exist: this kernel has no type information (BTF)", NO_BTF
@@ -93,8 +67,8 @@ class CoreSource(Probe):
         try:
             if attach == "kprobe":
                 find_kprobes()
-            if not (self._wants_wire and self._has_loaded_with_wire(attach, ring_bytes)):
-                self._load_any(attach, ring_bytes, None)
+            with_wire = self._maybe_with_wire(attach, ring_bytes) if self._wants_wire else None
+            return with_wire or self._load_any(attach, ring_bytes, None)
         except BpfError as error:
             raise self._explained(error, attach) from error
         except KernelLacks as error:
@@ -109,11 +83,11 @@ class CoreSource(Probe):
             raise self._unavailable(f"the compiled probe for {machine} is not there", NO_OBJECT)
         return path
 
-    def _has_loaded_with_wire(self, attach: str, ring_bytes: int) -> bool:
-        """Try with the second witness; what stands in its way is kept in ``wire_lacks``."""
+    def _maybe_with_wire(self, attach: str, ring_bytes: int) -> Optional[LoadedObject]:
+        """Try with the second witness; ``wire_lacks`` keeps the reason if it is unavailable."""
         try:
             with wire.root_cgroup() as cgroup_fd:
-                self._load_any(attach, ring_bytes, cgroup_fd)
+                return self._load_any(attach, ring_bytes, cgroup_fd)
         except KernelLacks as error:
             self.wire_lacks = SourceUnavailable("wire", str(error), error.remedy)
         except BpfError as error:
@@ -121,132 +95,22 @@ class CoreSource(Probe):
             self.wire_lacks = SourceUnavailable(
                 "wire", f"could not {error}{said}", wire.remedy(error.code)
             )
-        else:
-            return True
-        self.close()
-        return False
+        return None
 
-    def _load_any(self, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> None:
+    def _load_any(self, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> LoadedObject:
         typed = bpf_file(f"build/imds-typed.{os.uname().machine}.bpf.o")
         if attach == "tracepoint" and typed is not None:
             # Its tracepoints cost half; kernels before 6.2 refuse it.
-            try:
-                self._load(typed, attach, ring_bytes, cgroup_fd)
-            except BpfError:
-                self.close()
-            else:
-                return
-        self._load(self._object(), attach, ring_bytes, cgroup_fd)
+            with contextlib.suppress(BpfError):
+                return self._load(typed, attach, ring_bytes, cgroup_fd)
+        return self._load(self._object(), attach, ring_bytes, cgroup_fd)
 
-    def _load(self, path: Path, attach: str, ring_bytes: int, cgroup_fd: Optional[int]) -> None:
-        libbpf = self._libbpf
-        handle = libbpf.pointer("open the object", "bpf_object__open_file", bytes(path), None)
-        self._undo.callback(libbpf.call, "bpf_object__close", handle)
-        programs = {
-            name: libbpf.pointer(
-                f"find program {name}", "bpf_object__find_program_by_name", handle, name.encode()
-            )
-            for name in ALL_PROGRAMS
-        }
-        has_wire = cgroup_fd is not None
-        wanted = programs_for(attach, has_wire=has_wire)
-        for name, program in programs.items():
-            libbpf.number(f"choose {name}", "bpf_program__set_autoload", program, name in wanted)
-        events = self._map(handle, "events")
-        libbpf.number("size the ring", "bpf_map__set_max_entries", events, ring_bytes)
-        if has_wire:
-            self._choose_wire(handle, path)
-        libbpf.number("load the object", "bpf_object__load", handle)
-        self._events_fd = libbpf.number("find the ring", "bpf_map__fd", events)
-        self._ring = RingBuffer(libbpf, self._events_fd)
-        self._undo.callback(self._ring.close)
-        counters_fd = libbpf.number(
-            "find the counters", "bpf_map__fd", self._map(handle, "counters")
+    def _load(
+        self, path: Path, attach: str, ring_bytes: int, cgroup_fd: Optional[int]
+    ) -> LoadedObject:
+        return LoadedObject(
+            self._libbpf, path, attach, ring_bytes, cgroup_fd, torn=lambda: self._torn
         )
-        counters = MappedCounters(counters_fd)
-        self._undo.callback(counters.close)
-        self._undo.callback(self._links.close)
-        if cgroup_fd is not None:
-            self._attach_wire(programs, cgroup_fd)
-        totals = {
-            RING_FULL: counters.reader(layout.COUNTER_LOST),
-            ANSWERS_RING_FULL: counters.reader(layout.COUNTER_LOST_ANSWERS),
-            SENDERS_RING_FULL: counters.reader(layout.COUNTER_LOST_SENDERS),
-            SENDERS_TORN: lambda: self._torn,
-        }
-        if cgroup_fd is None:
-            # With the wire no request is missed: of one whose call was not seen, it tells who.
-            sends, answers = (
-                filter(is_for_sends, wanted),
-                itertools.filterfalse(is_for_sends, set(wanted).difference(ANCESTRY, NOTING)),
-            )
-            totals[PROBE_BUSY] = self._misses(programs, sends).read
-            totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
-        traced = {name: programs[name] for name in wanted if name.startswith("trace_")}
-        if traced:
-            self._attach_tracepoints(traced)
-        for name in wanted:
-            if name not in traced and name not in wire.PROGRAMS:
-                self._keep_link(
-                    libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
-                )
-        self._losses = LossMeter(totals)
-
-    def _choose_wire(self, handle: int, path: Path) -> None:
-        """Have the programs for calls rely on the wire; before the object is loaded."""
-        # libbpf names the map of constants after the object, of which it takes 8 characters.
-        name = re.sub(r"\W", "_", path.name.partition(".")[0][:8])
-        chosen = ctypes.c_uint32(1)
-        self._libbpf.number(
-            "choose the wire",
-            "bpf_map__set_initial_value",
-            self._map(handle, f"{name}.rodata"),
-            ctypes.byref(chosen),
-            ctypes.sizeof(chosen),
-        )
-
-    def _attach_wire(self, programs: Mapping[str, int], cgroup_fd: int) -> None:
-        """Attach the second witness."""
-        for name in wire.PROGRAMS:
-            self._keep_link(
-                self._libbpf.pointer(
-                    f"attach {name}", "bpf_program__attach_cgroup", programs[name], cgroup_fd
-                )
-            )
-
-    def _misses(self, programs: Mapping[str, int], names: Iterable[str]) -> Misses:
-        misses = Misses(
-            [
-                self._libbpf.number("find a program", "bpf_program__fd", programs[name])
-                for name in names
-            ]
-        )
-        self._undo.callback(misses.close)
-        return misses
-
-    def _map(self, handle: int, name: str) -> int:
-        return self._libbpf.pointer(
-            f"find map {name}", "bpf_object__find_map_by_name", handle, name.encode()
-        )
-
-    def _keep_link(self, link: int) -> None:
-        self._links.callback(self._libbpf.call, "bpf_link__destroy", link)
-
-    def _attach_tracepoints(self, programs: dict[str, int]) -> None:
-        """Attach by id, because libbpf itself finds no tracepoint without tracefs."""
-        names = {name: f"syscalls/sys_enter_{name[len('trace_') :]}" for name in programs}
-        ids = tracefs.tracepoint_ids(list(names.values()))
-        for name, program in programs.items():
-            fd = perf_events.open_tracepoint(ids[names[name]])
-            try:
-                # The link owns the descriptor from here on.
-                link = self._libbpf.pointer(
-                    f"attach {name}", "bpf_program__attach_perf_event", program, fd
-                )
-            except BpfError:
-                os.close(fd)
-                raise
-            self._keep_link(link)
 
     def _unavailable(self, lacks: str, remedy: str) -> SourceUnavailable:
         return SourceUnavailable(self.probe, lacks, remedy)
@@ -257,11 +121,11 @@ class CoreSource(Probe):
 
     def fileno(self) -> int:
         """Return the ring buffer's descriptor."""
-        return self._events_fd
+        return self._loaded.events_fd
 
     def read(self, limit_bytes: int) -> list[bytes]:
         """Return the raw events that wait."""
-        return self._ring.consume(limit_bytes)
+        return self._loaded.ring.consume(limit_bytes)
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         """Decode one raw event."""
@@ -275,15 +139,15 @@ class CoreSource(Probe):
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
-        return self._losses.take()
+        return self._loaded.losses.take()
 
     def detach(self) -> None:
         """Take the probe out of the kernel; the ring stays readable."""
-        self._links.close()
+        self._loaded.detach()
 
     def close(self) -> None:
         """Detach and free everything."""
-        self._undo.close()
+        self._loaded.close()
 
 
 def _joiner() -> Callable[[bytes], Optional[Iterable[Event]]]:

@@ -7,7 +7,7 @@ import ipaddress
 import struct
 from typing import Optional, Union
 
-from analyzer.recorder.records import (
+from analyzer.recorder.source_events import (
     Answer,
     Attribution,
     Chunk,
@@ -20,7 +20,7 @@ from analyzer.recorder.records import (
     Snapshot,
 )
 from analyzer.recorder.sources.probe import layout
-from analyzer.recorder.sources.probe.segments import SEQUENCES, Call, Segment, Sender
+from analyzer.recorder.sources.probe.segments import SEQUENCES, Segment, SegmentCall, SegmentSender
 
 AF_INET = 2
 
@@ -53,7 +53,7 @@ class TornEventError(ValueError):
     """An event was changed while the kernel copied it. What it tells is lost."""
 
 
-def decode_event(raw: bytes) -> Union[Event, Sender, Segment]:
+def decode_event(raw: bytes) -> Union[Event, SegmentSender, Segment]:
     """Decode one event as the probe wrote it.
 
     Raises ValueError when it is of no known kind or shorter than it says: the object and
@@ -148,11 +148,11 @@ def _snapshot(raw: bytes) -> Snapshot:
     )
 
 
-def _decode_sender(raw: bytes) -> Sender:
+def _decode_sender(raw: bytes) -> SegmentSender:
     flags, told_ns, sock, size, sequence, offset, netns, tid = _SENDER.unpack_from(raw)
     if _is_torn(raw):
         raise TornEventError(f"an event of {len(raw)} bytes was changed while it was copied")
-    return Sender(
+    return SegmentSender(
         (sock, netns),
         None if flags & _FLAGS_WITHOUT_SEQUENCE else sequence,
         tid,
@@ -176,13 +176,13 @@ def _is_torn(raw: bytes) -> bool:
     return size != end or _TIME.unpack_from(raw, end) != _TIME.unpack_from(raw, _TIME_AT)
 
 
-def _decode_holder(raw: bytes) -> Sender:
+def _decode_holder(raw: bytes) -> SegmentSender:
     event, ancestors, args, executable = layout.HOLDER.unpack_from(raw)
     flags, _, sock, _, sequence, _, netns, tid = _SENDER.unpack_from(event)
     args_size, count, namespace, cgroup_id, executable_size, _, _, caller = _WHO.unpack_from(
         event, _WHO_AT
     )
-    return Sender(
+    return SegmentSender(
         (sock, netns),
         sequence,
         tid,
@@ -249,7 +249,7 @@ def _decode_segment(raw: bytes) -> Segment:
         cgroup_id,
         bool(flags & layout.FLAG_CHANGEABLE),
         bool(flags & layout.FLAG_HELD),
-        Call(told_ns, call_sequence, call_size, tid),
+        SegmentCall(told_ns, call_sequence, call_size, tid),
         bool(flags & layout.FLAG_SENDER_LOST),
     )
 

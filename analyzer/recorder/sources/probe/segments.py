@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.records import Connection, Problem, Snapshot, SocketId
+from analyzer.recorder.source_events import Connection, Problem, Snapshot, SocketId
 
 SEQUENCES = 1 << 32  # numbers of TCP's bytes there are
 
 
-class Sender(NamedTuple):
+class SegmentSender(NamedTuple):
     """A process that sends on a connection from a sequence number on; None is from now on.
 
     ``size`` bytes at most; None where it is not known. ``is_other`` says that a call by another
@@ -28,7 +28,7 @@ class Sender(NamedTuple):
     start: Optional[int] = None
 
 
-class Call(NamedTuple):
+class SegmentCall(NamedTuple):
     """A call by the process that was told at ``told_ns``: which bytes it offered, by which thread.
 
     ``told_ns`` is 0 where there is none.
@@ -40,7 +40,7 @@ class Call(NamedTuple):
     tid: int
 
 
-NO_CALL = Call(0, 0, 0, 0)
+NO_CALL = SegmentCall(0, 0, 0, 0)
 
 
 class Segment(NamedTuple):
@@ -62,5 +62,5 @@ class Segment(NamedTuple):
     cgroup_id: int
     is_changeable: bool
     is_held: bool = True
-    call: Call = NO_CALL
+    call: SegmentCall = NO_CALL
     is_sender_lost: bool = False

@@ -8,8 +8,16 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Union
 
 from analyzer.lru import Lru
-from analyzer.recorder.records import Attribution, Chunk, Closed, Event, Problem, Snapshot, SocketId
-from analyzer.recorder.sources.probe.segments import SEQUENCES, Call, Segment, Sender
+from analyzer.recorder.source_events import (
+    Attribution,
+    Chunk,
+    Closed,
+    Event,
+    Problem,
+    Snapshot,
+    SocketId,
+)
+from analyzer.recorder.sources.probe.segments import SEQUENCES, Segment, SegmentCall, SegmentSender
 
 # As many as decode knows. A connection with one sender takes about 0.5 KiB beside its snapshot.
 MAX_CONNECTIONS = 8192
@@ -37,17 +45,17 @@ class _Known:
     __slots__ = ("senders", "told")
 
     def __init__(self) -> None:
-        self.senders: list[Sender] = []
-        self.told: Optional[Sender] = None
+        self.senders: list[SegmentSender] = []
+        self.told: Optional[SegmentSender] = None
 
-    def note(self, sender: Sender) -> None:
+    def note(self, sender: SegmentSender) -> None:
         if sender.told_ns:
             self.told = sender
         self.senders.append(sender)
         if len(self.senders) > MAX_SENDERS:
             del self.senders[0]
 
-    def note_call(self, call: Call) -> None:
+    def note_call(self, call: SegmentCall) -> None:
         """Take a further call by the process that was told; each one once."""
         told = self.told
         if told is None or told.told_ns != call.told_ns:
@@ -56,7 +64,7 @@ class _Known:
         if told.sequence == sequence and told.size == size and told.tid == tid:
             return
         socket_id, _, _, snapshot, _, _, told_ns, start = told
-        self.note(Sender(socket_id, sequence, tid, snapshot, False, size, told_ns, start))
+        self.note(SegmentSender(socket_id, sequence, tid, snapshot, False, size, told_ns, start))
 
 
 class Witnesses:
@@ -70,18 +78,18 @@ class Witnesses:
         """Return the number of connections with a known sender."""
         return len(self._known)
 
-    def join(self, event: Union[Event, Sender, Segment]) -> tuple[Event, ...]:
+    def join(self, event: Union[Event, SegmentSender, Segment]) -> tuple[Event, ...]:
         """Take what a probe tells; returns what is to be handed on."""
         if isinstance(event, Segment):
             return tuple(self._chunks(event))
-        if isinstance(event, Sender):
+        if isinstance(event, SegmentSender):
             self._note(event)
             return ()
         if isinstance(event, Closed):
             self._known.pop(event.socket_id, None)
         return (event,)
 
-    def _note(self, sender: Sender) -> None:
+    def _note(self, sender: SegmentSender) -> None:
         known = self._known.use(sender.socket_id)
         if known is None:
             known = _Known()
@@ -113,7 +121,7 @@ class Witnesses:
         return chunks
 
 
-def _is_of_connection(sender: Sender, segment: Segment) -> bool:
+def _is_of_connection(sender: SegmentSender, segment: Segment) -> bool:
     """Tell whether a sender's numbers and a segment's begin at the same place, if that is known."""
     if sender.start is None:
         return True
@@ -121,7 +129,7 @@ def _is_of_connection(sender: Sender, segment: Segment) -> bool:
     return ahead <= 2 * _START_SLACK
 
 
-def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
+def _pieces(segment: Segment, senders: list[SegmentSender]) -> list[_Piece]:
     """Divide a segment where a sender begins or ends, and around an urgent byte."""
     urgent = segment.urgent - 1 if 0 < segment.urgent <= segment.size else None
     cuts = {0, segment.size}
@@ -137,7 +145,7 @@ def _pieces(segment: Segment, senders: list[Sender]) -> list[_Piece]:
     return [_Piece(start, end, start == urgent) for start, end in zip(places, places[1:])]
 
 
-def _whole(segment: Segment, sender: Sender) -> Chunk:
+def _whole(segment: Segment, sender: SegmentSender) -> Chunk:
     return Chunk(
         segment.boottime_ns,
         segment.connection,
@@ -152,7 +160,7 @@ def _whole(segment: Segment, sender: Sender) -> Chunk:
     )
 
 
-def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
+def _chunk(segment: Segment, piece: _Piece, senders: list[SegmentSender]) -> Chunk:
     start, end, is_urgent = piece
     sequence = (segment.sequence + start) % SEQUENCES
     size = end - start
@@ -179,7 +187,7 @@ def _chunk(segment: Segment, piece: _Piece, senders: list[Sender]) -> Chunk:
 
 
 def _who(
-    segment: Segment, senders: list[Sender], sequence: int
+    segment: Segment, senders: list[SegmentSender], sequence: int
 ) -> tuple[int, Snapshot, tuple[Snapshot, ...]]:
     """Return the thread and the process that sent the bytes from there on, and who took part.
 
@@ -209,7 +217,7 @@ def _of_socket(segment: Segment) -> Snapshot:
     )
 
 
-def _maybe_sender(senders: list[Sender], sequence: int) -> Optional[Sender]:
+def _maybe_sender(senders: list[SegmentSender], sequence: int) -> Optional[SegmentSender]:
     """Return the latest one that sends from there or from before."""
     for sender in reversed(senders):
         if not sender.is_other and _is_from(sender, sequence):
@@ -217,18 +225,18 @@ def _maybe_sender(senders: list[Sender], sequence: int) -> Optional[Sender]:
     return None
 
 
-def _is_from(sender: Sender, sequence: int) -> bool:
+def _is_from(sender: SegmentSender, sequence: int) -> bool:
     return sender.sequence is None or (sequence - sender.sequence) % SEQUENCES < _BEHIND
 
 
-def _has_all(sender: Sender, sequence: int, size: int) -> bool:
+def _has_all(sender: SegmentSender, sequence: int, size: int) -> bool:
     """Tell whether a call offered all of these bytes, as far as that is known."""
     if sender.sequence is None or sender.size is None:
         return _is_from(sender, sequence)
     return (sequence - sender.sequence) % SEQUENCES + size <= sender.size
 
 
-def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, ...]:
+def _others(senders: list[SegmentSender], sequence: int, size: int) -> tuple[Snapshot, ...]:
     """Return those who held the socket while these bytes went out."""
     return tuple(
         sender.snapshot
@@ -239,7 +247,7 @@ def _others(senders: list[Sender], sequence: int, size: int) -> tuple[Snapshot, 
     )
 
 
-def _forget_former(senders: list[Sender], segment: Segment) -> None:
+def _forget_former(senders: list[SegmentSender], segment: Segment) -> None:
     """Drop those whose bytes have all gone out: a later one's have, too."""
     latest = None
     for number, sender in enumerate(senders):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from analyzer.recorder.records import (
+from analyzer.recorder.source_events import (
     Answer,
     Chunk,
     Closed,
@@ -48,7 +48,7 @@ class Conversation:
 
     ``at`` is the position of the client's next byte; its sequence number is that mod 2**32.
     ``start`` is the sequence number of the client's first byte. Without it the connection was
-    joined on its way, and which byte is the first shows when a bit more of it has been seen.
+    joined on its way. Its first byte is known when a bit more of it has been seen.
     """
 
     __slots__ = (

@@ -1,8 +1,8 @@
 """Detects copies of a segment that was seen under another address on its way through this host.
 
-What a guest or a container sends comes in on one interface and goes out on another, there often
-with this host's address (masquerading). That is one request, not two. Address translation leaves
-the TCP sequence numbers as they are, and by them the second sight is known.
+A packet of a guest or a container comes in on one interface and goes out on another. There it
+often has this host's address (masquerading). That is one request, not two. Address translation
+leaves the TCP sequence numbers as they are, and they identify the copy.
 """
 
 from __future__ import annotations

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from analyzer.imds import IMDS_PORT
-from analyzer.lru import Lru
-from analyzer.recorder.records import Connection, Event
+from analyzer.recorder.source_events import Connection, Event
 from analyzer.recorder.sources.tcp import link_layer
 from analyzer.recorder.sources.tcp.conversation import FAR_OFF, NOBODY, Conversation, Sender
 from analyzer.recorder.sources.tcp.dissect import (
@@ -29,6 +28,7 @@ from analyzer.recorder.sources.tcp.dissect import (
     dissect,
     without_networks,
 )
+from analyzer.recorder.sources.tcp.ended import EndedConversations
 from analyzer.recorder.sources.tcp.forwarded_copies import ForwardedCopies
 
 if TYPE_CHECKING:
@@ -42,13 +42,6 @@ TO_US, BROADCAST, MULTICAST, TO_OTHERS, OUTGOING = range(5)
 # Connections that are followed, about 1.5 KiB each. As many as can have requests waiting for an
 # answer; beyond that the longest unused are forgotten.
 MAX_CONVERSATIONS = 8192
-# Of those that have ended, where they began and how far they had come: segments that are sent
-# again, or captured a second time on another interface, must not look like new ones. 300 bytes
-# each.
-MAX_ENDED = 16384
-# Of those that ended without the server's having all of it, also the bytes: what comes with other
-# ones may have reached it where the end did not. 4 KiB each.
-MAX_UNACKNOWLEDGED = 1024
 # Memory for all that is held because something before it is missing.
 HELD_TOTAL_MAX = 8 << 20
 # A lost segment is sent again after 0.2 to 1 s, and then after twice that.
@@ -83,8 +76,7 @@ class Reassembler:
         self._identify = identify
         # By their last use. No Lru: what makes room here is finished, and its events are told.
         self._conversations: OrderedDict[Key, Conversation] = OrderedDict()
-        self._ended: Lru[Key, tuple[int, int]] = Lru(MAX_ENDED)
-        self._unacknowledged: Lru[Key, Conversation] = Lru(MAX_UNACKNOWLEDGED)  # of those ended
+        self._ended = EndedConversations()
         # Those that time will decide on: since when.
         self._waiting: OrderedDict[Key, int] = OrderedDict()
         self._copies = ForwardedCopies()  # of frames that tell their way
@@ -166,7 +158,6 @@ class Reassembler:
             conversation.finish(events, is_closed=False)
         self._conversations.clear()
         self._ended.clear()
-        self._unacknowledged.clear()
         self._waiting.clear()
         self._copies = ForwardedCopies()
         self._held = 0
@@ -232,7 +223,7 @@ class Reassembler:
             start = acknowledgment if flags & SYN else None
             sequence = acknowledgment
         if conversation is None:
-            is_new = self._is_new(segment, start)
+            is_new = self._ended.is_new(segment, start)
             return self._begin(key, start, sequence, events) if is_new else None
         if is_from_client and start is not None:
             is_known = conversation.start_at(start)
@@ -262,24 +253,6 @@ class Reassembler:
         else:
             self._waiting.pop(key, None)
 
-    def _is_new(self, segment: Segment, start: Optional[int]) -> bool:
-        """Tell whether a segment without a known connection is of one that we have to follow."""
-        is_from_client, key, sequence, acknowledgment, _, size, data, _ = segment
-        if start is None and not size:
-            return False
-        if key not in self._ended:
-            return True
-        former, ended = self._ended[key]
-        if start is not None:
-            return start != former
-        ended_early = self._unacknowledged.get(key) if is_from_client else None
-        if ended_early is not None and ended_early.contradicts(sequence, data):
-            return True
-        # Up to where it had come it is a repeat, where the end itself counts as one byte. But no
-        # segment is on its way for so long that it is far behind.
-        end = sequence + size if is_from_client else acknowledgment
-        return (end - ended - 1 + FAR_OFF) % _SEQUENCES > FAR_OFF
-
     def _begin(
         self, key: Key, start: Optional[int], sequence: int, events: list[Event]
     ) -> Conversation:
@@ -293,9 +266,7 @@ class Reassembler:
         connection = Connection(next(self._numbers), 0, client, port, server, IMDS_PORT)
         conversation = Conversation(connection, start, sequence if start is None else start)
         conversation.is_answered = start is None and self._is_two_way
-        if key in self._ended:
-            del self._ended[key]
-            self._unacknowledged.pop(key, None)
+        self._ended.forget(key)
         self._conversations[key] = conversation
         return conversation
 
@@ -331,9 +302,7 @@ class Reassembler:
         del self._conversations[key]
         if self._waiting:
             self._waiting.pop(key, None)
-        self._ended.put(key, (conversation.first, conversation.at % _SEQUENCES))
-        if conversation.is_unacknowledged:
-            self._unacknowledged.put(key, conversation)
+        self._ended.add(key, conversation)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -26,13 +26,13 @@ UNDECIDED = -1
 class AnswerWatch:
     """Watches one connection for the beginning of the next answer.
 
-    ``hop_limit`` is that of the segment that brought the latest answer's first byte first, 0
-    where it says none.
+    ``hop_limit`` is that of the segment that brought the latest answer's first byte first. It is 0
+    if the segment has none.
 
-    Where it begins is known from what the client had acknowledged when it asked, or if that is
-    within an answer, from that one's length: a body may have what looks like a status line.
-    Segments may come in any order and cut anywhere: of the first STATUS_BYTES there each byte is
-    kept as it came first.
+    An answer begins at the byte that the client had acknowledged when it asked. If that is within
+    an answer, that answer's length tells it: a body may have what looks like a status line.
+    Segments may come in any order and cut anywhere. Each of the first STATUS_BYTES is kept as it
+    came first.
     """
 
     __slots__ = (

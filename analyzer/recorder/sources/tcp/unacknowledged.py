@@ -43,11 +43,12 @@ class Unacknowledged:
     def contradicts(
         self, end: int, acknowledged: int, begin: int, data: bytes, *, is_answered: bool
     ) -> bool:
-        """Tell whether bytes from ``begin`` on are others than those that were told.
+        """Tell whether bytes from ``begin`` on differ from those that were told.
 
-        ``end`` is where these end, ``acknowledged`` up to where the server has said to have them,
-        so that it takes no others. Linux takes now the first, now the last of two. Of more than is
-        kept the bytes are told to be others, where it is seen what the server acknowledges.
+        ``end`` is the end of the told bytes. The server has acknowledged them up to
+        ``acknowledged``, and takes no others before it. Of two versions, Linux takes now the
+        first, now the last. Bytes that are no longer kept count as different, if the server's
+        acknowledgments are seen.
         """
         first = max(begin, acknowledged, self._incomparable)
         last = min(begin + len(data), end)

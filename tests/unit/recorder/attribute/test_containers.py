@@ -21,7 +21,8 @@ from analyzer.recorder.attribute.cgroups import (
     parse,
 )
 from analyzer.recorder.attribute.containers import maybe_container
-from analyzer.recorder.records import Attribution, Container, KernelProcess, Snapshot
+from analyzer.recorder.callers import Container
+from analyzer.recorder.source_events import Attribution, KernelProcess, Snapshot
 from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.sends import process_of
 

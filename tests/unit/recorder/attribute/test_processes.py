@@ -26,7 +26,8 @@ from analyzer.recorder.attribute.processes import (
     only_names,
     split_args,
 )
-from analyzer.recorder.records import KernelProcess, Process, Snapshot, User
+from analyzer.recorder.callers import NamedProcess, User
+from analyzer.recorder.source_events import KernelProcess, Snapshot
 from tests.sends import kernel_of, process_of
 
 DEADLINE_S = 60.0
@@ -52,7 +53,7 @@ REUSER = """
 import os, subprocess, sys, time
 from pathlib import Path
 from analyzer.recorder.attribute import processes
-from analyzer.recorder.records import KernelProcess
+from analyzer.recorder.source_events import KernelProcess
 
 def start(program):
     process = subprocess.Popen([program, "1000"])
@@ -152,7 +153,7 @@ def named(comm: bytes) -> Iterator[int]:
             process.kill()
 
 
-def ancestor_in_words(pid: int) -> Process:
+def ancestor_in_words(pid: int) -> NamedProcess:
     """Describe a process as an ancestor: /proc alone tells its arguments."""
     snapshot = snapshot_of(
         KernelProcess(1, NO_PID, 0, b"curl"), b"curl\0", ancestors=(as_kernel_sees(pid),)
@@ -266,7 +267,7 @@ class TestBelieving:
         """The kernel's own number stays what it is when /proc shifts it."""
         ask = (
             "import sys; from analyzer.recorder.attribute.processes import Processes;"
-            "from analyzer.recorder.records import KernelProcess;"
+            "from analyzer.recorder.source_events import KernelProcess;"
             "kernel = KernelProcess(int(sys.argv[1]), int(sys.argv[2]), 0, b'sleep');"
             "print(Processes().look_up(kernel, args=True, cgroup=True).is_there)"
         )
@@ -355,7 +356,7 @@ class TestGoing:
         ask.write_text(
             "import os, sys\n"
             "from analyzer.recorder.attribute.processes import Processes\n"
-            "from analyzer.recorder.records import KernelProcess\n"
+            "from analyzer.recorder.source_events import KernelProcess\n"
             "import psutil\n"
             "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "pid = int(sys.argv[2])\n"
@@ -645,7 +646,7 @@ class TestRemembering:
         assert cache.get("a", now=11) is None
 
 
-def _in_words(args: tuple[bytes, ...], **changes: Any) -> Process:
+def _in_words(args: tuple[bytes, ...], **changes: Any) -> NamedProcess:
     kernel = KernelProcess(1_000, 4242, 0, changes.pop("comm", b"python3"))
     known: dict[str, Any] = {"args_truncated": False, "executable": None, "user": User(0, None)}
     return in_words(kernel, args, **{**known, **changes})

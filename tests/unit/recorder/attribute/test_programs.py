@@ -17,7 +17,8 @@ from analyzer.host.procfs import maybe_stat
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.attribute.processes import Processes
 from analyzer.recorder.attribute.programs import ARGS_KEPT_MAX, PROGRAMS_MAX, Programs
-from analyzer.recorder.records import KernelProcess, Process, Program, Snapshot
+from analyzer.recorder.callers import NamedProcess
+from analyzer.recorder.source_events import KernelProcess, Program, Snapshot
 from analyzer.recorder.sources.probe import layout
 from analyzer.recorder.sources.probe.events import decode_event
 from tests.unit.log_files import eventually
@@ -36,7 +37,7 @@ def program(
     return Program(at_ns, snapshot._replace(mount_namespace=7))
 
 
-def ancestor(attributor: Attributor, kernel: KernelProcess) -> Process:
+def ancestor(attributor: Attributor, kernel: KernelProcess) -> NamedProcess:
     curl = KernelProcess(9_000, NO_PID + 1, 0, b"curl")
     return attributor.attribute(Snapshot(curl, 0, b"curl\0", False, (kernel,), False)).ancestors[0]
 

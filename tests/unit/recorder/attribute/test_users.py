@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.recorder.attribute.users import UserNames
-from analyzer.recorder.records import User
+from analyzer.recorder.callers import User
 
 UNNAMED_UID = 3_999_999_999
 DEADLINE_S = 60.0
@@ -53,7 +53,7 @@ ASKER = """
 import os, sys, time
 from analyzer.recorder.attribute import KEEP_NAMELESS_S, Attributor
 from analyzer.recorder.attribute.users import USER_KEEP_S, WAIT_S
-from analyzer.recorder.records import KernelProcess, Snapshot
+from analyzer.recorder.source_events import KernelProcess, Snapshot
 
 now = 1.0
 attributor = Attributor(lambda: now)

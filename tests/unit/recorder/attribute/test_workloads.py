@@ -10,7 +10,7 @@ import pytest
 from analyzer.recorder.attribute.cgroups import DEPTH_MAX, at_the_call
 from analyzer.recorder.attribute.containers import maybe_container
 from analyzer.recorder.attribute.workloads import maybe_workload
-from analyzer.recorder.records import Container, Workload
+from analyzer.recorder.callers import Container, Workload
 
 A = "3f1c" * 16
 B = "90de" * 16

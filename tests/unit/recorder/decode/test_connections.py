@@ -13,17 +13,8 @@ from analyzer.recorder.decode.connections import (
 )
 from analyzer.recorder.decode.http import IN_BODY, MAX_HEAD_BYTES
 from analyzer.recorder.decode.stream import KEPT_BYTES, MAX_REPEATED_BYTES
-from analyzer.recorder.records import (
-    CHANGEABLE,
-    DOUBTS,
-    Captured,
-    Chunk,
-    Closed,
-    Doubt,
-    Problem,
-    Token,
-    Version,
-)
+from analyzer.recorder.records import CHANGEABLE, DOUBTS, Captured, Token, Version
+from analyzer.recorder.source_events import Chunk, Closed, Doubt, Problem
 from tests.packets import logged
 from tests.sends import START, connection, pid_of, snapshot
 from tests.sends import chunk as send

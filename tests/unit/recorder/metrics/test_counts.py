@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from analyzer.recorder.attribute.identity import identified
+from analyzer.recorder.callers import Container, User
 from analyzer.recorder.metrics.counts import (
     NAME_MAX,
     NAMES_MAX,
@@ -22,7 +23,8 @@ from analyzer.recorder.metrics.counts import (
     Counts,
     Requests,
 )
-from analyzer.recorder.records import Container, Lost, Outcome, Record, Response, User, Version
+from analyzer.recorder.records import Outcome, Record, Response, Version
+from analyzer.recorder.source_events import Lost
 from tests.sends import process_of
 from tests.unit.recorder.sinks.test_jsonl import RECORD
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.recorder.records import Lost, Version
+from analyzer.recorder.records import Version
+from analyzer.recorder.source_events import Lost
 from tests.metrics import Bench
 from tests.unit.recorder.metrics.test_counts import named, of_version
 from tests.unit.recorder.sinks.test_jsonl import RECORD, lines_of

@@ -13,7 +13,7 @@ import pytest
 
 from analyzer.config.rules import Address, TcpAddress, UnixAddress
 from analyzer.recorder.metrics import exchange as module
-from analyzer.recorder.metrics.endpoint import Endpoint
+from analyzer.recorder.metrics.endpoint import MetricsEndpoint
 from analyzer.recorder.metrics.exchange import HEAD_BYTES_MAX
 from analyzer.recorder.metrics.pages import Page
 from analyzer.recorder.metrics.server import ACCEPTS_PER_S, CONNECTIONS_MAX
@@ -30,12 +30,12 @@ def render(is_openmetrics: bool) -> Page:
 ANY_PORT = TcpAddress("127.0.0.1", 0)
 
 
-def serving(address: Address = ANY_PORT) -> Endpoint:
-    return Endpoint(address, render)
+def serving(address: Address = ANY_PORT) -> MetricsEndpoint:
+    return MetricsEndpoint(address, render)
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
+def endpoint() -> Iterator[MetricsEndpoint]:
     """Return an endpoint that serves on a free port."""
     endpoint = serving()
     try:
@@ -45,7 +45,7 @@ def endpoint() -> Iterator[Endpoint]:
         endpoint.close()
 
 
-def connect(endpoint: Endpoint) -> socket.socket:
+def connect(endpoint: MetricsEndpoint) -> socket.socket:
     address = endpoint.address
     if isinstance(address, UnixAddress):
         client = socket.socket(socket.AF_UNIX)
@@ -67,7 +67,7 @@ def descriptors_open() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def exchange(endpoint: Endpoint, request: bytes) -> bytes:
+def exchange(endpoint: MetricsEndpoint, request: bytes) -> bytes:
     with connect(endpoint) as client:
         client.sendall(request)
         return read_all(client)
@@ -124,7 +124,7 @@ class TestAnswers:
         second.close()
         assert not path.exists()
 
-    def test_a_client_of_the_standard_library_reads_it(self, endpoint: Endpoint) -> None:
+    def test_a_client_of_the_standard_library_reads_it(self, endpoint: MetricsEndpoint) -> None:
         assert isinstance(endpoint.address, TcpAddress)
         client = http.client.HTTPConnection(*endpoint.address, timeout=DEADLINE_S)
         client.request("GET", "/metrics?name[]=x")
@@ -133,13 +133,13 @@ class TestAnswers:
         assert response.headers["Content-Type"] == TYPE
         assert response.headers["Connection"] == "close"
 
-    def test_head_is_answered_without_a_body(self, endpoint: Endpoint) -> None:
+    def test_head_is_answered_without_a_body(self, endpoint: MetricsEndpoint) -> None:
         response = exchange(endpoint, GET.replace(b"GET", b"HEAD"))
         assert status(response) == 200
         assert f"Content-Length: {len(BODY)}".encode() in response
         assert body(response) == b""
 
-    def test_openmetrics_is_sent_to_who_asks_for_it(self, endpoint: Endpoint) -> None:
+    def test_openmetrics_is_sent_to_who_asks_for_it(self, endpoint: MetricsEndpoint) -> None:
         """With Prometheus' own header; what it says is not sent back."""
         accept = b"Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2\r\n"
         response = exchange(endpoint, GET.replace(b"Host: x\r\n", accept))
@@ -165,13 +165,15 @@ class TestAnswers:
         ],
     )
     def test_what_is_not_served_is_refused(
-        self, endpoint: Endpoint, request_line: bytes, code: int
+        self, endpoint: MetricsEndpoint, request_line: bytes, code: int
     ) -> None:
         response = exchange(endpoint, request_line + b"\r\n\r\n")
         assert status(response) == code
         assert (b"Allow: GET, HEAD" in response) == (code == 405)
 
-    def test_a_body_that_nobody_wants_does_not_cost_the_answer(self, endpoint: Endpoint) -> None:
+    def test_a_body_that_nobody_wants_does_not_cost_the_answer(
+        self, endpoint: MetricsEndpoint
+    ) -> None:
         """The answer arrives although more is sent than is ever read."""
         request = b"POST /metrics HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
         assert status(exchange(endpoint, request)) == 405
@@ -180,7 +182,7 @@ class TestAnswers:
         def fail(_: bool) -> Page:
             raise ZeroDivisionError
 
-        endpoint = Endpoint(ANY_PORT, fail)
+        endpoint = MetricsEndpoint(ANY_PORT, fail)
         try:
             endpoint.start()
             assert status(exchange(endpoint, GET)) == 500
@@ -192,11 +194,11 @@ class TestAnswers:
 
 
 class TestAbuse:
-    def test_a_head_without_end_is_refused(self, endpoint: Endpoint) -> None:
+    def test_a_head_without_end_is_refused(self, endpoint: MetricsEndpoint) -> None:
         response = exchange(endpoint, GET[:-2] + b"X: " + b"x" * HEAD_BYTES_MAX)
         assert status(response) == 431
 
-    def test_who_sends_slowly_holds_up_nobody(self, endpoint: Endpoint) -> None:
+    def test_who_sends_slowly_holds_up_nobody(self, endpoint: MetricsEndpoint) -> None:
         """More idle connections than are kept open; another client is served meanwhile."""
         threads = threading.active_count()
         idle = [connect(endpoint) for _ in range(CONNECTIONS_MAX + 5)]
@@ -213,7 +215,7 @@ class TestAbuse:
                 client.close()
 
     def test_who_does_not_come_to_an_end_is_dropped(
-        self, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+        self, endpoint: MetricsEndpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A byte now and then does not keep a connection open."""
         monkeypatch.setattr(module, "CONNECTION_S", 0.3)
@@ -235,7 +237,7 @@ class TestAbuse:
         """A page larger than all buffers waits for its reader, but not for ever."""
         monkeypatch.setattr(module, "CONNECTION_S", 0.3)
         large = Page(TYPE, b"x" * (16 << 20))
-        endpoint = Endpoint(ANY_PORT, lambda _: large)
+        endpoint = MetricsEndpoint(ANY_PORT, lambda _: large)
         try:
             endpoint.start()
             with connect(endpoint) as client:
@@ -256,7 +258,7 @@ class TestAbuse:
             made.append(is_openmetrics)
             return Page(TYPE, BODY)
 
-        endpoint = Endpoint(ANY_PORT, count)
+        endpoint = MetricsEndpoint(ANY_PORT, count)
         served = 2 * ACCEPTS_PER_S + 1
         started = time.monotonic()
         try:

@@ -23,7 +23,8 @@ from prometheus_client.openmetrics import parser as openmetrics
 from analyzer import __version__
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError, SinkError
-from analyzer.recorder.records import Lost, Outcome, Response
+from analyzer.recorder.records import Outcome, Response
+from analyzer.recorder.source_events import Lost
 from tests.live.watch import DEADLINE_S, eventually
 from tests.metrics import Bench, fetch, free_port, parsed, requests_of, value
 from tests.unit.recorder.metrics.test_counts import named
@@ -37,10 +38,10 @@ sys.modules["prometheus_client"] = None
 from analyzer.config import settings as config
 from analyzer.config.rules import UnixAddress
 from analyzer.recorder.sinks.jsonl import open_log
-from analyzer.recorder.metrics import Metrics
+from analyzer.recorder.metrics import MetricsListener
 
 def start(**settings):
-    metrics = Metrics(config.Config(metrics=config.MetricsSettings(**settings)), log=log)
+    metrics = MetricsListener(config.Config(metrics=config.MetricsSettings(**settings)), log=log)
     metrics.start("none")
     return metrics
 

@@ -13,11 +13,12 @@ from typing import NamedTuple, Optional
 import pytest
 
 from analyzer.errors import SinkError
+from analyzer.recorder.callers import Caller, NamedProcess, User
 from analyzer.recorder.packet_export import pcapng
 from analyzer.recorder.packet_export.export import PacketExport
 from analyzer.recorder.packet_export.framing import MAX_DATA, Frame, Framing
 from analyzer.recorder.packet_export.pcapng import BUFFER_BYTES, PacketFile
-from analyzer.recorder.records import Answer, Attribution, Caller, Chunk, Closed, Process, User
+from analyzer.recorder.source_events import Answer, Attribution, Chunk, Closed
 from tests.sends import START, TOKEN, chunk, connection
 
 MIB = 1 << 20
@@ -242,7 +243,7 @@ def test_ipv6_has_its_own_header() -> None:
     assert frame.length == 63
 
 
-def _caller(process: Optional[Process], attribution: Attribution = Attribution.CALL) -> Caller:
+def _caller(process: Optional[NamedProcess], attribution: Attribution = Attribution.CALL) -> Caller:
     return Caller(process, (), False, None, None, attribution=attribution)
 
 
@@ -265,7 +266,7 @@ def _recorded(tmp_path: Path, caller: Caller, *chunks: Chunk) -> list[Packet]:
 
 def test_each_packet_says_who_sent_it(tmp_path: Path) -> None:
     """In one line each, with nothing that acts on a terminal, and no secret in the bytes."""
-    process = Process(7, "a\x1b[31m", "/bin/a", ("a", "-x\nfaked: 1"), False, 5, User(0, None))
+    process = NamedProcess(7, "a\x1b[31m", "/bin/a", ("a", "-x\nfaked: 1"), False, 5, User(0, None))
     packets = _recorded(tmp_path, _caller(process, Attribution.SOCKET), chunk(ASK))
     assert [packet.comment for packet in packets[:2]] == ["", ""]  # they open the connection
     assert packets[2].comment.splitlines() == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.recorder.packet_export.redaction import MAX_CONNECTIONS, MAX_HEAD_BYTES, Redactor
-from analyzer.recorder.records import Chunk, Closed, Problem
+from analyzer.recorder.source_events import Chunk, Closed, Problem
 from tests.sends import TOKEN, chunk, connection
 from tests.unit.secret_requests import INNOCENT_AGENTS, INNOCENT_TARGETS, PACKETS, get
 from tests.unit.secret_samples import leaks

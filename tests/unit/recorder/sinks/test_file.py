@@ -35,12 +35,12 @@ from tests.unit.log_files import (
 ENDLESS = """
 import itertools, json, sys
 from analyzer.recorder.sinks.rotation import Archive
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.file import open_file
 
 HEAD = b'{"timestamp":"2026-11-21T18:50:01.123456Z","level":"info",'
 first = int(sys.argv[2])
-log = Log(open_file(sys.argv[1], Archive(sys.argv[1], 65536, 1 << 30)))
+log = LineLog(open_file(sys.argv[1], Archive(sys.argv[1], 65536, 1 << 30)))
 for number in itertools.count(first):
     log.append(HEAD + json.dumps({"n": number, "x": "y" * (number % 3000)})[1:].encode())
     if number % 7 == 0:

@@ -20,7 +20,7 @@ import pytest
 
 from analyzer.errors import SinkError
 from analyzer.recorder.sinks.journald import SOCKET, open_journal
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from tests.unit.recorder.sinks.test_jsonl import RECORD, written
 
 DEADLINE_S = 60.0
@@ -73,8 +73,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @contextlib.contextmanager
-def log_to(path: str) -> Iterator[Log]:
-    log = Log(open_journal(path))
+def log_to(path: str) -> Iterator[LineLog]:
+    log = LineLog(open_journal(path))
     try:
         yield log
     finally:

@@ -21,25 +21,16 @@ from analyzer import __version__
 from analyzer.config.settings import LogSettings
 from analyzer.errors import SinkError
 from analyzer.recorder.attribute.identity import identified
-from analyzer.recorder.records import (
-    Caller,
-    Classification,
-    Connection,
-    Process,
-    Record,
-    Request,
-    Token,
-    User,
-    Version,
-)
+from analyzer.recorder.callers import Caller, NamedProcess, User
+from analyzer.recorder.records import Classification, Record, Request, Token, Version
 from analyzer.recorder.sinks import level
 from analyzer.recorder.sinks.caller_text import CALLERS_BYTES_MAX, CALLERS_MAX
 from analyzer.recorder.sinks.file import open_file
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
-from analyzer.recorder.sinks.log import BUFFER_MAX
-from analyzer.recorder.sinks.log import Log as LineLog
+from analyzer.recorder.sinks.log import BUFFER_MAX, LineLog
 from analyzer.recorder.sinks.request_text import METHOD_MAX, PATH_MAX, QUERY_MAX, USER_AGENT_MAX
 from analyzer.recorder.sinks.stream import StreamWriter
+from analyzer.recorder.source_events import Connection
 from analyzer.text import timestamp
 
 DEADLINE_S = 60.0
@@ -61,7 +52,7 @@ except SinkError as error:
 """
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
-PROCESS = Process(4242, "curl", None, ("curl",), False, 10**12, User(1001, None))
+PROCESS = NamedProcess(4242, "curl", None, ("curl",), False, 10**12, User(1001, None))
 RECORD = Record(
     at_ns=1_795_000_000_123_456_789,
     process_start_at_ns=1_794_999_000_000_000_000,
@@ -402,7 +393,7 @@ class TestLines:
 
     def test_absent_facts_are_left_out(self, tmp_path: Path) -> None:
         """There is neither null nor an empty string in their place."""
-        process = Process(7, "", None, None, False, 1, User(0, None))
+        process = NamedProcess(7, "", None, None, False, 1, User(0, None))
         record = RECORD._replace(
             tid=7,
             request=Request(None, None, Token.ABSENT, None, False, frozenset(), "truncated"),

@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.errors import SinkError
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.log import EVENTS_HELD_MAX, HELD_MAX, Log
+from analyzer.recorder.sinks.log import EVENTS_HELD_MAX, HELD_MAX, LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from tests.unit.log_files import (
     content,
@@ -110,7 +110,7 @@ class TestSlowReader:
         received = b""
         with os.fdopen(reader, "rb", buffering=0) as pipe:
             os.set_blocking(reader, False)
-            with contextlib.closing(Log(StreamWriter(writer, "a pipe"))) as log:
+            with contextlib.closing(LineLog(StreamWriter(writer, "a pipe"))) as log:
                 for each in lines:
                     log.append(each)
                 log.flush()
@@ -130,7 +130,7 @@ class TestSlowReader:
         monkeypatch.setattr("analyzer.recorder.sinks.log.CLOSE_S", 0.3)
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb"):
-            log = Log(StreamWriter(writer, "a pipe"))
+            log = LineLog(StreamWriter(writer, "a pipe"))
             for number in range(301):
                 log.append(line(number, 1000))
             with pytest.raises(SinkError, match=r"its reader takes no more.*lines are lost"):
@@ -139,7 +139,7 @@ class TestSlowReader:
     def test_another_log_begins_with_a_whole_line(self, path: Path) -> None:
         """The one that the pipe took a part of is counted."""
         reader, writer = os.pipe()
-        log = Log(StreamWriter(writer, "a pipe"))
+        log = LineLog(StreamWriter(writer, "a pipe"))
         with os.fdopen(reader, "rb"), contextlib.closing(log):
             for number in range(301):
                 log.append(line(number, 1000))
@@ -152,7 +152,7 @@ class TestSlowReader:
     def test_one_that_has_ended_is_the_end(self) -> None:
         reader, writer = os.pipe()
         os.close(reader)
-        log = Log(StreamWriter(writer, "a pipe"))
+        log = LineLog(StreamWriter(writer, "a pipe"))
         log.append(line(0))
         with pytest.raises(SinkError, match="Its reader has ended"):
             log.flush()

@@ -17,7 +17,7 @@ import pytest
 from analyzer.config.settings import LogSettings as Settings
 from analyzer.recorder.sinks.destination import open_writer
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.rotation import Archive
 from tests.unit.log_files import (
     NOBODY,
@@ -73,7 +73,7 @@ class TestRotation:
         link = tmp_path / "link.jsonl"
         link.symlink_to(path)
         settings = Settings(file=str(link), rotate_mib=1, total_mib=3)
-        with contextlib.closing(Log(open_writer(settings))) as log:
+        with contextlib.closing(LineLog(open_writer(settings))) as log:
             for number in range(30):
                 log.append(line(number, 100_000))
             log.flush()
@@ -160,7 +160,7 @@ class TestRotation:
         path.parent.mkdir()
         most = 2 * 3 * ROTATE_BYTES
         archive = Archive(str(path), ROTATE_BYTES, 3 * ROTATE_BYTES, retry_s=0.0)
-        with contextlib.closing(Log(open_file(str(path), archive))) as log:
+        with contextlib.closing(LineLog(open_file(str(path), archive))) as log:
             number = 0
             reasons: set[object] = set()
 
@@ -204,7 +204,7 @@ class TestRotation:
         with protected() as directory:
             path = directory / "imds.jsonl"
             archive = Archive(str(path), 4096, 1 << 20, retry_s=0.0)
-            with contextlib.closing(Log(open_file(str(path), archive))) as log:
+            with contextlib.closing(LineLog(open_file(str(path), archive))) as log:
                 (notice,) = log.notices()
                 assert (notice.event, notice.level) == ("log_not_rotated", "warning")
                 assert notice.fields["reason"] == "Permission denied"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.recorder.sinks.file import open_file
-from analyzer.recorder.sinks.log import Log
+from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.rotation import Archive
 from tests.unit.log_files import eventually, line, numbers, told
 
@@ -31,8 +31,8 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def opened(path: Path, sync_s: float) -> Log:
-    return Log(open_file(str(path), None, sync_s))
+def opened(path: Path, sync_s: float) -> LineLog:
+    return LineLog(open_file(str(path), None, sync_s))
 
 
 def test_what_was_written_is_synced_when_no_more_comes(path: Path, synced: list[int]) -> None:
@@ -79,7 +79,7 @@ def test_0_leaves_it_to_the_kernel(path: Path, synced: list[int]) -> None:
 
 def test_a_file_that_is_put_aside_is_synced_as_well(path: Path, synced: list[int]) -> None:
     """And what is left when the log is closed."""
-    log = Log(open_file(str(path), Archive(str(path), 4096, 1 << 20), LONG_S))
+    log = LineLog(open_file(str(path), Archive(str(path), 4096, 1 << 20), LONG_S))
     for number in range(60):
         log.append(line(number, 100))
     log.flush()

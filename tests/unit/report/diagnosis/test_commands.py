@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from analyzer.imds import IMDS_IPV4
 from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import ZONE
-from analyzer.lab.service import Options
+from analyzer.lab.service import MetadataOptions
 from analyzer.report.diagnosis.commands import looks, quoted, replacement
 from analyzer.report.findings import Group
 from tests.unit.report_samples import HOSTILE, curl_script, fallback, group, hostile, kube2iam
@@ -64,7 +64,7 @@ def test_the_two_lines_get_what_the_caller_asked_for(tool: str) -> None:
     caller = curl_script(
         program=f"/usr/bin/{tool}", executable=f"/usr/bin/{tool}", user_agent=f"{tool}/1"
     )
-    with LocalImds(Options(require_tokens=True)) as imds:
+    with LocalImds(MetadataOptions(require_tokens=True)) as imds:
         assert _against(imds, caller).decode().strip() == ZONE
 
 

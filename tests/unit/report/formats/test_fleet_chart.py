@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Sequence
 
 from analyzer.report.findings import Host, Sighting, Span
-from analyzer.report.formats.fleet_chart import DAYS_MAX, GROUPS_MAX, Column, picture
+from analyzer.report.formats.fleet_chart import DAYS_MAX, GROUPS_MAX, ChartColumn, picture
 from analyzer.report.result import GroupVerdict, Instance, Judgement, Report, Roster, Verdict
 from tests.unit import report_samples as samples
 from tests.unit import reports
@@ -27,7 +27,7 @@ def of(
     return reports.report(found, entries=(), host_verdicts=verdicts)
 
 
-def counts(column: Column) -> tuple[int, ...]:
+def counts(column: ChartColumn) -> tuple[int, ...]:
     """Return how many called IMDSv1, were not watched, and were quiet."""
     return tuple(column.counts.values())
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from analyzer.logline.line import LINE_MAX, parse
 from analyzer.tail.reading import openfile, source
-from analyzer.tail.reading.openfile import Found, OpenFile, backwards
+from analyzer.tail.reading.openfile import FoundLine, OpenFile, backwards
 from analyzer.tail.reading.source import Splitter
 from tests.unit.log_files import request
 
@@ -54,7 +54,8 @@ def test_backwards_each_line_once_with_where_it_is(lines: list[bytes]) -> None:
     content = b"".join(line + b"\n" for line in lines)
     starts = [sum(len(each) + 1 for each in lines[:at]) for at in range(len(lines))]
     expected = [
-        Found(start, line[:LIMIT], max(0, len(line) - LIMIT)) for start, line in zip(starts, lines)
+        FoundLine(start, line[:LIMIT], max(0, len(line) - LIMIT))
+        for start, line in zip(starts, lines)
     ]
     with _short_limit(), _file(content) as fd:
         assert list(backwards(fd, len(content)))[::-1] == expected

@@ -21,7 +21,8 @@ from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
 from analyzer.recorder.clock import CaptureClock
 from analyzer.recorder.sources.captures.capture_file import DamagedError
-from analyzer.recorder.sources.captures.replay import CaptureFile, PcapSource
+from analyzer.recorder.sources.captures.one_file import CaptureFile
+from analyzer.recorder.sources.captures.replay import PcapSource
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.asleep import wait_until_asleep
 from tests.unit.recorder.sources.captures.test_capture_file import block, interface, packet, section

@@ -9,7 +9,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import Connection, Snapshot
+from analyzer.recorder.source_events import Connection, Snapshot
 from analyzer.recorder.sources.packets import callers
 from analyzer.recorder.sources.packets.callers import Identity
 from analyzer.recorder.sources.tcp.conversation import FORWARDED, NOBODY, Sender

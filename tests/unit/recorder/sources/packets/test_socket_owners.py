@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.attribute.processes import Processes
-from analyzer.recorder.records import Attribution, Snapshot
+from analyzer.recorder.source_events import Attribution, Snapshot
 from analyzer.recorder.sources.packets.socket_owners import DESCRIBED_S, SAVED_S, SHARE, Owners
 from analyzer.recorder.sources.packets.socket_table import SocketTable
 from tests.sends import kernel_of, pid_of

@@ -6,10 +6,10 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import Answer, Attribution, Chunk, Closed, Problem
+from analyzer.recorder.source_events import Answer, Attribution, Chunk, Closed, Problem
 from analyzer.recorder.sources.probe import layout
 from analyzer.recorder.sources.probe.events import TornEventError, decode_event
-from analyzer.recorder.sources.probe.segments import NO_CALL, Call, Segment, Sender
+from analyzer.recorder.sources.probe.segments import NO_CALL, Segment, SegmentCall, SegmentSender
 from analyzer.recorder.sources.probe.witness import MAX_SENDERS, Witnesses
 from tests.sends import connection, pid_of, snapshot
 
@@ -26,10 +26,10 @@ def sender(
     other: bool = False,
     told: int = 0,
     start: Optional[int] = None,
-) -> Sender:
+) -> SegmentSender:
     sequence = None if position is None else (START + position) % 2**32
     socket_id = connection(port).socket_id
-    return Sender(socket_id, sequence, pid, snapshot(pid), other, size, told, start)
+    return SegmentSender(socket_id, sequence, pid, snapshot(pid), other, size, told, start)
 
 
 def segment(
@@ -40,7 +40,7 @@ def segment(
     urgent: int = 0,
     port: int = 41234,
     held: bool = True,
-    call: Call = NO_CALL,
+    call: SegmentCall = NO_CALL,
     lost: bool = False,
 ) -> Segment:
     return Segment(
@@ -60,8 +60,8 @@ def segment(
     )
 
 
-def call(told_ns: int, position: int, size: int = len(DATA), tid: int = 5) -> Call:
-    return Call(told_ns, (START + position) % 2**32, size, tid)
+def call(told_ns: int, position: int, size: int = len(DATA), tid: int = 5) -> SegmentCall:
+    return SegmentCall(told_ns, (START + position) % 2**32, size, tid)
 
 
 def joined(*events: object, witnesses: Optional[Witnesses] = None) -> list[Chunk]:
@@ -367,7 +367,7 @@ def test_a_sender_is_decoded(flags: int, sequence: Optional[int]) -> None:
     raw = event(layout.KIND_SENDER, flags, ARGS, 2, NAMES)
     raw += process(41) + process(1) + ARGS + NAMES
     found = decode_event(raw + raw[8:16])
-    assert isinstance(found, Sender)
+    assert isinstance(found, SegmentSender)
     assert found[:3] == ((SOCK, NETNS), sequence, 43)
     assert found.size == (None if sequence is None else 500)
     assert not found.is_other
@@ -381,7 +381,7 @@ def test_a_sender_that_two_cpus_tell_is_one_all_the_same() -> None:
     """The first one's mark may get into what the second one tells."""
     raw = event(0, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
     found = decode_event(raw + raw[8:16])
-    assert isinstance(found, Sender)
+    assert isinstance(found, SegmentSender)
 
 
 @pytest.mark.parametrize("stamp", [b"", b"another!", bytes(16)])
@@ -399,7 +399,7 @@ def test_a_replaced_executable_is_told(replaced: bool) -> None:
     raw = event(layout.KIND_SENDER, flags, ARGS, 0, NAMES) + ARGS + NAMES
     held = layout.HOLDER.pack(event(layout.KIND_HOLDER, flags, ARGS, 0, NAMES), b"", ARGS, NAMES)
     for found in (decode_event(raw + raw[8:16]), decode_event(held)):
-        assert isinstance(found, Sender)
+        assert isinstance(found, SegmentSender)
         assert found.snapshot.is_executable_replaced == replaced
 
 
@@ -407,7 +407,7 @@ def test_a_further_call_that_is_told_by_itself_is_a_sender() -> None:
     """Its bytes had not gone out when the next one's process took the connection over."""
     raw = event(layout.KIND_CALL, 0, ARGS, 2, NAMES) + process(41) + process(1) + ARGS + NAMES
     found = decode_event(raw + raw[8:16])
-    assert isinstance(found, Sender)
+    assert isinstance(found, SegmentSender)
     assert found.told_ns == 99
 
 
@@ -422,7 +422,7 @@ def test_a_holder_is_decoded(other: bool) -> None:
         NAMES + b"\xff",
     )
     found = decode_event(raw)
-    assert isinstance(found, Sender)
+    assert isinstance(found, SegmentSender)
     assert found[:3] == ((SOCK, NETNS), 1234, 43)
     assert found.is_other == other
     who = found.snapshot

@@ -21,7 +21,7 @@ from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, 
 from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 
-from analyzer.recorder.records import Event
+from analyzer.recorder.source_events import Event
 from analyzer.recorder.sources.tcp import dissect as segments
 from analyzer.recorder.sources.tcp import link_layer as link
 from analyzer.recorder.sources.tcp.dissect import (

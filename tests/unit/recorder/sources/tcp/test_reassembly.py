@@ -6,16 +6,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.records import (
-    UNFRAMED,
-    Answer,
-    Chunk,
-    Closed,
-    Connection,
-    Doubt,
-    Event,
-    Problem,
-)
+from analyzer.recorder.records import UNFRAMED
+from analyzer.recorder.source_events import Answer, Chunk, Closed, Connection, Doubt, Event, Problem
 from analyzer.recorder.sources.tcp import reassembly
 from analyzer.recorder.sources.tcp.conversation import HELD_MAX
 from analyzer.recorder.sources.tcp.dissect import NO_PAYLOAD
