@@ -26,6 +26,7 @@ FIGURES = {
     "report": "a report over 0.1, 1 and 10 million lines; needs 11 GB of disk",
     "execs": "what the probe adds to a fork and an exec, and what a look at all processes costs",
     "sendcost": "what the probe adds to a send that is not to IMDS",
+    "software": "what a look at a caller's software costs",
     "wirecost": "what the wire adds to a packet that is not to IMDS",
 }
 

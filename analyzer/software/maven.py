@@ -18,7 +18,7 @@ _FILE = re.compile(
 # What stands behind a version and does not belong to it.
 _CLASSIFIERS = re.compile(r"(?:-(?:shaded|all|tests|sources|javadoc|jar-with-dependencies))+$")
 _POM = re.compile(rf"META-INF/maven/(?P<group>{_WORD})/(?P<artifact>{_WORD})/pom\.properties")
-_VERSION_2 = re.compile(rb"\x01\x00.(2\.\d{1,3}\.\d{1,3}(?:-[A-Za-z0-9.]{1,20})?)(?=[\x01-\x12])")
+_VERSION_2 = re.compile(rb"\x01\x00(.)(2\.\d{1,4}\.\d{1,4}(?:-[A-Za-z0-9.-]{1,20})?)", re.DOTALL)
 _GROUP_2 = "software.amazon.awssdk"
 
 
@@ -90,8 +90,11 @@ def sdk2_version(class_file: bytes) -> str:
 
     Constants of text are a 1, a length of 16 bits and the text (JVM specification, 4.4.7).
     """
-    match = _VERSION_2.search(class_file)
-    return match[1].decode("ascii") if match else ""
+    for match in _VERSION_2.finditer(class_file):
+        length, text = match[1][0], match[2]
+        if length <= len(text):
+            return text[:length].decode("ascii")
+    return ""
 
 
 def class_path(manifest: bytes) -> list[str]:

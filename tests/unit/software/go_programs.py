@@ -59,13 +59,18 @@ def pointed(kind: Kind, modules: str, version: str = "go1.16") -> dict[str, byte
 
 
 def program(
-    kind: Kind, modules: str = MODULES, *, is_old: bool = False, has_headers: bool = True
+    kind: Kind,
+    modules: str = MODULES,
+    *,
+    is_old: bool = False,
+    has_headers: bool = True,
+    before: int = 9,
 ) -> bytes:
     """Return a program; other data comes before the build information, as in a real one."""
     if is_old:
         return elf(kind, pointed(kind, modules), with_headers=has_headers)
-    before = b"x\xff Go buildinf:" * 9
-    return elf(kind, {".data": before, SECTION: inline(modules)}, with_headers=has_headers)
+    data = (b"x\xff Go buildinf:" * 9).ljust(before, b"\0")
+    return elf(kind, {".data": data, SECTION: inline(modules)}, with_headers=has_headers)
 
 
 def _varint(number: int) -> bytes:

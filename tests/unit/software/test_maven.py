@@ -67,6 +67,11 @@ def test_the_class_path_of_a_manifest_goes_on_over_lines() -> None:
     [
         (b"\x01\x00\x07VERSION\x01\x00\x062.20.1\x0c\x00\x05", "2.20.1"),
         (b"\x01\x00\x0f2.31.0-SNAPSHOT\x01\x00\x01x", "2.31.0-SNAPSHOT"),
+        (b"\x01\x00\x0a2.20.1-ab1\0\x31", "2.20.1-ab1"),
+        (b"\x01\x00\x082.20.100\x31", "2.20.100"),
+        (b"\x01\x00\x062.20.1-x", "2.20.1"),
+        (b"\x01\x00\x102.20 and more", ""),
+        (b"\x01\x00\x142.20.1 and more text", ""),
         (b"\x01\x00\x061.20.1\x0c", ""),
         (b"", ""),
     ],
