@@ -99,6 +99,7 @@ class Totals:
         self.lost = 0
         self.not_written: collections.Counter[str] = collections.Counter()
         self.queue_high_water = 0
+        self.evidence_skipped = 0
 
     def as_fields(self) -> dict[str, object]:
         """Return the counts as they go into the log."""
@@ -107,6 +108,7 @@ class Totals:
             "lost": self.lost,
             "not_written": {each.value: self.not_written[each.value] for each in Version},
             "queue_high_water": self.queue_high_water,
+            "evidence_skipped": self.evidence_skipped or None,
         }
 
     def add(self, other: Totals) -> None:
@@ -115,6 +117,7 @@ class Totals:
         self.lost += other.lost
         self.not_written.update(other.not_written)
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
+        self.evidence_skipped += other.evidence_skipped
 
 
 class Pipeline:
@@ -162,6 +165,12 @@ class Pipeline:
         """Add a listener that also hears sends, answers and ends of connections."""
         self.listeners.append(listener)
         self._packet_listeners.append(listener)
+
+    def note_evidence(self, written: int, skipped: int) -> None:
+        """Count callers whose code was looked at, and those for whom there was no room."""
+        self._interval.evidence_skipped += skipped
+        for listener in self.listeners:
+            listener.evidence(written, skipped)
 
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
