@@ -34,6 +34,9 @@ def to_fields(code: Code, room: int, *, with_text: bool = True) -> Fields:
         longest: list[Any] = max((fields[name] for name in _LISTS), key=size_of)
         longest.pop()
         fields["left_out"] += 1
+    if size_of(fields) > room and fields["entry_point"]:
+        fields["entry_point"] = {}
+        fields["left_out"] += 1
     lines = fields["script"]
     fields["script"] = {"lines": lines} if lines else {}
     return {name: value for name, value in fields.items() if value}
