@@ -52,7 +52,8 @@ def code_of(found: Iterable[Found], lacks: Iterable[str]) -> Code:
         kind: [] for kind in (Library, Package, EntryPoint, ScriptLine, Origin)
     }
     for each in found:
-        kinds[type(each)].append(each)
+        if _is_whole(each):
+            kinds[type(each)].append(each)
     entry_points = kinds[EntryPoint]
     code = Code(
         libraries=tuple(kinds[Library][:LIBRARIES_MAX]),
@@ -60,10 +61,17 @@ def code_of(found: Iterable[Found], lacks: Iterable[str]) -> Code:
         entry_point=entry_points[0] if entry_points else None,
         lines=tuple(kinds[ScriptLine][:LINES_MAX]),
         origins=tuple(kinds[Origin][:ORIGINS_MAX]),
-        lacks=tuple(dict.fromkeys(lacks))[:LACKS_MAX],
+        lacks=tuple(dict.fromkeys(filter(None, lacks)))[:LACKS_MAX],
     )
     shown = len(code.libraries) + len(code.packages) + len(code.lines) + len(code.origins)
     return code._replace(left_out=sum(map(len, kinds.values())) - shown - bool(entry_points))
+
+
+def _is_whole(found: Found) -> bool:
+    """Tell whether a finding has what its line may not be without."""
+    if isinstance(found, (ScriptLine, Origin)):
+        return bool(found.path)
+    return bool(found.name and (found.path or isinstance(found, EntryPoint)))
 
 
 def from_fields(fields: object) -> Code:

@@ -123,7 +123,7 @@ class EvidenceListener(Listener):
 
     def _write(self, answers: list[tuple[Record, dict[str, object]]]) -> None:
         for record, code in answers:
-            fields = _fields(record, code)
+            fields = evidence_fields(record, code)
             self._tell(EVIDENCE, "info", **fields)
             self._queue.charge(_realm(record), size_of(fields), time.monotonic_ns())
         if answers:
@@ -142,7 +142,8 @@ def _realm(record: Record) -> OriginId:
     return record.caller.realm or (0 if process is None else process.user.id)
 
 
-def _fields(record: Record, code: Mapping[str, object]) -> line.CallerEvidence:
+def evidence_fields(record: Record, code: Mapping[str, object]) -> line.CallerEvidence:
+    """Return the fields of a caller's line; ``code`` is what the worker found."""
     known = caller_fields(record)
     process = {name: known["process"][name] for name in _OF_PROCESS if name in known["process"]}
     fields = {**known, "process": process}

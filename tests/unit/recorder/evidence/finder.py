@@ -13,7 +13,7 @@ NAME = "evidence_test_finder"
 
 def of_process(subject: Subject) -> Iterator[Found]:
     """Yield one library that says what the subject is, and its script's first line."""
-    yield Library("cargo", subject.executable, str(subject.pid), subject.script)
+    yield Library("cargo", subject.executable, str(subject.pid), subject.cwd)
     if subject.script:
         text = subject.root.read(subject.script, 100).decode()
         yield ScriptLine(subject.script, 1, text.splitlines()[0])

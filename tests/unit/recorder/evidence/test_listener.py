@@ -57,6 +57,8 @@ def heard() -> Iterator[Heard]:
     made = Heard(Config())
     yield made
     made.listener.close()
+    while made.listener._worker._ended:  # other tests count their children
+        made.listener._worker.answers()
 
 
 @pytest.fixture

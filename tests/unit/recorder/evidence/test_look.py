@@ -27,9 +27,9 @@ def job(process: Process, *ancestors: Process) -> Job:
     return made
 
 
-def library(executable: str, pid: Optional[int], script: str = "") -> dict[str, str]:
-    path = {"path": script} if script else {}
-    return {"type": "cargo", "name": executable, "version": str(pid), **path}
+def library(executable: str, pid: Optional[int]) -> dict[str, str]:
+    cwd = "/" if pid is None else str(Path.cwd())
+    return {"type": "cargo", "name": executable, "version": str(pid), "path": cwd}
 
 
 @pytest.fixture
