@@ -77,7 +77,7 @@ def _close_others(kept: int) -> None:
 
 
 def _yield_to_others() -> None:
-    """Run when nobody else does. A filter of system calls may refuse it; then it is as niced."""
+    """Run when nobody else does. The unit refuses it (@resources); there, Nice= has to do."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     number = _IOPRIO_SET.get(os.uname().machine)
