@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from analyzer import logline
+from analyzer.logline.events import REQUEST
 
 SCHEMA_PATH = Path(logline.__file__).with_name("schema.json")
 Line = dict[str, Any]
@@ -40,7 +41,7 @@ def faults(line: Line) -> list[str]:
         last.remove("log")  # there, the file that the event is about
     if names[:3] != _FIRST or names[-len(last) :] != [n for n in _LAST if n in last]:
         found.append(f"out of order: {names}")
-    if "imds" in line and list(line["imds"])[:4] != _FIRST_OF_IMDS:
+    if line.get("event") == REQUEST and list(line["imds"])[:4] != _FIRST_OF_IMDS:
         found.append(f"out of order: {line['imds']}")
     return found
 

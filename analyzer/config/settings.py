@@ -120,12 +120,20 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True)
+class EvidenceSettings:
+    """Whether the code of callers is looked at."""
+
+    enabled: bool = _setting(True, Switch())
+
+
+@dataclass(frozen=True)
 class Config:
     """Settings of ``imds-analyzer run``."""
 
     capture: Capture = field(default_factory=Capture)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
 
     def as_dict(self) -> dict[str, dict[str, object]]:
         """Return the settings as they go into ``analyzer_started``: as in a file."""
@@ -167,7 +175,12 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, (TcpAddress, UnixAddress)) else value
 
 
-SECTIONS: dict[str, type] = {"capture": Capture, "log": LogSettings, "metrics": MetricsSettings}
+SECTIONS: dict[str, type] = {
+    "capture": Capture,
+    "log": LogSettings,
+    "metrics": MetricsSettings,
+    "evidence": EvidenceSettings,
+}
 
 
 def settings() -> Iterator[tuple[str, str, Rule]]:

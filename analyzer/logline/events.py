@@ -9,6 +9,7 @@ STARTED = "analyzer_started"
 STOPPED = "analyzer_stopped"
 HEARTBEAT = "heartbeat"
 LOST = "events_lost"
+EVIDENCE = "caller_evidence"
 RELOADED = "configuration_reloaded"
 REJECTED = "configuration_rejected"
 CAPTURE_READ = "capture_read"
@@ -42,6 +43,12 @@ EVENTS: dict[str, Event] = {
         "A program called the metadata service. Each request has one line. A folded line stands for"
         " several requests (`imds.repeated`).",
         (INFO, WARNING),
+    ),
+    EVIDENCE: Event(
+        "The code of a caller that used IMDSv1 of AWS: its libraries, packages and script lines."
+        " Each caller key has one such line for each executable. `imds.caller.key` joins them to"
+        " requests.",
+        (INFO,),
     ),
     STARTED: Event("The analyzer begins to record, or `replay` begins.", (INFO,)),
     STOPPED: Event("The analyzer stops. The counts are totals since its start.", (INFO,)),

@@ -10,6 +10,7 @@ from typing import Annotated, TypedDict
 from analyzer.logline import events
 from analyzer.logline import output_fields as output
 from analyzer.logline.envelope import File
+from analyzer.logline.evidence_fields import CallerEvidence
 from analyzer.logline.facts import (
     COUNT,
     COUNTED,
@@ -41,7 +42,7 @@ LOSSES = {
     "log_not_written": "the log's destination was full or slow",
 }
 _LOSSES_MEANING = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in LOSSES.items()) + "."
-SETTING = matching("(capture|log|metrics)\\.[a-z_]+")
+SETTING = matching("(capture|log|metrics|evidence)\\.[a-z_]+")
 _PLAIN = {"type": ["string", "number", "boolean"]}
 SECTION = {"additionalProperties": _PLAIN, "propertyNames": {"pattern": "^[a-z_]+$"}}
 NAMES = items(matching("[A-Za-z0-9_]+"))
@@ -93,6 +94,7 @@ class Configuration(TypedDict, total=False):
     capture: Annotated[dict[str, object], Fact("Section `[capture]`.", rule=SECTION)]
     log: Annotated[dict[str, object], Fact("Section `[log]`.", FROM_REPLAY, SECTION)]
     metrics: Annotated[dict[str, object], Fact("Section `[metrics]`.", FROM_REPLAY, SECTION)]
+    evidence: Annotated[dict[str, object], Fact("Section `[evidence]`.", FROM_REPLAY, SECTION)]
 
 
 class Started(TypedDict, total=False):
@@ -138,6 +140,10 @@ class Counts(TypedDict, total=False):
     lost: Annotated[int, Fact("Dropped events that may be requests.", rule=COUNT)]
     not_written: Annotated[NotWritten, Fact("Requests that the log did not take.")]
     queue_high_water: Annotated[int, Fact("Highest number of waiting events.", rule=COUNT)]
+    evidence_skipped: Annotated[
+        int,
+        Fact("Callers without a `caller_evidence` line: too many waited.", "if none", COUNTED),
+    ]
 
 
 class Usage(TypedDict, total=False):
@@ -201,6 +207,7 @@ class Reloaded(TypedDict, total=False):
 # What stands between a line's head and its tail.
 FIELDS_OF: dict[str, type] = {
     events.REQUEST: Request,
+    events.EVIDENCE: CallerEvidence,
     events.STARTED: Started,
     events.STOPPED: Stopped,
     events.HEARTBEAT: Heartbeat,

@@ -17,6 +17,7 @@ from analyzer.recorder.daemon.reload import Reloader
 from analyzer.recorder.daemon.signals import RELOAD, REOPEN, take_stops, taken
 from analyzer.recorder.daemon.status import StatusListener
 from analyzer.recorder.decode.connections import EVICTED
+from analyzer.recorder.evidence.listener import EvidenceListener
 from analyzer.recorder.introduction import introduction
 from analyzer.recorder.lazy_metrics import Metering
 from analyzer.recorder.pipeline import Pipeline
@@ -73,6 +74,9 @@ def run(
             export = _packet_export(config.capture.write_pcap, config, undo)
             pipeline.add_packet_listener(export)
         pipeline.listeners.append(status)
+        evidence = EvidenceListener(config, sink.tell, pipeline.note_evidence)
+        undo.callback(evidence.close)
+        pipeline.listeners.append(evidence)
         # Behind all that gives up capabilities: a thread keeps those that it is started with.
         metering.start(pipeline, source.probe)
 
@@ -88,7 +92,7 @@ def run(
 
         actions: dict[int, Callable[[], None]] = {REOPEN: reopen}
         if config_file is not None:
-            parts = (sink.prepare, pipeline.prepare, metering.prepare)
+            parts = (sink.prepare, pipeline.prepare, metering.prepare, evidence.prepare)
             reloader = Reloader(config_file, flags, config, sink.event, parts)
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))

@@ -18,6 +18,7 @@ class Totals:
         self.lost = 0
         self.not_written: collections.Counter[str] = collections.Counter()
         self.queue_high_water = 0
+        self.evidence_skipped = 0
 
     def as_fields(self) -> dict[str, object]:
         """Return the counts as they go into the log."""
@@ -26,6 +27,7 @@ class Totals:
             "lost": self.lost,
             "not_written": {each.value: self.not_written[each.value] for each in Version},
             "queue_high_water": self.queue_high_water,
+            "evidence_skipped": self.evidence_skipped or None,
         }
 
     def add(self, other: Totals) -> None:
@@ -34,6 +36,7 @@ class Totals:
         self.lost += other.lost
         self.not_written.update(other.not_written)
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
+        self.evidence_skipped += other.evidence_skipped
 
 
 class Heartbeat:

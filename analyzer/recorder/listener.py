@@ -23,6 +23,9 @@ class Listener:
     def lost(self, lost: Lost) -> None:
         """Hear a loss."""
 
+    def evidence(self, written: int, skipped: int) -> None:
+        """Hear how many callers' code was looked at, and for how many there was no room."""
+
     def clock_set(self, epoch_offset_ns: int) -> None:
         """Hear how many nanoseconds to add to an event's time; called about once a second."""
 

@@ -85,6 +85,12 @@ class Pipeline:
         self.listeners.append(listener)
         self._stages.packet_listeners.append(listener)
 
+    def note_evidence(self, written: int, skipped: int) -> None:
+        """Count callers whose code was looked at, and those for whom there was no room."""
+        self._heartbeat.interval.evidence_skipped += skipped
+        for listener in self.listeners:
+            listener.evidence(written, skipped)
+
     def stop(self) -> None:
         """Make :meth:`run` drain and return; safe to call from a signal handler."""
         self._stopping = True

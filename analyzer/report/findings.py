@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from analyzer.software.found import EntryPoint, Library, Origin, Package, ScriptLine
+
 # What a report lists of one group; a person looks at the first few and needs the count.
 HOSTS_LISTED_MAX = 20
 PATHS_LISTED_MAX = 10
@@ -23,6 +25,9 @@ FURTHER = "(further callers)"
 # Pairs of a caller and a host of which the calls are kept. What is left out are the pairs with the
 # fewest IMDSv1 calls: the host's own counts then say that callers are missing.
 SIGHTINGS_MAX = 200_000
+# What was read of callers' code: hosts of one image have the same. Of one group, and of all.
+EVIDENCE_OF_GROUP_MAX = 20
+EVIDENCE_MAX = 5_000
 # A capture does not say whose packets it has; `replay --host` does. Its lines count as of one host.
 CAPTURE_HOST = "(capture)"
 CAPTURE_PROBE = "packet/pcap"
@@ -63,6 +68,26 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the recorder read of a caller's code, the same on each of ``hosts`` (Host.key).
+
+    ``at`` is when it was read last. ``executable`` is its path, "" if unknown. ``lacks`` are
+    reasons why less was found than there may be. ``left_out`` counts what had no room in the line.
+    """
+
+    at: datetime.datetime
+    hosts: tuple[str, ...]
+    executable: str
+    libraries: tuple[Library, ...] = ()
+    packages: tuple[Package, ...] = ()
+    entry_point: Optional[EntryPoint] = None
+    lines: tuple[ScriptLine, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    lacks: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
 class Group:
     """The requests of one caller to one provider.
 
@@ -74,7 +99,8 @@ class Group:
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
     (v1, then unknown, then v2), the last of its kind. ``hop_limits`` counts its successful token
     requests by the TTL with which the answer arrived, ``instance_hop_limits`` are those of
-    ``v1_hosts`` (:class:`Host`); both as far as they were measured.
+    ``v1_hosts`` (:class:`Host`); both as far as they were measured. ``evidence`` is what was read
+    of its code, of the most hosts first; ``evidence_left_out`` is how much more there is.
     """
 
     key: Key
@@ -98,6 +124,8 @@ class Group:
     example: Mapping[str, Any]
     hop_limits: tuple[tuple[int, int], ...] = ()
     instance_hop_limits: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    evidence_left_out: int = 0
 
     @property
     def requests(self) -> int:

@@ -53,7 +53,7 @@ class ScriptLine(NamedTuple):
     path: str
     line: int
     text: str
-    use: str
+    use: str = "call"
 
 
 class Origin(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import BinaryIO, Callable, Optional
 
 from analyzer.software.budget import Budget
@@ -21,12 +22,24 @@ class Root:
     It is opened once, so that a process's root can be read after the process is gone. Paths are
     resolved one component at a time: a container may hold links that point to the host's files,
     and may change them meanwhile. All methods raise OSError; those that read raise Spent.
+    ``refused`` has the mount points of ``avoid`` that were asked for.
     """
 
-    def __init__(self, path: str = "/", budget: Optional[Budget] = None) -> None:
-        """Open the directory; ``budget`` bounds what is read."""
+    def __init__(
+        self,
+        path: str = "/",
+        budget: Optional[Budget] = None,
+        avoid: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Open the directory; ``budget`` bounds what is read.
+
+        ``avoid`` are mount points, with the file system's type, that no path is followed into:
+        a server that does not answer would hold up the reader for ever.
+        """
         # On the host's own root, nothing lies outside: the kernel resolves, which is quicker.
-        self._is_host = path == "/"
+        self._is_host = path == "/" and not avoid
+        self._avoid = avoid
+        self.refused: dict[str, str] = {}
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.budget = budget
 
@@ -150,6 +163,11 @@ class Root:
         except (OSError, ValueError):
             return False
 
+    def _check(self, path: str) -> None:
+        if path in self._avoid:
+            self.refused[path] = self._avoid[path]
+            raise OSError(errno.EREMOTE, os.strerror(errno.EREMOTE), path)
+
     def _count(self) -> None:
         if self.budget is not None:
             self.budget.file()
@@ -167,6 +185,7 @@ class Root:
         fds, names = [os.dup(self._fd)], [""]
         links = 0
         try:
+            self._check("/")
             while left:
                 name = left.pop()
                 if name == "..":
@@ -174,6 +193,8 @@ class Root:
                         os.close(fds.pop())
                         names.pop()
                     continue
+                if self._avoid:
+                    self._check("/".join([*names, name]))
                 fd = os.open(name, _LOOK, dir_fd=fds[-1])
                 if not stat.S_ISLNK(os.fstat(fd).st_mode):
                     fds.append(fd)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.tail.callers import TREND_MINUTES, CallerCounts, CallerKey, Callers, Who
-from analyzer.tail.layout import Symbols, fitted, phrase
+from analyzer.tail.layout import Symbols, cut_to, fitted, phrase
 from analyzer.text import visible
 
 _GAP = 2
@@ -64,6 +64,7 @@ class Board:
         shown = rows = 0
         for (key, caller), *cells in zip(ranked, *(column.cells for column in columns)):
             who = self._who(caller.who, key.provider, room)
+            self._add_code(who, self._callers.code(key), room)
             rows += who.plain.count("\n") + 1
             if size is not None and size.rows is not None and rows > size.rows - _OTHER_ROWS:
                 break
@@ -88,6 +89,14 @@ class Board:
             place = fitted(Who((place,)), self._symbols, room - 2)
             cell.append(f"\n  {place}", "dim")
         return cell
+
+    def _add_code(self, cell: Text, code: str, room: Optional[int]) -> None:
+        """Add a row beneath a caller with what is known of its code."""
+        if code:
+            code = f"code: {visible(code)}"
+            if room is not None:
+                code = cut_to(code, self._symbols, room - 2)
+            cell.append(f"\n  {code}", "dim")
 
     def _when(self, at_s: Optional[float], now_s: float) -> str:
         if at_s is None:

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from analyzer.imds import AWS
-from analyzer.logline.events import LOST, REQUEST
+from analyzer.logline.events import EVIDENCE, LOST, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import NamedCaller, caller_of, short
 from analyzer.logline.runs import stable_unit
 from analyzer.lru import Lru
+from analyzer.tail.evidence import said
 
 # Callers that are told apart, about 2 KiB each. A host has some dozens; scripts with a new name
 # for each run, or somebody who wants to fill memory, bring more.
@@ -152,12 +153,15 @@ class Callers:
         self.lost = 0
         self.foreign = 0
         self.newest_s: Optional[float] = None
+        self._code: Lru[str, str] = Lru(most)  # by the caller's key, in words
         self._callers: Lru[CallerKey, CallerCounts] = Lru(most)
 
     def add(self, line: Line) -> None:
         """Count one line."""
         if line.event == LOST:
             self.lost += max(line.number("count") or 1, 1)
+        if line.event == EVIDENCE and (code := said(line)):
+            self._code.put(caller_of(line.fields).key, code)
         if line.event != REQUEST:
             return
         provider = line.text("imds", "provider")
@@ -174,6 +178,10 @@ class Callers:
         caller.add(version if version in ("v1", "v2") else "unknown", line.at_s, line.calls)
         if line.at_s is not None:
             self.newest_s = max(self.newest_s or line.at_s, line.at_s)
+
+    def code(self, key: CallerKey) -> str:
+        """Return what is known of a caller's code, "" for nothing or for another cloud's."""
+        return "" if key.provider else self._code.get(key.caller, "")
 
     def ranked(self) -> list[tuple[CallerKey, CallerCounts]]:
         """Return the callers: those to AWS first, by v1, then unknown, then all calls."""

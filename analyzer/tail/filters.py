@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from analyzer.errors import ConfigError
-from analyzer.logline.events import HEARTBEAT, LOST, METRICS, REQUEST
+from analyzer.logline.events import EVIDENCE, HEARTBEAT, LOST, METRICS, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import caller_of, short
 
@@ -32,6 +32,8 @@ class Filters(NamedTuple):
         Of the analyzer's own, lost events always are: without them nobody knows what is not
         there. The others are where nothing in particular is.
         """
+        if line.event == EVIDENCE:
+            return self._takes_evidence(line)
         if line.event != REQUEST:
             return line.event == LOST or not any(self)
         return (
@@ -39,6 +41,16 @@ class Filters(NamedTuple):
             and (not self.processes or self._is_process(line))
             and (not self.containers or self._is_container(line))
             and (not self.paths or self._is_path(line))
+            and (not self.units or self._is_unit(line))
+        )
+
+    def _takes_evidence(self, line: Line) -> bool:
+        """Tell whether a caller's code is asked for: it is that of calls without a token."""
+        return (
+            (not self.versions or "v1" in self.versions)
+            and not self.paths
+            and (not self.processes or self._is_process(line))
+            and (not self.containers or self._is_container(line))
             and (not self.units or self._is_unit(line))
         )
 

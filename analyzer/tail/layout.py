@@ -10,8 +10,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from analyzer.imds import AWS
-from analyzer.logline.events import HEARTBEAT, LOST, REQUEST, STARTED, STOPPED
+from analyzer.logline.events import EVIDENCE, HEARTBEAT, LOST, REQUEST, STARTED, STOPPED
 from analyzer.logline.line import Line, text_at, value_at
+from analyzer.tail import evidence
 from analyzer.tail.callers import Who, who
 from analyzer.text import decode_text, visible
 
@@ -77,8 +78,15 @@ def fitted(caller: Who, symbols: Symbols, room: int) -> str:
         said = phrase(each, symbols)
         if cell_len(said) <= room:
             return said
+    return cut_to(phrase(alone, symbols), symbols, room)
+
+
+def cut_to(text: str, symbols: Symbols, room: int) -> str:
+    """Return as much of a text as there is room for."""
+    if cell_len(text) <= room:
+        return text
     kept_columns = max(room - cell_len(symbols.ellipsis), 0)
-    return set_cell_size(phrase(alone, symbols), kept_columns).rstrip() + symbols.ellipsis
+    return set_cell_size(text, kept_columns).rstrip() + symbols.ellipsis
 
 
 class StyledText(NamedTuple):
@@ -261,6 +269,10 @@ def _lost(line: Line) -> str:
     return f"{said} since {since}: {line.text('reason') or 'no reason given'}"
 
 
+def _evidence(line: Line) -> str:
+    return f"code of {evidence.who(line)}: {evidence.said(line) or 'nothing found'}"
+
+
 def _counts(requests: object) -> str:
     counts = [(each, value_at(requests, each)) for each in _COUNTED]
     return ", ".join(f"{count} {each}" for each, count in counts if isinstance(count, int))
@@ -271,4 +283,5 @@ _EVENTS: Mapping[str, Callable[[Line], str]] = {
     STOPPED: _stopped,
     HEARTBEAT: _heartbeat,
     LOST: _lost,
+    EVIDENCE: _evidence,
 }

@@ -16,8 +16,8 @@ import pytest
 import analyzer
 from analyzer import imds
 from analyzer.config.settings import SECTIONS
-from analyzer.logline import events, fields, own_fields
-from analyzer.logline.described import fields_of, kinds_by_path, paths_of_line
+from analyzer.logline import events, evidence_fields, fields, own_fields
+from analyzer.logline.described import Kind, fields_of, kinds_by_path, paths_of_line
 from analyzer.logline.schema import text
 from analyzer.recorder import classify, records, source_events
 from analyzer.recorder.decode import connections, http
@@ -25,6 +25,7 @@ from analyzer.recorder.metrics.health import EMF, PROMETHEUS, TEXTFILE
 from analyzer.recorder.sinks.bounds import _REQUEST_TEXTS
 from analyzer.recorder.sources import losses
 from analyzer.recorder.sources.tcp import reassembly
+from analyzer.software import found
 from tests.log_format import DOCUMENT, written
 from tests.schema import SCHEMA_PATH
 
@@ -94,7 +95,19 @@ def test_a_field_has_one_type_in_all_events() -> None:
     """Databases refuse lines in which a name means another type."""
     for event in events.EVENTS:
         for path, field in paths_of_line(event):
-            assert field.kind == kinds_by_path()[path], (event, path)
+            assert _plain(field.kind) == _plain(kinds_by_path()[path]), (event, path)
+
+
+def _plain(kind: Kind) -> tuple[str, ...]:
+    """Return a type as a database sees it; an object's members are fields of their own."""
+    return (kind.name, *(() if kind.of is None else _plain(kind.of)))
+
+
+def test_the_words_for_software_are_those_of_the_finders() -> None:
+    """The log line declares them by itself, as it does not know the finders."""
+    assert evidence_fields.ECOSYSTEMS == found.ECOSYSTEMS
+    assert evidence_fields.MANAGERS == found.MANAGERS
+    assert evidence_fields.ORIGINS == found.ORIGINS
 
 
 def test_every_definition_is_closed() -> None:

@@ -178,9 +178,11 @@ CLOSED_CALLS = {
     *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise"),
     *("pidfd_getfd", "kcmp", "keyctl", "init_module", "mount", "reboot", "setuid"),
 }
-# Load, attach, name cgroups, drop capabilities and system calls; and an ordinary service's.
+# Load, attach, name cgroups, drop capabilities and system calls; start, bound and end the worker
+# that looks at callers; and an ordinary service's.
 OPEN_CALLS = {
     *("bpf", "perf_event_open", "open_by_handle_at", "capset", "seccomp", "prctl"),
+    *("clone", "socketpair", "prlimit64", "kill", "wait4"),
     *("openat", "read", "write", "ftruncate", "mmap", "poll", "sendto", "fsync", "clone3"),
 }
 

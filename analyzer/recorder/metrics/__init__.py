@@ -48,6 +48,7 @@ class MetricsListener(Listener):
         # The pipeline calls these for each record: no layer of ours in between.
         self.request = self._counts.request  # type: ignore[method-assign]
         self.lost = self._counts.lost  # type: ignore[method-assign]
+        self.evidence = self._counts.evidence  # type: ignore[method-assign]
         self._settings = settings
         self._log = log
         self._health = Health(self._report)

@@ -63,6 +63,8 @@ class CountsSnapshot(NamedTuple):
     queued: int  # raw events that waited when the pipeline last looked
     queue_high_water: int
     ticked_at: float  # seconds since the Unix epoch, when the pipeline last looked
+    evidence: int = 0  # callers whose code was looked at
+    evidence_skipped: int = 0  # those for whom there was no room
 
 
 class Counts:
@@ -84,6 +86,7 @@ class Counts:
         self._series_of: Counter[str] = Counter()
         self._lost = dict.fromkeys(reasons, 0)
         self._requests_lost = 0
+        self._evidence = self._evidence_skipped = 0
         self._queued = 0
         self._high_water = self._high_water_before = 0
         self._window_ends = time.monotonic() + WINDOW_S
@@ -112,6 +115,11 @@ class Counts:
         if lost.is_request:
             self._requests_lost += lost.events
 
+    def evidence(self, written: int, skipped: int) -> None:
+        """Count callers whose code was looked at, and those for whom there was no room."""
+        self._evidence += written
+        self._evidence_skipped += skipped
+
     def tick(self, queued: int, queue_high_water: int) -> None:
         """Note how many events wait, and how many did at most since the last tick."""
         self._queued = queued
@@ -131,6 +139,8 @@ class Counts:
             self._queued,
             max(self._high_water, self._high_water_before),
             self._ticked_at,
+            self._evidence,
+            self._evidence_skipped,
         )
 
     def _admit(self, record: Record, name: str) -> str:

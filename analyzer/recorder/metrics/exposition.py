@@ -83,6 +83,14 @@ class _Collector(Collector):
             "Most events that waited at once in the last one to two minutes.",
             snapshot.queue_high_water,
         )
+        yield CounterMetricFamily(
+            f"{NAMESPACE}_evidence", "Callers whose code was looked at.", value=snapshot.evidence
+        )
+        yield CounterMetricFamily(
+            f"{NAMESPACE}_evidence_skipped",
+            "Callers whose code was not looked at because too many waited.",
+            value=snapshot.evidence_skipped,
+        )
         log = self._log.counters
         yield CounterMetricFamily(
             f"{NAMESPACE}_log_errors", "Failed writes to the log.", value=log.errors

@@ -55,6 +55,7 @@ class JsonlSink:
         No line has more than ``line_bytes``, with its end.
         """
         self._line_bytes = line_bytes
+        self._now_ns = now_ns
         self._log = log
         self._tell_host_name = host_name
         self._host_name = host_name()
@@ -91,6 +92,11 @@ class JsonlSink:
         ``level`` is ``info``, ``warning`` or ``error``. Raises SinkError as :meth:`write` does.
         """
         getattr(self._logger, level)(name, **fields)
+
+    def tell(self, name: str, level: str, /, **fields: object) -> None:
+        """Write one line whose texts are masked already. Raises SinkError as :meth:`write` does."""
+        event = {"timestamp": timestamp(self._now_ns()), "level": level, "event": name}
+        self._log.append(self._event_line(self._log, level, {**event, **present(fields)}))
 
     @property
     def counters(self) -> Counters:

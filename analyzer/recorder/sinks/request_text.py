@@ -68,7 +68,7 @@ def request_fields(record: Record) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=IDENTITIES_MAX)
 def _identity_text(identity: Identity) -> bytes:
-    return b"," + members({"caller": _identity_fields(identity)})[:-1]
+    return b"," + members({"caller": caller_name(identity)})[:-1]
 
 
 @functools.lru_cache(maxsize=REQUESTS_MAX)
@@ -117,11 +117,12 @@ def _fields_of(
     if attribution is not Attribution.CALL:
         imds["attribution"] = attribution.value
     if identity is not None:
-        imds["caller"] = _identity_fields(identity)
+        imds["caller"] = caller_name(identity)
     return {"imds": imds, **_http_fields(request, response)}
 
 
-def _identity_fields(identity: Identity) -> line.Who:
+def caller_name(identity: Identity) -> line.Who:
+    """Return ``imds.caller``: a caller by name."""
     fields: line.Who = {"program": identity.program}
     if identity.launcher:
         fields["launcher"] = identity.launcher

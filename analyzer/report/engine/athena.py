@@ -29,6 +29,8 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "who they are": ("group_facts", {}),
     "their calls by version, reason and outcome": ("tallies", {}),
     "the failed token requests before their calls": ("token_failures", {}),
+    "what was read of their code": ("evidence_texts", {}),
+    "and on which hosts": ("evidence_hosts", {}),
     "the paths they ask for": (
         "most_frequent",
         {"value": "path", "condition": "TRUE", "limit": PATHS_LISTED_MAX},

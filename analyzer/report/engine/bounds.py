@@ -10,7 +10,14 @@ from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
-from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER, SIGHTINGS_MAX
+from analyzer.report.findings import (
+    CAPTURE_HOST,
+    CAPTURE_PROBE,
+    EVIDENCE_MAX,
+    EVIDENCE_OF_GROUP_MAX,
+    FURTHER,
+    SIGHTINGS_MAX,
+)
 
 MICROSECONDS = 1_000_000
 DAY_US = 86_400 * MICROSECONDS
@@ -49,6 +56,8 @@ SPELLINGS: Mapping[str, str] = {
     "upcloud": "upcloud",
     "cloudstack": "cloudstack",
 }
+# Characters of ``code``: the recorder writes half of it at most.
+CODE_MAX = 1 << 17
 # 2019-11-19, on which AWS announced IMDSv2. No line is older.
 IMDSV2_SINCE_US = 1_574_121_600 * MICROSECONDS
 # Lines about the analyzer itself that say when it was running, or what it has lost.
@@ -101,6 +110,9 @@ GLOBALS: Mapping[str, object] = {
     "NOT_TEXT": NOT_TEXT,
     "UNKNOWN": UNKNOWN,
     "LINE_MAX": LINE_MAX,
+    "CODE_MAX": CODE_MAX,
+    "EVIDENCE_OF_GROUP_MAX": EVIDENCE_OF_GROUP_MAX,
+    "EVIDENCE_MAX": EVIDENCE_MAX,
     "CAPTURE_HOST": CAPTURE_HOST,
     "CAPTURE_PROBE": CAPTURE_PROBE,
     "FURTHER": FURTHER,

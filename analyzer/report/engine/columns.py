@@ -10,7 +10,8 @@ from typing import Union
 
 from analyzer.logline.described import kinds_by_path
 
-TEXT, WHOLE, REAL, FLAG = "text", "whole", "real", "flag"
+# DOCUMENT is JSON of any shape, kept as its text.
+TEXT, WHOLE, REAL, FLAG, DOCUMENT = "text", "whole", "real", "flag", "document"
 
 # A type, an object of named fields, or a list of one of them.
 Shape = Union[str, "Mapping[str, Shape]", "list[Shape]"]
@@ -37,7 +38,10 @@ _READ = (
     *("interval_s", "uptime_s", "count", "lost", "reason", "boot.time", "attached.since_boot_s"),
     *("not_written.v1", "not_written.v2", "not_written.unknown"),
     *("requests.v1", "requests.v2", "requests.unknown"),
+    # What was read of a caller's code: Python looks at it (analyzer.software.recorded).
+    "code",
 )
+_DOCUMENTS = frozenset({"code"})
 # Numbers that are read as text, so that one that is not there can be told from one that cannot be
 # right; see numbers.py.
 _AS_TEXT = frozenset(
@@ -56,7 +60,10 @@ def _fields() -> dict[str, Shape]:
         holder = fields
         for depth in range(1, len(names)):
             holder = _members(holder, names[:depth])
-        holder[names[-1]] = TEXT if path in _AS_TEXT else _shape(names)
+        if path in _DOCUMENTS:
+            holder[names[-1]] = DOCUMENT
+        else:
+            holder[names[-1]] = TEXT if path in _AS_TEXT else _shape(names)
     return fields
 
 
@@ -100,19 +107,19 @@ class Types:
 
 
 DUCKDB = Types(
-    {TEXT: "VARCHAR", WHOLE: "BIGINT", REAL: "DOUBLE", FLAG: "BOOLEAN"},
+    {TEXT: "VARCHAR", WHOLE: "BIGINT", REAL: "DOUBLE", FLAG: "BOOLEAN", DOCUMENT: "JSON"},
     "STRUCT(%s)",
     '"%s" %s',
     "%s[]",
 )
 SPARK = Types(
-    {TEXT: "string", WHOLE: "bigint", REAL: "double", FLAG: "boolean"},
+    {TEXT: "string", WHOLE: "bigint", REAL: "double", FLAG: "boolean", DOCUMENT: "string"},
     "struct<%s>",
     "`%s`: %s",
     "array<%s>",
 )
 ATHENA = Types(
-    {TEXT: "VARCHAR", WHOLE: "BIGINT", REAL: "DOUBLE", FLAG: "BOOLEAN"},
+    {TEXT: "VARCHAR", WHOLE: "BIGINT", REAL: "DOUBLE", FLAG: "BOOLEAN", DOCUMENT: "JSON"},
     "ROW(%s)",
     '"%s" %s',
     "ARRAY(%s)",

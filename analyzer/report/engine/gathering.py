@@ -12,6 +12,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.logline.runs import stable_unit
 from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
 from analyzer.report.engine.damage import located
+from analyzer.report.engine.evidence import OfGroup, gather_evidence
 from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.hosts import gather_hosts
 from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
@@ -166,6 +167,8 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
         engine.ask(query("example_lines", records=engine.example_records(), kept="line"))
     )
 
+    evidence = gather_evidence(engine.ask)
+
     def most_frequent(name: str, number: int) -> tuple[str, ...]:
         return tuple(value for value, _ in lists[name][number])
 
@@ -197,6 +200,8 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             instance_hop_limits=tuple(
                 sorted({limits[name] for name, _ in lists["v1_hosts"][number] if name in limits})
             ),
+            evidence=evidence.get(number, OfGroup()).evidence,
+            evidence_left_out=evidence.get(number, OfGroup()).left_out,
         )
         for (
             number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,

@@ -16,7 +16,7 @@ QUERIES = Path(__file__).with_name("queries")
 # The tables that answers are kept in, each made from the ones before it.
 TABLES = (
     *("line_counts", "host_keys", "call_counts", "boot_times", "sightings"),
-    *("request_counts", "caller_numbers", "group_requests"),
+    *("request_counts", "caller_numbers", "group_requests", "evidence"),
 )
 
 

@@ -14,7 +14,7 @@ from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
 from analyzer.report.findings import Group
-from analyzer.report.formats import fleet, outlook
+from analyzer.report.formats import code_words, fleet, outlook
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.result import Entry, Report
 from analyzer.text import visible
@@ -92,6 +92,16 @@ OF_THE_VERDICT: dict[str, Callable[[Optional[FleetCaller], Optional[FleetCaller]
 }
 
 
+# Of its code: behind all others, as columns are only added there.
+OF_THE_CODE: dict[str, Callable[[Group], Cell]] = {
+    "applications": lambda group: SEPARATOR.join(code_words.applications(group)),
+    "libraries": lambda group: SEPARATOR.join(code_words.libraries(group)),
+    "packages": lambda group: SEPARATOR.join(code_words.packages(group)),
+    "script_lines": lambda group: SEPARATOR.join(code_words.lines(group)),
+    "origins": lambda group: SEPARATOR.join(code_words.origins(group)),
+}
+
+
 def as_text(report: Report) -> str:
     """Return the header and a row for each caller, in the report's order.
 
@@ -101,19 +111,23 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT])
+    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE])
     names = fleet.names(report)
     for entry in report.entries:
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
         cells = [column(entry) for column in COLUMNS.values()]
         cells[_HOSTS] = SEPARATOR.join(names.get(each, each) for each in entry.group.hosts)
         found = (left.get(key), cleared.get(key)) if key is not None else (None, None)
-        writer.writerow(map(cell, (*cells, *(each(*found) for each in OF_THE_VERDICT.values()))))
+        cells += [each(*found) for each in OF_THE_VERDICT.values()]
+        cells += [each(entry.group) for each in OF_THE_CODE.values()]
+        writer.writerow(map(cell, cells))
     for caller in (each for each in left.values() if each.entry is None):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
-        writer.writerow(map(cell, (*cells, *(each(*found) for each in OF_THE_VERDICT.values()))))
+        cells += [each(*found) for each in OF_THE_VERDICT.values()]
+        cells += [None] * len(OF_THE_CODE)
+        writer.writerow(map(cell, cells))
     return file.getvalue()
 
 

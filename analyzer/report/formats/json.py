@@ -16,6 +16,7 @@ from dataclasses import is_dataclass
 from typing import Any, Optional
 
 from analyzer.report.findings import Bucket, Findings, Host
+from analyzer.report.formats import code_words
 from analyzer.report.formats.wording import VERSIONS
 from analyzer.report.result import (
     CLEARED,
@@ -176,6 +177,8 @@ def _caller(entry: Entry) -> dict[str, Any]:
             {"hop_limit": limit, "requests": requests} for limit, requests in group.hop_limits
         ],
         "instance_hop_limits": group.instance_hop_limits,
+        "evidence": [code_words.document(each) for each in group.evidence],
+        "evidence_left_out": group.evidence_left_out,
         "diagnosis": entry.diagnosis,
         "example": _finite(group.example),
     }

@@ -12,6 +12,7 @@ from typing import Optional
 from analyzer.imds import AWS
 from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
+from analyzer.report.formats import code_words
 from analyzer.report.result import (
     WORST_FIRST,
     Cause,
@@ -160,7 +161,7 @@ def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tupl
         ("Failed token requests before", ", ".join(failures)),
         ("Hop limits", ", ".join(hop_limits)),
     )
-    return tuple((label, value) for label, value in known if value)
+    return (*((label, value) for label, value in known if value), *code_words.facts(group))
 
 
 def outcomes(group: Group) -> str:

@@ -136,3 +136,23 @@ def test_parents_are_named_nearest_first() -> None:
     """The root is the last."""
     assert list(parents("/srv/app/a.py")) == ["/srv/app", "/srv", "/"]
     assert list(parents("/")) == []
+
+
+@pytest.mark.parametrize("path", ["/slow/file", "/slow", "/link/file", "/etc/../slow/file"])
+def test_a_mount_that_may_hang_is_not_entered(inside: Path, path: str) -> None:
+    """Not by a link either; what was refused is known then."""
+    (inside / "slow").mkdir()
+    (inside / "slow/file").write_text("of a server")
+    (inside / "link").symlink_to("/slow")
+    with Root(str(inside), avoid={"/slow": "nfs4"}) as root:
+        with pytest.raises(OSError, match="remote"):
+            root.read(path, MUCH)
+        assert not root.is_file(path)
+        assert root.refused == {"/slow": "nfs4"}
+        assert root.read("/etc/name", MUCH) == b"of the container"
+
+
+def test_a_root_that_may_hang_is_not_read(inside: Path) -> None:
+    with Root(str(inside), avoid={"/": "nfs"}) as root:
+        assert not root.is_dir("/")
+        assert root.refused == {"/": "nfs"}

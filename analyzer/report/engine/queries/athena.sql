@@ -14,7 +14,7 @@ LOCATION '{{ place }}';
 CAST(ROUND(TO_UNIXTIME(TRY(FROM_ISO8601_TIMESTAMP_NANOS({{ text }}))) * {{ MICROSECONDS }}) AS BIGINT)
 {%- endmacro %}
 CREATE OR REPLACE VIEW "{{ database }}"."records" AS
-SELECT {% for name in fields %}whole."{{ name }}"{{ ", " if not loop.last }}{% endfor %}, file,
+SELECT {% for name, shape in fields.items() %}{% if shape == "document" %}JSON_FORMAT(whole."{{ name }}") AS "{{ name }}"{% else %}whole."{{ name }}"{% endif %}{{ ", " if not loop.last }}{% endfor %}, file,
   {{ microseconds('whole."timestamp"') }} AS at_us,
   {{ microseconds('whole."process"."start"') }} AS started_us,
   {{ microseconds('whole."boot"."time"') }} AS booted_us

@@ -11,6 +11,8 @@
   "counted_lost"] %}
 {# What a folded line stands for: each of these has several values there. #}
 {% set of_call = ["version", "operation", "outcome"] %}
+{# Of what was read of a caller's code. #}
+{% set of_evidence = ["code", "executable"] %}
 {# A line that is alike another has all of these in common, or all of those by the minute. #}
 {% set of_line = ["is_ours", "odd", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
 {% set of_minute = [

@@ -51,8 +51,8 @@ FROM (
     coalesce(imds.token_request.outcome, '') AS token_outcome,
     coalesce(url.path, '') AS path,
     coalesce(user_agent.original, '') AS agent,
-    CASE WHEN has_caller THEN imds.caller.key ELSE executable END AS caller,
-    CASE WHEN has_caller THEN imds.caller.program ELSE executable END AS program,
+    CASE WHEN has_caller THEN imds.caller.key ELSE named END AS caller,
+    CASE WHEN has_caller THEN imds.caller.program ELSE named END AS program,
     CASE WHEN has_caller THEN coalesce(imds.caller.launcher, '') ELSE '' END AS launcher,
     CASE WHEN has_caller THEN coalesce(imds.caller.kind, '') ELSE '' END AS kind,
     coalesce(process."user".name, process."user".id, '') AS account,
@@ -61,6 +61,10 @@ FROM (
     coalesce(orchestrator."type", '') AS orchestrator,
     coalesce(orchestrator.resource.id, '') AS workload,
     coalesce(service.name, '') AS unit,
+    CASE WHEN event = 'caller_evidence' AND length(CAST(code AS VARCHAR)) <= {{ CODE_MAX }}
+      THEN coalesce(CAST(code AS VARCHAR), '') ELSE '' END AS code,
+    CASE WHEN event = 'caller_evidence' THEN substr(executable_path, 1, {{ TEXT_MAX }})
+      ELSE '' END AS executable,
     CASE WHEN imds.outcome = 'success' AND imds.reason = 'token_request'
       AND imds.hop_limit BETWEEN 1 AND 255 THEN imds.hop_limit ELSE 0 END AS hop_limit,
     at_us - at_us % {{ DAY_US }} AS day_us,
@@ -92,10 +96,11 @@ FROM (
         AND (coalesce(imds.caller.launcher, '') = '' OR ({{ is_text("imds.caller.launcher") }}))
         AND (coalesce(imds.caller.kind, '') = '' OR ({{ is_text("imds.caller.kind") }})), FALSE)
         AS has_caller,
+      coalesce(process.executable, '') AS executable_path,
       {# Packets name nobody, but the address that they come from. #}
       coalesce(nullif(process.executable, ''), nullif(process.name, ''),
         CASE WHEN process."user".id IS NULL THEN '(from ' || source.ip || ')' END,
-        {{ UNKNOWN | quoted }}) AS executable
+        {{ UNKNOWN | quoted }}) AS named
     FROM {{ records }}
-  ) AS named
+  ) AS named_lines
 ) AS flat

@@ -8,11 +8,12 @@
    `by_host` keeps what tells the host in the rows by the minute, too. They are more then. #}
 {% import "columns.sql" as columns %}
 {% set of_minute = columns.of_minute + (["name", "boot", "instance"] if by_host else []) %}
-SELECT {{ columns.of_line | join(", ") }}, minute_us, grouping(minute_us) = 0 AS is_by_minute,
+SELECT {{ (columns.of_line + columns.of_evidence) | join(", ") }}, minute_us, grouping(minute_us) = 0 AS is_by_minute,
   count(*) AS lines, min(at_us) AS first_us, max(at_us) AS last_us, max(started_us) AS started_us
 FROM (
   SELECT is_ours, odd, at_us >= {{ since }} AND at_us < {{ until }} AS in_window,
     CASE WHEN NOT is_ours THEN file END AS damaged_file, minute_us, at_us, started_us,
+    {{ columns.of_evidence | join(", ") }},
 {% for column in columns.of_host + columns.of_request + columns.of_mark %}
 {% if since and column in columns.of_listed %}
     CASE WHEN at_us < {{ since }} THEN '' ELSE {{ column }} END AS {{ column }}
@@ -25,4 +26,4 @@ FROM (
   ) AS lines
   WHERE NOT is_ours OR mark_us IS NOT NULL OR at_us < {{ until }}
 ) AS lines
-GROUP BY GROUPING SETS (({{ columns.of_line | join(", ") }}), ({{ of_minute | join(", ") }}))
+GROUP BY GROUPING SETS (({{ (columns.of_line + columns.of_evidence) | join(", ") }}), ({{ of_minute | join(", ") }}))

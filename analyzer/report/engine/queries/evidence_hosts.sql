@@ -1,0 +1,1 @@
+SELECT number, host FROM evidence ORDER BY number, host

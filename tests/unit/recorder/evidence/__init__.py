@@ -1,0 +1,1 @@
+"""The recorder's look at the code of callers."""

@@ -1,0 +1,17 @@
+"""A finder of the tests' own: what real ones find is tested by themselves."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from analyzer.software import finders
+from tests.unit.recorder.evidence import finder
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the test's finder alone asked."""
+    monkeypatch.setitem(sys.modules, f"analyzer.software.{finder.NAME}", finder)
+    monkeypatch.setattr(finders, "NAMES", (finder.NAME,))
