@@ -22,6 +22,7 @@ COMMANDS = {
     "lab": "Try it: run real programs against an emulated IMDS.",
     "tail": "Follow the log, one readable row per request.",
     "report": "List IMDSv1 callers and fixes, and judge whether to require IMDSv2.",
+    "clients": "List the known clients of IMDS, or check a file of your own clients.",
     "doctor": "Check what this host supports and how to fix what it lacks.",
     "log-schema": "Print the JSON Schema of every line of the log.",
 }

@@ -29,7 +29,8 @@ def test_every_entry_that_is_shipped_is_whole(client: Client) -> None:
 @pytest.mark.parametrize("client", CLIENTS.entries, ids=lambda each: each.name)
 def test_every_library_and_package_is_its_entrys(client: Client) -> None:
     """At the first version that needs no v1, and below it in the same line."""
-    found = [CLIENTS.maybe_library(*each.split(":", 1), client.needs) for each in client.library]
+    libraries = [each.partition(":") for each in client.library]
+    found = [CLIENTS.maybe_library(each[0], each[2], client.needs) for each in libraries]
     found += [CLIENTS.maybe_package(each, client.needs) for each in client.package]
     assert all(each is client for each in found)
     if client.needs is None:

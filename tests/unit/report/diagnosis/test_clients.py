@@ -145,6 +145,7 @@ def test_every_user_agent_that_states_a_version_is_tested_here() -> None:
         ("/opt/CrowdStrike/falcon-sensor", "CrowdStrike Falcon sensor"),
         ("/usr/bin/s3fs", "s3fs"),
         ("/usr/local/bin/s3cmd", "s3cmd"),
+        ("/usr/bin/s3backer", "s3backer"),
         ("/usr/sbin/ec2ifup", "amazon-ec2-net-utils"),
         ("/usr/bin/hibinit-agent", "EC2 hibernation agent (hibinit-agent)"),
         ("/usr/bin/hibagent", "EC2 Spot hibernation agent (hibagent)"),
