@@ -32,12 +32,20 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
+# Another vendor's package may stand for Debian's: Node's own has npm in it, and conflicts with it.
+provided=$(dpkg-query --show --showformat='${db:Status-Abbrev}, ${Provides}\n' |
+  sed -n 's/^ii *, //p' | tr ',' '\n' | sed 's/^ *//; s/ (.*//')
+
 missing=
 for package in $packages; do
   status=$(dpkg-query --show --showformat='${db:Status-Abbrev}' "$package" 2>/dev/null) || status=
   case $status in
   ii*) ;;
-  *) missing="$missing $package" ;;
+  *)
+    if ! printf '%s\n' "$provided" | grep -qxF "$package"; then
+      missing="$missing $package"
+    fi
+    ;;
   esac
 done
 if [ -z "$missing" ]; then

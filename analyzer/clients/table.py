@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.clients.entry import Client, library_key
+from analyzer.clients.versions import maybe_version
 
 
 @dataclass(frozen=True)
@@ -49,35 +50,53 @@ class Clients:
                 return Recognition(first, first.maybe_version(user_agent), host)
         return None
 
-    def maybe_library(self, ecosystem: str, name: str) -> Optional[Client]:
+    def maybe_library(
+        self, ecosystem: str, name: str, version: Optional[str] = None
+    ) -> Optional[Client]:
         """Return the entry of a library, such as ``maven``, ``com.amazonaws:aws-java-sdk-core``.
 
         None for a library that no entry names, and for an unknown ecosystem.
         """
         key = library_key(ecosystem, name)
-        return None if key is None else self._by_library.get(key)
+        return None if key is None else _of_line(self._by_library.get(key, ()), version)
 
-    def maybe_package(self, name: str) -> Optional[Client]:
+    def maybe_package(self, name: str, version: Optional[str] = None) -> Optional[Client]:
         """Return the entry of a package that dpkg or rpm installed; None where none names it."""
-        return self._by_package.get(name)
+        return _of_line(self._by_package.get(name, ()), version)
 
     @functools.cached_property
-    def _by_library(self) -> Mapping[str, Client]:
-        return _first(
+    def _by_library(self) -> Mapping[str, Sequence[Client]]:
+        return _grouped(
             (library_key(*each.split(":", 1)), entry)
             for entry in self.entries
             for each in entry.library
         )
 
     @functools.cached_property
-    def _by_package(self) -> Mapping[str, Client]:
-        return _first((each, entry) for entry in self.entries for each in entry.package)
+    def _by_package(self) -> Mapping[str, Sequence[Client]]:
+        return _grouped((each, entry) for entry in self.entries for each in entry.package)
 
 
-def _first(pairs: Iterable[tuple[Optional[str], Client]]) -> Mapping[str, Client]:
-    """Return what each name stands for; of several entries the first counts."""
-    found: dict[str, Client] = {}
+def _grouped(pairs: Iterable[tuple[Optional[str], Client]]) -> Mapping[str, Sequence[Client]]:
+    found: dict[str, list[Client]] = {}
     for name, entry in pairs:
         if name is not None:
-            found.setdefault(name, entry)
+            found.setdefault(name, []).append(entry)
     return found
+
+
+def _of_line(entries: Sequence[Client], version: Optional[str]) -> Optional[Client]:
+    """Return the entry for a version's line, such as 2.x, which has a threshold of its own.
+
+    It is the one whose ``needs`` has the same first number; else the first.
+    """
+    line = _first_number(version)
+    return next(
+        (each for each in entries if line is not None and _first_number(each.needs) == line),
+        entries[0] if entries else None,
+    )
+
+
+def _first_number(text: Optional[str]) -> Optional[int]:
+    found = maybe_version(text)
+    return found.numbers[0] if found is not None and found.numbers else None

@@ -9,7 +9,8 @@ from typing import NamedTuple, Optional
 LENGTH_MAX = 64
 _DIGITS_MAX = 12
 
-_VERSION = re.compile(r"v?(\d+(?:[._-]\d+)*)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+# A package's version may begin with an epoch, which is of the distribution, not of the program.
+_VERSION = re.compile(r"(?:\d+:)?v?(\d+(?:[._-]\d+)*)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 # Words only: the CloudWatch agent's builds are 1.300028.0b213, which is no beta.
 _BEFORE_RELEASE = re.compile(
     r"[._~-]?(?:alpha|beta|rc|pre|preview|dev|devel|snapshot)(?![a-z])", re.IGNORECASE

@@ -6,6 +6,7 @@ from typing import Optional
 
 from analyzer.clients.table import Recognition
 from analyzer.imds import OTHER_CLOUDS
+from analyzer.logline.interpreters import PACKAGE, base, interpreter
 from analyzer.report.diagnosis.commands import looks, replacement
 from analyzer.report.diagnosis.parts import assembled, with_advice
 from analyzer.report.findings import Group
@@ -15,15 +16,18 @@ USER_GUIDE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide"
 TRANSITION = f"{USER_GUIDE}/instance-metadata-transition-to-version-2.html"
 RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
 
-_INTERPRETERS = (
-    "python", "pypy", "ruby", "perl", "php", "bash", "dash", "sh", "zsh", "ksh", "lua", "tclsh",
-)  # fmt: skip
+
+# What runs JavaScript: the AWS SDK for it sends no user agent, so its call is no script's for sure.
+_MAY_RUN_THE_SDK = ("node", "bun", "deno")
 
 
 def is_interpreter(executable: str, program: str) -> bool:
     """Tell whether an executable is an interpreter, and the program a script that it runs."""
-    name = executable.rpartition("/")[2]
-    return program != executable and name.rstrip("0123456789.") in _INTERPRETERS
+    found = interpreter(base(executable))
+    if program == executable or found is None:
+        return False
+    # Java and the like run whole programs, which are no script of somebody's own.
+    return found.plain != PACKAGE and found not in map(interpreter, _MAY_RUN_THE_SDK)
 
 
 def other_cloud(group: Group) -> Diagnosis:

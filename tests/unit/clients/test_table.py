@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Optional
 
 import pytest
@@ -45,6 +46,19 @@ def test_a_package_is_found_by_its_name() -> None:
     assert found is not None
     assert found.name == "two"
     assert TABLE.maybe_package("four") is None
+
+
+def test_a_library_with_two_lines_has_an_entry_for_each() -> None:
+    """Of each line some version is the first that needs no v1."""
+    third, second = (
+        Client(name, "sdk", library=("gem:aws",), package=("aws",), needs=needs)
+        for name, needs in (("3.x", "3.79.0"), ("2.x", "2.11.401"))
+    )
+    table = Clients((third, second))
+    for find in (functools.partial(table.maybe_library, "gem"), table.maybe_package):
+        assert find("aws", "2.11.500") is second
+        assert find("aws", "3.10") is third
+        assert find("aws", "1.0") is find("aws") is find("aws", "unknown") is third
 
 
 @pytest.mark.parametrize(

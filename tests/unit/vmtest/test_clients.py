@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.report_samples import example
 from tests.vmtest.clients.environments import GoProgram, NpmPackages, PipPackages
+from tests.vmtest.clients.judgements import JUDGEMENTS, problems
+from tests.vmtest.clients.known import ALL
 from tests.vmtest.clients.roster import CLIENTS
 from tests.vmtest.clients.store import Store
 from tests.vmtest.clients.table import ROWS_FILE, Row, write_rows
@@ -155,3 +158,19 @@ def test_without_that_python_here_nothing_is_compiled(tmp_path: Path) -> None:
     (tmp_path / "module.py").touch()
     assert not compile_ahead(tmp_path, ForeignPython(PYTHON, "python3", "cpython-20"))
     assert [path.name for path in tmp_path.iterdir()] == ["module.py"]
+
+
+def test_every_judgement_is_of_a_client_that_is_run() -> None:
+    """A name that is misspelt would judge nothing."""
+    names = [client.name for client in ALL]
+    assert len(set(names)) == len(names)
+    assert set(JUDGEMENTS) <= set(names)
+
+
+def test_a_client_that_the_table_has_wrong_is_a_problem(tmp_path: Path) -> None:
+    """An old version that asks with a token, and one that report takes for another."""
+    line = dict(example(version="v2", reason="token_header"))
+    said = " ".join(problems("botocore", "1.12.253", [line], tmp_path))
+    assert "1.12.253 asked with tokens alone, and the table has botocore need 1.13.25" in said
+    assert "the report recognises" in said
+    assert not list(problems("busybox wget", "1.35", [line], tmp_path))

@@ -21,10 +21,11 @@ import click
 
 from analyzer.errors import AnalyzerError
 from analyzer.lab.observer import ObserverProcess
-from tests.vmtest.clients import evidence
+from tests.vmtest.clients import evidence, judgements
 from tests.vmtest.clients.environments import Environment, of_the_analyzer
 from tests.vmtest.clients.expectations import SETTINGS, Setting
-from tests.vmtest.clients.roster import CLIENTS, Client, debian_packages
+from tests.vmtest.clients.known import ALL, debian_packages
+from tests.vmtest.clients.roster import CLIENTS, Client
 from tests.vmtest.clients.store import ANALYZER, ClientAbsent, ClientError, Store
 from tests.vmtest.clients.table import ROWS_FILE, Row, closing_line, show, write_rows
 from tests.vmtest.clients.targets import TARGETS
@@ -32,7 +33,7 @@ from tests.vmtest.clients.trial import Patience, Ready, Trial, look_up, run_sett
 
 SLOWNESS = float(os.environ.get("IMDS_ANALYZER_SLOWNESS", "0"))  # set in emulated machines
 LOG = "imds.jsonl"
-_NAMES = {client.name: client for client in CLIENTS}
+_NAMES = {client.name: client for client in ALL}
 _SETTING_NAMES = {setting.name: setting for setting in SETTINGS}
 
 
@@ -57,6 +58,7 @@ _SETTING_NAMES = {setting.name: setting for setting in SETTINGS}
     type=click.Choice(list(TARGETS)),
     help="Prepare them for, or run them on, a machine of another type.",
 )
+@click.option("--in-guest", is_flag=True, help="Run only those that every machine can run.")
 @click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
@@ -71,12 +73,14 @@ def main(
     probes: Sequence[str],
     no_skips: bool,
     target: Optional[str],
+    in_guest: bool,
     results: Optional[Path],
 ) -> None:
     """Choose and do; exits with 1 when anything is wrong."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    clients = [client for client in CLIENTS if not names or client.name in names]
+    roster = CLIENTS if in_guest or target else ALL
+    clients = [client for client in roster if not names or client.name in names]
     chosen = [each for each in SETTINGS if not settings or each.name in settings]
     store = Store(TARGETS[target] if target else None)
     if packages:
@@ -153,7 +157,7 @@ def _run(
     for probe, log in logs.items():
         reader = evidence.LogReader(log, whole=True).read()
         rows = [
-            _row(ready, setting, trials[setting.name].get(ready.client.name), reader)
+            _row(ready, setting, trials[setting.name].get(ready.client.name), reader, place)
             for ready in found
             for setting in settings
         ]
@@ -206,7 +210,13 @@ def _run_settings(
             raise
 
 
-def _row(ready: Ready, setting: Setting, trial: Trial | None, reader: evidence.LogReader) -> Row:
+def _row(
+    ready: Ready,
+    setting: Setting,
+    trial: Trial | None,
+    reader: evidence.LogReader,
+    place: Path,
+) -> Row:
     client = ready.client
     row = Row(
         client.name,
@@ -221,11 +231,15 @@ def _row(ready: Ready, setting: Setting, trial: Trial | None, reader: evidence.L
         return row
     lines = evidence.of_process(reader.requests, trial.pid)
     wrong = tuple(evidence.problems(client, setting, trial, lines))
+    judged = ""
+    if setting is SETTINGS[0]:  # in the others a client is kept from what it would do
+        wrong = (*wrong, *judgements.problems(client.name, ready.version, lines, place))
+        judged = judgements.summary(client.name, lines, place)
     if wrong and trial.said:
         wrong = (*wrong, f"it said: {trial.said}")
     kinds = Counter(map(evidence.kind, lines))
     recorded = tuple(f"{count} x {kind}" for kind, count in kinds.items())
-    return row._replace(recorded=recorded, problems=wrong)
+    return row._replace(recorded=recorded, problems=wrong, judged=judged)
 
 
 if __name__ == "__main__":

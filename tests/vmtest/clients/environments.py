@@ -29,6 +29,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 # The interpreters on which what was written for Python 2 and early 3 can still be imported:
 # 3.10 took the old names out of ``collections``. Debian 12 has one of them, PyPy 3.9.
 _OLD_PYTHONS = ("pypy3", "python3.9", "python3.8", "python3.7", "python3.6", "python3")
+_DEBIANS_GO = "/usr/share/gocode"  # where the packages golang-...-dev put their sources
 _PIP_INSTALL = ("-m", "pip", "install", "--disable-pip-version-check", "--retries", "5")
 _IS_OLD = "import sys, venv; sys.exit(sys.version_info >= (3, 10))"
 
@@ -131,9 +132,10 @@ class JavaClasses(NamedTuple):
 
 
 class GoProgram(NamedTuple):
-    """One of our programs, compiled; the standard library is all it needs."""
+    """One of our programs, compiled with the standard library and, if it says so, Debian's."""
 
     source: str
+    uses_debians: bool = False
 
     def facts(self, target: Optional[Target]) -> tuple[str, ...]:
         """Return what it is made of."""
@@ -146,7 +148,7 @@ class GoProgram(NamedTuple):
             "GOFLAGS": "",
             "GOTOOLCHAIN": "local",
             "GOCACHE": str(directory / "build"),
-            "GOPATH": str(directory / "path"),
+            "GOPATH": _DEBIANS_GO if self.uses_debians else str(directory / "path"),
             "CGO_ENABLED": "0",
             **({"GOARCH": target.go} if target else {}),
         }

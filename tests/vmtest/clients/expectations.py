@@ -102,3 +102,15 @@ NEVER_FALLS_BACK = Expectation(
     (TOKEN_LOST,),
     "asks for all there is with a token, and for nothing when none comes (since 20.2, on EC2)",
 )
+TOKEN_ALONE = Expectation(
+    (TOKEN, WITH_TOKEN),
+    (TOKEN, WITH_TOKEN),
+    (TOKEN_LOST,),
+    "asks with a token alone, and for nothing when none comes",
+)
+ROLE_WITHOUT = Expectation(
+    (BARE, TOKEN, WITH_TOKEN),
+    (BARE_REFUSED,),
+    (BARE, TOKEN_LOST, FALLBACK),
+    "asks for the role's name without a token, and for its credentials with one",
+)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 # Wider than a log file's 80 columns, so that a kind stands in one line.
-WIDTH = 164
+WIDTH = 200
 ROWS_FILE = "clients.json"
 
 
@@ -27,6 +27,7 @@ class Row(NamedTuple):
     expected: tuple[str, ...]
     skipped: Optional[str]
     problems: tuple[str, ...]
+    judged: str = ""  # what report says of it
 
     @property
     def result(self) -> str:
@@ -37,7 +38,15 @@ class Row(NamedTuple):
 def show(rows: Sequence[Row], title: str) -> None:
     """Print the table, and under it what is wrong."""
     table = Table(title=title, box=box.HORIZONTALS, title_justify="left", pad_edge=False)
-    for heading in ("client", "version", "setting", "recorded", "expected, in this order", ""):
+    for heading in (
+        "client",
+        "version",
+        "setting",
+        "recorded",
+        "expected, in this order",
+        "report",
+        "",
+    ):
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(
@@ -46,6 +55,7 @@ def show(rows: Sequence[Row], title: str) -> None:
             row.setting,
             f"({row.skipped})" if row.skipped else "\n".join(row.recorded) or "nothing",
             "\n".join(row.expected),
+            row.judged,
             row.result,
             end_section=row is rows[-1] or row.client != rows[rows.index(row) + 1].client,
         )

@@ -74,7 +74,7 @@ def probes_of(line: Line) -> tuple[str, ...]:
 def guest_command(name: str, options: Sequence[str] = ()) -> str:
     """Return the shell command that runs the clients in a guest of that kernel line."""
     line = line_named(name)
-    python, before, flags = "python", "", ["--no-skips"]
+    python, before, flags = "python", "", ["--no-skips", "--in-guest"]
     if line.arch == arm64.ARCH:
         python = str(Store(TARGET).directory(ANALYZER) / "venv" / "bin" / "python")
         before = warm_up(python)

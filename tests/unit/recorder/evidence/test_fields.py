@@ -35,7 +35,7 @@ def test_nothing_is_nothing() -> None:
 
 def test_texts_are_left_out_where_arguments_are() -> None:
     fields = to_fields(code_of(FOUND, []), ROOM, with_text=False)
-    assert fields["script"] == {"lines": [{"path": "/opt/facts.sh", "line": 12}]}
+    assert fields["script"] == {"lines": [{"path": "/opt/facts.sh", "line": 12, "use": "call"}]}
 
 
 def test_a_secret_is_masked_wherever_it_stands() -> None:

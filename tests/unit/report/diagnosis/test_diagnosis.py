@@ -310,6 +310,10 @@ def test_wget_gets_its_own_two_lines() -> None:
         ("/srv/app/worker.py", "/usr/bin/python3.9", None, Cause.SCRIPT),
         ("/srv/app/tool.rb", "/usr/bin/ruby3.1", "Ruby", Cause.SCRIPT),
         ("/srv/deploy.sh", "/bin/bash", None, Cause.SCRIPT),
+        ("/srv/facts.ps1", "/usr/bin/pwsh", None, Cause.SCRIPT),
+        ("/srv/facts.jl", "/usr/bin/julia", None, Cause.SCRIPT),
+        ("/srv/app/index.js", "/usr/bin/node", None, Cause.UNKNOWN),
+        ("/srv/app/app.jar", "/usr/lib/jvm/bin/java", None, Cause.UNKNOWN),
         ("/usr/bin/python3.9", "/usr/bin/python3.9", None, Cause.UNKNOWN),
         ("/srv/app/server", "/srv/app/server", "Go-http-client/1.1", Cause.UNKNOWN),
         ("/srv/app/server", "/srv/app/server", "Java/17.0.1", Cause.UNKNOWN),
@@ -326,8 +330,10 @@ def test_a_script_is_told_from_a_program(
 
 
 def test_the_http_library_of_old_botocore_is_a_hint() -> None:
-    """Before 1.13.21 botocore sends no name of its own."""
-    assert "botocore before 1.13.21" in text(said(python(user_agent="python-requests/2.18.4")))
+    """Very old releases send no name of their own; 1.12.253 does."""
+    assert "very old releases of botocore" in text(
+        said(python(user_agent="python-requests/2.18.4"))
+    )
 
 
 def test_the_javascript_sdk_without_a_user_agent_is_looked_for() -> None:
