@@ -13,6 +13,7 @@ from analyzer.recorder.records import (
     Classification,
     Connection,
     Record,
+    Relayed,
     Repeated,
     Request,
     Response,
@@ -151,6 +152,8 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
     http: line.Http = {}
     if request.method:
         http["request"] = {"method": request.method[:METHOD_MAX]}
+        if request.relayed is not None:
+            http["request"].update(_relayed_fields(request.relayed))
     if response is not None and response.status is not None:
         http["response"] = {"status_code": response.status}
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
@@ -160,6 +163,8 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
         url["path"] = path[:PATH_MAX]
     if query:
         url["query"] = query[:QUERY_MAX]
+    if request.relayed is not None and request.relayed.host:
+        url["domain"] = request.relayed.host
     fields: line.Request = {}
     if http:
         fields["http"] = http
@@ -167,4 +172,15 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
         fields["url"] = url
     if request.user_agent:
         fields["user_agent"] = {"original": request.user_agent[:USER_AGENT_MAX]}
+    return fields
+
+
+def _relayed_fields(relayed: Relayed) -> line.HttpRequest:
+    fields: line.HttpRequest = {}
+    if relayed.via:
+        fields["via"] = relayed.via
+    if relayed.client:
+        fields["forwarded_for"] = relayed.client
+    if relayed.headers:
+        fields["client_headers"] = list(relayed.headers)
     return fields
