@@ -63,6 +63,27 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Use:
+    """The requests of a caller that have all of this in common.
+
+    ``relayed`` says for whom a request was made: ``for=`` and an address from outside, ``host=``
+    and a foreign Host, names of header fields. ``path`` and ``host`` are the first of the alphabet.
+    """
+
+    version: str
+    operation: str
+    outcome: Optional[str]
+    user_agent: Optional[str]
+    relayed: tuple[str, ...]
+    path: str
+    host: str
+    host_count: int
+    requests: int
+    first_at: datetime.datetime
+    last_at: datetime.datetime
+
+
+@dataclass(frozen=True)
 class Group:
     """The requests of one caller to one provider.
 
@@ -74,7 +95,8 @@ class Group:
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
     (v1, then unknown, then v2), the last of its kind. ``hop_limits`` counts its successful token
     requests by the TTL with which the answer arrived, ``instance_hop_limits`` are those of
-    ``v1_hosts`` (:class:`Host`); both as far as they were measured.
+    ``v1_hosts`` (:class:`Host`); both as far as they were measured. ``uses`` tell its requests
+    apart by who seems to ask, what looks least like its own first.
     """
 
     key: Key
@@ -98,6 +120,7 @@ class Group:
     example: Mapping[str, Any]
     hop_limits: tuple[tuple[int, int], ...] = ()
     instance_hop_limits: tuple[int, ...] = ()
+    uses: tuple[Use, ...] = ()
 
     @property
     def requests(self) -> int:

@@ -2,11 +2,12 @@
 
 | what is seen                                                    | cause         |
 |-----------------------------------------------------------------|---------------|
+| requests that somebody else seems to have made (:mod:`.suspicions`) | request_forgery |
 | asks for another cloud                                          | other_cloud   |
 | no v1, but requests that could not be read                      | unreadable    |
 | no v1                                                           | v2_only       |
 | v1 from what stands for all further callers                     | unknown       |
-| v1 from a known proxy, or with X-Forwarded-For and no failed token request | proxy |
+| v1 from a proxy that is known, or with X-Forwarded-For and no failed token request | proxy |
 | v1 after a token request that failed                            | fallback      |
 | a version below the first that needs no v1, with a setting for it | configured_v1 |
 | a version below the first that needs no v1                      | old_sdk       |
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from analyzer.imds import AWS
-from analyzer.report.diagnosis import others, sdks
+from analyzer.report.diagnosis import forgery, others, proxies, sdks
 from analyzer.report.diagnosis.clients import Client, Clients, Recognition
 from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import FURTHER, Group
@@ -108,10 +109,11 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
     (lambda facts: facts.group.key.program == FURTHER, lambda f: others.further(f.group)),
     (
         lambda facts: facts.client is not None and facts.client.kind == "proxy",
-        lambda f: others.proxy(f.group, f.found),
+        lambda f: proxies.known(f.group, f.found),
     ),
+    (lambda facts: proxies.is_sent_on(facts.group), lambda f: proxies.relay(f.group, f.found)),
     (lambda facts: facts.fell_back, lambda f: sdks.fallback(f.group, f.found)),
-    (lambda facts: facts.group.forwarded > 0, lambda f: others.proxy(f.group, f.found)),
+    (lambda facts: facts.group.forwarded > 0, lambda f: proxies.relay(f.group, f.found)),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
         lambda f: sdks.configured(f.group, f.found, needs_setting=True),
@@ -135,4 +137,5 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
 def diagnose(group: Group, clients: Clients) -> Diagnosis:
     """Return why a group calls as it does."""
     facts = GroupFacts(group, clients.maybe_recognise(group))
-    return next(say(facts) for matches, say in RULES if matches(facts))
+    ordinary = next(say(facts) for matches, say in RULES if matches(facts))
+    return forgery.maybe_incident(group, facts.found, ordinary) or ordinary

@@ -16,6 +16,13 @@ MICROSECONDS = 1_000_000
 DAY_US = 86_400 * MICROSECONDS
 USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
+# Kinds of use of one caller that are looked at; those that look least like its own come first.
+USES_MAX = 100
+# Addresses that nobody outside has: loopback, link-local, private, and shared ones (RFC 6598).
+INSIDE = (
+    r"^(?:10[.]|127[.]|192[.]168[.]|172[.](?:1[6-9]|2[0-9]|3[01])[.]|169[.]254[.]"
+    r"|100[.](?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.]|::1?\z|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
+)
 # A time in UTC as the log has it, or as a database writes it.
 TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
@@ -85,6 +92,7 @@ GLOBALS: Mapping[str, object] = {
     "PROVIDERS": sorted(set(SPELLINGS.values())),
     "EVENTS": tuple(EVENTS),
     "IMDSV2_SINCE_US": IMDSV2_SINCE_US,
+    "INSIDE": INSIDE,
     "HOST_MARK": HOST_MARK,
     "LIKE_A_KEY": LIKE_A_KEY,
     # A heartbeat says how long it has been since the last; a second's difference comes from clocks

@@ -26,6 +26,7 @@ VERSIONS = ("v1", "unknown", "v2")  # the worst first
 VERSION_NAMES = {"v1": "IMDSv1", "unknown": "unknown", "v2": "IMDSv2"}
 
 CAUSES = {
+    Cause.FORGERY: "possible forgery",
     Cause.V2_ONLY: "IMDSv2 only",
     Cause.OLD_SDK: "old SDK",
     Cause.FALLBACK: "falls back",

@@ -187,5 +187,5 @@ def test_call_to_an_aws_path_cannot_pass_as_another_clouds(target: str, hint: Hi
 def test_a_library_of_another_cloud_is_known_by_its_user_agent_at_the_root(
     target: Optional[str], agent: Optional[str], provider: str
 ) -> None:
-    """Google's for Go asks `GET /` without a header. Elsewhere, and of others, it proves nothing."""
+    """Google's for Go asks `GET /` without a header. Elsewhere it proves nothing."""
     assert classify(_request(target)._replace(user_agent=agent)).provider == provider
