@@ -31,6 +31,7 @@ def _meaning(request: Request) -> dict[str, Any]:
         "reason": verdict.reason,
         "provider": verdict.provider,
         "level": level(verdict),
+        **({} if request.relayed is None else {"relayed": request.relayed._asdict()}),
     }
 
 

@@ -30,6 +30,7 @@ _CLIENT = (
     b"true-client-ip",
     b"cf-connecting-ip",
     b"x-envoy-external-address",
+    b"x-tinyproxy",
 )
 # Only their names are kept: a cookie is a secret, and a referer may hold one.
 _BROWSER = (
@@ -37,6 +38,7 @@ _BROWSER = (
     b"cookie",
     b"dnt",
     b"origin",
+    b"proxy-connection",
     b"referer",
     b"sec-fetch-dest",
     b"sec-fetch-mode",

@@ -36,7 +36,7 @@ def is_sent_on(group: Group) -> bool:
     server = server_of(group)
     if server is None or server.place not in (Place.FORWARD, Place.REVERSE):
         return False
-    if group.forwarded > 0 or any(each.relayed for each in group.uses):
+    if group.forwarded > 0 or _via(group) or any(each.relayed for each in group.uses):
         return True
     # Those that have libraries of their own in them may ask for themselves.
     return bool(group.key.user_agent) and not server.own

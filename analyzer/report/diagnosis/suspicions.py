@@ -36,7 +36,10 @@ _OF_BROWSERS = frozenset(
 )
 # Names of one's own network. The metadata service may have one there.
 _OWN_NAMES = re.compile(r"[^.]+|.*\.(?:internal|local|localdomain|lan|corp|home|intranet|test)\.?")
-_PORT = re.compile(r":\d+\Z")
+_PORT = re.compile(r"(?<=[^:]):\d+\Z")
+_PRIVATE = re.compile(
+    r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]"
+)
 # A caller was known that long, by that many other calls, before it asked for credentials ...
 _KNOWN = datetime.timedelta(days=1)
 _KNOWN_CALLS = 3
@@ -112,10 +115,13 @@ def _strange(use: Use, server: Optional[Server], names: Sequence[str], *, is_pro
 def _is_foreign_host(name: str, place: Optional[Place]) -> bool:
     host = _PORT.sub("", name)
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return _OWN_NAMES.fullmatch(host) is None
-    return place is Place.REVERSE  # as any client of such a server may write it
+    # The address under which somebody outside knows the server. ``is_private`` would be true of
+    # the addresses that documents use, too.
+    is_own = address.is_loopback or address.is_link_local or _PRIVATE.match(str(address))
+    return place is Place.REVERSE and not is_own
 
 
 def _sudden_credentials(group: Group, marked: Iterable[Suspicion]) -> Iterable[Suspicion]:

@@ -64,6 +64,7 @@ class Asked(NamedTuple):
     at: datetime.datetime = NOW - HOUR
     status: int = 200
     method: str = "GET"
+    head: bytes = b""  # as a real client sent it, in place of path and fields
 
 
 def record_of(asked: Asked) -> Record:
@@ -72,7 +73,7 @@ def record_of(asked: Asked) -> Record:
     host = () if has_host else ("Host: 169.254.169.254",)
     line = f"{asked.method} {asked.path} HTTP/1.1"
     head = "\r\n".join((line, *host, *asked.fields, "", ""))
-    (request,) = RequestParser().feed(head.encode())
+    (request,) = RequestParser().feed(asked.head or head.encode())
     who = asked.who
     process = Process(
         4242,
