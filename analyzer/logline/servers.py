@@ -65,11 +65,11 @@ def _servers() -> tuple[Server, ...]:
         # Sidecars of a service mesh: what they send on are the calls of their pod.
         _row("Envoy", r"envoy(?:-.*)?|istio-proxy", Place.FORWARD),
         _row("linkerd-proxy", r"linkerd2?-proxy", Place.FORWARD),
-        _row("nginx", r"nginx.*|openresty|angie|tengine", Place.REVERSE, log=_NGINX),
+        _row("nginx", r"nginx(?:-.*)?|openresty|angie|tengine", Place.REVERSE, log=_NGINX),
         # Its modules run applications: mod_php, mod_wsgi, mod_perl.
         _row("Apache", r"apache2|httpd(?:\.(?:worker|prefork|event))?", Place.REVERSE,
              "php", "python", "perl", log=_APACHE),
-        _row("HAProxy", r"haproxy.*", Place.REVERSE, log="/var/log/haproxy.log*",
+        _row("HAProxy", r"haproxy(?:-.*)?", Place.REVERSE, log="/var/log/haproxy.log*",
              journal="haproxy.service"),
         _row("Varnish", r"varnishd|cache-main", Place.REVERSE, journal="varnishncsa.service"),
         _row("lighttpd", r"lighttpd", Place.REVERSE, log="/var/log/lighttpd/access.log*"),

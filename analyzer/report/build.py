@@ -10,6 +10,7 @@ from analyzer import __version__
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.clients import Clients
+from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
@@ -44,6 +45,7 @@ def judge(
     verdict, host_verdicts, groups = judge_hosts(
         findings, period, now, comparison, joined, accepted, rare
     )
+    entries = with_mended(entries, host_verdicts)
     return Report(
         generated_at=now,
         analyzer_version=__version__,

@@ -19,11 +19,13 @@ class Cause(enum.Enum):
 
     FORGERY = "request_forgery"  # possibly asked for somebody else (SSRF): an incident
     V2_ONLY = "v2_only"  # nothing to do
+    MENDED = "mended"  # used v1, and speaks v2 since
     OLD_SDK = "old_sdk"  # cannot speak v2 at this version
     FALLBACK = "fallback"  # speaks v2, but its token request failed first
     CONFIGURED_V1 = "configured_v1"  # can speak v2, and was told or left not to
     SCRIPT = "script"  # curl, wget or the like, called by hand or by a script
     PROXY = "proxy"  # forwards the calls of others
+    PROBE = "probe"  # asks for `/` alone, to see which cloud this is
     OTHER_CLOUD = "other_cloud"  # asks for another cloud: harmless
     UNREADABLE = "unreadable"  # only requests of unknown version
     UNKNOWN = "unknown"

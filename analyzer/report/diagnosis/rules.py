@@ -13,6 +13,7 @@
 | a version below the first that needs no v1                      | old_sdk       |
 | a version that speaks v2, or v2 calls beside v1, no failed token request | configured_v1 |
 | known by name, version unknown                                  | unknown       |
+| `/` and nothing else, not from curl and the like                | probe         |
 | curl and the like, or an interpreter's script                   | script        |
 | anything else                                                   | unknown       |
 
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from analyzer.imds import AWS
-from analyzer.report.diagnosis import forgery, others, proxies, sdks
+from analyzer.report.diagnosis import forgery, others, probes, proxies, sdks
 from analyzer.report.diagnosis.clients import Client, Clients, Recognition
 from analyzer.report.diagnosis.versions import maybe_version
 from analyzer.report.findings import FURTHER, Group
@@ -98,6 +99,11 @@ def _is_known(facts: GroupFacts) -> bool:
     return facts.client is not None and facts.client.kind in ("program", "sdk")
 
 
+def _is_probe(facts: GroupFacts) -> bool:
+    is_tool = facts.client is not None and facts.client.kind == "tool"
+    return not is_tool and "process" in facts.group.example and probes.is_probe(facts.group)
+
+
 # What is seen -> what is said of it.
 RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosis]], ...] = (
     (lambda facts: facts.group.key.provider != AWS, lambda f: others.other_cloud(f.group)),
@@ -124,6 +130,7 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
         lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
     (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
+    (_is_probe, lambda f: probes.probe(f.group, f.found)),
     (lambda facts: facts.is_script, lambda f: others.script(f.group, f.found)),
     (lambda facts: "process" not in facts.group.example, lambda f: others.address_only(f.group)),
     (

@@ -13,33 +13,17 @@ A forged request with the user agent that the program always sends is not among 
 from __future__ import annotations
 
 import datetime
-import ipaddress
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Optional
 
 from analyzer.imds import AWS
-from analyzer.logline.foreign import is_sdk, language, maybe_foreign
-from analyzer.logline.launchers import TOOLS
+from analyzer.logline.foreign import is_sdk, language
 from analyzer.logline.named_caller import short
-from analyzer.logline.servers import Place, Server, maybe_server
+from analyzer.logline.servers import Server, maybe_server
+from analyzer.logline.strange import is_above_suspicion, strange
 from analyzer.report.diagnosis.clients import Recognition
 from analyzer.report.findings import FURTHER, Group, Use
 
-_PERSON = "person"
-# Units of people who are logged in.
-_OF_PEOPLE = ("session-", "user@", "user-")
-# Fields that a browser sends and no HTTP library by itself. Node's `fetch` sends sec-fetch-mode
-# and accept-language: these prove nothing.
-_OF_BROWSERS = frozenset(
-    {"cookie", "origin", "referer", "sec-fetch-dest", "sec-fetch-site", "upgrade-insecure-requests"}
-)
-# Names of one's own network. The metadata service may have one there.
-_OWN_NAMES = re.compile(r"[^.]+|.*\.(?:internal|local|localdomain|lan|corp|home|intranet|test)\.?")
-_PORT = re.compile(r"(?<=[^:]):\d+\Z")
-_PRIVATE = re.compile(
-    r"10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]"
-)
 # A caller was known that long, by that many other calls, before it asked for credentials ...
 _KNOWN = datetime.timedelta(days=1)
 _KNOWN_CALLS = 3
@@ -58,16 +42,19 @@ def suspicions(group: Group, found: Optional[Recognition]) -> tuple[Suspicion, .
     """Return the requests of a group that somebody else seems to have made."""
     if group.key.program == FURTHER or not group.count("v1"):
         return ()
-    program = short(group.key.program)
     server = server_of(group)
-    is_relay = server is not None and server.place in (Place.FORWARD, Place.REVERSE)
-    if TOOLS.fullmatch(program) or (_is_of_person(group) and not is_relay):
+    if is_above_suspicion(short(group.key.program), group.key.kind, group.key.unit, server):
         return ()
     is_proxy = found is not None and found.client.kind == "proxy"
     marked = [
         Suspicion(use, why)
         for use in group.uses
-        if use.version == "v1" and (why := _strange(use, server, _names(group), is_proxy=is_proxy))
+        if use.version == "v1"
+        and (
+            why := strange(
+                use.user_agent or "", use.relayed, server, _names(group), is_proxy=is_proxy
+            )
+        )
     ]
     return (*marked, *_sudden_credentials(group, marked))
 
@@ -83,45 +70,6 @@ def _names(group: Group) -> tuple[str, ...]:
     executable = process.get("executable") if isinstance(process, Mapping) else None
     file = short(executable.removesuffix(" (deleted)")) if isinstance(executable, str) else ""
     return tuple(each for each in (short(group.key.program), file) if each)
-
-
-def _is_of_person(group: Group) -> bool:
-    return group.key.kind == _PERSON or (group.key.unit or "").startswith(_OF_PEOPLE)
-
-
-def _strange(use: Use, server: Optional[Server], names: Sequence[str], *, is_proxy: bool) -> str:
-    """Return what is strange in requests of one kind; "" for nothing."""
-    agent = use.user_agent or ""
-    place = server.place if server else None
-    whys = []
-    whose = maybe_foreign(agent, server, names) if agent else None
-    if whose is not None:
-        whys.append(f"user agent {agent!r} is {whose}")
-    if place is Place.BROWSER and agent:
-        whys.append("a browser without a person asked, as the page told it to that it was given")
-    is_client_known = is_sdk(agent) and (is_proxy or place is Place.FORWARD)
-    for mark in use.relayed:
-        name, equals, value = mark.partition("=")
-        if equals and name == "for" and not is_client_known:
-            whys.append(f"for {value}, an address from outside, by a proxy's header")
-        elif equals and name == "host" and _is_foreign_host(value, place):
-            whys.append(f"Host header {value!r} is not the metadata service")
-    sent = sorted(_OF_BROWSERS.intersection(use.relayed))
-    if sent:
-        whys.append(f"browser's header {', '.join(sent)}")
-    return "; ".join(whys)
-
-
-def _is_foreign_host(name: str, place: Optional[Place]) -> bool:
-    host = _PORT.sub("", name)
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return _OWN_NAMES.fullmatch(host) is None
-    # The address under which somebody outside knows the server. ``is_private`` would be true of
-    # the addresses that documents use, too.
-    is_own = address.is_loopback or address.is_link_local or _PRIVATE.match(str(address))
-    return place is Place.REVERSE and not is_own
 
 
 def _sudden_credentials(group: Group, marked: Iterable[Suspicion]) -> Iterable[Suspicion]:

@@ -9,6 +9,7 @@ from analyzer.logline.events import CAPTURE_READ, EVENTS, HEARTBEAT, LOST, START
 from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
+from analyzer.logline.strange import INSIDE
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
 from analyzer.report.findings import CAPTURE_HOST, CAPTURE_PROBE, FURTHER, SIGHTINGS_MAX
 
@@ -18,11 +19,6 @@ USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
 # Kinds of use of one caller that are looked at; those that look least like its own come first.
 USES_MAX = 100
-# Addresses that nobody outside has: loopback, link-local, private, and shared ones (RFC 6598).
-INSIDE = (
-    r"^(?:10[.]|127[.]|192[.]168[.]|172[.](?:1[6-9]|2[0-9]|3[01])[.]|169[.]254[.]"
-    r"|100[.](?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.]|::1?\z|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
-)
 # A time in UTC as the log has it, or as a database writes it.
 TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"

@@ -25,7 +25,7 @@ from analyzer.report.result import (
 from analyzer.report.verdict.rules import EFFECTS
 
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
-_FINE = (Cause.V2_ONLY, Cause.OTHER_CLOUD, Cause.FORGERY)
+_FINE = (Cause.V2_ONLY, Cause.MENDED, Cause.OTHER_CLOUD, Cause.FORGERY)
 # Has a step of its own.
 _UNWATCHED = "unwatched_instances"
 
