@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Optional, Union
 
 from analyzer.recorder.decode.relays import HOST_LINE, RELAYING, maybe_relayed
@@ -60,6 +61,16 @@ _MAYBE_END = re.compile(rb"\n[ \t\r]+\n")
 NOT_HTTP = "not_http"
 _TOKEN_LINE = re.compile(rb"\n%s:" % _TOKEN, re.IGNORECASE)
 _WANTED = (_USER_AGENT, *_FRAMING, *(each for each in _HINTS if each != b"host"), *RELAYING)
+
+
+def _by_letter(names: Iterable[bytes]) -> bytes:
+    """Return a pattern of names, in which those with another first letter cost one look."""
+    rests: dict[bytes, list[bytes]] = {}
+    for name in names:
+        rests.setdefault(name[:1], []).append(name[1:])
+    return b"|".join(b"%s(?:%s)" % (letter, b"|".join(rest)) for letter, rest in rests.items())
+
+
 # Each line that counts: a token's field by its name, its value left where it is, another field by
 # its name and value, and one that is folded. To look first at the letter that a name begins with
 # halves the time.
@@ -68,7 +79,7 @@ _LINE = re.compile(
     % (
         bytes({each[0] for each in (_TOKEN, b"host", *_WANTED)}),
         _TOKEN,
-        b"|".join((*_WANTED, HOST_LINE)),
+        _by_letter((*_WANTED, HOST_LINE)),
         _NEARLY_FRAMING,
     ),
     re.IGNORECASE,

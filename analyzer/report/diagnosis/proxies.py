@@ -14,9 +14,9 @@ from analyzer.report.diagnosis.suspicions import server_of
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
-# curl and wget read an IPv6 address with and without brackets (by version); Go, Java's clients and
-# Python's requests read it without, urllib with them. Which of the two names a program reads
-# differs, too. tests/live/test_no_proxy.py runs them.
+# An IPv6 address without brackets is for curl, wget, Go and Python's requests, one in brackets for
+# Python's urllib and botocore, and for Perl's HTTP::Tiny. wget and HTTP::Tiny read no_proxy alone.
+# Ruby's Net::HTTP reads no IPv6 address at all. tests/live/test_no_proxy.py runs them.
 ADDRESSES = "169.254.169.254,fd00:ec2::254,[fd00:ec2::254]"
 NO_PROXY = (
     f"Let clients ask IMDS themselves: set NO_PROXY={ADDRESSES} in their environment, and no_proxy"
