@@ -37,11 +37,12 @@ def judge(
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
     unknown.
     """
-    entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
+    joined = join(roster, findings.hosts) if roster is not None else None
+    ids = {each.host: each.id for each in joined.instances} if joined is not None else {}
+    entries = tuple(Entry(each, diagnose(each, clients, ids)) for each in findings.groups)
     comparison = (
         compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
     )
-    joined = join(roster, findings.hosts) if roster is not None else None
     verdict, host_verdicts, groups = judge_hosts(
         findings, period, now, comparison, joined, accepted, rare
     )

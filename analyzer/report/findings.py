@@ -67,7 +67,8 @@ class Use:
     """The requests of a caller that have all of this in common.
 
     ``relayed`` says for whom a request was made: ``for=`` and an address from outside, ``host=``
-    and a foreign Host, names of header fields. ``path`` and ``host`` are the first of the alphabet.
+    and a foreign Host, names of header fields. ``path`` is the last of the alphabet, which of
+    credentials has the role, ``host`` the first.
     """
 
     version: str

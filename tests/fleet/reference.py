@@ -209,7 +209,7 @@ def _uses(lines: list[Line], key_of: Callable[[Line], str]) -> tuple[Use, ...]:
     return tuple(
         Use(
             version, operation, outcome or None, agent or None, tuple(relayed.split()),
-            min(str(line.get("url", {}).get("path", "")) for line in found),
+            max(str(line.get("url", {}).get("path", "")) for line in found),
             min(map(key_of, found)), len(set(map(key_of, found))), len(found),
             min(map(at, found)), max(map(at, found)),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from analyzer.imds import INSTANCE_ID
@@ -58,12 +58,19 @@ _FIREWALL = (
 
 
 def maybe_incident(
-    group: Group, found: Optional[Recognition], ordinary: Diagnosis
+    group: Group,
+    found: Optional[Recognition],
+    ordinary: Diagnosis,
+    ids: Mapping[Optional[str], Optional[str]],
 ) -> Optional[Diagnosis]:
-    """Return the incident that a group's requests may be; ``ordinary`` is what it is otherwise."""
+    """Return the incident that a group's requests may be; ``ordinary`` is what it is otherwise.
+
+    ``ids`` are instances by host key, for hosts whose lines do not tell theirs.
+    """
     seen = suspicions(group, found)
     if not seen:
         return None
+    instances = _instances(seen, ids)
     first = min(each.use.first_at for each in seen)
     last = max(each.use.last_at for each in seen)
     number = sum(each.use.requests for each in seen)
@@ -72,8 +79,8 @@ def maybe_incident(
         f"possible request forgery (SSRF): {short(group.key.program)} seems to have asked for"
         f" somebody else, {number} time{'' if number == 1 else 's'} without a token{_got(seen)}",
         (*_advice(group, seen), *_besides(group, number, ordinary)),
-        (*_block(group, seen), *searches(server_of(group), group, first, last),
-         *_rotate(seen, first)),
+        (*_block(group, instances), *searches(server_of(group), group, first, last),
+         *_rotate(seen, instances, first)),
         None,
         group,
         SOURCES,
@@ -160,19 +167,20 @@ def _besides(group: Group, forged: int, ordinary: Diagnosis) -> tuple[str, ...]:
     return (f"Its other IMDSv1 calls: {ordinary.summary}.", *ordinary.advice)
 
 
-def _block(group: Group, seen: Sequence[Suspicion]) -> tuple[str, ...]:
-    commands = [_BLOCK.replace("INSTANCE", each) for each in _instances(seen)]
+def _block(group: Group, instances: Sequence[str]) -> tuple[str, ...]:
+    commands = [_BLOCK.replace("INSTANCE", each) for each in instances]
     if group.key.place != "host":
         return tuple(f"{each} --http-put-response-hop-limit 1" for each in commands)
     users = [each for each in group.users if _USER.fullmatch(each) and each not in ("root", "0")]
     return (*commands, *(each.replace("USER", user) for user in users[:1] for each in _FIREWALL))
 
 
-def _rotate(seen: Sequence[Suspicion], first: datetime.datetime) -> tuple[str, ...]:
+def _rotate(
+    seen: Sequence[Suspicion], instances: Sequence[str], first: datetime.datetime
+) -> tuple[str, ...]:
     if not any(_is_secret(each) for each in seen):
         return ()
     roles = sorted({match[1] for each in seen if (match := _ROLE.search(each.use.path))})
-    instances = _instances(seen)
     asked = () if roles else tuple(_ROLE_OF.replace("INSTANCE", each) for each in instances)
     since = first.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
@@ -182,8 +190,11 @@ def _rotate(seen: Sequence[Suspicion], first: datetime.datetime) -> tuple[str, .
     )
 
 
-def _instances(seen: Sequence[Suspicion]) -> tuple[str, ...]:
-    hosts = sorted({each.use.host for each in seen if INSTANCE_ID.fullmatch(each.use.host)})
+def _instances(
+    seen: Sequence[Suspicion], ids: Mapping[Optional[str], Optional[str]]
+) -> tuple[str, ...]:
+    known = {ids.get(each.use.host) or each.use.host for each in seen}
+    hosts = sorted(each for each in known if INSTANCE_ID.fullmatch(each))
     return tuple(hosts[:_LISTED_MAX]) or ("INSTANCE_ID",)
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Callable, Optional
 
 from analyzer.imds import AWS
@@ -141,8 +142,12 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
 )
 
 
-def diagnose(group: Group, clients: Clients) -> Diagnosis:
-    """Return why a group calls as it does."""
+def diagnose(
+    group: Group,
+    clients: Clients,
+    ids: Mapping[Optional[str], Optional[str]] = MappingProxyType({}),
+) -> Diagnosis:
+    """Return why a group calls as it does. ``ids`` are instances by host key, from a roster."""
     facts = GroupFacts(group, clients.maybe_recognise(group))
     ordinary = next(say(facts) for matches, say in RULES if matches(facts))
-    return forgery.maybe_incident(group, facts.found, ordinary) or ordinary
+    return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary

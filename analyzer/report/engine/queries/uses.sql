@@ -9,7 +9,7 @@ FROM (
       WHEN operation = 'credentials' THEN 1 ELSE 2 END,
     requests, version, operation, outcome, agent, relayed) AS place_in_group
   FROM (
-    SELECT number, version, operation, outcome, agent, relayed, min(path) AS path,
+    SELECT number, version, operation, outcome, agent, relayed, max(path) AS path,
       min(host) AS host, count(DISTINCT host) AS host_count, sum(lines) AS requests,
       min(first_us) AS first_us, max(last_us) AS last_us
     FROM group_requests WHERE is_listed

@@ -252,7 +252,7 @@ def test_what_it_rests_on_and_what_to_do(tmp_path: Path) -> None:
     said = incident["diagnosis"]
     (evidence,) = said["evidence"]
     assert evidence.startswith("2026-11-20 18:00:00 to 2026-11-20 18:01:00 UTC, " + INSTANCE)
-    assert "2 requests such as " + ROLES in evidence
+    assert "2 requests such as " + ROLE in evidence
     assert "(success)" in evidence
     assert "203.0.113.9" in evidence
     assert "a browser's" in evidence
