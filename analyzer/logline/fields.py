@@ -171,6 +171,27 @@ class HttpRequest(TypedDict, total=False):
     """The request as it was sent."""
 
     method: Annotated[str, Fact("HTTP method, as sent.", rule=TEXT)]
+    via: Annotated[
+        str, Fact("Via header, secrets masked: the proxies on the way.", "if it has none", TEXT)
+    ]
+    forwarded_for: Annotated[
+        str,
+        Fact(
+            "The client that a proxy's header names: the first address in X-Forwarded-For,"
+            " X-Real-IP or Forwarded. A client may have invented it.",
+            "if none names an address",
+            matching("[0-9a-f.:]+"),
+        ),
+    ]
+    client_headers: Annotated[
+        list[str],
+        Fact(
+            "Names of header fields that browsers and proxies send, and clients of the metadata"
+            " service do not. Never their values.",
+            "if it has none",
+            NOT_EMPTY,
+        ),
+    ]
 
 
 class HttpResponse(TypedDict, total=False):
@@ -193,6 +214,14 @@ class Url(TypedDict, total=False):
         str, Fact(r"Path, as sent. A byte that is not UTF-8 is `\xNN`.", NOT_READ, TEXT)
     ]
     query: Annotated[str, Fact("Query string, without `?`.", "if the request has none", TEXT)]
+    domain: Annotated[
+        str,
+        Fact(
+            "Host header, if it names something other than the metadata service.",
+            "if it names the metadata service",
+            TEXT,
+        ),
+    ]
 
 
 class UserAgent(TypedDict, total=False):

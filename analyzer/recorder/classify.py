@@ -53,6 +53,11 @@ _PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
     (("metadata", "instance"), None, AZURE),
     (("metadata", "identity"), None, AZURE),
     (("metadata", "reprovisiondata"), None, AZURE),
+    # Azure's documents: attested data, scheduled events, load balancers, the list of versions.
+    (("metadata", "attested"), None, AZURE),
+    (("metadata", "scheduledevents"), None, AZURE),
+    (("metadata", "loadbalancer"), None, AZURE),
+    (("metadata", "versions"), None, AZURE),
     (("v1", "token"), None, LINODE),
     (("v1", "instance"), None, LINODE),
     (("v1", "user-data"), None, LINODE),
@@ -60,11 +65,18 @@ _PROVIDERS: tuple[tuple[Segments, Optional[Hint], str], ...] = (
     (("v1",), None, VULTR),
     (("v1.json",), None, VULTR),
     ((), Hint.GOOGLE, GCP),
+    ((), Hint.GOOGLE_HOST, GCP),
     ((), Hint.IBM, IBM),
     ((), Hint.AZURE, AZURE),
     ((), Hint.ORACLE, OCI),
     ((), Hint.LINODE, LINODE),
 )
+
+# User agents of libraries for another cloud that ask `GET /` without its header. EC2 answers that
+# with a list of versions, which they do not read. Only a library that asks for nothing else may
+# stand here. An HTTP library's proves nothing: googleauth before 0.12 sends Faraday's.
+# https://github.com/googleapis/google-cloud-go/blob/main/compute/metadata/metadata.go
+_AGENTS_AT_ROOT: tuple[tuple[str, str], ...] = (("gcloud-golang/", GCP),)
 
 
 # Most callers repeat a few requests. What is kept of one holds no secret. Longer ones than any
@@ -94,7 +106,7 @@ def _judge(request: Request) -> Classification:
     had with it.
     """
     segments = _segments(request.target)
-    provider = _provider(segments, request.hints)
+    provider = _provider(segments, request)
     version, reason = _version(request, segments, provider)
     return Classification(version, _operation(segments), reason, provider)
 
@@ -165,10 +177,15 @@ def _operation(segments: Segments) -> str:
     return "other"
 
 
-def _provider(segments: Segments, hints: frozenset[Hint]) -> str:
+def _provider(segments: Segments, request: Request) -> str:
+    hints = request.hints
     if segments and _API_VERSION.fullmatch(segments[0]) is not None:
         return AWS
     for beginning, hint, provider in _PROVIDERS:
         if segments[: len(beginning)] == beginning and (hint is None or hint in hints):
             return provider
+    if not segments and request.target and request.user_agent:
+        for agent, provider in _AGENTS_AT_ROOT:
+            if request.user_agent.startswith(agent):
+                return provider
     return AWS

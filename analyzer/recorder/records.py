@@ -28,6 +28,7 @@ class Hint(Constants):
     IBM = "metadata-flavor: ibm"
     AZURE = "metadata: true"
     ORACLE = "authorization: bearer oracle"
+    GOOGLE_HOST = "host: metadata.google.internal"
     LINODE = "metadata-token"
 
 
@@ -41,6 +42,19 @@ CHANGEABLE = "changeable_payload"
 UNFRAMED = "uncertain_framing"
 # Reasons of what servers may read as another number of requests, and so answer as often.
 COUNTED_DIFFERENTLY = frozenset({"not_http", "request_in_body", "header_too_large"})
+
+
+class Relayed(NamedTuple):
+    """The marks in a request's head of somebody for whom it was sent on. Values hold no secret.
+
+    ``client`` is the first address that a proxy's header names. ``host`` is the Host field, where
+    it names none of the metadata service. ``headers`` are names of fields that browsers send.
+    """
+
+    via: Optional[str] = None
+    client: Optional[str] = None
+    host: Optional[str] = None
+    headers: tuple[str, ...] = ()
 
 
 class Request(NamedTuple):
@@ -60,6 +74,7 @@ class Request(NamedTuple):
     forwarded: bool  # carries X-Forwarded-For
     hints: frozenset[Hint]
     reason: Optional[str]
+    relayed: Optional[Relayed] = None  # None without any such mark
 
 
 class Captured(NamedTuple):

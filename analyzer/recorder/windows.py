@@ -127,6 +127,7 @@ def _kind(record: Record) -> _Kind:
         verdict.reason,
         verdict.provider,
         request.forwarded,
+        request.relayed,
         request.user_agent,
         record.token_failure,
         None if process is None else (process.name, process.executable, process.args),

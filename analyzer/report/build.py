@@ -10,6 +10,7 @@ from analyzer import __version__
 from analyzer.clients.table import Clients
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
+from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
@@ -36,14 +37,16 @@ def judge(
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
     unknown.
     """
-    entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
+    joined = join(roster, findings.hosts) if roster is not None else None
+    ids = {each.host: each.id for each in joined.instances} if joined is not None else {}
+    entries = tuple(Entry(each, diagnose(each, clients, ids)) for each in findings.groups)
     comparison = (
         compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
     )
-    joined = join(roster, findings.hosts) if roster is not None else None
     verdict, host_verdicts, groups = judge_hosts(
         findings, period, now, comparison, joined, accepted, rare
     )
+    entries = with_mended(entries, host_verdicts)
     return Report(
         generated_at=now,
         analyzer_version=__version__,

@@ -88,6 +88,28 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Use:
+    """The requests of a caller that have all of this in common.
+
+    ``relayed`` says for whom a request was made: ``for=`` and an address from outside, ``host=``
+    and a foreign Host, names of header fields. ``path`` is the last of the alphabet, which of
+    credentials has the role, ``host`` the first.
+    """
+
+    version: str
+    operation: str
+    outcome: Optional[str]
+    user_agent: Optional[str]
+    relayed: tuple[str, ...]
+    path: str
+    host: str
+    host_count: int
+    requests: int
+    first_at: datetime.datetime
+    last_at: datetime.datetime
+
+
+@dataclass(frozen=True)
 class Group:
     """The requests of one caller to one provider.
 
@@ -101,6 +123,7 @@ class Group:
     requests by the TTL with which the answer arrived, ``instance_hop_limits`` are those of
     ``v1_hosts`` (:class:`Host`); both as far as they were measured. ``evidence`` is what was read
     of its code, of the most hosts first; ``evidence_left_out`` is how much more there is.
+    ``uses`` tell its requests apart by who seems to ask, what looks least like its own first.
     """
 
     key: Key
@@ -126,6 +149,7 @@ class Group:
     instance_hop_limits: tuple[int, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     evidence_left_out: int = 0
+    uses: tuple[Use, ...] = ()
 
     @property
     def requests(self) -> int:

@@ -17,12 +17,15 @@ from analyzer.report.findings import Findings, Group, Span
 class Cause(enum.Enum):
     """Why a group calls as it does. The value is what formats for programs say."""
 
+    FORGERY = "request_forgery"  # possibly asked for somebody else (SSRF): an incident
     V2_ONLY = "v2_only"  # nothing to do
+    MENDED = "mended"  # used v1, and speaks v2 since
     OLD_SDK = "old_sdk"  # cannot speak v2 at this version
     FALLBACK = "fallback"  # speaks v2, but its token request failed first
     CONFIGURED_V1 = "configured_v1"  # can speak v2, and was told or left not to
     SCRIPT = "script"  # curl, wget or the like, called by hand or by a script
     PROXY = "proxy"  # forwards the calls of others
+    PROBE = "probe"  # asks for `/` alone, to see which cloud this is
     OTHER_CLOUD = "other_cloud"  # asks for another cloud: harmless
     UNREADABLE = "unreadable"  # only requests of unknown version
     UNKNOWN = "unknown"
@@ -34,6 +37,7 @@ class Diagnosis:
 
     ``client`` and ``version`` are what was recognised, ``needed`` the first version that needs no
     v1. ``advice`` are sentences, ``commands`` text to copy, ``sources`` where the facts come from.
+    ``evidence`` are the requests that an incident rests on.
     """
 
     cause: Cause
@@ -44,6 +48,7 @@ class Diagnosis:
     version: Optional[str] = None
     needed: Optional[str] = None
     sources: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Entry:
 
     group: Group
     diagnosis: Diagnosis
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether it comes before all upgrades."""
+        return self.diagnosis.cause is Cause.FORGERY
 
 
 class Judgement(enum.Enum):
@@ -300,3 +310,8 @@ class Report:
     roster: Optional[Roster] = None
     groups: tuple[GroupVerdict, ...] = ()
     accepted: tuple[Acceptance, ...] = ()
+
+    @property
+    def incidents(self) -> tuple[Entry, ...]:
+        """The callers whose requests somebody else may have made."""
+        return tuple(each for each in self.entries if each.is_incident)

@@ -12,6 +12,7 @@ from rich.style import Style
 from analyzer.imds import AWS
 from analyzer.logline.events import EVIDENCE, HEARTBEAT, LOST, REQUEST, STARTED, STOPPED
 from analyzer.logline.line import Line, text_at, value_at
+from analyzer.logline.strange import is_strange
 from analyzer.tail import evidence
 from analyzer.tail.callers import Who, who
 from analyzer.text import decode_text, visible
@@ -161,6 +162,8 @@ class Layout:
             spans.append(StyledText(f" {self._fallback(line)}", _UNKNOWN))
         if value_at(line.fields, "imds", "forwarded") is True:
             spans.append(StyledText(" forwarded", _UNKNOWN))
+        if is_strange(line.fields):  # somebody else may have asked
+            spans.append(StyledText(" forged?", _V1))
         if line.calls > 1:
             spans.append(StyledText(f" {self._symbols.times}{line.calls}", _ALARM))
         return spans

@@ -23,6 +23,7 @@ from analyzer.report.findings import (
     Sighting,
     Span,
     Tally,
+    Use,
 )
 
 Line = Mapping[str, Any]
@@ -187,7 +188,45 @@ def _group(
         instance_hop_limits=tuple(
             sorted({limits[name] for name, _ in v1_hosts[:20] if name in limits})
         ),
+        uses=_uses(lines, key_of),
     )
+
+
+def _uses(lines: list[Line], key_of: Callable[[Line], str]) -> tuple[Use, ...]:
+    alike: dict[tuple[str, ...], list[Line]] = collections.defaultdict(list)
+    for line in lines:
+        imds = line["imds"]
+        kind = (imds["version"], imds["operation"], imds.get("outcome", ""), _agent(line))
+        whole = (*kind, " ".join(_relayed(line)))
+        alike[whole].append(line)
+
+    def rank(item: tuple[tuple[str, ...], list[Line]]) -> tuple[object, ...]:
+        version, operation, _, agent, relayed = item[0]
+        is_strange = relayed or agent.lower().startswith("mozilla/")
+        strange = 0 if is_strange else 1 if operation == "credentials" else 2
+        return 3 if version != "v1" else strange, len(item[1]), item[0]
+
+    return tuple(
+        Use(
+            version, operation, outcome or None, agent or None, tuple(relayed.split()),
+            max(str(line.get("url", {}).get("path", "")) for line in found),
+            min(map(key_of, found)), len(set(map(key_of, found))), len(found),
+            min(map(at, found)), max(map(at, found)),
+        )
+        for (version, operation, outcome, agent, relayed), found in sorted(
+            alike.items(), key=rank
+        )[:100]
+    )  # fmt: skip
+
+
+def _relayed(line: Line) -> list[str]:
+    request, marks = line.get("http", {}).get("request", {}), []
+    client = request.get("forwarded_for")
+    if client and not client.startswith("10."):
+        marks.append(f"for={client}")
+    if "domain" in line.get("url", {}):
+        marks.append(f"host={line['url']['domain']}")
+    return [*marks, *request.get("client_headers", ())]
 
 
 def _hop_limit(line: Line) -> Optional[int]:

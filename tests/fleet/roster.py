@@ -12,6 +12,7 @@ from analyzer.recorder.records import (
     Classification,
     Hint,
     Outcome,
+    Relayed,
     Request,
     Response,
     Token,
@@ -103,6 +104,7 @@ def named(program: str, kind: str, launcher: Optional[str] = None) -> dict[str, 
 BOTO = "Boto3/1.34.34 md/Botocore#1.34.34 ua/2.0 os/linux#6.1 lang/python#3.11.2 Botocore/1.34.34"
 OLD_BOTO = "Boto3/1.9.253 Python/3.7.4 Linux/4.14 Botocore/1.12.253"
 GO_SDK = "aws-sdk-go-v2/1.24.1 os/linux lang/go#1.21.5 md/GOOS#linux md/GOARCH#amd64 ft/ec2imds"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 INIT = program("/usr/lib/systemd/systemd", "/sbin/init")
 CRON = program("/usr/sbin/cron", "/usr/sbin/cron", "-f")
 SHELL = program("/usr/bin/dash", "/bin/sh", "-c", "/opt/ops/rotate.sh", name="sh")
@@ -214,7 +216,12 @@ CLIENTS: tuple[Client, ...] = (
         "containerd",
         POD,
         True,
-        (ask(4, ROLE, GO_SDK, forwarded=True), token(1, GO_SDK, 403)),
+        (
+            ask(4, ROLE, GO_SDK, forwarded=True, relayed=Relayed("1.1 p", "10.0.9.9")),
+            ask(0.5, ROLE, FIREFOX, forwarded=True, relayed=Relayed(None, "198.18.0.9")),
+            ask(0.5, ROLE, FIREFOX, relayed=Relayed(host="a.example", headers=("cookie",))),
+            token(1, GO_SDK, 403),
+        ),
         "/bin/kube2iam",  # no object: counts by executable
     ),
     Client(  # a Java program in a plain container

@@ -25,6 +25,7 @@ from analyzer.recorder.records import (
     Hint,
     Outcome,
     Record,
+    Relayed,
     Repeated,
     Request,
     Response,
@@ -193,6 +194,15 @@ GOLDENS = {
         verdict=Classification(Version.V1, "other", "no_token_header", "aws"),
         caller=Caller(HOSTILE, (HOSTILE,), True, Container("3f1c" * 16, None), "a\\x2db.service"),
     ),
+    "sent-on-for-a-browser": CONTRACT._replace(
+        request=CONTRACT.request._replace(
+            user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0",
+            forwarded=True,
+            relayed=Relayed(
+                "1.1 proxy (squid/5.7)", "203.0.113.9", "www.example.com", ("cookie", "referer")
+            ),
+        ),
+    ),
     "probe-of-another-cloud": CONTRACT._replace(
         request=Request(
             "GET",
@@ -334,6 +344,14 @@ RECORDS = st.builds(
         st.booleans(),
         st.frozensets(st.sampled_from(Hint)),
         st.sampled_from([None, "truncated"]),
+        st.none()
+        | st.builds(
+            Relayed,
+            MAYBE_TEXT,
+            st.sampled_from([None, "203.0.113.9", "2001:db8::1"]),
+            MAYBE_TEXT,
+            st.lists(st.sampled_from(["cookie", "referer"]), max_size=2).map(tuple),
+        ),
     ),
     verdict=st.builds(
         Classification,

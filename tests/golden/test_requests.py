@@ -31,7 +31,14 @@ def _meaning(request: Request) -> dict[str, Any]:
         "reason": verdict.reason,
         "provider": verdict.provider,
         "level": level(verdict),
+        **_relayed(request),
     }
+
+
+def _relayed(request: Request) -> dict[str, Any]:
+    if request.relayed is None:
+        return {}
+    return {"relayed": {**request.relayed._asdict(), "headers": list(request.relayed.headers)}}
 
 
 def _meanings(stream: bytes, size: int) -> list[dict[str, Any]]:

@@ -91,6 +91,7 @@ def hostile_diagnosis(text: str) -> Diagnosis:
         text,
         text,
         (f"https://example.com/{text}", f"javascript:{text}"),
+        (text, f"{text} was asked for"),
     )
 
 
@@ -280,7 +281,8 @@ def hostile(text: str) -> Report:
         line=samples.example(args=(text, text), ancestors=((text,), (text, text))),
     )
     probe = samples.gcp_probe(program=text, provider=text, user_agent=text)
-    entries = (Entry(group, hostile_diagnosis(text)), Entry(probe, hostile_diagnosis(text)))
+    forged = dataclasses.replace(hostile_diagnosis(text), cause=Cause.FORGERY)
+    entries = (Entry(group, hostile_diagnosis(text)), Entry(probe, forged))
     verdicts = tuple(verdict(Judgement.NOT_SAFE, text, text, host=host) for host in (None, text))
     figures = comparison()
     return report(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Optional, Union
 
 from analyzer.masking import MASK, mask_text
+from analyzer.recorder.decode.relays import HOST_LINE, RELAYING, maybe_relayed
 from analyzer.recorder.records import Hint, Request, Token
 from analyzer.text import decode_text
 
@@ -37,6 +39,8 @@ _HINTS: dict[bytes, tuple[tuple[bytes, Hint], ...]] = {
     b"authorization": ((b"bearer oracle", Hint.ORACLE),),
     b"metadata-token": ((b"", Hint.LINODE),),
     b"metadata-token-expiry-seconds": ((b"", Hint.LINODE),),
+    # Google's libraries before they knew the address; old ones send no Metadata-Flavor.
+    b"host": ((b"metadata.google.internal", Hint.GOOGLE_HOST),),
 }
 _FRAMING = (_CONTENT_LENGTH, _TRANSFER_ENCODING)
 # What some servers take for one of these: with a space before the colon, or an underscore.
@@ -56,16 +60,26 @@ _FOLD = re.compile(rb"\r?\n[ \t]+")
 _MAYBE_END = re.compile(rb"\n[ \t\r]+\n")
 NOT_HTTP = "not_http"
 _TOKEN_LINE = re.compile(rb"\n%s:" % _TOKEN, re.IGNORECASE)
-_WANTED = (_USER_AGENT, _FORWARDED, *_FRAMING, *_HINTS)
+_WANTED = (_USER_AGENT, *_FRAMING, *(each for each in _HINTS if each != b"host"), *RELAYING)
+
+
+def _by_letter(names: Iterable[bytes]) -> bytes:
+    """Return a pattern of names, in which those with another first letter cost one look."""
+    rests: dict[bytes, list[bytes]] = {}
+    for name in names:
+        rests.setdefault(name[:1], []).append(name[1:])
+    return b"|".join(b"%s(?:%s)" % (letter, b"|".join(rest)) for letter, rest in rests.items())
+
+
 # Each line that counts: a token's field by its name, its value left where it is, another field by
 # its name and value, and one that is folded. To look first at the letter that a name begins with
 # halves the time.
 _LINE = re.compile(
     rb"\n(?=[%s \t\r])(?:(%s):|(%s):([^\n]*)|([ \t\r])|(%s))"
     % (
-        bytes({each[0] for each in (_TOKEN, *_WANTED)}),
+        bytes({each[0] for each in (_TOKEN, b"host", *_WANTED)}),
         _TOKEN,
-        b"|".join(_WANTED),
+        _by_letter((*_WANTED, HOST_LINE)),
         _NEARLY_FRAMING,
     ),
     re.IGNORECASE,
@@ -158,7 +172,9 @@ def read_head(method: bytes, target: bytes, fields: bytes) -> tuple[Request, int
         request = Request(verb, path, token, agent, False, _NO_HINTS, None)
         return request, UNCERTAIN if is_uncertain else _NO_BODY
     forwarded = _FORWARDED in values
-    request = Request(verb, path, token, agent, forwarded, _hints(values), None)
+    request = Request(
+        verb, path, token, agent, forwarded, _hints(values), None, maybe_relayed(values)
+    )
     if is_uncertain:
         return request, UNCERTAIN
     return request, _NO_BODY if values.keys().isdisjoint(_FRAMING) else _body_length(values)

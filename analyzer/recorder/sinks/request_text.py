@@ -8,7 +8,14 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Optional
 
-from analyzer.recorder.records import Classification, Record, Repeated, Request, Response
+from analyzer.recorder.records import (
+    Classification,
+    Record,
+    Relayed,
+    Repeated,
+    Request,
+    Response,
+)
 from analyzer.recorder.sinks.encoding import members
 from analyzer.recorder.source_events import Attribution, Connection
 from analyzer.text import timestamp
@@ -145,6 +152,8 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
     http: line.Http = {}
     if request.method:
         http["request"] = {"method": request.method[:METHOD_MAX]}
+        if request.relayed is not None:
+            http["request"].update(_relayed_fields(request.relayed))
     if response is not None and response.status is not None:
         http["response"] = {"status_code": response.status}
     # An absolute-form target keeps its scheme and host in the path: it is what was sent.
@@ -154,6 +163,8 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
         url["path"] = path[:PATH_MAX]
     if query:
         url["query"] = query[:QUERY_MAX]
+    if request.relayed is not None and request.relayed.host:
+        url["domain"] = request.relayed.host
     fields: line.Request = {}
     if http:
         fields["http"] = http
@@ -161,4 +172,15 @@ def _http_fields(request: Request, response: Optional[Response]) -> line.Request
         fields["url"] = url
     if request.user_agent:
         fields["user_agent"] = {"original": request.user_agent[:USER_AGENT_MAX]}
+    return fields
+
+
+def _relayed_fields(relayed: Relayed) -> line.HttpRequest:
+    fields: line.HttpRequest = {}
+    if relayed.via:
+        fields["via"] = relayed.via
+    if relayed.client:
+        fields["forwarded_for"] = relayed.client
+    if relayed.headers:
+        fields["client_headers"] = list(relayed.headers)
     return fields

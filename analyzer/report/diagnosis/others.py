@@ -19,6 +19,10 @@ RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
 
 # What runs JavaScript: the AWS SDK for it sends no user agent, so its call is no script's for sure.
 _MAY_RUN_THE_SDK = ("node", "bun", "deno")
+_COUNTED = (
+    "EC2 answers some of its calls (`GET /`), and CloudWatch counts these as MetadataNoToken: that"
+    " figure does not reach zero while it asks."
+)
 
 
 def is_interpreter(executable: str, program: str) -> bool:
@@ -34,10 +38,14 @@ def other_cloud(group: Group) -> Diagnosis:
     """Return that a group asks for another cloud."""
     provider = group.key.provider
     cloud = OTHER_CLOUDS.get(provider, provider)
+    answered = any(each.version == "v1" and each.outcome == "success" for each in group.tallies)
     return Diagnosis(
         Cause.OTHER_CLOUD,
         f"looks for the metadata service of {cloud}, which has the same address",
-        ("Harmless: it gets no AWS credentials, and works on without an answer. Ignore it.",),
+        (
+            "Harmless: it gets no AWS credentials, and works on without an answer. Ignore it.",
+            *((_COUNTED,) if answered else ()),
+        ),
     )
 
 
@@ -61,29 +69,6 @@ def unreadable(group: Group) -> Diagnosis:
 def v2_only(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return that there is nothing to do."""
     return assembled(Cause.V2_ONLY, "every call had a token", (), (), found, group)
-
-
-def proxy(group: Group, found: Optional[Recognition]) -> Diagnosis:
-    """Return that a group forwards the calls of others."""
-    known = found.client if found and found.client.kind == "proxy" else None
-    advice: list[str] = []
-    if known is not None:
-        summary = f"{known.name} forwards the calls of pods, and hides which pod it was"
-        if known.needs:
-            advice.append(f"Upgrade it to {known.needs} or later, which forwards token requests.")
-        advice = with_advice(advice, known)
-    else:
-        summary = (
-            f"forwards the calls of others: {group.forwarded} of {group.requests} carry"
-            " X-Forwarded-For"
-        )
-        advice.append(
-            "IMDS gives no token to a request with X-Forwarded-For: have the proxy leave it out"
-            " on the way to IMDS, or let its clients ask IMDS themselves."
-        )
-    advice.append("Who really called stands in the proxy's own log; those clients must use v2 too.")
-    commands = (known.version_command,) if known and known.version_command else ()
-    return assembled(Cause.PROXY, summary, advice, (*commands, *looks(group)), found, group)
 
 
 def further(group: Group) -> Diagnosis:

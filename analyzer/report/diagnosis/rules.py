@@ -2,16 +2,18 @@
 
 | what is seen                                                    | cause         |
 |-----------------------------------------------------------------|---------------|
+| requests that somebody else seems to have made (:mod:`.suspicions`) | request_forgery |
 | asks for another cloud                                          | other_cloud   |
 | no v1, but requests that could not be read                      | unreadable    |
 | no v1                                                           | v2_only       |
 | v1 from what stands for all further callers                     | unknown       |
-| v1 from a known proxy, or with X-Forwarded-For and no failed token request | proxy |
+| v1 from a proxy that is known, or with X-Forwarded-For and no failed token request | proxy |
 | v1 after a token request that failed                            | fallback      |
 | a version below the first that needs no v1, with a setting for it | configured_v1 |
 | a version below the first that needs no v1                      | old_sdk       |
 | a version that speaks v2, or v2 calls beside v1, no failed token request | configured_v1 |
 | known by name, version unknown                                  | unknown       |
+| `/` and nothing else, not from curl and the like                | probe         |
 | curl and the like, or an interpreter's script                   | script        |
 | anything else                                                   | unknown       |
 
@@ -23,13 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Callable, Optional
 
 from analyzer.clients.entry import Client
 from analyzer.clients.table import Clients, Recognition
 from analyzer.clients.versions import maybe_version
 from analyzer.imds import AWS
-from analyzer.report.diagnosis import others, sdks
+from analyzer.report.diagnosis import forgery, others, probes, proxies, sdks
 from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis
@@ -95,6 +98,11 @@ def _is_known(facts: GroupFacts) -> bool:
     return facts.client is not None and facts.client.kind in ("program", "sdk")
 
 
+def _is_probe(facts: GroupFacts) -> bool:
+    is_tool = facts.client is not None and facts.client.kind == "tool"
+    return not is_tool and "process" in facts.group.example and probes.is_probe(facts.group)
+
+
 # What is seen -> what is said of it.
 RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosis]], ...] = (
     (lambda facts: facts.group.key.provider != AWS, lambda f: others.other_cloud(f.group)),
@@ -106,10 +114,11 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
     (lambda facts: facts.group.key.program == FURTHER, lambda f: others.further(f.group)),
     (
         lambda facts: facts.client is not None and facts.client.kind == "proxy",
-        lambda f: others.proxy(f.group, f.found),
+        lambda f: proxies.known(f.group, f.found),
     ),
+    (lambda facts: proxies.is_sent_on(facts.group), lambda f: proxies.relay(f.group, f.found)),
     (lambda facts: facts.fell_back, lambda f: sdks.fallback(f.group, f.found)),
-    (lambda facts: facts.group.forwarded > 0, lambda f: others.proxy(f.group, f.found)),
+    (lambda facts: facts.group.forwarded > 0, lambda f: proxies.relay(f.group, f.found)),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
         lambda f: sdks.configured(f.group, f.found, needs_setting=True),
@@ -120,6 +129,7 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
         lambda f: sdks.configured(f.group, f.found, needs_setting=False),
     ),
     (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
+    (_is_probe, lambda f: probes.probe(f.group, f.found)),
     (lambda facts: facts.is_script, lambda f: others.script(f.group, f.found)),
     (lambda facts: "process" not in facts.group.example, lambda f: others.address_only(f.group)),
     (
@@ -130,7 +140,12 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
 )
 
 
-def diagnose(group: Group, clients: Clients) -> Diagnosis:
-    """Return why a group calls as it does."""
+def diagnose(
+    group: Group,
+    clients: Clients,
+    ids: Mapping[Optional[str], Optional[str]] = MappingProxyType({}),
+) -> Diagnosis:
+    """Return why a group calls as it does. ``ids`` are instances by host key, from a roster."""
     facts = GroupFacts(group, maybe_recognise(clients, group))
-    return next(say(facts) for matches, say in RULES if matches(facts))
+    ordinary = next(say(facts) for matches, say in RULES if matches(facts))
+    return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary

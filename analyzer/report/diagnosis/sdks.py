@@ -9,6 +9,7 @@ from analyzer.clients.entry import Client
 from analyzer.clients.table import Recognition
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, known, with_advice
+from analyzer.report.diagnosis.proxies import NO_PROXY
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
@@ -64,10 +65,7 @@ _FAILURES: Mapping[str, tuple[str, str]] = {
 }
 _FORWARDED = (
     "its token requests were refused, as they carry X-Forwarded-For",
-    (
-        "IMDS answers 403 to a token request with X-Forwarded-For: have the proxy on the way"
-        " to IMDS leave that header out."
-    ),
+    f"IMDS answers 403 to a token request with X-Forwarded-For. {NO_PROXY}",
 )
 
 

@@ -9,6 +9,7 @@ from analyzer.logline.events import CAPTURE_READ, EVENTS, HEARTBEAT, LOST, START
 from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
+from analyzer.logline.strange import INSIDE
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
 from analyzer.report.findings import (
     CAPTURE_HOST,
@@ -23,6 +24,8 @@ MICROSECONDS = 1_000_000
 DAY_US = 86_400 * MICROSECONDS
 USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
+# Kinds of use of one caller that are looked at; those that look least like its own come first.
+USES_MAX = 100
 # A time in UTC as the log has it, or as a database writes it.
 TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,9})?"
@@ -94,6 +97,7 @@ GLOBALS: Mapping[str, object] = {
     "PROVIDERS": sorted(set(SPELLINGS.values())),
     "EVENTS": tuple(EVENTS),
     "IMDSV2_SINCE_US": IMDSV2_SINCE_US,
+    "INSIDE": INSIDE,
     "HOST_MARK": HOST_MARK,
     "LIKE_A_KEY": LIKE_A_KEY,
     # A heartbeat says how long it has been since the last; a second's difference comes from clocks

@@ -10,7 +10,12 @@ from typing import Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
 from analyzer.logline.runs import stable_unit
-from analyzer.report.engine.bounds import AGENTS_LISTED_MAX, MICROSECONDS, USERS_LISTED_MAX
+from analyzer.report.engine.bounds import (
+    AGENTS_LISTED_MAX,
+    MICROSECONDS,
+    USERS_LISTED_MAX,
+    USES_MAX,
+)
 from analyzer.report.engine.damage import located
 from analyzer.report.engine.evidence import OfGroup, gather_evidence
 from analyzer.report.engine.examples import example_of
@@ -33,6 +38,7 @@ from analyzer.report.findings import (
     Key,
     Tally,
     Tokenless,
+    Use,
 )
 from analyzer.report.inputs import File
 
@@ -157,6 +163,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     days = by_first(engine.ask(query("days")))
     failures = by_first(engine.ask(query("token_failures")))
     hops = by_first(engine.ask(query("hop_limits")))
+    uses = by_first(engine.ask(query("uses", limit=USES_MAX)))
     lists = {
         name: by_first(
             engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
@@ -202,11 +209,31 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             ),
             evidence=evidence.get(number, OfGroup()).evidence,
             evidence_left_out=evidence.get(number, OfGroup()).left_out,
+            uses=tuple(_use(*each) for each in uses[number]),
         )
         for (
             number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,
             workload_count,
         ) in engine.ask(query("groups"))
+    )  # fmt: skip
+
+
+def _use(
+    version: str,
+    operation: str,
+    outcome: str,
+    agent: str,
+    relayed: str,
+    path: str,
+    host: str,
+    host_count: int,
+    requests: int,
+    first_us: int,
+    last_us: int,
+) -> Use:
+    return Use(
+        version, operation, outcome or None, agent or None, tuple(relayed.split()), path, host,
+        int(host_count), int(requests), at(first_us), at(last_us),
     )  # fmt: skip
 
 

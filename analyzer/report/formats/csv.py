@@ -77,6 +77,7 @@ COLUMNS: dict[str, Callable[[Entry], Cell]] = {
     "caller": lambda entry: entry.group.key.caller,
     "kind": lambda entry: entry.group.key.kind,
     "user_agents": lambda entry: SEPARATOR.join(entry.group.user_agents),
+    "evidence": lambda entry: SEPARATOR.join(entry.diagnosis.evidence),
 }
 
 
@@ -103,7 +104,7 @@ OF_THE_CODE: dict[str, Callable[[Group], Cell]] = {
 
 
 def as_text(report: Report) -> str:
-    """Return the header and a row for each caller, in the report's order.
+    """Return the header and a row for each caller: incidents, then in the report's order.
 
     Callers in the way whose calls ``--since`` leaves out come last, with the key and the standing.
     """
@@ -113,7 +114,7 @@ def as_text(report: Report) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE])
     names = fleet.names(report)
-    for entry in report.entries:
+    for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
         cells = [column(entry) for column in COLUMNS.values()]
         cells[_HOSTS] = SEPARATOR.join(names.get(each, each) for each in entry.group.hosts)

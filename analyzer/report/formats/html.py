@@ -89,6 +89,7 @@ def _callers(report: Report) -> dict[str, object]:
         "label_of": lambda key: labels.get((key, AWS), page_words.Label(key)),
         "caller_of": lambda entry: by_key.get(entry.group.key.caller),
         "top": _top(open_entries),
+        "incidents": selection.first(report.incidents, LISTED_MAX),
         "detailed": open_entries[: BOUNDS.callers_in_detail],
         "first_advised": _first_advised(open_entries[: BOUNDS.callers_in_detail]),
         "rows": selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows),

@@ -50,6 +50,7 @@ def document(report: Report) -> dict[str, Any]:
         "format": FORMAT,
         "generated_at": report.generated_at,
         "analyzer": {"version": report.analyzer_version},
+        "incidents": [_incident(each) for each in report.incidents],
         "input": _input(findings),
         "verdict": _verdict(report.verdict),
         "hosts": [_host(each, verdicts.get(each.key)) for each in findings.hosts],
@@ -181,6 +182,18 @@ def _caller(entry: Entry) -> dict[str, Any]:
         "evidence_left_out": group.evidence_left_out,
         "diagnosis": entry.diagnosis,
         "example": _finite(group.example),
+    }
+
+
+def _incident(entry: Entry) -> dict[str, Any]:
+    """Return the part that is to be read first; ``callers`` has the same caller with all else."""
+    key = entry.group.key
+    return {
+        "caller": key.caller,
+        "program": key.program,
+        "provider": key.provider,
+        "hosts": entry.group.hosts,
+        "diagnosis": entry.diagnosis,
     }
 
 

@@ -94,12 +94,23 @@ class Listing:
         """Return every caller with what is known of it, and every decision on one."""
         report, paper = self._report, self._paper
         callers = fleet.in_the_way(report)
-        lines = paper.title(f"Callers in the way ({wording.count(len(callers))})")
+        lines = self._incidents()
+        lines += paper.title(f"Callers in the way ({wording.count(len(callers))})")
         if not callers:
             lines += paper.paragraph(wording.nobody(report))
         for place, each in enumerate(callers, 1):
             lines += [Text(""), *self._caller(place, each)]
         return [*lines, *self._cleared(), *self._settled(), *self._decisions()]
+
+    def _incidents(self) -> Lines:
+        """Return what is an incident first, with all that is to be done."""
+        paper = self._paper
+        found = self._report.incidents
+        lines = paper.title(f"Possible incidents ({wording.count(len(found))})") if found else []
+        for each in found:
+            lines += paper.paragraph(wording.who(each.group.key, paper.arrow), "bold", mark="! ")
+            lines += advice(paper, each)
+        return lines
 
     def _caller(self, place: int, caller: FleetCaller) -> Lines:
         paper = self._paper
@@ -113,7 +124,11 @@ class Listing:
             for version in wording.VERSIONS
             if group.count(version)
         )
-        lines = paper.pair(name, counts) + advice(paper, caller.entry)
+        lines = paper.pair(name, counts)
+        if caller.entry.is_incident:  # what to do stands above
+            lines += paper.paragraph(caller.entry.diagnosis.summary, indent=INDENT)
+        else:
+            lines += advice(paper, caller.entry)
         for label, value in self._facts(caller.entry):
             mark = f"{label:{LABEL_COLUMNS}}"
             lines += paper.paragraph(value, "dim", mark=mark, indent=INDENT)

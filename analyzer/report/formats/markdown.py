@@ -33,6 +33,7 @@ def as_text(report: Report, detail: Detail = BRIEF) -> str:
 
 def _lines(report: Report, detail: Detail) -> Iterator[str]:
     verdict = report.verdict
+    yield from _incidents(report)
     yield f"## IMDSv1: {verdict.judgement.value}"
     yield ""
     yield f"Judged over {wording.span(verdict.window)}; {wording.covered(verdict)}."
@@ -54,6 +55,24 @@ def _lines(report: Report, detail: Detail) -> Iterator[str]:
         yield from _comparison(report.comparison, names)
     yield from _steps(report.steps)
     yield from _damage(report)
+
+
+def _incidents(report: Report) -> Iterator[str]:
+    """Write the requests that somebody else may have made, with all that is to be done."""
+    if not report.incidents:
+        return
+    yield f"## ⚠ INCIDENT: {wording.plural(len(report.incidents), 'possible incident')}"
+    yield ""
+    shown = selection.first(report.incidents, BOUNDS.callers_in_detail)
+    for each in shown.items:
+        diagnosis = each.diagnosis
+        yield f"**{code(wording.who(each.group.key))}** {prose(diagnosis.summary)}"
+        yield ""
+        yield from (f"- Seen: {prose(seen)}" for seen in diagnosis.evidence)
+        yield from (f"- {prose(text)}" for text in diagnosis.advice)
+        yield from commands(diagnosis.commands)
+        yield ""
+    yield from left_out(shown.left_out, "more incident", "--format json")
 
 
 def _reasons(verdict: Verdict) -> Iterator[str]:
@@ -171,8 +190,9 @@ def _described(entry: Entry, names: Mapping[str, str]) -> Iterator[str]:
     diagnosis = entry.diagnosis
     yield f"**{wording.CAUSES[diagnosis.cause]}** {prose(diagnosis.summary)}"
     yield ""
-    yield from (f"- {prose(each)}" for each in diagnosis.advice)
-    yield from commands(diagnosis.commands)
+    if not entry.is_incident:  # which has them above all else
+        yield from (f"- {prose(each)}" for each in diagnosis.advice)
+        yield from commands(diagnosis.commands)
     facts = wording.facts(entry, names)
     yield from table(("", ""), ((label, code(value)) for label, value in facts))
     processes = ancestry.tree(entry.group.example).processes

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from analyzer.report.formats import fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import FleetCaller
+from analyzer.report.formats.meeting_incidents import incidents
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES, InstanceParts
 from analyzer.report.formats.paper import INDENT, ITEMS_MAX, Block, Column, Lines, Paper
 from analyzer.report.formats.selection import Detail
@@ -29,10 +30,10 @@ BOUNDS = selection.Bounds(
 TODAY_STYLES = {Standing.CALLS: "bold red", Standing.REJECTED: "bold red"}
 # The first gives way first. The sum of what each gets at least is below the rows of a page.
 _GIVE_WAY = ("groups", "remarks", "cleared", "owners", "input", "figures", "steps", "callers",
-             "instances", "causes", "obstacles")  # fmt: skip
+             "instances", "causes", "obstacles", "incidents")  # fmt: skip
 # The parts in the order in which they are shown.
-_ORDER = ("head", "obstacles", "remarks", "instances", "groups", "callers", "causes", "owners",
-          "fixes", "cleared", "figures", "input", "steps",
+_ORDER = ("incidents", "head", "obstacles", "remarks", "instances", "groups", "callers",
+          "causes", "owners", "fixes", "cleared", "figures", "input", "steps",
           "commands", "end")  # fmt: skip
 _ROWS_OF_CALLERS = 10
 _COMMAND_ROWS_MAX = 12  # of the first step
@@ -61,6 +62,7 @@ class Meeting:
         """Return the parts, by name, in order; without ``detail`` they are that many rows."""
         parts = InstanceParts(self._report, self._paper, self._callers, self._names)
         blocks = {
+            "incidents": incidents(self._report, self._paper),
             "head": self._head(),
             "obstacles": self._obstacles(),
             "remarks": self._remarks(),
@@ -292,6 +294,8 @@ def advice(paper: Paper, entry: Entry) -> Lines:
     diagnosis = entry.diagnosis
     cause = f"{wording.CAUSES[diagnosis.cause]}: "
     lines = paper.paragraph(diagnosis.summary, mark=cause, indent=INDENT, is_hanging=False)
+    for each in diagnosis.evidence:
+        lines += paper.paragraph(each, mark="* ", indent=INDENT)
     for each in diagnosis.advice:
         lines += paper.paragraph(each, mark="-> ", indent=INDENT)
     return lines + paper.commands(diagnosis.commands, BOUNDS)

@@ -27,12 +27,15 @@ VERSIONS = ("v1", "unknown", "v2")  # the worst first
 VERSION_NAMES = {"v1": "IMDSv1", "unknown": "unknown", "v2": "IMDSv2"}
 
 CAUSES = {
+    Cause.FORGERY: "possible forgery",
     Cause.V2_ONLY: "IMDSv2 only",
+    Cause.MENDED: "mended",
     Cause.OLD_SDK: "old SDK",
     Cause.FALLBACK: "falls back",
     Cause.CONFIGURED_V1: "configured for v1",
     Cause.SCRIPT: "script",
     Cause.PROXY: "proxy",
+    Cause.PROBE: "cloud detection",
     Cause.OTHER_CLOUD: "other cloud",
     Cause.UNREADABLE: "unreadable",
     Cause.UNKNOWN: "unknown cause",

@@ -25,7 +25,7 @@ from analyzer.report.result import (
 from analyzer.report.verdict.rules import EFFECTS
 
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
-_FINE = (Cause.V2_ONLY, Cause.OTHER_CLOUD)
+_FINE = (Cause.V2_ONLY, Cause.MENDED, Cause.OTHER_CLOUD, Cause.FORGERY)
 # Has a step of its own.
 _UNWATCHED = "unwatched_instances"
 
@@ -43,7 +43,12 @@ def steps(
     ``roster`` is joined with the findings' hosts.
     """
     fleet = fleet_of(findings, entries, host_verdicts, roster)
-    found = [*_fixes(entries, verdict), *_hops(fleet), *_evidence(verdict.reasons)]
+    found = [
+        *_incidents(entries),
+        *_fixes(entries, verdict),
+        *_hops(fleet),
+        *_evidence(verdict.reasons),
+    ]
     if roster is not None:
         found += maybe_watch(roster)
     if not findings.hosts:
@@ -53,6 +58,17 @@ def steps(
     found += rollout(fleet)
     found += launches(findings, fleet, verdict)
     return tuple(found)
+
+
+def _incidents(entries: Sequence[Entry]) -> Iterator[Step]:
+    """Return the step for what somebody else may have asked: it cannot wait for upgrades."""
+    for each in entries:
+        if each.is_incident:
+            yield Step(
+                f"At once: deal with possible request forgery by {label(each.group)}",
+                " ".join((*each.diagnosis.evidence, *each.diagnosis.advice)),
+                each.diagnosis.commands,
+            )
 
 
 def _fixes(entries: Sequence[Entry], verdict: Verdict) -> Iterator[Step]:

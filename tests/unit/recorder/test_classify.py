@@ -122,6 +122,11 @@ def test_operation_is_told_from_the_path_as_the_service_sees_it(
         ("/metadata/identity/oauth2/token", None, "azure"),
         ("/metadata/reprovisiondata", None, "azure"),
         ("/metadata/scheduledevents", Hint.AZURE, "azure"),
+        ("/metadata/attested/document?api-version=2020-09-01", None, "azure"),
+        ("/metadata/loadbalancer", None, "azure"),
+        ("/", Hint.GOOGLE_HOST, "gcp"),
+        ("/latest/meta-data/", Hint.GOOGLE_HOST, "aws"),
+        ("/metadata/other", None, "aws"),
         ("/opc/v1/instance/", None, "oci"),
         ("/opc/v2/instance/", Hint.ORACLE, "oci"),
         ("/instance_identity/v1/token", None, "ibm"),
@@ -163,3 +168,25 @@ def test_call_to_an_aws_path_cannot_pass_as_another_clouds(target: str, hint: Hi
     verdict = classify(_request(target, hints=frozenset({hint})))
     assert (verdict.version, verdict.provider) == (Version.V1, "aws")
     assert level(verdict) == "warning"
+
+
+@pytest.mark.parametrize(
+    ("target", "agent", "provider"),
+    [
+        ("/", "gcloud-golang/0.1", "gcp"),
+        ("http://169.254.169.254", "gcloud-golang/0.1", "gcp"),
+        ("/latest/meta-data/", "gcloud-golang/0.1", "aws"),
+        ("/latest/", "gcloud-golang/0.1", "aws"),
+        ("/user", "gcloud-golang/0.1", "aws"),
+        ("/", "my gcloud-golang/0.1", "aws"),
+        ("/", "Faraday v0.15.4", "aws"),
+        ("/", "Go-http-client/1.1", "aws"),
+        ("/", None, "aws"),
+        (None, "gcloud-golang/0.1", "aws"),
+    ],
+)
+def test_a_library_of_another_cloud_is_known_by_its_user_agent_at_the_root(
+    target: Optional[str], agent: Optional[str], provider: str
+) -> None:
+    """Google's for Go asks `GET /` without a header. Elsewhere it proves nothing."""
+    assert classify(_request(target)._replace(user_agent=agent)).provider == provider

@@ -1,7 +1,7 @@
 {# The columns of the tables. Text that a line lacks is empty. `name` is the host's name as the
    line has it; `host`, which only later tables have, is what tells hosts apart (host_keys). #}
 {% set of_request = [
-  "version", "reason", "outcome", "operation", "provider", "repeated", "forwarded",
+  "version", "reason", "outcome", "operation", "provider", "repeated", "forwarded", "relayed",
   "token_outcome", "path", "agent", "caller", "program", "launcher", "kind", "account",
   "container", "runtime", "orchestrator", "workload", "unit", "hop_limit"] %}
 {% set of_host = ["event", "name", "boot", "instance", "probe", "day_us"] %}
@@ -20,7 +20,7 @@
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [
-  "token_outcome", "path", "agent", "program", "account", "container", "runtime", "orchestrator",
+  "token_outcome", "path", "agent", "relayed", "program", "account", "container", "runtime", "orchestrator",
   "workload"] %}
 {# What finds a group's example again. A folded line's call has another operation or outcome. #}
 {% set of_example = (of_host + of_request) | reject("in", ["operation", "outcome"]) | list %}

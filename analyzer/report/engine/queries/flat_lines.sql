@@ -48,6 +48,14 @@ FROM (
       || CAST(coalesce(CAST({{ calls("each.count") }} AS BIGINT), 1) AS VARCHAR),
     {{ RECORD }}, '?')), {{ RECORD }}), '') AS repeated,
     coalesce(imds.forwarded, FALSE) AS forwarded,
+    {# What shows that the request was made for somebody else. Of addresses only those count that
+       are not one's own network's. #}
+    trim(coalesce(CASE WHEN length(http.request.forwarded_for) BETWEEN 2 AND 45
+        AND NOT regexp_matches(http.request.forwarded_for, {{ INSIDE | quoted }})
+        THEN 'for=' || http.request.forwarded_for END, '')
+      || coalesce(CASE WHEN length(url.domain) BETWEEN 1 AND 262
+        THEN ' host=' || url.domain END, '')
+      || coalesce(' ' || array_to_string(http.request.client_headers, ' '), '')) AS relayed,
     coalesce(imds.token_request.outcome, '') AS token_outcome,
     coalesce(url.path, '') AS path,
     coalesce(user_agent.original, '') AS agent,

@@ -376,6 +376,8 @@ def test_every_rule_is_the_first_for_some_caller() -> None:
         *everything().groups,
         group(FURTHER),
         group("/usr/sbin/haproxy", executable="/usr/sbin/haproxy", forwarded=1),
+        group("/srv/app/gateway", executable="/srv/app/gateway", forwarded=1),
+        group("/usr/sbin/tailscaled", executable="/usr/sbin/tailscaled", paths=(("/", 3),)),
         group("/opt/x", user_agent="datadog-agent/7.20.0"),
         group("/opt/x", user_agent=BOTO_NEW),
         group(program, executable=program),

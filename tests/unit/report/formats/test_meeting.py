@@ -11,7 +11,7 @@ from rich.console import Console
 
 from analyzer.report.formats import FORMATS, table
 from analyzer.report.formats.selection import Detail
-from analyzer.report.result import Judgement, Report, Standing, Step
+from analyzer.report.result import Cause, Entry, Judgement, Report, Standing, Step
 from tests.unit import report_fleet_samples as fleets
 from tests.unit import report_samples as samples
 from tests.unit import reports
@@ -222,3 +222,16 @@ class TestInFull:
         said = FORMATS["table"](report, Detail(hosts=True, callers=True))
         assert all(f"\n{n}. worker.py" in said for n in range(1, 301))
         assert all(f"ip-10-0-{n // 256}-{n % 256} " in said for n in range(700))
+
+
+def test_incidents_leave_the_page_its_length() -> None:
+    """However many: each after the first few gives way, never the part."""
+    diagnosis = dataclasses.replace(
+        reports.hostile_diagnosis("nginx " * 60), cause=Cause.FORGERY, evidence=("seen " * 100,)
+    )
+    for number in (1, 3, 500):
+        entries = [Entry(samples.group(f"/usr/sbin/nginx-{n}"), diagnosis) for n in range(number)]
+        large = reports.large(30, 40)
+        text = table.as_text(dataclasses.replace(large, entries=(*entries, *large.entries)))
+        assert len(text.splitlines()) <= table.ROWS_MAX
+        assert text.startswith("INCIDENT")
