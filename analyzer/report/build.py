@@ -11,6 +11,7 @@ from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.clients import Clients
 from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
@@ -36,7 +37,8 @@ def judge(
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
     unknown.
     """
-    entries = tuple(Entry(each, diagnose(each, clients)) for each in findings.groups)
+    around = surroundings_of(findings)
+    entries = tuple(Entry(each, diagnose(each, clients, around)) for each in findings.groups)
     comparison = (
         compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
     )

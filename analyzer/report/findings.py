@@ -74,7 +74,9 @@ class Group:
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
     (v1, then unknown, then v2), the last of its kind. ``hop_limits`` counts its successful token
     requests by the TTL with which the answer arrived, ``instance_hop_limits`` are those of
-    ``v1_hosts`` (:class:`Host`); both as far as they were measured.
+    ``v1_hosts`` (:class:`Host`); both as far as they were measured. ``v1_by_asked`` counts its v1
+    calls by what became of its token requests on the host of each: ``failed`` (one did),
+    ``got`` (all were answered with a token) or ``none``; empty where it made no token request.
     """
 
     key: Key
@@ -98,6 +100,7 @@ class Group:
     example: Mapping[str, Any]
     hop_limits: tuple[tuple[int, int], ...] = ()
     instance_hop_limits: tuple[int, ...] = ()
+    v1_by_asked: tuple[tuple[str, int], ...] = ()
 
     @property
     def requests(self) -> int:

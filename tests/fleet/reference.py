@@ -187,7 +187,22 @@ def _group(
         instance_hop_limits=tuple(
             sorted({limits[name] for name, _ in v1_hosts[:20] if name in limits})
         ),
+        v1_by_asked=_v1_by_asked(lines, key_of),
     )
+
+
+def _v1_by_asked(lines: list[Line], key_of: Callable[[Line], str]) -> tuple[tuple[str, int], ...]:
+    asked: dict[str, set[str]] = collections.defaultdict(set)
+    for line in lines:
+        if line["imds"]["reason"] == "token_request":
+            asked[key_of(line)].add(line["imds"].get("outcome", ""))
+    counts: collections.Counter[str] = collections.Counter()
+    for line in lines:
+        if asked and line["imds"]["version"] == "v1":
+            outcomes = asked.get(key_of(line), set())
+            is_failed = bool(outcomes - {"success", ""})
+            counts["failed" if is_failed else "got" if "success" in outcomes else "none"] += 1
+    return tuple(sorted(counts.items()))
 
 
 def _hop_limit(line: Line) -> Optional[int]:

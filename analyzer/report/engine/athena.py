@@ -29,6 +29,7 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "who they are": ("group_facts", {}),
     "their calls by version, reason and outcome": ("tallies", {}),
     "the failed token requests before their calls": ("token_failures", {}),
+    "their calls by what became of token requests on their hosts": ("v1_by_asked", {}),
     "the paths they ask for": (
         "most_frequent",
         {"value": "path", "condition": "TRUE", "limit": PATHS_LISTED_MAX},

@@ -156,6 +156,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     days = by_first(engine.ask(query("days")))
     failures = by_first(engine.ask(query("token_failures")))
     hops = by_first(engine.ask(query("hop_limits")))
+    asked = by_first(engine.ask(query("v1_by_asked")))
     lists = {
         name: by_first(
             engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
@@ -197,6 +198,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             instance_hop_limits=tuple(
                 sorted({limits[name] for name, _ in lists["v1_hosts"][number] if name in limits})
             ),
+            v1_by_asked=tuple((each, int(count)) for each, count in asked[number]),
         )
         for (
             number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,
