@@ -27,7 +27,7 @@ def product(group: Group, found: Optional[Recognition]) -> Diagnosis:
             client.advice or "",
             "No entry of the known clients says which version needs no v1: see its release notes.",
         ),
-        looks(group),
+        (client.version_command or "", *looks(group)),
         found,
         group,
         (TRANSITION,),

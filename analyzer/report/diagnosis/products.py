@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Optional
 
 from analyzer.logline.launchers import WRAPPERS
@@ -78,6 +79,10 @@ PRODUCTS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
+# What shows the version that is installed; the package does for all others.
+_VERSION_COMMANDS: Mapping[str, str] = {"AWS CLI": "aws --version", "s3cmd": "s3cmd --version"}
+
+
 def maybe_product(scene: Scene) -> Optional[Client]:
     """Return the product that a scene's own process is, None for an unknown one."""
     own = scene.own
@@ -115,5 +120,7 @@ def _named(name: str) -> Optional[Client]:
         match = re.fullmatch(pattern, name[:128])
         if match is not None and name.isprintable():
             parts = {key: part or "" for key, part in match.groupdict().items()}
-            return Client(product.format(name=name, **parts), _PROGRAM, advice=advice)
+            shown = product.format(name=name, **parts)
+            command = _VERSION_COMMANDS.get(shown)
+            return Client(shown, _PROGRAM, advice=advice, version_command=command)
     return None

@@ -84,9 +84,13 @@ class Scene:
 
     @property
     def login(self) -> Optional[Link]:
-        """The program that let a person in; None where nobody typed or sent the command."""
-        nearest = next(self.actors, None)
-        if nearest is not None and LOGINS.fullmatch(nearest.program.file):
+        """The program that let a person in; None where nobody typed or sent the command.
+
+        A script that was sent is a script: its file can be changed.
+        """
+        nearest, own = next(self.actors, None), self.own
+        is_sent = own is not None and (own.is_tool or own.is_inline)
+        if is_sent and nearest is not None and LOGINS.fullmatch(nearest.program.file):
             return nearest
         if self.identity is None or self.identity.kind != PERSON:
             return None

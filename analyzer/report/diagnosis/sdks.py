@@ -50,14 +50,15 @@ def old(group: Group, found: Optional[Recognition]) -> Diagnosis:
             " no v1"
         )
         advice = [f"Upgrade {client.name} from {version} to {client.needs} or later."]
+    commands: tuple[str, ...] = (client.version_command or "",)
     if found is not None and found.host is not None:
         advice = [_of_host(found.host)]
+        commands = (found.host.version_command or client.version_command or "", *looks(group))
     elif client.kind == "sdk":
         if client.name in _COMPILED_IN:
             advice.append(_IF_YOURS)
         if group.key.place != "host":
             advice.append("It is part of a container's image: build that anew.")
-    commands = (client.version_command,) if client.version_command else ()
     return assembled(Cause.OLD_SDK, summary, with_advice(advice, client), commands, found, group)
 
 
