@@ -48,7 +48,7 @@ def origin_of(scene: Scene) -> Optional[Origin]:
         if found is None and not is_own:
             found = _matched(RUNNERS, link.program.name, scene)
         return found
-    return _of_container(scene)
+    return _of_container(scene) or _of_unit(scene)
 
 
 def _is_carried(link: Link, *, is_own: bool) -> bool:
@@ -74,6 +74,23 @@ _CONTAINERS: tuple[Row, ...] = (
         "Change .gitlab-ci.yml: the runner makes the script from it.",
     ),
 )
+
+
+def _of_unit(scene: Scene) -> Optional[Origin]:
+    """Return that the command stands in a unit's own file."""
+    own, unit = scene.own, scene.unit
+    roles = [link.program.role for link in scene.links[1:]]
+    is_started = Role.INIT in roles and not scene.container and unit.endswith(".service")
+    if own is None or not is_started or own.script or not (own.is_tool or own.is_inline):
+        return None
+    is_of_person = scene.login is not None or unit.startswith("user@")
+    if is_of_person or not unit.isprintable():
+        return None
+    return Origin(
+        f"the unit {unit}",
+        "Change the command in the unit's file (ExecStart= and the like).",
+        (f"systemctl cat -- {quoted(unit)}",),
+    )
 
 
 def _matched(rows: tuple[Row, ...], text: str, scene: Scene) -> Optional[Origin]:

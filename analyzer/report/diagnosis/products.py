@@ -22,6 +22,10 @@ _APPLICATION = (
     "It is an application in Ruby or Python: upgrade the AWS SDK or the agent in it that asks, in"
     " its Gemfile.lock or requirements."
 )
+_COLLECTION = (
+    "Upgrade the collection amazon.aws (or Ansible as a whole) on the machine that runs the"
+    " playbook; the file on the host is a copy that it makes anew."
+)
 _CFN = "Upgrade the package aws-cfn-bootstrap, in the image or in user data."
 
 # Name or path of the program, script or main class, title of the server, or name of the unit ->
@@ -93,6 +97,11 @@ def maybe_product(scene: Scene) -> Optional[Client]:
         if found is not None:
             return found
     return None
+
+
+def has_sdk(product: Client) -> bool:
+    """Tell whether a product has its SDK in it; others use the one that is installed beside."""
+    return product.advice not in (_APPLICATION, _COLLECTION)
 
 
 def unit_name(scene: Scene) -> str:

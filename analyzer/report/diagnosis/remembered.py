@@ -25,6 +25,14 @@ _MAY_HAVE_FAILED = (
 )
 
 
+_POD = " In Kubernetes, delete its pod: a new one takes its place."
+
+
+def again(group: Group) -> str:
+    """Return that a caller has to be restarted, and how where no command does it."""
+    return RESTART + (_POD if group.key.place == "kubernetes" else "")
+
+
 def keeps_v1(group: Group) -> bool:
     """Tell whether a group's SDK keeps v1 after one token request that failed."""
     return any(_GO.search(each) for each in (*group.user_agents, group.key.user_agent or ""))

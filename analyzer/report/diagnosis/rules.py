@@ -118,13 +118,13 @@ class GroupFacts:
             return kind == "tool" or key.kind == SCRIPT
         is_edited = others.runs_scripts(own.program.file)
         is_run = own.is_inline or SCRIPT in (own.program.kind, key.kind)
-        return own.is_tool or (is_edited and (is_run or not own.is_bare))
+        return own.is_tool or (is_edited and (is_run or not own.is_bare or bool(self.scene.script)))
 
     @property
     def is_person(self) -> bool:
         """Whether a person typed it, or sent it by ssh."""
         is_at_shell = self.group.key.kind == PERSON or self.scene.login is not None
-        return is_at_shell and self.origin is None
+        return is_at_shell and self.origin is None and self.is_below is not False
 
     @property
     def fell_back_in_script(self) -> bool:
@@ -193,7 +193,7 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
     (_is_known, lambda f: sdks.version_unknown(f.group, f.found)),
     (
         lambda facts: facts.is_script,
-        lambda f: scripts.script(f.group, f.found, f.origin, f.asked),
+        lambda f: scripts.script(f.group, f.found, f.origin, f.asked, f.scene),
     ),
     (lambda facts: "process" not in facts.group.example, lambda f: others.address_only(f.group)),
     (

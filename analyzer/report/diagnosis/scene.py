@@ -83,6 +83,15 @@ class Scene:
         return (link for link in self.links[1:] if link.program.role is Role.ACTOR)
 
     @property
+    def script(self) -> str:
+        """The path of the script that called, itself or by a tool; "" for none."""
+        own = self.own
+        if own is None or own.script or not (own.is_tool or own.is_bare):
+            return "" if own is None else own.script
+        nearest = next(self.actors, None)
+        return "" if nearest is None else nearest.script
+
+    @property
     def login(self) -> Optional[Link]:
         """The program that let a person in; None where nobody typed or sent the command.
 

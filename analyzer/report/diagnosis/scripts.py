@@ -28,6 +28,12 @@ _LACKS_TTL = (
     " to 21600."
 )
 _USE_PUT = "It asks for the token with GET, which gets none: use PUT, as below."
+# Where packages put their scripts, and hardly anybody else.
+_OF_PACKAGE = re.compile(r"/usr/(?!local/)(?:s?bin|lib|lib64|libexec|share)/.+")
+_UPGRADE = (
+    "The script is in a folder of packages: if one owns it, upgrade that; a change by hand is lost"
+    " with the next upgrade."
+)
 _IN_IMAGE = "Its container runs from an image: fix the file there, and build the image anew."
 _ASK = (
     "Ask for a token first, and send it with each request; one token is good for six hours."
@@ -40,6 +46,7 @@ def script(
     found: Optional[Recognition],
     origin: Optional[Origin],
     asked: TokenRequests,
+    scene: Scene,
 ) -> Diagnosis:
     """Return that somebody wrote the call by hand."""
     mixed = f" ({group.count('v1')} of {group.requests} requests)" if group.count("v2") else ""
@@ -53,6 +60,9 @@ def script(
         advice.append("Busybox's wget cannot PUT: use curl there.")
     advice = [*_place(group, origin), *advice]
     commands = (*replacement(group), *(origin.commands if origin else ()))
+    if origin is None and _OF_PACKAGE.fullmatch(scene.script):
+        advice.insert(0, _UPGRADE)
+        commands = (*looks(group), *commands)
     return assembled(Cause.SCRIPT, summary, advice, commands, found, group, (RETRIEVAL,))
 
 
@@ -126,7 +136,8 @@ def _place(group: Group, origin: Optional[Origin]) -> list[str]:
 
 
 def _tool(group: Group, found: Optional[Recognition]) -> str:
-    return found.client.name if found else group.key.program.rpartition("/")[2]
+    is_tool = found is not None and found.client.kind != "library"
+    return found.client.name if found and is_tool else group.key.program.rpartition("/")[2]
 
 
 def _whose(group: Group, found: Optional[Recognition], origin: Optional[Origin]) -> str:

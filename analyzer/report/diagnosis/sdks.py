@@ -7,7 +7,7 @@ from typing import Optional
 from analyzer.report.diagnosis.clients import Client, Recognition
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, known, with_advice
-from analyzer.report.diagnosis.remembered import RESTART, keeps_v1, restart
+from analyzer.report.diagnosis.remembered import again, keeps_v1, restart
 from analyzer.report.diagnosis.tokens import HOP_LIMIT, is_limited, why_no_token, worst
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
@@ -28,7 +28,7 @@ def fallback(group: Group, found: Optional[Recognition]) -> Diagnosis:
     commands = (HOP_LIMIT,) if is_limited(cure) else looks(group)
     advice = [cure, _fallback_off(found)]
     if keeps_v1(group):
-        advice.append(RESTART)
+        advice.append(again(group))
         commands += restart(group)
     if found is not None and found.client.kind == "program" and found.client.advice:
         advice.append(found.client.advice)

@@ -9,7 +9,7 @@ from typing import Any, Optional
 from analyzer.logline.named_caller import short
 from analyzer.report.diagnosis.clients import Clients, Recognition
 from analyzer.report.diagnosis.origins import Origin
-from analyzer.report.diagnosis.products import maybe_product, unit_name
+from analyzer.report.diagnosis.products import has_sdk, maybe_product, unit_name
 from analyzer.report.diagnosis.scene import Scene
 from analyzer.report.findings import Group
 
@@ -40,7 +40,7 @@ def _with_product(found: Optional[Recognition], scene: Scene) -> Optional[Recogn
     if product is None or (found is not None and found.client.name.startswith(product.name)):
         return found
     if found is not None and found.client.kind == "sdk":
-        return replace(found, host=product)
+        return replace(found, host=product) if has_sdk(product) else found
     return Recognition(product)
 
 

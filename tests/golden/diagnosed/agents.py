@@ -7,6 +7,7 @@ from tests.golden.diagnosed.case import (
     ASK,
     CODEDEPLOY,
     NET_HTTP,
+    OLD_BOTO,
     OLD_GO,
     PYTHON,
     UPGRADE,
@@ -213,5 +214,16 @@ CASES: tuple[Case, ...] = (
             "If the program is yours",
             "go version -m /srv/app/ours",
         ],
+    ),
+    Case(
+        "application-server-with-old-sdk",
+        Caller(
+            (titled(PYTHON, "gunicorn: worker [shop]", name="gunicorn: worke", user="app"), INIT),
+            OLD_BOTO,
+            unit="shop2.service",
+        ),
+        "old_sdk",
+        ["Upgrade botocore from 1.12.253"],
+        ["It is part of"],
     ),
 )

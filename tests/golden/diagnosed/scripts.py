@@ -7,9 +7,11 @@ from tests.golden.diagnosed.case import (
     ASK,
     CODEDEPLOY,
     COMMAND,
+    CONTAINER,
     DEPLOYMENT,
     OLD_BOTO,
     PYTHON,
+    SHIM,
     SSHD,
     SSHD_ROOT,
     SSM,
@@ -280,5 +282,35 @@ CASES: tuple[Case, ...] = (
         "script",
         ["what builds the image (AMI)"],
         ["launch template", UPGRADE],
+    ),
+    # --- where a script stands that nobody generates ---
+    Case(
+        "command-of-a-unit",
+        by_curl(ran("/usr/bin/dash", "/bin/sh", "-c", "curl x"), INIT, unit="zone.service"),
+        "script",
+        ["the unit zone.service", "ExecStart=", "systemctl cat -- zone.service"],
+        [UPGRADE],
+    ),
+    Case(
+        "script-of-a-package",
+        by_curl(script("/usr/bin/some-tool"), INIT),
+        "script",
+        ["if one owns it, upgrade that", "dpkg -S /usr/bin/some-tool"],
+    ),
+    Case(
+        "script-of-an-image",
+        by_curl(script("/entrypoint.sh"), SHIM, container=CONTAINER),
+        "script",
+        ["build the image anew"],
+        [UPGRADE],
+    ),
+    Case(
+        "python-from-standard-input",
+        Caller(
+            (ran(PYTHON, "python3 -"), script("/opt/ops/heredoc.sh"), INIT), "Python-urllib/3.9"
+        ),
+        "script",
+        ["heredoc.sh calls python3", ASK],
+        [UPGRADE],
     ),
 )
