@@ -6,6 +6,7 @@ and any of it may be missing.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,13 +65,20 @@ class Scene:
     """The processes, nearest first, and where they run; "" for what the line does not tell."""
 
     links: tuple[Link, ...] = ()
-    identity: Optional[Identity] = None
     unit: str = ""
     container: str = ""
     container_name: str = ""
     runtime: str = ""
     instance: str = ""
     started: str = ""
+
+    @functools.cached_property
+    def identity(self) -> Optional[Identity]:
+        """The caller as the recorder names it, None where no process is known."""
+        if not self.links:
+            return None
+        own, *above = (link.image for link in self.links)
+        return identify(own, above, Place(self.unit))
 
     @property
     def own(self) -> Optional[Link]:
@@ -113,25 +121,16 @@ def scene_of(group: Group) -> Scene:
     found = value_at(process, "ancestors")
     ancestors = found[:_ANCESTORS_MAX] if isinstance(found, list) else []
     links = tuple(_link(each) for each in (process, *ancestors)) if process else ()
-    unit = text_at(line, "service", "name")
     instance = text_at(line, "cloud", "instance", "id")
     return Scene(
         links=links,
-        identity=_identity(links, unit),
-        unit=unit,
+        unit=text_at(line, "service", "name"),
         container=text_at(line, "container", "id"),
         container_name=text_at(line, "container", "name"),
         runtime=text_at(line, "container", "runtime"),
         instance=instance if _INSTANCE.fullmatch(instance) else "",
         started=text_at(process, "start"),
     )
-
-
-def _identity(links: tuple[Link, ...], unit: str) -> Optional[Identity]:
-    if not links:
-        return None
-    own, *above = (link.image for link in links)
-    return identify(own, above, Place(unit))
 
 
 def _link(process: object) -> Link:
