@@ -9,6 +9,7 @@ from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, known, with_advice
 from analyzer.report.diagnosis.remembered import again, keeps_v1, restart
 from analyzer.report.diagnosis.tokens import HOP_LIMIT, is_limited, why_no_token, worst
+from analyzer.report.diagnosis.whose import check_within
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
@@ -112,7 +113,7 @@ def configured(
 def version_unknown(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return that a known client's version cannot be told."""
     client, _, where = known(group, found)
-    advice: list[str] = []
+    advice = [check_within(group, found)]
     if client.needs is None:
         summary = f"{client.name}{where}: no version that needs no v1 is known"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Optional
@@ -13,6 +14,12 @@ from analyzer.report.diagnosis.products import has_sdk, maybe_product, unit_name
 from analyzer.report.diagnosis.scene import Scene
 from analyzer.report.findings import Group
 
+_DATADOG = "Datadog Agent"
+_PYTHON = re.compile(r"python-requests/|python-urllib|aiohttp/|python-httpx/", re.IGNORECASE)
+_CHECK = (
+    "Its user agent is that of a library of Python, so a check of yours in"
+    " /etc/datadog-agent/checks.d may ask: in that, ask for a token first."
+)
 # What says nothing of who uses it.
 _ANYBODYS = ("tool", "library")
 
@@ -30,6 +37,17 @@ def recognised(
         if by_unit is not None and by_unit.client.kind not in _ANYBODYS:
             return by_unit
     return _with_product(found, scene)
+
+
+def check_within(group: Group, found: Optional[Recognition]) -> str:
+    """Return that a check of the reader's may ask within an agent; "" for any other caller.
+
+    Datadog's agent runs checks in Python within its own process. Its own requests have another
+    user agent.
+    """
+    is_datadog = found is not None and found.client.name == _DATADOG
+    is_check = is_datadog and _PYTHON.match(group.key.user_agent or "") is not None
+    return _CHECK if is_check else ""
 
 
 def _with_product(found: Optional[Recognition], scene: Scene) -> Optional[Recognition]:

@@ -226,4 +226,21 @@ CASES: tuple[Case, ...] = (
         ["Upgrade botocore from 1.12.253"],
         ["It is part of"],
     ),
+    Case(
+        "check-within-the-agent",
+        Caller((ran("/opt/datadog-agent/bin/agent/agent"), INIT), "python-requests/2.28.1"),
+        "unknown",
+        ["Datadog Agent", "a check of yours in /etc/datadog-agent/checks.d"],
+    ),
+    Case(
+        "agent-without-a-check",
+        Caller(
+            (ran("/opt/datadog-agent/bin/agent/agent"), INIT),
+            NET_HTTP,
+            unit="datadog-agent.service",
+        ),
+        "unknown",
+        ["Datadog Agent", "from 7.64.0 on"],
+        ["checks.d", ASK],
+    ),
 )
