@@ -40,6 +40,8 @@ _PACKAGE_VERSION = re.compile(r"(?<=.)(?:@|==)[^/@]*\Z")
 # A shell that reads a file into itself runs that script.
 _SOURCED = re.compile(r"\s*(?:\.|source)\s+(?:(['\"])(.+?)\1|([^\s;&|]+))")
 _NUMBERS = re.compile("[0-9]+")
+# A word, and more behind it: a name alone may be that of a link to the interpreter.
+_TITLE = re.compile(r"\[?([A-Za-z][\w.-]{0,63})(?::|\]| [^/]).", re.ASCII)
 _EXECUTABLES = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([^/]+)")
 
 
@@ -96,7 +98,7 @@ def recognise(image: Image) -> Program:
     if found is not None and found.kind != CODE:
         return _of_target(found.kind, found.text, file, args)
     if told is not None:
-        return _of_interpreter(told, image.name, file, found.text if found else "")
+        return _of_interpreter(told, image.name, file, found.text if found else "", args)
     return _of_file(image, executable, file, args)
 
 
@@ -129,7 +131,9 @@ def _of_target(kind: str, text: str, file: str, args: tuple[str, ...]) -> Progra
     return Program(name, kind, text, Role.ACTOR, file)
 
 
-def _of_interpreter(told: Interpreter, name: str, file: str, code: str) -> Program:
+def _of_interpreter(
+    told: Interpreter, name: str, file: str, code: str, args: tuple[str, ...]
+) -> Program:
     if told.is_shell:
         sourced = _SOURCED.match(code)
         if sourced is not None:
@@ -137,11 +141,23 @@ def _of_interpreter(told: Interpreter, name: str, file: str, code: str) -> Progr
             return Program(base(path) or path, SCRIPT, path, Role.ACTOR, file)
         return Program(name or file, PROGRAM, file, Role.SHELL, file, code)
     title = name.partition(":")[0]
-    if not code and title and title != file and interpreter(title) is None:
+    if title in ("", file) or interpreter(title) is not None:
+        title = _title(args)
+    if not code and title:
         # It has given itself a name, as servers do; nothing else tells it from others.
         subject = f"{_family(file)} {_NUMBERS.sub('*', title)}"
         return Program(title, SCRIPT, subject, Role.ACTOR, file)
     return Program(name or file, PROGRAM, _family(file), Role.ACTOR, file, code)
+
+
+def _title(args: tuple[str, ...]) -> str:
+    """Return the title that a server put in place of its arguments, "" where these are none.
+
+    Ruby leaves the process's name as it is. What stands behind the first word differs from process
+    to process: `codedeploy-agent: master 812`, `puma 5.6.5 (tcp://0.0.0.0:80) [app]`.
+    """
+    match = _TITLE.match(args[0]) if len(args) == 1 else None
+    return match[1] if match and interpreter(match[1]) is None else ""
 
 
 def _of_file(image: Image, executable: str, file: str, args: tuple[str, ...]) -> Program:

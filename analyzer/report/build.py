@@ -12,6 +12,7 @@ from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
@@ -39,7 +40,8 @@ def judge(
     """
     joined = join(roster, findings.hosts) if roster is not None else None
     ids = {each.host: each.id for each in joined.instances} if joined is not None else {}
-    entries = tuple(Entry(each, diagnose(each, clients, ids)) for each in findings.groups)
+    around = surroundings_of(findings)
+    entries = tuple(Entry(each, diagnose(each, clients, around, ids)) for each in findings.groups)
     comparison = (
         compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
     )

@@ -124,6 +124,9 @@ class Group:
     ``v1_hosts`` (:class:`Host`); both as far as they were measured. ``evidence`` is what was read
     of its code, of the most hosts first; ``evidence_left_out`` is how much more there is.
     ``uses`` tell its requests apart by who seems to ask, what looks least like its own first.
+    ``v1_by_asked`` counts its v1 calls by what became of its token requests on the host of each:
+    ``failed`` (one did), ``got`` (all were answered with a token) or ``none``; empty where it made
+    no token request.
     """
 
     key: Key
@@ -150,6 +153,7 @@ class Group:
     evidence: tuple[Evidence, ...] = ()
     evidence_left_out: int = 0
     uses: tuple[Use, ...] = ()
+    v1_by_asked: tuple[tuple[str, int], ...] = ()
 
     @property
     def requests(self) -> int:

@@ -189,6 +189,7 @@ def _group(
             sorted({limits[name] for name, _ in v1_hosts[:20] if name in limits})
         ),
         uses=_uses(lines, key_of),
+        v1_by_asked=_v1_by_asked(lines, key_of),
     )
 
 
@@ -227,6 +228,20 @@ def _relayed(line: Line) -> list[str]:
     if "domain" in line.get("url", {}):
         marks.append(f"host={line['url']['domain']}")
     return [*marks, *request.get("client_headers", ())]
+
+
+def _v1_by_asked(lines: list[Line], key_of: Callable[[Line], str]) -> tuple[tuple[str, int], ...]:
+    asked: dict[str, set[str]] = collections.defaultdict(set)
+    for line in lines:
+        if line["imds"]["reason"] == "token_request":
+            asked[key_of(line)].add(line["imds"].get("outcome", ""))
+    counts: collections.Counter[str] = collections.Counter()
+    for line in lines:
+        if asked and line["imds"]["version"] == "v1":
+            outcomes = asked.get(key_of(line), set())
+            is_failed = bool(outcomes - {"success", ""})
+            counts["failed" if is_failed else "got" if "success" in outcomes else "none"] += 1
+    return tuple(sorted(counts.items()))
 
 
 def _hop_limit(line: Line) -> Optional[int]:

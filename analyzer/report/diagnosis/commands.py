@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 from analyzer.imds import IMDS_IPV4, IMDS_IPV6
+from analyzer.report.diagnosis.scene import scene_of
 from analyzer.report.findings import Group
 
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
@@ -56,17 +57,24 @@ def replacement(group: Group) -> tuple[str, ...]:
 
 def looks(group: Group) -> tuple[str, ...]:
     """Return what shows more of a caller: its package, its unit, its container or pod."""
-    process = _mapping(group.example.get("process"))
-    executable = process.get("executable")
     found: list[str] = []
-    if isinstance(executable, str) and executable.startswith("/") and group.key.place == "host":
-        name = quoted(executable)
+    file = _file(group)
+    if file.startswith("/") and group.key.place == "host":
+        name = quoted(file)
         found.append(f"dpkg -S {name} 2>/dev/null || rpm -qf {name}")
     if group.key.unit:
         verb = "list-units" if "*" in group.key.unit else "cat"
         found.append(f"systemctl {verb} -- {quoted(group.key.unit)}")
     found += _container_looks(group)
     return tuple(found)
+
+
+def _file(group: Group) -> str:
+    """Return the file to look for: of what curl or an interpreter runs, that is the script."""
+    scene = scene_of(group)
+    executable = scene.own.image.executable if scene.own else ""
+    is_anybodys = scene.own is not None and (scene.own.is_tool or scene.own.is_inline)
+    return scene.script or ("" if is_anybodys else executable)
 
 
 def _container_looks(group: Group) -> list[str]:

@@ -6,16 +6,11 @@ from typing import Optional
 
 from analyzer.clients.table import Recognition
 from analyzer.imds import OTHER_CLOUDS
-from analyzer.logline.interpreters import PACKAGE, base, interpreter
-from analyzer.report.diagnosis.commands import looks, replacement
-from analyzer.report.diagnosis.parts import assembled, with_advice
+from analyzer.logline.interpreters import PACKAGE, interpreter
+from analyzer.report.diagnosis.commands import looks
+from analyzer.report.diagnosis.parts import TRANSITION, assembled, with_advice
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
-
-USER_GUIDE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide"
-TRANSITION = f"{USER_GUIDE}/instance-metadata-transition-to-version-2.html"
-RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
-
 
 # What runs JavaScript: the AWS SDK for it sends no user agent, so its call is no script's for sure.
 _MAY_RUN_THE_SDK = ("node", "bun", "deno")
@@ -25,12 +20,14 @@ _COUNTED = (
 )
 
 
-def is_interpreter(executable: str, program: str) -> bool:
-    """Tell whether an executable is an interpreter, and the program a script that it runs."""
-    found = interpreter(base(executable))
-    if program == executable or found is None:
+def runs_scripts(file: str) -> bool:
+    """Tell whether a program is an interpreter of scripts that people edit where they are.
+
+    Of Java, Node.js and .NET there are programs, which are built.
+    """
+    found = interpreter(file)
+    if found is None:
         return False
-    # Java and the like run whole programs, which are no script of somebody's own.
     return found.plain != PACKAGE and found not in map(interpreter, _MAY_RUN_THE_SDK)
 
 
@@ -83,31 +80,6 @@ def further(group: Group) -> Diagnosis:
             ),
         ),
     )
-
-
-def script(group: Group, found: Optional[Recognition]) -> Diagnosis:
-    """Return that somebody wrote the call by hand."""
-    key = group.key
-    tool = found.client.name if found else key.program.rpartition("/")[2]
-    is_called = key.launcher not in (None, key.program) and key.kind != "script"
-    whose = f"{key.launcher} calls {tool}" if is_called else f"{key.program} asks"
-    mixed = group.count("v2")
-    summary = f"{whose} without a token"
-    if mixed:
-        summary += f" ({group.count('v1')} of {group.requests} requests)"
-    advice = [
-        (
-            "Ask for a token first, and send it with each request; one token is good for six hours."
-            " The lines below ask for what this caller asked for."
-        ),
-    ]
-    client = found.client if found else None
-    if client is not None and client.kind == "library":
-        advice.append(f"In a program, let the AWS SDK do it. It uses {client.name}.")
-        advice = with_advice(advice, client)
-    if tool == "wget":
-        advice.append("Busybox's wget cannot PUT: use curl there.")
-    return assembled(Cause.SCRIPT, summary, advice, replacement(group), found, group, (RETRIEVAL,))
 
 
 def address_only(group: Group) -> Diagnosis:

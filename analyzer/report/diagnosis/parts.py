@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import Optional
 
 from analyzer.clients.entry import Client
 from analyzer.clients.table import Recognition
-from analyzer.report.diagnosis.commands import quoted
+from analyzer.report.diagnosis.homes import at_home
+from analyzer.report.diagnosis.scene import Scene, scene_of
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
+
+# A command that shows a version, in a sentence of clients.toml.
+_COMMAND = re.compile(r"`((?:python3 -m pip show|npm ls|gem list|go version) [^`]+)`")
+USER_GUIDE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide"
+TRANSITION = f"{USER_GUIDE}/instance-metadata-transition-to-version-2.html"
+RETRIEVAL = f"{USER_GUIDE}/instancedata-data-retrieval.html"
 
 
 def assembled(
@@ -21,15 +29,14 @@ def assembled(
     group: Group,
     sources: tuple[str, ...] = (),
 ) -> Diagnosis:
-    """Put together what is said, with the executable's name in the commands."""
+    """Put together what is said, with commands that look at the caller's own environment."""
     client = found.client if found else None
-    process = group.example.get("process")
-    executable = process.get("executable") if isinstance(process, Mapping) else None
+    scene = scene_of(group)
     return Diagnosis(
         cause=cause,
         summary=summary,
-        advice=tuple(each for each in advice if each),
-        commands=tuple(_filled(each, executable) for each in commands if each),
+        advice=tuple(_of_home(each, group, scene) for each in advice if each),
+        commands=tuple(filter(None, (at_home(each, group, scene) for each in commands if each))),
         client=client.name if client else None,
         version=found.version if found else None,
         needed=client.needs if client and client.needs != "0" else None,
@@ -37,9 +44,9 @@ def assembled(
     )
 
 
-def _filled(command: str, executable: object) -> str:
-    is_path = isinstance(executable, str) and executable.startswith("/")
-    return command.replace("PROGRAM", quoted(str(executable))) if is_path else command
+def _of_home(sentence: str, group: Group, scene: Scene) -> str:
+    """Return a sentence whose command, between backticks, is the caller's own."""
+    return _COMMAND.sub(lambda match: f"`{at_home(match[1], group, scene) or match[1]}`", sentence)
 
 
 def known(group: Group, found: Optional[Recognition]) -> tuple[Client, str, str]:

@@ -31,6 +31,7 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "the failed token requests before their calls": ("token_failures", {}),
     "what was read of their code": ("evidence_texts", {}),
     "and on which hosts": ("evidence_hosts", {}),
+    "their calls by what became of token requests on their hosts": ("v1_by_asked", {}),
     "the paths they ask for": (
         "most_frequent",
         {"value": "path", "condition": "TRUE", "limit": PATHS_LISTED_MAX},

@@ -164,6 +164,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     failures = by_first(engine.ask(query("token_failures")))
     hops = by_first(engine.ask(query("hop_limits")))
     uses = by_first(engine.ask(query("uses", limit=USES_MAX)))
+    asked = by_first(engine.ask(query("v1_by_asked")))
     lists = {
         name: by_first(
             engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
@@ -210,6 +211,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             evidence=evidence.get(number, OfGroup()).evidence,
             evidence_left_out=evidence.get(number, OfGroup()).left_out,
             uses=tuple(_use(*each) for each in uses[number]),
+            v1_by_asked=tuple((each, int(count)) for each, count in asked[number]),
         )
         for (
             number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,

@@ -75,6 +75,15 @@ PYTHON, NODE, DASH = "/usr/bin/python3.11", "/usr/bin/node", "/usr/bin/dash"
         # What sets its own title.
         (process("gunicorn: maste", PYTHON, "gunicorn: master [app:app]"),
          "gunicorn", "script", "python gunicorn"),
+        (process("ruby", "/usr/bin/ruby2.0", "codedeploy-agent: master 812"),
+         "codedeploy-agent", "script", "ruby codedeploy-agent"),
+        (process("ruby", "/usr/bin/ruby3.1", "puma 5.6.5 (tcp://0.0.0.0:80) [app]"),
+         "puma", "script", "ruby puma"),
+        (process("python3", PYTHON, "[celeryd: celery@web:MainProcess]"),
+         "celeryd", "script", "python celeryd"),
+        # A link to the interpreter, and the interpreter itself, have no title.
+        (process("python3", PYTHON, "ours"), "python3", "program", "python"),
+        (process("python3", PYTHON, "python3: x"), "python3", "program", "python"),
         (process("worker-17", PYTHON, "worker-17"), "worker-17", "script", "python worker-*"),
         (process("busybox", "/bin/busybox", "busybox", "wget", "x"), "wget", "program", "wget"),
         (process("wget", "/bin/busybox", "wget", "x"), "wget", "program", "wget"),

@@ -131,7 +131,7 @@ def test_each_kind_of_caller_gets_its_own_cause() -> None:
     assert [each.diagnosis.cause for each in report.entries] == [
         Cause.OLD_SDK,
         Cause.PROXY,
-        Cause.SCRIPT,
+        Cause.UNKNOWN,  # a program, whoever started it
         Cause.FALLBACK,
         Cause.SCRIPT,
         Cause.OTHER_CLOUD,

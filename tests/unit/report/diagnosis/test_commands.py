@@ -112,7 +112,9 @@ def test_over_ipv6_the_lines_ask_over_ipv6() -> None:
 
 def test_a_caller_is_looked_up_where_it_runs() -> None:
     """By package and unit on the host, by container, pod or task elsewhere."""
-    assert looks(group(unit="cron.service"))[0].startswith("dpkg -S /usr/bin/python3.9")
+    assert looks(group(unit="cron.service"))[0].startswith("dpkg -S /srv/app/worker.py ")
+    bare = group(unit=None, args=("python3",))
+    assert looks(bare) == ("dpkg -S /usr/bin/python3.9 2>/dev/null || rpm -qf /usr/bin/python3.9",)
     assert looks(group(unit="session-*.scope"))[1] == "systemctl list-units -- 'session-*.scope'"
     assert looks(fallback())[-1] == f"docker inspect {'3f1c' * 16}"
     assert '"8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b"' in looks(kube2iam())[0]

@@ -9,7 +9,6 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.clients.reading import load_clients
-from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.diagnosis.rules import RULES, GroupFacts, diagnose
 from analyzer.report.findings import FURTHER, Group, Tally
 from analyzer.report.result import Cause, Diagnosis
@@ -238,7 +237,7 @@ def test_an_sdk_that_can_and_does_not_is_configured_so() -> None:
     """No token request failed, so the hop limit would not help."""
     diagnosis = said(python(user_agent=BOTO_NEW))
     assert diagnosis.cause is Cause.CONFIGURED_V1
-    assert "no token request had failed" in diagnosis.summary
+    assert "no token request of it that failed" in diagnosis.summary
     assert "hop" not in text(diagnosis)
 
 
@@ -325,7 +324,8 @@ def test_a_script_is_told_from_a_program(
     program: str, executable: str, user_agent: Optional[str], cause: Cause
 ) -> None:
     """A script can be edited; a program must first be known."""
-    diagnosis = said(group(program, executable=executable, user_agent=user_agent))
+    args = (executable,) if program == executable else (executable, program)
+    diagnosis = said(group(program, executable=executable, user_agent=user_agent, args=args))
     assert diagnosis.cause is cause
 
 
@@ -342,7 +342,9 @@ def test_the_javascript_sdk_without_a_user_agent_is_looked_for() -> None:
     diagnosis = said(group("/srv/app/index.js", args=("node", "/srv/app/index.js"), **node))
     assert diagnosis.cause is Cause.UNKNOWN
     assert "2.722.0" in text(diagnosis)
-    assert diagnosis.commands[0] == "npm ls aws-sdk @aws-sdk/credential-provider-imds"
+    assert diagnosis.commands[0] == (
+        "sudo -u app npm ls --prefix /srv/app aws-sdk @aws-sdk/credential-provider-imds"
+    )
     path = "/srv/node_modules/aws-sdk/dist-tools/x.js"
     named = said(group(path, args=("node", path), **node))
     assert (named.client, named.needed) == ("AWS SDK for JavaScript", "2.722.0")
@@ -384,10 +386,14 @@ def test_every_rule_is_the_first_for_some_caller() -> None:
         group("/srv/app/server", executable="/srv/app/server", tallies=(V1, V2)),
         group("/srv/app/server", executable="/srv/app/server"),
         replace(group("(from 10.0.3.7)"), example={}),
+        curl_script(kind="person"),
+        curl_script(tallies=(V1, replace(TOKEN, outcome="no_response"))),
+        curl_script(args=("curl", "-H", "X-aws-ec2-metadata-token: ", "http://x")),
+        group("kubelet", executable="/usr/bin/kubelet", args=("/usr/bin/kubelet",)),
     )
     first = set()
     for each in callers:
-        facts = GroupFacts(each, maybe_recognise(CLIENTS, each))
+        facts = GroupFacts(each, CLIENTS)
         first.add(next(n for n, (matches, _) in enumerate(RULES) if matches(facts)))
     assert first == set(range(len(RULES)))
 
