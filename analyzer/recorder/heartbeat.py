@@ -36,7 +36,7 @@ class Totals:
         self.queue_high_water = max(self.queue_high_water, other.queue_high_water)
 
 
-class Heartbeat:
+class HeartbeatWriter:
     """Holds the counts of the interval under way, and those since the start."""
 
     def __init__(self, sink: Sink, every_s: float, started_ns: int) -> None:
