@@ -21,7 +21,7 @@ _CREDENTIALS_LIFETIME = timedelta(hours=6)
 Tree = dict[str, Union[str, "Tree"]]
 
 
-class Document(NamedTuple):
+class MetadataPage(NamedTuple):
     """One answer's body with its media type."""
 
     body: bytes
@@ -36,7 +36,7 @@ class Metadata:
         instance = _instance(now or datetime.now(timezone.utc))
         self._root: Tree = dict.fromkeys(VERSIONS, instance)
 
-    def maybe_page(self, path: str) -> Optional[Document]:
+    def maybe_page(self, path: str) -> Optional[MetadataPage]:
         """Return what stands at an absolute path, None where there is nothing.
 
         A slash at the end makes no difference: a directory is listed, and SDKs ask for a
@@ -52,12 +52,12 @@ class Metadata:
             node = node[name]
         if isinstance(node, str):
             media_type = "application/octet-stream" if names[-1] == "user-data" else "text/plain"
-            return Document(node.encode("utf-8"), media_type)
+            return MetadataPage(node.encode("utf-8"), media_type)
         # The two upper levels are listed without slashes, as the real service does.
         depth = len([name for name in names if name])
         mark = "/" if depth > 1 else ""
         lines = [name if isinstance(child, str) else name + mark for name, child in node.items()]
-        return Document("\n".join(lines).encode("utf-8"), "text/plain")
+        return MetadataPage("\n".join(lines).encode("utf-8"), "text/plain")
 
 
 def _instance(now: datetime) -> Tree:

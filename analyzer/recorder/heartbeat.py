@@ -39,7 +39,7 @@ class Totals:
         self.evidence_skipped += other.evidence_skipped
 
 
-class Heartbeat:
+class HeartbeatWriter:
     """Holds the counts of the interval under way, and those since the start."""
 
     def __init__(self, sink: Sink, every_s: float, started_ns: int) -> None:

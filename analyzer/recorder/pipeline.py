@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from analyzer.config.settings import MASKED, NAMES, Config
-from analyzer.recorder.heartbeat import Heartbeat
+from analyzer.recorder.heartbeat import HeartbeatWriter
 from analyzer.recorder.pacing import Pace, Waiting
 from analyzer.recorder.repeats import LOG_BYTES, Repeats
 from analyzer.recorder.sink import Sink
@@ -62,7 +62,7 @@ class Pipeline:
         # The clock of intervals. One that does not run tells the start with its first event.
         self._now_ns = time.monotonic_ns if self._clock.is_running else self._clock.now_ns
         started_ns = self._now_ns() if self._clock.is_running else 0
-        self._heartbeat = Heartbeat(sink, heartbeat_s, started_ns)
+        self._heartbeat = HeartbeatWriter(sink, heartbeat_s, started_ns)
         self._stages = Stages(
             sink,
             self._heartbeat,

@@ -11,7 +11,7 @@ from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import unread
 from analyzer.recorder.exchanges import Exchanges
-from analyzer.recorder.heartbeat import Heartbeat
+from analyzer.recorder.heartbeat import HeartbeatWriter
 from analyzer.recorder.records import Captured, Record
 from analyzer.recorder.repeats import Repeats
 from analyzer.recorder.sink import Sink
@@ -37,7 +37,7 @@ class Stages:
     def __init__(
         self,
         sink: Sink,
-        heartbeat: Heartbeat,
+        heartbeat: HeartbeatWriter,
         repeats: Repeats,
         now_ns: Callable[[], int],
         *,
