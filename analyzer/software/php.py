@@ -18,7 +18,7 @@ _UP_MAX = 16
 # A project of 150 packages has 500 KB; 1 MiB needs 8 ms and 8 MB.
 _JSON_MAX = 1 << 20
 _TEXT_MAX = 65536
-_PHAR_MAX = 16 << 20
+_PHAR_MAX = 4 << 20
 _CHUNK = 1 << 20
 _PLUGINS_MAX = 64
 _REQUIRED_BY_MAX = 8

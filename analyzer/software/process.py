@@ -9,7 +9,8 @@ import errno
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Optional
 
 from analyzer.host.procfs import Stat, maybe_stat, read
@@ -37,15 +38,17 @@ def subject_of(
     script: str = "",
     unit: str = "",
     budget: Optional[Budget] = None,
+    avoid: Mapping[str, str] = MappingProxyType({}),
 ) -> Subject:
     """Return a running process as a subject. The caller closes its root.
 
     ``start_ticks`` is what /proc/PID/stat has to say as the time of the start, if that is known:
     another process may have got the number. ``script`` is the script's path, if that is known.
+    ``avoid`` are mount points that its root does not lead into (see Root).
     Raises OSError: the process is gone, is another one or is not for us to read.
     """
     before = _stat(pid, start_ticks)
-    root = Root(f"/proc/{pid}/root", budget)
+    root = Root(f"/proc/{pid}/root", budget, avoid)
     try:
         subject = _read(pid, before, root, script, unit)
         _stat(pid, before.start_ticks)

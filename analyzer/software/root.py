@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import BinaryIO, Callable, Optional
 
 from analyzer.software.budget import Budget
@@ -21,10 +22,22 @@ class Root:
     It is opened once, so that a process's root can be read after the process is gone. Paths are
     resolved one component at a time: a container may hold links that point to the host's files,
     and may change them meanwhile. All methods raise OSError; those that read raise Spent.
+    ``refused`` has the mount points of ``avoid`` that were asked for.
     """
 
-    def __init__(self, path: str = "/", budget: Optional[Budget] = None) -> None:
-        """Open the directory; ``budget`` bounds what is read."""
+    def __init__(
+        self,
+        path: str = "/",
+        budget: Optional[Budget] = None,
+        avoid: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Open the directory; ``budget`` bounds what is read.
+
+        ``avoid`` are mount points, with the file system's type, that no path is followed into:
+        a server that does not answer would hold up the reader for ever.
+        """
+        self._avoid = avoid
+        self.refused: dict[str, str] = {}
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.budget = budget
 
@@ -72,6 +85,10 @@ class Root:
         """Return a descriptor of what a path leads to, opened with O_PATH; the caller closes it."""
         return self._resolve(path)
 
+    def has_avoided_below(self, path: str) -> bool:
+        """Tell whether a mount point of ``avoid`` is below a directory."""
+        return any(point.startswith(f"{path}/") for point in self._avoid)
+
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what a path leads to."""
         fd = self._resolve(path)
@@ -98,6 +115,11 @@ class Root:
         except (OSError, ValueError):
             return False
 
+    def _check(self, path: str) -> None:
+        if path in self._avoid:
+            self.refused[path] = self._avoid[path]
+            raise OSError(errno.EREMOTE, os.strerror(errno.EREMOTE), path)
+
     def _count(self) -> None:
         if self.budget is not None:
             self.budget.file()
@@ -107,11 +129,12 @@ class Root:
 
     def _walked(self, path: str) -> tuple[int, str]:
         """Return a descriptor of what the path leads to, which the caller closes, and its path."""
-        _check(path)
+        _check_name(path)
         left = _components(path)
         fds, names = [os.dup(self._fd)], [""]
         links = 0
         try:
+            self._check("/")
             while left:
                 name = left.pop()
                 if name == "..":
@@ -119,6 +142,8 @@ class Root:
                         os.close(fds.pop())
                         names.pop()
                     continue
+                if self._avoid:
+                    self._check("/".join([*names, name]))
                 fd = os.open(name, _LOOK, dir_fd=fds[-1])
                 if not stat.S_ISLNK(os.fstat(fd).st_mode):
                     fds.append(fd)
@@ -142,7 +167,7 @@ class Root:
                 os.close(fd)
 
 
-def _check(path: str) -> None:
+def _check_name(path: str) -> None:
     """Refuse what no file can be named; a path may come from a file that anybody wrote."""
     try:
         is_name = b"\0" not in os.fsencode(path)
