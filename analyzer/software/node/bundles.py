@@ -18,7 +18,8 @@ _PNP_MAX = 3 << 20
 _FOUND_MAX = 16
 _TRIED_MAX = 64  # places in a chunk that are looked at
 
-_V2 = b"aws-sdk-nodejs"
+# What the SDK calls itself, put together when it runs.
+_V2 = (b"'aws-sdk-'", b'"aws-sdk-"', b"aws-sdk-nodejs")
 # As written, and as minifiers write it.
 _V2_NAMED = (b'VERSION: "2.', b"VERSION: '2.", b'VERSION:"2.', b"VERSION:'2.")
 _V2_VERSION = re.compile(rb"""VERSION: ?["'](2\.\d{1,4}\.\d{1,4})["']""")
@@ -31,7 +32,7 @@ _V3_VERSION = re.compile(
 )
 
 _PNP = ".pnp.cjs"
-_PLACE = re.compile(rb'\["((?:@[\w.-]+/)?[\w.-]{1,128})", \[')
+_PLACE = re.compile(rb'\["((?:@[\w.-]+/)?[\w.-]{1,128})", \[\\?\n')
 _RESOLVED = re.compile(rb'\s*\["(?:virtual:[0-9a-f]+#)?npm:(\d[^"#]{1,64})", \{')
 _CACHED = re.compile(rb'"packageLocation": "([^"\\]{1,512})"')
 
@@ -41,7 +42,7 @@ def libraries(root: Root, path: str) -> Iterator[Library]:
     is_v2, version = False, ""
     clients: dict[str, str] = {}
     for chunk in _chunks(root, path):
-        is_v2 = is_v2 or _V2 in chunk
+        is_v2 = is_v2 or any(name in chunk for name in _V2)
         if not version:
             version = _version(chunk)
         for at in _places(chunk, _V3):

@@ -129,12 +129,13 @@ def test_pnpms_store_is_read(tmp_path: Path) -> None:
 
 
 YARN = """const RAW_RUNTIME_STATE = '{ "packageRegistryData": [
-    ["aws-sdk", [
+    ["aws-sdk", [\\
       ["npm:2.573.0", {
         "packageLocation": "./.yarn/cache/aws-sdk-npm-2.573.0-1a2b.zip/node_modules/aws-sdk/",
       }]
     ]],
-    ["express", [ ["npm:4.1.0", {}] ]],
+    ["express", [\\
+      ["npm:4.1.0", {}] ]],\\
     ["@smithy/credential-provider-imds", [
       ["virtual:0123abc#npm:4.0.1", {}]
     ]]
@@ -166,6 +167,7 @@ def test_yarns_table_of_places_is_read(tmp_path: Path) -> None:
          "@aws-sdk/client-s3 3.1.0"),
         ('JSON.parse("{\\"name\\":\\"@aws-sdk/client-s3\\",\\"version\\":\\"3.1.0\\"}")',
          "@aws-sdk/client-s3 3.1.0"),
+        ('a="aws-sdk-"+e+"/"+t.VERSION;VERSION:"2.1.0"', "aws-sdk 2.1.0"),
         ('require("@aws-sdk/client-s3")', ""),
     ],
 )  # fmt: skip

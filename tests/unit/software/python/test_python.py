@@ -87,7 +87,11 @@ def test_the_system_comes_behind_an_environment_that_shares_it(tree: Path) -> No
     user = "home/ops/.local/lib/python3.11/site-packages"
     make_tree(tree, {f"{user}/awscli-1.16.263.dist-info/METADATA": "Requires-Dist: boto<2\n"})
     found = ask(python, tree, "/usr/bin/python3.11", "/srv/app/venv/bin/python", home="/home/ops")
-    assert found == [*FOUND, f"awscli 1.16.263 in /{user}/awscli-1.16.263.dist-info", BOTO]
+    assert found == [
+        *FOUND,
+        f"awscli 1.16.263 in /{user}/awscli-1.16.263.dist-info",
+        f"{BOTO} < awscli 1.16.263",
+    ]
 
 
 def test_the_systems_interpreter_has_the_systems_libraries(tree: Path) -> None:
@@ -143,7 +147,7 @@ def test_links_to_other_folders_are_followed(tree: Path) -> None:
     found = ask(python, tree, "/usr/bin/python3.11", "/usr/bin/python3")
     assert found == [
         BOTO,
-        f"botocore 1.2 in /{site}/botocore-1.2-py2.7.egg/botocore",
+        f"botocore 1.2 in /{site}/botocore-1.2-py2.7.egg/botocore < boto3 1.0.1",
         "boto3 1.0.1 in /opt/old/boto3.egg-info",
     ]
 
