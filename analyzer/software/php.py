@@ -150,7 +150,7 @@ def _of_json(root: Root, path: str) -> _Packages:
     found.source = path
     try:
         raw = root.read(path, _JSON_MAX)
-        said = json.loads(raw) if len(raw) < _JSON_MAX else None
+        said = json.loads(raw, parse_int=str) if len(raw) < _JSON_MAX else None
     except (OSError, ValueError, RecursionError):
         return found
     if isinstance(said, dict):

@@ -24,6 +24,7 @@ _NESTED_MAX = 256  # folders in which an own node_modules is looked into
 _REQUIRED_BY_MAX = 8
 _CLIENTS_MAX = 8
 
+_SCOPES = frozenset(name.partition("/")[0] for name in NPM if name.startswith("@"))
 _LIST = ".package-lock.json"
 _ENTRY = re.compile(
     rb'^    "((?:node_modules/[^"\\]{1,256}/)?node_modules/[^"\\]{1,256})": \{', re.MULTILINE
@@ -137,33 +138,40 @@ def _leads_to(store: Folder, link: str, entry: str) -> bool:
     return f"/.pnpm/{entry}/" in _real(store, link) + "/"
 
 
-def _of_folders(modules: Folder, names: frozenset[str], above: str = "") -> Iterator[Library]:
+def _of_folders(modules: Folder, names: frozenset[str]) -> Iterator[Library]:
     """Yield what the folders themselves hold; one level of nested copies."""
     packages = list(_packages(modules, names))
-    asks: dict[str, list[str]] = {}
-    top: list[Library] = []
-    for name in filter(is_wanted_name, packages):
-        said = maybe_described(modules, f"{name}/package.json")
-        if said is not None:
-            top.append(Library("npm", name, said.version, f"{modules.path}/{name}"))
-            for wanted in said.required:
-                asks.setdefault(wanted, []).append(said.text)
-    for library in top:
-        by = asks.get(library.name, [])
-        yield library._replace(required_by=tuple(filter(None, (above, *by))))
-    if above:
-        return
+    yield from _wanted(modules, [name for name in packages if is_wanted_name(name)])
     nested = [name for name in packages if modules.has(f"{name}/node_modules")]
     for name in nested[:_NESTED_MAX]:
         try:
             with modules.below(f"{name}/node_modules") as below:
-                holder = maybe_described(modules, f"{name}/package.json") or Described(name, "")
-                yield from _of_folders(below, frozenset(below.names()[:_NAMES_MAX]), holder.text)
+                found = [each for each in _packages(below, _SCOPES) if is_wanted_name(each)]
+                found += filter(is_wanted_name, below.names()[:_NAMES_MAX])
+                if found:
+                    holder = maybe_described(modules, f"{name}/package.json")
+                    by = holder.text if holder is not None else name
+                    yield from _wanted(below, found, by)
         except OSError:
             continue
 
 
+def _wanted(modules: Folder, names: list[str], above: str = "") -> Iterator[Library]:
+    asks: dict[str, list[str]] = {}
+    found: list[Library] = []
+    for name in names:
+        said = maybe_described(modules, f"{name}/package.json")
+        if said is not None:
+            found.append(Library("npm", name, said.version, f"{modules.path}/{name}"))
+            for wanted in said.required:
+                asks.setdefault(wanted, []).append(said.text)
+    for library in found:
+        by = filter(None, (above, *asks.get(library.name, ())))
+        yield library._replace(required_by=tuple(by))
+
+
 def _packages(modules: Folder, names: frozenset[str]) -> Iterator[str]:
+    """Yield the packages of a folder's names, those of its scopes by their own names."""
     for name in sorted(names):
         if name.startswith("@"):
             try:

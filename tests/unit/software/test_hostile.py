@@ -136,7 +136,7 @@ TREES: dict[str, Callable[[Path], None]] = {
     "surrogates": _text(b'{"name": "\\ud800", "version": "\\ud800", "main": "\\ud800/\\u0000"}'),
     "types": _text(b'{"packages": {"a": 1}, "name": [], "version": {}, "dependencies": [1]}'),
     "list": _text(b'[1, null, {"name": 1}, {"name": "a", "version": null, "require": 3}, []]'),
-    "numbers": _text(b'{"packages": [%s]}' % (b"9" * 5000)),
+    "numbers": _text(b'{"packages": [%s]}' % (b"9" * 100000)),
     "paths": _text(b"../../../../etc\n/proc/self/fd\n" * 3000 + b"\0\n"),
     "requirements": _text(b"Requires-Dist: boto (<2)\nRequires-Dist: \xff\xff\n" * 20000),
     "versions": _text(b"VERSION: VERSION:'2.1.1.1.1 aws-sdk-nodejs @aws-sdk/client-s3\" " * 60000),

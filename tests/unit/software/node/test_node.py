@@ -67,6 +67,15 @@ def test_modules_are_found_upwards_from_the_script(tmp_path: Path, script: str, 
     assert found == [*PROVIDERS, TOP, NESTED]
 
 
+def test_old_copies_of_a_scope_are_found(tmp_path: Path) -> None:
+    """Below a module that brings its own; one without a description is named by its folder."""
+    nested = "srv/node_modules/a/node_modules/@smithy/credential-provider-imds"
+    text = described("@smithy/credential-provider-imds", "1.0.1")
+    make_tree(tmp_path, {f"{nested}/package.json": text, "srv/main.js": ""})
+    found = ask(node, tmp_path, "/usr/bin/node", "node", script="/srv/main.js")
+    assert found == [f"@smithy/credential-provider-imds 1.0.1 in /{nested} < a"]
+
+
 def test_a_nearer_module_hides_the_others(tmp_path: Path) -> None:
     """As Node looks for it."""
     make_tree(tmp_path, FOLDERS)
