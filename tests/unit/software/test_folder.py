@@ -11,7 +11,7 @@ import pytest
 from analyzer.software.budget import Budget, Spent
 from analyzer.software.folder import Folder
 from analyzer.software.root import Root
-from tests.unit.software.trees import make_tree
+from tests.unit.software.programs import make_tree
 
 FILES = {
     "srv/a/name": "of a",

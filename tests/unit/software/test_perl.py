@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import perl
-from tests.unit.software.trees import ask, look, make_tree
+from tests.unit.software.programs import ask, look, make_tree
 
 EC2 = "package VM::EC2;\nuse strict;\nour $VERSION = '1.28';\n"
 NET = "package Net::Amazon::EC2;\n$Net::Amazon::EC2::VERSION = '0.36';\n"

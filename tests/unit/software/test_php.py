@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import php
-from tests.unit.software.trees import ask, look, make_tree
+from tests.unit.software.programs import ask, look, make_tree
 
 SDK = {"name": "aws/aws-sdk-php", "version": "v3.133.0"}
 BACKUP = {"name": "acme/backup", "version": "1.2.0", "require": {"aws/aws-sdk-php": "^3.100"}}

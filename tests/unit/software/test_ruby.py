@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import ruby
-from tests.unit.software.trees import ask, look, make_tree
+from tests.unit.software.programs import ask, look, make_tree
 
 LOCK = """GEM
   remote: https://gems.example/

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analyzer.software import node
-from tests.unit.software.trees import ask, look, make_tree
+from tests.unit.software.programs import ask, look, make_tree
 
 
 def described(name: str, version: str, **dependencies: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import python
-from tests.unit.software.trees import ask, make_tree
+from tests.unit.software.programs import ask, make_tree
 
 SITE = "srv/venv/lib/python3.11/site-packages"
 PIP = """#!/srv/venv/bin/python

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import python
-from tests.unit.software.trees import ask, look, make_tree
+from tests.unit.software.programs import ask, look, make_tree
 
 # Names, versions and requirements as PyPI has them.
 BOTO3 = "Name: boto3\nVersion: 1.9.253\nRequires-Dist: botocore (<1.13.0,>=1.12.253)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.software import python
-from tests.unit.software.trees import ask, look
+from tests.unit.software.programs import ask, look
 
 METADATA = (
     "Name: boto3\nRequires-Dist: botocore (<1.13.0,>=1.12.253)\nRequires-Dist: boto; extra == 'x'\n"
