@@ -18,7 +18,7 @@ _UP_MAX = 16
 # A project of 150 packages has 500 KB; 1 MiB needs 8 ms and 8 MB.
 _JSON_MAX = 1 << 20
 _TEXT_MAX = 65536
-_PHAR_MAX = 16 << 20
+_PHAR_MAX = 4 << 20
 _CHUNK = 1 << 20
 _PLUGINS_MAX = 64
 _REQUIRED_BY_MAX = 8
@@ -150,7 +150,7 @@ def _of_json(root: Root, path: str) -> _Packages:
     found.source = path
     try:
         raw = root.read(path, _JSON_MAX)
-        said = json.loads(raw) if len(raw) < _JSON_MAX else None
+        said = json.loads(raw, parse_int=str) if len(raw) < _JSON_MAX else None
     except (OSError, ValueError, RecursionError):
         return found
     if isinstance(said, dict):

@@ -106,6 +106,10 @@ class Root:
         """Return a descriptor of what a path leads to, opened with O_PATH; the caller closes it."""
         return self._resolve(path)
 
+    def has_avoided_below(self, path: str) -> bool:
+        """Tell whether a mount point of ``avoid`` is below a directory."""
+        return any(point.startswith(f"{path}/") for point in self._avoid)
+
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what a path leads to."""
         fd = self._resolve(path)
@@ -180,7 +184,7 @@ class Root:
 
     def _walked(self, path: str) -> tuple[int, str]:
         """Return a descriptor of what the path leads to, which the caller closes, and its path."""
-        _check(path)
+        _check_name(path)
         left = _components(path)
         fds, names = [os.dup(self._fd)], [""]
         links = 0
@@ -218,7 +222,7 @@ class Root:
                 os.close(fd)
 
 
-def _check(path: str) -> None:
+def _check_name(path: str) -> None:
     """Refuse what no file can be named; a path may come from a file that anybody wrote."""
     try:
         is_name = b"\0" not in os.fsencode(path)

@@ -137,10 +137,19 @@ def _of_lock(root: Root, path: str, homes: Iterable[str]) -> Iterator[Library]:
     bundle = f"{posixpath.dirname(path).rstrip('/')}/vendor/bundle/ruby"
     places = (*homes, *_below(root, bundle))
     for name in sorted(found.keys() & GEM):
-        gem = f"gems/{name}-{found[name]}"
-        place = next((f"{home}/{gem}" for home in places if root.is_dir(f"{home}/{gem}")), path)
+        place = _place(root, places, f"{name}-{found[name]}") or path
         by = tuple(asks.get(name, ()))[:_REQUIRED_BY_MAX]
         yield Library("gem", name, found[name], place, by)
+
+
+def _place(root: Root, homes: Iterable[str], gem: str) -> str:
+    """Return where a gem is installed, "" if it is not found; Debian has no folder for each."""
+    for home in homes:
+        if root.is_dir(f"{home}/gems/{gem}"):
+            return f"{home}/gems/{gem}"
+        if root.is_file(f"{home}/specifications/{gem}.gemspec"):
+            return f"{home}/specifications/{gem}.gemspec"
+    return ""
 
 
 def _homes(subject: Subject) -> Iterator[str]:

@@ -25,6 +25,7 @@ PYPI = {
     "ec2-metadata": "ec2_metadata",
     "elastic-apm": "elasticapm",
     "google-auth": "google/auth",
+    "metaflow": "metaflow",
     "minio": "minio",
     "newrelic": "newrelic",
     "opentelemetry-sdk-extension-aws": "opentelemetry/sdk/extension/aws",

@@ -30,11 +30,11 @@ def recognised(
 ) -> Optional[Recognition]:
     """Return who a group is, by its own program and user agent alone where others started it."""
     if origin is not None or scene.login is not None:
-        return clients.maybe_recognise(_alone(group))
+        return maybe_recognise(clients, _alone(group))
     found = maybe_recognise(clients, group)
     unit = unit_name(scene)
     if unit and (found is None or found.client.kind in _ANYBODYS):
-        by_unit = clients.maybe_recognise(_called(group, unit))
+        by_unit = maybe_recognise(clients, _called(group, unit))
         if by_unit is not None and by_unit.client.kind not in _ANYBODYS:
             return by_unit
     return _with_product(found, scene)

@@ -11,14 +11,18 @@ from analyzer.software.found import Library
 from analyzer.software.node.packages import Described, is_wanted_name, maybe_described
 from analyzer.software.root import Root
 
-# Of a bundle; 1 MiB costs 2 ms. AWS.VERSION stands behind what the SDK itself needs.
-_BUNDLE_MAX = 8 << 20
+# Of a bundle; 1 MiB costs 2 ms. The SDK's core stands before its tables of services.
+_BUNDLE_MAX = 4 << 20
 _CHUNK, _OVERLAP = 1 << 20, 1024
-_PNP_MAX = 4 << 20
+_PNP_MAX = 3 << 20
 _FOUND_MAX = 16
+_TRIED_MAX = 64  # places in a chunk that are looked at
 
-_V2 = b"aws-sdk-nodejs"
-_V2_VERSION = re.compile(rb"""VERSION:\s*["'](2\.\d{1,4}\.\d{1,4})["']""")
+# What the SDK calls itself, put together when it runs.
+_V2 = (b"'aws-sdk-'", b'"aws-sdk-"', b"aws-sdk-nodejs")
+# As written, and as minifiers write it.
+_V2_NAMED = (b'VERSION: "2.', b"VERSION: '2.", b'VERSION:"2.', b"VERSION:'2.")
+_V2_VERSION = re.compile(rb"""VERSION: ?["'](2\.\d{1,4}\.\d{1,4})["']""")
 _V3 = b"@aws-sdk/client-"
 # package.json as bundlers write it into code: JavaScript, JSON, JSON within a string.
 _V3_VERSION = re.compile(
@@ -28,7 +32,7 @@ _V3_VERSION = re.compile(
 )
 
 _PNP = ".pnp.cjs"
-_PLACE = re.compile(rb'\["((?:@[\w.-]+/)?[\w.-]{1,128})", \[')
+_PLACE = re.compile(rb'\["((?:@[\w.-]+/)?[\w.-]{1,128})", \[\\?\n')
 _RESOLVED = re.compile(rb'\s*\["(?:virtual:[0-9a-f]+#)?npm:(\d[^"#]{1,64})", \{')
 _CACHED = re.compile(rb'"packageLocation": "([^"\\]{1,512})"')
 
@@ -38,15 +42,13 @@ def libraries(root: Root, path: str) -> Iterator[Library]:
     is_v2, version = False, ""
     clients: dict[str, str] = {}
     for chunk in _chunks(root, path):
-        is_v2 = is_v2 or _V2 in chunk
+        is_v2 = is_v2 or any(name in chunk for name in _V2)
         if not version:
             version = _version(chunk)
-        at = chunk.find(_V3)
-        while at >= 0 and len(clients) < _FOUND_MAX:
+        for at in _places(chunk, _V3):
             match = _V3_VERSION.match(chunk, at)
-            if match is not None:
+            if match is not None and len(clients) < _FOUND_MAX:
                 clients.setdefault(f"@aws-sdk/{match[1].decode()}", match[2].decode())
-            at = chunk.find(_V3, at + len(_V3))
     if is_v2 and version:
         yield Library("npm", "aws-sdk", version, path)
     for name, told in clients.items():
@@ -54,13 +56,21 @@ def libraries(root: Root, path: str) -> Iterator[Library]:
 
 
 def _version(chunk: bytes) -> str:
-    at = chunk.find(b"VERSION:")
-    while at >= 0:
-        match = _V2_VERSION.match(chunk, at)
-        if match is not None:
-            return match[1].decode()
-        at = chunk.find(b"VERSION:", at + 8)
+    for named in _V2_NAMED:
+        for at in _places(chunk, named):
+            match = _V2_VERSION.match(chunk, at)
+            if match is not None:
+                return match[1].decode()
     return ""
+
+
+def _places(chunk: bytes, text: bytes) -> Iterator[int]:
+    at = chunk.find(text)
+    for _ in range(_TRIED_MAX):
+        if at < 0:
+            return
+        yield at
+        at = chunk.find(text, at + len(text))
 
 
 def _chunks(root: Root, path: str) -> Iterator[bytes]:

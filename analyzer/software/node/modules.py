@@ -24,6 +24,7 @@ _NESTED_MAX = 256  # folders in which an own node_modules is looked into
 _REQUIRED_BY_MAX = 8
 _CLIENTS_MAX = 8
 
+_SCOPES = frozenset(name.partition("/")[0] for name in NPM if name.startswith("@"))
 _LIST = ".package-lock.json"
 _ENTRY = re.compile(
     rb'^    "((?:node_modules/[^"\\]{1,256}/)?node_modules/[^"\\]{1,256})": \{', re.MULTILINE
@@ -40,7 +41,7 @@ _STORED = re.compile(r"(@[^+@/]+\+)?([^@/+]+)@(\d[^_()/]*)(?:[_(].*)?")
 def libraries(folder: Folder) -> Iterator[Library]:
     """Yield what one node_modules holds. ``folder`` is its parent, the project."""
     project = maybe_described(folder, "package.json")
-    with Folder(folder.root, f"{folder.path}/node_modules") as modules:
+    with folder.below("node_modules") as modules:
         names = frozenset(modules.names()[:_NAMES_MAX])
         if ".pnpm" in names:
             found = _of_pnpm(modules)
@@ -60,14 +61,16 @@ def _of_project(project: Optional[Described], modules: Folder, library: Library)
     """Return the project itself if it asks for what stands at the top."""
     if project is None or not project.name or library.name not in project.required:
         return ()
-    is_top = library.path in (
-        f"{modules.path}/{library.name}",
-        (
-            f"{modules.path}/.pnpm/{library.name.replace('/', '+')}@{library.version}"
-            f"/node_modules/{library.name}"
-        ),
-    )
+    top = f"{modules.path}/{library.name}"
+    is_top = library.path == top or _real(modules, library.name) == library.path
     return (project.text,) if is_top else ()
+
+
+def _real(modules: Folder, name: str) -> str:
+    try:
+        return modules.root.real(f"{modules.path}/{name}")
+    except OSError:
+        return ""
 
 
 def _of_list(modules: Folder) -> Iterator[Library]:
@@ -112,7 +115,7 @@ def _resolved(asking: str, wanted: str, found: dict[str, Library]) -> str:
 
 
 def _of_pnpm(modules: Folder) -> Iterator[Library]:
-    with Folder(modules.root, f"{modules.path}/.pnpm") as store:
+    with modules.below(".pnpm") as store:
         names = [match for match in map(_STORED.fullmatch, store.names()[:_NAMES_MAX]) if match]
         wanted = [match for match in names if is_wanted_name(_stored_name(match))][:_LISTED_MAX]
         for match in wanted:
@@ -132,43 +135,47 @@ def _stored_name(match: re.Match[str]) -> str:
 
 
 def _leads_to(store: Folder, link: str, entry: str) -> bool:
-    try:
-        return f"/.pnpm/{entry}/" in store.root.real(f"{store.path}/{link}") + "/"
-    except OSError:
-        return False
+    return f"/.pnpm/{entry}/" in _real(store, link) + "/"
 
 
-def _of_folders(modules: Folder, names: frozenset[str], above: str = "") -> Iterator[Library]:
+def _of_folders(modules: Folder, names: frozenset[str]) -> Iterator[Library]:
     """Yield what the folders themselves hold; one level of nested copies."""
     packages = list(_packages(modules, names))
-    asks: dict[str, list[str]] = {}
-    top: list[Library] = []
-    for name in filter(is_wanted_name, packages):
-        said = maybe_described(modules, f"{name}/package.json")
-        if said is not None:
-            top.append(Library("npm", name, said.version, f"{modules.path}/{name}"))
-            for wanted in said.required:
-                asks.setdefault(wanted, []).append(said.text)
-    for library in top:
-        by = asks.get(library.name, [])
-        yield library._replace(required_by=tuple(filter(None, (above, *by))))
-    if above:
-        return
+    yield from _wanted(modules, [name for name in packages if is_wanted_name(name)])
     nested = [name for name in packages if modules.has(f"{name}/node_modules")]
     for name in nested[:_NESTED_MAX]:
         try:
-            with Folder(modules.root, f"{modules.path}/{name}/node_modules") as below:
-                holder = maybe_described(modules, f"{name}/package.json") or Described(name, "")
-                yield from _of_folders(below, frozenset(below.names()[:_NAMES_MAX]), holder.text)
+            with modules.below(f"{name}/node_modules") as below:
+                found = [each for each in _packages(below, _SCOPES) if is_wanted_name(each)]
+                found += filter(is_wanted_name, below.names()[:_NAMES_MAX])
+                if found:
+                    holder = maybe_described(modules, f"{name}/package.json")
+                    by = holder.text if holder is not None else name
+                    yield from _wanted(below, found, by)
         except OSError:
             continue
 
 
+def _wanted(modules: Folder, names: list[str], above: str = "") -> Iterator[Library]:
+    asks: dict[str, list[str]] = {}
+    found: list[Library] = []
+    for name in names:
+        said = maybe_described(modules, f"{name}/package.json")
+        if said is not None:
+            found.append(Library("npm", name, said.version, f"{modules.path}/{name}"))
+            for wanted in said.required:
+                asks.setdefault(wanted, []).append(said.text)
+    for library in found:
+        by = filter(None, (above, *asks.get(library.name, ())))
+        yield library._replace(required_by=tuple(by))
+
+
 def _packages(modules: Folder, names: frozenset[str]) -> Iterator[str]:
+    """Yield the packages of a folder's names, those of its scopes by their own names."""
     for name in sorted(names):
         if name.startswith("@"):
             try:
-                with Folder(modules.root, f"{modules.path}/{name}") as scope:
+                with modules.below(name) as scope:
                     yield from (f"{name}/{each}" for each in scope.names()[:_NAMES_MAX])
             except OSError:
                 continue

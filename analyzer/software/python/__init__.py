@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from analyzer.software.budget import Spent
 from analyzer.software.folder import Folder
 from analyzer.software.found import Found, Library
 from analyzer.software.python import zipapps
 from analyzer.software.python.dists import Site, dist_of
 from analyzer.software.python.entry import entry_points
 from analyzer.software.python.places import folders, is_python
+from analyzer.software.python.requirements import with_requirers
 from analyzer.software.root import Root
 from analyzer.software.subject import Subject
 from analyzer.software.wanted import PYPI
@@ -38,12 +40,19 @@ def of_process(subject: Subject) -> Iterator[Found]:
         seen: set[str] = set()
         if subject.root.is_file(subject.script):
             yield from _archived(subject.root, subject.script, seen)
-        for site in _sites(subject, stack):
-            sites.append(site)
-            for library in site.libraries():
-                if library.name not in seen:
-                    seen.add(library.name)
-                    yield library
+        libraries: list[Library] = []
+        spent = None
+        try:
+            for site in _sites(subject, stack):
+                sites.append(site)
+                new = [each for each in site.libraries() if each.name not in seen]
+                seen.update(each.name for each in new)
+                libraries += new
+        except Spent as error:
+            spent = error
+        yield from with_requirers(libraries, sites)
+        if spent is not None:
+            raise spent
         yield from entry_points(subject, sites)
 
 
@@ -72,7 +81,8 @@ def of_file(root: Root, path: str) -> Iterator[Found]:
             return
         folder = path[: path.rindex(f"/{entry}")] or "/"
         with Folder(root, folder) as opened:
-            for library in Site(opened).libraries():
+            site = Site(opened)
+            for library in with_requirers(site.libraries(), [site]):
                 if library.name == dist.key or _is_vendored(library, dist.key):
                     yield library
 

@@ -10,18 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Optional
 
-from analyzer.software.budget import Spent
 from analyzer.software.folder import Folder
 from analyzer.software.found import Library
 from analyzer.software.wanted import PYPI
 
 # Names of one folder that are looked at: the largest known environments have 4,000.
 NAMES_MAX = 16384
-# Distributions whose requirements are read, 20 µs each.
-_DISTS_MAX = 1024
 # The headers stand before the description.
 _METADATA_MAX = 16384
-_REQUIRED_BY_MAX = 8
 
 _DIST = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*(?:-(?!\d)[A-Za-z0-9._]+)*)"
@@ -31,12 +27,6 @@ _VERSION_HEADER = re.compile(rb"^Version:[ \t]*([\w.!+-]{1,64})", re.MULTILINE)
 _VERSION_LINE = re.compile(
     rb"""^__version__[ \t]*(?::[ \t]*\w+[ \t]*)?=[ \t]*['"]([\w.!+-]{1,64})['"]""", re.MULTILINE
 )
-REQUIRES = re.compile(
-    rb"^Requires-Dist:[ \t]*([A-Za-z0-9._-]{1,128})([^\r\n]{0,256})", re.MULTILINE
-)
-_REQUIREMENT = re.compile(rb"^([A-Za-z0-9._-]{1,128})([^\r\n]{0,256})", re.MULTILINE)
-_EXTRA = re.compile(rb";.*\bextra\b")
-_BOUND = re.compile(rb"<|==|~=")  # what keeps an old version
 
 # Copies of libraries that others bring along, without metadata.
 _VENDORED = {"awscli": (("botocore", "awscli/botocore"), ("s3transfer", "awscli/s3transfer"))}
@@ -96,24 +86,12 @@ class Site:
         is_there = module.partition("/")[0] in self.names
         return f"{self.folder.path}/{module if is_there else dist.entry}"
 
-    def libraries(self) -> Iterator[Library]:
-        """Yield the wanted libraries of the folder, with and without metadata."""
+    def libraries(self) -> list[Library]:
+        """Return the wanted libraries of the folder, with and without metadata."""
         found = {key: self._library(dist) for key, dist in self.dists.items() if key in PYPI}
         found.update(self._bare(found))
         found.update(self._vendored(found))
-        spent: Optional[Spent] = None
-        asks: dict[str, list[tuple[bool, str]]] = {key: [] for key in found}
-        if found:
-            try:
-                self._read_requirements(asks)
-            except Spent as error:
-                spent = error
-        for key, library in found.items():
-            asking = sorted(asks[key], key=lambda each: each[0])
-            by = tuple(dict.fromkeys((*library.required_by, *(text for _, text in asking))))
-            yield library._replace(required_by=by[:_REQUIRED_BY_MAX])
-        if spent is not None:
-            raise spent
+        return list(found.values())
 
     def _library(self, dist: Dist) -> Library:
         return Library("pypi", dist.key, dist.version, self.place_of(dist))
@@ -136,28 +114,6 @@ class Site:
                 if version and key not in found:
                     yield key, Library("pypi", key, version, f"{self.folder.path}/{place}", (by,))
 
-    def _read_requirements(self, asks: Mapping[str, list[tuple[bool, str]]]) -> None:
-        """Collect what requires each of the wanted, and whether it keeps an old version."""
-        for dist in list(self.dists.values())[:_DISTS_MAX]:
-            for key, rest in self._requirements(dist):
-                if key in asks and key != dist.key:
-                    by = f"{dist.key} {dist.version}".strip()
-                    asks[key].append((_BOUND.search(rest) is None, by))
-
-    def _requirements(self, dist: Dist) -> Iterator[tuple[str, bytes]]:
-        metadata = dist.files[0]
-        is_egg = not dist.entry.endswith(".dist-info")
-        if is_egg:
-            # Further sections are for extras, which nobody may have asked for.
-            raw = _start(self.folder, metadata.replace("PKG-INFO", "requires.txt"))
-            pattern, raw = _REQUIREMENT, raw.partition(b"\n[")[0]
-        else:
-            raw = _start(self.folder, metadata).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-            pattern = REQUIRES
-        for match in pattern.finditer(raw):
-            if not is_extra(match[2]):
-                yield normalised(match[1].decode("ascii")), match[2].partition(b";")[0]
-
 
 def normalised(name: str) -> str:
     """Return a distribution's name as PyPI compares it."""
@@ -178,7 +134,8 @@ def _dists(names: Iterable[str]) -> Iterator[Dist]:
                 yield dist
 
 
-def _start(folder: Folder, name: str) -> bytes:
+def start(folder: Folder, name: str) -> bytes:
+    """Return the beginning of a file, b"" if it cannot be read."""
     try:
         return folder.read(name, _METADATA_MAX)
     except OSError:
@@ -186,10 +143,5 @@ def _start(folder: Folder, name: str) -> bytes:
 
 
 def _searched(folder: Folder, name: str, pattern: re.Pattern[bytes]) -> str:
-    match = pattern.search(_start(folder, name))
+    match = pattern.search(start(folder, name))
     return match[1].decode("ascii", "replace") if match else ""
-
-
-def is_extra(rest: bytes) -> bool:
-    """Tell whether a requirement is an extra's, which nobody may have asked for."""
-    return _EXTRA.search(rest) is not None

@@ -13,11 +13,11 @@ from analyzer.software.subject import Subject
 
 _SCRIPT_MAX = 4096
 _POINTS_MAX = 16384
-_SEARCHED_MAX = 512  # lists of entry points that are read for a script of another name
+_SEARCHED_MAX = 256  # lists of entry points that are read for a script of another name
 
 # What pip, setuptools and buildout write into a script of theirs.
 _LOADED = re.compile(rb"""load_entry_point\(\s*['"]([\w.-]+)|EASY-INSTALL-[A-Z-]+: ['"]([\w.-]+)""")
-_IMPORTED = re.compile(rb"^[ \t]*from ([A-Za-z_]\w*)(?:\.[\w.]+)? import ", re.MULTILINE)
+_IMPORTED = re.compile(rb"^[ \t]*(?:from|import) ([A-Za-z_]\w*)", re.MULTILINE)
 _DJANGO = b"django.core.management"
 # Modules that a distribution of another name brings.
 _DISTRIBUTIONS = {

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from analyzer.software.found import Library
-from analyzer.software.python.dists import REQUIRES, dist_of, is_extra, normalised
+from analyzer.software.python.dists import dist_of, normalised
+from analyzer.software.python.requirements import required
 from analyzer.software.root import Root
 from analyzer.software.wanted import PYPI
 
@@ -49,7 +50,7 @@ def libraries(root: Root, path: str) -> Iterator[Library]:
             dist = dist_of(member.dist_info)
             if dist is None:
                 continue
-            for key in _required(_read(root, file, member, shift)):
+            for key, _ in required(_read(root, file, member, shift)):
                 asks.setdefault(key, []).append(f"{dist.key} {dist.version}".strip())
     for member in members:
         dist = dist_of(member.dist_info)
@@ -107,14 +108,6 @@ def _read(root: Root, file: BinaryIO, member: _Member, shift: int) -> bytes:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, _METADATA_MAX)
     except zlib.error:
         return b""
-
-
-def _required(metadata: bytes) -> Iterator[str]:
-    head = metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    for match in REQUIRES.finditer(head):
-        key = normalised(match[1].decode("ascii"))
-        if key in PYPI and not is_extra(match[2]):
-            yield key
 
 
 def _at(root: Root, file: BinaryIO, offset: int, most: int) -> bytes:

@@ -14,9 +14,9 @@ class Caller(NamedTuple):
     """One caller. In ``argv``, ``{env}`` stands for its installation, ``{programs}`` for ours.
 
     ``answer`` is all that is to be found: ``botocore 1.12.253 < boto3 1.9.253`` is a library that
-    boto3 requires, ``runs gunicorn 20.1.0`` an entry point. Where ``requirers`` is unset, nobody
-    asks who requires a library. ``ready`` is what it prints when it can be asked. ``cwd`` is below
-    the installation. ``packages`` are Debian's.
+    boto3 requires, ``runs gunicorn 20.1.0`` an entry point. ``is_shared`` says that it is what the
+    system's own folders hold, where other packages may have added to it. ``ready`` is what it
+    prints when it can be asked. ``cwd`` is below the installation. ``packages`` are Debian's.
     """
 
     name: str
@@ -27,3 +27,4 @@ class Caller(NamedTuple):
     ready: str = READY
     cwd: str = "."
     variables: tuple[tuple[str, str], ...] = ()
+    is_shared: bool = False

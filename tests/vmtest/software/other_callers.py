@@ -54,7 +54,7 @@ class_exists('Aws\\\\Sdk') || exit("no SDK\\n");
 echo "ready\\n";
 stream_get_contents(STDIN);
 """
-_IMDS_PROVIDER = "@aws-sdk/credential-provider-imds 3.100.0"
+_IMDS_PROVIDER = "@aws-sdk/credential-provider-imds 3.81.0"
 _INI_PROVIDER = "@aws-sdk/credential-provider-ini 3.100.0"
 _NODE_PROVIDER = "@aws-sdk/credential-provider-node 3.100.0"
 _PERL = """use strict;
@@ -63,6 +63,7 @@ $| = 1;
 print "ready\n";
 <STDIN>;
 """
+_DEFAULTS = "@aws-sdk/util-defaults-mode-node 3.99.0"
 _COMPOSER = ("composer", "install", "--quiet", "--no-interaction")
 _HOLD_PHP = ("php", "{programs}/hold.php", "Aws\\Sdk")
 
@@ -103,7 +104,7 @@ JAVASCRIPT = (
         ("node", "main.js"),
         ("aws-sdk 2.1693.0", "aws-sdk 2.0.31 < s3 4.4.0"),
         Project(
-            (("main.js", _HELD % "s3"), ("package.json", "{}")),
+            (("main.js", _HELD % "aws-sdk"), ("package.json", "{}")),
             (npm("aws-sdk@2.1693.0", "s3@4.4.0"),),
         ),
         _NODE,
@@ -112,7 +113,8 @@ JAVASCRIPT = (
         "JavaScript SDK 3 of 2022",
         ("node", "main.js"),
         ("@aws-sdk/client-sts 3.100.0",
-         f"{_IMDS_PROVIDER} < {_INI_PROVIDER}, {_NODE_PROVIDER}",
+         f"{_IMDS_PROVIDER} < {_INI_PROVIDER}, {_NODE_PROVIDER}, {_DEFAULTS}",
+         "@aws-sdk/client-sso 3.100.0 < @aws-sdk/credential-provider-sso 3.100.0",
          f"{_NODE_PROVIDER} < @aws-sdk/client-sts 3.100.0"),
         Project(
             (("main.js", _HELD % "@aws-sdk/client-sts"), ("package.json", "{}")),
@@ -162,10 +164,10 @@ JAVASCRIPT = (
     Caller(
         "JavaScript SDK 3 in a bundle",
         ("node", "{env}/dist/main.js"),
-        ("@aws-sdk/client-sts 3.529.0",),
+        ("@aws-sdk/client-sts 3.100.0", "@aws-sdk/client-sso 3.100.0"),
         Project(
             (("src/main.js", _HELD % "@aws-sdk/client-sts"), ("src/package.json", "{}")),
-            (("npm", "install", "--prefix", "src", "@aws-sdk/client-sts@3.529.0", _BUNDLER),),
+            (("npm", "install", "--prefix", "src", "@aws-sdk/client-sts@3.100.0", _BUNDLER),),
             (("src/node_modules/.bin/esbuild", "src/main.js", "--bundle", "--platform=node",
               "--outfile=dist/main.js"),
              ("mv", "src", "built-from")),
@@ -174,11 +176,11 @@ JAVASCRIPT = (
     ),
     Caller(
         "a tool of npm's",
-        ("{env}/node_modules/.bin/aws-es-kibana", "--port", "0", "search.example"),
-        ("aws-sdk 2.1693.0 < aws-es-kibana 1.1.0", "runs aws-es-kibana 1.1.0"),
-        NpmPackages(("aws-es-kibana@1.1.0", "aws-sdk@2.1693.0")),
+        ("{env}/node_modules/.bin/dynamodb-admin", "--port", "0"),
+        ("aws-sdk 2.1300.0 < dynamodb-admin 4.6.1", "runs dynamodb-admin 4.6.1"),
+        NpmPackages(("dynamodb-admin@4.6.1", "aws-sdk@2.1300.0")),
         _NODE,
-        ready="Kibana available",
+        ready="listening on",
         variables=(*_QUIET, ("AWS_ACCESS_KEY_ID", "none"), ("AWS_SECRET_ACCESS_KEY", "none")),
     ),
     Caller("Node without an SDK", ("node", "{programs}/hold.js", "http"), (), packages=_NODE),
@@ -190,6 +192,7 @@ RUBY = (
         ("ruby", "{programs}/hold.rb", "aws-sdk-core"),
         ("aws-sdk-core 3.168.1", "aws-sdk-v1 1.67.0", "fog-aws 3.15.0"),
         packages=("ruby", "ruby-aws-sdk-core", "ruby-aws-sdk", "ruby-fog-aws"),
+        is_shared=True,
     ),
     Caller(
         "Ruby SDK 1 by a Gemfile",
@@ -226,7 +229,7 @@ PHP = (
     Caller(
         "PHP SDK in a phar",
         ("php", "{env}/app.phar"),
-        ("aws/aws-sdk-php 3.133.0 < acme/backup 1.2.0",),
+        ("aws/aws-sdk-php 3.133.0",),
         Project(
             (*_PHP, ("main.php", _PHP_MAIN), ("pack.php", _PHAR)),
             steps=(

@@ -69,7 +69,6 @@ def main():
     sys.stdin.read()
 """
 _HELD = 'import sys\nimport boto3\nprint("ready", flush=True)\nsys.stdin.read()\n'
-_HELD_BOTO = _HELD.replace("boto3", "botocore.session")
 _TARGET = ("--quiet", "--target", "app")
 
 
@@ -147,7 +146,7 @@ CALLERS = (
     ),
     Caller(
         "celery worker",
-        ("{env}/venv/bin/celery", "-A", "app", "worker", "--pool", "solo"),
+        ("{env}/venv/bin/celery", "-A", "app", "worker", "--pool", "solo", "-l", "INFO"),
         (*_FOUND, "runs celery 5.3.6"),
         _server("celery==5.3.6", file=("app.py", _CELERY)),
         ready="ready.",
@@ -198,16 +197,13 @@ CALLERS = (
     ),
     Caller(
         "libraries beside the script (pip --target)",
-        ("/usr/bin/python3", "{env}/app/main.py"),
-        _OLD_FOUND,
-        Project(
-            (("app/main.py", _HELD_BOTO.replace("botocore.session", "boto3.session")),),
-            (venv(), pip(*_TARGET, "boto3==1.9.253", "botocore==1.12.253", "s3transfer==0.2.1")),
-        ),
+        (_PYTHON, "{env}/app/main.py"),
+        _FOUND,
+        Project((("app/main.py", _HELD),), (venv(), pip(*_TARGET, *_LIBRARIES))),
     ),
     Caller(
         "zipapp",
-        ("/usr/bin/python3", "{env}/app.pyz"),
+        (_PYTHON, "{env}/app.pyz"),
         ("botocore 1.34.0",),
         Project(
             (("app/__main__.py", _HELD.replace("boto3", "botocore")),),

@@ -133,7 +133,10 @@ def _asked(caller: Caller, pid: int) -> Row:
             cpu_s = min(cpu_s, time.thread_time() - start_s)
     answer, places = _answer(found)
     problems = [f"it lacks: {lack}" for lack in lacks]
-    if set(answer) != set(caller.answer):
+    wrong = (
+        set(caller.answer) - set(answer) if caller.is_shared else set(answer) ^ set(caller.answer)
+    )
+    if wrong:
         problems.append(f"found {answer}, right is {caller.answer}")
     problems += [f"{place} is not there" for place in places if not _is_there(place)]
     if cpu_s > _CPU_S or memory > _MEMORY:
