@@ -178,7 +178,7 @@ class Root:
 
     def _resolve(self, path: str) -> int:
         if self._is_host:
-            _check(path)
+            _check_name(path)
             return os.open(f"/{path}", os.O_PATH | os.O_CLOEXEC)
         return self._walked(path)[0]
 

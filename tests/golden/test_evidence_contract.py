@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analyzer import __version__
 from analyzer.logline.evidence_fields import ECOSYSTEMS, MANAGERS, ORIGINS
 from analyzer.recorder.evidence.fields import to_fields
-from analyzer.recorder.evidence.listener import CODE_SHARE, evidence_fields
+from analyzer.recorder.evidence.looks import CODE_SHARE, evidence_fields
 from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.encoding import encode
 from analyzer.recorder.sinks.jsonl import JsonlSink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import NamedTuple, Optional
@@ -14,6 +15,9 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _NS_PER_S = 1_000_000_000
 # Ancestors through which a gone process's mount namespace is looked for.
 _ANCESTORS_MAX = 16
+# Programs whose script is remembered: a job brings the same ancestors with each new process. At
+# most 5 KiB each, and mostly a tenth.
+SCRIPTS_MAX = 256
 
 # A caller's key, and its file: device, inode, mount namespace. Last the script.
 FileIdentity = tuple[str, int, int, int, str]
@@ -111,5 +115,10 @@ def _target_of(process: NamedProcess, offset_ns: int) -> Target:
         inode=process.executable_inode,
         device=process.executable_device,
         args=args,
-        script=script_of(process.name, executable, args),
+        script=_script(process.name, executable, args),
     )
+
+
+@functools.lru_cache(maxsize=SCRIPTS_MAX)
+def _script(name: str, executable: str, args: tuple[str, ...]) -> str:
+    return script_of(name, executable, args)

@@ -56,9 +56,10 @@ class Heard:
 def heard() -> Iterator[Heard]:
     made = Heard(Config())
     yield made
+    looks = made.listener._looks
     made.listener.close()
-    while made.listener._worker._ended:  # other tests count their children
-        made.listener._worker.answers()
+    while looks is not None and looks._worker._ended:  # other tests count their children
+        looks._worker.answers()
 
 
 @pytest.fixture
