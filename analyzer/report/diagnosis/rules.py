@@ -38,6 +38,7 @@ from analyzer.imds import AWS
 from analyzer.logline.caller import PERSON
 from analyzer.logline.interpreters import SCRIPT
 from analyzer.report.diagnosis import (
+    code,
     foreign,
     forgery,
     others,
@@ -232,5 +233,6 @@ def diagnose(
     ``around`` says what other groups tell of it, ``ids`` are instances by host key, from a roster.
     """
     facts = GroupFacts(group, clients, around)
-    ordinary = next(say(facts) for matches, say in RULES if matches(facts))
+    said = next(say(facts) for matches, say in RULES if matches(facts))
+    ordinary = code.with_code(group, clients, said)
     return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary

@@ -1,0 +1,109 @@
+"""States fixes out of what the recorder read of a caller's code: which library, which line.
+
+A library that lies in a program's reach is no proof that it made the call. So it explains a caller
+of which nothing better is known, and makes the fix of a known one exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple, Optional
+
+from analyzer.clients import cures
+from analyzer.clients.table import Clients
+from analyzer.report.findings import Evidence, Group
+from analyzer.report.result import Cause, Diagnosis
+from analyzer.software import wording
+from analyzer.software.script_text import CALL
+
+# Fixes of one caller that are printed; the evidence itself has all.
+_FIXES_MAX = 5
+# Causes whose fix is in the code. A fallback, a proxy or an incident is fixed elsewhere.
+_IN_CODE = frozenset({Cause.OLD_SDK, Cause.SCRIPT, Cause.UNKNOWN, Cause.CONFIGURED_V1})
+
+
+class _Fix(NamedTuple):
+    """A fix, and what it is of: the library's name and version, or None for a line."""
+
+    cure: cures.Cure
+    library: Optional[tuple[str, str]] = None
+
+
+def with_code(group: Group, clients: Clients, diagnosis: Diagnosis) -> Diagnosis:
+    """Return a diagnosis that names library, version, file and line, as far as they were read."""
+    if diagnosis.cause not in _IN_CODE or not group.evidence:
+        return diagnosis
+    hosts: dict[_Fix, set[str]] = {}
+    for evidence in group.evidence:
+        for fix in _fixes(evidence, clients, diagnosis.cause):
+            hosts.setdefault(fix, set()).update(evidence.hosts)
+    chosen = _of_client(list(hosts), diagnosis.client)[:_FIXES_MAX]
+    said = [_sentence(group, fix, len(hosts[fix])) for fix in chosen]
+    origins = _origins(group) if diagnosis.cause is Cause.SCRIPT or _has_line(chosen) else []
+    if not said and not origins:
+        return diagnosis
+    told = replace(diagnosis, advice=(*said, *origins, *diagnosis.advice))
+    return _explained(told, chosen) if diagnosis.cause is Cause.UNKNOWN else told
+
+
+def _fixes(evidence: Evidence, clients: Clients, cause: Cause) -> Iterator[_Fix]:
+    if cause in (Cause.SCRIPT, Cause.UNKNOWN):
+        for line in evidence.lines:
+            if line.use == CALL:
+                yield _Fix(cures.of_line(line.path, line.line))
+    if cause is Cause.SCRIPT:
+        return
+    for each in evidence.libraries:
+        cure = cures.of_library(
+            clients, each.ecosystem, each.name, each.version, each.path, each.required_by
+        )
+        if cure is not None and cure.state == cures.OLD:
+            yield _Fix(cure, (each.name, each.version))
+    for package in evidence.packages:
+        cure = cures.of_package(clients, package.name, package.version, package.path)
+        if cure is not None and cure.state == cures.OLD:
+            yield _Fix(cure, (package.name, package.version))
+
+
+def _of_client(fixes: list[_Fix], client: Optional[str]) -> list[_Fix]:
+    """Return the fixes of the library that the user agent names, if one of them is."""
+    own = [each for each in fixes if each.cure.client and each.cure.client.name == client]
+    return own or fixes
+
+
+def _sentence(group: Group, fix: _Fix, hosts: int) -> str:
+    if group.host_count < 2 or not hosts:  # noqa: PLR2004 (one host needs no count)
+        return fix.cure.sentence
+    return f"{fix.cure.sentence} Read on {hosts} of {group.host_count} hosts."
+
+
+def _origins(group: Group) -> list[str]:
+    found = dict.fromkeys(wording.origin(each) for e in group.evidence for each in e.origins)
+    return [f"Started by {each}." for each in list(found)[:_FIXES_MAX]]
+
+
+def _has_line(fixes: list[_Fix]) -> bool:
+    return any(each.library is None for each in fixes)
+
+
+def _explained(diagnosis: Diagnosis, fixes: list[_Fix]) -> Diagnosis:
+    """Return the cause of a caller that nobody knows, if its code has one."""
+    if _has_line(fixes):
+        return replace(
+            diagnosis, cause=Cause.SCRIPT, summary="a line of its script calls without a token"
+        )
+    first = next((each for each in fixes if each.library is not None), None)
+    if first is None or first.library is None:
+        return diagnosis
+    name, version = first.library
+    client = first.cure.client
+    return replace(
+        diagnosis,
+        cause=Cause.OLD_SDK,
+        summary=f"runs with `{name}` {version}, which cannot send tokens",
+        client=client.name if client else None,
+        version=version,
+        needed=client.needs if client else None,
+        sources=client.source if client else (),
+    )
