@@ -49,7 +49,6 @@ def scan(
     """Find old SDKs, packages and scripts that would call IMDSv1 once they run.
 
     Looks at / without a PATH. Reads files only: executes nothing, sends nothing, writes nothing.
-    `report --scan FILE` joins the JSON with what was recorded.
     """
     clients = load_clients([Path(each) for each in tables])
     at = datetime.datetime.now(datetime.timezone.utc)

@@ -1,4 +1,4 @@
-"""Writes a scan as JSON, which ``report --scan`` reads."""
+"""Writes a scan as JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from analyzer.software.budget import Spent
@@ -12,19 +12,8 @@ from analyzer.software.root import Root
 from analyzer.software.subject import Subject
 
 # Modules of this package, in the order of their use; each is imported when it is first asked.
-NAMES: tuple[str, ...] = (
-    "jvm",
-    "elf",
-    "dotnet",
-    "python",
-    "node",
-    "ruby",
-    "php",
-    "perl",
-    "scripts",
-    "origins",
-    "packages",
-)
+OF_LIBRARIES = ("jvm", "elf", "dotnet", "python", "node", "ruby", "php", "perl")
+NAMES: tuple[str, ...] = (*OF_LIBRARIES, "scripts", "origins", "packages")
 
 
 class Finder(Protocol):
@@ -54,11 +43,16 @@ def finders() -> Iterator[tuple[str, Finder]]:
         yield name, module
 
 
-def of_process(subject: Subject) -> tuple[list[Found], list[str]]:
-    """Return what all finders find of a process, and why some found less than there may be."""
+def of_process(subject: Subject, without: Sequence[str] = ()) -> tuple[list[Found], list[str]]:
+    """Return what finders find of a process, and why some found less than there may be.
+
+    ``without`` are the names of finders that are not asked.
+    """
     found: dict[Found, None] = {}
     lacks: list[str] = []
     for name, finder in finders():
+        if name in without:
+            continue
         try:
             for each in finder.of_process(subject):
                 found.setdefault(each)

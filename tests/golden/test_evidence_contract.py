@@ -38,6 +38,7 @@ FOUND: tuple[Found, ...] = (
     Origin("unit", "/etc/systemd/system/app.service", 0, "app.service"),
 )
 LINE_BYTES = 4096
+USES = ("call", "token", "tool")
 TEXT = st.text(max_size=700)
 ALL = st.lists(
     st.one_of(
@@ -46,7 +47,7 @@ ALL = st.lists(
         ),
         st.builds(Package, st.sampled_from(MANAGERS), TEXT, TEXT, TEXT, TEXT),
         st.builds(EntryPoint, st.sampled_from(ECOSYSTEMS), TEXT, TEXT, TEXT),
-        st.builds(ScriptLine, TEXT, st.integers(1, 10**6), TEXT),
+        st.builds(ScriptLine, TEXT, st.integers(1, 10**6), TEXT, st.sampled_from(USES)),
         st.builds(Origin, st.sampled_from(ORIGINS), TEXT, st.integers(0, 10**6), TEXT),
     ),
     max_size=100,

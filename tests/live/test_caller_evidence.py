@@ -76,6 +76,10 @@ def test_a_script_has_one_line_however_often_it_calls(fresh: Watch, tmp_path: Pa
     for name in ("executable", "executable_inode", "executable_device", "mount_namespace"):
         assert line["process"][name] == asked[name]
     assert line["level"] == "info"
+    assert "script" in line["code"], line["code"]
+    (told,) = line["code"]["script"]["lines"]
+    assert (told["path"], told["line"], told["use"]) == (str(script), 1, "call")
+    assert marker in told["text"]
 
 
 def _next(watch: Watch, directory: Path) -> str:

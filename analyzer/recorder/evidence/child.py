@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import resource
 import signal
 import socket
+from typing import Callable
 
-from analyzer.recorder.evidence.jobs import decoded
+from analyzer.recorder.evidence.fields import Fields
+from analyzer.recorder.evidence.jobs import Job, decoded
 from analyzer.recorder.sinks.encoding import encode
 
 MESSAGE_MAX = 1 << 17
-# Memory beyond what the recorder has: files of 10 MB at most, and what is made of them.
+# Memory beyond what the recorder has: one file, and what is made of it.
 _MEMORY_MORE = 96 << 20
 # Of all its looks together: a worker that lives on has used much less.
 _CPU_S_MAX = 300
@@ -49,14 +52,24 @@ def serve(jobs: socket.socket, parent: int) -> None:
 
 
 def _answer(message: bytes) -> bytes:
-    from analyzer.recorder.evidence.look import look  # noqa: PLC0415 (loaded in the worker alone)
-
+    look = _look()
     try:
         return encode(look(decoded(message)))
     except MemoryError:
         return encode({"lacks": ["it needs too much memory"]})
     except Exception as error:  # noqa: BLE001 (a finder's fault must not end the others' looks)
         return encode({"lacks": [f"{type(error).__name__} while looking"]})
+
+
+@functools.cache
+def _look() -> Callable[[Job], Fields]:
+    """Return what looks, with all finders loaded: that is no part of any look's time."""
+    from analyzer.recorder.evidence.look import look  # noqa: PLC0415 (in the worker alone)
+    from analyzer.software.finders import finders  # noqa: PLC0415
+
+    for _ in finders():
+        pass
+    return look
 
 
 def _end_with(parent: int) -> None:

@@ -37,6 +37,10 @@ def recognised(
         by_unit = maybe_recognise(clients, _called(group, unit))
         if by_unit is not None and by_unit.client.kind not in _ANYBODYS:
             return by_unit
+    if found is not None and found.host is not None:
+        own = maybe_recognise(clients, _alone(group))
+        if own is None or own.host is None:
+            return _with_own_product(found, scene)
     return _with_product(found, scene)
 
 
@@ -61,6 +65,12 @@ def _with_product(found: Optional[Recognition], scene: Scene) -> Optional[Recogn
     if found is not None and found.client.kind == "sdk":
         return replace(found, host=product) if has_sdk(product) else found
     return Recognition(product)
+
+
+def _with_own_product(found: Recognition, scene: Scene) -> Recognition:
+    """Put the program that has the SDK in place of the known one that started it."""
+    product = maybe_product(scene)
+    return replace(found, host=product) if product is not None and has_sdk(product) else found
 
 
 def _alone(group: Group) -> Group:

@@ -67,7 +67,7 @@ CASES: tuple[Case, ...] = (
             unit="awslogs.service",
         ),
         "unknown",
-        ["awslogs", "CloudWatch agent in its place"],
+        ["awslogs", "replaced by the CloudWatch agent"],
         [ASK],
     ),
     Case(
@@ -119,7 +119,7 @@ CASES: tuple[Case, ...] = (
             "ansible-httpget",
         ),
         "unknown",
-        ["Ansible", UPGRADE],
+        ["Ansible", "from 1.5.0 on"],
         [ASK],
     ),
     Case(
@@ -188,7 +188,7 @@ CASES: tuple[Case, ...] = (
             NET_HTTP,
         ),
         "unknown",
-        ["telegraf", UPGRADE],
+        ["Telegraf", "from 1.15.0 on"],
         [ASK],
     ),
     Case(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,10 @@ def running(*argv: str) -> Iterator[int]:
     """Run a program that reads its standard input until the block ends."""
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
         try:
+            # Popen returns in the midst of execve(2), before the kernel knows the arguments.
+            deadline = time.monotonic() + 30
+            while not Path(f"/proc/{child.pid}/cmdline").read_bytes():
+                assert time.monotonic() < deadline
             yield child.pid
         finally:
             child.kill()

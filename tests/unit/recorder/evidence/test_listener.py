@@ -153,4 +153,6 @@ def test_where_arguments_are_left_out_so_is_the_text(heard: Heard, tmp_path: Pat
     with running(bash, str(script)) as pid:
         heard.listener.request(record_of(process_of(pid)))
         heard.settle(1)
-    assert heard.lines[0]["code"]["script"]["lines"] == [{"path": str(script), "line": 1}]
+    assert heard.lines[0]["code"]["script"]["lines"] == [
+        {"path": str(script), "line": 1, "use": "call"}
+    ]

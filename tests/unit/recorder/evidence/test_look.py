@@ -123,7 +123,9 @@ def test_the_script_that_called_a_tool_is_read(script: Path) -> None:
     with running(bash, str(script)) as pid, running(CAT) as tool:
         found = look(job(process_of(tool), process_of(pid)))
     assert found["script"] == {
-        "lines": [{"path": str(script), "line": 1, "text": "cat; curl 169.254.169.254"}]
+        "lines": [
+            {"path": str(script), "line": 1, "use": "call", "text": "cat; curl 169.254.169.254"}
+        ]
     }
     assert [each["version"] for each in found["libraries"]] == [str(tool)]
 
