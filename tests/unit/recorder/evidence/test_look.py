@@ -141,8 +141,8 @@ def test_a_relative_script_of_a_process_that_has_ended_is_unknown() -> None:
 @pytest.mark.parametrize("what", ["bytes", "files", "cpu"])
 def test_a_look_has_its_limits(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """What was found until then stands."""
-    if what != "cpu":
-        monkeypatch.setattr(look_module, "CPU_S", 60)
+    if what == "cpu":
+        monkeypatch.setattr(look_module, "CPU_S", CPU_S)
     if what != "files":
         monkeypatch.setattr(look_module, "FILES_MAX", 10**9)
     if what == "bytes":

@@ -23,11 +23,16 @@ from tests.unit.recorder.evidence.callers import process_of, record_of, running
 pytestmark = pytest.mark.usefixtures("told")
 CAT = os.path.realpath(shutil.which("cat") or "cat is not installed")
 DEADLINE_S = 60
+# Children of other tests in this process, which may take a moment to end.
+_FORMER: set[int] = set()
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker[str]]:
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker[str]]:
+    # The process yields to all others, which on a busy machine takes its time.
+    monkeypatch.setattr(worker_module, "HANGS_S", DEADLINE_S)
     made: Worker[str] = Worker()
+    _FORMER.update(children())
     yield made
     made.stop()
     while made._ended:  # killed, and not gone yet: the next test counts its children
@@ -58,7 +63,7 @@ def children() -> list[int]:
         with contextlib.suppress(FileNotFoundError):  # a former test's, which has ended
             if not Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].startswith(" Z"):
                 found.append(int(each))
-    return found
+    return [each for each in found if each not in _FORMER]
 
 
 def test_jobs_are_answered_in_their_order_by_one_process(worker: Worker[str]) -> None:
@@ -107,7 +112,10 @@ def test_one_that_hangs_is_ended(worker: Worker[str], monkeypatch: pytest.Monkey
     with running(sys.executable, "-c", "input()", "sleep") as hangs, running(CAT) as pid:
         worker.ask("hangs", job(hangs))
         worker.ask("behind", job(pid))
-        found = dict(answered(worker, 2))
+        found = dict(answered(worker, 1))
+        # A busy machine may keep the next one, which yields to all others, from running for long.
+        monkeypatch.setattr(worker_module, "HANGS_S", DEADLINE_S)
+        found.update(answered(worker, 1))
     assert found["hangs"] == {"lacks": ["no answer in time"]}
     assert found["behind"]["libraries"][0]["version"] == str(pid)
 
