@@ -6,6 +6,7 @@ asks the proxy gets the proxy's.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -63,6 +64,8 @@ class Net(NamedTuple):
         """Tell whether a client asks IMDS itself."""
         if shutil.which(CLIENTS[client][0]) is None:
             pytest.skip(f"{CLIENTS[client][0]} is not installed")
+        if client == "requests" and importlib.util.find_spec("requests") is None:
+            pytest.skip("requests is not installed")
         proxy = f"http://127.0.0.1:{self.port}"
         child = self.namespace.popen(
             [*CLIENTS[client], url],
