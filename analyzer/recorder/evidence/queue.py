@@ -7,7 +7,8 @@ and of the log. No I/O, and no clock of its own.
 from __future__ import annotations
 
 import collections
-from typing import Generic, NamedTuple, Optional, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Optional, TypeVar
 
 from analyzer.lru import Lru
 from analyzer.recorder.evidence.jobs import FileIdentity
@@ -28,7 +29,8 @@ LOG_SHARE = 1 / 4
 T = TypeVar("T")
 
 
-class _Waiting(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class _Waiting(Generic[T]):  # a NamedTuple cannot be generic before Python 3.11
     identity: FileIdentity
     realm: OriginId
     item: T
