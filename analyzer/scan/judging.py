@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
-from typing import Optional
+from typing import Optional, Union
 
 from analyzer.clients import cures
 from analyzer.clients.table import Clients
@@ -35,34 +36,29 @@ def _library(library: Library, root: str, clients: Clients) -> Optional[Finding]
     cure = cures.of_library(
         clients, library.ecosystem, library.name, library.version, path, library.required_by
     )
-    if cure is None or cure.client is None:
-        return None
-    return Finding(
-        LIBRARY,
-        cure.state,
-        library.name,
-        path,
-        cure.sentence,
-        version=library.version,
-        client=cure.client.name,
-        needs=cure.client.needs or "",
-        required_by=library.required_by,
-        sources=cure.client.source,
-    )
+    found = _of_cure(LIBRARY, library, path, cure)
+    return None if found is None else replace(found, required_by=library.required_by)
 
 
 def _package(package: Package, root: str, clients: Clients) -> Optional[Finding]:
     path = root + package.path
     cure = cures.of_package(clients, package.name, package.version, path)
+    return _of_cure(PACKAGE, package, path, cure)
+
+
+def _of_cure(
+    kind: str, found: Union[Library, Package], path: str, cure: Optional[cures.Cure]
+) -> Optional[Finding]:
+    """Return the finding of what needs a cure; None for what needs none."""
     if cure is None or cure.client is None:
         return None
     return Finding(
-        PACKAGE,
+        kind,
         cure.state,
-        package.name,
+        found.name,
         path,
         cure.sentence,
-        version=package.version,
+        version=found.version,
         client=cure.client.name,
         needs=cure.client.needs or "",
         sources=cure.client.source,

@@ -83,7 +83,7 @@ def _commands(subject: Subject, path: str) -> Iterator[ScriptLine]:
 
 def _naming(root: Root, path: str, own: str) -> Iterator[Origin]:
     pattern = re.compile(rf"(?<![\w./-]){re.escape(own)}(?![\w./-])")
-    for number, line in enumerate(_text(root, path).splitlines(), 1):
+    for number, line in enumerate(root.maybe_text(path, _BYTES_MAX).splitlines(), 1):
         if not line.lstrip().startswith("#") and pattern.search(line):
             yield Origin("cron", path, number, masked(line.strip()))
 
@@ -91,7 +91,7 @@ def _naming(root: Root, path: str, own: str) -> Iterator[Origin]:
 def _tables(root: Root) -> Iterator[str]:
     yield from _CRON_FILES
     for folder in _CRON_FOLDERS:
-        for name in _names(root, folder):
+        for name in root.maybe_names(folder)[:_FILES_MAX]:
             path = f"{folder}/{name}"
             if root.is_file(path):
                 yield path
@@ -111,19 +111,5 @@ def _unit(root: Root, unit: str) -> Iterator[Origin]:
 def _line(root: Root, path: str, kind: str) -> int:
     """Return the number of the line that says what is started, or when."""
     key = "ExecStart" if kind == "unit" else "On"
-    lines = _text(root, path).splitlines()
+    lines = root.maybe_text(path, _BYTES_MAX).splitlines()
     return next((number for number, line in enumerate(lines, 1) if line.startswith(key)), 0)
-
-
-def _text(root: Root, path: str) -> str:
-    try:
-        return root.read(path, _BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _names(root: Root, folder: str) -> list[str]:
-    try:
-        return root.names(folder)[:_FILES_MAX]
-    except OSError:
-        return []

@@ -83,24 +83,19 @@ class Root:
         finally:
             os.close(fd)
 
-    def each(
-        self, path: str, ending: str, most: int, order: Callable[[str], object] = str
-    ) -> Iterator[tuple[str, bytes]]:
-        """Yield name and first bytes of each regular file of a directory, by its name's ending.
-
-        It resolves the directory once, which many small files need. ``order`` sorts the names.
-        """
-        self._count()
-        folder = self._resolve(path)
+    def maybe_text(self, path: str, most: int) -> str:
+        """Return the beginning of a file as text, "" if it cannot be read."""
         try:
-            names = os.listdir(f"/proc/self/fd/{folder}")  # noqa: PTH208 (of a descriptor)
-            chosen = [name for name in names if name.endswith(ending)]
-            for name in sorted(chosen, key=order):  # type: ignore[arg-type]
-                raw = self._maybe_small(name, folder, most)
-                if raw is not None:
-                    yield name, raw
-        finally:
-            os.close(folder)
+            return self.read(path, most).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def maybe_names(self, path: str) -> list[str]:
+        """Return the names in a directory, [] if it cannot be read."""
+        try:
+            return self.names(path)
+        except OSError:
+            return []
 
     def descriptor(self, path: str) -> int:
         """Return a descriptor of what a path leads to, opened with O_PATH; the caller closes it."""
@@ -137,29 +132,6 @@ class Root:
         fd, real = self._walked(path)
         os.close(fd)
         return real
-
-    def _maybe_small(self, name: str, folder: int, most: int) -> Optional[bytes]:
-        self._count()
-        try:
-            look = os.open(name, _LOOK, dir_fd=folder)
-        except OSError:
-            return None  # gone since
-        try:
-            status = os.fstat(look)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            size = min(most, status.st_size)
-            if self.budget is not None:
-                self.budget.read(size)
-            fd = os.open(f"/proc/self/fd/{look}", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return os.read(fd, size)
-            finally:
-                os.close(fd)
-        except OSError:
-            return None
-        finally:
-            os.close(look)
 
     def _is(self, path: str, test: Callable[[int], bool]) -> bool:
         try:

@@ -124,7 +124,4 @@ def _names(root: Root, folder: str) -> list[str]:
     # What is installed for all is not the script's own.
     if not folder or folder.endswith(("/bin", "/sbin")):
         return []
-    try:
-        return root.names(folder)
-    except OSError:
-        return []
+    return root.maybe_names(folder)

@@ -36,7 +36,7 @@ def _maybe_snap(root: Root, path: str) -> Optional[Package]:
     match = _SNAP.match(path)
     if match is None:
         return None
-    text = _text(root, f"{match[0]}/meta/snap.yaml")
+    text = root.maybe_text(f"{match[0]}/meta/snap.yaml", _BYTES_MAX)
     version = _YAML.search(text)
     return Package("snap", match[1], version[1].strip() if version else "", path)
 
@@ -51,7 +51,7 @@ def _maybe_module(root: Root, path: str) -> Optional[Package]:
     if match is None:
         return None
     try:
-        told = json.loads(_text(root, f"{match[0]}/package.json") or "{}")
+        told = json.loads(root.maybe_text(f"{match[0]}/package.json", _BYTES_MAX) or "{}")
     except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict) or not isinstance(told.get("name"), str):
@@ -72,7 +72,7 @@ def _maybe_distribution(root: Root, path: str) -> Optional[Package]:
     """Return the Python distribution whose RECORD has the file."""
     for site, relative in _sites(root, path):
         line = b"\n" + relative.encode("utf-8", "surrogateescape") + b","
-        for name in _names(root, site)[:_DISTRIBUTIONS_MAX]:
+        for name in root.maybe_names(site)[:_DISTRIBUTIONS_MAX]:
             if not name.endswith(".dist-info"):
                 continue
             try:
@@ -94,20 +94,6 @@ def _sites(root: Root, path: str) -> Iterator[tuple[str, str]]:
     match = _SCRIPT.fullmatch(path)
     if match is None:
         return
-    for name in _names(root, f"{match[1]}/lib"):
+    for name in root.maybe_names(f"{match[1]}/lib"):
         if name.startswith("python"):
             yield f"{match[1]}/lib/{name}/site-packages", f"../../../bin/{match[2]}"
-
-
-def _text(root: Root, path: str) -> str:
-    try:
-        return root.read(path, _BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _names(root: Root, folder: str) -> list[str]:
-    try:
-        return root.names(folder)
-    except OSError:
-        return []

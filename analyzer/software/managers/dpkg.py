@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Callable, Optional
 
+from analyzer.software.folder import Folder
 from analyzer.software.found import Package
 from analyzer.software.root import Root
 
@@ -14,10 +16,10 @@ _INFO = "/var/lib/dpkg/info"
 # Kernel headers have lists of 2 MiB; no program is in one beyond this.
 _LIST_BYTES_MAX = 4 << 20
 _STATUS_BYTES_MAX = 16 << 20
-# Debian moved these below /usr, and the lists of older packages name the old place.
 # Policy leaves these to the local administrator.
 _NOT_PACKAGED = re.compile(r"/(?:usr/local|srv|home|root|tmp|var/tmp|run)/")
 _COMMON = {"usr", "bin", "sbin", "lib", "lib64", "opt", "share", "libexec"}
+# Debian moved these below /usr, and the lists of older packages name the old place.
 _MOVED = re.compile(r"/usr(?=/(?:bin|sbin|lib(?:32|64|x32)?)/)")
 
 
@@ -28,7 +30,7 @@ def owners(root: Root, paths: Sequence[str]) -> Iterator[Package]:
         return
     wanted = {_in_list(each): path for path in paths for each in (path, _MOVED.sub("", path, 1))}
     names: dict[str, str] = {}
-    for name, raw in root.each(_INFO, ".list", _LIST_BYTES_MAX, _order(paths)):
+    for name, raw in _lists(root, paths):
         for needle, path in wanted.items():
             if needle in raw:
                 names.setdefault(path, name[: -len(".list")])
@@ -48,6 +50,15 @@ def installed(raw: bytes, path: str) -> Iterator[Package]:
     for paragraph in raw.split(b"\n\n"):
         if _value(paragraph, b"Status").endswith(" installed"):
             yield _package(paragraph, path)
+
+
+def _lists(root: Root, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the text of each list, those that are likely the owner's first."""
+    with Folder(root, _INFO) as folder:
+        for name in sorted(folder.names(), key=_order(paths)):
+            if name.endswith(".list"):
+                with contextlib.suppress(OSError):  # gone since
+                    yield name, folder.read(name, _LIST_BYTES_MAX)
 
 
 def _in_list(path: str) -> bytes:
