@@ -16,7 +16,7 @@ OLD, UNKNOWN = "old", "unknown"
 
 
 class Cure(NamedTuple):
-    """What to change, as a sentence; ``state`` is OLD or UNKNOWN."""
+    """A fix as a sentence; ``state`` is OLD or UNKNOWN."""
 
     state: str
     sentence: str

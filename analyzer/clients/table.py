@@ -13,7 +13,7 @@ from analyzer.clients.versions import maybe_version
 
 @dataclass(frozen=True)
 class Recognition:
-    """Who a caller is. ``host`` is the program that ``client``, an SDK, was found in."""
+    """A caller as recognised. ``host`` is the program that ``client``, an SDK, was found in."""
 
     client: Client
     version: Optional[str] = None
