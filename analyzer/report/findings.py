@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from analyzer.software.found import EntryPoint, Library, Origin, Package, ScriptLine
+from analyzer.software.recorded import Code
 
 # What a report lists of one group; a person looks at the first few and needs the count.
 HOSTS_LISTED_MAX = 20
@@ -68,23 +68,16 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CodeEvidence:
     """What the recorder read of a caller's code, the same on each of ``hosts`` (Host.key).
 
-    ``at`` is when it was read last. ``executable`` is its path, "" if unknown. ``lacks`` are
-    reasons why less was found than there may be. ``left_out`` counts what had no room in the line.
+    ``at`` is when it was read last. ``executable`` is its path, "" if unknown.
     """
 
     at: datetime.datetime
     hosts: tuple[str, ...]
     executable: str
-    libraries: tuple[Library, ...] = ()
-    packages: tuple[Package, ...] = ()
-    entry_point: Optional[EntryPoint] = None
-    lines: tuple[ScriptLine, ...] = ()
-    origins: tuple[Origin, ...] = ()
-    lacks: tuple[str, ...] = ()
-    left_out: int = 0
+    code: Code
 
 
 @dataclass(frozen=True)
@@ -150,7 +143,7 @@ class Group:
     example: Mapping[str, Any]
     hop_limits: tuple[tuple[int, int], ...] = ()
     instance_hop_limits: tuple[int, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[CodeEvidence, ...] = ()
     evidence_left_out: int = 0
     uses: tuple[Use, ...] = ()
     v1_by_asked: tuple[tuple[str, int], ...] = ()

@@ -12,9 +12,10 @@ from typing import NamedTuple, Optional
 
 from analyzer.clients import cures
 from analyzer.clients.table import Clients
-from analyzer.report.findings import Evidence, Group
+from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 from analyzer.software import wording
+from analyzer.software.recorded import Code
 from analyzer.software.script_text import CALL
 
 # Fixes of one caller that are printed; the evidence itself has all.
@@ -36,7 +37,7 @@ def with_code(group: Group, clients: Clients, diagnosis: Diagnosis) -> Diagnosis
         return diagnosis
     hosts: dict[_Fix, set[str]] = {}
     for evidence in group.evidence:
-        for fix in _fixes(evidence, clients, diagnosis.cause):
+        for fix in _fixes(evidence.code, clients, diagnosis.cause):
             hosts.setdefault(fix, set()).update(evidence.hosts)
     chosen = _of_client(list(hosts), diagnosis.client)[:_FIXES_MAX]
     said = [_sentence(group, fix, len(hosts[fix])) for fix in chosen]
@@ -47,20 +48,20 @@ def with_code(group: Group, clients: Clients, diagnosis: Diagnosis) -> Diagnosis
     return _explained(told, chosen) if diagnosis.cause is Cause.UNKNOWN else told
 
 
-def _fixes(evidence: Evidence, clients: Clients, cause: Cause) -> Iterator[_Fix]:
+def _fixes(code: Code, clients: Clients, cause: Cause) -> Iterator[_Fix]:
     if cause in (Cause.SCRIPT, Cause.UNKNOWN):
-        for line in evidence.lines:
+        for line in code.lines:
             if line.use == CALL:
                 yield _Fix(cures.of_line(line.path, line.line))
     if cause is Cause.SCRIPT:
         return
-    for each in evidence.libraries:
+    for each in code.libraries:
         cure = cures.of_library(
             clients, each.ecosystem, each.name, each.version, each.path, each.required_by
         )
         if cure is not None and cure.state == cures.OLD:
             yield _Fix(cure, (each.name, each.version))
-    for package in evidence.packages:
+    for package in code.packages:
         cure = cures.of_package(clients, package.name, package.version, package.path)
         if cure is not None and cure.state == cures.OLD:
             yield _Fix(cure, (package.name, package.version))
@@ -79,7 +80,7 @@ def _sentence(group: Group, fix: _Fix, hosts: int) -> str:
 
 
 def _origins(group: Group) -> list[str]:
-    found = dict.fromkeys(wording.origin(each) for e in group.evidence for each in e.origins)
+    found = dict.fromkeys(wording.origin(each) for e in group.evidence for each in e.code.origins)
     return [f"Started by {each}." for each in list(found)[:_FIXES_MAX]]
 
 

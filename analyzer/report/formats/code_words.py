@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from analyzer.report.findings import Evidence, Group
+from analyzer.report.findings import CodeEvidence, Group
 from analyzer.software import wording
 
 # Of each kind in one cell; the JSON format has all.
@@ -19,7 +19,7 @@ def facts(group: Group) -> Iterator[tuple[str, str]]:
         "Packages": packages(group),
         "Script lines": lines(group),
         "Started by files": origins(group),
-        "Code not read": _distinct(each.lacks for each in group.evidence),
+        "Code not read": _distinct(each.code.lacks for each in group.evidence),
     }
     for label, texts in kinds.items():
         if texts:
@@ -32,36 +32,42 @@ def facts(group: Group) -> Iterator[tuple[str, str]]:
 
 def applications(group: Group) -> list[str]:
     """Return the applications that interpreters run."""
-    found = (each.entry_point for each in group.evidence)
+    found = (each.code.entry_point for each in group.evidence)
     return _distinct([wording.library(each)] for each in found if each is not None)
 
 
 def libraries(group: Group) -> list[str]:
     """Return the libraries, each once."""
-    return _distinct(map(wording.library, each.libraries) for each in group.evidence)
+    return _distinct(map(wording.library, each.code.libraries) for each in group.evidence)
 
 
 def packages(group: Group) -> list[str]:
     """Return the packages that own its files."""
-    return _distinct(map(wording.package, each.packages) for each in group.evidence)
+    return _distinct(map(wording.package, each.code.packages) for each in group.evidence)
 
 
 def lines(group: Group) -> list[str]:
     """Return the script's lines."""
-    return _distinct(map(wording.line, each.lines) for each in group.evidence)
+    return _distinct(map(wording.line, each.code.lines) for each in group.evidence)
 
 
 def origins(group: Group) -> list[str]:
     """Return the places that start it."""
-    return _distinct(map(wording.origin, each.origins) for each in group.evidence)
+    return _distinct(map(wording.origin, each.code.origins) for each in group.evidence)
 
 
-def document(evidence: Evidence) -> dict[str, object]:
+def document(evidence: CodeEvidence) -> dict[str, object]:
     """Return the evidence as members of JSON, each finding an object."""
-    plain = {**vars(evidence), "entry_point": _object(evidence.entry_point)}
+    code = evidence.code._asdict()
     for name in ("libraries", "packages", "lines", "origins"):
-        plain[name] = [_object(each) for each in getattr(evidence, name)]
-    return plain
+        code[name] = [_object(each) for each in code[name]]
+    code["entry_point"] = _object(code["entry_point"])
+    return {
+        "at": evidence.at,
+        "hosts": evidence.hosts,
+        "executable": evidence.executable,
+        **code,
+    }
 
 
 def _object(found: object) -> object:

@@ -49,17 +49,17 @@ def one(findings: Findings) -> Group:
 def test_all_of_it_is_read(tmp_path: Path) -> None:
     """Each part has its type."""
     (found,) = one(found_in(tmp_path, [evidence(A, CODE), A.call(START)])).evidence
-    assert found.libraries == (
+    assert found.code.libraries == (
         Library("pypi", "botocore", "1.12.253", "/srv/app/botocore", ("s3transfer 0.1.13",)),
         Library("pypi", "boto", "", "/srv/app/boto"),
     )
-    assert found.packages == (
+    assert found.code.packages == (
         Package("dpkg", "python3.9-minimal", "3.9.2-1", "/usr/bin/python3.9", "Debian"),
     )
-    assert found.entry_point == EntryPoint("pypi", "gunicorn", "20.1.0", "")
-    assert found.lines == (ScriptLine("/opt/facts.sh", 12, "curl 169.254.169.254"),)
-    assert found.origins == (Origin("cron", "/etc/crontab", 3),)
-    assert (found.lacks, found.left_out) == (("limit",), 2)
+    assert found.code.entry_point == EntryPoint("pypi", "gunicorn", "20.1.0", "")
+    assert found.code.lines == (ScriptLine("/opt/facts.sh", 12, "curl 169.254.169.254"),)
+    assert found.code.origins == (Origin("cron", "/etc/crontab", 3),)
+    assert (found.code.lacks, found.code.left_out) == (("limit",), 2)
     assert (found.hosts, found.executable, found.at) == (("i-0a",), "/usr/bin/python3.9", START)
 
 
@@ -70,7 +70,7 @@ def test_hosts_of_which_the_same_is_told_stand_together(tmp_path: Path) -> None:
     lines += [A.call(START), B.call(START)]
     first, second = one(found_in(tmp_path, lines)).evidence
     assert (first.hosts, first.at) == (("b", "i-0a"), START + MINUTE)
-    assert (second.hosts, second.lacks) == (("c",), ("limit",))
+    assert (second.hosts, second.code.lacks) == (("c",), ("limit",))
 
 
 def test_what_was_read_later_counts(tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_what_was_read_later_counts(tmp_path: Path) -> None:
     lines = [evidence(A, later, minutes=5), evidence(A, former), A.call(START)]
     lines.append(evidence(A, former, minutes=1, container={"id": "3f1c"}))
     found = one(found_in(tmp_path, lines)).evidence
-    assert sorted(each.lacks for each in found) == [("former",), ("later",)]
+    assert sorted(each.code.lacks for each in found) == [("former",), ("later",)]
     found = one(found_in(tmp_path, lines[:3])).evidence
-    assert [each.lacks for each in found] == [("later",)]
+    assert [each.code.lacks for each in found] == [("later",)]
 
 
 def test_it_counts_from_before_the_window(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_hostile_lists_are_cut(tmp_path: Path) -> None:
         "script": {"lines": [{"path": "/x", "line": 2**40, "text": 7}] * 100},
     }
     (found,) = one(found_in(tmp_path, [evidence(A, code), A.call(START)])).evidence
-    assert len(found.libraries) == 40
-    assert len(found.libraries[0].name) == 512
-    assert len(found.libraries[0].required_by) == 5
-    assert found.lines == (ScriptLine("/x", 0, ""),) * 5
+    assert len(found.code.libraries) == 40
+    assert len(found.code.libraries[0].name) == 512
+    assert len(found.code.libraries[0].required_by) == 5
+    assert found.code.lines == (ScriptLine("/x", 0, ""),) * 5
