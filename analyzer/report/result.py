@@ -9,9 +9,12 @@ import datetime
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from analyzer.report.findings import Findings, Group, Span
+
+if TYPE_CHECKING:
+    from analyzer.report.account.inventory import Inventory
 
 
 class Cause(enum.Enum):
@@ -144,7 +147,7 @@ class Instance:
     ``state`` is EC2's (``running``, ``stopped``, ``terminated``, ...); None where a list says
     nothing. ``group`` is the Auto Scaling group, else None. ``http_tokens`` is ``optional`` or
     ``required``. ``name`` is the Name tag, else the private DNS name; ``names`` are all names
-    that its host may have.
+    that its host may have. ``account`` is the id of its AWS account, where that is known.
     """
 
     id: Optional[str]
@@ -161,6 +164,9 @@ class Instance:
     host: Optional[str] = None  # key of the host whose log this is, where there is one
     names: tuple[str, ...] = ()
     region: Optional[str] = None
+    account: Optional[str] = None
+    http_endpoint: Optional[str] = None  # "disabled": there is no IMDS at all
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def is_running(self) -> bool:
@@ -174,8 +180,8 @@ class Instance:
 
     @property
     def is_switched(self) -> bool:
-        """Whether IMDS requires tokens there already."""
-        return self.http_tokens == "required"
+        """Whether IMDS requires tokens there already, or is disabled."""
+        return self.http_tokens == "required" or self.http_endpoint == "disabled"
 
 
 @dataclass(frozen=True)
@@ -310,6 +316,8 @@ class Report:
     roster: Optional[Roster] = None
     groups: tuple[GroupVerdict, ...] = ()
     accepted: tuple[Acceptance, ...] = ()
+    inventory: Optional[Inventory] = None  # only with snapshots of accounts
+    owner: Optional[str] = None  # of whom a part of a report is; "" is nobody
 
     @property
     def incidents(self) -> tuple[Entry, ...]:

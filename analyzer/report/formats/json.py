@@ -24,6 +24,7 @@ from analyzer.report.result import (
     Comparison,
     Difference,
     Entry,
+    Instance,
     Report,
     Roster,
     Verdict,
@@ -123,8 +124,14 @@ def _roster(roster: Roster) -> dict[str, Any]:
         "source": roster.source,
         "running": len(roster.running),
         "unwatched": len(roster.unwatched),
-        "instances": [{**vars(each), "is_running": each.is_running} for each in roster.instances],
+        "instances": [_instance(each) for each in roster.instances],
     }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    """Return an instance without its tags, in which anything may be written."""
+    known = {key: value for key, value in vars(instance).items() if key != "tags"}
+    return {**known, "is_running": instance.is_running}
 
 
 def _host(host: Host, verdict: Optional[Verdict]) -> dict[str, Any]:
