@@ -1,1 +1,1 @@
-"""Joins snapshots of AWS accounts with the log: the roster, AWS's figures, and sets of instances."""
+"""Joins snapshots of AWS accounts with the log: a roster, AWS's figures, sets of instances."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Optional
 
 from analyzer.account.model import Calls, InstanceFacts, Period
@@ -17,7 +18,8 @@ from analyzer.report.account.snapshots import Snapshots
 from analyzer.report.cloudwatch.figures import CloudWatch, Series, Total
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.cloudwatch.silence import HOLE_MAX
-from analyzer.report.findings import Span
+from analyzer.report.findings import Findings, Span
+from analyzer.report.result import Roster
 
 HOUR = datetime.timedelta(hours=1)
 _HOUR_S = 3600
@@ -68,6 +70,25 @@ def maybe_figures(snapshots: Snapshots) -> Optional[CloudWatch]:
         point_s=_HOUR_S,
         totals=tuple(totals),
     )
+
+
+def of_hosts(
+    cloudwatch: CloudWatch, findings: Findings, roster: Roster
+) -> tuple[CloudWatch, Findings]:
+    """Return the figures and the findings for a comparison that knows whose each figure is.
+
+    A host that the roster found by its name gets its id. Figures of an instance without a log are
+    left out: they are no other host's, and the sets of instances have them.
+    """
+    ids = {each.host: each.id for each in roster.instances if each.host and each.id}
+    hosts = tuple(
+        replace(each, instance_id=ids.get(each.key, each.instance_id)) for each in findings.hosts
+    )
+    known = {each.instance_id for each in hosts if each.instance_id}
+    series = tuple(
+        each for each in cloudwatch.series if each.instance is None or each.instance in known
+    )
+    return replace(cloudwatch, series=series), replace(findings, hosts=hosts)
 
 
 def is_whole_of(instance: InstanceFacts, period: Period) -> bool:

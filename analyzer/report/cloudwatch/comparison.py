@@ -68,9 +68,7 @@ def compare(
         if share.is_own:
             key = share.hosts[0].key
             accounts[key] = Account(compared.counted, compared.recorded, is_partial)
-            if not compared.is_contradicted and (
-                spans := _silent(share, cloudwatch, of_host)
-            ):
+            if not compared.is_contradicted and (spans := _silent(share, cloudwatch, of_host)):
                 silences[key] = spans
     differences.sort(key=lambda each: (each.period.start, each.host or "", each.metric))
     scope, is_narrow = _scope(cloudwatch, findings, shares)
@@ -146,9 +144,7 @@ def _silent(
     after = max((each.span.end for each in totals if each.count), default=None)
     if after is None:
         return spans
-    return tuple(
-        Span(max(each.start, after), each.end) for each in spans if each.end > after
-    )
+    return tuple(Span(max(each.start, after), each.end) for each in spans if each.end > after)
 
 
 def _is_partial(share: _Share, cloudwatch: CloudWatch, judged: Optional[Span]) -> bool:

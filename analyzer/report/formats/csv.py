@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+from collections import Counter
+from collections.abc import Mapping
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
@@ -103,6 +105,10 @@ OF_THE_CODE: dict[str, Callable[[Group], Cell]] = {
 }
 
 
+# Of snapshots of accounts: in which sets the instances are on which a caller is in the way.
+OF_THE_ACCOUNT = ("instance_sets",)
+
+
 def as_text(report: Report) -> str:
     """Return the header and a row for each caller: incidents, then in the report's order.
 
@@ -112,7 +118,8 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE])
+    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_ACCOUNT])
+    sets = _sets(report)
     names = fleet.names(report)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
@@ -121,6 +128,7 @@ def as_text(report: Report) -> str:
         found = (left.get(key), cleared.get(key)) if key is not None else (None, None)
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
         cells += [each(entry.group) for each in OF_THE_CODE.values()]
+        cells.append(sets.get(key or "", ""))
         writer.writerow(map(cell, cells))
     for caller in (each for each in left.values() if each.entry is None):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
@@ -128,8 +136,19 @@ def as_text(report: Report) -> str:
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
         cells += [None] * len(OF_THE_CODE)
+        cells.append(sets.get(caller.key, ""))
         writer.writerow(map(cell, cells))
     return file.getvalue()
+
+
+def _sets(report: Report) -> Mapping[str, str]:
+    """Return the sets of instances by the callers in the way there, with the instances' number."""
+    found: dict[str, list[str]] = {}
+    for of in report.inventory.sets if report.inventory is not None else ():
+        number = Counter(key for each in of.members for key in each.callers)
+        for key, many in number.items():
+            found.setdefault(key, []).append(f"{of.kind.value} {many}")
+    return {key: SEPARATOR.join(several) for key, several in found.items()}
 
 
 def _standing(caller: Optional[FleetCaller]) -> Optional[str]:

@@ -25,6 +25,7 @@ from analyzer.report.formats import (
     page_words,
     reason_words,
     selection,
+    sets,
     timeline,
     wording,
 )
@@ -137,6 +138,7 @@ def _compiled() -> Environment:
         words=wording,
         said=reason_words,
         outlook=outlook,
+        sets=sets,
         states=fleet_chart.STATES,
         limits={
             "standings": STANDINGS_MAX,

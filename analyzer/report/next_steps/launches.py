@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from analyzer.report.account.inventory import Inventory
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.fleet import Fleet
-from analyzer.report.next_steps.instances import COMMANDS_MAX, region_option
+from analyzer.report.next_steps.instances import COMMANDS_MAX, places_of, region_option
+from analyzer.report.next_steps.launch_sources import sources
 from analyzer.report.next_steps.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.next_steps.rollout import TWO_HOPS
 from analyzer.report.result import Instance, Judgement, Step, Verdict
@@ -25,26 +27,20 @@ _VERSIONS_OF_GROUPS = (
 )
 
 
-def launches(findings: Findings, fleet: Fleet, verdict: Verdict) -> Iterator[Step]:
+def launches(
+    findings: Findings, fleet: Fleet, verdict: Verdict, inventory: Optional[Inventory] = None
+) -> Iterator[Step]:
     """Yield the steps in the order in which they bind: what forbids the way back comes last."""
     when = "Then " if verdict.judgement is Judgement.SAFE else "When SAFE: "
-    yield Step(
-        f"{when}change launch templates and Auto Scaling groups",
-        "What is launched anew gets its settings from there, not from the instance it replaces. A"
-        " new version alone changes nothing: it must become the default version. Name in it what"
-        " else the source's MetadataOptions set. A group that shows a number keeps that version"
-        " until it is updated; one with a launch configuration must move to a launch template. A"
-        " refresh replaces instances: begin with one group.",
-        (*_templates(fleet), *_groups(fleet)),
-    )
-    regions = sorted({region_option(each.region) for each in fleet.known.values()}) or [""]
+    yield _known(fleet, when) if inventory is None else sources(inventory, when)
+    places = places_of(fleet.known.values())
     hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
     yield Step(
         f"{when}make it the account's default",
         "In each Region. Templates and launches that say otherwise still win over a default.",
         tuple(
-            f"aws ec2 {command}{region}"
-            for region in regions
+            f"{place.comment}aws ec2 {command}{place.option}"
+            for place in places
             for command in (
                 f"modify-instance-metadata-defaults --http-tokens required{hops}",
                 "get-instance-metadata-defaults",
@@ -66,11 +62,25 @@ def launches(findings: Findings, fleet: Fleet, verdict: Verdict) -> Iterator[Ste
         " arn:aws-cn.",
         (
             *(
-                f"aws ec2 modify-instance-metadata-defaults --http-tokens-enforced enabled{region}"
-                for region in regions
+                f"{place.comment}aws ec2 modify-instance-metadata-defaults --http-tokens-enforced"
+                f" enabled{place.option}"
+                for place in places
             ),
             SERVICE_CONTROL,
         ),
+    )
+
+
+def _known(fleet: Fleet, when: str) -> Step:
+    """Return the step for what the roster's instances were launched from."""
+    return Step(
+        f"{when}change launch templates and Auto Scaling groups",
+        "What is launched anew gets its settings from there, not from the instance it replaces. A"
+        " new version alone changes nothing: it must become the default version. Name in it what"
+        " else the source's MetadataOptions set. A group that shows a number keeps that version"
+        " until it is updated; one with a launch configuration must move to a launch template. A"
+        " refresh replaces instances: begin with one group.",
+        (*_templates(fleet), *_groups(fleet)),
     )
 
 

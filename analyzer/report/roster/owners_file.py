@@ -37,8 +37,10 @@ def read(path: str) -> tuple[Patterns, ...]:
 
 def _place(path: str, number: int, entry: Mapping[str, Any]) -> str:
     owner = entry.get("owner")
-    return f"{path}, entry {number} ({owner!r})" if isinstance(owner, str) else (
-        f"{path}, entry {number}"
+    return (
+        f"{path}, entry {number} ({owner!r})"
+        if isinstance(owner, str)
+        else (f"{path}, entry {number}")
     )
 
 
