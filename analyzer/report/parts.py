@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.imds import AWS
 from analyzer.report.account.inventory import InstanceSet, Inventory
 from analyzer.report.account.reasons import reasons
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Comparison, Entry, Instance, Report
+from analyzer.report.result import Comparison, Entry, Instance, Report, Verdict
 from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.judging import judge_hosts
 from analyzer.report.verdict.whole import with_reasons
@@ -96,19 +97,39 @@ def _part(
     inventory = None if report.inventory is None else _inventory(report.inventory, name, hosts)
     if inventory is not None:
         verdict = with_reasons(verdict, tuple(reasons(inventory, findings, verdict)))
+    shared = _shared(report, entries, host_verdicts)
+    all_steps = steps(
+        findings, (*entries, *shared), verdict, host_verdicts, comparison, roster, inventory
+    )
     findings = replace(findings, groups=tuple(each.group for each in entries))
     return replace(
         report,
         owner=name,
         findings=findings,
         entries=entries,
+        shared=shared,
         verdict=verdict,
         host_verdicts=host_verdicts,
-        steps=steps(findings, entries, verdict, host_verdicts, comparison, roster, inventory),
+        steps=all_steps,
         comparison=comparison,
         roster=roster,
         groups=groups,
         inventory=inventory,
+    )
+
+
+def _shared(
+    report: Report, own: Sequence[Entry], host_verdicts: Sequence[Verdict]
+) -> tuple[Entry, ...]:
+    """Return the callers that count on hosts of this part, and are listed in another one."""
+    judged = {standing.caller for of in host_verdicts for standing in of.callers}
+    listed = {id(each) for each in own}
+    return tuple(
+        each
+        for each in report.entries
+        if each.group.key.caller in judged
+        and each.group.key.provider == AWS
+        and id(each) not in listed
     )
 
 

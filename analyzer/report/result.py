@@ -318,6 +318,7 @@ class Report:
     accepted: tuple[Acceptance, ...] = ()
     inventory: Optional[Inventory] = None  # only with snapshots of accounts
     owner: Optional[str] = None  # of whom a part of a report is; "" is nobody
+    shared: tuple[Entry, ...] = ()  # in the way in this part, and listed in another
 
     @property
     def incidents(self) -> tuple[Entry, ...]:

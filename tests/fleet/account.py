@@ -70,9 +70,7 @@ def instance_id(number: int) -> str:
     return f"i-{number:017x}"
 
 
-def _instance(
-    number: int, size: Size, metrics: Period, chance: random.Random
-) -> InstanceFacts:
+def _instance(number: int, size: Size, metrics: Period, chance: random.Random) -> InstanceFacts:
     team = TEAMS[number % len(TEAMS)]
     tags = {"Name": f"web-{number}"} if team is None else {"Name": f"web-{number}", "Team": team}
     facts = InstanceFacts(

@@ -130,7 +130,7 @@ def as_text(report: Report) -> str:
         cells += [each(entry.group) for each in OF_THE_CODE.values()]
         cells.append(sets.get(key or "", ""))
         writer.writerow(map(cell, cells))
-    for caller in (each for each in left.values() if each.entry is None):
+    for caller in fleet.unlisted(report):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
