@@ -76,10 +76,10 @@ class Source:
 
     ``kind`` is ``launch template``, ``launch configuration``, ``Auto Scaling group`` or ``account
     default``. ``is_certain`` is False where facts are missing. ``id`` and ``version`` are a
-    template's, ``options`` the metadata options that this version sets, in EC2's words, and
-    ``latest`` the number of its latest version. ``groups`` are those that launch it, ``pinned_by``
-    those of them that name this version by its number, and nothing else. ``notes`` say what holds
-    launches up.
+    template's, ``options`` the metadata options that this version sets, in EC2's words, ``latest``
+    and ``latest_options`` those of the latest version. ``groups`` are those that launch it,
+    ``pinned_by`` those of them that name this version by its number, and nothing else. ``notes``
+    say what holds launches up.
     """
 
     kind: str
@@ -93,6 +93,7 @@ class Source:
     is_default: bool = False  # whether the template's default version is this one
     latest: Optional[int] = None
     options: Mapping[str, Union[str, int]] = field(default_factory=dict)
+    latest_options: Mapping[str, Union[str, int]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     pinned_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

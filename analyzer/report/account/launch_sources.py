@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 from analyzer.account.launches import DEFAULT, Kind, Launch, launches_of
-from analyzer.account.model import MetadataOptions, RegionFacts, Template
+from analyzer.account.model import RegionFacts, Template
 from analyzer.account.new_instance import ImageFacts, Outcome, Parameters, predict
 from analyzer.report.account.inventory import Source
 from analyzer.report.account.snapshots import Snapshots
@@ -47,8 +47,7 @@ class _Place:
     def source(self, launch: Launch) -> Source:
         """Return a launch as it is shown."""
         template = self._maybe_template(launch)
-        versions = template.versions if template else ()
-        version = next((each for each in versions if each.number == launch.version), None)
+        latest = template.latest_version if template else None
         return Source(
             kind=launch.kind.value,
             account=launch.account,
@@ -59,8 +58,9 @@ class _Place:
             id=launch.id,
             version=launch.version,
             is_default=DEFAULT in launch.aliases,
-            latest=template.latest_version if template else None,
-            options=_options(version.options if version else None),
+            latest=latest,
+            options=_options(template, launch.version),
+            latest_options=_options(template, latest),
             groups=(launch.name,) if launch.kind is Kind.GROUP else launch.groups,
             pinned_by=tuple(self._pinned_by(launch)),
             notes=launch.notes,
@@ -122,9 +122,11 @@ class _Place:
         )
 
 
-def _options(options: Optional[MetadataOptions]) -> Mapping[str, Union[str, int]]:
+def _options(template: Optional[Template], number: Optional[int]) -> Mapping[str, Union[str, int]]:
     """Return what a version sets besides HttpTokens, which a new version must repeat."""
-    if options is None:
+    versions = template.versions if template is not None else ()
+    version = next((each for each in versions if each.number == number), None)
+    if version is None or version.options is None:
         return {}
-    values = ((api, getattr(options, name)) for name, api in _API.items())
+    values = ((api, getattr(version.options, name)) for name, api in _API.items())
     return {api: value for api, value in values if value is not None}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Optional, Union
 
 from analyzer.report.account.inventory import Inventory, Source
 from analyzer.report.account.launch_sources import ACCOUNT_DEFAULT, CONFIGURATION, TEMPLATE
@@ -79,11 +80,7 @@ def _versions(of: Sequence[Source], region: str) -> Iterator[str]:
     for each in sorted(known, key=lambda each: each.version == each.latest):
         yield _version(each, region)
     if known and known[0].latest and all(each.version != each.latest for each in known):
-        yield (
-            f"aws ec2 create-launch-template-version --launch-template-id {known[0].id}"
-            f" --source-version {known[0].latest} --launch-template-data '{{}}'{region}"
-            " --query LaunchTemplateVersion.VersionNumber --output text"
-        )
+        yield _new(known[0].id, known[0].latest, known[0].latest_options, region)
 
 
 def _version(source: Source, region: str) -> str:
@@ -91,14 +88,7 @@ def _version(source: Source, region: str) -> str:
 
     It becomes the default if its source is that, and groups that pin the source get it.
     """
-    options = {**source.options, "HttpTokens": "required"}
-    data = json.dumps({"MetadataOptions": options}, separators=(",", ":"))
-    made = (
-        f"version=$(aws ec2 create-launch-template-version --launch-template-id {source.id}"
-        f" --source-version {source.version} --launch-template-data {shlex.quote(data)}{region}"
-        " --query LaunchTemplateVersion.VersionNumber --output text)"
-    )
-    then = [made]
+    then = [f"version=$({_new(source.id, source.version, source.options, region)})"]
     if source.is_default:
         then.append(
             f"aws ec2 modify-launch-template --launch-template-id {source.id}"
@@ -111,3 +101,20 @@ def _version(source: Source, region: str) -> str:
         if name.isprintable()
     )
     return " &&\n".join(then)
+
+
+def _new(
+    template: Optional[str],
+    version: Optional[int],
+    options: Mapping[str, Union[str, int]],
+    region: str,
+) -> str:
+    """Return the command for a new version. It repeats options, which EC2 replaces as a whole."""
+    data = json.dumps(
+        {"MetadataOptions": {**options, "HttpTokens": "required"}}, separators=(",", ":")
+    )
+    return (
+        f"aws ec2 create-launch-template-version --launch-template-id {template}"
+        f" --source-version {version} --launch-template-data {shlex.quote(data)}{region}"
+        " --query LaunchTemplateVersion.VersionNumber --output text"
+    )
