@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Optional
@@ -299,6 +300,21 @@ class Comparison:
     is_partial: bool = False  # figures are missing: NextToken, PartialData, days or instances
     # By key, the hosts with figures of their own. Others are compared only if figures name none.
     accounts: Mapping[str, Account] = field(default_factory=dict)
+
+    def of_host(self, host: str) -> tuple[Difference, ...]:
+        """Return the differences of a host, and those that may be of any, in their order."""
+        of_any, own = self._by_host.get(None, ()), self._by_host.get(host, ())
+        if not of_any or not own:
+            return own or of_any
+        return tuple(sorted((*of_any, *own), key=lambda each: each.period.start))
+
+    @functools.cached_property
+    def _by_host(self) -> Mapping[Optional[str], tuple[Difference, ...]]:
+        """The differences by host: a fleet has too many to look through them for each host."""
+        found: dict[Optional[str], list[Difference]] = {}
+        for each in self.differences:
+            found.setdefault(each.host, []).append(each)
+        return {host: tuple(several) for host, several in found.items()}
 
 
 @dataclass(frozen=True)
