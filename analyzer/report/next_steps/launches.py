@@ -33,7 +33,9 @@ def launches(
     """Yield the steps in the order in which they bind: what forbids the way back comes last."""
     when = "Then " if verdict.judgement is Judgement.SAFE else "When SAFE: "
     yield _known(fleet, when) if inventory is None else sources(inventory, when)
-    places = places_of(fleet.known.values())
+    # A snapshot knows the Regions of instances without a log, too.
+    every = fleet.roster.instances if inventory is not None and fleet.roster is not None else ()
+    places = places_of(every or fleet.known.values())
     hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
     yield Step(
         f"{when}make it the account's default",
