@@ -63,8 +63,8 @@ def test_each_owner_gets_a_report_in_each_format(place: Path, tmp_path: Path, fo
 
 def test_a_directory_with_files_is_left_alone(place: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").touch()
-    done = call(place, "--account", "account.json.gz", "--split-by", "owner", "--output", str(tmp_path),
-               "logs")  # fmt: skip
+    args = ("--account", "account.json.gz", "--split-by", "owner", "--output", str(tmp_path))
+    done = call(place, *args, "logs")
     assert done.returncode == 1
     assert "not an empty directory" in done.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said(place: Path, args: tuple[str, ...], code: int, sa
 
 
 def test_the_tag_that_names_owners_is_chosen(place: Path) -> None:
-    done = call(place, "--account", "account.json.gz", "--owner-tag", "Name", *UNTIL, "--format", "json",
-               "logs")  # fmt: skip
+    args = ("--account", "account.json.gz", "--owner-tag", "Name", "--format", "json")
+    done = call(place, *args, *UNTIL, "logs")
     instances = json.loads(done.stdout)["roster"]["instances"]
     assert {each["owner"] for each in instances} == {f"web-{n}" for n in range(12)}
