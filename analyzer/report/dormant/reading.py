@@ -62,13 +62,13 @@ def _document(path: Path) -> Scanned:
         )
     try:
         return _scanned(document, name)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise AnalyzerError(f"{name}: is damaged. {_AGAIN}") from None
 
 
 def _scanned(document: Mapping[str, Any], name: str) -> Scanned:
     host, counts = document["host"], document["counts"]
-    identity = host["id"] if "id" in host else None
+    identity = host.get("id")
     return Scanned(
         source=name,
         host=visible(_text(host["name"])),
