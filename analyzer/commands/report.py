@@ -84,6 +84,17 @@ INTERRUPTED = 130
 @click.option(
     "--against", metavar="FILE", help="Compare with the output of `aws cloudwatch get-metric-data`."
 )
+@click.option(
+    "--scan",
+    "scans",
+    multiple=True,
+    metavar="FILE",
+    help="What `imds-analyzer scan --json` found on a host, or a directory of these; may be"
+    " repeated. Names code that has not called.",
+)
+@click.option(
+    "--strict", is_flag=True, help="With --scan: such code, or a host without a scan, is not SAFE."
+)
 @click.option("--hosts", is_flag=True, help="List every host.")
 @click.option("--callers", is_flag=True, help="List every caller.")
 @click.option(
@@ -121,6 +132,8 @@ def report(
     split_by: Optional[str],
     accept: Optional[str],
     against: Optional[str],
+    scans: tuple[str, ...],
+    strict: bool,
     hosts: bool,
     callers: bool,
     steps: Optional[bool],
@@ -138,6 +151,8 @@ def report(
     """
     if location is not None and sql is None:
         raise click.UsageError("--location goes with --sql")
+    if strict and not scans:
+        raise click.UsageError("--strict goes with --scan")
     if sql is not None:
         from analyzer.report.engine.athena import statements
 
@@ -145,8 +160,9 @@ def report(
             write(statements(location))
         return
     asked = Question(
-        since, until, period, rare, instances, account, owner_tag, owners, accept, against, clients
-    )
+        since, until, period, rare, instances, account, owner_tag, owners, accept, against, clients,
+        scans, strict,
+    )  # fmt: skip
     asked.check(split_by, output)
     chosen = Engine(engine, spark_master, memory)
     detail = Detail(hosts, callers, bool(steps))

@@ -37,6 +37,8 @@ class Question:
     accept: Optional[str]
     against: Optional[str]
     clients: tuple[str, ...]
+    scans: tuple[str, ...]
+    is_strict: bool
 
     @property
     def files(self) -> tuple[Optional[str], ...]:
@@ -77,6 +79,8 @@ def answer(
     from analyzer.report.account.roster import roster as of_snapshots
     from analyzer.report.build import judge
     from analyzer.report.cloudwatch import figures as cloudwatch
+    from analyzer.report.dormant import reading as dormant
+    from analyzer.report.dormant.joining import join_scans
     from analyzer.report.engine.gathering import Options
     from analyzer.report.inputs import open_inputs
     from analyzer.report.parts import Terms
@@ -102,7 +106,9 @@ def answer(
         counted = cloudwatch.read(Path(asked.against))
     start = read_time(asked.since, now) if asked.since is not None else None
     end = read_time(asked.until, now) if asked.until is not None else None
-    others = (output, *asked.files)
+    scan_files = dormant.files([Path(each) for each in asked.scans])
+    scanned = dormant.read(scan_files)
+    others = (output, *asked.files, *map(str, scan_files))
     if start is not None and start >= (end or now):
         raise ConfigError("--since is not before --until: nothing would be left")
     with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
@@ -124,6 +130,9 @@ def answer(
     as_of = min(end, now) if end is not None else now
     for note in acceptance.notes(accepted, findings, as_of):
         click.echo(f"imds-analyzer: {asked.accept}: {note}", err=True)
+    scans, strangers = join_scans(scanned, findings, is_strict=asked.is_strict)
+    for name in strangers:
+        click.echo(f"imds-analyzer: {name}: no host of the log has this name or id", err=True)
     made = judge(
         findings,
         clients=known,
@@ -133,10 +142,11 @@ def answer(
         roster=instances,
         accepted=accepted,
         rare=rare,
+        scans=scans,
         snapshots=account,
         owners=owners,
     )
-    return made, Terms(period, rare, owners)
+    return made, Terms(period, rare, owners, scans)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.diagnosis.surroundings import surroundings_of
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings, Span
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
@@ -38,6 +39,7 @@ def judge(
     roster: Optional[Roster] = None,
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
+    scans: Scans = NO_SCANS,
     snapshots: Optional[Snapshots] = None,
     owners: Optional[Owners] = None,
 ) -> Report:
@@ -45,7 +47,8 @@ def judge(
 
     With ``cloudwatch``, the findings' buckets must be its ``bucket_s``. ``roster`` need not be
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
-    unknown. ``roster`` is that of the ``snapshots``, if there are any.
+    unknown. ``scans`` are joined with the findings' hosts. ``roster`` is that of the
+    ``snapshots``, if there are any.
     """
     of_log = _joined(findings, roster, snapshots, owners or Owners())
     known = of_log.roster if of_log is not None else None
@@ -59,7 +62,7 @@ def judge(
         compare(cloudwatch, compared, _judged(findings, period, now)) if cloudwatch else None
     )
     verdict, host_verdicts, groups = judge_hosts(
-        findings, period, now, comparison, known, accepted, rare
+        findings, period, now, comparison, known, accepted, rare, scans
     )
     found = None
     if snapshots is not None and of_log is not None:

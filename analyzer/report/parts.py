@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from analyzer.imds import AWS
 from analyzer.report.account.inventory import InstanceSet, Inventory
 from analyzer.report.account.reasons import reasons
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Comparison, Entry, Instance, Report, Verdict
@@ -34,6 +35,7 @@ class Terms:
     period: datetime.timedelta
     rare: datetime.timedelta
     owners: Owners
+    scans: Scans = NO_SCANS
 
 
 def by_owner(report: Report, terms: Terms) -> tuple[Report, ...]:
@@ -92,7 +94,14 @@ def _part(
         own = tuple(each for each in roster.instances if (each.owner or NOBODY) == name)
         roster = replace(roster, instances=own)
     verdict, host_verdicts, groups = judge_hosts(
-        findings, terms.period, report.generated_at, comparison, roster, report.accepted, terms.rare
+        findings,
+        terms.period,
+        report.generated_at,
+        comparison,
+        roster,
+        report.accepted,
+        terms.rare,
+        terms.scans,
     )
     inventory = None if report.inventory is None else _inventory(report.inventory, name, hosts)
     if inventory is not None:
