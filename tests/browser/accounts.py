@@ -12,9 +12,13 @@ from tests.unit.report.account.samples import findings, host, report, snapshots,
 WATCHED = 12
 
 
-def account() -> Report:
-    """Return a report over 60 instances, a fifth of which are watched; every third has a caller."""
+def account(team: str = "payments") -> Report:
+    """Return a report over 60 instances, a fifth of them watched; every third has a caller."""
     log = findings([host(n) for n in range(WATCHED)], [v1(n) for n in range(0, WATCHED, 3)])
-    bare = replace(host(1), covered=())
-    log = replace(log, hosts=(*(each for each in log.hosts if each.key != bare.key), bare))
-    return report(snapshots(of_fleet(Size(days=9, hosts=WATCHED, instances=60))), log)
+    hosts = tuple(replace(each, covered=()) if n == 1 else each for n, each in enumerate(log.hosts))
+    made = of_fleet(Size(days=9, hosts=WATCHED, instances=60))
+    first, *others = made.regions
+    names = {"Name": team, "Team": team}
+    named = tuple(replace(each, tags=names) for each in first.instances)
+    made = replace(made, regions=(replace(first, instances=named), *others))
+    return report(snapshots(made), replace(log, hosts=hosts))

@@ -148,6 +148,8 @@ def _notes(snapshots: Snapshots) -> Sequence[str]:
     """Say of how many instances the figures are not whole, or not there."""
     unasked = partial = 0
     for snapshot, _, each in snapshots.instances():
+        if each.state != "running":
+            continue
         if each.calls is None or snapshot.metrics is None:
             unasked += 1
         elif each.calls.is_partial:

@@ -11,6 +11,7 @@ from typing import Optional
 from analyzer.account import file
 from analyzer.account.model import Failure, InstanceFacts, Part, RegionFacts, Snapshot
 from analyzer.errors import AnalyzerError
+from analyzer.imds import INSTANCE_ID
 from analyzer.text import visible
 
 # Without one of these parts, instances are missing that nobody can name.
@@ -78,9 +79,20 @@ def read(paths: Sequence[Path]) -> Snapshots:
                     " alone: `imds-analyzer audit --previous FILE` compares the two."
                 )
             first[place] = name
+            _check_ids(region, name)
     if not first and not made.failures:
         raise AnalyzerError(
             f"{visible(made.sources[0])}: has no account and no Region."
             " Make it with `imds-analyzer audit --output FILE`."
         )
     return made
+
+
+def _check_ids(region: RegionFacts, name: str) -> None:
+    """Raise AnalyzerError for what is no instance id: commands for a shell have it as it is."""
+    for instance in region.instances:
+        if not INSTANCE_ID.fullmatch(instance.id):
+            raise AnalyzerError(
+                f"{visible(name)}: {visible(instance.id)!r} is no instance id. Make the snapshot"
+                " anew with `imds-analyzer audit --output FILE`."
+            )

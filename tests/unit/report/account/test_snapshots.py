@@ -49,3 +49,9 @@ def test_a_snapshot_of_nothing_is_an_error_if_nothing_failed(tmp_path: Path) -> 
 def test_an_instance_that_is_twice_counts_once(tmp_path: Path) -> None:
     of = read(files(tmp_path, snapshot(facts(1)), other(facts(1))))
     assert len(list(of.instances())) == 1
+
+
+def test_what_is_no_instance_id_is_an_error(tmp_path: Path) -> None:
+    """Commands that people copy into a shell have ids as they are."""
+    with pytest.raises(AnalyzerError, match="'i-1; reboot' is no instance id"):
+        read(files(tmp_path, snapshot(facts(1, id="i-1; reboot"))))
