@@ -112,7 +112,7 @@ def _audit(
 ) -> Snapshot:
     from rich.console import Console
 
-    from analyzer.account.file import as_bytes, read
+    from analyzer.account.file import as_bytes, check_packages, read
     from analyzer.audit.access import Requests, open_access
     from analyzer.audit.changes import changes, with_baselines
     from analyzer.audit.collection import collect
@@ -120,6 +120,7 @@ def _audit(
     from analyzer.audit.screen import write
 
     # What can be wrong is looked at before what takes long.
+    check_packages()
     earlier = None if previous is None else read(Path(previous))
     now = datetime.datetime.now(datetime.timezone.utc)
     requests = Requests()
