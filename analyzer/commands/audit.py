@@ -23,7 +23,7 @@ INCOMPLETE, INTERRUPTED = 4, 130
 DAYS = 14
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
 
 
