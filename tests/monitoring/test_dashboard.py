@@ -49,9 +49,9 @@ def test_every_panel_has_data_and_says_what_was_sent(scene: Scene) -> None:
     assert value(scene, found["Nodes watched A"]) == 1
     assert value(scene, found["Nodes that do not answer A"]) == 0
     assert value(scene, found["Lost events that may be calls A"]) == 0
-    # Prometheus extrapolates what grew; the first value is none of it and is added as it is.
-    assert value(scene, found["IMDSv1 calls A"]) == pytest.approx(6, abs=1)
-    assert value(scene, found["IMDSv1 calls rejected A"]) == pytest.approx(3, abs=1)
+    # Prometheus extrapolates what grew after the first value, after so few scrapes up to twice.
+    assert 6 <= value(scene, found["IMDSv1 calls A"]) <= 6 + 4
+    assert 3 <= value(scene, found["IMDSv1 calls rejected A"]) <= 3 + 2
     assert 0 < value(scene, found["Share of IMDSv2 A"]) < 1
     for column in "ABCD":
         (program,) = prometheus.query(found[f"IMDSv1 callers {column}"])
