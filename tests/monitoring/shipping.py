@@ -34,11 +34,9 @@ MIB_PER_S = 0.5
 class Log:
     """Numbered lines in a log of the analyzer's own writer."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, line_kib: int = LONGEST_KIB) -> None:
         self.path = directory / "imds.jsonl"
-        settings = LogSettings(
-            file=str(self.path), rotate_mib=1, total_mib=200, line_kib=LONGEST_KIB
-        )
+        settings = LogSettings(file=str(self.path), rotate_mib=1, total_mib=200, line_kib=line_kib)
         self._sink: JsonlSink = open_log(settings)
         self._sink.set_probe("core/fentry")
         self._number = 0

@@ -41,7 +41,7 @@ def test_the_configuration_is_valid() -> None:
 
 
 def test_rotations_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    """Five rotations with lines of all sizes, while Fluent Bit reads."""
+    """Rotations with lines of all sizes, while Fluent Bit reads."""
     with shipping(tmp_path) as (log, shipper):
         for _ in range(7):
             log.write(71, ORDINARY)
@@ -52,7 +52,6 @@ def test_rotations_lose_and_repeat_nothing(tmp_path: Path) -> None:
         longest = max(map(len, log.lines()))
         assert (LONGEST_KIB - 8) << 10 < longest < LONGEST_KIB << 10
         assert collections.Counter(shipper.shipped()) == collections.Counter(log.lines())
-        assert not re.search(r"\[(error|warn)\]", shipper.messages(), re.IGNORECASE)
 
 
 def test_a_restart_and_a_kill_lose_nothing(tmp_path: Path) -> None:
