@@ -24,7 +24,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,9 +89,11 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed ## Update analyzer/logline/schema.json and docs/log-format.md from the declared fields
+schema: $(VENV)/installed-dev ## Update the JSON Schemas and docs/log-format.md from the declared fields
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
+	$(VENV)/bin/python -m analyzer.account.schema > analyzer/account/schema.json.tmp
+	mv analyzer/account/schema.json.tmp analyzer/account/schema.json
 	$(VENV)/bin/python -m tests.log_format
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
@@ -141,6 +143,19 @@ test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives Duck
 	@./setup.sh packages openjdk-17-jre-headless
 	@$(MAKE) --no-print-directory $(VENV)/installed-spark-tests
 	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
+
+# Grafana's types of dashboards, and what makes JSON Schemas of them: 70 MB.
+GRAFANA_TYPES := @grafana/schema@13.2.3 ts-json-schema-generator@2.4.0
+
+$(VENV)/grafana/installed: Makefile
+	npm install --prefix $(@D) --no-save --no-audit --no-fund --ignore-scripts --silent $(GRAFANA_TYPES)
+	@touch $@
+
+# Neither Debian nor npm has Fluent Bit: its tests run if the program is there.
+test-monitoring: setup ## Test the dashboard, alerts and shippers of deploy/monitoring (root)
+	@./setup.sh packages prometheus npm
+	@$(MAKE) --no-print-directory $(VENV)/grafana/installed
+	IMDS_ANALYZER_REQUIRE=monitoring $(PYTEST) tests/monitoring
 
 test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
