@@ -27,7 +27,7 @@ from moto.server import ThreadedMotoServer
 # moto makes all but the endpoint, and warns of it.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..EC2..InstanceConnectEndpoint")
 
-LAB = Path(__file__).parents[3] / "deploy" / "aws-lab"
+LAB = Path(__file__).parents[2] / "deploy" / "aws-lab"
 TEMPLATE, MODULE = LAB / "template.yaml", LAB / "terraform"
 SCRIPT = MODULE / "user-data.sh.tftpl"
 BUCKET, ARCHIVE = "releases-of-ours", "tools/imds-analyzer-0.2.0.tar.gz"

@@ -1,1 +1,0 @@
-"""Tests of what deploy/ gives to an operator."""
