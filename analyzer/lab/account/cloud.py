@@ -6,9 +6,10 @@ instances that Systems Manager reaches. :class:`Cloud` adds these to its own pro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, Optional
 
@@ -18,7 +19,7 @@ OWN_ACCOUNT = "123456789012"  # moto's, for keys that it did not make
 ROLE = "imds-analyzer-audit"
 _EXTRA = (
     "`lab --account` needs the packages moto and boto3, which are not installed. Install them with"
-    " pip install 'imds-analyzer[lab-account]'"
+    " pip install 'imds-analyzer[lab-account]', on Python 3.10 or later"
 )
 _KEYS = ("AKIALABLABLABLABLAB1", "not-a-real-secret")
 _SEED = 14
@@ -36,6 +37,7 @@ class _Modules(NamedTuple):
     ssm: Any
     result: Any
     random: Any
+    failures: tuple[type[Exception], ...]
     application: Any
     serving: ModuleType
     session: ModuleType
@@ -86,6 +88,18 @@ class Cloud:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.port}"
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Raise LabError for what the server refuses, such as one that is older than the extra."""
+        try:
+            yield
+        except self._modules.failures as error:
+            first = str(error).partition("\n")[0]
+            raise LabError(
+                f"moto's server did not do what AWS does: {first}. Bring it up to date with"
+                " pip install --upgrade 'imds-analyzer[lab-account]', on Python 3.10 or later"
+            ) from error
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a program that is to call this server alone.
@@ -156,6 +170,7 @@ class Cloud:
 
 def _modules() -> _Modules:
     try:
+        import botocore.exceptions  # noqa: PLC0415 (an extra)
         import botocore.session  # noqa: PLC0415 (an extra)
         from moto.backends import get_backend  # noqa: PLC0415 (an extra)
         from moto.core.responses import ActionResult  # noqa: PLC0415 (an extra)
@@ -175,6 +190,7 @@ def _modules() -> _Modules:
         SimpleSystemManagerResponse,
         ActionResult,
         mock_random,
+        (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError),
         DomainDispatcherApplication(create_backend_app),
         serving,
         botocore.session,

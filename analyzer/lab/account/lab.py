@@ -67,7 +67,8 @@ def show(directory: Path, say: Say, pause: Pause) -> None:
         lines = _recorded(say, pause)
         now = datetime.datetime.now(datetime.timezone.utc)
         say("Making two accounts with three Regions in moto's server on loopback ...")
-        made = fill(cloud, now)
+        with cloud.in_use():
+            made = fill(cloud, now)
         logged: dict[str, Counts] = {}
         for machine in MACHINES:
             if machine.calls is not None:
@@ -78,7 +79,8 @@ def show(directory: Path, say: Say, pause: Pause) -> None:
             f"Logs of {len(logged)} instances are written. Their lines of the last minute are the"
             " run's; those of earlier days are generated from them."
         )
-        count(cloud, made, logged, now)
+        with cloud.in_use():
+            count(cloud, made, logged, now)
         environment = cloud.environment()
         regions = [word for region in REGIONS for word in ("--region", region)]
         command = ("audit", "--organization-role", ROLE, *regions, "--output", str(files.snapshot))

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from analyzer.errors import LabError
+from analyzer.lab.account.cloud import Cloud
 from analyzer.lab.account.story import GROUPS, MACHINES, REGIONS
 from tests.schema import parsed
 
@@ -204,6 +206,17 @@ def test_a_missing_package_names_the_extra(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "pip install 'imds-analyzer[lab-account]'" in done.stderr
     assert not (tmp_path / "made").exists()
+
+
+def test_a_server_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that is older than the extra asks for."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with (
+        Cloud() as cloud,
+        pytest.raises(LabError, match="imds-analyzer.lab-account"),
+        cloud.in_use(),
+    ):
+        cloud.client("ec2", REGIONS[0]).describe_images(ImageIds=["ami-0123456789abcdef0"])
 
 
 @pytest.mark.parametrize("words", [("--hold",), ("--require-tokens",), ("--log-file", "x")])
