@@ -7,7 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Callable
 
-from analyzer.config.settings import MASKED, NAMES, Config
+from analyzer.config.settings import MASKED, NAMES, Config, KubernetesSettings
+from analyzer.recorder.attribute.naming import NodeSettings
 from analyzer.recorder.heartbeat import HeartbeatWriter
 from analyzer.recorder.pacing import Pace, Waiting
 from analyzer.recorder.repeats import LOG_BYTES, Repeats
@@ -36,6 +37,7 @@ SURVEY_SLICE_S = 0.005
 
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
+DEFAULT = KubernetesSettings()
 
 
 class Pipeline:
@@ -51,6 +53,7 @@ class Pipeline:
         repeats_per_s: int = 0,
         log_bytes: int = LOG_BYTES,
         arguments: str = MASKED,
+        kubernetes: KubernetesSettings = DEFAULT,
     ) -> None:
         """``repeats_per_s`` 0 writes a line for every request (see analyzer.recorder.repeats).
 
@@ -71,6 +74,7 @@ class Pipeline:
             epoch_offset_ns=self._clock.epoch_offset_ns(),
             response_wait_s=response_wait_s,
             names_only=arguments == NAMES,
+            node=_node_settings(kubernetes),
         )
         self.listeners = self._stages.listeners
         self._queue: collections.deque[bytes] = collections.deque()
@@ -106,7 +110,7 @@ class Pipeline:
 
         def commit() -> None:
             self._heartbeat.set_every(new.log.heartbeat_s)
-            self._stages.apply(new.log, new.capture.response_wait_s)
+            self._stages.apply(new.log, new.capture.response_wait_s, _node_settings(new.kubernetes))
 
         return commit
 
@@ -206,3 +210,7 @@ class Pipeline:
             listener.finish()
         self._heartbeat.stop(self._now_ns())
         self._sink.flush()
+
+
+def _node_settings(settings: KubernetesSettings) -> NodeSettings:
+    return NodeSettings(settings.labels, settings.root or "", settings.node, settings.cluster)
