@@ -65,6 +65,11 @@ class Stages:
         self._attributor.set_node(node)
         self._write_lines(self._repeats.set_rate(log.repeats_per_s, log.total_bytes))
 
+    @property
+    def has_containers(self) -> bool:
+        """Whether a container has called."""
+        return self._attributor.has_containers
+
     def _take_send(self, event: Chunk) -> None:
         if self._connections.contradicts(event):
             self._doubt(

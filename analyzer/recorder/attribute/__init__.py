@@ -93,6 +93,11 @@ class Attributor:
         if self._naming.set(node):
             self._callers.clear()
 
+    @property
+    def has_containers(self) -> bool:
+        """Whether a container has called, as far as that is remembered."""
+        return self._naming.has_containers
+
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed.
 

@@ -88,6 +88,11 @@ class Naming:
         self._nodes.clear()
         return True
 
+    @property
+    def has_containers(self) -> bool:
+        """Whether one was named."""
+        return len(self._known) > 0
+
     def named(
         self,
         container: Optional[Container],
