@@ -66,9 +66,9 @@ class Stages:
         self._write_lines(self._repeats.set_rate(log.repeats_per_s, log.total_bytes))
 
     @property
-    def has_containers(self) -> bool:
-        """Whether a container has called."""
-        return self._attributor.has_containers
+    def has_new_containers(self) -> bool:
+        """Whether a container has called lately that had not called before."""
+        return self._attributor.has_new_containers
 
     def _take_send(self, event: Chunk) -> None:
         if self._connections.contradicts(event):

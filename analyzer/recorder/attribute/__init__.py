@@ -94,9 +94,9 @@ class Attributor:
             self._callers.clear()
 
     @property
-    def has_containers(self) -> bool:
-        """Whether a container has called, as far as that is remembered."""
-        return self._naming.has_containers
+    def has_new_containers(self) -> bool:
+        """Whether a container has called lately that had not called before."""
+        return self._naming.has_news(self._clock())
 
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed.

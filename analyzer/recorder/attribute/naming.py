@@ -41,6 +41,8 @@ NAMES_KEEP_S = 3600.0  # docker rename; else it only drops what is not used
 # A runtime may write its files late. The time also bounds what a container costs that has none.
 UNNAMED_KEEP_S = 5.0
 NODE_KEEP_S = 300.0
+# How long after a new container the next one is reckoned with: jobs come in numbers.
+NEWS_S = 30.0
 # Bytes of a name. Kubernetes' have 253 at most, Docker's images 255.
 TEXT_BYTES = 256
 LABELS_MAX = 8
@@ -78,6 +80,7 @@ class Naming:
         self._runtimes = runtimes
         self._known: Cache[tuple[object, ...], Named] = Cache(NAMES_MAX, NAMES_KEEP_S)
         self._nodes: Cache[None, Node] = Cache(1, NODE_KEEP_S)
+        self._newest_at = float("-inf")
 
     def set(self, settings: NodeSettings) -> bool:
         """Change the settings; returns whether what was named before is to be named anew."""
@@ -88,10 +91,9 @@ class Naming:
         self._nodes.clear()
         return True
 
-    @property
-    def has_containers(self) -> bool:
-        """Whether one was named."""
-        return len(self._known) > 0
+    def has_news(self, now: float) -> bool:
+        """Tell whether a container was named lately that had not been seen before."""
+        return now < self._newest_at + NEWS_S
 
     def named(
         self,
@@ -114,6 +116,8 @@ class Naming:
                 known = self._look_up(container, workload, uid, now)
             except OSError:  # the root is unavailable
                 known = Named(container, workload)
+            if self._known.maybe_old(key) is None:
+                self._newest_at = now
             is_named = known.container != container or known.workload != workload
             keep_s = NAMES_KEEP_S if is_named else UNNAMED_KEEP_S
             self._known.put(key, known, now, keep_s=keep_s)

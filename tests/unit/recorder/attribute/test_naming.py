@@ -12,6 +12,7 @@ import pytest
 from analyzer.recorder.attribute.naming import (
     NAMES_KEEP_S,
     NAMES_MAX,
+    NEWS_S,
     TEXT_BYTES,
     UNNAMED_KEEP_S,
     Named,
@@ -384,3 +385,17 @@ def test_no_link_leads_out_of_the_node(tmp_path: Path) -> None:
     (node / "var/lib").mkdir(parents=True)
     (node / "var/lib/docker").symlink_to("../../../../../other/var/lib/docker")
     assert named(node, Container(APP, "docker"))[0] == Container(APP, "docker")
+
+
+def test_a_new_container_is_news_for_a_while(tmp_path: Path) -> None:
+    write_docker(tmp_path, APP, "web", {})
+    naming = Naming(NodeSettings(root=str(tmp_path)))
+    assert not naming.has_news(0.0)
+    naming.named(Container(APP, "docker"), None, "", 0.0)
+    assert naming.has_news(NEWS_S - 1)
+    assert not naming.has_news(NEWS_S)
+    # One that is known is none, whether it has names or is asked for again.
+    naming.named(Container(APP, "docker"), None, "", NAMES_KEEP_S + 1)
+    assert not naming.has_news(NAMES_KEEP_S + 1)
+    naming.named(Container(SANDBOX, "docker"), None, "", 2 * NAMES_KEEP_S)
+    assert naming.has_news(2 * NAMES_KEEP_S)
