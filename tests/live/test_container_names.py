@@ -1,4 +1,4 @@
-"""Containers that live for 50 ms are named, each by what its runtime left on the node.
+"""Containers that live for 0.2 s are named, each by what its runtime left on the node.
 
 The cgroups are real ones, under the names of a kubelet's. The files are those that containerd's CRI
 plugin writes, below a directory that stands for the node's root. Both go when the process ends.
@@ -19,7 +19,8 @@ from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
-CONTAINERS, AT_ONCE, LIVES_S = 501, 7, 0.05
+# Shorter than the analyzer lets events gather; long enough for a machine that is busy with others.
+CONTAINERS, AT_ONCE, LIVES_S = 501, 21, 0.2
 
 # Starts containers as a runtime does: files, cgroup, process; and removes all at its end.
 RUNTIME = """
@@ -100,7 +101,7 @@ def test_every_one_of_500_containers_is_named(fresh: Watch, tmp_path: Path) -> N
         eventually("all are written", lambda: len(fresh.requests(marker)) >= CONTAINERS, DEADLINE_S)
         found = fresh.settled(marker)
     assert len(found) == CONTAINERS
-    unnamed = [line for line in found if "name" not in line.get("container", {})]
+    unnamed = [line["url"]["path"] for line in found if "name" not in line.get("container", {})]
     assert unnamed == []
     for line in found:
         number = int(line["url"]["path"].rpartition("/")[2])
