@@ -12,7 +12,8 @@ FROM (
       ELSE line_counts.event END AS example
   FROM line_counts JOIN host_keys ON host_keys.name = line_counts.name
     AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
-  WHERE NOT line_counts.is_by_minute AND line_counts.is_ours AND line_counts.odd <> ''
+  WHERE NOT line_counts.is_by_minute AND NOT line_counts.is_by_slice AND line_counts.is_ours
+    AND line_counts.odd <> ''
   UNION ALL
   SELECT call_counts.host, 'before_boot' AS kind,
     CASE WHEN call_counts.last_us < boot_times.booted_us - {{ MINUTE_US }}
