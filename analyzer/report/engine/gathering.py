@@ -20,6 +20,7 @@ from analyzer.report.engine.damage import located
 from analyzer.report.engine.evidence import OfGroup, gather_evidence
 from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.hosts import gather_hosts
+from analyzer.report.engine.left_out import gather_left_out
 from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
 from analyzer.report.engine.shortfalls import slice_of
 from analyzer.report.engine.sightings import gather_sightings, gather_successors
@@ -137,6 +138,7 @@ def gather(
         tokenless=_tokenless(engine, options.bucket_s),
         sightings=gather_sightings(engine.ask),
         successors=gather_successors(engine.ask),
+        left_out={} if options.until is None else gather_left_out(engine.ask),
     )
 
 

@@ -25,6 +25,7 @@ def gather_hosts(ask: Ask, window: Mapping[str, int], slice_us: int) -> tuple[Ho
     counted = by_first(ask(query("counted_losses", **window)))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
     shortfalls = gather_shortfalls(ask, window, slice_us)
+    overlaps = {host: Span(at(start), at(end)) for host, start, end in ask(query("overlaps"))}
     odd = by_first(ask(query("odd", **window)))
     probes = by_first(ask(query("probes")))
     names = by_first(ask(query("host_names")))
@@ -56,7 +57,7 @@ def gather_hosts(ask: Ask, window: Mapping[str, int], slice_us: int) -> tuple[Ho
                 Odd(kind, int(count), at(first), at(last), example)
                 for kind, count, first, last, example in odd[key]
             ),
-            overlap=overlap(boots.get(key, ())) if instance is None else None,
+            overlap=None if instance else overlap(boots.get(key, ())) or overlaps.get(key),
         )
         for (
             key, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us

@@ -66,6 +66,8 @@ RULES: tuple[Rule, ...] = (
     Rule("boot_caller", _NOT_ENOUGH, callers.boot_caller),
     Rule("gone_callers", _NOT_ENOUGH),
     Rule("unaccounted_earlier", _NOT_ENOUGH, accounts.unaccounted_earlier),
+    Rule("left_out", _SAFE),
+    Rule("less_silence", _SAFE, callers.less_silence),
     Rule("only_logged", _SAFE),
     Rule("accepted", _SAFE, callers.accepted),
     Rule("mended", _SAFE, callers.mended),

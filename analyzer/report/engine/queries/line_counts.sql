@@ -4,7 +4,7 @@
 
    Requests count from `since` to before `until`: these have `in_window`. Those of before tell who
    calls, and how often; they are kept without what is only listed. Marks count always: one behind
-   the end says what was before it.
+   the end says what was before it. IMDSv1 calls behind it are `left_out`, which is no event.
 
    `by_host` keeps what tells the host in the rows by the minute, too. They are more then. #}
 {% import "columns.sql" as columns %}
@@ -15,11 +15,14 @@ SELECT {{ (columns.of_line + columns.of_evidence) | join(", ") }}, minute_us, sl
 FROM (
   SELECT is_ours, odd, at_us >= {{ since }} AND at_us < {{ until }} AS in_window,
     CASE WHEN NOT is_ours THEN file END AS damaged_file, minute_us,
-    CASE WHEN is_ours AND event = 'imds_request' THEN at_us - at_us % {{ slice_us }} END AS slice_us,
+    CASE WHEN is_ours AND event = 'imds_request' AND at_us < {{ until }}
+      THEN at_us - at_us % {{ slice_us }} END AS slice_us,
     at_us, started_us,
     {{ columns.of_evidence | join(", ") }},
 {% for column in columns.of_host + columns.of_request + columns.of_mark %}
-{% if since and column in columns.of_listed %}
+{% if column == "event" %}
+    CASE WHEN at_us >= {{ until }} AND mark_us IS NULL THEN 'left_out' ELSE event END AS event
+{%- elif since and column in columns.of_listed %}
     CASE WHEN at_us < {{ since }} THEN '' ELSE {{ column }} END AS {{ column }}
 {%- else %}
     {{ column }}
@@ -29,6 +32,7 @@ FROM (
 {% include "flat_lines.sql" %}
   ) AS lines
   WHERE NOT is_ours OR mark_us IS NOT NULL OR at_us < {{ until }}
+    OR (event = 'imds_request' AND provider = 'aws' AND (version = 'v1' OR repeated <> ''))
 ) AS lines
 GROUP BY GROUPING SETS (({{ (columns.of_line + columns.of_evidence) | join(", ") }}), ({{ of_minute | join(", ") }}),
   ({{ columns.of_slice | join(", ") }}))
