@@ -7,6 +7,9 @@ FROM (
       WHEN 'not_understood' THEN CASE
         WHEN line_counts.event <> 'imds_request' THEN 'event: ' || line_counts.event
         WHEN line_counts.version IN ('v1', 'v2', 'unknown')
+          AND line_counts.provider IN ({{ PROVIDERS | map("quoted") | join(", ") }})
+          THEN 'imds.repeated.version'
+        WHEN line_counts.version IN ('v1', 'v2', 'unknown')
           THEN 'imds.provider: ' || line_counts.provider
         ELSE 'imds.version: ' || line_counts.version END
       ELSE line_counts.event END AS example
