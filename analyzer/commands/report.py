@@ -152,6 +152,8 @@ def report(
                 output,
             )
             shown = replace(made, steps=()) if steps is False else made
+            if form == "csv":  # which has no line of its own for them
+                _tell_beside(shown)
             _show(shown, form, Detail(hosts, callers, bool(steps)), output, write)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
@@ -251,6 +253,13 @@ def _made(
         rare=rare,
         scans=scans,
     )
+
+
+def _tell_beside(made: Report) -> None:
+    from analyzer.report.formats.csv import told_beside
+
+    for text in told_beside(made):
+        click.echo(f"imds-analyzer: {text}", err=True)
 
 
 def _show(

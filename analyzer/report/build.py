@@ -14,10 +14,11 @@ from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Span
+from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
+from analyzer.report.verdict.case import judged_period
 from analyzer.report.verdict.intervals import RARE
 from analyzer.report.verdict.judging import judge_hosts
 
@@ -45,7 +46,7 @@ def judge(
     around = surroundings_of(findings)
     entries = tuple(Entry(each, diagnose(each, clients, around, ids)) for each in findings.groups)
     comparison = (
-        compare(cloudwatch, findings, _judged(findings, period, now)) if cloudwatch else None
+        compare(cloudwatch, findings, judged_period(findings, period, now)) if cloudwatch else None
     )
     verdict, host_verdicts, groups = judge_hosts(
         findings, period, now, comparison, joined, accepted, rare, scans
@@ -64,13 +65,3 @@ def judge(
         groups=groups,
         accepted=tuple(accepted),
     )
-
-
-def _judged(
-    findings: Findings, period: datetime.timedelta, now: datetime.datetime
-) -> Optional[Span]:
-    """Return the period that the verdict judges; None without a line."""
-    if findings.last_at is None:
-        return None
-    end = min(findings.last_at, now)
-    return Span(end - period, end)

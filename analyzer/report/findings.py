@@ -295,7 +295,8 @@ class Host:
     count for the instance whose boot id they have. ``name`` is the newest of ``names``.
     ``covered`` is when the analyzer was running there, from heartbeats, starts and stops: merged,
     in order, not overlapping. ``boots`` are the boots seen, in order. ``overlap`` is a time in
-    which two boots of one name had lines, where no instance id tells them apart: two hosts.
+    which two boots of one name had lines, or two analyzers where there are no boot ids, and no
+    instance id tells them apart: two hosts.
     ``instance_id`` where the lines say it. ``probes`` are the kinds of capture (``core/fentry``).
     ``last_v1_at`` and ``last_unknown_at`` are of requests to AWS.
     """
@@ -378,6 +379,9 @@ class Findings:
     # By Host.key, in the order of time; only where a period was asked for (`--against`).
     tokenless: Mapping[str, tuple[Tokenless, ...]] = field(default_factory=dict)
     unread: tuple[Damage, ...] = ()  # files of the input that were not read, and why
+    left_out: Mapping[str, int] = field(
+        default_factory=dict
+    )  # IMDSv1 calls after `--until`, by host
 
     @property
     def first_at(self) -> Optional[datetime.datetime]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+from collections.abc import Iterator
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
@@ -110,6 +111,18 @@ OF_THE_CONTAINERS: dict[str, Callable[[Group], Cell]] = {
 }
 
 
+# Remarks of the verdict that say that it may be better than what is known.
+_TOLD_BESIDE = ("left_out", "less_silence")
+REMARKS = "remarks"
+
+
+def told_beside(report: Report) -> Iterator[str]:
+    """Yield what has to be told with a verdict, also where its reasons are not."""
+    for reason in report.verdict.reasons:
+        if reason.code in _TOLD_BESIDE:
+            yield reason.text
+
+
 def as_text(report: Report) -> str:
     """Return the header and a row for each caller: incidents, then in the report's order.
 
@@ -119,7 +132,8 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS])
+    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS, REMARKS])
+    remarks = SEPARATOR.join(told_beside(report)) or None
     names = fleet.names(report)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
@@ -130,13 +144,14 @@ def as_text(report: Report) -> str:
         cells += [
             each(entry.group) for each in (*OF_THE_CODE.values(), *OF_THE_CONTAINERS.values())
         ]
+        cells.append(remarks)
         writer.writerow(map(cell, cells))
     for caller in (each for each in left.values() if each.entry is None):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS))
+        cells += [*[None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS)), remarks]
         writer.writerow(map(cell, cells))
     return file.getvalue()
 

@@ -49,6 +49,8 @@ REASONS = {
     "accounted": "AWS counted the same",
     "closed_by_cloudwatch": "gap closed by AWS figures",
     "only_logged": "only hosts with a log",
+    "left_out": "later calls left out",
+    "less_silence": "less silence asked for",
     "blind_spots": "blind spots",
     "off": "was off",
     "young": "launched lately",

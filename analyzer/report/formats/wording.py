@@ -90,11 +90,29 @@ def length(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def watched(report: Report) -> str:
+    """Write how much was watched: of several hosts, the one of which the least was."""
+    judged = [each for each in report.host_verdicts if all(r.code != "gone" for r in each.reasons)]
+    if len(judged) <= 1:
+        return covered(report.verdict)
+    least = min(judged, key=_share)
+    many = sum(_share(each) == _share(least) for each in judged)
+    if many == len(judged):
+        return f"each host was {covered(least)}"
+    return f"the least watched of {len(judged)} hosts was {covered(least)}"
+
+
+def _share(verdict: Verdict) -> float:
+    if verdict.window is None or verdict.window.seconds <= 0:
+        return 0.0
+    return min(1.0, max(0.0, verdict.covered_s / verdict.window.seconds))
+
+
 def covered(verdict: Verdict) -> str:
     """Write how much of its window was watched."""
     if verdict.window is None or verdict.window.seconds <= 0:
         return "nothing was watched"
-    share = min(1.0, max(0.0, verdict.covered_s / verdict.window.seconds))
+    share = _share(verdict)
     # Cut, not rounded: 100 % is said only of what is whole.
     percent = int(share * 1000) / 10
     return (

@@ -18,6 +18,8 @@
 {% set of_line = ["is_ours", "odd", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
 {% set of_minute = [
   "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated"] %}
+{# Or all of these by the slice of time, in which lines are compared with what heartbeats counted. #}
+{% set of_slice = ["version", "repeated", "name", "boot", "instance", "probe", "slice_us"] %}
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [

@@ -23,6 +23,7 @@ from analyzer.report.formats.csv import (
     OF_THE_CODE,
     OF_THE_CONTAINERS,
     OF_THE_VERDICT,
+    REMARKS,
     cell,
 )
 from analyzer.report.formats.html import as_text as as_html
@@ -237,7 +238,8 @@ class TestCsv:
         assert [row["cause"] for row in rows] == [
             each.diagnosis.cause.value for each in reports.everything()
         ]
-        assert list(rows[0]) == [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS]
+        columns = [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS, REMARKS]
+        assert list(rows[0]) == columns
         script = rows[4]
         assert script["program"] == "/usr/bin/curl"
         assert script["launcher"] == "/opt/deploy/deploy.sh"
