@@ -6,8 +6,8 @@ from analyzer.doctor.findings import CheckResult, fine, lacking, note, warning
 from analyzer.errors import ServiceError
 from analyzer.host.confinement import apparmor_profile, labels, refused_calls, selinux_type
 from analyzer.host.container import maybe_runtime
-from analyzer.host.container_lacks import WORDS, Lack, advice, remedy, sees_root_cgroup
-from analyzer.host.mounts import CGROUP2, mount_points
+from analyzer.host.container_lacks import WORDS, Lack, advice, remedy
+from analyzer.host.mounts import CGROUP2, maybe_root_cgroup, mount_points
 from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
 from analyzer.host.time_namespace import REMEDY, offset_ns
 
@@ -117,13 +117,14 @@ def cgroups() -> CheckResult:
         )
     place = places[0]
     # Also within a cgroup namespace: a mount of the host's own may be in it.
-    if not sees_root_cgroup():
+    root = maybe_root_cgroup()
+    if root is None:
         return warning(
             f"{place} shows a cgroup namespace, not the host: containers and services of "
             "processes that have ended are not named",
             advice(Lack.CGROUPS, "Run in the host's cgroup namespace"),
         )
-    return fine(f"cgroup2 in {place}")
+    return fine(f"cgroup2 in {root}")
 
 
 def _listed(capabilities: frozenset[str]) -> str:

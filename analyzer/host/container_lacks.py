@@ -8,20 +8,17 @@ for seccomp or the cgroup namespace.
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
 from analyzer.host import confinement
 from analyzer.host.container import Runtime, maybe_runtime
-from analyzer.host.mounts import CGROUP2, mount_points
+from analyzer.host.mounts import maybe_root_cgroup
 from analyzer.host.privileges import is_first
 
 D, P, K, E = Runtime.DOCKER, Runtime.PODMAN, Runtime.KUBERNETES, Runtime.ECS
 # What `run` needs at most; CAP_SYS_ADMIN stands for the first two.
 WANTED = ("BPF", "PERFMON", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE")
-# kernfs gives the root of a hierarchy this inode number.
-_ROOT_INODE = 1
 
 
 class Lack(enum.Enum):
@@ -225,7 +222,7 @@ def _found() -> dict[Lack, str]:
         found[Lack.SECCOMP] = f"a seccomp filter refuses {' and '.join(refused)}"
     if not is_first("1", "pid"):
         found[Lack.HOST_PIDS] = "it does not see the host's processes"
-    if not sees_root_cgroup():
+    if maybe_root_cgroup() is None:
         found[Lack.CGROUPS] = "it does not see the host's cgroups"
     labels = confinement.labels()
     profile, selinux = confinement.apparmor_profile(labels), confinement.selinux_type(labels)
@@ -240,14 +237,3 @@ def missing_capabilities(held: frozenset[str]) -> list[str]:
     """Return which of WANTED are not held; CAP_SYS_ADMIN stands for the first two."""
     stood_for = {"BPF", "PERFMON"} if "CAP_SYS_ADMIN" in held else set()
     return [name for name in WANTED if f"CAP_{name}" not in held and name not in stood_for]
-
-
-def sees_root_cgroup() -> bool:
-    """Tell whether the root of the hierarchy of cgroup v2 is mounted, not one cgroup of it."""
-    for place in mount_points(CGROUP2):
-        try:
-            if os.stat(place).st_ino == _ROOT_INODE:  # noqa: PTH116 (pathlib follows no differently)
-                return True
-        except OSError:
-            continue
-    return False

@@ -6,8 +6,10 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from analyzer.imds import IMDS_IPV4
+
 PROGRAM = "busybox"
-NAMES = ("sh", "wget", "sleep", "true", "cat")
+NAMES = ("sh", "wget", "nc", "sleep", "true", "cat")
 IMAGE = "localhost/payments/caller:1.4"
 _FILES = {
     # systemd-nspawn starts nothing without it.
@@ -46,10 +48,16 @@ def make_context(directory: Path) -> Path:
     return directory
 
 
-def call(marker: str, then: str = "exit 0") -> list[str]:
-    """Return the command that makes one IMDSv1 request, and then another shell command.
+def call_and_go(marker: str) -> list[str]:
+    """Return the command that makes one IMDSv1 request and ends.
 
     The lab has no such path: its answer is 404.
     """
-    url = f"http://169.254.169.254/latest/meta-data/{marker}"
-    return ["sh", "-c", f"wget -q -O /dev/null {url}; {then}"]
+    url = f"http://{IMDS_IPV4}/latest/meta-data/{marker}"
+    return ["sh", "-c", f"wget -q -O /dev/null {url}; exit 0"]
+
+
+def call_and_stay(marker: str) -> list[str]:
+    """Return the command that makes one IMDSv1 request, by a process that does not end."""
+    request = f"GET /latest/meta-data/{marker} HTTP/1.1\\r\\nHost: {IMDS_IPV4}\\r\\n\\r\\n"
+    return ["sh", "-c", f"(printf '{request}'; exec sleep 600) | nc {IMDS_IPV4} 80"]

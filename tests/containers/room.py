@@ -13,6 +13,7 @@ from typing import Optional
 
 from analyzer.lab.child_setup import tied_to_caller
 from analyzer.lab.namespace import LabNamespace
+from tests.cgroups import maybe_hierarchy
 
 TIMEOUT_S = 120
 # Where runtimes keep images and containers. Each becomes a directory of the room.
@@ -47,6 +48,11 @@ class Cgroups(enum.Enum):
     AS_HOST = "as on the host"
     LEGACY = "only version 1"
     UNIFIED = "only version 2"  # where version 1 has the controllers: without any
+
+
+def host_is_unified() -> bool:
+    """Tell whether this host has version 2 alone: then it is the one layout to be had."""
+    return str(maybe_hierarchy()) == "/sys/fs/cgroup"
 
 
 class Room:

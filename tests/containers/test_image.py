@@ -18,7 +18,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from image.contents import INTERPRETER
-from tests.containers.callers import IMAGE, PROGRAM, call
+from tests.containers.callers import IMAGE, PROGRAM, call_and_go
 from tests.containers.room import Cgroups, Room
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.skipif(not ARCHIVE, reason="no image: make test-image")
 
 @pytest.fixture(scope="session")
 def cgroups() -> Cgroups:
-    """Take the host's own layout: the image needs nothing of runtimes that differs."""
+    """Take the host's own layout."""
     return Cgroups.AS_HOST
 
 
@@ -153,7 +153,7 @@ def test_it_sees_the_call_of_another_container(room: Room, analyzer: Container) 
     """By its full id, though the container is gone when its line is written."""
     marker = new_marker()
     cid = room.directory / f"{marker}.cid"
-    room.run([*PODMAN, "run", "--rm", "--cidfile", str(cid), IMAGE, *call(marker)])
+    room.run([*PODMAN, "run", "--rm", "--cidfile", str(cid), IMAGE, *call_and_go(marker)])
     (line,) = eventually("the call is written", lambda: analyzer.requests(marker))
     assert line["container"]["id"] == cid.read_text().strip()
     assert line["container"]["runtime"] == "podman"
