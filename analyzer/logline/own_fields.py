@@ -42,8 +42,8 @@ LOSSES = {
     "log_not_written": "the log's destination was full or slow",
 }
 _LOSSES_MEANING = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in LOSSES.items()) + "."
-SETTING = matching("(capture|log|metrics|evidence)\\.[a-z_]+")
-_PLAIN = {"type": ["string", "number", "boolean"]}
+SETTING = matching("(capture|log|metrics|evidence|kubernetes)\\.[a-z_]+")
+_PLAIN = {"type": ["string", "number", "boolean", "array"], "items": {"type": "string"}}
 SECTION = {"additionalProperties": _PLAIN, "propertyNames": {"pattern": "^[a-z_]+$"}}
 NAMES = items(matching("[A-Za-z0-9_]+"))
 
@@ -109,6 +109,7 @@ class Configuration(TypedDict, total=False):
     log: Annotated[dict[str, object], Fact("Section `[log]`.", FROM_REPLAY, SECTION)]
     metrics: Annotated[dict[str, object], Fact("Section `[metrics]`.", FROM_REPLAY, SECTION)]
     evidence: Annotated[dict[str, object], Fact("Section `[evidence]`.", FROM_REPLAY, SECTION)]
+    kubernetes: Annotated[dict[str, object], Fact("Section `[kubernetes]`.", FROM_REPLAY, SECTION)]
 
 
 class Started(TypedDict, total=False):

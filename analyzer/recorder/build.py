@@ -70,6 +70,7 @@ def run(
             repeats_per_s=config.log.repeats_per_s,
             log_bytes=config.log.total_bytes,
             arguments=config.log.arguments,
+            kubernetes=config.kubernetes,
         )
         if config.capture.write_pcap is not None:
             export = _packet_export(config.capture.write_pcap, config, undo)

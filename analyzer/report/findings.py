@@ -41,8 +41,10 @@ class Key:
     line without it, the executable. ``program``, ``launcher`` and ``kind`` are the line's words
     for it. ``unit`` is the systemd unit with the numbers of a single run taken out
     (``session-*.scope``). ``place`` is ``host``, else the orchestrator (``kubernetes``, ``ecs``),
-    else the container runtime, else ``container``. Where a group's calls differ in one of these,
-    or in the user agent, it is the one with the most v1 calls.
+    else the container runtime, else ``container``. ``deployed`` is what deployed its containers, as
+    :mod:`analyzer.logline.deployed` has it, ``container`` and ``image`` are their names, and
+    ``labels`` the labels of their pods that the recorder was told to take. Where a group's
+    calls differ in one of these, or in the user agent, it is the one with the most v1 calls.
     ``provider`` is ``aws`` or the other cloud that was asked for, as ``imds.provider`` in the log.
     """
 
@@ -54,6 +56,10 @@ class Key:
     place: str
     user_agent: Optional[str]
     provider: str
+    deployed: Optional[str] = None
+    container: Optional[str] = None
+    image: Optional[str] = None
+    labels: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,10 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
         place=facts.get("place", "host"),
         user_agent=facts.get("user_agent"),
         provider=provider,
+        deployed=facts.get("deployed"),
+        container=facts.get("container"),
+        image=facts.get("image"),
+        labels=facts.get("labels"),
     )
 
 

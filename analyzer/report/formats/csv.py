@@ -101,6 +101,13 @@ OF_THE_CODE: dict[str, Callable[[Group], Cell]] = {
     "script_lines": lambda group: SEPARATOR.join(code_words.lines(group)),
     "origins": lambda group: SEPARATOR.join(code_words.origins(group)),
 }
+# Of its containers: behind those, for the same reason.
+OF_THE_CONTAINERS: dict[str, Callable[[Group], Cell]] = {
+    "deployed": lambda group: group.key.deployed,
+    "container": lambda group: group.key.container,
+    "image": lambda group: group.key.image,
+    "labels": lambda group: group.key.labels,
+}
 
 
 def as_text(report: Report) -> str:
@@ -112,7 +119,7 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE])
+    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS])
     names = fleet.names(report)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
@@ -120,14 +127,16 @@ def as_text(report: Report) -> str:
         cells[_HOSTS] = SEPARATOR.join(names.get(each, each) for each in entry.group.hosts)
         found = (left.get(key), cleared.get(key)) if key is not None else (None, None)
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [each(entry.group) for each in OF_THE_CODE.values()]
+        cells += [
+            each(entry.group) for each in (*OF_THE_CODE.values(), *OF_THE_CONTAINERS.values())
+        ]
         writer.writerow(map(cell, cells))
     for caller in (each for each in left.values() if each.entry is None):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [None] * len(OF_THE_CODE)
+        cells += [None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS))
         writer.writerow(map(cell, cells))
     return file.getvalue()
 

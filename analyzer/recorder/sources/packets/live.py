@@ -130,6 +130,10 @@ class PacketSource:
             return ()
         return self._reassembler.take(boottime_ns, segment, kind)
 
+    def cgroup_of(self, _raw: bytes) -> int:
+        """Return nothing: packets do not tell."""
+        return 0
+
     def expire(self, now_boottime_ns: int) -> Iterable[Event]:
         """Return what comes of not waiting any longer for packets that are missing."""
         return self._reassembler.expire(now_boottime_ns)

@@ -137,6 +137,12 @@ class CoreSource(Probe):
             return ()
         return joined
 
+    def cgroup_of(self, raw: bytes) -> int:
+        """Return the id of the cgroup that a raw event is from, 0 if it does not tell."""
+        from analyzer.recorder.sources.probe.events import cgroup_of  # noqa: PLC0415 (not before)
+
+        return cgroup_of(raw)
+
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
         return self._loaded.losses.take()

@@ -68,6 +68,20 @@ FROM (
     coalesce(container.runtime, '') AS runtime,
     coalesce(orchestrator."type", '') AS orchestrator,
     coalesce(orchestrator.resource.id, '') AS workload,
+    {# What the container is called, and what deployed it. Whoever forges a line may write any text. #}
+    substr(coalesce(container.name, ''), 1, {{ TEXT_MAX }}) AS container_name,
+    substr(coalesce(container.image.name || coalesce(':' || nullif(container.image.tag, ''), ''),
+      ''), 1, {{ TEXT_MAX }}) AS image,
+    substr(coalesce(
+      nullif(orchestrator.resource.parent."type", '') || ' '
+        || coalesce(nullif(orchestrator.namespace, '') || '/', '')
+        || nullif(orchestrator.resource.parent.name, ''),
+      nullif(orchestrator.resource."type", '') || ' '
+        || coalesce(nullif(orchestrator.namespace, '') || '/', '')
+        || nullif(orchestrator.resource.name, ''),
+      ''), 1, {{ TEXT_MAX }}) AS deployed,
+    substr(coalesce(array_to_string(orchestrator.resource.label, ', '), ''), 1, {{ TEXT_MAX }})
+      AS labels,
     coalesce(service.name, '') AS unit,
     CASE WHEN event = 'caller_evidence' AND length(CAST(code AS VARCHAR)) <= {{ CODE_MAX }}
       THEN coalesce(CAST(code AS VARCHAR), '') ELSE '' END AS code,
