@@ -23,8 +23,8 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi schema lab check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: help setup setup-vm build wheel release chart lock abi schema lab check lint bench clean
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-clients test-faults test-kernels test-clients-kernels test-install
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ release: wheel ## Build the archive in dist/: install.sh, the wheel, the lock fi
 	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
 	rm -rf dist/$(RELEASE)
 
+chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Write the Helm chart's archive and plain YAML to dist/
+	SOURCE_DATE_EPOCH='$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)' \
+	  $(VENV)/bin/python -m deploy dist
+
 lock: $(VENV)/installed-lock ## Update requirements.lock: the packages that install.sh installs, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
@@ -89,10 +93,12 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed ## Update analyzer/logline/schema.json and docs/log-format.md from the declared fields
+schema: $(VENV)/installed-dev ## Update the schemas of lines and of the chart's settings, and docs/log-format.md
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
 	$(VENV)/bin/python -m tests.log_format
+	$(VENV)/bin/python -m deploy.settings_schema > deploy/helm/values.schema.tmp
+	mv deploy/helm/values.schema.tmp deploy/helm/imds-analyzer/values.schema.json
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
@@ -119,7 +125,7 @@ test: setup ## Run all tests for this host's own kernel (root)
 test-fast:
 	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/golden
 	$(VENV)/bin/coverage report --omit 'analyzer/report/*' --fail-under 100
-	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging
+	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging tests/deploy
 
 test-live:
 	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
@@ -136,6 +142,10 @@ test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@./setup.sh packages chromium chromium-driver
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
+
+test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart and the ECS task definition
+	@./setup.sh packages apparmor
+	IMDS_ANALYZER_REQUIRE=chart $(PYTEST) $(PARALLEL) tests/deploy
 
 test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
 	@./setup.sh packages openjdk-17-jre-headless
