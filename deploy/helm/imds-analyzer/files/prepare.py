@@ -17,11 +17,17 @@ LOG_MODE = 0o750
 PROFILE_MODE = 0o644
 
 
-def own(user: int, group: int, path: str) -> None:
-    """Give a directory, and the files in it, to a user. Raises OSError."""
+def own(user: int, group: int, path: Path) -> None:
+    """Give a directory, and the files in it, to a user. Raises OSError.
+
+    The one capability is CAP_CHOWN: root itself may not look into what is another user's.
+    """
+    found = path.lstat()
+    if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (user, group, LOG_MODE):
+        return
+    os.chown(path, 0, 0, follow_symlinks=False)
     directory = os.open(path, DIRECTORY)
     try:
-        # The mode first: afterwards, the directory is no longer root's.
         os.fchmod(directory, LOG_MODE)
         # What a pod with another user left. Not what is below: the analyzer makes no directories.
         for name in os.listdir(directory):  # noqa: PTH208 (a descriptor)
@@ -57,7 +63,7 @@ def main() -> None:
     wanted = parser.parse_args()
     if wanted.own:
         user, group, path = wanted.own.split(":", 2)
-        own(int(user), int(group), path)
+        own(int(user), int(group), Path(path))
     if wanted.install:
         source, _, target = wanted.install.partition(":")
         install(Path(source), Path(target))
