@@ -88,6 +88,20 @@ class Tried(TypedDict, total=False):
     remedy: Annotated[str, Fact("Fix for that reason.")]
 
 
+class Missing(TypedDict, total=False):
+    """Something that the analyzer's container lacks."""
+
+    lacks: Annotated[str, Fact("What is missing, and the consequence.", rule=TEXT)]
+    remedy: Annotated[str, Fact("The line to add.", rule=TEXT)]
+
+
+class Sandbox(TypedDict, total=False):
+    """The analyzer's own container."""
+
+    runtime: Annotated[str, Fact("Its runtime or orchestrator.", rule=TEXT)]
+    lacks: Annotated[list[Missing], Fact("What it lacks to see and name all callers.")]
+
+
 class Configuration(TypedDict, total=False):
     """The settings, as in the configuration file; those that are "" are left out."""
 
@@ -107,6 +121,7 @@ class Started(TypedDict, total=False):
     witnesses: Annotated[Witnesses, Fact("By what calls and packets are watched.", FROM_REPLAY)]
     python: Annotated[str, Fact("Python version.", FROM_REPLAY, TEXT)]
     tried: Annotated[list[Tried], Fact("Better probes that do not work here.", FROM_REPLAY)]
+    sandbox: Annotated[Sandbox, Fact("The analyzer's own container.", "outside of one")]
     configuration: Annotated[Configuration, Fact("The settings.")]
     capabilities: Annotated[
         list[str], Fact("Capabilities that the analyzer keeps.", FROM_REPLAY, NAMES)

@@ -170,7 +170,20 @@ def _remedy(code: Optional[int], attach: str) -> str:
     remedy = REMEDIES[attach]
     if code not in (errno.EPERM, errno.EACCES):
         return remedy
-    return maybe_obstacle() or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
+    obstacle = maybe_obstacle() or maybe_filter()
+    return obstacle or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
+
+
+def maybe_filter() -> Optional[str]:
+    """Return what to do if a seccomp filter refuses to load or to attach; None if none does."""
+    from analyzer.host.confinement import refused_calls  # noqa: PLC0415 (only after a failure)
+    from analyzer.host.container_lacks import Lack, advice, remedy  # noqa: PLC0415 (as above)
+
+    refused = [name for name in refused_calls() if name in ("bpf", "perf_event_open")]
+    if not refused:
+        return None
+    allow = advice(Lack.SECCOMP, remedy(Lack.SECCOMP, None))
+    return f"A seccomp filter refuses {' and '.join(refused)}. {allow}"
 
 
 def _allow_locked_memory() -> None:
