@@ -155,9 +155,11 @@ test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
 
-test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart and the ECS task definition
-	@./setup.sh packages apparmor
+test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart, run its pod, test the ECS task definition (root)
+	@./setup.sh packages apparmor podman runc iptables busybox-static buildah catatonit
 	IMDS_ANALYZER_REQUIRE=chart $(PYTEST) $(PARALLEL) tests/deploy
+	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	IMDS_ANALYZER_REQUIRE=chart IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_pod.py
 
 test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
 	@./setup.sh packages openjdk-17-jre-headless

@@ -43,7 +43,6 @@ def test_the_schema_has_the_program_s_settings() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == updated()
 
 
-@pytest.mark.skipif(not CONTAINERFILE.exists(), reason="this checkout has no Containerfile")
 def test_the_chart_starts_the_image_s_program() -> None:
     image = CONTAINERFILE.read_text(encoding="utf-8")
     (entrypoint,) = re.findall(r"^ENTRYPOINT (.*)$", image, re.MULTILINE)
@@ -128,6 +127,23 @@ def test_preparing_gives_files_but_follows_no_link(tmp_path: Path) -> None:
     assert owners == {"imds.jsonl": (4711, 4712), "link": (0, 0)}
     assert (log.stat().st_uid, log.stat().st_gid) == (4711, 4712)
     assert other.stat().st_uid == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user: needs root")
+def test_preparing_needs_one_capability_also_after_a_restart(tmp_path: Path) -> None:
+    """Of another user, too: root without CAP_DAC_OVERRIDE may not look into its directory."""
+    tmp_path.chmod(0o755)
+    log = tmp_path / "log"
+    log.mkdir()
+    (log / "imds.jsonl").write_text("{}")
+    caps = ["setpriv", "--no-new-privs", "--bounding-set=-all,+chown", "--inh-caps=-all"]
+    for user in (4711, 4711, 4713):
+        command = [*caps, sys.executable, "-I", str(PREPARE), f"--own={user}:4712:{log}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert {(each.stat().st_uid, each.stat().st_gid) for each in (log, log / "imds.jsonl")} == {
+            (user, 4712)
+        }
 
 
 @pytest.mark.parametrize("option", ["--own=0:0:{}", "--install=/etc/hostname:{}/profile"])
