@@ -199,6 +199,8 @@ def test_it_names_the_container_that_called(pod: Pod) -> None:
     assert line["container"]["id"] == cid.read_text().strip()
     assert line["imds"]["version"] == "v1"
     assert line["process"]["executable"].endswith("busybox")
+    # Not the pod's, which changes with each.
+    assert line["host"]["name"] == Path("/etc/hostname").read_text().strip()
 
 
 def test_the_metrics_are_served(pod: Pod) -> None:

@@ -87,7 +87,8 @@ def test_the_container_has_named_capabilities_and_no_more(helm: Helm, preset: Pa
         "add": ["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH", "NET_ADMIN"],
     }
     assert context["privileged"] is False
-    assert context["allowPrivilegeEscalation"] is False
+    # docker starts containers of other users than root without capabilities: see _helpers.tpl.
+    assert context["allowPrivilegeEscalation"] is (preset.name == "docker-values.yaml")
     assert context["readOnlyRootFilesystem"] is True
     assert context["runAsNonRoot"] is True
     assert context["runAsUser"] > 0
@@ -232,6 +233,17 @@ def test_the_init_container_has_what_its_task_needs(helm: Helm) -> None:
     (init,) = _with(helm, log={"output": "hostPath"}).pod["initContainers"]
     assert init["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN"]}
     assert "initContainers" not in _with(helm, seccomp={"type": "Localhost", "install": False}).pod
+
+
+def test_sys_admin_may_gain_privileges_as_the_api_server_demands(helm: Helm) -> None:
+    context = _with(helm, capabilities={"sysAdmin": True}).container["securityContext"]
+    assert context["allowPrivilegeEscalation"] is True
+    assert context["capabilities"]["add"][-1] == "SYS_ADMIN"
+
+
+def test_without_packets_there_is_no_net_admin(helm: Helm) -> None:
+    context = _with(helm, capabilities={"netAdmin": False}).container["securityContext"]
+    assert "NET_ADMIN" not in context["capabilities"]["add"]
 
 
 def test_a_changed_setting_starts_new_pods(helm: Helm) -> None:

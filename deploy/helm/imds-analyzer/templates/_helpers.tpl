@@ -62,6 +62,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toJson $names }}
 {{- end }}
 
+{{/*
+Whether a program may gain what its container was not started with. containerd and CRI-O start a
+container with its capabilities, also for a user other than root, so that false is no obstacle to
+the image's file capabilities. docker starts such a container with none. The API server refuses
+false beside CAP_SYS_ADMIN.
+*/}}
+{{- define "imds-analyzer.mayGain" -}}
+{{- or .Values.capabilities.sysAdmin (eq .Values.runtime "docker") }}
+{{- end }}
+
 {{/* Whether something has to be prepared on the node by root: the log's directory, the profile. */}}
 {{- define "imds-analyzer.prepares" -}}
 {{- if or (eq .Values.log.output "hostPath") (include "imds-analyzer.installsSeccomp" .) }}true{{ end }}
