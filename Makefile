@@ -25,8 +25,8 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release image lock abi schema lab check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
+.PHONY: help setup setup-vm build wheel release image chart lock abi schema lab check lint bench clean
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ image: wheel ## Build the container image for x86-64 and arm64 in dist/ (root)
 	buildah manifest rm $(IMAGE) >/dev/null
 	rm -rf dist/image
 
+chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Write the Helm chart's archive and plain YAML to dist/
+	SOURCE_DATE_EPOCH=$(EPOCH) $(VENV)/bin/python -m deploy dist
+
 lock: $(VENV)/installed-lock ## Update requirements.lock: the packages that install.sh installs, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
 	  --only-binary :all: --upgrade --no-annotate --system-certs \
@@ -102,10 +105,12 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed ## Update analyzer/logline/schema.json and docs/log-format.md from the declared fields
+schema: $(VENV)/installed-dev ## Update the schemas of lines and of the chart's settings, and docs/log-format.md
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
 	$(VENV)/bin/python -m tests.log_format
+	$(VENV)/bin/python -m deploy.settings_schema > deploy/helm/values.schema.tmp
+	mv deploy/helm/values.schema.tmp deploy/helm/imds-analyzer/values.schema.json
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
@@ -132,7 +137,7 @@ test: setup ## Run all tests for this host's own kernel (root)
 test-fast:
 	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/golden
 	$(VENV)/bin/coverage report --omit 'analyzer/report/*' --fail-under 100
-	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging
+	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging tests/deploy
 
 test-live:
 	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
@@ -149,6 +154,12 @@ test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@./setup.sh packages chromium chromium-driver
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
+
+test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart, run its pod, test the ECS task definition (root)
+	@./setup.sh packages apparmor podman runc iptables busybox-static buildah catatonit
+	IMDS_ANALYZER_REQUIRE=chart $(PYTEST) $(PARALLEL) tests/deploy
+	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	IMDS_ANALYZER_REQUIRE=chart IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_pod.py
 
 test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
 	@./setup.sh packages openjdk-17-jre-headless
