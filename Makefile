@@ -105,9 +105,11 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed-dev ## Update the schemas of lines and of the chart's settings, and docs/log-format.md
+schema: $(VENV)/installed-dev ## Update the JSON Schemas, and docs/log-format.md, from the declared fields
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
+	$(VENV)/bin/python -m analyzer.account.schema > analyzer/account/schema.json.tmp
+	mv analyzer/account/schema.json.tmp analyzer/account/schema.json
 	$(VENV)/bin/python -m tests.log_format
 	$(VENV)/bin/python -m deploy.settings_schema > deploy/helm/values.schema.tmp
 	mv deploy/helm/values.schema.tmp deploy/helm/imds-analyzer/values.schema.json
