@@ -151,8 +151,8 @@ GUARDRAILS = (
                 " these calls fail at once."
             ),
             (
-                "As an IAM policy it binds the roles to which it is attached, and as a service control"
-                " policy all but the management account."
+                "As an IAM policy it binds the roles to which it is attached, and as a service"
+                " control policy all but the management account."
             ),
         ),
         (
@@ -181,8 +181,8 @@ GUARDRAILS = (
             ),
             "It does not stop what AWS services do on the role's behalf (aws:ViaAWSService).",
             (
-                "Calls from a second address of the instance, such as a pod's, are denied: leave out"
-                " the second statement there."
+                "Calls from a second address of the instance, such as a pod's, are denied: leave"
+                " out the second statement there."
             ),
         ),
         (
@@ -204,8 +204,8 @@ GUARDRAILS = (
             "It binds calls through this endpoint only: a call over the internet passes.",
             "Not every service takes a policy on its endpoint.",
             (
-                "Calls that a service makes through the endpoint with the instance's credentials are"
-                " bound, too."
+                "Calls that a service makes through the endpoint with the instance's credentials"
+                " are bound, too."
             ),
         ),
         (
@@ -224,8 +224,8 @@ GUARDRAILS = (
         (
             *_SERVICE_CONTROL_GAPS,
             (
-                "An Auto Scaling group launches by its service-linked role: the policy is asked when"
-                " somebody makes or changes the group, not at each launch."
+                "An Auto Scaling group launches by its service-linked role: the policy is asked"
+                " when somebody makes or changes the group, not at each launch."
             ),
             "It does not change instances that run, nor stop ModifyInstanceMetadataOptions.",
             "In GovCloud and China, arn:aws is arn:aws-us-gov and arn:aws-cn.",
