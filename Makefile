@@ -89,9 +89,11 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed ## Update analyzer/logline/schema.json and docs/log-format.md from the declared fields
+schema: $(VENV)/installed-dev ## Update the JSON Schemas and docs/log-format.md from the declared fields
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
+	$(VENV)/bin/python -m analyzer.account.schema > analyzer/account/schema.json.tmp
+	mv analyzer/account/schema.json.tmp analyzer/account/schema.json
 	$(VENV)/bin/python -m tests.log_format
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)

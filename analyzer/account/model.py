@@ -59,11 +59,13 @@ class TemplateReference:
     """A launch template as a group, a fleet or an instance names it.
 
     ``version`` is a number as text, ``$Latest`` or ``$Default``; AWS takes ``$Default`` for None.
+    ``image`` is the AMI that an override of a mixed-instances policy puts in the template's place.
     """
 
     id: Optional[str] = None
     name: Optional[str] = None
     version: Optional[str] = None
+    image: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,243 @@
+"""Lists what launches instances in a Region, and predicts what a new instance of each gets.
+
+These are the versions of launch templates that something may launch, launch configurations and
+Auto Scaling groups. A group is as bad as the worst of what it launches. A version, template or
+configuration that is named and not in the snapshot is listed as unknown, never left out.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from analyzer.account.model import (
+    AutoScalingGroup,
+    Failure,
+    Image,
+    LaunchConfiguration,
+    Part,
+    RegionFacts,
+    Snapshot,
+    Template,
+    TemplateReference,
+    TemplateVersion,
+)
+from analyzer.account.new_instance import (
+    NewInstance,
+    Outcome,
+    Parameters,
+    image_facts,
+    predict,
+)
+
+DEFAULT, LATEST = "$Default", "$Latest"
+_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+class Kind(enum.Enum):
+    """What launches."""
+
+    TEMPLATE = "launch template"
+    CONFIGURATION = "launch configuration"
+    GROUP = "Auto Scaling group"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Something that launches instances, and the prediction.
+
+    ``id`` and ``version`` are a template's; ``version`` is None for a version without a number
+    that could not be read. ``aliases`` are those of $Default and $Latest that point to the
+    version. ``groups`` are the groups that launch it. ``parts`` are what a group launches.
+    ``instances`` and ``desired`` are a group's. ``notes`` say what holds a group's launches up.
+    """
+
+    account: str
+    region: str
+    kind: Kind
+    name: str
+    new: NewInstance
+    id: Optional[str] = None
+    version: Optional[int] = None
+    aliases: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    parts: tuple[Launch, ...] = ()
+    instances: tuple[str, ...] = ()
+    desired: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name it in a sentence: ``web, version 3 ($Default)``."""
+        if self.kind is not Kind.TEMPLATE:
+            return self.name
+        version = "" if self.version is None else f", version {self.version}"
+        return self.name + version + (f" ({', '.join(self.aliases)})" if self.aliases else "")
+
+
+def launches(snapshot: Snapshot) -> tuple[Launch, ...]:
+    """Return the launches of all accounts and Regions, in the snapshot's order."""
+    return tuple(
+        launch for region in snapshot.regions for launch in launches_of(region, snapshot.failures)
+    )
+
+
+def launches_of(region: RegionFacts, failures: Iterable[Failure] = ()) -> tuple[Launch, ...]:
+    """Return the launches of a Region: template versions, configurations, then groups.
+
+    ``failures`` are the snapshot's; they say whether what is missing is gone or was not read.
+    """
+    unread = {
+        failure.part
+        for failure in failures
+        if failure.account in (None, region.account) and failure.region in (None, region.region)
+    }
+    return tuple(_Region(region, unread).launches())
+
+
+class _Region:
+    """One Region's facts, by the names that they refer to each other by."""
+
+    def __init__(self, facts: RegionFacts, unread: set[Part]) -> None:
+        self._facts = facts
+        self._unread = unread
+        self._images: dict[str, Image] = {image.id: image for image in facts.images}
+        self._templates: dict[str, Template] = {}
+        for template in facts.templates:
+            self._templates[template.name] = template
+        for template in facts.templates:  # an id wins over a template that is named like one
+            self._templates[template.id] = template
+        self._configurations = {found.name: found for found in facts.configurations}
+
+    def launches(self) -> Iterator[Launch]:
+        groups = [self._group(group) for group in self._facts.groups]
+        launched = _launched_by(groups)
+        listed: set[tuple[Optional[str], Optional[int]]] = set()
+        for template in self._facts.templates:
+            named = {version.number for version in template.versions}
+            for number in sorted(named | {template.default_version, template.latest_version}):
+                listed.add((template.id, number))
+                yield self._with_groups(self._version(template, number), launched)
+        # A group may pin what is in no template of the snapshot.
+        for group in groups:
+            for part in group.parts:
+                if part.kind is Kind.TEMPLATE and (part.id, part.version) not in listed:
+                    listed.add((part.id, part.version))
+                    yield self._with_groups(part, launched)
+        for configuration in self._facts.configurations:
+            yield self._with_groups(self._configuration(configuration.name), launched)
+        yield from groups
+
+    def _with_groups(self, launch: Launch, launched: dict[str, list[str]]) -> Launch:
+        return replace(launch, groups=tuple(launched.get(_key(launch), ())))
+
+    def _launch(self, kind: Kind, name: str, new: NewInstance) -> Launch:
+        return Launch(self._facts.account, self._facts.region, kind, name, new)
+
+    def _version(self, template: Template, number: int, image: Optional[str] = None) -> Launch:
+        version = next((found for found in template.versions if found.number == number), None)
+        if version is None:
+            new = self._missing(Part.TEMPLATES, f"version {number} of template {template.name}")
+        else:
+            new = self._predict("template", version, image or version.image)
+        pointed = ((DEFAULT, template.default_version), (LATEST, template.latest_version))
+        return replace(
+            self._launch(Kind.TEMPLATE, template.name, new),
+            id=template.id,
+            version=number,
+            aliases=tuple(alias for alias, at in pointed if at == number),
+        )
+
+    def _predict(
+        self, named_by: str, source: TemplateVersion | LaunchConfiguration, image: Optional[str]
+    ) -> NewInstance:
+        facts = image_facts(image, self._images.get(image or ""))
+        return predict(Parameters(named_by, source.options, facts), self._facts.defaults)
+
+    def _configuration(self, name: str) -> Launch:
+        found = self._configurations.get(name)
+        if found is None:
+            new = self._missing(Part.CONFIGURATIONS, f"launch configuration {name}")
+        else:
+            new = self._predict("launch configuration", found, found.image)
+        return self._launch(Kind.CONFIGURATION, name, new)
+
+    def _referred(self, reference: TemplateReference) -> Launch:
+        name = reference.id or reference.name or ""
+        template = self._templates.get(name)
+        wanted = reference.version or DEFAULT
+        if template is None:
+            new = self._missing(Part.TEMPLATES, f"template {reference.name or name}")
+            launch = self._launch(Kind.TEMPLATE, reference.name or name, new)
+            number = int(wanted) if wanted.isdecimal() else None
+            alias = () if number is not None else (wanted,)
+            return replace(launch, id=reference.id, version=number, aliases=alias)
+        if wanted in (DEFAULT, LATEST):
+            number = template.default_version if wanted == DEFAULT else template.latest_version
+        elif wanted.isdecimal():
+            number = int(wanted)
+        else:
+            new = NewInstance(
+                Outcome.UNKNOWN,
+                f"version {wanted} of template {template.name} is no version",
+                is_enforced=self._is_enforced,
+            )
+            return replace(self._launch(Kind.TEMPLATE, template.name, new), id=template.id)
+        return self._version(template, number, reference.image)
+
+    def _group(self, group: AutoScalingGroup) -> Launch:
+        parts = [self._referred(reference) for reference in group.templates]
+        if group.configuration is not None:
+            parts.append(self._configuration(group.configuration))
+        parts = list(dict.fromkeys(parts))
+        return replace(
+            self._launch(Kind.GROUP, group.name, self._worst(parts)),
+            parts=tuple(parts),
+            instances=group.instances,
+            desired=group.desired,
+            notes=tuple(_held_up(group)),
+        )
+
+    def _worst(self, parts: list[Launch]) -> NewInstance:
+        if not parts:
+            return NewInstance(
+                Outcome.UNKNOWN,
+                "neither a launch template nor a launch configuration is named",
+                is_enforced=self._is_enforced,
+            )
+        worst = min(parts, key=lambda part: (not part.new.may_allow_v1, _RANK[part.new.outcome]))
+        return replace(worst.new, reason=f"{worst.kind.value} {worst.label}: {worst.new.reason}")
+
+    def _missing(self, part: Part, what: str) -> NewInstance:
+        why = "could not be read" if part in self._unread else "is gone"
+        return NewInstance(Outcome.UNKNOWN, f"{what} {why}", is_enforced=self._is_enforced)
+
+    @property
+    def _is_enforced(self) -> Optional[bool]:
+        defaults = self._facts.defaults
+        return None if defaults is None else defaults.tokens_enforced == "enabled"
+
+
+def _key(launch: Launch) -> str:
+    return f"{launch.kind.name} {launch.id or launch.name} {launch.version}"
+
+
+def _launched_by(groups: Iterable[Launch]) -> dict[str, list[str]]:
+    """Return the groups' names by what they launch."""
+    launched: dict[str, list[str]] = {}
+    for group in groups:
+        for key in dict.fromkeys(map(_key, group.parts)):
+            launched.setdefault(key, []).append(group.name)
+    return launched
+
+
+def _held_up(group: AutoScalingGroup) -> Iterator[str]:
+    """Say why a group launches nothing now. Any of it may end tomorrow: the outcome stays."""
+    if "Launch" in group.suspended:
+        yield "launches nothing until its process Launch is resumed"
+    if group.maximum == 0:
+        yield "launches nothing until its maximum size is raised from 0"
+    elif group.desired == 0:
+        yield "has no instances: desired capacity is 0"
