@@ -1,0 +1,1 @@
+"""Tests of the audit, against moto's server on loopback."""
