@@ -41,7 +41,8 @@ def fetched(inputs: Inputs, memory: str = _MEMORY) -> Fetched:
             import duckdb  # noqa: PLC0415 (an extra, and large)
 
             try:
-                asked = query("credential_fetches", records=records_of(prepared), HOUR_US=_HOUR_US)
+                records = records_of(prepared)
+                asked = query("credential_fetches", records=records, kept="", HOUR_US=_HOUR_US)
                 rows = connection.execute(asked).fetchall()
             except duckdb.Error as error:
                 raise AnalyzerError(f"DuckDB cannot read the logs: {error}") from None
@@ -59,10 +60,8 @@ def fetched(inputs: Inputs, memory: str = _MEMORY) -> Fetched:
         if key is not None
     )
     watched = frozenset(instance for instance, *_ in rows)
-    return Fetched(
-        fetches,
-        watched,
-    )
+    left = tuple(f"{visible(each.file)} was not read: {each.problem}" for each in unread)
+    return Fetched(fetches, watched, left)
 
 
 def _time(at_us: int) -> datetime.datetime:
