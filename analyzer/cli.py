@@ -23,6 +23,7 @@ COMMANDS = {
     "tail": "Follow the log, one readable row per request.",
     "report": "List IMDSv1 callers and fixes, and judge whether to require IMDSv2.",
     "scan": "Find what would call IMDSv1 but has not yet: old SDKs, packages, scripts.",
+    "audit": "Read AWS accounts: which instances allow IMDSv1, and what would make new ones.",
     "clients": "List the known clients of IMDS, or check a file of your own clients.",
     "doctor": "Check what this host supports and how to fix what it lacks.",
     "log-schema": "Print the JSON Schema of every line of the log.",

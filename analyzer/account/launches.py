@@ -32,6 +32,9 @@ from analyzer.account.new_instance import (
     predict,
 )
 
+# An account and a Region; None where it is in none.
+Place = tuple[Optional[str], Optional[str]]
+
 DEFAULT, LATEST = "$Default", "$Latest"
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
@@ -79,8 +82,15 @@ class Launch:
 
 def launches(snapshot: Snapshot) -> tuple[Launch, ...]:
     """Return the launches of all accounts and Regions, in the snapshot's order."""
+    failures: dict[Place, list[Failure]] = {}
+    for failure in snapshot.failures:
+        failures.setdefault((failure.account, failure.region), []).append(failure)
     return tuple(
-        launch for region in snapshot.regions for launch in launches_of(region, snapshot.failures)
+        launch
+        for region in snapshot.regions
+        for launch in launches_of(
+            region, [failure for place in _places(region) for failure in failures.get(place, ())]
+        )
     )
 
 
@@ -89,12 +99,14 @@ def launches_of(region: RegionFacts, failures: Iterable[Failure] = ()) -> tuple[
 
     ``failures`` are the snapshot's; they say whether what is missing is gone or was not read.
     """
-    unread = {
-        failure.part
-        for failure in failures
-        if failure.account in (None, region.account) and failure.region in (None, region.region)
-    }
+    places = _places(region)
+    unread = {failure.part for failure in failures if (failure.account, failure.region) in places}
     return tuple(_Region(region, unread).launches())
+
+
+def _places(region: RegionFacts) -> tuple[Place, ...]:
+    """Return the places whose failures are the Region's, too."""
+    return (region.account, region.region), (region.account, None), (None, None)
 
 
 class _Region:

@@ -96,8 +96,32 @@ class Calls:
 
 
 @dataclass(frozen=True)
+class Period:
+    """A span of time: ``start`` is in it, ``end`` is not. Both have a time zone."""
+
+    start: datetime.datetime
+    end: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An instance's figures from the last snapshot in which it still allowed v1.
+
+    With v1 turned off, nothing counts as answered any more: what called before stands here.
+    """
+
+    taken_at: datetime.datetime
+    metrics: Period
+    calls: Calls
+
+
+@dataclass(frozen=True)
 class InstanceFacts:
-    """An instance. ``calls`` is None where CloudWatch was not or could not be asked."""
+    """An instance. ``calls`` is None where CloudWatch was not or could not be asked.
+
+    ``is_managed_by_ssm`` says whether Systems Manager reaches its agent (PingStatus is Online).
+    ``baseline`` is there if it allows v1 no longer and an earlier snapshot was given.
+    """
 
     id: str
     state: str
@@ -114,6 +138,7 @@ class InstanceFacts:
     tags: Mapping[str, str] = field(default_factory=dict)
     is_managed_by_ssm: Optional[bool] = None
     calls: Optional[Calls] = None
+    baseline: Optional[Baseline] = None
 
 
 @dataclass(frozen=True)
@@ -244,14 +269,6 @@ class Account:
     name: Optional[str] = None
     status: Optional[str] = None
     profiles: tuple[Profile, ...] = ()
-
-
-@dataclass(frozen=True)
-class Period:
-    """A span of time: ``start`` is in it, ``end`` is not. Both have a time zone."""
-
-    start: datetime.datetime
-    end: datetime.datetime
 
 
 @dataclass(frozen=True)

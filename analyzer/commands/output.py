@@ -26,10 +26,17 @@ def written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
     if output is None:
         yield lambda text: click.echo(text, nl=not text.endswith("\n"))
         return
+    with written_bytes(output) as write:
+        yield lambda text: write(text.encode())
+
+
+@contextlib.contextmanager
+def written_bytes(output: str) -> Iterator[Callable[[bytes], None]]:
+    """Give what writes bytes to a file; the rest is as for :func:`written`."""
     path = Path(output)
     if path.exists() and not path.is_file():  # a pipe, a terminal: nothing to put in its place
-        with _explained(output), path.open("w", encoding="utf-8") as stream:
-            yield lambda text: _discard(stream.write(text))
+        with _explained(output), path.open("wb") as stream:
+            yield lambda raw: _discard(stream.write(raw))
         return
     path = Path(os.path.realpath(path))
     with _explained(output):
@@ -42,8 +49,8 @@ def written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
             raise
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, former)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                yield lambda text: _discard(stream.write(text))
+            with os.fdopen(descriptor, "wb") as stream:
+                yield lambda raw: _discard(stream.write(raw))
                 os.fchmod(stream.fileno(), _mode(path))
             os.replace(name, path)  # noqa: PTH105 (a name)
         except BaseException:

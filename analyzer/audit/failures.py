@@ -1,0 +1,119 @@
+"""Turns an error of AWS or of the network into a Failure that says what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from analyzer.account.model import Failure, Part
+from analyzer.masking import mask_text
+from analyzer.text import visible
+
+TEXT_MAX = 400
+_POLICY = "Attach the policy that `imds-analyzer audit --iam-policy` prints."
+_LOG_IN = "Log in again, or name valid credentials with --profile."
+
+
+class Incomplete(Exception):
+    """An answer that came, but not with all that was asked for."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Advice(NamedTuple):
+    """What to do about errors whose code matches.
+
+    ``is_of_place`` says that every other call in that account and Region fails as well.
+    """
+
+    code: str
+    text: str
+    is_of_place: bool = False
+
+
+# The first row that matches the whole code. Sources: "Common errors" of the APIs' references.
+_ADVICE = (
+    _Advice(r"AccessDenied(Exception)?|UnauthorizedOperation", _POLICY),
+    _Advice(
+        r"ExpiredToken(Exception)?|RequestExpired|TokenRefreshRequired|UnauthorizedSSOTokenError"
+        r"|SSOTokenLoadError|TokenRetrievalError|LoginRefreshRequired",
+        _LOG_IN,
+        is_of_place=True,
+    ),
+    _Advice(
+        r"AuthFailure|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch"
+        r"|IncompleteSignature|InvalidAccessKeyId",
+        "The credentials are not valid here: check them, the clock, and that the Region is"
+        " enabled.",
+        is_of_place=True,
+    ),
+    _Advice(
+        r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError",
+        "Give credentials as for the AWS CLI: --profile, AWS_PROFILE, or a role.",
+        is_of_place=True,
+    ),
+    _Advice(r"OptInRequired", "Enable the Region for the account, or leave it out.", True),
+    _Advice(
+        r"EndpointConnectionError|ConnectTimeoutError|ConnectionClosedError|ProxyConnectionError"
+        r"|SSLError|ConnectionError|HTTPClientError",
+        "Check the network, the proxy and the Region's name.",
+        is_of_place=True,
+    ),
+    _Advice(r"ReadTimeoutError", "Run the audit again.", True),
+    _Advice(
+        r"\w*Throttl\w*|RequestLimitExceeded|TooManyRequests\w*|LimitExceeded\w*",
+        "AWS limits the calls: run the audit again later, or with fewer --region.",
+    ),
+    _Advice(
+        r"AWSOrganizationsNotInUseException",
+        "The account is in no organization: leave --organization-role out.",
+    ),
+    _Advice(r"PartialData|InternalError|\w*Unavailable\w*", "Run the audit again."),
+)
+_OTHERWISE = _Advice("", "Run the audit again; if it stays, leave the part out of decisions.")
+
+
+class Place(NamedTuple):
+    """Where something failed. None where it is in no account or Region."""
+
+    account: Optional[str] = None
+    region: Optional[str] = None
+
+
+def failure(part: Part, error: Exception, place: Place, action: str = "") -> Failure:
+    """Return what is known of an error: ``action`` is the one that was tried."""
+    code = _code(error)
+    said = visible(mask_text(str(error)))
+    if len(said) > TEXT_MAX:
+        said = f"{said[:TEXT_MAX]}..."
+    tried = f"{action}: " if action else ""
+    return Failure(part, code, f"{tried}{said} {_advice(code).text}", place.account, place.region)
+
+
+def is_of_place(error: Exception) -> bool:
+    """Whether every other call in that account and Region would fail as well."""
+    return _advice(_code(error)).is_of_place
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether it is an error of AWS, the network or an answer, and not a mistake of ours."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (an extra)
+
+    return isinstance(error, (BotoCoreError, ClientError, Incomplete, OSError))
+
+
+def _advice(code: str) -> _Advice:
+    return next((row for row in _ADVICE if re.fullmatch(row.code, code)), _OTHERWISE)
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, Incomplete):
+        return error.code
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        code = response.get("Error", {}).get("Code")
+        if code:
+            return visible(str(code))
+    return type(error).__name__

@@ -1,0 +1,132 @@
+"""Reads from CloudWatch how many tokenless calls each instance made, hour by hour.
+
+Queries are built from the ids of instances, because ListMetrics forgets a metric after two weeks.
+A call asks for as many instances as fit one answer: further pages might be charged again.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Optional
+
+from analyzer.account.model import Calls, Hour, Period
+from analyzer.audit.access import Access
+from analyzer.audit.failures import Incomplete
+from analyzer.audit.operations import GET_METRIC_DATA
+
+ACCEPTED, REJECTED = "MetadataNoToken", "MetadataNoTokenRejected"
+METRICS = (ACCEPTED, REJECTED)
+HOUR = datetime.timedelta(hours=1)
+# Limits of a call of GetMetricData, in the CloudWatch API reference.
+QUERIES_MAX, POINTS_MAX = 500, 100_800
+# CloudWatch keeps figures of an hour that long.
+DAYS_MAX = 455
+
+_COMPLETE, _PARTIAL = "Complete", "PartialData"
+
+
+class _Series(NamedTuple):
+    """The hours of one metric of one instance that have a figure, in order of time."""
+
+    hours: tuple[Hour, ...]
+    status: str
+
+
+def period_of(now: datetime.datetime, days: int) -> Period:
+    """Return the whole hours of the last ``days``, and the one that runs."""
+    end = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    return Period(end - datetime.timedelta(days=days) - HOUR, end)
+
+
+def instances_of_a_call(period: Period) -> int:
+    """Return of how many instances one call can tell, with both metrics."""
+    hours = -(-(period.end - period.start) // HOUR)
+    queries = min(QUERIES_MAX, POINTS_MAX // hours)
+    return max(1, queries // len(METRICS))
+
+
+def read_calls(
+    access: Access, region: str, ids: Sequence[str], period: Period
+) -> Iterator[tuple[str, Calls]]:
+    """Yield each instance's figures.
+
+    Raises botocore's errors, and Incomplete at the end if CloudWatch left something out.
+    """
+    size = instances_of_a_call(period)
+    lacking = 0
+    for at in range(0, len(ids), size):
+        asked = ids[at : at + size]
+        series = _answer(access, region, asked, period)
+        for index, id_ in enumerate(asked):
+            accepted, rejected = series.get(f"a{index}"), series.get(f"r{index}")
+            calls = None if accepted is None or rejected is None else _calls(accepted, rejected)
+            if calls is None or calls.is_partial:
+                lacking += 1
+            if calls is not None:
+                yield id_, calls
+    if lacking:
+        raise Incomplete(
+            _PARTIAL, f"CloudWatch had no complete answer for {lacking} of {len(ids)} instances."
+        )
+
+
+def _answer(
+    access: Access, region: str, asked: Sequence[str], period: Period
+) -> dict[str, _Series]:
+    hours: dict[str, list[Hour]] = {}
+    status: dict[str, str] = {}
+    pages = access.pages(
+        GET_METRIC_DATA,
+        region,
+        MetricDataQueries=list(_queries(asked)),
+        StartTime=period.start,
+        EndTime=period.end,
+        ScanBy="TimestampAscending",
+    )
+    for page in pages:
+        for result in page.get("MetricDataResults", ()):
+            name = result["Id"]
+            status[name] = result.get("StatusCode", _COMPLETE)
+            found = hours.setdefault(name, [])
+            for when, value in zip(result.get("Timestamps", ()), result.get("Values", ())):
+                found.append(Hour(when.astimezone(datetime.timezone.utc), round(value)))
+    return {
+        name: _Series(tuple(sorted(found, key=lambda hour: hour.at)), status[name])
+        for name, found in hours.items()
+        if status[name] in (_COMPLETE, _PARTIAL)
+    }
+
+
+def _queries(asked: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for index, id_ in enumerate(asked):
+        for prefix, metric in zip("ar", METRICS):
+            yield {
+                "Id": f"{prefix}{index}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/EC2",
+                        "MetricName": metric,
+                        "Dimensions": [{"Name": "InstanceId", "Value": id_}],
+                    },
+                    "Period": int(HOUR.total_seconds()),
+                    "Stat": "Sum",
+                },
+            }
+
+
+def _calls(accepted: _Series, rejected: _Series) -> Calls:
+    hours = tuple(hour for hour in accepted.hours if hour.calls)
+    return Calls(
+        no_token=sum(hour.calls for hour in hours),
+        no_token_rejected=sum(hour.calls for hour in rejected.hours),
+        last_no_token_at=_last(accepted),
+        last_rejected_at=_last(rejected),
+        hours=hours,
+        hours_counted=len(accepted.hours),
+        is_partial=_PARTIAL in (accepted.status, rejected.status),
+    )
+
+
+def _last(series: _Series) -> Optional[datetime.datetime]:
+    return next((hour.at for hour in reversed(series.hours) if hour.calls), None)
