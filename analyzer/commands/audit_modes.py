@@ -86,8 +86,8 @@ _OPTIONS = (
     _option(
         "--cloudtrail",
         is_flag=True,
-        help="Look up what instances' credentials from IMDSv1 were used for; goes on where it was"
-        " stopped.",
+        help="Look up what instances' credentials from IMDSv1 were used for, in the last 90 days or"
+        " --days; goes on where it was stopped.",
     ),
     _option(
         "--uses",
@@ -183,6 +183,10 @@ def _check_usage(modes: Modes) -> None:
         "--logs goes with --uses": modes.logs and modes.uses is None,
         "--location goes with --cloudtrail-sql": modes.location and not modes.cloudtrail_sql,
         "--check and --uses are two questions: ask one": modes.check and modes.uses,
+        "--format json, junit and sarif need --result FILE or --snapshot FILE": modes.check
+        and modes.form != "text"
+        and modes.result is None
+        and modes.snapshot is None,
         "--format junit and sarif go with --check": modes.form in ("junit", "sarif")
         and not modes.check,
     }
@@ -202,6 +206,11 @@ def _print_sql(modes: Modes, asked: Asked) -> None:
 def _span(days: Optional[int]) -> tuple[datetime.datetime, datetime.datetime]:
     from analyzer.audit.cloudtrail.lookup import DAYS_MAX
 
+    if days is not None and not 1 <= days <= DAYS_MAX:
+        raise click.BadParameter(
+            f"CloudTrail keeps events for {DAYS_MAX} days: give 1 to {DAYS_MAX}",
+            param_hint="--days",
+        )
     end = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     return end - datetime.timedelta(days=days or DAYS_MAX), end
 
@@ -258,7 +267,15 @@ def _looked_up(modes: Modes, asked: Asked, path: Path) -> Found:
     from analyzer.audit.failures import is_foreseen
 
     start, end = _span(asked.days)
-    found = read(path) if path.exists() else Found(start, end)
+    found = Found(start, end)
+    if path.exists():
+        found = read(path)
+        until = found.end.strftime("%Y-%m-%d %H:%M")
+        click.echo(
+            f"imds-analyzer: goes on with the events until {until} UTC of {path}; name another"
+            " file for later ones",
+            err=True,
+        )
     access = open_access(asked.profile, Requests())
     own = own_account(access)
     targets = _targets(modes, asked, own)

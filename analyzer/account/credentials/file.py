@@ -191,7 +191,12 @@ def _from_csv(path: Path, raw: bytes) -> tuple[Uses, ...]:
 
 def _from_row(row: Mapping[str, str]) -> Uses:
     return Uses(
-        *(row[name] for name in COLUMNS[:6]),
+        account=row["account"],
+        region=row["region"],
+        role=row["role"],
+        instance=row["instance"],
+        service=row["service"],
+        action=row["action"],
         first_at=read_time(row["first_at"]),
         last_at=read_time(row["last_at"]),
         user_agent=row["user_agent"] or None,

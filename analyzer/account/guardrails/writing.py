@@ -55,5 +55,5 @@ def _section(guardrail: Guardrail, directory: str) -> str:
     shut = "\nIt shuts the way back to IMDSv1.\n" if guardrail.is_way_back_shut else ""
     return (
         f"## {guardrail.title}\n\n`{guardrail.file}`, a {guardrail.kind.value}. {guardrail.effect}"
-        f"\n{shut}\nWhat it does not stop:\n\n{gaps}\n\n{indented}\n"
+        f"\n{shut}\nWhat it does not stop:\n\n{gaps}\n\nApply it:\n\n{indented}\n"
     )

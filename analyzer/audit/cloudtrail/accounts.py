@@ -6,11 +6,10 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from analyzer.audit.access import Access
-from analyzer.audit.operations import LOOKUP_EVENTS, partition_of
-
 from analyzer.account.model import InstanceFacts, Snapshot
+from analyzer.audit.access import Access
 from analyzer.audit.cloudtrail.lookup import Call, Target
+from analyzer.audit.operations import LOOKUP_EVENTS, partition_of
 from analyzer.errors import AnalyzerError
 
 

@@ -38,6 +38,6 @@ TBLPROPERTIES (
 );
 
 -- API calls that were made with credentials from IMDSv1, by role, instance and user agent.
--- Save the answer as CSV: imds-analyzer audit --cloudtrail-uses FILE LOG... says who fetched them.
+-- Save the answer as CSV: imds-analyzer audit --uses FILE --logs PATH says who fetched them.
 
 {{ question }};

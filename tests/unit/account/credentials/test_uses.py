@@ -165,7 +165,7 @@ def test_the_query_finds_the_same_as_reading_the_records(
     asked = question("trail", AT - HOUR, AT + HOUR, since_day="2026/11/28")
     if is_translated:
         text = statements(None, (), (), AT - HOUR, AT + HOUR)
-        asked = text.rpartition("who fetched them.")[2].strip().rstrip(";")
+        asked = text.rpartition("says who fetched them.")[2].strip().rstrip(";")
         (asked,) = sqlglot.transpile(asked, read="athena", write="duckdb")
         asked = asked.replace('"imds"."cloudtrail_logs"', "trail")
     answer = trail.execute(asked)
@@ -185,7 +185,7 @@ def test_the_query_keeps_to_its_time(trail: duckdb.DuckDBPyConnection) -> None:
 
 def test_athenas_statements_are_whole() -> None:
     text = statements("s3://trail-bucket/AWSLogs/o-1", [ACCOUNT, "2"], [REGION], AT, AT + HOUR)
-    statement = text.rpartition("who fetched them.")[2].strip().rstrip(";")
+    statement = text.rpartition("says who fetched them.")[2].strip().rstrip(";")
     assert len(sqlglot.parse(statement, read="athena")) == 1
     assert "LIST_SLICE" not in text
     assert "GROUP BY ALL" not in text
