@@ -31,11 +31,11 @@ def _lines(joined: Sequence[Joined]) -> Iterator[str]:
         yield "No API call was made with credentials from IMDSv1."
         return
     calls = sum(each.calls for each in joined)
-    yield f"{calls:,} API calls with credentials from IMDSv1 (ec2RoleDelivery 1.0)"
+    yield f"{_calls(calls)} with credentials from IMDSv1 (ec2RoleDelivery 1.0)"
     for each in joined[:SHOWN_ROWS_MAX]:
         yield ""
         yield visible(f"{each.role or '(unknown role)'} on {each.instance} ({each.account})")
-        yield f"  {each.calls:,} calls, {_time(each.first_at)} to {_time(each.last_at)} UTC"
+        yield f"  {_calls(each.calls)}, {_time(each.first_at)} to {_time(each.last_at)} UTC"
         yield f"  user agent  {visible(each.user_agent or 'none')}"
         yield f"  calls       {_some([f'{name} ({n:,})' for name, n in each.actions])}"
         yield f"  from        {_some(each.sources)}"
@@ -73,6 +73,10 @@ def _object(joined: Joined) -> dict[str, Any]:
         "known": joined.known.name.lower(),
         "callers": list(joined.callers),
     }
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} API call{'' if number == 1 else 's'}"
 
 
 def _some(names: Sequence[str]) -> str:
