@@ -24,6 +24,7 @@ FIGURES = {
     "replay": "how fast a capture is read, and tshark beside it",
     "install": "install.sh from the wheel",
     "report": "a report over 0.1, 1 and 10 million lines; needs 11 GB of disk",
+    "audit": "an audit of 500 and of 5,000 instances in 4 Regions at moto's server",
     "execs": "what the probe adds to a fork and an exec, and what a look at all processes costs",
     "sendcost": "what the probe adds to a send that is not to IMDS",
     "software": "what a look at a caller's software costs",

@@ -79,8 +79,9 @@ OF_ORGANIZATION = (LIST_ACCOUNTS, ASSUME_ROLE)
 OF_CLOUDTRAIL = (GET_CALLER_IDENTITY, LOOKUP_EVENTS)
 OPERATIONS = {
     (operation.service, operation.name): operation
-    for operation in (*IN_EACH_ACCOUNT, *OF_ORGANIZATION, *OF_CLOUDTRAIL)
+    for operation in (*IN_EACH_ACCOUNT, *OF_ORGANIZATION)
 }
+ALLOWED = frozenset({*OPERATIONS, (LOOKUP_EVENTS.service, LOOKUP_EVENTS.name)})
 
 
 def policy(

@@ -80,7 +80,9 @@ def _table(snapshot: Snapshot, launched: Sequence[Launch]) -> Table:
             table.add_row(f"{shown} {visible(names.get(shown) or '')}".rstrip())
         table.add_row(f"  {facts.region}", *_cells(row))
     if empty:
-        table.add_row(Text(f"and {empty} with nothing in them", "dim"))
+        holds = "Region has nothing in it" if empty == 1 else "Regions have nothing in them"
+        table.caption = f"{empty:,} more {holds}."
+    table.caption_justify = "left"
     return table
 
 
@@ -157,7 +159,8 @@ def _changes(changes: Sequence[Change]) -> Iterator[Text]:
         yield Text("Nothing changed since the earlier snapshot.\n")
         return
     worse = sum(change.is_worse for change in changes)
-    yield Text(f"{len(changes)} changes since the earlier snapshot, {worse} for the worse:", "bold")
+    count = _counted(len(changes), "change")
+    yield Text(f"{count} since the earlier snapshot, {worse} for the worse:", "bold")
     for change in sorted(changes, key=lambda found: not found.is_worse)[:ROWS_MAX]:
         words = f"  {change.account} {change.region} {visible(change.name)} {visible(change.text)}"
         yield Text(words, "red" if change.is_worse else "")
@@ -192,12 +195,12 @@ def _sum(snapshot: Snapshot) -> Text:
         if instance.state not in _ENDED
     ]
     allow = sum(instance.options.allows_v1 is not False for instance in there)
-    said = f"{len(there):,} instances, {allow:,} allow v1"
+    said = f"{_counted(len(there), 'instance')}, {allow:,} allow{'s' if allow == 1 else ''} v1"
     if snapshot.metrics is not None:
         calling = [found for found in there if found.calls is not None and found.calls.no_token]
         total = sum(found.calls.no_token for found in calling if found.calls is not None)
         days = (snapshot.metrics.end - snapshot.metrics.start).days
-        said += f"; {len(calling):,} made {total:,} v1 calls in {days} days"
+        said += f"; {len(calling):,} made {_counted(total, 'v1 call')} in {_counted(days, 'day')}"
     if snapshot.is_complete:
         return Text(f"{said}.", "bold")
     return Text(f"Incomplete: at least {said}.", "bold yellow")
@@ -212,6 +215,10 @@ def _next(file: Optional[str]) -> Text:
 def _more(beyond: int, what: str) -> Iterator[Text]:
     if beyond > 0:
         yield Text(f"  {beyond:,} more {what}: the snapshot has them.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _is_unknown(launch: Launch) -> bool:
