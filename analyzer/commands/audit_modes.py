@@ -193,6 +193,10 @@ def _check_usage(modes: Modes) -> None:
     for message, is_wrong in wrong.items():
         if is_wrong:
             raise click.UsageError(message)
+    if modes.exceptions is not None:  # what is wrong there is said before what takes long
+        from analyzer.account.check import exceptions
+
+        exceptions.read(modes.exceptions)
 
 
 def _print_sql(modes: Modes, asked: Asked) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.account.launches import Kind, Launch, launches_of
-from analyzer.account.model import RegionFacts, Snapshot
+from analyzer.account.model import Part, RegionFacts, Snapshot
 
+# No rule asks who called, who may, or how to reach an instance.
+NOT_NEEDED = (Part.METRICS, Part.SSM, Part.PROFILES, Part.CREDENTIALS)
 # The other states are those of instances that are gone, or nearly so.
 THERE = ("pending", "running", "stopping", "stopped")
 
@@ -127,8 +129,10 @@ def instances(snapshot: Snapshot) -> Iterator[Examined]:
 
 
 def unread(snapshot: Snapshot) -> Iterator[Examined]:
-    """Yield what could not be read: none of it may pass for safe."""
+    """Yield what could not be read and a rule needs: none of it may pass for safe."""
     for failure in snapshot.failures:
+        if failure.part in NOT_NEEDED:
+            continue
         yield Examined(
             failure.account,
             failure.region,

@@ -11,9 +11,10 @@ import pytest
 
 from analyzer.account.check.checking import Outcome, State, check
 from analyzer.account.check.exceptions import Listed, read
+from analyzer.account.check.resources import NOT_NEEDED
 from analyzer.account.check.rules import RULES
 from analyzer.account.check.words import as_text
-from analyzer.account.model import Defaults, InstanceFacts, MetadataOptions, Snapshot
+from analyzer.account.model import Defaults, Failure, InstanceFacts, MetadataOptions, Part, Snapshot
 from analyzer.errors import ConfigError
 from tests.unit.account.check.snapshots import (
     INSTANCE,
@@ -80,6 +81,14 @@ def test_what_was_not_read_fails_and_cannot_be_excused() -> None:
     assert outcome.exit_code == 10
     assert "AccessDenied" in as_text(outcome)
     assert check(unread(unsafe()), today=TODAY).exit_code == 11
+
+
+@pytest.mark.parametrize("part", Part)
+def test_a_part_that_no_rule_needs_may_be_missing(part: Part) -> None:
+    """Figures of CloudWatch say nothing of what is allowed."""
+    failure = Failure(part, "AccessDenied", "Give it.")
+    outcome = check(replace(safe(), failures=(failure,)), today=TODAY)
+    assert (outcome.exit_code == 0) is (part in NOT_NEEDED)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 import pytest
 from cfnlint.api import lint_all
+from policy_sentry.querying import actions, conditions
 
 from analyzer.account.guardrails.table import BY_FILE, FILES, GUARDRAILS, TARGET, Guardrail, Kind
 from analyzer.account.guardrails.writing import README, write
@@ -130,8 +131,6 @@ def _keys(statement: dict[str, Any]) -> Iterator[str]:
 
 def test_condition_keys_are_those_that_the_actions_know() -> None:
     """By the service authorization reference, as policy-sentry has it."""
-    querying = pytest.importorskip("policy_sentry.querying.actions")
-    conditions = pytest.importorskip("policy_sentry.querying.conditions")
     of_service = set(conditions.get_condition_keys_for_service("ec2"))
     # A key of the session, which every action of every service may have.
     of_session = {"ec2:RoleDelivery", "ec2:SourceInstanceARN"}
@@ -145,7 +144,7 @@ def test_condition_keys_are_those_that_the_actions_know() -> None:
                 service, _, action = statement["Action"].partition(":")
                 known = {
                     name
-                    for each in querying.get_action_data(service, action)[service]
+                    for each in actions.get_action_data(service, action)[service]
                     for name in each["condition_keys"]
                 }
                 assert re.sub("/.*", "/${AttributeName}", key) in known, (guardrail.file, key)
