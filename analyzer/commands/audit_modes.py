@@ -224,7 +224,6 @@ def _credentials(modes: Modes, asked: Asked) -> int:
     from analyzer.account.credentials.joining import join
     from analyzer.account.credentials.words import as_json, as_text
 
-    notes: list[str] = []
     path = Path(modes.uses or "")
     if modes.cloudtrail:
         try:
@@ -235,16 +234,11 @@ def _credentials(modes: Modes, asked: Asked) -> int:
                 err=True,
             )
             return INTERRUPTED
-        notes += [
-            f"{key.replace('|', ' ')}: not all was looked up: {each.error or 'stopped'}"
-            for key, each in found.progress.items()
-            if not each.is_done
-        ]
-        uses = found.uses
+        uses, incomplete = found.uses, found.incomplete
     else:
-        uses = read_any(path)
+        uses, incomplete = read_any(path)
     fetches, watched, unread = _fetches(modes.logs)
-    notes += unread
+    notes = (*incomplete, *unread)
     joined = join(uses, fetches, watched)
     with written(modes.result) as to:
         to(as_json(joined, notes) if modes.form == "json" else as_text(joined, notes))

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from analyzer.account.credentials.uses import (
+    SOURCES_MAX,
     Use,
     Uses,
     added,
@@ -70,7 +71,16 @@ class Found:
     @property
     def is_complete(self) -> bool:
         """Whether all that was asked for was looked up."""
-        return all(each.is_done for each in self.progress.values())
+        return not self.incomplete
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What was not looked up to its end, in sentences."""
+        return tuple(
+            f"{key.replace('|', ' ')}: not all was looked up: {each.error or 'stopped'}"
+            for key, each in self.progress.items()
+            if not each.is_done
+        )
 
 
 def as_bytes(found: Found) -> bytes:
@@ -113,16 +123,24 @@ def read(path: Path) -> Found:
     return found
 
 
-def read_any(path: Path) -> tuple[Uses, ...]:
+class Read(NamedTuple):
+    """Uses of any origin, and what is missing."""
+
+    uses: tuple[Uses, ...]
+    incomplete: tuple[str, ...] = ()
+
+
+def read_any(path: Path) -> Read:
     """Read uses from a result, Athena's CSV, a trail's file, or a directory of trails' files."""
     if path.is_dir():
-        return counted(_trails(path))
+        return Read(counted(_trails(path)))
     raw = _content(path)
     if raw.lstrip().startswith((b"account,", b'"account"')):
-        return _from_csv(path, raw)
+        return Read(_from_csv(path, raw))
     if re.match(rb'\s*\{\s*"Records"', raw):
-        return counted(_records(path, raw))
-    return read(path).uses
+        return Read(counted(_records(path, raw)))
+    found = read(path)
+    return Read(found.uses, found.incomplete)
 
 
 def _trails(directory: Path) -> Iterator[Use]:
@@ -203,7 +221,7 @@ def _from_row(row: Mapping[str, str]) -> Uses:
         issued_at=read_time(row["issued_at"]) if row["issued_at"] else None,
         calls=int(row["calls"]),
         errors=int(row["errors"]),
-        sources=tuple(row["sources"].split()),
+        sources=tuple(filter(None, row["sources"].split(",")))[:SOURCES_MAX],
     )
 
 

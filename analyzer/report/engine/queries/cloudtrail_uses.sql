@@ -8,7 +8,7 @@ SELECT useridentity.accountid AS account, awsregion AS region,
   coalesce(useridentity.sessioncontext.attributes.creationdate, '') AS issued_at,
   min(eventtime) AS first_at, max(eventtime) AS last_at, count(*) AS calls,
   count(nullif(errorcode, '')) AS errors,
-  array_to_string(list_sort(array_agg(DISTINCT coalesce(sourceipaddress, ''))), ' ') AS sources
+  array_to_string(list_sort(array_agg(DISTINCT coalesce(sourceipaddress, ''))), ',') AS sources
 FROM {{ trail }}
 WHERE useridentity.sessioncontext.ec2roledelivery = '1.0'
   AND regexp_matches(useridentity.principalid, ':i-[0-9a-f]{8,17}$')

@@ -81,7 +81,7 @@ def some() -> list[dict[str, Any]]:
     """Return records of which five were made with credentials from IMDSv1."""
     return [
         record(AT, number=1),
-        record(AT + MINUTE, number=2, source="10.0.0.8"),
+        record(AT + MINUTE, number=2, source="AWS Internal"),
         record(AT + 2 * MINUTE, number=3, error="AccessDenied"),
         record(AT, number=4, action="ListBuckets"),
         record(AT, number=5, instance=OTHER, issued_at=None),

@@ -36,7 +36,7 @@ def test_uses_are_grouped_by_role_instance_and_user_agent() -> None:
     first, second = join(uses(), [fetch()], {INSTANCE})
     assert (first.role, first.instance, first.calls) == (ROLE, INSTANCE, 4)
     assert first.actions == (("s3:GetObject", 3), ("s3:ListBuckets", 1))
-    assert first.sources == ("10.0.0.7", "10.0.0.8")
+    assert first.sources == ("10.0.0.7", "AWS Internal")
     assert first.callers == ("curl from deploy.sh",)
     assert (second.instance, second.known) == (OTHER, Known.NOT_WATCHED)
 
