@@ -6,8 +6,6 @@ The options stand in the same command; audit.py asks :func:`maybe_run` first.
 from __future__ import annotations
 
 import datetime
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -17,13 +15,9 @@ import click
 from analyzer.commands.output import written
 
 if TYPE_CHECKING:
-    from analyzer.account.credentials.file import Found
     from analyzer.account.model import Snapshot
-    from analyzer.audit.cloudtrail.lookup import Target
 
 FORMATS = ("text", "json", "junit", "sarif")
-INCOMPLETE, INTERRUPTED = 4, 130
-_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}", re.ASCII)
 _META = "analyzer.commands.audit_modes"
 
 
@@ -137,14 +131,18 @@ def maybe_run(context: click.Context, asked: Asked) -> bool:
             click.echo(str(path))
         return True
     if modes.cloudtrail_sql:
-        _print_sql(modes, asked)
+        from analyzer.commands.audit_credentials import print_sql
+
+        print_sql(modes, asked)
         return True
     if modes.check and modes.snapshot is not None:
         from analyzer.account.file import read
 
         context.exit(checked(modes, read(Path(modes.snapshot)), asked.previous))
     if modes.cloudtrail or modes.uses is not None:
-        context.exit(_credentials(modes, asked))
+        from analyzer.commands.audit_credentials import joined_uses
+
+        context.exit(joined_uses(modes, asked))
     return False
 
 
@@ -197,114 +195,3 @@ def _check_usage(modes: Modes) -> None:
         from analyzer.account.check import exceptions
 
         exceptions.read(modes.exceptions)
-
-
-def _print_sql(modes: Modes, asked: Asked) -> None:
-    from analyzer.report.engine.cloudtrail import statements
-
-    start, end = _span(asked.days)
-    with written(modes.result) as to:
-        to(statements(modes.location, asked.accounts, asked.regions, start, end))
-
-
-def _span(days: Optional[int]) -> tuple[datetime.datetime, datetime.datetime]:
-    from analyzer.audit.cloudtrail.lookup import DAYS_MAX
-
-    if days is not None and not 1 <= days <= DAYS_MAX:
-        raise click.BadParameter(
-            f"CloudTrail keeps events for {DAYS_MAX} days: give 1 to {DAYS_MAX}",
-            param_hint="--days",
-        )
-    end = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    return end - datetime.timedelta(days=days or DAYS_MAX), end
-
-
-def _credentials(modes: Modes, asked: Asked) -> int:
-    from analyzer.account.credentials.file import read_any
-    from analyzer.account.credentials.joining import join
-    from analyzer.account.credentials.words import as_json, as_text
-
-    path = Path(modes.uses or "")
-    if modes.cloudtrail:
-        try:
-            found = _looked_up(modes, asked, path)
-        except KeyboardInterrupt:
-            click.echo(
-                f"imds-analyzer: interrupted; {path} has what was read. Run it again to go on.",
-                err=True,
-            )
-            return INTERRUPTED
-        uses, incomplete = found.uses, found.incomplete
-    else:
-        uses, incomplete = read_any(path)
-    fetches, watched, unread = _fetches(modes.logs)
-    notes = (*incomplete, *unread)
-    joined = join(uses, fetches, watched)
-    with written(modes.result) as to:
-        to(as_json(joined, notes) if modes.form == "json" else as_text(joined, notes))
-    return INCOMPLETE if notes else 0
-
-
-def _fetches(logs: Sequence[str]) -> tuple[Sequence[Any], frozenset[str], Sequence[str]]:
-    if not logs:
-        return (), frozenset(), ()
-    from analyzer.report.engine.fetches import fetched
-    from analyzer.report.inputs import open_inputs
-
-    with open_inputs(logs) as files:
-        found = fetched(files)
-    return found.fetches, found.watched, found.unread
-
-
-def _looked_up(modes: Modes, asked: Asked, path: Path) -> Found:
-    from analyzer.account.credentials.file import Found, read, save
-    from analyzer.audit.access import Requests, open_access
-    from analyzer.audit.accounts import own_account
-    from analyzer.audit.cloudtrail.accounts import Lookups
-    from analyzer.audit.cloudtrail.lookup import look_up
-    from analyzer.audit.failures import is_foreseen
-
-    start, end = _span(asked.days)
-    found = Found(start, end)
-    if path.exists():
-        found = read(path)
-        until = found.end.strftime("%Y-%m-%d %H:%M")
-        click.echo(
-            f"imds-analyzer: goes on with the events until {until} UTC of {path}; name another"
-            " file for later ones",
-            err=True,
-        )
-    access = open_access(asked.profile, Requests())
-    own = own_account(access)
-    targets = _targets(modes, asked, own)
-    lookups = Lookups(access, own, asked.role)
-    return look_up(
-        targets,
-        found,
-        lookups.call_of,
-        lambda so_far: save(path, so_far),
-        is_foreseen=is_foreseen,
-    )
-
-
-def _targets(modes: Modes, asked: Asked, own: str) -> tuple[Target, ...]:
-    from analyzer.account.file import read
-    from analyzer.audit.cloudtrail.accounts import targets_of
-    from analyzer.audit.cloudtrail.lookup import Target
-
-    if modes.instances:
-        for id_ in modes.instances:
-            if not _INSTANCE.fullmatch(id_):
-                raise click.BadParameter(f"{id_!r} is no instance's id", param_hint="--instance")
-        if len(asked.regions) != 1:
-            raise click.UsageError("--instance needs the one --region that the instances are in")
-        account = asked.accounts[0] if asked.accounts else own
-        return tuple(Target(account, asked.regions[0], each) for each in modes.instances)
-    if modes.snapshot is None:
-        raise click.UsageError(
-            "--cloudtrail needs instances: --instance ID with --region, or --snapshot FILE"
-        )
-    targets = targets_of(read(Path(modes.snapshot)), asked.accounts, asked.regions)
-    if not targets:
-        raise click.UsageError(f"{modes.snapshot} has no instance that allows IMDSv1")
-    return targets

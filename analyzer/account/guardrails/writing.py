@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.account.guardrails.table import GUARDRAILS, Guardrail
+from analyzer.account.guardrails.guardrail import Guardrail
+from analyzer.account.guardrails.table import GUARDRAILS
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 

@@ -13,7 +13,8 @@ import pytest
 from cfnlint.api import lint_all
 from policy_sentry.querying import actions, conditions
 
-from analyzer.account.guardrails.table import BY_FILE, FILES, GUARDRAILS, TARGET, Guardrail, Kind
+from analyzer.account.guardrails.guardrail import FILES, TARGET, Guardrail, Kind
+from analyzer.account.guardrails.table import BY_FILE, GUARDRAILS
 from analyzer.account.guardrails.writing import README, write
 from analyzer.errors import AnalyzerError
 from tests.unit.account.guardrails.conftest import Cli, recorded_calls
@@ -225,6 +226,30 @@ def test_the_cli_sends_declarative_policies(
     assert json.loads(made["Content"]) == json.loads(guardrail.text)
     assert attaching.endswith("AttachPolicy")
     assert attached == {"PolicyId": "p-0123456789", "TargetId": "r-abcd"}
+
+
+def test_the_cli_sends_the_rules_as_a_conformance_pack(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Moto takes none without a bucket, so what the CLI sends is recorded."""
+    write(tmp_path / "guardrails")
+    guardrail = BY_FILE["config-rules.yaml"]
+    _, command = guardrail.commands_in("guardrails")
+    with recorded_calls({"OrganizationConformancePackArn": "arn"}) as (place, calls):
+        ran = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=tmp_path,
+            env={**environment, "AWS_ENDPOINT_URL": place},
+            check=False,
+            timeout=100,
+        )
+    assert ran.returncode == 0
+    ((target, sent),) = calls
+    assert target.endswith("PutOrganizationConformancePack")
+    assert sent["TemplateBody"] == guardrail.text
+    # The names of a pack's rules, and its template's size, are limited:
+    # https://docs.aws.amazon.com/config/latest/developerguide/configlimits.html
+    assert len(guardrail.text) <= 51_200
 
 
 def _roots(aws: Cli) -> list[str]:
