@@ -24,7 +24,7 @@ _GZIP = b"\x1f\x8b"
 _AGAIN = "Make it with `imds-analyzer audit --output FILE`."
 _EXTRA = (
     "a snapshot of accounts needs the package msgspec, which is not installed. Install it with"
-    " pip install 'imds-analyzer[report]'"
+    " pip install 'imds-analyzer[aws]' for audit, or pip install 'imds-analyzer[report]' for report"
 )
 
 
@@ -34,6 +34,11 @@ class _Header:
 
     format: int
     taken_at: datetime.datetime
+
+
+def check_packages() -> None:
+    """Raise AnalyzerError if a snapshot could not be read or written here."""
+    _msgspec()
 
 
 def as_bytes(snapshot: Snapshot, *, is_gzip: bool = False) -> bytes:

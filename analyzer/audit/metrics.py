@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Optional
+from dataclasses import dataclass, field
+from typing import Any
 
 from analyzer.account.model import Calls, Hour, Period
 from analyzer.audit.access import Access
@@ -26,11 +27,13 @@ DAYS_MAX = 455
 _COMPLETE, _PARTIAL = "Complete", "PartialData"
 
 
-class _Series(NamedTuple):
-    """The hours of one metric of one instance that have a figure, in order of time."""
+@dataclass
+class _Series:
+    """One metric of one instance: the hours with calls, and how many hours have a figure."""
 
-    hours: tuple[Hour, ...]
-    status: str
+    hours: list[Hour] = field(default_factory=list)
+    counted: int = 0
+    status: str = _COMPLETE
 
 
 def period_of(now: datetime.datetime, days: int) -> Period:
@@ -74,8 +77,7 @@ def read_calls(
 def _answer(
     access: Access, region: str, asked: Sequence[str], period: Period
 ) -> dict[str, _Series]:
-    hours: dict[str, list[Hour]] = {}
-    status: dict[str, str] = {}
+    found: dict[str, _Series] = {}
     pages = access.pages(
         GET_METRIC_DATA,
         region,
@@ -86,15 +88,15 @@ def _answer(
     )
     for page in pages:
         for result in page.get("MetricDataResults", ()):
-            name = result["Id"]
-            status[name] = result.get("StatusCode", _COMPLETE)
-            found = hours.setdefault(name, [])
-            for when, value in zip(result.get("Timestamps", ()), result.get("Values", ())):
-                found.append(Hour(when.astimezone(datetime.timezone.utc), round(value)))
+            series = found.setdefault(result["Id"], _Series())
+            series.status = result.get("StatusCode", _COMPLETE)
+            values = result.get("Values", ())
+            series.counted += len(values)
+            for when, value in zip(result.get("Timestamps", ()), values):
+                if value:
+                    series.hours.append(Hour(when, round(value)))
     return {
-        name: _Series(tuple(sorted(found, key=lambda hour: hour.at)), status[name])
-        for name, found in hours.items()
-        if status[name] in (_COMPLETE, _PARTIAL)
+        name: series for name, series in found.items() if series.status in (_COMPLETE, _PARTIAL)
     }
 
 
@@ -116,17 +118,18 @@ def _queries(asked: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _calls(accepted: _Series, rejected: _Series) -> Calls:
-    hours = tuple(hour for hour in accepted.hours if hour.calls)
+    hours = _in_order(accepted)
+    refused = _in_order(rejected)
     return Calls(
         no_token=sum(hour.calls for hour in hours),
-        no_token_rejected=sum(hour.calls for hour in rejected.hours),
-        last_no_token_at=_last(accepted),
-        last_rejected_at=_last(rejected),
+        no_token_rejected=sum(hour.calls for hour in refused),
+        last_no_token_at=hours[-1].at if hours else None,
+        last_rejected_at=refused[-1].at if refused else None,
         hours=hours,
-        hours_counted=len(accepted.hours),
+        hours_counted=accepted.counted,
         is_partial=_PARTIAL in (accepted.status, rejected.status),
     )
 
 
-def _last(series: _Series) -> Optional[datetime.datetime]:
-    return next((hour.at for hour in reversed(series.hours) if hour.calls), None)
+def _in_order(series: _Series) -> tuple[Hour, ...]:
+    return tuple(sorted(series.hours, key=lambda hour: hour.at))

@@ -15,6 +15,19 @@ from analyzer.account.model import Part
 PUBLIC_PARAMETERS = "/aws/service/"
 
 
+# By the beginning of a Region's name; the others are in "aws".
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eu-isof-": "aws-iso-f",
+}
+
+
 class Operation(NamedTuple):
     """One API operation. ``part`` is the part of the snapshot that it is for.
 
@@ -107,7 +120,6 @@ def policy(
 
 def partition_of(region: Optional[str]) -> str:
     """Return the AWS partition of a Region by its name."""
-    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
     return next(
-        (found for prefix, found in prefixes.items() if (region or "").startswith(prefix)), "aws"
+        (found for prefix, found in _PARTITIONS.items() if (region or "").startswith(prefix)), "aws"
     )

@@ -25,7 +25,7 @@ INCOMPLETE, INTERRUPTED = 4, 130
 DAYS = 14
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
 
 
@@ -125,7 +125,7 @@ def _audit(
 ) -> Snapshot:
     from rich.console import Console
 
-    from analyzer.account.file import as_bytes, read
+    from analyzer.account.file import as_bytes, check_packages, read
     from analyzer.audit.access import Requests, open_access
     from analyzer.audit.changes import changes, with_baselines
     from analyzer.audit.collection import collect
@@ -133,6 +133,7 @@ def _audit(
     from analyzer.audit.screen import write
 
     # What can be wrong is looked at before what takes long.
+    check_packages()
     earlier = None if previous is None else read(Path(previous))
     now = datetime.datetime.now(datetime.timezone.utc)
     requests = Requests()

@@ -173,10 +173,12 @@ def test_launchers_come_change_and_go() -> None:
     ]
 
 
-def test_launchers_that_could_not_be_read_are_not_gone() -> None:
+def test_launchers_that_could_not_be_read_are_neither_gone_nor_new() -> None:
     denied = dataclasses.replace(DENIED, part=Part.TEMPLATES)
-    before = snapshot(facts(templates=(template(),)))
-    assert said(snapshot(facts(), failures=(denied,)), before) == []
+    whole = snapshot(facts(templates=(template(),)))
+    failed = snapshot(facts(), failures=(denied,))
+    assert said(failed, whole) == []
+    assert said(whole, failed) == []
 
 
 def baseline(now: InstanceFacts, then: InstanceFacts | None, days: int = 1) -> Baseline | None:

@@ -16,6 +16,7 @@ from analyzer.audit.operations import (
     partition_of,
     policy,
 )
+from analyzer.commands.audit import _REGION
 
 # IAM's grammar, as far as such a policy needs it.
 ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z]+")
@@ -65,14 +66,16 @@ def test_an_operation_is_one_of_aws_and_reads(operation: Any) -> None:
     assert operation.name.startswith(("Describe", "Get", "List", "AssumeRole"))
 
 
-@pytest.mark.parametrize(
-    ("region", "partition"),
-    [
-        (None, "aws"),
-        ("eu-west-1", "aws"),
-        ("cn-north-1", "aws-cn"),
-        ("us-gov-west-1", "aws-us-gov"),
-    ],
-)
-def test_a_region_has_a_partition(region: str | None, partition: str) -> None:
-    assert partition_of(region) == partition
+def test_a_region_has_the_partition_that_boto3_knows() -> None:
+    session = botocore.session.Session()
+    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
+    known = {
+        region: partition["id"]
+        for partition in partitions
+        for region in partition["regions"]
+        if not region.endswith("-global")
+    }
+    assert known["eu-west-1"] == "aws"
+    assert {region: partition_of(region) for region in known} == known
+    assert all(_REGION.fullmatch(region) for region in known)
+    assert partition_of(None) == "aws"

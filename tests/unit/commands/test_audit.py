@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -181,8 +182,32 @@ def test_an_interruption_ends_it_at_once_and_writes_nothing(aws: AwsServer, tmp_
     assert len(aws.requests) == asked
 
 
-def test_without_boto3_the_command_that_installs_it_is_named() -> None:
-    code = "import sys; sys.modules['boto3'] = None; from analyzer.cli import main; main()"
+@pytest.mark.usefixtures("aws")
+def test_a_terminal_sees_how_far_it_is() -> None:
+    ours, terminal = os.openpty()
+    try:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "analyzer", "audit", "--region", REGION, "--days", "0"],
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+        )
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal that nobody has open
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        assert program.wait(60) == 0
+    finally:
+        os.close(ours)
+    assert b"reading" in shown
+    assert b"1/1" in shown
+    assert b"2 instances" in shown
+
+
+@pytest.mark.parametrize("package", ["boto3", "msgspec"])
+def test_without_a_package_the_command_that_installs_it_is_named(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from analyzer.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "audit"], capture_output=True, text=True, check=False
     )
