@@ -174,8 +174,8 @@ GUARDRAILS = (
         "scp-launch.json",
         Kind.SERVICE_CONTROL,
         "Nobody launches an instance that takes IMDSv1",
-        "RunInstances is denied unless the instance requires tokens, by its launch, its template,"
-        " its AMI or the account's default.",
+        "RunInstances is denied unless the launch requires tokens. Say so in the launch or its"
+        " template: AWS does not document that the account's default or the AMI is enough.",
         (
             *_SERVICE_CONTROL_GAPS,
             (
@@ -198,7 +198,8 @@ GUARDRAILS = (
         Kind.DECLARATIVE,
         "EC2 itself fails launches with IMDSv1, and every way back to it",
         "HttpTokensEnforced in all accounts and Regions: launches with optional tokens fail,"
-        " whoever makes them, and EC2 refuses --http-tokens optional.",
+        " whoever makes them, and EC2 refuses --http-tokens optional. It has the default of"
+        " declarative-policy-default.json in it: detach that one where this is attached.",
         (
             "It does not change instances that run with IMDSv1: switch these first.",
             "It has no exceptions by role: attach it to parts of the organization, one by one.",

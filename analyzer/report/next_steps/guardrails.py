@@ -14,11 +14,6 @@ def commands(*files: str) -> tuple[str, ...]:
 
 
 def gaps(*files: str) -> str:
-    """Return what the files do not stop, each sentence once."""
-    sentences: dict[str, list[str]] = {}
-    for file in files:
-        for each in BY_FILE[file].gaps:
-            sentences.setdefault(each, []).append(file)
-    return "What they do not stop: " + " ".join(
-        f"{', '.join(of)}: {sentence}" for sentence, of in sentences.items()
-    )
+    """Return what each of the files does not stop."""
+    said = " ".join(f"{file}: {' '.join(BY_FILE[file].gaps)}" for file in files)
+    return f"What they do not stop: {said}"
