@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple
 import pytest
 
 from deploy.helm import CHART, Helm
-from tests.containers.callers import IMAGE, call
+from tests.containers.callers import IMAGE, call_and_go
 from tests.containers.room import Cgroups, Room
 from tests.deploy import skip_without
 from tests.deploy.rendered import Rendered
@@ -198,7 +198,7 @@ def test_nothing_can_be_written_except_the_log(pod: Pod) -> None:
 def test_it_names_the_container_that_called(pod: Pod) -> None:
     marker = new_marker()
     cid = pod.room.directory / f"{marker}.cid"
-    pod.room.run([*PODMAN, "run", "--rm", "--cidfile", str(cid), IMAGE, *call(marker)])
+    pod.room.run([*PODMAN, "run", "--rm", "--cidfile", str(cid), IMAGE, *call_and_go(marker)])
     (line,) = eventually("the call is written", lambda: pod.requests(marker))
     assert line["container"]["id"] == cid.read_text().strip()
     assert line["imds"]["version"] == "v1"
@@ -266,7 +266,7 @@ def test_the_ecs_task_attaches_and_names_a_caller(room: Room, image: str) -> Non
         assert set(found("analyzer_started")[0]["witnesses"]) == {"call", "wire"}
         check = container["healthCheck"]["command"][1:]
         assert room.run([*PODMAN, "exec", "task", *check]).returncode == 0
-        room.run([*PODMAN, "run", "--rm", IMAGE, *call(marker)])
+        room.run([*PODMAN, "run", "--rm", IMAGE, *call_and_go(marker)])
         (line,) = eventually("the call is written", lambda: found("imds_request", marker))
     assert line["container"]["runtime"] == "podman"
     assert process.returncode == 0
