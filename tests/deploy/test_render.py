@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.config.file import load
 from analyzer.config.settings import Config
-from deploy.helm import Helm
+from deploy.helm import CHART, Helm
 from tests.deploy import skip_without
 from tests.deploy.rendered import IMAGE, NAMES, PRESETS, Rendered
 
@@ -205,8 +205,19 @@ def test_monitoring_has_one_port_by_one_name(helm: Helm) -> None:
     assert selected.items() <= labels.items()
     policy = rendered.one("NetworkPolicy")["spec"]
     assert policy["ingress"] == [{"ports": [{"port": "metrics", "protocol": "TCP"}]}]
-    groups = rendered.one("PrometheusRule")["spec"]["groups"]
-    assert "ImdsV1Called" in {rule["alert"] for group in groups for rule in group["rules"]}
+    # The very file that promtool's tests are about: see tests/monitoring.
+    rules = CHART.parents[1] / "monitoring" / "prometheus" / "imds-analyzer.rules.yml"
+    assert rendered.one("PrometheusRule")["spec"] == _yaml(rules)
+    # By which these alerts know a scrape, and name a node.
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["relabelings"][0]["targetLabel"] == "node"
+    assert "imds-analyzer" in monitor["metadata"]["name"]
+
+
+def _yaml(path: Path) -> Any:
+    import yaml  # noqa: PLC0415 (may not be installed)
+
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def test_app_armor_is_an_annotation_before_1_30(helm: Helm) -> None:
