@@ -70,6 +70,17 @@ PROGRESS_BYTES = 64 << 20
 @click.option(
     "--against", metavar="FILE", help="Compare with the output of `aws cloudwatch get-metric-data`."
 )
+@click.option(
+    "--scan",
+    "scans",
+    multiple=True,
+    metavar="FILE",
+    help="What `imds-analyzer scan --json` found on a host, or a directory of these; may be"
+    " repeated. Names code that has not called.",
+)
+@click.option(
+    "--strict", is_flag=True, help="With --scan: such code, or a host without a scan, is not SAFE."
+)
 @click.option("--hosts", is_flag=True, help="List every host.")
 @click.option("--callers", is_flag=True, help="List every caller.")
 @click.option(
@@ -103,6 +114,8 @@ def report(
     instances: Optional[str],
     accept: Optional[str],
     against: Optional[str],
+    scans: tuple[str, ...],
+    strict: bool,
     hosts: bool,
     callers: bool,
     steps: Optional[bool],
@@ -120,6 +133,8 @@ def report(
     """
     if location is not None and sql is None:
         raise click.UsageError("--location goes with --sql")
+    if strict and not scans:
+        raise click.UsageError("--strict goes with --scan")
     if sql is not None:
         from analyzer.report.engine.athena import statements
 
@@ -130,7 +145,9 @@ def report(
         with written(output) as write:
             made = _made(
                 paths,
-                _Question(since, until, period, rare, instances, accept, against, clients),
+                _Question(
+                    since, until, period, rare, instances, accept, against, clients, scans, strict
+                ),
                 _Engine(engine, spark_master, memory),
                 output,
             )
@@ -157,6 +174,8 @@ class _Question:
     accept: Optional[str]
     against: Optional[str]
     clients: tuple[str, ...]
+    scans: tuple[str, ...]
+    is_strict: bool
 
     @property
     def files(self) -> tuple[Optional[str], ...]:
@@ -180,6 +199,8 @@ def _made(
     from analyzer.report import acceptance
     from analyzer.report.build import judge
     from analyzer.report.cloudwatch import figures as cloudwatch
+    from analyzer.report.dormant import reading as dormant
+    from analyzer.report.dormant.joining import join_scans
     from analyzer.report.engine.gathering import Options
     from analyzer.report.inputs import open_inputs
     from analyzer.report.period import read_length, read_time
@@ -192,9 +213,11 @@ def _made(
     accepted = acceptance.read(asked.accept) if asked.accept is not None else ()
     instances = roster.read(Path(asked.instances)) if asked.instances is not None else None
     counted = cloudwatch.read(Path(asked.against)) if asked.against is not None else None
+    scan_files = dormant.files([Path(each) for each in asked.scans])
+    scanned = dormant.read(scan_files)
     start = read_time(asked.since, now) if asked.since is not None else None
     end = read_time(asked.until, now) if asked.until is not None else None
-    others = (output, *asked.files)
+    others = (output, *asked.files, *map(str, scan_files))
     if start is not None and start >= (end or now):
         raise ConfigError("--since is not before --until: nothing would be left")
     with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
@@ -216,6 +239,9 @@ def _made(
     as_of = min(end, now) if end is not None else now
     for note in acceptance.notes(accepted, findings, as_of):
         click.echo(f"imds-analyzer: {asked.accept}: {note}", err=True)
+    scans, strangers = join_scans(scanned, findings, is_strict=asked.is_strict)
+    for name in strangers:
+        click.echo(f"imds-analyzer: {name}: no host of the log has this name or id", err=True)
     return judge(
         findings,
         clients=known,
@@ -225,6 +251,7 @@ def _made(
         roster=instances,
         accepted=accepted,
         rare=rare,
+        scans=scans,
     )
 
 

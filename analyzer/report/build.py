@@ -13,6 +13,7 @@ from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.diagnosis.surroundings import surroundings_of
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
@@ -32,12 +33,13 @@ def judge(
     roster: Optional[Roster] = None,
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
+    scans: Scans = NO_SCANS,
 ) -> Report:
     """Return the report on findings, as of ``now``: the end of what was asked for, or the present.
 
     With ``cloudwatch``, the findings' buckets must be its ``bucket_s``. ``roster`` need not be
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
-    unknown.
+    unknown. ``scans`` are joined with the findings' hosts.
     """
     joined = join(roster, findings.hosts) if roster is not None else None
     ids = {each.host: each.id for each in joined.instances} if joined is not None else {}
@@ -47,7 +49,7 @@ def judge(
         compare(cloudwatch, findings, judged_period(findings, period, now)) if cloudwatch else None
     )
     verdict, host_verdicts, groups = judge_hosts(
-        findings, period, now, comparison, joined, accepted, rare
+        findings, period, now, comparison, joined, accepted, rare, scans
     )
     entries = with_mended(entries, host_verdicts)
     return Report(

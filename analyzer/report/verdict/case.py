@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings, Sighting, Span
 from analyzer.report.result import Acceptance, Comparison, Roster
 from analyzer.report.verdict.groups import Places, places
@@ -29,6 +30,7 @@ class Case:
     successors: Mapping[str, Sequence[Sighting]]
     labels: Mapping[str, str]
     programs: Mapping[str, str]
+    scans: Scans = NO_SCANS
 
     @property
     def end(self) -> datetime.datetime:
@@ -59,6 +61,7 @@ def case_of(
     roster: Optional[Roster],
     accepted: Sequence[Acceptance],
     rare: datetime.timedelta,
+    scans: Scans = NO_SCANS,
 ) -> Optional[Case]:
     """Return the case; None if the log has no host."""
     last_at = findings.last_at
@@ -84,4 +87,5 @@ def case_of(
         successors=successors,
         labels=labels(findings.groups),
         programs=programs(findings.groups),
+        scans=scans,
     )

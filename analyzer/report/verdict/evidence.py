@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Damage, Host, Span
 from analyzer.report.result import CallerStanding, Comparison, Difference, Standing
 from analyzer.report.verdict.groups import Together
@@ -45,6 +46,7 @@ class Evidence:
     comparison: Optional[Comparison] = None
     group: Optional[Together] = None
     is_young: bool = False
+    scans: Scans = NO_SCANS
 
     def having(self, standing: Standing) -> tuple[CallerStanding, ...]:
         """Return the callers of one standing."""

@@ -63,6 +63,7 @@ def evidence_of(case: Case, host: Host, shown: str, group: Optional[Together]) -
         comparison=case.comparison,
         group=group,
         is_young=is_young,
+        scans=case.scans,
     )
 
 

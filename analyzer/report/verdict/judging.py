@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Optional
 
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings, Host
 from analyzer.report.result import (
     CLEARED,
@@ -51,9 +52,10 @@ def judge_hosts(
     roster: Optional[Roster] = None,
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
+    scans: Scans = NO_SCANS,
 ) -> Verdicts:
     """Return the verdict on the whole, on each host in the order of the findings, on each group."""
-    case = case_of(findings, period, now, comparison, roster, accepted, rare)
+    case = case_of(findings, period, now, comparison, roster, accepted, rare, scans)
     if case is None:
         return without_lines(findings, roster), (), ()
     alike = Counter(host.name for host in findings.hosts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from analyzer.report.result import WORST_FIRST, Judgement, Reason
-from analyzer.report.verdict import accounts, callers, coverage, lines, remarks
+from analyzer.report.verdict import accounts, callers, coverage, dormant, lines, remarks
 from analyzer.report.verdict.evidence import Evidence
 
 _SAFE = Judgement.SAFE
@@ -64,11 +64,14 @@ RULES: tuple[Rule, ...] = (
     Rule("recent_boot", _NOT_ENOUGH, remarks.recent_boot),
     Rule("rare_caller", _NOT_ENOUGH, callers.rare_caller),
     Rule("boot_caller", _NOT_ENOUGH, callers.boot_caller),
+    Rule("dormant_code", _NOT_ENOUGH, dormant.dormant_code),
+    Rule("not_scanned", _NOT_ENOUGH, dormant.not_scanned),
     Rule("gone_callers", _NOT_ENOUGH),
     Rule("unaccounted_earlier", _NOT_ENOUGH, accounts.unaccounted_earlier),
     Rule("left_out", _SAFE),
     Rule("less_silence", _SAFE, callers.less_silence),
     Rule("only_logged", _SAFE),
+    Rule("dormant", _SAFE, dormant.dormant),
     Rule("accepted", _SAFE, callers.accepted),
     Rule("mended", _SAFE, callers.mended),
     Rule("stopped_calling", _SAFE, callers.stopped_calling),

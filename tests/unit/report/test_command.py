@@ -76,6 +76,8 @@ def test_standard_input_is_read(fleet: Path) -> None:
         (("--since", "soon", "."), 1, "no time"),
         (("--instances", "/not/there", "."), 1, "cannot read the instances '/not/there'"),
         (("--instances", "ip-10-0-0-1/imds.jsonl", "."), 1, "is a log"),
+        (("--scan", "/not/there", "."), 1, "cannot read the scan '/not/there'"),
+        (("--strict", "."), 2, "--strict goes with --scan"),
         (("--accept", "/not/there", "."), 1, "cannot read the accepted callers /not/there"),
         (("--accept", "ip-10-0-0-1/imds.jsonl", "."), 1, "is not TOML"),
         (("--since", "1d", "--until", "2d", "."), 1, "not before"),

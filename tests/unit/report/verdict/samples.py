@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Boot, Findings, Group, Host, Sighting, Span
 from analyzer.report.result import (
     Acceptance,
@@ -91,8 +92,9 @@ def judge(
     roster: Optional[Roster] = None,
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
+    scans: Scans = NO_SCANS,
 ) -> Verdicts:
-    return judge_hosts(of, period, now, comparison, roster, accepted, rare)
+    return judge_hosts(of, period, now, comparison, roster, accepted, rare, scans)
 
 
 def judged(of: Findings, **options: Any) -> Verdict:

@@ -2,7 +2,7 @@
 
 import os
 
-import botocore.session  # type: ignore[import-not-found]
+import botocore.session
 
 os.environ["AWS_METADATA_SERVICE_TIMEOUT"] = os.environ["IMDS_TIMEOUT_S"]
 credentials = botocore.session.Session().get_credentials()

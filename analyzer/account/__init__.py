@@ -1,0 +1,1 @@
+"""Defines the snapshot of AWS accounts: what ``audit`` collects and ``report`` joins."""

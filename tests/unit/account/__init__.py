@@ -1,0 +1,1 @@
+"""Tests of the snapshot of AWS accounts."""

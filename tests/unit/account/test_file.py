@@ -1,0 +1,81 @@
+"""A snapshot's file: what is written is read, and what is no snapshot is named."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from analyzer.account.file import as_bytes, read
+from analyzer.account.model import (
+    Calls,
+    Defaults,
+    Hour,
+    InstanceFacts,
+    MetadataOptions,
+    Period,
+    RegionFacts,
+    Snapshot,
+)
+from analyzer.errors import AnalyzerError
+
+AT = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.timezone.utc)
+HOUR = datetime.timedelta(hours=1)
+
+
+def snapshot() -> Snapshot:
+    calls = Calls(no_token=3, last_no_token_at=AT, hours=(Hour(AT, 3),), hours_counted=24)
+    instance = InstanceFacts("i-0123456789abcdef0", "running", tags={"team": "a"}, calls=calls)
+    region = RegionFacts(
+        "123456789012",
+        "eu-west-1",
+        Defaults(MetadataOptions(http_tokens="required")),
+        instances=(instance,),
+    )
+    return Snapshot(AT, "1.0", Period(AT - 24 * HOUR, AT), regions=(region,))
+
+
+@pytest.mark.parametrize("is_gzip", [False, True])
+def test_what_is_written_is_read(tmp_path: Path, *, is_gzip: bool) -> None:
+    path = tmp_path / "snapshot"
+    path.write_bytes(as_bytes(snapshot(), is_gzip=is_gzip))
+    assert path.read_bytes().startswith(b"\x1f\x8b") is is_gzip
+    assert read(path) == snapshot()
+
+
+def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    document = json.loads(as_bytes(snapshot()))
+    document["later"] = 1
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert read(path) == snapshot()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"[]", "is no snapshot"),
+        (b'{"format": 1}', "is no snapshot"),
+        (b'{"format": 99, "taken_at": "2026-11-29T12:00:00Z"}', "has format 99"),
+        (b'{"format": 1, "taken_at": "2026-11-29T12:00:00Z"}', "`version`"),
+        (as_bytes(snapshot())[:-40], "is no snapshot"),
+        (as_bytes(snapshot()).replace(b'"no_token": 3', b'"no_token": "3"'), "`$.regions[0]"),
+        (gzip.compress(as_bytes(snapshot()))[:-9], "gzip is damaged"),
+    ],
+)
+def test_what_is_no_snapshot_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "snapshot"
+    path.write_bytes(content)
+    with pytest.raises(AnalyzerError) as caught:
+        read(path)
+    assert said in str(caught.value)
+    assert "imds-analyzer" in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(AnalyzerError, match="No such file"):
+        read(tmp_path / "none")
