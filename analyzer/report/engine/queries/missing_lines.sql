@@ -3,7 +3,8 @@
    Only whole intervals count: those whose beginning is another heartbeat or the start. The end of a
    run counts what its heartbeats have not; where these are not all there, `is_run` says that it
    counts all of the run. Lines that were not written are said to be lost elsewhere. A line that is
-   there twice, as shippers may deliver it, counts once.
+   there twice, as shippers may deliver it, counts once. If all of these are there twice, the log is,
+   so that there are twice as many lines to be.
 
    The lines of a slice of time are counted in it, or up to COUNTED_LATE_US after it, and once. So,
    of each stretch from one interval to another, the sum of what was counted is compared with the
@@ -14,7 +15,7 @@
 {% set so_far = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW" %}
 {% set hour_us = 60 * MINUTE_US %}
 WITH marks AS (
-  SELECT host, boot, probe, event, mark_us, interval_s, uptime_s, not_written,
+  SELECT host, boot, probe, event, mark_us, interval_s, uptime_s, not_written, lines,
     counted_v1, counted_v2, counted_unknown,
     lag(mark_us) OVER (PARTITION BY host, boot, probe ORDER BY mark_us, event) AS before_us,
     lag(event) OVER (PARTITION BY host, boot, probe ORDER BY mark_us, event) AS before_event,
@@ -67,11 +68,16 @@ WITH marks AS (
   SELECT host, boot, probe, TRUE AS is_run, start_us, mark_us AS end_us,
     counted_v1 AS v1, counted_v2 AS v2, counted_unknown AS unknown, not_written
   FROM ends WHERE missing_s > 60 AND abs(started_us - start_us) <= {{ MINUTE_US }}
+), copies AS (
+  SELECT host, boot, probe, min(lines) AS copies FROM marks GROUP BY host, boot, probe
 ), spans AS (
 {% for version in VERSIONS %}
-  SELECT host, boot, probe, '{{ version }}' AS version, is_run, start_us, end_us,
-    {{ version }} - not_written AS counted
-  FROM counted WHERE {{ version }} > not_written{{ " UNION ALL" if not loop.last }}
+  SELECT counted.host, counted.boot, counted.probe, '{{ version }}' AS version, counted.is_run,
+    counted.start_us, counted.end_us,
+    copies.copies * (counted.{{ version }} - counted.not_written) AS counted
+  FROM counted JOIN copies ON copies.host = counted.host AND copies.boot = counted.boot
+    AND copies.probe = counted.probe
+  WHERE counted.{{ version }} > counted.not_written{{ " UNION ALL" if not loop.last }}
 {% endfor %}
 ), writers AS (
 {# Numbers for what there are many rows of. #}

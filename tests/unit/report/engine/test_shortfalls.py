@@ -195,7 +195,8 @@ def missing_of(marks: list[Mark], times: list[datetime.datetime]) -> list[Shortf
             " probe TEXT DEFAULT 'p', event TEXT, mark_us BIGINT, interval_s DOUBLE,"
             " uptime_s DOUBLE, not_written BIGINT DEFAULT 0, counted_v1 BIGINT,"
             " counted_v2 BIGINT DEFAULT 0, counted_unknown BIGINT DEFAULT 0,"
-            " is_by_minute BOOLEAN DEFAULT FALSE, is_ours BOOLEAN DEFAULT TRUE)"
+            " lines BIGINT DEFAULT 1, is_by_minute BOOLEAN DEFAULT FALSE,"
+            " is_ours BOOLEAN DEFAULT TRUE)"
         )
         connection.execute(
             "CREATE TABLE slice_counts (host TEXT DEFAULT 'h', boot TEXT DEFAULT 'b',"
@@ -215,6 +216,13 @@ def missing_of(marks: list[Mark], times: list[datetime.datetime]) -> list[Shortf
 
         found = gather_shortfalls(ask, window, MINUTE_US)
     return list(found.get("h", ()))
+
+
+def test_copies_of_a_log_hide_nothing(tmp_path: Path) -> None:
+    """In each copy the same is missing."""
+    assert shortfalls(tmp_path, run() * 2) == ()
+    (found,) = shortfalls(tmp_path, without(run(), "v1", 1) * 3)
+    assert (found.version, found.missing) == ("v1", 3)
 
 
 def least_missing(
