@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple, Optional
 from analyzer.account.launches import Kind, Launch, launches
 from analyzer.account.model import (
     Baseline,
+    Calls,
     Failure,
     InstanceFacts,
     Part,
@@ -104,10 +105,15 @@ def _instance_changed(key: Key, now: InstanceFacts, then: InstanceFacts) -> Iter
         return
     if now.calls.no_token and not then.calls.no_token:
         yield Change(*key, f"made {now.calls.no_token} v1 calls; before, none", is_worse=True)
-    elif then.calls.no_token and not now.calls.no_token:
+    elif then.calls.no_token and not now.calls.no_token and _is_told(now.calls):
         rejected = now.calls.no_token_rejected
         more = f", and {rejected} were refused" if rejected else ""
         yield Change(*key, f"made no v1 calls{more}; before, {then.calls.no_token}", rejected > 0)
+
+
+def _is_told(calls: Calls) -> bool:
+    """Whether CloudWatch said that there were no calls, and did not just say nothing."""
+    return calls.hours_counted > 0 and not calls.is_partial
 
 
 def _defaults_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Change]:

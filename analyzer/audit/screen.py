@@ -11,7 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.account.launches import Kind, Launch, Place, launches
-from analyzer.account.model import Defaults, Failure, Part, Period, RegionFacts, Snapshot
+from analyzer.account.model import (
+    Defaults,
+    Failure,
+    InstanceFacts,
+    Part,
+    Period,
+    RegionFacts,
+    Snapshot,
+)
 from analyzer.account.new_instance import Outcome
 from analyzer.audit.changes import Change
 from analyzer.text import visible
@@ -23,18 +31,22 @@ _COLUMNS = ("instances", "allow v1", "v1 calls", "refused", "make v1", "default"
 
 
 class _Row(NamedTuple):
-    """The figures of an account and Region. None is unknown."""
+    """The figures of an account and Region. None is unknown.
+
+    ``uncounted`` are running instances of which CloudWatch has no figure.
+    """
 
     instances: Optional[int]
     allow_v1: Optional[int]
     calls: Optional[int]
     refused: Optional[int]
+    uncounted: int
     launches_v1: int
     launches_unknown: int
 
 
-_NOTHING = _Row(0, 0, 0, 0, 0, 0)
-_NOTHING_ASKED = _Row(0, 0, None, None, 0, 0)
+_NOTHING = _Row(0, 0, 0, 0, 0, 0, 0)
+_NOTHING_ASKED = _Row(0, 0, None, None, 0, 0, 0)
 
 
 def write(
@@ -92,7 +104,7 @@ def _row(
     there = [instance for instance in facts.instances if instance.state not in _ENDED]
     calls = [instance.calls for instance in there if instance.calls is not None]
     has_instances = Part.INSTANCES not in failed
-    is_counted = asked is not None and has_instances and len(calls) == len(there)
+    is_counted = asked is not None and has_instances and (bool(calls) or not there)
     # One that says nothing of HttpTokens is no instance that is known to require v2.
     allow = sum(instance.options.allows_v1 is not False for instance in there)
     accepted = sum(found.no_token for found in calls)
@@ -102,6 +114,7 @@ def _row(
         allow if has_instances else None,
         accepted if is_counted else None,
         refused if is_counted else None,
+        sum(_is_uncounted(instance) for instance in there) if is_counted else 0,
         sum(launch.new.outcome is Outcome.V1 for launch in launched),
         sum(_is_unknown(launch) for launch in launched),
     )
@@ -110,7 +123,10 @@ def _row(
 def _cells(row: _Row) -> Iterator[Text]:
     for name, number in zip(row._fields[:4], row[:4]):
         style = "red" if name in ("allow_v1", "calls") and number else ""
-        yield Text("?", "yellow") if number is None else Text(f"{number:,}", style)
+        text = Text("?", "yellow") if number is None else Text(f"{number:,}", style)
+        if row.uncounted and name in ("calls", "refused"):
+            text.append(" +?", "yellow")
+        yield text
     text = Text(f"{row.launches_v1:,}", "red" if row.launches_v1 else "")
     if row.launches_unknown:
         text.append(f" +{row.launches_unknown:,}?", "yellow")
@@ -211,6 +227,9 @@ def _sum(snapshot: Snapshot) -> Text:
         total = sum(found.calls.no_token for found in calling if found.calls is not None)
         days = (snapshot.metrics.end - snapshot.metrics.start).days
         said += f"; {len(calling):,} made {_counted(total, 'v1 call')} in {_counted(days, 'day')}"
+        uncounted = sum(_is_uncounted(instance) for instance in there)
+        if uncounted:
+            said += f"; of {uncounted:,} running, CloudWatch has no figure"
     if snapshot.is_complete:
         return Text(f"{said}.", "bold")
     return Text(f"Incomplete: at least {said}.", "bold yellow")
@@ -225,6 +244,13 @@ def _next(file: Optional[str]) -> Text:
 def _more(beyond: int, what: str) -> Iterator[Text]:
     if beyond > 0:
         yield Text(f"  {beyond:,} more {what}: the snapshot has them.")
+
+
+def _is_uncounted(instance: InstanceFacts) -> bool:
+    """Whether nothing is known of its calls. One that does not run makes none."""
+    calls = instance.calls
+    is_told = calls is not None and (calls.hours_counted > 0 or calls.no_token > 0)
+    return instance.state == "running" and not is_told
 
 
 def _counted(number: int, what: str) -> str:

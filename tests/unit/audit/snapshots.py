@@ -35,9 +35,17 @@ def instance(
     refused: int = 0,
     state: str = "running",
     endpoint: str = "enabled",
+    hours: int = 336,
 ) -> InstanceFacts:
-    """Return an instance; ``calls`` None means that CloudWatch was not asked."""
-    counted = None if calls is None else Calls(no_token=calls, no_token_rejected=refused)
+    """Return an instance; ``calls`` None means that CloudWatch was not asked.
+
+    ``hours`` are those of which CloudWatch has a figure.
+    """
+    counted = (
+        None
+        if calls is None
+        else Calls(no_token=calls, no_token_rejected=refused, hours_counted=hours)
+    )
     return InstanceFacts(id_, state, MetadataOptions(tokens, endpoint), calls=counted)
 
 

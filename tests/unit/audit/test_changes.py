@@ -79,6 +79,7 @@ def test_an_instance_changed(
         (instance(calls=None), instance(calls=5)),
         (instance(calls=5), instance(calls=None)),
         (instance(calls=5), instance(calls=4)),
+        (instance(calls=0, hours=0), instance(calls=5)),
     ],
 )
 def test_figures_that_are_missing_or_like_before_are_no_change(
@@ -188,7 +189,7 @@ def baseline(now: InstanceFacts, then: InstanceFacts | None, days: int = 1) -> B
 
 
 V2 = instance(tokens="required")
-KEPT = Baseline(snapshot().taken_at, METRICS, Calls(no_token=5))
+KEPT = Baseline(snapshot().taken_at, METRICS, Calls(no_token=5, hours_counted=336))
 
 
 @pytest.mark.parametrize(

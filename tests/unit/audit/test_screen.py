@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from analyzer.account.model import Defaults, Failure, MetadataOptions, Part, Snapshot
+from analyzer.account.model import Defaults, Failure, InstanceFacts, MetadataOptions, Part, Snapshot
 from analyzer.audit.changes import Change
 from analyzer.audit.screen import ROWS_MAX, write
 from tests.unit.audit.snapshots import ACCOUNT, REGION, facts, group, instance, snapshot, template
@@ -64,9 +64,21 @@ def test_what_failed_is_shown_and_makes_the_sum_incomplete() -> None:
     assert "Incomplete: at least 0 instances, 0 allow v1" in text
 
 
-def test_figures_of_some_instances_are_no_figures_of_all() -> None:
-    text = shown(snapshot(facts(instance("i-1", calls=5), instance("i-2", calls=None))))
-    assert "  eu-west-1                2         2         ?        ?        0     none\n" in text
+@pytest.mark.parametrize("other", [instance("i-2", calls=None), instance("i-2", hours=0)])
+def test_figures_of_some_instances_are_no_figures_of_all(other: InstanceFacts) -> None:
+    text = shown(snapshot(facts(instance("i-1", calls=5), other)))
+    assert "  eu-west-1                2         2      5 +?     0 +?        0     none\n" in text
+    assert "1 made 5 v1 calls in 14 days; of 1 running, CloudWatch has no figure.\n" in text
+
+
+def test_an_instance_that_does_not_run_makes_no_calls() -> None:
+    text = shown(snapshot(facts(instance(state="stopped", hours=0))))
+    assert "0 made 0 v1 calls in 14 days.\n" in text
+
+
+def test_no_figures_at_all_are_unknown() -> None:
+    text = shown(snapshot(facts(instance(calls=None))))
+    assert "  eu-west-1                1         1         ?        ?        0     none\n" in text
 
 
 def test_an_option_that_nobody_told_may_allow_v1() -> None:
