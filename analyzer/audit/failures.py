@@ -50,7 +50,8 @@ _ADVICE = (
         is_of_place=True,
     ),
     _Advice(
-        r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError",
+        r"NoCredentialsError|PartialCredentialsError|CredentialRetrievalError"
+        r"|MetadataRetrievalError",
         "Give credentials as for the AWS CLI: --profile, AWS_PROFILE, or a role.",
         is_of_place=True,
     ),
@@ -88,6 +89,8 @@ def failure(part: Part, error: Exception, place: Place, action: str = "") -> Fai
     said = visible(mask_text(str(error)))
     if len(said) > TEXT_MAX:
         said = f"{said[:TEXT_MAX]}..."
+    if not said.endswith("."):
+        said += "."
     tried = f"{action}: " if action else ""
     return Failure(part, code, f"{tried}{said} {_advice(code).text}", place.account, place.region)
 

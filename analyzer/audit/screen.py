@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analyzer.account.launches import Kind, Launch, Place, launches
-from analyzer.account.model import Failure, Part, Period, RegionFacts, Snapshot
+from analyzer.account.model import Defaults, Failure, Part, Period, RegionFacts, Snapshot
 from analyzer.account.new_instance import Outcome
 from analyzer.audit.changes import Change
 from analyzer.text import visible
@@ -19,7 +19,7 @@ from analyzer.text import visible
 # Rows of each list; the snapshot has all.
 ROWS_MAX = 12
 _ENDED = ("terminated", "shutting-down")
-_COLUMNS = ("instances", "allow v1", "v1 calls", "refused", "would make v1")
+_COLUMNS = ("instances", "allow v1", "v1 calls", "refused", "make v1", "default")
 
 
 class _Row(NamedTuple):
@@ -78,7 +78,7 @@ def _table(snapshot: Snapshot, launched: Sequence[Launch]) -> Table:
         if facts.account != shown:
             shown = facts.account
             table.add_row(f"{shown} {visible(names.get(shown) or '')}".rstrip())
-        table.add_row(f"  {facts.region}", *_cells(row))
+        table.add_row(f"  {facts.region}", *_cells(row), _default(facts.defaults))
     if empty:
         holds = "Region has nothing in it" if empty == 1 else "Regions have nothing in them"
         table.caption = f"{empty:,} more {holds}."
@@ -115,6 +115,16 @@ def _cells(row: _Row) -> Iterator[Text]:
     if row.launches_unknown:
         text.append(f" +{row.launches_unknown:,}?", "yellow")
     yield text
+
+
+def _default(defaults: Optional[Defaults]) -> Text:
+    """Say in a word what the Region's default for new instances is."""
+    if defaults is None:
+        return Text("?", "yellow")
+    if defaults.tokens_enforced == "enabled":
+        return Text("enforced", "green")
+    words = {"required": Text("v2", "green"), "optional": Text("v1", "red")}
+    return words.get(defaults.options.http_tokens or "", Text("none"))
 
 
 def _lines(

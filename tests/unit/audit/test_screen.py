@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
-from analyzer.account.model import Failure, Part, Snapshot
+from analyzer.account.model import Defaults, Failure, MetadataOptions, Part, Snapshot
 from analyzer.audit.changes import Change
 from analyzer.audit.screen import ROWS_MAX, write
 from tests.unit.audit.snapshots import ACCOUNT, REGION, facts, group, instance, snapshot, template
@@ -35,9 +36,9 @@ def test_the_whole_screen() -> None:
     assert (
         shown(snapshot(there, facts(region="us-east-1")))
         == """\
-account, Region    instances  allow v1  v1 calls  refused  would make v1
+account, Region    instances  allow v1  v1 calls  refused  make v1  default
 123456789012 shop
-  eu-west-1                2         1     1,200        3              2
+  eu-west-1                2         1     1,200        3        2     none
 1 more Region has nothing in it.
 
 2 would launch instances that allow v1.
@@ -55,7 +56,7 @@ Next: imds-analyzer report LOGS --account a.json
 def test_what_failed_is_shown_and_makes_the_sum_incomplete() -> None:
     elsewhere = Failure(Part.INSTANCES, "AccessDenied", "Attach it.", ACCOUNT, "us-east-1")
     text = shown(snapshot(facts(), facts(region="us-east-1"), failures=(DENIED, elsewhere)))
-    assert "  eu-west-1                ?         ?         ?        ?              0\n" in text
+    assert "  eu-west-1                ?         ?         ?        ?        0     none\n" in text
     assert (
         "Not read:\n  123456789012 eu-west-1, 123456789012 us-east-1: instances\n"
         "    AccessDenied: Attach it.\n"
@@ -65,7 +66,7 @@ def test_what_failed_is_shown_and_makes_the_sum_incomplete() -> None:
 
 def test_figures_of_some_instances_are_no_figures_of_all() -> None:
     text = shown(snapshot(facts(instance("i-1", calls=5), instance("i-2", calls=None))))
-    assert "  eu-west-1                2         2         ?        ?              0\n" in text
+    assert "  eu-west-1                2         2         ?        ?        0     none\n" in text
 
 
 def test_an_option_that_nobody_told_may_allow_v1() -> None:
@@ -75,7 +76,7 @@ def test_an_option_that_nobody_told_may_allow_v1() -> None:
 
 def test_unknown_launches_are_counted_beside() -> None:
     text = shown(snapshot(facts(templates=(template(),), groups=(group(of="gone"),))))
-    assert " 1 +2?\n" in text  # the group, and what it names
+    assert " 1 +2?     none\n" in text  # the group, and what it names
     assert "1 would launch instances that allow v1. 2 may, as not all is known." in text
     assert "template gone is gone" in text
 
@@ -85,6 +86,23 @@ def test_only_a_whole_snapshot_says_that_nothing_would_make_v1() -> None:
     said = "No template, launch configuration or group would make v1."
     assert said in shown(snapshot(there))
     assert said not in shown(snapshot(there, failures=(DENIED,)))
+
+
+@pytest.mark.parametrize(
+    ("defaults", "word"),
+    [
+        (None, "?"),
+        (Defaults(), "none"),
+        (Defaults(MetadataOptions("no-preference")), "none"),
+        (Defaults(MetadataOptions("optional")), "v1"),
+        (Defaults(MetadataOptions("required")), "v2"),
+        (Defaults(tokens_enforced="enabled"), "enforced"),
+    ],
+)
+def test_the_default_for_new_instances_has_a_word(defaults: Defaults | None, word: str) -> None:
+    there = dataclasses.replace(facts(instance()), defaults=defaults)
+    row = next(line for line in shown(snapshot(there)).split("\n") if REGION in line)
+    assert row.split()[-1] == word
 
 
 def test_without_a_file_it_says_how_to_keep_it() -> None:
