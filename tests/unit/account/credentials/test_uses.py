@@ -110,6 +110,7 @@ def test_a_result_is_read_again(tmp_path: Path) -> None:
     said = "a b c: not all was looked up: Throttled"
     assert read_any(path) == (expected(), (said,))
     assert list(tmp_path.iterdir()) == [path]
+    assert b"ASIA" not in path.read_bytes()
 
 
 @pytest.mark.parametrize(
