@@ -32,7 +32,7 @@ REASONS = {
     "recent_boot": "just booted",
     "rare_caller": "may call again",
     "boot_caller": "calls at boot",
-    "dormant_code": "dormant code",
+    "dormant_code": "dormant code in the way",
     "dormant": "dormant code",
     "not_scanned": "not scanned",
     "gone": "not running",
