@@ -18,6 +18,7 @@ from tests.live.watch import eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
+IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
 DAEMON_DEADLINE_S = 60
 
 # Why a runtime cannot run here in a layout of cgroups.
@@ -28,11 +29,14 @@ _DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_
 class Started(NamedTuple):
     """A command that runs a container in the foreground, and the container as the line has it.
 
-    ``identity`` gives the id and, if the cgroup's name tells, the runtime.
+    ``identity`` gives the id and, if the cgroup's name tells, the runtime. The other two are what
+    the runtime left on the node.
     """
 
     argv: Sequence[str]
     identity: Callable[[], dict[str, str]]
+    names: Mapping[str, object] = {}  # further fields of `container`
+    workload: Mapping[str, object] = {}  # fields of `orchestrator`
 
 
 Start = Callable[[Room, Path, Sequence[str]], "contextlib.AbstractContextManager[Started]"]
@@ -119,7 +123,9 @@ def podman(runtime: str, *pod: str) -> Start:
         argv = [*command, "run", "--rm", "--name", name, *words, "--cidfile", str(cid), IMAGE]
         try:
             yield Started(
-                [*argv, *inside], lambda: {"id": cid.read_text().strip(), "runtime": "podman"}
+                [*argv, *inside],
+                lambda: {"id": cid.read_text().strip(), "runtime": "podman"},
+                {"name": name, "image": IMAGE_FIELDS},
             )
         finally:
             room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)
@@ -138,7 +144,11 @@ def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started
     cid = room.directory / f"{name}.cid"
     argv = [*DOCKER, "run", "--rm", "--name", name, "--cidfile", str(cid), IMAGE, *inside]
     try:
-        yield Started(argv, lambda: {"id": cid.read_text().strip(), "runtime": "docker"})
+        yield Started(
+            argv,
+            lambda: {"id": cid.read_text().strip(), "runtime": "docker"},
+            {"name": name, "image": IMAGE_FIELDS},
+        )
     finally:
         room.run([*DOCKER, "rm", "--force", name], check=False)
 
@@ -169,7 +179,12 @@ def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
         argv = [*CTR, "--namespace", "k8s.io", "run", "--rm", "--with-ns", f"network:{network}"]
         try:
             # Its cgroup is /k8s.io/ID, which does not tell the runtime.
-            yield Started([*argv, *words, IMAGE, identity, *inside], lambda: {"id": identity})
+            yield Started(
+                [*argv, *words, IMAGE, identity, *inside],
+                lambda: {"id": identity},
+                {"name": "app", "image": IMAGE_FIELDS},
+                {"type": "kubernetes", "namespace": "payments"},
+            )
         finally:
             task = [*CTR, "--namespace", "k8s.io", "task", "kill", "--signal", "9", identity]
             room.run(task, check=False)

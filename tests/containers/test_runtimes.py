@@ -12,7 +12,7 @@ import pytest
 
 from tests.containers.callers import call_and_go, call_and_stay
 from tests.containers.room import Cgroups, Room, host_is_unified
-from tests.containers.runtimes import RUNTIMES, Runtime
+from tests.containers.runtimes import RUNTIMES, Runtime, Started
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
 
@@ -47,13 +47,24 @@ class Analyzer(NamedTuple):
 def analyzer(room: Room) -> Iterator[Analyzer]:
     """Run the analyzer as on a node."""
     log, ready = room.directory / "imds.jsonl", room.directory / "ready"
-    messages = room.directory / "messages"
+    messages, settings = room.directory / "messages", room.directory / "config.toml"
+    # The runtimes' state is among the room's mounts, not those of the machine's first process.
+    settings.write_text('[kubernetes]\nroot = "/proc/self/root"\n')
     with messages.open("wb") as out:
         process = subprocess.Popen(
             [
                 *("nsenter", f"--mount={room.mount_path}", f"--wd={CHECKOUT}", "--"),
                 *(sys.executable, "-m", "analyzer", "run"),
-                *("--log-file", str(log), "--ready-file", str(ready), "--rotation", "external"),
+                *(
+                    "--config",
+                    str(settings),
+                    "--log-file",
+                    str(log),
+                    "--ready-file",
+                    str(ready),
+                    "--rotation",
+                    "external",
+                ),
                 *("--repeats-per-s", "0"),
             ],
             stdin=subprocess.DEVNULL,
@@ -102,7 +113,7 @@ def test_a_container_that_is_gone_is_named(
     with runtime.start(room, caller_context, call_and_go(marker)) as started:
         room.run(started.argv)
         line = analyzer.one(marker)
-        _check(line, started.identity())
+        _check(line, started)
     record_property("container", f"{runtime.name:16}{cgroups.value:20}gone   {line['container']}")
 
 
@@ -122,15 +133,18 @@ def test_a_container_that_lives_is_named(
             line = analyzer.one(marker)
         finally:
             _end(process)
-        _check(line, started.identity())
+        _check(line, started)
     record_property("container", f"{runtime.name:16}{cgroups.value:20}lives  {line['container']}")
 
 
-def _check(line: Line, identity: dict[str, str]) -> None:
+def _check(line: Line, started: Started) -> None:
     assert line["imds"]["version"] == "v1"
     assert line["process"]["name"] in ("wget", "nc")
     found = line.get("container", {})
-    assert {name: found.get(name) for name in identity} == identity
+    wanted = {**started.identity(), **started.names}
+    assert {name: found.get(name) for name in wanted} == wanted
+    workload = line.get("orchestrator", {})
+    assert {name: workload.get(name) for name in started.workload} == started.workload
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
