@@ -26,7 +26,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release image lock abi schema lab check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -154,6 +154,19 @@ test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives Duck
 	@./setup.sh packages openjdk-17-jre-headless
 	@$(MAKE) --no-print-directory $(VENV)/installed-spark-tests
 	IMDS_ANALYZER_REQUIRE=spark $(PYTEST) tests/spark
+
+# Grafana's types of dashboards, and what makes JSON Schemas of them: 70 MB.
+GRAFANA_TYPES := @grafana/schema@13.2.3 ts-json-schema-generator@2.4.0
+
+$(VENV)/grafana/installed: Makefile
+	npm install --prefix $(@D) --no-save --no-audit --no-fund --ignore-scripts --silent $(GRAFANA_TYPES)
+	@touch $@
+
+# Neither Debian nor npm has Fluent Bit: its tests run if the program is there.
+test-monitoring: setup ## Test the dashboard, alerts and shippers of deploy/monitoring (root)
+	@./setup.sh packages prometheus npm
+	@$(MAKE) --no-print-directory $(VENV)/grafana/installed
+	IMDS_ANALYZER_REQUIRE=monitoring $(PYTEST) tests/monitoring
 
 test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)

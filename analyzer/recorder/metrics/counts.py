@@ -63,6 +63,8 @@ class CountsSnapshot(NamedTuple):
     queued: int  # raw events that waited when the pipeline last looked
     queue_high_water: int
     ticked_at: float  # seconds since the Unix epoch, when the pipeline last looked
+    # By version and process: the first tokenless call to AWS's IMDS, in seconds since the epoch.
+    first_seen: dict[tuple[str, str], float]
     evidence: int = 0  # callers whose code was looked at
     evidence_skipped: int = 0  # those for whom there was no room
 
@@ -84,6 +86,8 @@ class Counts:
         self._of_program: Counter[tuple[str, _Origin]] = Counter()
         self._of_origin: Counter[_Origin] = Counter()
         self._series_of: Counter[str] = Counter()
+        # At most two versions of each label, so bounded as the labels are.
+        self._first_seen: dict[tuple[str, str], float] = {}
         self._lost = dict.fromkeys(reasons, 0)
         self._requests_lost = 0
         self._evidence = self._evidence_skipped = 0
@@ -107,6 +111,8 @@ class Counts:
         requests = self._requests
         if key not in requests:
             key = self._admit_series(key)
+            if _is_sought(key):
+                self._first_seen.setdefault((key[0], key[3]), record.at_ns / 1e9)
         requests[key] = requests.get(key, 0) + 1
 
     def lost(self, lost: Lost) -> None:
@@ -139,6 +145,7 @@ class Counts:
             self._queued,
             max(self._high_water, self._high_water_before),
             self._ticked_at,
+            self._first_seen.copy(),
             self._evidence,
             self._evidence_skipped,
         )
@@ -177,14 +184,18 @@ class Counts:
     def _admit_series(self, key: _Key) -> _Key:
         """Return the key that a new series is counted by."""
         version, provider, outcome, label = key
-        is_sought = version != Version.V2.value and provider == AWS
-        most = SERIES_MAX if is_sought else SERIES_OF_OTHERS_MAX
+        most = SERIES_MAX if _is_sought(key) else SERIES_OF_OTHERS_MAX
         if label != OTHER and (
             len(self._requests) >= most or self._series_of[label] >= SERIES_OF_NAME_MAX
         ):
             return version, provider, outcome, OTHER
         self._series_of[label] += 1
         return key
+
+
+def _is_sought(key: _Key) -> bool:
+    """Tell whether a series counts calls to AWS's IMDS without a token, or perhaps without."""
+    return key[0] != Version.V2.value and key[1] == AWS
 
 
 def _origin_of(record: Record) -> _Origin:

@@ -76,6 +76,12 @@ class _Collector(Collector):
         for key, count in snapshot.requests.items():
             requests.add_metric(key, count)
         yield requests
+        yield _first_seen(snapshot.first_seen)
+        yield CounterMetricFamily(
+            f"{NAMESPACE}_requests_lost",
+            "Events lost that may each have been a request; answers are not among them.",
+            value=snapshot.requests_lost,
+        )
         yield _counter("events_lost", "Events dropped before decoding.", "reason", snapshot.lost)
         yield _gauge("queue_events", "Events that waited to be judged.", snapshot.queued)
         yield _gauge(
@@ -119,6 +125,17 @@ class _Collector(Collector):
         build = GaugeMetricFamily(f"{NAMESPACE}_build_info", "What runs here.", labels=list(labels))
         build.add_metric(list(labels.values()), 1)
         yield build
+
+
+def _first_seen(times: dict[tuple[str, str], float]) -> Metric:
+    family = GaugeMetricFamily(
+        f"{NAMESPACE}_caller_first_seen_timestamp_seconds",
+        "When a caller first called AWS's IMDS without a token since the analyzer started.",
+        labels=["version", "process"],
+    )
+    for labels, at_s in times.items():
+        family.add_metric(labels, at_s)
+    return family
 
 
 def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> Metric:

@@ -64,6 +64,41 @@ def test_requests_are_counted_by_what_they_were() -> None:
     }
 
 
+def test_the_first_tokenless_call_of_each_caller_is_kept() -> None:
+    """Of v1 and of what may be v1, to AWS alone; later calls and outcomes change nothing."""
+    counts = Counts()
+    for at_s, record in enumerate(
+        (
+            RECORD,
+            RECORD._replace(response=OK),
+            of_version(RECORD, Version.UNKNOWN),
+            of_version(RECORD, Version.V2),
+            of_version(RECORD, Version.V1, "gcp"),
+            named("wget"),
+            RECORD,
+        ),
+        1001,
+    ):
+        counts.request(record._replace(at_ns=at_s * 10**9))
+    assert counts.snapshot().first_seen == {
+        ("v1", "curl"): 1001.0,
+        ("unknown", "curl"): 1003.0,
+        ("v1", "wget"): 1006.0,
+    }
+
+
+def test_first_calls_are_bounded_as_names_are() -> None:
+    """All names without a label of their own have one time together: that of the first of them."""
+    counts = Counts()
+    for number in range(NAMES_MAX + 501):
+        for version in (Version.V1, Version.UNKNOWN):
+            record = of_version(by_user(0, named(f"prog-{number}")), version)
+            counts.request(record._replace(at_ns=number * 10**9))
+    first_seen = counts.snapshot().first_seen
+    assert len(first_seen) == 2 * (NAMES_MAX + 1)
+    assert first_seen["v1", OTHER] == NAMES_MAX
+
+
 def test_losses_are_counted_by_reason_from_0() -> None:
     """Known reasons are there before anything is lost, so that an increase can be seen."""
     counts = Counts(["ring_buffer_full", "probe_busy"])
@@ -71,6 +106,7 @@ def test_losses_are_counted_by_reason_from_0() -> None:
     counts.lost(Lost(4, 0, "ring_buffer_full"))
     counts.lost(Lost(1, 0, "unheard_of", is_request=False))
     assert counts.snapshot().lost == {"ring_buffer_full": 7, "probe_busy": 0, "unheard_of": 1}
+    assert counts.snapshot().requests_lost == 7
 
 
 def by_user(uid: int, record: Record, executable: str = "/usr/bin/python3") -> Record:

@@ -64,7 +64,10 @@ class TestEndpoint:
         samples = parsed(fetch(address))
         request = {"version": "v1", "provider": "aws", "outcome": "success", "process": "curl"}
         assert value(samples, "requests_total", **request) == 7
+        first = value(samples, "caller_first_seen_timestamp_seconds", version="v1", process="curl")
+        assert first == RECORD.at_ns / 1e9
         assert value(samples, "events_lost_total", reason="probe_busy") == 11
+        assert value(samples, "requests_lost_total") == 11
         assert value(samples, "events_lost_total", reason="ring_buffer_full") == 0
         assert value(samples, "queue_events") == 13
         assert value(samples, "queue_high_water_events") == 1001
