@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Optional
 
@@ -219,6 +220,36 @@ def test_podmans_storage_has_names_if_its_database_has_not(tmp_path: Path) -> No
     lists = tmp_path / "var/lib/containers/storage/overlay-containers"
     write(lists / "containers.json", listed)
     assert named(tmp_path, Container(APP, "podman"))[0] == container_of("podman", "web")
+
+
+def test_podmans_sqlite_database_has_the_same(tmp_path: Path) -> None:
+    """By the tables of libpod/sqlite_state_internal.go; a configuration runs over several pages."""
+    path = tmp_path / "var/lib/containers/storage/db.sql"
+    path.parent.mkdir(parents=True)
+    config = {
+        "spec": {"seccomp": ["call"] * 4000},
+        "id": APP,
+        "name": "web",
+        "pod": SANDBOX,
+        "rootfsImageName": IMAGE,
+        "labels": {"a": "b"},
+    }
+    database = sqlite3.connect(path)
+    database.executescript(
+        "CREATE TABLE ContainerConfig(ID TEXT NOT NULL PRIMARY KEY, Name TEXT UNIQUE NOT NULL,"
+        " PodID TEXT, JSON TEXT NOT NULL);"
+        "CREATE TABLE PodConfig(ID TEXT NOT NULL PRIMARY KEY, Name TEXT NOT NULL, JSON TEXT);"
+    )
+    rows = [("other", "other", None, "{}"), (APP, "web", SANDBOX, json.dumps(config))]
+    database.executemany("INSERT INTO ContainerConfig VALUES (?, ?, ?, ?)", rows)
+    pod = {"name": "shop", "labels": {"team": "payments"}}
+    database.execute("INSERT INTO PodConfig VALUES (?, 'shop', ?)", (SANDBOX, json.dumps(pod)))
+    database.commit()
+    database.close()
+    assert named(tmp_path, Container(APP, "podman"), labels=("team",)) == (
+        container_of("podman", "web"),
+        Workload("podman", "pod", SANDBOX, name="shop", labels=("team:payments",)),
+    )
 
 
 def test_a_users_own_podman_keeps_its_files_at_home(tmp_path: Path) -> None:
