@@ -200,7 +200,7 @@ test-image: setup ## Test the container image: make image, run it, call from a c
 	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
 	IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_image.py
 
-test-containers: setup # Test with real container runtimes: podman, docker, containerd, crun, runc, nspawn, LXC (root)
+test-containers: setup ## Test with real container runtimes: podman, docker, containerd, crun, runc, nspawn, LXC (root)
 	@./setup.sh packages buildah $$($(VENV)/bin/python -m tests.containers --packages)
 	$(PYTEST) tests/containers --ignore tests/containers/test_image.py
 

@@ -18,7 +18,9 @@ from tests.live.watch import eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
+IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
 DAEMON_DEADLINE_S = 60
+USER = 65534  # nobody, who owns nothing
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
@@ -28,11 +30,14 @@ _DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_
 class Started(NamedTuple):
     """A command that runs a container in the foreground, and the container as the line has it.
 
-    ``identity`` gives the id and, if the cgroup's name tells, the runtime.
+    ``identity`` gives the id and, if the cgroup's name tells, the runtime. The other two are what
+    the runtime left on the node.
     """
 
     argv: Sequence[str]
     identity: Callable[[], dict[str, str]]
+    names: Mapping[str, object] = {}  # further fields of `container`
+    workload: Mapping[str, object] = {}  # fields of `orchestrator`
 
 
 Start = Callable[[Room, Path, Sequence[str]], "contextlib.AbstractContextManager[Started]"]
@@ -40,13 +45,18 @@ Daemon = Callable[[Room], "contextlib.AbstractContextManager[None]"]
 
 
 class Runtime(NamedTuple):
-    """A runtime. ``start`` takes the room, the caller's context and the command to run."""
+    """A runtime. ``start`` takes the room, the caller's context and the command to run.
+
+    ``before`` is the number of containers that run before one that is gone is asked for. On a busy
+    host the first is read with its batch; from then on new ones are read every few milliseconds.
+    """
 
     name: str
     packages: tuple[str, ...]
     start: Start
     daemon: Optional[Daemon] = None
     cannot: Mapping[Cgroups, str] = {}
+    before: int = 0
 
 
 def _hexadecimal() -> str:
@@ -119,7 +129,9 @@ def podman(runtime: str, *pod: str) -> Start:
         argv = [*command, "run", "--rm", "--name", name, *words, "--cidfile", str(cid), IMAGE]
         try:
             yield Started(
-                [*argv, *inside], lambda: {"id": cid.read_text().strip(), "runtime": "podman"}
+                [*argv, *inside],
+                lambda: {"id": cid.read_text().strip(), "runtime": "podman"},
+                {"name": name, "image": IMAGE_FIELDS},
             )
         finally:
             room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)
@@ -127,6 +139,36 @@ def podman(runtime: str, *pod: str) -> Start:
                 room.run([*command, "pod", "rm", "--force", f"pod-{name}"], check=False)
 
     return start
+
+
+@contextlib.contextmanager
+def rootless(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run podman as a user, with slirp4netns as its network.
+
+    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
+    """
+    home = f"/run/rootless-{uuid.uuid4().hex}"
+    as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", "-i"]
+    as_user += [f"HOME={home}", f"XDG_RUNTIME_DIR={home}", f"PATH={room.environment()['PATH']}"]
+    as_user += ["sh", "-c", f'cd {home} && exec "$@"', "sh"]
+    command = [*as_user, "podman", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+    command += ["--events-backend", "file", "--runtime", "runc"]
+    archive = f"{home}/caller.oci.tar"
+    build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+    room.run([*build, str(context)])
+    ranges = f"mkdir -p {home} && echo nobody:100000:65536 > {home}/ranges"
+    mounts = [f"mount --bind {home}/ranges /etc/{name}" for name in ("subuid", "subgid")]
+    room.run(["sh", "-ec", "\n".join([ranges, *mounts])])
+    try:
+        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
+        room.run(["chown", "--recursive", f"{USER}:{USER}", home])
+        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
+        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
+        run = [*command, "run", "--rm", "--name", "caller", "--network", "slirp4netns", *limits]
+        yield Started([*run, IMAGE, *inside], dict)
+    finally:
+        room.run([*command, "rm", "--force", "--ignore", "--time", "0", "caller"], check=False)
+        room.run(["umount", "/etc/subuid", "/etc/subgid"], check=False)
 
 
 @contextlib.contextmanager
@@ -138,7 +180,11 @@ def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started
     cid = room.directory / f"{name}.cid"
     argv = [*DOCKER, "run", "--rm", "--name", name, "--cidfile", str(cid), IMAGE, *inside]
     try:
-        yield Started(argv, lambda: {"id": cid.read_text().strip(), "runtime": "docker"})
+        yield Started(
+            argv,
+            lambda: {"id": cid.read_text().strip(), "runtime": "docker"},
+            {"name": name, "image": IMAGE_FIELDS},
+        )
     finally:
         room.run([*DOCKER, "rm", "--force", name], check=False)
 
@@ -169,7 +215,12 @@ def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
         argv = [*CTR, "--namespace", "k8s.io", "run", "--rm", "--with-ns", f"network:{network}"]
         try:
             # Its cgroup is /k8s.io/ID, which does not tell the runtime.
-            yield Started([*argv, *words, IMAGE, identity, *inside], lambda: {"id": identity})
+            yield Started(
+                [*argv, *words, IMAGE, identity, *inside],
+                lambda: {"id": identity},
+                {"name": "app", "image": IMAGE_FIELDS},
+                {"type": "kubernetes", "namespace": "payments"},
+            )
         finally:
             task = [*CTR, "--namespace", "k8s.io", "task", "kill", "--signal", "9", identity]
             room.run(task, check=False)
@@ -258,10 +309,11 @@ RUNTIMES = (
     Runtime("podman-runc", ("podman", "runc", "iptables"), podman("runc")),
     Runtime("podman-crun", ("podman", "crun", "iptables"), podman("crun"), cannot=_CRUN),
     Runtime("podman-pod", ("podman", "runc", "catatonit"), podman("runc", "pod"), cannot=_NO_PIDS),
+    Runtime("podman-rootless", ("podman", "runc", "slirp4netns", "uidmap"), rootless),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
     Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
     Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
     Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),
-    Runtime("lxc", ("lxc",), lxc),
+    Runtime("lxc", ("lxc",), lxc, before=2),  # it removes its cgroup at once
 )

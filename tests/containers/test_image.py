@@ -193,6 +193,43 @@ def test_it_runs_as_nobody_in_particular(
     record_property("container", f"memory: {int(status['VmRSS'].split()[0]) / 1000:.0f} MB")
 
 
+def test_it_lacks_nothing_as_documented(analyzer: Container) -> None:
+    """The start's line says whose container it is."""
+    (started,) = [line for line in analyzer.lines() if line["event"] == "analyzer_started"]
+    assert started["sandbox"] == {"runtime": "podman", "lacks": []}
+
+
+def test_it_says_what_it_lacks(room: Room, image: str) -> None:
+    """It attaches, and its first line has the words to add."""
+    flags = [word for word in FLAGS if word not in ("--pid", "host", "--cgroupns")]
+    at = flags.index("/sys/fs/cgroup:/sys/fs/cgroup:ro")
+    with _running(room, image, *flags[: at - 1], *flags[at + 1 :]) as container:
+        assert container.process.poll() is None, container.log.read_text()
+        (started,) = [each for each in container.lines() if each["event"] == "analyzer_started"]
+    pids, cgroups = (each["remedy"] for each in started["sandbox"]["lacks"])
+    assert pids == "podman run: --pid=host"
+    assert cgroups.startswith("podman run: --cgroupns=host --volume /sys/fs/cgroup")
+
+
+def test_a_seccomp_profile_that_refuses_bpf_is_named(room: Room, image: str) -> None:
+    """Neither the ring nor the limit of locked memory is blamed."""
+    profile = room.directory / "seccomp.json"
+    refused = {"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}
+    profile.write_text(
+        json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [refused]}), encoding="utf-8"
+    )
+    flags = [word.replace("seccomp=unconfined", f"seccomp={profile}") for word in FLAGS]
+    advice = "podman run: --security-opt seccomp=unconfined"
+    with _running(room, image, *flags) as container:
+        said = container.log.read_text()
+    assert f"A seccomp filter refuses bpf. {advice}" in said, said
+    done = room.run([*PODMAN, "run", "--rm", *flags, image, "doctor", "--json"], check=False)
+    found = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+    assert found["system calls"]["fix"] == advice
+    assert "seccomp" in found["locked memory"]["found"]
+    assert "podman" in found["container"]["found"]
+
+
 def test_it_stops_in_order(room: Room, image: str) -> None:
     """SIGTERM of the runtime writes the last line."""
     with _running(room, image, *FLAGS) as container:

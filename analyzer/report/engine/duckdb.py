@@ -149,7 +149,7 @@ def _inputs_of(prepared: Prepared) -> dict[str, object]:
 def _json_parts(files: Sequence[File]) -> list[dict[str, object]]:
     """Return the plain and the compressed files, as far as there are any."""
     parts: list[dict[str, object]] = []
-    for compression, is_gzip in (("none", False), ("gzip", True)):
+    for compression, is_gzip in (("uncompressed", False), ("gzip", True)):
         paths = [pattern(each) for each in files if each.is_gzip is is_gzip and not each.is_parquet]
         if paths:
             parts.append({"compression": compression, "paths": paths})
