@@ -13,12 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from analyzer.account.file import as_bytes
 from bench.figure import CannotMeasureError, Row, show, show_table
+from tests.fleet.account import Size, snapshot
 from tests.fleet.lines import Fleet, write_fleet
 
 LINES = "0.1,1,10"
 # jq takes minutes for more, and needs no longer a proof.
 JQ_LINES = 0.1
+# An account of that many instances is joined with so many millions of lines.
+INSTANCES, ACCOUNT_LINES, ACCOUNT_ROUNDS = 5_000, 1.0, 3
 TARGET_S, TARGET_BYTES = 60, 1_500_000_000
 _MILLION = 1_000_000
 # A fleet of the size that has as many lines in a week, one line in 25 a heartbeat.
@@ -44,6 +48,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--lines", default=LINES, help="in millions, with commas between")
     parser.add_argument("--memory", default="1GB", help="as `imds-analyzer report --memory`")
     parser.add_argument("--jq", type=float, default=JQ_LINES, help="millions for jq; 0: none")
+    parser.add_argument(
+        "--instances", type=int, default=INSTANCES, help="of the account joined with 1 million"
+    )
     parser.add_argument("--directory", help="where there is room for 1 GB a million lines")
     given = parser.parse_args(argv)
     table = []
@@ -72,7 +79,9 @@ def main(argv: Sequence[str]) -> None:
                 Row("memory", f"{cost.rss_bytes / 1e6:.0f} MB", f"< {TARGET_BYTES / 1e6:.0f} MB"),
             ]  # fmt: skip
             if millions == given.jq:
-                beside = _beside_jq(Path(name), lines, cost)
+                beside += _beside_jq(Path(name), lines, cost)
+            if millions == ACCOUNT_LINES and given.instances:
+                beside.append(_joined(Path(name), lines, given.instances, given.memory))
     show("report", "Report over a fleet's lines", [*rows, *beside], argv)
     show_table(("lines", "size", "time", "CPU time", "memory", "per 10 million"), table)
 
@@ -102,6 +111,31 @@ def _cost(command: Sequence[str]) -> Cost:
     if process.returncode:
         raise CannotMeasureError(f"{' '.join(command[:4])} ended with {process.returncode}")
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def _joined(directory: Path, lines: int, instances: int, memory: str) -> Row:
+    """Compare the report with and without a snapshot of an account, by CPU time.
+
+    The two alternate: on a machine with other work, one of them alone would be slower.
+    """
+    hosts = max(1, lines // _LINES_OF_A_HOST)
+    made = snapshot(Size(days=_DAYS, hosts=hosts, instances=instances))
+    account = directory.with_name(f"{directory.name}-account.json")
+    account.write_bytes(as_bytes(made))
+    alone = [sys.executable, "-m", "analyzer", "report", str(directory), "--memory", memory]
+    try:
+        costs = [
+            (_cost(alone).cpu_s, _cost([*alone, "--account", str(account)]).cpu_s)
+            for _ in range(ACCOUNT_ROUNDS)
+        ]
+    finally:
+        account.unlink()
+    without, joined = (min(each[place] for each in costs) for place in (0, 1))
+    return Row(
+        f"{lines:,} lines joined with {instances:,} instances",
+        f"{joined / without:.2f} times the CPU time without ({joined:.1f} s)",
+        "< 1.5",
+    )
 
 
 def _beside_jq(directory: Path, lines: int, own: Cost) -> list[Row]:

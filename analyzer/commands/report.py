@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional
 
 import click
 
 from analyzer.commands.output import written
-from analyzer.errors import ConfigError
+from analyzer.commands.report_question import Engine, Question, answer
+from analyzer.commands.split import SUFFIXES, new_directory, summary
 from analyzer.report.formats import FORMATS
 from analyzer.report.formats.selection import Detail
 
@@ -25,8 +22,6 @@ DIALECTS = ("athena",)
 # What a pipeline can tell the verdicts apart by; 1 and 2 are errors.
 EXIT_CODES = {"SAFE": 0, "NOT SAFE": 3, "NOT ENOUGH EVIDENCE": 4}
 INTERRUPTED = 130
-# Below that much to read, a bar would be gone before it is seen.
-PROGRESS_BYTES = 64 << 20
 
 
 @click.command()
@@ -65,6 +60,25 @@ PROGRESS_BYTES = 64 << 20
     metavar="FILE",
     help="The instances that there are: what `aws ec2 describe-instances` printed, or names and"
     " ids one a line.",
+)
+@click.option(
+    "--account",
+    multiple=True,
+    metavar="FILE",
+    help="What `imds-analyzer audit` wrote: all instances, and what AWS counted of each. Takes the"
+    " place of --instances; may be repeated, for other accounts or Regions.",
+)
+@click.option(
+    "--owner-tag",
+    multiple=True,
+    metavar="KEY",
+    help="The tag that names an instance's owner; the first given that it has. May be repeated.",
+)
+@click.option("--owners", metavar="FILE", help="Patterns that say whose what is, as TOML.")
+@click.option(
+    "--split-by",
+    type=click.Choice(["owner"]),
+    help="Write one report for each owner into the directory --output.",
 )
 @click.option("--accept", metavar="FILE", help="Callers that somebody decided to accept, as TOML.")
 @click.option(
@@ -112,6 +126,10 @@ def report(
     period: str,
     rare: str,
     instances: Optional[str],
+    account: tuple[str, ...],
+    owner_tag: tuple[str, ...],
+    owners: Optional[str],
+    split_by: Optional[str],
     accept: Optional[str],
     against: Optional[str],
     scans: tuple[str, ...],
@@ -141,20 +159,23 @@ def report(
         with written(output) as write:
             write(statements(location))
         return
+    asked = Question(
+        since, until, period, rare, instances, account, owner_tag, owners, accept, against, clients,
+        scans, strict,
+    )  # fmt: skip
+    asked.check(split_by, output)
+    chosen = Engine(engine, spark_master, memory)
+    detail = Detail(hosts, callers, bool(steps))
     try:
-        with written(output) as write:
-            made = _made(
-                paths,
-                _Question(
-                    since, until, period, rare, instances, accept, against, clients, scans, strict
-                ),
-                _Engine(engine, spark_master, memory),
-                output,
-            )
-            shown = replace(made, steps=()) if steps is False else made
-            if form == "csv":  # which has no line of its own for them
-                _tell_beside(shown)
-            _show(shown, form, Detail(hosts, callers, bool(steps)), output, write)
+        if split_by is not None and output is not None:
+            made = _split(paths, asked, chosen, output, form, detail, has_steps=steps is not False)
+        else:
+            with written(output) as write:
+                made, _ = answer(paths, asked, chosen, output)
+                shown = replace(made, steps=()) if steps is False else made
+                if form == "csv":  # which has no line of its own for them
+                    _tell_beside(shown)
+                _show(shown, form, detail, output, write)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
         context.exit(INTERRUPTED)
@@ -162,97 +183,28 @@ def report(
         context.exit(EXIT_CODES[made.verdict.judgement.value])
 
 
-@dataclass(frozen=True)
-class _Question:
-    """The question to the logs, as it was typed."""
-
-    since: Optional[str]
-    until: Optional[str]
-    period: str
-    rare: str
-    instances: Optional[str]
-    accept: Optional[str]
-    against: Optional[str]
-    clients: tuple[str, ...]
-    scans: tuple[str, ...]
-    is_strict: bool
-
-    @property
-    def files(self) -> tuple[Optional[str], ...]:
-        """The files that it names and that are no logs, though they may lie beside them."""
-        return (self.instances, self.accept, self.against, *self.clients)
-
-
-@dataclass(frozen=True)
-class _Engine:
-    """The engine that answers it."""
-
-    name: str
-    spark_master: Optional[str]
-    memory: str
-
-
-def _made(
-    paths: tuple[str, ...], asked: _Question, engine: _Engine, output: Optional[str]
+def _split(
+    paths: tuple[str, ...],
+    asked: Question,
+    engine: Engine,
+    output: str,
+    form: str,
+    detail: Detail,
+    *,
+    has_steps: bool,
 ) -> Report:
-    from analyzer.clients.reading import load_clients
-    from analyzer.report import acceptance
-    from analyzer.report.build import judge
-    from analyzer.report.cloudwatch import figures as cloudwatch
-    from analyzer.report.dormant import reading as dormant
-    from analyzer.report.dormant.joining import join_scans
-    from analyzer.report.engine.gathering import Options
-    from analyzer.report.inputs import open_inputs
-    from analyzer.report.period import read_length, read_time
-    from analyzer.report.roster import reading as roster
+    """Write a report for each owner into the directory, and print which file is whose."""
+    from analyzer.report.parts import by_owner, file_names
 
-    now = datetime.datetime.now(datetime.timezone.utc)
-    # What can be wrong is looked at before what takes long.
-    known = load_clients([Path(each) for each in asked.clients])
-    period, rare = read_length(asked.period), read_length(asked.rare)
-    accepted = acceptance.read(asked.accept) if asked.accept is not None else ()
-    instances = roster.read(Path(asked.instances)) if asked.instances is not None else None
-    counted = cloudwatch.read(Path(asked.against)) if asked.against is not None else None
-    scan_files = dormant.files([Path(each) for each in asked.scans])
-    scanned = dormant.read(scan_files)
-    start = read_time(asked.since, now) if asked.since is not None else None
-    end = read_time(asked.until, now) if asked.until is not None else None
-    others = (output, *asked.files, *map(str, scan_files))
-    if start is not None and start >= (end or now):
-        raise ConfigError("--since is not before --until: nothing would be left")
-    with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
-        options = Options(
-            since=start,
-            until=end,
-            bucket_s=counted.bucket_s if counted is not None else None,
-            memory=engine.memory,
-            progress=tell,
-        )
-        if engine.name == "spark":
-            from analyzer.report.engine.spark import gather as gather_by_spark
-
-            findings = gather_by_spark(files, options, master=engine.spark_master)
-        else:
-            from analyzer.report.engine.duckdb import gather
-
-            findings = gather(files, options)
-    as_of = min(end, now) if end is not None else now
-    for note in acceptance.notes(accepted, findings, as_of):
-        click.echo(f"imds-analyzer: {asked.accept}: {note}", err=True)
-    scans, strangers = join_scans(scanned, findings, is_strict=asked.is_strict)
-    for name in strangers:
-        click.echo(f"imds-analyzer: {name}: no host of the log has this name or id", err=True)
-    return judge(
-        findings,
-        clients=known,
-        period=period,
-        now=as_of,
-        cloudwatch=counted,
-        roster=instances,
-        accepted=accepted,
-        rare=rare,
-        scans=scans,
-    )
+    with new_directory(output) as directory:
+        made, terms = answer(paths, asked, engine, output)
+        parts = by_owner(made, terms)
+        files = file_names(parts, SUFFIXES.get(form, form))
+        for part, name in zip(parts, files):
+            shown = part if has_steps else replace(part, steps=())
+            (directory / name).write_text(FORMATS[form](shown, detail), encoding="utf-8")
+    click.echo(summary(parts, files))
+    return made
 
 
 def _tell_beside(made: Report) -> None:
@@ -273,18 +225,3 @@ def _show(
         show(made, Console(), detail)
         return
     write(FORMATS[form](made, detail))
-
-
-@contextlib.contextmanager
-def _progress(size: int) -> Iterator[Callable[[float], None]]:
-    """Show a bar on a terminal while there is much to read."""
-    if size < PROGRESS_BYTES or not sys.stderr.isatty():
-        yield lambda _share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=size)
-        yield lambda share: bar.update(task, completed=int(share * size))

@@ -8,6 +8,11 @@ from typing import Optional
 
 from analyzer import __version__
 from analyzer.clients.table import Clients
+from analyzer.report.account.figures import of_hosts
+from analyzer.report.account.reasons import reasons
+from analyzer.report.account.roster import Joined, joined
+from analyzer.report.account.snapshots import Snapshots
+from analyzer.report.account.sorting import inventory
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
@@ -18,9 +23,11 @@ from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
+from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.case import judged_period
 from analyzer.report.verdict.intervals import RARE
 from analyzer.report.verdict.judging import judge_hosts
+from analyzer.report.verdict.whole import with_reasons
 
 
 def judge(
@@ -34,23 +41,34 @@ def judge(
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
     scans: Scans = NO_SCANS,
+    snapshots: Optional[Snapshots] = None,
+    owners: Optional[Owners] = None,
 ) -> Report:
     """Return the report on findings, as of ``now``: the end of what was asked for, or the present.
 
     With ``cloudwatch``, the findings' buckets must be its ``bucket_s``. ``roster`` need not be
     joined with the findings' hosts. ``rare`` is how long a caller must be silent whose rhythm is
-    unknown. ``scans`` are joined with the findings' hosts.
+    unknown. ``scans`` are joined with the findings' hosts. ``roster`` is that of the
+    ``snapshots``, if there are any.
     """
-    joined = join(roster, findings.hosts) if roster is not None else None
-    ids = {each.host: each.id for each in joined.instances} if joined is not None else {}
+    of_log = _joined(findings, roster, snapshots, owners or Owners())
+    known = of_log.roster if of_log is not None else None
+    ids = {each.host: each.id for each in known.instances} if known is not None else {}
     around = surroundings_of(findings)
     entries = tuple(Entry(each, diagnose(each, clients, around, ids)) for each in findings.groups)
+    compared = findings
+    if snapshots is not None and cloudwatch is not None and known is not None:
+        cloudwatch, compared = of_hosts(cloudwatch, findings, known)
     comparison = (
-        compare(cloudwatch, findings, judged_period(findings, period, now)) if cloudwatch else None
+        compare(cloudwatch, compared, judged_period(findings, period, now)) if cloudwatch else None
     )
     verdict, host_verdicts, groups = judge_hosts(
-        findings, period, now, comparison, joined, accepted, rare, scans
+        findings, period, now, comparison, known, accepted, rare, scans
     )
+    found = None
+    if snapshots is not None and of_log is not None:
+        found = inventory(snapshots, of_log, host_verdicts, owners or Owners())
+        verdict = with_reasons(verdict, tuple(reasons(found, findings, verdict)))
     entries = with_mended(entries, host_verdicts)
     return Report(
         generated_at=now,
@@ -59,9 +77,20 @@ def judge(
         entries=entries,
         verdict=verdict,
         host_verdicts=host_verdicts,
-        steps=steps(findings, entries, verdict, host_verdicts, comparison, joined),
+        steps=steps(findings, entries, verdict, host_verdicts, comparison, known, found),
         comparison=comparison,
-        roster=joined,
+        roster=known,
         groups=groups,
         accepted=tuple(accepted),
+        inventory=found,
     )
+
+
+def _joined(
+    findings: Findings, roster: Optional[Roster], snapshots: Optional[Snapshots], owners: Owners
+) -> Optional[Joined]:
+    if roster is None:
+        return None
+    if snapshots is None:
+        return Joined(join(roster, findings.hosts))
+    return joined(snapshots, roster, findings.hosts, owners)

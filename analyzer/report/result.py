@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from analyzer.report.findings import Findings, Group, Span
+
+if TYPE_CHECKING:
+    from analyzer.report.account.inventory import Inventory
 
 
 class Cause(enum.Enum):
@@ -155,7 +159,7 @@ class Instance:
     ``state`` is EC2's (``running``, ``stopped``, ``terminated``, ...); None where a list says
     nothing. ``group`` is the Auto Scaling group, else None. ``http_tokens`` is ``optional`` or
     ``required``. ``name`` is the Name tag, else the private DNS name; ``names`` are all names
-    that its host may have.
+    that its host may have. ``account`` is the id of its AWS account, where that is known.
     """
 
     id: Optional[str]
@@ -172,6 +176,9 @@ class Instance:
     host: Optional[str] = None  # key of the host whose log this is, where there is one
     names: tuple[str, ...] = ()
     region: Optional[str] = None
+    account: Optional[str] = None
+    http_endpoint: Optional[str] = None  # "disabled": there is no IMDS at all
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def is_running(self) -> bool:
@@ -185,8 +192,8 @@ class Instance:
 
     @property
     def is_switched(self) -> bool:
-        """Whether IMDS requires tokens there already."""
-        return self.http_tokens == "required"
+        """Whether IMDS requires tokens there already, or is disabled."""
+        return self.http_tokens == "required" or self.http_endpoint == "disabled"
 
 
 @dataclass(frozen=True)
@@ -305,6 +312,21 @@ class Comparison:
     # By key, the hosts with figures of their own. Others are compared only if figures name none.
     accounts: Mapping[str, Account] = field(default_factory=dict)
 
+    def of_host(self, host: str) -> tuple[Difference, ...]:
+        """Return the differences of a host, and those that may be of any, in their order."""
+        of_any, own = self._by_host.get(None, ()), self._by_host.get(host, ())
+        if not of_any or not own:
+            return own or of_any
+        return tuple(sorted((*of_any, *own), key=lambda each: each.period.start))
+
+    @functools.cached_property
+    def _by_host(self) -> Mapping[Optional[str], tuple[Difference, ...]]:
+        """The differences by host: a fleet has too many to look through them for each host."""
+        found: dict[Optional[str], list[Difference]] = {}
+        for each in self.differences:
+            found.setdefault(each.host, []).append(each)
+        return {host: tuple(several) for host, several in found.items()}
+
 
 @dataclass(frozen=True)
 class Report:
@@ -321,6 +343,9 @@ class Report:
     roster: Optional[Roster] = None
     groups: tuple[GroupVerdict, ...] = ()
     accepted: tuple[Acceptance, ...] = ()
+    inventory: Optional[Inventory] = None  # only with snapshots of accounts
+    owner: Optional[str] = None  # of whom a part of a report is; "" is nobody
+    shared: tuple[Entry, ...] = ()  # in the way in this part, and listed in another
 
     @property
     def incidents(self) -> tuple[Entry, ...]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from analyzer.report.formats import FORMATS
-from tests.browser.chromium import NARROW, WIDE, Browser
+from analyzer.report.result import Report
+from tests.browser.accounts import account
+from tests.browser.chromium import LARGE, NARROW, PHONE, WIDE, Browser
 from tests.browser.fleets import fleet
 from tests.unit import reports
 
@@ -22,7 +25,13 @@ PICTURES = {
     "fleet": ("fleet", WIDE, "light", False),
     "fleet-dark": ("fleet", WIDE, "dark", False),
     "fleet-narrow": ("fleet", NARROW, "light", False),
+    "account": ("account", WIDE, "light", True),
+    "account-narrow": ("account", PHONE, "light", True),
+    "account-large": ("account", LARGE, "dark", True),
 }
+
+
+MADE: dict[str, Callable[[], Report]] = {"fleet": lambda: fleet(400), "account": account}
 
 
 def main(directory: Path) -> None:
@@ -32,12 +41,13 @@ def main(directory: Path) -> None:
     try:
         for name, (page, size, scheme, is_open) in PICTURES.items():
             file = (directory / f"{page}.html").absolute()
-            report = fleet(400) if page == "fleet" else getattr(reports, page)()
+            report = MADE[page]() if page in MADE else getattr(reports, page)()
             file.write_text(FORMATS["html"](report), encoding="utf-8")
             browser.open(file, size=size, scheme=scheme)
             if is_open:
                 browser.run(
-                    "for (const each of document.querySelectorAll('.caller')) each.open = true"
+                    "for (const each of document.querySelectorAll('.caller, #account details'))"
+                    " each.open = true"
                 )
             browser.picture(directory / f"{name}.png")
     finally:

@@ -21,6 +21,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 WIDE = (1280, 900)
 NARROW = (360, 740)
+PHONE = (390, 844)
+LARGE = (1920, 1080)
 WAIT_S = 30  # for a machine that is busy; a page does it at once
 
 _A4 = {"paperWidth": 8.27, "paperHeight": 11.69}  # in inches

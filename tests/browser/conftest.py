@@ -10,6 +10,7 @@ import pytest
 
 from analyzer.report.formats import FORMATS
 from tests.browser import fleets
+from tests.browser.accounts import account
 from tests.unit import reports
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "large": reports.large(groups=10_000, hosts=5_000),
         "hostile": reports.hostile(HOSTILE),
         "fleet-hostile": fleets.hostile(HOSTILE),
+        "account": account(),
+        "account-hostile": account(HOSTILE),
     }
     for name, report in written.items():
         text = FORMATS["html"](report)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from analyzer.report.cloudwatch.figures import CloudWatch, Series
-from analyzer.report.cloudwatch.periods import Compared, Counts, compare_periods
+from analyzer.report.cloudwatch.figures import CloudWatch, Series, Total
+from analyzer.report.cloudwatch.periods import Compared, Counts, compare_periods, compare_total
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.cloudwatch.silence import lacks, silent
 from analyzer.report.findings import Findings, Host, Span, Tokenless
@@ -52,10 +52,15 @@ def compare(
     accounts: dict[str, Account] = {}
     partial: list[Host] = []
     found: list[Compared] = []
+    totals = _by_instance(cloudwatch.totals)
     for share in shares:
-        compared = compare_periods(_counts(share.series), length, _calls(share, findings),
-                                   share.hosts)  # fmt: skip
+        calls = _calls(share, findings)
+        compared = compare_periods(_counts(share.series), length, calls, share.hosts)
         found.append(compared)
+        of_host = totals.get(share.hosts[0].instance_id or "", ()) if share.is_own else ()
+        for total in of_host:
+            row = compare_total(total.metric, total.span, total.count, calls, share.hosts[0])
+            differences += [replace(row, host=share.hosts[0].key)] if row.missing else []
         is_partial = _is_partial(share, cloudwatch, judged)
         partial += share.hosts if is_partial else ()
         for key in share.keys:
@@ -63,7 +68,7 @@ def compare(
         if share.is_own:
             key = share.hosts[0].key
             accounts[key] = Account(compared.counted, compared.recorded, is_partial)
-            if not compared.is_contradicted and (spans := _silent(share, cloudwatch)):
+            if not compared.is_contradicted and (spans := _silent(share, cloudwatch, of_host)):
                 silences[key] = spans
     differences.sort(key=lambda each: (each.period.start, each.host or "", each.metric))
     scope, is_narrow = _scope(cloudwatch, findings, shares)
@@ -116,14 +121,30 @@ def _calls(share: _Share, findings: Findings) -> tuple[Tokenless, ...]:
     return tuple(each for host in share.hosts for each in findings.tokenless.get(host.key, ()))
 
 
-def _silent(share: _Share, cloudwatch: CloudWatch) -> tuple[Span, ...]:
-    """Return when AWS counted no call of a host, if its figures are all there."""
+def _by_instance(totals: Iterable[Total]) -> dict[str, tuple[Total, ...]]:
+    found: dict[str, tuple[Total, ...]] = {}
+    for each in totals:
+        found[each.instance] = (*found.get(each.instance, ()), each)
+    return found
+
+
+def _silent(
+    share: _Share, cloudwatch: CloudWatch, totals: Sequence[Total] = ()
+) -> tuple[Span, ...]:
+    """Return when AWS counted no call of a host, if its figures are all there.
+
+    Calls of a total may have been at any time of it.
+    """
     if cloudwatch.is_partial or not all(each.is_certain for each in share.series):
         return ()
     counts = _counts(share.series)
     refused = [at for at, count in counts.get(REJECTED, {}).items() if count]
     length = datetime.timedelta(seconds=cloudwatch.point_s)
-    return silent(counts.get(NO_TOKEN, {}), refused, length)
+    spans = silent(counts.get(NO_TOKEN, {}), refused, length)
+    after = max((each.span.end for each in totals if each.count), default=None)
+    if after is None:
+        return spans
+    return tuple(Span(max(each.start, after), each.end) for each in spans if each.end > after)
 
 
 def _is_partial(share: _Share, cloudwatch: CloudWatch, judged: Optional[Span]) -> bool:

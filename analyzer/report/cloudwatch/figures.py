@@ -17,6 +17,7 @@ from typing import Optional
 from analyzer.errors import AnalyzerError
 from analyzer.report.cloudwatch.answers import SeriesPart, is_another_metric, read_answers, run
 from analyzer.report.cloudwatch.question import NO_TOKEN, PERIOD_S, REJECTED
+from analyzer.report.findings import Span
 
 _MINUTE_S = 60
 
@@ -45,6 +46,16 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Total:
+    """What AWS counted of one instance over a span, where nothing says in which periods."""
+
+    metric: str
+    instance: str
+    span: Span
+    count: int
+
+
+@dataclass(frozen=True)
 class CloudWatch:
     """All that AWS counted.
 
@@ -59,6 +70,7 @@ class CloudWatch:
     notes: tuple[str, ...] = ()
     point_s: int = PERIOD_S
     is_partial: bool = False
+    totals: tuple[Total, ...] = ()
 
     @property
     def instances(self) -> frozenset[str]:

@@ -66,6 +66,21 @@ def compare_periods(
     return Compared(tuple(differences), frozenset(starts), counted, recorded, shifted)
 
 
+def compare_total(
+    metric: str, span: Span, counted: int, calls: Sequence[Tokenless], host: Host
+) -> Difference:
+    """Return what AWS counted over a span, and what was recorded in it."""
+    inside = [each for each in calls if span.start <= each.start < span.end]
+    return Difference(
+        metric,
+        span,
+        counted,
+        sum(each.success if metric == NO_TOKEN else each.rejected for each in inside),
+        sum(each.uncertain for each in inside),
+        _Covered(host.covered).holds(span),
+    )
+
+
 def _rows(
     metric: str,
     counts: Counts,

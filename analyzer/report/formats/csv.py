@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
@@ -123,6 +124,10 @@ def told_beside(report: Report) -> Iterator[str]:
             yield reason.text
 
 
+# Of snapshots of accounts: in which sets the instances are on which a caller is in the way.
+OF_THE_ACCOUNT = ("instance_sets",)
+
+
 def as_text(report: Report) -> str:
     """Return the header and a row for each caller: incidents, then in the report's order.
 
@@ -132,8 +137,18 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS, REMARKS])
+    writer.writerow(
+        [
+            *COLUMNS,
+            *OF_THE_VERDICT,
+            *OF_THE_CODE,
+            *OF_THE_CONTAINERS,
+            *OF_THE_ACCOUNT,
+            REMARKS,
+        ]
+    )
     remarks = SEPARATOR.join(told_beside(report)) or None
+    sets = _sets(report)
     names = fleet.names(report)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
@@ -144,16 +159,27 @@ def as_text(report: Report) -> str:
         cells += [
             each(entry.group) for each in (*OF_THE_CODE.values(), *OF_THE_CONTAINERS.values())
         ]
-        cells.append(remarks)
+        cells += [sets.get(key or "", ""), remarks]
         writer.writerow(map(cell, cells))
-    for caller in (each for each in left.values() if each.entry is None):
+    for caller in fleet.unlisted(report):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [*[None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS)), remarks]
+        cells += [None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS))
+        cells += [sets.get(caller.key, ""), remarks]
         writer.writerow(map(cell, cells))
     return file.getvalue()
+
+
+def _sets(report: Report) -> Mapping[str, str]:
+    """Return the sets of instances by the callers in the way there, with the instances' number."""
+    found: dict[str, list[str]] = {}
+    for of in report.inventory.sets if report.inventory is not None else ():
+        number = Counter(key for each in of.members for key in each.callers)
+        for key, many in number.items():
+            found.setdefault(key, []).append(f"{of.kind.value} {many}")
+    return {key: SEPARATOR.join(several) for key, several in found.items()}
 
 
 def _standing(caller: Optional[FleetCaller]) -> Optional[str]:

@@ -106,11 +106,22 @@ def in_the_way(report: Report) -> tuple[FleetCaller, ...]:
         entry = entries.get(key)
         standings = judged.get(key, {})
         left = {host: each for host, each in standings.items() if each.standing not in CLEARED}
+        if entry is not None and not standings and any(entry is each for each in report.shared):
+            continue
         is_unjudged = not standings and entry is not None and bool(entry.group.count("v1"))
         has_unread = is_unreadable and entry is not None and bool(entry.group.count("unknown"))
         if left or is_unjudged or has_unread:
             found.append(FleetCaller(key, entry, left, not left and not is_unjudged))
     return tuple(sorted(found, key=lambda each: (_rank(each.standing), -each.host_count)))
+
+
+def unlisted(report: Report) -> tuple[FleetCaller, ...]:
+    """Return the callers in the way that are none of the report's entries.
+
+    ``--since`` leaves their calls out, or another part of the report lists them.
+    """
+    listed = {id(each) for each in report.entries}
+    return tuple(each for each in in_the_way(report) if id(each.entry) not in listed)
 
 
 def cleared(report: Report) -> tuple[FleetCaller, ...]:
@@ -193,9 +204,8 @@ def _standings(report: Report) -> dict[str, dict[str, CallerStanding]]:
 
 
 def _entries(report: Report) -> dict[str, Entry]:
-    return {
-        each.group.key.caller: each for each in report.entries if each.group.key.provider == AWS
-    }
+    every = (*report.shared, *report.entries)
+    return {each.group.key.caller: each for each in every if each.group.key.provider == AWS}
 
 
 def _is_unreadable(report: Report) -> bool:

@@ -25,6 +25,7 @@ from analyzer.report.formats import (
     page_words,
     reason_words,
     selection,
+    sets,
     timeline,
     wording,
 )
@@ -79,7 +80,7 @@ def as_text(report: Report) -> str:
 
 def _callers(report: Report) -> dict[str, object]:
     """Return what the page says of callers, and of the hosts that they are named beside."""
-    labels = page_words.labels(each.group for each in report.entries)
+    labels = page_words.labels(each.group for each in (*report.entries, *report.shared))
     in_the_way = fleet.in_the_way(report)
     by_key = {each.key: each for each in in_the_way}
     open_entries = selection.open_entries(report)
@@ -94,9 +95,7 @@ def _callers(report: Report) -> dict[str, object]:
         "first_advised": _first_advised(open_entries[: BOUNDS.callers_in_detail]),
         "rows": selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows),
         "open_count": len(open_entries),
-        "unlisted": selection.first(
-            [each for each in in_the_way if each.entry is None], LISTED_MAX
-        ),
+        "unlisted": selection.first(fleet.unlisted(report), LISTED_MAX),
         "settled": selection.first(settled, BOUNDS.callers_in_rows),
         "settled_count": len(settled),
         "cleared": selection.first(fleet.cleared(report), LISTED_MAX),
@@ -137,6 +136,7 @@ def _compiled() -> Environment:
         words=wording,
         said=reason_words,
         outlook=outlook,
+        sets=sets,
         states=fleet_chart.STATES,
         limits={
             "standings": STANDINGS_MAX,

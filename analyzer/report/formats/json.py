@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, Optional
 
+from analyzer.report.account.inventory import Inventory
 from analyzer.report.findings import Bucket, Findings, Host
 from analyzer.report.formats import code_words
 from analyzer.report.formats.wording import VERSIONS
@@ -24,6 +25,7 @@ from analyzer.report.result import (
     Comparison,
     Difference,
     Entry,
+    Instance,
     Report,
     Roster,
     Verdict,
@@ -64,6 +66,8 @@ def document(report: Report) -> dict[str, Any]:
         "roster": None if report.roster is None else _roster(report.roster),
         "groups": report.groups,
         "accepted": report.accepted,
+        "inventory": None if report.inventory is None else _inventory(report.inventory),
+        "owner": report.owner,
     }
 
 
@@ -123,7 +127,53 @@ def _roster(roster: Roster) -> dict[str, Any]:
         "source": roster.source,
         "running": len(roster.running),
         "unwatched": len(roster.unwatched),
-        "instances": [{**vars(each), "is_running": each.is_running} for each in roster.instances],
+        "instances": [_instance(each) for each in roster.instances],
+    }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    """Return an instance without its tags, in which anything may be written."""
+    known = {key: value for key, value in vars(instance).items() if key != "tags"}
+    return {**known, "is_running": instance.is_running}
+
+
+def _inventory(inventory: Inventory) -> dict[str, Any]:
+    return {
+        "sources": inventory.sources,
+        "taken_at": inventory.taken_at,
+        "metrics": inventory.metrics,
+        "accounts": inventory.accounts,
+        "regions": inventory.regions,
+        "is_complete": not inventory.failures,
+        "failures": inventory.failures,
+        "later": inventory.later,
+        "sets": [
+            {
+                "kind": of.kind.value,
+                "count": len(of.members),
+                "calls": of.calls,
+                "rejected": of.rejected,
+                "instances": [
+                    {
+                        "id": each.instance.id,
+                        "name": each.instance.name,
+                        "host": each.instance.host,
+                        "account": each.instance.account,
+                        "region": each.instance.region,
+                        "owner": each.instance.owner,
+                        "calls": each.calls,
+                        "rejected": each.rejected,
+                        "last_at": each.last_at,
+                        "callers": each.callers,
+                        "is_managed_by_ssm": each.is_managed,
+                        "platform": each.platform,
+                    }
+                    for each in of.members
+                ],
+            }
+            for of in inventory.sets
+        ],
+        "launches": inventory.launches,
     }
 
 

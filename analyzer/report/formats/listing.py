@@ -8,7 +8,8 @@ from typing import Optional
 from rich.text import Text
 
 from analyzer.imds import AWS
-from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
+from analyzer.report.account.inventory import Inventory
+from analyzer.report.formats import ancestry, fleet, outlook, selection, sets, wording
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting import BOUNDS, advice
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES
@@ -49,7 +50,28 @@ class Listing:
         lines = paper.title(f"Hosts: {wording.judgements(report)}") if report.host_verdicts else []
         for each in selection.all_hosts(report):
             lines += self._host(each, instances.get(each.host or ""), called)
+        if report.inventory is not None:
+            return lines + self._sets(report.inventory, called)
         return lines + self._unwatched()
+
+    def _sets(self, inventory: Inventory, called: Mapping[str, str]) -> Lines:
+        """Return every instance by its set, and what would be made anew with IMDSv1."""
+        paper = self._paper
+        lines: Lines = []
+        for of in sets.shown(inventory):
+            name = sets.title(of.kind, inventory)
+            lines += paper.title(f"{wording.plural(len(of.members), 'instance')}: {name}")
+            lines += paper.paragraph(sets.meaning(of.kind, inventory), "dim")
+            for each in of.members:
+                text = f"{sets.instance(each)}: {sets.facts(each, called)}"
+                lines += paper.paragraph(text, mark="- ", is_whole=True)
+        if inventory.launches:
+            lines += paper.title(
+                f"Would be made anew with IMDSv1: {wording.count(len(inventory.launches))}"
+            )
+            for source in inventory.launches:
+                lines += paper.paragraph(sets.source(source), mark="- ", is_whole=True)
+        return lines
 
     def _host(
         self, verdict: Verdict, instance: Optional[Instance], called: Mapping[str, str]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from analyzer.report.formats import fleet, outlook, wording
+from analyzer.report.account.inventory import InstanceSet, Inventory, Kind
+from analyzer.report.formats import fleet, outlook, sets, wording
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.paper import ITEMS_MAX, Block, Column, Paper
 from analyzer.report.result import WORST_FIRST, Judgement, Report
@@ -15,6 +16,17 @@ JUDGEMENT_STYLES = {
     Judgement.SAFE: "bold green",
     Judgement.NOT_SAFE: "bold red",
     Judgement.NOT_ENOUGH_EVIDENCE: "bold yellow",
+}
+
+
+SET_STYLES = {
+    Kind.V1_UNWATCHED: "bold red",
+    Kind.V1_WATCHED: "bold red",
+    Kind.UNKNOWN: "bold yellow",
+    Kind.QUIET: "yellow",
+    Kind.UNDECIDED: "yellow",
+    Kind.SAFE: "bold green",
+    Kind.REQUIRED: "green",
 }
 
 
@@ -32,6 +44,8 @@ class InstanceParts:
     def instances(self) -> Block:
         """Say how many instances were judged how, with the first names."""
         report, paper = self._report, self._paper
+        if report.inventory is not None:
+            return self._sets(report.inventory)
         verdicts = report.host_verdicts
         if not verdicts and report.roster is None:
             return Block()
@@ -56,6 +70,34 @@ class InstanceParts:
         title = paper.title(f"{self._watched()} (each: --hosts)")
         return Block(title, [[each] for each in lines[1:]], least=6)
 
+    def _sets(self, inventory: Inventory) -> Block:
+        """Say how many instances are in each set, with what AWS counted and the first names."""
+        paper = self._paper
+        rows = [
+            (
+                Text(wording.count(len(of.members))),
+                Text(sets.title(of.kind, inventory), SET_STYLES.get(of.kind, "")),
+                paper.cell("; ".join(each for each in (sets.calls(of), self._first(of)) if each)),
+            )
+            for of in sets.shown(inventory)
+        ]
+        # Last of what is to be done: the sets behind it need nothing.
+        place = sum(of.kind not in (Kind.REQUIRED, Kind.OFF) for of in sets.shown(inventory))
+        if inventory.launches:
+            names = [f"{each.kind} {each.name}" for each in inventory.launches[:ITEMS_MAX]]
+            label = Text("would be made anew with IMDSv1", "bold red")
+            named = paper.cell(self._some(names, len(inventory.launches)))
+            rows.insert(place, (Text(wording.count(len(inventory.launches))), label, named))
+        columns = (Column("", is_number=True), Column(""), Column("", is_flexible=True))
+        lines = paper.grid(columns, rows)
+        title = paper.title(f"{sets.scope(inventory)} (--hosts)")
+        return Block(
+            title, [[each] for each in lines[1:]], least=10, noun="set", where="--format json"
+        )
+
+    def _first(self, of: InstanceSet) -> str:
+        return self._some(sets.most(of, 3), len(of.members))
+
     def _watched(self) -> str:
         report = self._report
         text = f"Instances: {wording.count(len(report.host_verdicts))} with a log"
@@ -78,6 +120,8 @@ class InstanceParts:
     def groups(self) -> Block:
         """Say how each group was judged, the worst first."""
         paper = self._paper
+        if self._report.inventory is not None:  # the sets have their place
+            return Block()
         groups = outlook.worst_groups(self._report.groups)
         rows = [
             (

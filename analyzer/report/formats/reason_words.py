@@ -54,6 +54,13 @@ REASONS = {
     "blind_spots": "blind spots",
     "off": "was off",
     "young": "launched lately",
+    "counted_unwatched": "AWS counted, no log",
+    "incomplete_account": "snapshot lacks instances",
+    "incomplete_facts": "snapshot lacks facts",
+    "old_snapshot": "old snapshot",
+    "snapshot_before_end": "snapshot before the log's end",
+    "later_instances": "in no snapshot",
+    "before_enforcement": "snapshot before enforcement",
 }
 
 

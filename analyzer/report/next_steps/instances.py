@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from analyzer.report.cloudwatch.question import batches, command
 from analyzer.report.findings import Host, Span
@@ -21,6 +21,7 @@ LOOKUP_MAX = 50
 INSTANCE = "INSTANCE_ID"
 
 _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,250}[0-9A-Za-z])?", re.ASCII)
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 _MODIFY = "aws ec2 modify-instance-metadata-options"
 _SHOWN = (
@@ -36,13 +37,44 @@ class Instances:
     ids: tuple[str, ...]
     unknown: tuple[str, ...]  # names of hosts whose instance id is not known
     regions: Mapping[str, str] = field(default_factory=dict)  # by id, where the roster says it
+    accounts: Mapping[str, str] = field(default_factory=dict)  # by id, where a snapshot says it
 
-    def by_region(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the ids by the option that names their Region; none where it is not known."""
-        found: dict[str, list[str]] = {}
+    def by_place(self) -> Mapping[Place, tuple[str, ...]]:
+        """Return the ids by account and Region."""
+        found: dict[Place, list[str]] = {}
         for each in self.ids:
-            found.setdefault(region_option(self.regions.get(each)), []).append(each)
-        return {option: tuple(ids) for option, ids in found.items()}
+            found.setdefault(place_of(self.accounts.get(each), self.regions.get(each)), []).append(
+                each
+            )
+        return {place: tuple(ids) for place, ids in found.items()}
+
+
+class Place(NamedTuple):
+    """An account and Region for a command.
+
+    ``comment`` is a line that names the account: its credentials are needed. ``option`` names the
+    Region. Both are empty where it is not known. ``file`` is part of a file's name.
+    """
+
+    comment: str
+    option: str
+    file: str
+
+
+def place_of(account: Optional[str], region: Optional[str]) -> Place:
+    """Return the place of a command."""
+    is_known = account is not None and _ACCOUNT.fullmatch(account)
+    option = region_option(region)
+    file = "-".join(
+        each for each in (account if is_known else "", option.rpartition(" ")[2]) if each
+    )
+    return Place(f"# account {account}\n" if is_known else "", option, file or "other")
+
+
+def places_of(instances: Iterable[Instance]) -> Sequence[Place]:
+    """Return the places of instances; one without account and Region where there is none."""
+    found = {place_of(each.account, each.region) for each in instances}
+    return sorted(found) or [Place("", "", "other")]
 
 
 def region_option(region: Optional[str]) -> str:
@@ -59,6 +91,7 @@ def instances_of(
     """
     ids: dict[str, None] = {}
     regions: dict[str, str] = {}
+    accounts: dict[str, str] = {}
     unknown = []
     for host in hosts:
         instance = (known or {}).get(host.key)
@@ -69,20 +102,26 @@ def instances_of(
         ids[found] = None
         if instance is not None and instance.region is not None:
             regions[found] = instance.region
-    return Instances(tuple(ids), tuple(unknown), regions)
+        if instance is not None and instance.account is not None:
+            accounts[found] = instance.account
+    return Instances(tuple(ids), tuple(unknown), regions, accounts)
 
 
 def modify(
     instances: Instances, options: str, file: str, *, is_written: bool = False
 ) -> Iterator[str]:
     """Return the commands that set options; many ids are put into ``file``, or are there."""
-    for region, ids, name in _parts(instances, file):
+    for place, ids, name in _parts(instances, file):
+        region = place.option
         if len(instances.ids) > COMMANDS_MAX:
             if not is_written:
                 yield listing(ids, name)
-            yield f"xargs -I ID {_MODIFY} --instance-id ID {options}{region} < {name}"
+            yield (
+                f"{place.comment}xargs -I ID {_MODIFY} --instance-id ID {options}{region} < {name}"
+            )
         else:
-            yield from (f"{_MODIFY} --instance-id {each} {options}{region}" for each in ids)
+            modified = (f"{_MODIFY} --instance-id {each} {options}{region}" for each in ids)
+            yield from with_comment(place, modified)
     if instances.unknown:
         yield from look_up(instances.unknown)
         yield f"{_MODIFY} --instance-id {INSTANCE} {options}"
@@ -90,23 +129,28 @@ def modify(
 
 def show(instances: Instances, file: str, query: str = _SHOWN) -> Iterator[str]:
     """Return the command that shows the present settings; ``file`` is for many ids."""
-    for region, ids, name in _parts(instances, file):
+    for place, ids, name in _parts(instances, file):
         shown = " ".join(ids)
         if len(instances.ids) > COMMANDS_MAX:
             yield listing(ids, name)
             shown = f"$(cat {name})"
         yield (
-            f"aws ec2 describe-instances --instance-ids {shown} --query {query}{region}"
-            " --output table"
+            f"{place.comment}aws ec2 describe-instances --instance-ids {shown} --query {query}"
+            f"{place.option} --output table"
         )
 
 
-def _parts(instances: Instances, file: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield, for each Region, its option, its ids, and a file for these."""
-    parts = instances.by_region()
-    for option, ids in parts.items():
-        place = option.rpartition(" ")[2] or "other"
-        yield option, ids, file if len(parts) == 1 else f"{place}-{file}"
+def with_comment(place: Place, commands: Iterable[str]) -> Iterator[str]:
+    """Yield the commands; the first one names the account."""
+    for number, command_ in enumerate(commands):
+        yield command_ if number else f"{place.comment}{command_}"
+
+
+def _parts(instances: Instances, file: str) -> Iterator[tuple[Place, tuple[str, ...], str]]:
+    """Yield, for each account and Region, its ids, and a file for these."""
+    parts = instances.by_place()
+    for place, ids in parts.items():
+        yield place, ids, file if len(parts) == 1 else f"{place.file}-{file}"
 
 
 def ask(instances: Instances, window: Optional[Span]) -> Iterator[str]:

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from analyzer.account.guardrails.table import GUARDRAILS
+from analyzer.report.account.inventory import Inventory
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.fleet import Fleet
 from analyzer.report.next_steps.guardrails import WRITE, commands, gaps
-from analyzer.report.next_steps.instances import COMMANDS_MAX, region_option
+from analyzer.report.next_steps.instances import COMMANDS_MAX, places_of, region_option
+from analyzer.report.next_steps.launch_sources import sources
 from analyzer.report.next_steps.rollout import TWO_HOPS
 from analyzer.report.result import Instance, Judgement, Step, Verdict
 
@@ -29,25 +31,21 @@ _CREDENTIALS = ("iam-role-delivery.json", "vpc-endpoint-policy.json", "iam-sourc
 _LAST = tuple(each.file for each in GUARDRAILS if each.is_way_back_shut)
 
 
-def launches(findings: Findings, fleet: Fleet, verdict: Verdict) -> Iterator[Step]:
+def launches(
+    findings: Findings, fleet: Fleet, verdict: Verdict, inventory: Optional[Inventory] = None
+) -> Iterator[Step]:
     """Yield the steps in the order in which they bind: what forbids the way back comes last."""
     when = "Then " if verdict.judgement is Judgement.SAFE else "When SAFE: "
-    yield Step(
-        f"{when}change launch templates and Auto Scaling groups",
-        "What is launched anew gets its settings from there, not from the instance it replaces. A"
-        " new version alone changes nothing: it must become the default version. Name in it what"
-        " else the source's MetadataOptions set. A group that shows a number keeps that version"
-        " until it is updated; one with a launch configuration must move to a launch template. A"
-        " refresh replaces instances: begin with one group.",
-        (*_templates(fleet), *_groups(fleet)),
-    )
+    yield _known(fleet, when) if inventory is None else sources(inventory, when)
     yield Step(
         "At any time: let AWS name what allows IMDSv1",
         "AWS Config's rules and Security Hub's controls change nothing, so they need not wait. "
         + gaps("config-rules.yaml", "security-hub.yaml"),
         (WRITE, *commands("config-rules.yaml", "security-hub.yaml")),
     )
-    regions = sorted({region_option(each.region) for each in fleet.known.values()}) or [""]
+    # A snapshot knows the Regions of instances without a log, too.
+    every = fleet.roster.instances if inventory is not None and fleet.roster is not None else ()
+    places = places_of(every or fleet.known.values())
     hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
     yield Step(
         f"{when}make it the account's default",
@@ -55,8 +53,8 @@ def launches(findings: Findings, fleet: Fleet, verdict: Verdict) -> Iterator[Ste
         + gaps("declarative-policy-default.json"),
         (
             *(
-                f"aws ec2 {command}{region}"
-                for region in regions
+                f"{place.comment}aws ec2 {command}{place.option}"
+                for place in places
                 for command in (
                     f"modify-instance-metadata-defaults --http-tokens required{hops}",
                     "get-instance-metadata-defaults",
@@ -82,12 +80,26 @@ def launches(findings: Findings, fleet: Fleet, verdict: Verdict) -> Iterator[Ste
         " so for an organization. " + gaps(*_LAST),
         (
             *(
-                f"aws ec2 modify-instance-metadata-defaults --http-tokens-enforced enabled{region}"
-                for region in regions
+                f"{place.comment}aws ec2 modify-instance-metadata-defaults --http-tokens-enforced"
+                f" enabled{place.option}"
+                for place in places
             ),
             WRITE,
             *commands(*_LAST),
         ),
+    )
+
+
+def _known(fleet: Fleet, when: str) -> Step:
+    """Return the step for what the roster's instances were launched from."""
+    return Step(
+        f"{when}change launch templates and Auto Scaling groups",
+        "What is launched anew gets its settings from there, not from the instance it replaces. A"
+        " new version alone changes nothing: it must become the default version. Name in it what"
+        " else the source's MetadataOptions set. A group that shows a number keeps that version"
+        " until it is updated; one with a launch configuration must move to a launch template. A"
+        " refresh replaces instances: begin with one group.",
+        (*_templates(fleet), *_groups(fleet)),
     )
 
 

@@ -18,7 +18,7 @@ from analyzer.report.next_steps.instances import (
     Instances,
     look_up,
     modify,
-    region_option,
+    places_of,
     show,
 )
 from analyzer.report.result import Step
@@ -59,7 +59,6 @@ def rollout(fleet: Fleet) -> Iterator[Step]:
 
 def _way_back(fleet: Fleet, *, is_now: bool) -> Step:
     """Return the step that shows whether EC2 lets an instance go back to IMDSv1."""
-    regions = sorted({region_option(each.region) for each in fleet.known.values()}) or [""]
     when = "Before the switch" if is_now else "When SAFE, before the switch"
     return Step(
         f"{when}: see that the way back is open",
@@ -69,9 +68,9 @@ def _way_back(fleet: Fleet, *, is_now: bool) -> Step:
         " managed by a declarative policy, only the organization can. It is per account and"
         " Region.",
         tuple(
-            f"aws ec2 get-instance-metadata-defaults{region}"
+            f"{place.comment}aws ec2 get-instance-metadata-defaults{place.option}"
             " --query 'AccountLevel.[HttpTokensEnforced,ManagedBy]' --output text"
-            for region in regions
+            for place in places_of(fleet.known.values())
         ),
     )
 
@@ -167,10 +166,12 @@ def _refused(instances: Instances) -> Iterator[str]:
 
     For many instances it is one question, which the metric's name answers for a whole Region.
     """
-    for region, ids in instances.by_region().items():
+    for place, ids in instances.by_place().items():
+        region = place.option
         if len(ids) == 1:
             yield (
-                f"aws cloudwatch get-metric-statistics --namespace AWS/EC2 --metric-name {REJECTED}"
+                f"{place.comment}aws cloudwatch get-metric-statistics --namespace AWS/EC2"
+                f" --metric-name {REJECTED}"
                 f" --dimensions Name=InstanceId,Value={ids[0]} --statistics Sum --period {PERIOD_S}"
                 f" {_SINCE}{region}"
             )
@@ -178,6 +179,6 @@ def _refused(instances: Instances) -> Iterator[str]:
             search = f"SEARCH('{{AWS/EC2,InstanceId}} MetricName=\"{REJECTED}\"', 'Sum', 3600)"
             query = [{"Id": "rejected", "Expression": f"SORT({search}, SUM, DESC, 20)"}]
             yield (
-                "aws cloudwatch get-metric-data --metric-data-queries"
+                f"{place.comment}aws cloudwatch get-metric-data --metric-data-queries"
                 f" {shlex.quote(json.dumps(query))} {_SINCE}{region}"
             )

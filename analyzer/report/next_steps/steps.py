@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from analyzer.report.account.inventory import Inventory
 from analyzer.report.diagnosis.pods import AGENT, fetches_node_credentials, role_commands
 from analyzer.report.findings import Findings, Host
 from analyzer.report.formats.wording import label, listed, number
@@ -12,6 +13,7 @@ from analyzer.report.next_steps.fleet import Fleet, fleet_of
 from analyzer.report.next_steps.instances import ask, instances_of, modify, show
 from analyzer.report.next_steps.launches import launches
 from analyzer.report.next_steps.rollout import TWO_HOPS, rollout
+from analyzer.report.next_steps.systems_manager import watch
 from analyzer.report.next_steps.unwatched import maybe_watch
 from analyzer.report.result import (
     Cause,
@@ -28,7 +30,7 @@ from analyzer.report.verdict.rules import EFFECTS
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE
 _FINE = (Cause.V2_ONLY, Cause.MENDED, Cause.OTHER_CLOUD, Cause.FORGERY)
 # Has a step of its own.
-_UNWATCHED = "unwatched_instances"
+_UNWATCHED = ("unwatched_instances", "counted_unwatched")
 
 
 def steps(
@@ -38,6 +40,7 @@ def steps(
     host_verdicts: Sequence[Verdict],
     comparison: Optional[Comparison],
     roster: Optional[Roster] = None,
+    inventory: Optional[Inventory] = None,
 ) -> tuple[Step, ...]:
     """Return what to do next. Without any host there is only evidence to get.
 
@@ -51,14 +54,16 @@ def steps(
         *_roles(entries),
         *_evidence(verdict.reasons),
     ]
-    if roster is not None:
+    if inventory is not None:
+        found += watch(inventory)
+    elif roster is not None:
         found += maybe_watch(roster)
     if not findings.hosts:
         return tuple(found)
     if comparison is None:
         found.append(_compare(findings, verdict))
     found += rollout(fleet)
-    found += launches(findings, fleet, verdict)
+    found += launches(findings, fleet, verdict, inventory)
     return tuple(found)
 
 
@@ -143,7 +148,7 @@ def _evidence(reasons: Sequence[Reason]) -> Iterator[Step]:
     lacking = [
         each.text
         for each in reasons
-        if EFFECTS[each.code] is _NOT_ENOUGH and each.code != _UNWATCHED
+        if EFFECTS[each.code] is _NOT_ENOUGH and each.code not in _UNWATCHED
     ]
     if lacking:
         yield Step(

@@ -13,7 +13,6 @@ from analyzer.imds import INSTANCE_ID
 from analyzer.report.period import read_iso
 from analyzer.report.result import Instance
 from analyzer.report.roster.listed import instances_of_lines
-from analyzer.report.roster.owners import maybe_owner
 
 RUN = "Run\n  aws ec2 describe-instances --output json > instances.json"
 
@@ -111,12 +110,13 @@ def _instance(value: Mapping[str, Any], place: str) -> Instance:
         template=tags.get(_TEMPLATE),
         template_version=tags.get(_TEMPLATE_VERSION),
         image=_text(value, "ImageId"),
-        owner=maybe_owner(tags),
         launched_at=_time(value.get("LaunchTime")),
         http_tokens=_text(options, "HttpTokens") if is_applied else None,
         hop_limit=limit if isinstance(limit, int) and is_applied else None,
         names=known,
         region=_region(_text(_part(value, "Placement"), "AvailabilityZone")),
+        http_endpoint=_text(options, "HttpEndpoint") if is_applied else None,
+        tags=tags,
     )
 
 

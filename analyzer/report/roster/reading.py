@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
 from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.described import RUN, Document, document_of
 from analyzer.report.roster.listed import instances_of_lines
+from analyzer.report.roster.owners import Owners
 from analyzer.text import visible
 
 # What describe-instances prints of 20,000 instances has 200 MB.
@@ -26,7 +28,7 @@ _OTHER_OUTPUTS = (
 )
 
 
-def read(path: Path) -> Roster:
+def read(path: Path, owners: Optional[Owners] = None) -> Roster:
     """Read one file: one or several documents one behind the other, or a list.
 
     Raises AnalyzerError, which says what the file is instead and which command to run.
@@ -49,7 +51,8 @@ def read(path: Path) -> Roster:
         found = list(instances_of_lines(text.splitlines(), name))
     if not found:
         raise AnalyzerError(f"{name}: names no instance. Check account and Region. {RUN}")
-    return Roster(source=str(path), instances=tuple(_once(found)))
+    instances = tuple((owners or Owners()).owned(each) for each in _once(found))
+    return Roster(source=str(path), instances=instances)
 
 
 def _text(path: Path) -> str:

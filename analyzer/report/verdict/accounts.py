@@ -69,7 +69,7 @@ def accounted(of: Evidence) -> Optional[str]:
     """
     if of.comparison is None or partial_figures(of) is not None:
         return None
-    if any(each.missing and each.host in (None, of.host.key) for each in of.comparison.differences):
+    if any(each.missing for each in of.comparison.of_host(of.host.key)):
         return None
     account = of.comparison.accounts.get(of.host.key)
     if account is not None:

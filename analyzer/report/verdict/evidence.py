@@ -81,12 +81,11 @@ class Evidence:
 
         ``is_within``: in the period that is judged, or before; ``is_covered``: watched, or not.
         """
-        differences = self.comparison.differences if self.comparison else ()
+        differences = self.comparison.of_host(self.host.key) if self.comparison else ()
         return tuple(
             each
             for each in differences
             if each.missing
-            and each.host in (None, self.host.key)
             and each.is_covered == is_covered
             and (each.period.end > self.period.start) == is_within
         )

@@ -167,7 +167,7 @@ def _closed(case: Case, host: Host) -> tuple[Span, ...]:
 
 def _off(case: Case, host: Host) -> tuple[Span, ...]:
     """Return when it was off, as far as AWS counted no call of it that is missing."""
-    differences = () if case.comparison is None else case.comparison.differences
+    differences = () if case.comparison is None else case.comparison.of_host(host.key)
     counted = [each.period for each in differences if each.missing and each.host == host.key]
     return tuple(
         span for span in off(host.boots) if not any(overlaps(span, each) for each in counted)

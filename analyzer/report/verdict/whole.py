@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from analyzer.report.findings import Findings, Span
@@ -211,4 +211,20 @@ def _only_logged(hosts: int) -> str:
     return (
         f"SAFE for the {number(hosts, 'instance')} with a log; an instance without one is not"
         " seen: name all of them with --instances"
+    )
+
+
+def with_reasons(verdict: Verdict, more: Sequence[Reason]) -> Verdict:
+    """Return the verdict on the whole with reasons of snapshots, which never make it better."""
+    if not more:
+        return verdict
+    order = {rule.code: place for place, rule in enumerate(RULES)}
+    said = tuple(sorted((*verdict.reasons, *more), key=lambda each: order[each.code]))
+    is_against = judgement(more) is not Judgement.SAFE
+    return replace(
+        verdict,
+        reasons=said,
+        judgement=judgement(said),
+        # No time alone brings the instances that are missing.
+        safe_on=None if is_against else verdict.safe_on,
     )

@@ -20,6 +20,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.report.formats import FORMATS, table
 from analyzer.report.formats.csv import (
     COLUMNS,
+    OF_THE_ACCOUNT,
     OF_THE_CODE,
     OF_THE_CONTAINERS,
     OF_THE_VERDICT,
@@ -238,8 +239,8 @@ class TestCsv:
         assert [row["cause"] for row in rows] == [
             each.diagnosis.cause.value for each in reports.everything()
         ]
-        columns = [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS, REMARKS]
-        assert list(rows[0]) == columns
+        columns = [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS]
+        assert list(rows[0]) == [*columns, *OF_THE_ACCOUNT, REMARKS]
         script = rows[4]
         assert script["program"] == "/usr/bin/curl"
         assert script["launcher"] == "/opt/deploy/deploy.sh"

@@ -99,6 +99,9 @@ def test_what_describe_instances_prints_is_read(tmp_path: Path) -> None:
         "host": None,
         "names": ("web", DNS),
         "region": "eu-west-1",
+        "account": None,
+        "http_endpoint": "enabled",
+        "tags": {"Name": "web", **tags},
     }
     assert str(found.launched_at) == "2026-11-20 08:00:00+00:00"
     assert found.is_running

@@ -1,0 +1,101 @@
+"""Says what snapshots mean for the verdict on the whole. None of it makes a verdict better."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from analyzer.account.model import Failure
+from analyzer.report.account.inventory import Inventory, Kind
+from analyzer.report.account.snapshots import OF_INSTANCES
+from analyzer.report.findings import Findings
+from analyzer.report.formats.wording import at, listed, number
+from analyzer.report.result import Reason, Verdict
+
+# Minutes pass between an audit and the last line in any case.
+AGE_SAID = datetime.timedelta(hours=1)
+AGE_MAX = datetime.timedelta(days=1)
+
+
+def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Iterator[Reason]:
+    """Yield the reasons."""
+    counted = [
+        each
+        for each in inventory.of(Kind.V1_UNWATCHED).members
+        if each.calls
+        and (verdict.window is None or each.last_at is None or each.last_at >= verdict.window.start)
+    ]
+    if counted:
+        calls = sum(each.calls or 0 for each in counted)
+        names = [each.instance.id or each.instance.name or "?" for each in counted]
+        yield Reason(
+            "counted_unwatched",
+            f"AWS counted {number(calls, 'call')} without a token on"
+            f" {number(len(counted), 'instance')} that {_have(len(counted))} no log:"
+            f" {listed(names)}. Install the analyzer there to see who it is",
+        )
+    missing = [each for each in inventory.failures if each.part in OF_INSTANCES]
+    if missing:
+        yield Reason(
+            "incomplete_account",
+            f"the snapshot lacks instances: {listed([_failure(each) for each in missing])}."
+            " Audit again once this is mended",
+        )
+    others = [each for each in inventory.failures if each.part not in OF_INSTANCES]
+    if others:
+        yield Reason(
+            "incomplete_facts",
+            f"the snapshot lacks facts: {listed([_failure(each) for each in others])}",
+        )
+    if findings.last_at is not None:
+        yield from _age(inventory, findings.last_at)
+    if inventory.later:
+        many = len(inventory.later)
+        yield Reason(
+            "later_instances",
+            f"{number(many, 'host')} with a log {'is' if many == 1 else 'are'} in no snapshot,"
+            f" and judged as running: {listed(list(inventory.later))}",
+        )
+    refused = list(_refused_since(inventory, findings))
+    if refused:
+        yield Reason(
+            "before_enforcement",
+            f"IMDS refuses calls without a token on {number(len(refused), 'instance')} of which"
+            f" the snapshot says `optional`: it is from before tokens were required there"
+            f" ({listed(refused)}). Its counts are the baseline: later ones are 0 by themselves",
+        )
+
+
+def _age(inventory: Inventory, last_at: datetime.datetime) -> Iterator[Reason]:
+    age = last_at - inventory.taken_at
+    if age <= AGE_SAID:
+        return
+    text = (
+        f"the snapshot of {at(inventory.taken_at)} is older than the log's end ({at(last_at)}):"
+        " instances that were launched since are not in it, unless they have a log"
+    )
+    if age > AGE_MAX:
+        yield Reason("old_snapshot", f"{text}. Audit again")
+    else:
+        yield Reason("snapshot_before_end", text)
+
+
+def _refused_since(inventory: Inventory, findings: Findings) -> Iterator[str]:
+    refused = {
+        each.host
+        for each in findings.sightings
+        if each.v1_rejected and each.last_v1_at > inventory.taken_at
+    }
+    for of in inventory.sets:
+        for each in of.members:
+            if each.instance.http_tokens == "optional" and each.instance.host in refused:
+                yield each.instance.id or each.instance.name or "?"
+
+
+def _failure(failure: Failure) -> str:
+    where = " in ".join(each for each in (failure.account, failure.region) if each)
+    return f"{failure.part.value}{f' of {where}' if where else ''} ({failure.code})"
+
+
+def _have(many: int) -> str:
+    return "has" if many == 1 else "have"

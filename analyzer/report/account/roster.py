@@ -1,0 +1,107 @@
+"""Makes the roster of a verdict out of snapshots, and brings it up to the log's time."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from analyzer.account.model import InstanceFacts, RegionFacts
+from analyzer.report.account.snapshots import Snapshots
+from analyzer.report.findings import Host
+from analyzer.report.result import Instance, Roster
+from analyzer.report.roster.joining import join, maybe_instance_id
+from analyzer.report.roster.owners import Owners
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The roster as of the log's end.
+
+    ``later`` are the keys of hosts that no snapshot has and whose log goes on after it;
+    ``started`` are the ids of instances that did not run, and whose log goes on.
+    """
+
+    roster: Roster
+    later: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+
+
+def roster(snapshots: Snapshots, owners: Owners) -> Roster:
+    """Return all instances of snapshots, with their owners."""
+    return Roster(
+        source=", ".join(snapshots.sources),
+        instances=tuple(
+            owners.owned(_instance(region, facts)) for _, region, facts in snapshots.instances()
+        ),
+    )
+
+
+def joined(snapshots: Snapshots, made: Roster, hosts: Sequence[Host], owners: Owners) -> Joined:
+    """Join the roster with the log's hosts, none of which is left out because it is new.
+
+    A host whose lines go on after the snapshot runs, whatever the snapshot says. Without it the
+    host would count as gone, and its callers for less.
+    """
+    found = join(made, hosts)
+    by_key = {each.key: each for each in hosts}
+    taken = snapshots.taken_at_by_place()
+    started: list[str] = []
+    instances: list[Instance] = []
+    for each in found.instances:
+        host = by_key.get(each.host or "")
+        at = taken.get((each.account, each.region), snapshots.taken_at)
+        if host is not None and not each.is_running and host.last_at > at:
+            started.append(each.id or host.key)
+            instances.append(replace(each, state="running"))
+        else:
+            instances.append(each)
+    known = {each.host for each in instances}
+    later = [each for each in hosts if each.key not in known and _is_after(each, snapshots)]
+    instances += (owners.owned(_of_host(each)) for each in later)
+    return Joined(
+        replace(found, instances=tuple(instances)),
+        tuple(each.key for each in later),
+        tuple(started),
+    )
+
+
+def _is_after(host: Host, snapshots: Snapshots) -> bool:
+    """Tell whether a host ran after the oldest snapshot: it may be of any account."""
+    taken_at: datetime.datetime = snapshots.taken_at
+    return host.last_at > taken_at
+
+
+def _of_host(host: Host) -> Instance:
+    return Instance(
+        id=maybe_instance_id(host),
+        name=host.name,
+        names=tuple(dict.fromkeys((host.name, *host.names))),
+        host=host.key,
+    )
+
+
+def _instance(region: RegionFacts, facts: InstanceFacts) -> Instance:
+    # Options that EC2 has not yet applied are not in force.
+    options = facts.options if facts.options.state != "pending" else None
+    names = tuple(
+        dict.fromkeys(each for each in (facts.tags.get("Name"), facts.private_dns_name) if each)
+    )
+    template = facts.template
+    return Instance(
+        id=facts.id,
+        name=names[0] if names else None,
+        state=facts.state,
+        group=facts.group,
+        template=template.id if template else None,
+        template_version=template.version if template else None,
+        image=facts.image,
+        launched_at=facts.launched_at,
+        http_tokens=options.http_tokens if options else None,
+        hop_limit=options.hop_limit if options else None,
+        names=names,
+        region=region.region,
+        account=region.account,
+        http_endpoint=options.http_endpoint if options else None,
+        tags=dict(facts.tags),
+    )

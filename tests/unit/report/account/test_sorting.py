@@ -1,0 +1,138 @@
+"""Each instance is in one set, and nothing unknown puts it into a better one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from analyzer.account.model import Calls, InstanceFacts, MetadataOptions
+from analyzer.report.account.inventory import Kind
+from analyzer.report.result import Judgement, Report
+from tests.unit.report.account.samples import (
+    HOURS,
+    OPTIONAL,
+    REQUIRED,
+    codes,
+    counted,
+    facts,
+    findings,
+    host,
+    instance_id,
+    report,
+    snapshot,
+    snapshots,
+    v1,
+)
+from tests.unit.report_samples import DAY, HOUR, NOW
+
+
+def kinds(made: Report) -> dict[str, Kind]:
+    """Return the set of each instance; each is in one alone."""
+    assert made.inventory is not None
+    found: dict[str, Kind] = {}
+    for of in made.inventory.sets:
+        for each in of.members:
+            key = each.instance.id or each.instance.name or ""
+            assert key not in found
+            found[key] = of.kind
+    return found
+
+
+def kind(instance: InstanceFacts, *, is_watched: bool = False, **log: Any) -> Kind:
+    """Return the set of one instance beside a watched one."""
+    hosts = [host(1), *([host(7)] if is_watched else [])]
+    made = report(snapshots(snapshot(facts(1), instance)), findings(hosts, **log))
+    return kinds(made)[instance.id]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Kind.QUIET),
+        ({"calls": None}, Kind.UNKNOWN),
+        ({"calls": counted(is_partial=True)}, Kind.UNKNOWN),
+        ({"calls": counted(hours_counted=HOURS - 6)}, Kind.QUIET),
+        ({"calls": counted(hours_counted=HOURS - 7)}, Kind.UNKNOWN),
+        ({"calls": counted(hours_counted=5), "launched_at": NOW - 5 * HOUR}, Kind.QUIET),
+        ({"calls": counted(hours_counted=0), "launched_at": NOW + HOUR}, Kind.UNKNOWN),
+        ({"calls": counted((NOW - DAY, 3))}, Kind.V1_UNWATCHED),
+        ({"calls": counted(no_token_rejected=2)}, Kind.V1_UNWATCHED),
+        ({"options": REQUIRED}, Kind.REQUIRED),
+        ({"options": replace(REQUIRED, state="pending")}, Kind.QUIET),
+        ({"options": MetadataOptions("optional", "disabled")}, Kind.REQUIRED),
+        ({"options": REQUIRED, "calls": counted(no_token_rejected=2)}, Kind.V1_UNWATCHED),
+        ({"state": "stopped"}, Kind.OFF),
+        ({"state": "terminated", "calls": counted((NOW - DAY, 3))}, Kind.OFF),
+    ],
+)
+def test_an_instance_without_a_log(fields: dict[str, Any], expected: Kind) -> None:
+    assert kind(facts(7, **fields)) is expected
+
+
+@pytest.mark.parametrize(
+    ("options", "log", "expected"),
+    [
+        (OPTIONAL, {}, Kind.SAFE),
+        (REQUIRED, {}, Kind.REQUIRED),
+        (OPTIONAL, {"sightings": [v1(7)]}, Kind.V1_WATCHED),
+        (REQUIRED, {"sightings": [v1(7)]}, Kind.V1_WATCHED),
+    ],
+)
+def test_a_watched_instance(options: MetadataOptions, log: dict[str, Any], expected: Kind) -> None:
+    assert kind(facts(7, options=options), is_watched=True, **log) is expected
+
+
+def test_calls_that_nobody_recorded_make_a_watched_instance_one_with_v1() -> None:
+    """AWS counted them, whatever the log says."""
+    of_aws = facts(7, calls=counted((NOW - DAY, 3)))
+    assert kind(of_aws, is_watched=True) is Kind.V1_WATCHED
+
+
+def test_a_watched_instance_without_enough_evidence() -> None:
+    young = host(7, covered=())
+    made = report(snapshots(snapshot(facts(1), facts(7))), findings([host(1), young]))
+    assert kinds(made)[instance_id(7)] is Kind.UNDECIDED
+
+
+def test_the_most_calls_come_first_with_their_callers() -> None:
+    several = [facts(n, calls=counted((NOW - DAY, n))) for n in (3, 9, 5)]
+    made = report(
+        snapshots(snapshot(facts(1), facts(2), *several)), findings([host(1), host(2)], [v1(2)])
+    )
+    assert made.inventory is not None
+    counted_ = made.inventory.of(Kind.V1_UNWATCHED)
+    assert [each.calls for each in counted_.members] == [9, 5, 3]
+    assert counted_.calls == 17
+    (watched,) = made.inventory.of(Kind.V1_WATCHED).members
+    assert watched.callers == ("/srv/app/worker.py",)
+    assert (watched.instance.account, watched.instance.region) == ("111122223333", "eu-west-1")
+
+
+def test_a_host_that_no_snapshot_has_is_judged_if_it_ran_later() -> None:
+    """Else its callers would count for less, because it seems to be gone."""
+    taken = NOW - 2 * HOUR
+    log = findings([host(1), host(7)], [v1(7)])
+    made = report(snapshots(snapshot(facts(1), taken_at=taken)), log)
+    assert kinds(made)[instance_id(7)] is Kind.V1_WATCHED
+    assert "later_instances" in codes(made)
+    assert made.verdict.judgement is Judgement.NOT_SAFE
+    ended = findings([host(1), host(7, last_at=taken - HOUR)], [v1(7, NOW - 3 * HOUR)])
+    former = report(snapshots(snapshot(facts(1), taken_at=taken)), ended)
+    assert instance_id(7) not in kinds(former)
+
+
+def test_a_stopped_instance_that_has_lines_since_runs() -> None:
+    stopped = snapshot(facts(1), facts(7, state="stopped"), taken_at=NOW - HOUR)
+    made = report(snapshots(stopped), findings([host(1), host(7)]))
+    assert kinds(made)[instance_id(7)] is Kind.SAFE
+
+
+def test_no_figures_at_all() -> None:
+    """As of an audit without CloudWatch: nothing is known of what has no log."""
+    bare = snapshot(facts(1, calls=None), facts(7, calls=None), metrics=None)
+    made = report(snapshots(bare))
+    assert made.comparison is None
+    assert kinds(made)[instance_id(7)] is Kind.UNKNOWN
+    assert Calls() == counted(hours_counted=0)

@@ -1,0 +1,86 @@
+"""Reasons that snapshots of accounts give: none of them makes a verdict better."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.account.model import Part
+from analyzer.report.result import Judgement
+from tests.unit.report.account.samples import (
+    codes,
+    counted,
+    facts,
+    failure,
+    findings,
+    host,
+    report,
+    snapshot,
+    snapshots,
+    v1,
+)
+from tests.unit.report_samples import DAY, HOUR, NOW
+
+
+def test_all_watched_and_whole_is_safe() -> None:
+    made = report(snapshots(snapshot(facts(1))))
+    assert made.verdict.judgement is Judgement.SAFE
+    assert codes(made).isdisjoint({"snapshot_before_end", "incomplete_facts", "only_logged"})
+
+
+def test_calls_that_aws_counted_where_nobody_watches_are_not_safe() -> None:
+    made = report(snapshots(snapshot(facts(1), facts(7, calls=counted((NOW - DAY, 1204))))))
+    assert made.verdict.judgement is Judgement.NOT_SAFE
+    (said,) = (each.text for each in made.verdict.reasons if each.code == "counted_unwatched")
+    assert "AWS counted 1204 calls without a token on 1 instance that has no log" in said
+    before = report(snapshots(snapshot(facts(1), facts(7, calls=counted((NOW - 9 * DAY, 1))))))
+    assert before.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+
+
+@pytest.mark.parametrize("part", [Part.INSTANCES, Part.REGIONS, Part.ACCOUNTS, Part.ROLE])
+def test_a_region_that_failed_is_not_enough_evidence(part: Part) -> None:
+    lacking = snapshot(facts(1), failures=(failure(part, region="eu-south-1"),))
+    made = report(snapshots(lacking))
+    assert made.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+    assert made.verdict.safe_on is None
+    (said,) = (each.text for each in made.verdict.reasons if each.code == "incomplete_account")
+    assert f"{part.value} of 111122223333 in eu-south-1 (AccessDenied)" in said
+
+
+def test_facts_that_are_missing_are_said() -> None:
+    made = report(snapshots(snapshot(facts(1), failures=(failure(Part.IMAGES),))))
+    assert made.verdict.judgement is Judgement.SAFE
+    assert "incomplete_facts" in codes(made)
+
+
+@pytest.mark.parametrize(
+    ("age", "code", "judgement"),
+    [
+        (HOUR / 2, None, Judgement.SAFE),
+        (2 * HOUR, "snapshot_before_end", Judgement.SAFE),
+        (2 * DAY, "old_snapshot", Judgement.NOT_ENOUGH_EVIDENCE),
+    ],
+)
+def test_a_snapshot_from_before_the_logs_end_is_said(
+    age: object, code: str, judgement: Judgement
+) -> None:
+    made = report(snapshots(snapshot(facts(1), taken_at=NOW - age)))  # type: ignore[operator]
+    assert made.verdict.judgement is judgement
+    assert codes(made) & {"snapshot_before_end", "old_snapshot"} == ({code} if code else set())
+
+
+def test_a_snapshot_from_before_enforcement_is_said() -> None:
+    """The log has refusals since, though the snapshot says that v1 is answered."""
+    log = findings([host(1)], [v1(1, v1_rejected=1)])
+    made = report(snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)), log)
+    assert "before_enforcement" in codes(made)
+    answered = report(snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)),
+                      findings([host(1)], [v1(1)]))  # fmt: skip
+    assert "before_enforcement" not in codes(answered)
+
+
+def test_hosts_that_no_snapshot_has_are_said() -> None:
+    made = report(
+        snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)), findings([host(1), host(7)])
+    )
+    assert "later_instances" in codes(made)
+    assert made.verdict.judgement is Judgement.SAFE
