@@ -25,7 +25,7 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release image chart lock abi schema lab check lint bench clean
+.PHONY: help setup setup-vm build wheel release image chart lock abi schema lab lab-account check lint bench clean
 .PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
 
 help: ## List the targets
@@ -116,6 +116,9 @@ schema: $(VENV)/installed-dev ## Update the JSON Schemas, and docs/log-format.md
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
+
+lab-account: setup ## Try it without an AWS account: made-up accounts, audit and report
+	$(VENV)/bin/imds-analyzer lab --account $(LAB_FLAGS)
 
 lint: $(VENV)/installed-dev ## Run only the linters and type checks
 	$(VENV)/bin/ruff check .

@@ -16,6 +16,7 @@ from analyzer.config.settings import ATTACHES, SOURCES
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_S = 0.02
+_ACCOUNT_DIRECTORY = Path("imds-lab-account")
 _INTERRUPTED_EXIT_CODE = 128  # plus the signal's number, as shells have it
 
 
@@ -63,6 +64,16 @@ class _StopSignals:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the log in FILE. By default it is deleted.",
 )
+@click.option(
+    "--account",
+    is_flag=True,
+    help="Make up two AWS accounts, audit them, and join the report with logs. Needs no account.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --account: keep snapshot, logs and page in DIRECTORY [default: imds-lab-account].",
+)
 @click.pass_context
 def lab(
     context: click.Context,
@@ -72,17 +83,31 @@ def lab(
     hold: bool,
     require_tokens: bool,
     log_file: Optional[Path],
+    account: bool,
+    output: Optional[Path],
 ) -> None:
     """Run real programs against an emulated IMDS and show which of them use IMDSv1.
 
     Both run in their own network namespace, which is removed at the end. Exit code 0: the
     log has every request with the right program. 1: it has not, or the lab could not run.
+
+    --account goes on: its calls become logs of made-up instances in made-up AWS accounts.
     """
+    if account and (source or attach or hold or require_tokens or log_file):
+        raise click.UsageError("--account goes with --output alone")
+    if output is not None and not account:
+        raise click.UsageError("--output goes with --account")
     chosen = {"--source": source, "--attach": attach}
     passed_on = [word for name, value in chosen.items() if value for word in (name, value)]
     try:
         with _StopSignals() as stop:
-            rightly = _is_named_rightly(passed_on, hold, require_tokens, log_file, stop.pause)
+            if account:
+                from analyzer.lab.account.lab import show
+
+                show((output or _ACCOUNT_DIRECTORY).absolute(), click.echo, stop.pause)
+                rightly = True
+            else:
+                rightly = _is_named_rightly(passed_on, hold, require_tokens, log_file, stop.pause)
         exit_code = 0 if rightly else 1
     except _Interrupted as interrupted:
         click.echo("\nInterrupted. Everything the lab made is removed.", err=True)
