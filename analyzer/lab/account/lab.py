@@ -96,12 +96,18 @@ def _recorded(say: Say, pause: Pause) -> Sequence[Line]:
         directory = Path(name)
         say("Recording real programs that call an emulated IMDS ...")
         try:
-            return record(directory, pause)
+            recording = record(directory, pause)
         except LabError as error:
             say(f"Not recorded here: {error}.")
             say("The logs are generated from the table of the lab's programs instead.")
             programs = write_programs(directory)
             return expected(programs, datetime.datetime.now(datetime.timezone.utc))
+    if recording.wrong:  # a defect, which generated lines would hide
+        raise LabError(
+            f"the log does not have what these programs sent: {', '.join(recording.wrong)}."
+            " `imds-analyzer lab` shows the difference"
+        )
+    return recording.lines
 
 
 def _run(words: Sequence[str], environment: Mapping[str, str], say: Say, pause: Pause) -> None:

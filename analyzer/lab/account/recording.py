@@ -7,9 +7,8 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from analyzer.errors import LabError
 from analyzer.lab.exercise import Exercise
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
@@ -21,10 +20,17 @@ from analyzer.logline.events import REQUEST
 Line = Mapping[str, Any]
 
 
-def record(directory: Path, pause: Pause) -> tuple[Line, ...]:
+class Recording(NamedTuple):
+    """The request lines of one run. ``wrong`` are programs whose requests the log lacks."""
+
+    lines: tuple[Line, ...]
+    wrong: tuple[str, ...]
+
+
+def record(directory: Path, pause: Pause) -> Recording:
     """Run the programs against the emulated IMDS under a recorder.
 
-    Raises LabError where that cannot be done here, or where the log is not right.
+    Raises LabError where that cannot be done here.
     """
     log = directory / "recorded.jsonl"
     with ExitStack() as stack:
@@ -39,14 +45,10 @@ def record(directory: Path, pause: Pause) -> tuple[Line, ...]:
         observer.drain()
         for _ in exercise.catch_up():
             pass
-        wrong = [each.program.name for each in exercise.outcomes() if not each.is_right]
-    if wrong:
-        raise LabError(
-            f"the log does not have what these programs sent: {', '.join(wrong)}."
-            " `imds-analyzer lab` shows the difference"
-        )
+        wrong = tuple(each.program.name for each in exercise.outcomes() if not each.is_right)
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    return tuple(line for line in lines if line["event"] == REQUEST and _is_ours(line))
+    ours = tuple(line for line in lines if line["event"] == REQUEST and _is_ours(line))
+    return Recording(ours, wrong)
 
 
 def _is_ours(line: Line) -> bool:

@@ -56,16 +56,14 @@ class Group(NamedTuple):
     tokens: tuple[str, ...]
 
 
+_BATCH = Machine("batch-2", PRODUCTION, VIRGINIA, "optional", "old", "data", "batch", Calls.V2)
 MACHINES = (
     Machine("web-1", PRODUCTION, IRELAND, "optional", "old", "web", "web", Calls.ALL),
     Machine("api-1", PRODUCTION, IRELAND, "optional", "new", "api", "api", Calls.V2),
     Machine("api-2", PRODUCTION, IRELAND, "optional", "new", "api", "api", Calls.V2),
-    Machine(
-        *("batch-1", PRODUCTION, VIRGINIA, "optional", "old", "data", "batch", Calls.ALL),
-        gone=datetime.timedelta(days=3),
-    ),
+    _BATCH._replace(name="batch-1", calls=Calls.ALL, gone=datetime.timedelta(days=3)),
     # What called by v1 on its predecessor has not been seen on it by v2.
-    Machine("batch-2", PRODUCTION, VIRGINIA, "optional", "old", "data", "batch", Calls.V2),
+    _BATCH,
     Machine("cron-1", PRODUCTION, VIRGINIA, "optional", "old", "data", counted=25),
     Machine("archive-1", PRODUCTION, MUMBAI, "optional", "old", "data"),
     Machine("legacy-1", SHOP, IRELAND, "optional", "old", "shop", "legacy", counted=4),
