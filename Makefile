@@ -13,6 +13,8 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
 # The oldest pip with --group; Debian's are older.
 PIP := pip>=25.1
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+IMAGE := localhost/imds-analyzer:$(VERSION)
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5
 PYTEST := $(VENV)/bin/python -m pytest
 DOCTOR := tests/live/test_doctor.py
@@ -23,8 +25,8 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release lock abi schema lab lab-account check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install
+.PHONY: help setup setup-vm build wheel release image chart lock abi schema lab lab-account check lint bench clean
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,10 +77,24 @@ release: wheel ## Build the archive in dist/: install.sh, the wheel, the lock fi
 	cp install.sh requirements.lock LICENSE dist/imds_analyzer-$(VERSION)-py3-none-any.whl dist/$(RELEASE)
 	cd dist/$(RELEASE) && sha256sum * > SHA256SUMS
 	tar --create --gzip --file dist/$(RELEASE).tar.gz --directory dist --sort=name --owner=0 --group=0 \
-	  --numeric-owner --mtime='@$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)' \
+	  --numeric-owner --mtime='@$(EPOCH)' \
 	  $(RELEASE)
 	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
 	rm -rf dist/$(RELEASE)
+
+image: wheel ## Build the container image for x86-64 and arm64 in dist/ (root)
+	@./setup.sh image
+	rm -rf dist/image $(RELEASE:%=dist/%.oci.tar)
+	$(VENV)/bin/python -m image --wheel dist/imds_analyzer-$(VERSION)-py3-none-any.whl --into dist/image --time $(EPOCH)
+	-@buildah manifest rm $(IMAGE) >/dev/null 2>&1
+	buildah bud --quiet --isolation chroot --timestamp $(EPOCH) --platform linux/amd64,linux/arm64 \
+	  --build-arg VERSION=$(VERSION) --manifest $(IMAGE) --file Containerfile dist/image
+	buildah manifest push --quiet --all $(IMAGE) oci-archive:dist/$(RELEASE).oci.tar
+	buildah manifest rm $(IMAGE) >/dev/null
+	rm -rf dist/image
+
+chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Write the Helm chart's archive and plain YAML to dist/
+	SOURCE_DATE_EPOCH=$(EPOCH) $(VENV)/bin/python -m deploy dist
 
 lock: $(VENV)/installed-lock ## Update requirements.lock: the packages that install.sh installs, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.9 --generate-hashes \
@@ -89,12 +105,14 @@ abi: ## Update analyzer/recorder/sources/probe/layout.py from bpf/imds_event.h
 	$(PYTHON) bpf/abi.py > analyzer/recorder/sources/probe/layout.py.tmp
 	mv analyzer/recorder/sources/probe/layout.py.tmp analyzer/recorder/sources/probe/layout.py
 
-schema: $(VENV)/installed-dev ## Update the JSON Schemas and docs/log-format.md from the declared fields
+schema: $(VENV)/installed-dev ## Update the JSON Schemas, and docs/log-format.md, from the declared fields
 	$(VENV)/bin/python -m analyzer.logline.schema > analyzer/logline/schema.json.tmp
 	mv analyzer/logline/schema.json.tmp analyzer/logline/schema.json
 	$(VENV)/bin/python -m analyzer.account.schema > analyzer/account/schema.json.tmp
 	mv analyzer/account/schema.json.tmp analyzer/account/schema.json
 	$(VENV)/bin/python -m tests.log_format
+	$(VENV)/bin/python -m deploy.settings_schema > deploy/helm/values.schema.tmp
+	mv deploy/helm/values.schema.tmp deploy/helm/imds-analyzer/values.schema.json
 
 lab: setup ## Try it: real programs call an emulated IMDS, the analyzer records them (root)
 	$(VENV)/bin/imds-analyzer lab $(LAB_FLAGS)
@@ -124,7 +142,7 @@ test: setup ## Run all tests for this host's own kernel (root)
 test-fast:
 	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered tests/unit tests/contract tests/golden
 	$(VENV)/bin/coverage report --omit 'analyzer/report/*' --fail-under 100
-	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging
+	nice -n 5 $(PYTEST) $(PARALLEL) tests/property tests/packaging tests/deploy
 
 test-live:
 	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
@@ -141,6 +159,12 @@ test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 	@./setup.sh packages chromium chromium-driver
 	@$(MAKE) --no-print-directory $(VENV)/installed-browser
 	IMDS_ANALYZER_REQUIRE=browser $(PYTEST) tests/browser
+
+test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart, run its pod, test the ECS task definition (root)
+	@./setup.sh packages apparmor podman runc iptables busybox-static buildah catatonit
+	IMDS_ANALYZER_REQUIRE=chart $(PYTEST) $(PARALLEL) tests/deploy
+	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	IMDS_ANALYZER_REQUIRE=chart IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_pod.py
 
 test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
 	@./setup.sh packages openjdk-17-jre-headless
@@ -173,6 +197,15 @@ test-faults: setup ## Test with faults: kill -9, full disk, no memory, and other
 
 test-kernels: setup-vm build ## Run the live tests in virtual machines, all of them with FULL=1 (root)
 	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(FULL),--full)
+
+test-image: setup ## Test the container image: make image, run it, call from a container and the host (root)
+	@./setup.sh packages podman runc iptables busybox-static buildah
+	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_image.py
+
+test-containers: setup ## Test with real container runtimes: podman, docker, containerd, crun, runc, nspawn, LXC (root)
+	@./setup.sh packages buildah $$($(VENV)/bin/python -m tests.containers --packages)
+	$(PYTEST) tests/containers --ignore tests/containers/test_image.py
 
 test-install: setup-vm build ## Test install.sh on virtual machines with Debian 11 to 13 (root)
 	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that building and testing need and that are missing.
-# Usage: setup.sh base | setup.sh vm | setup.sh packages NAME...
+# Usage: setup.sh base | setup.sh vm | setup.sh image | setup.sh packages NAME...
 set -eu
 
 case ${1-} in
@@ -16,12 +16,16 @@ vm)
   packages="qemu-system-x86 qemu-system-arm qemu-utils kmod udev zstd file iproute2
     busybox-static debootstrap e2fsprogs nftables"
   ;;
+image)
+  # Builds the container image, and what compiles its modules.
+  packages="buildah fuse-overlayfs python3.11-minimal"
+  ;;
 packages)
   shift
   packages=$*
   ;;
 *)
-  echo "usage: $0 base | vm | packages NAME..." >&2
+  echo "usage: $0 base | vm | image | packages NAME..." >&2
   exit 2
   ;;
 esac

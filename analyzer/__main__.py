@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Do as told; ``run`` attaches its probe before the rest is imported."""
+    if sys.argv[1:2] in (["run"], ["doctor"]):
+        from analyzer.host.permitted import use_permitted  # noqa: PLC0415 (with these alone)
+
+        use_permitted()
     if sys.argv[1:2] == ["run"]:
         _run()
     else:

@@ -21,6 +21,7 @@ FIGURES = {
     "packet": "requests a second without a loss, seen in packets",
     "million": "memory after a million requests from 10,000 processes; takes three minutes",
     "profile": "where the analyzer's time goes, per request",
+    "containers": "what naming containers costs a request",
     "replay": "how fast a capture is read, and tshark beside it",
     "install": "install.sh from the wheel",
     "report": "a report over 0.1, 1 and 10 million lines; needs 11 GB of disk",

@@ -19,7 +19,7 @@ from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.exchanges import Exchanges
 from analyzer.recorder.records import Captured, Record
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
-from analyzer.recorder.source_events import Chunk
+from analyzer.recorder.source_events import Chunk, Snapshot
 from analyzer.recorder.sources import Source
 from analyzer.recorder.sources.selection import open_source
 from bench.figure import CannotMeasureError, Row, show
@@ -134,6 +134,17 @@ def _stages(captured: Capture, directory: Path) -> list[Row]:
     rows.append(Row("events", f"{len(raws) / count:.2f}"))
     rows.append(Row("on the ring", f"{sum(map(len, raws)) / count:.0f} bytes"))
     return rows
+
+
+def captured_snapshots(probe: str, directory: Path) -> list[Snapshot]:
+    """Return who sent, of events captured just now; without those whom nobody knows."""
+    captured = capture(probe, directory)
+    try:
+        events = (event for raw in captured.raws for event in captured.source.decode(raw))
+        fed = _feed([each for each in events if isinstance(each, Chunk)])
+        return [each.snapshot for each in fed if each.snapshot is not None]
+    finally:
+        captured.source.close()
 
 
 def _feed(chunks: list[Chunk]) -> list[Captured]:

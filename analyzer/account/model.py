@@ -228,6 +228,7 @@ class Part(enum.Enum):
     PROFILES = "instance_profiles"
     METRICS = "metrics"
     SSM = "ssm"
+    CREDENTIALS = "credentials"
     ACCOUNTS = "accounts"
     ROLE = "role"
 

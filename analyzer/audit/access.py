@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from analyzer import __version__
-from analyzer.audit.operations import ASSUME_ROLE, OPERATIONS, Operation
+from analyzer.audit.operations import ALLOWED, ASSUME_ROLE, Operation
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 
@@ -50,7 +50,7 @@ class Requests:
     def check(self, model: Any, **_others: object) -> None:  # noqa: ANN401 (botocore's)
         """Refuse what is not listed; botocore calls it before each operation."""
         service = model.service_model.service_name
-        if (service, model.name) not in OPERATIONS:
+        if (service, model.name) not in ALLOWED:
             raise AssertionError(f"{service}:{model.name} is not in the audit's list")
         self.refuse_if_stopped()
 

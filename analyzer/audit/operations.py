@@ -69,6 +69,7 @@ GET_PARAMETERS = Operation(
 LIST_PROFILES = Operation("iam", "ListInstanceProfiles", Part.PROFILES)
 DESCRIBE_MANAGED = Operation("ssm", "DescribeInstanceInformation", Part.SSM)
 GET_METRIC_DATA = Operation("cloudwatch", "GetMetricData", Part.METRICS)
+LOOKUP_EVENTS = Operation("cloudtrail", "LookupEvents", Part.CREDENTIALS)
 
 IN_EACH_ACCOUNT = (
     GET_CALLER_IDENTITY,
@@ -87,15 +88,25 @@ IN_EACH_ACCOUNT = (
 )
 # Beside these, where the audit starts from. The role of the other accounts needs only those.
 OF_ORGANIZATION = (LIST_ACCOUNTS, ASSUME_ROLE)
+# With --cloudtrail, which looks up instances that are named, and nothing else.
+OF_CLOUDTRAIL = (GET_CALLER_IDENTITY, LOOKUP_EVENTS)
 OPERATIONS = {
     (operation.service, operation.name): operation
     for operation in (*IN_EACH_ACCOUNT, *OF_ORGANIZATION)
 }
+ALLOWED = frozenset({*OPERATIONS, (LOOKUP_EVENTS.service, LOOKUP_EVENTS.name)})
 
 
-def policy(role: Optional[str] = None, *, partition: str = "aws") -> str:
-    """Return the minimal IAM policy as JSON; ``role`` is that of --organization-role."""
-    wanted = IN_EACH_ACCOUNT + (() if role is None else OF_ORGANIZATION)
+def policy(
+    role: Optional[str] = None, *, partition: str = "aws", is_cloudtrail: bool = False
+) -> str:
+    """Return the minimal IAM policy as JSON; ``role`` is that of --organization-role.
+
+    ``is_cloudtrail`` says that it is for --cloudtrail.
+    """
+    wanted: tuple[Operation, ...] = OF_CLOUDTRAIL if is_cloudtrail else IN_EACH_ACCOUNT
+    if role is not None:
+        wanted += (ASSUME_ROLE,) if is_cloudtrail else OF_ORGANIZATION
     resources: dict[str, list[str]] = {}
     for operation in wanted:
         resource = operation.resource.format(partition=partition, role=role)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import click
+from click.core import ParameterSource
 
+from analyzer.commands.audit_modes import Asked, checked, maybe_run, mode_options, modes_of
 from analyzer.commands.output import written_bytes
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a snapshot, and read nothing."
 )
+@mode_options
 @click.pass_context
 def audit(
     context: click.Context,
@@ -83,22 +86,32 @@ def audit(
     if a part could not be read.
     """
     wanted = _wanted(role, accounts, regions)
+    modes = modes_of(context)
     if iam_policy:
         from analyzer.audit.operations import partition_of, policy
 
         partition = partition_of(regions[0] if regions else None)
-        click.echo(policy(role, partition=partition), nl=False)
+        text = policy(role, partition=partition, is_cloudtrail=modes.cloudtrail)
+        click.echo(text, nl=False)
         return
     if schema:
         from analyzer.account.schema import PATH
 
         click.echo(PATH.read_text("utf-8"), nl=False)
         return
+    is_default = context.get_parameter_source("days") is ParameterSource.DEFAULT
+    others = Asked(
+        profile, wanted.regions, role, wanted.accounts, None if is_default else days, previous
+    )
+    if maybe_run(context, others):
+        return
     try:
         snapshot = _audit(wanted, profile, days, output, previous)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
         context.exit(INTERRUPTED)
+    if modes.check:
+        context.exit(checked(modes, snapshot, previous))
     if not snapshot.is_complete:
         context.exit(INCOMPLETE)
 

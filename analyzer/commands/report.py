@@ -173,6 +173,8 @@ def report(
             with written(output) as write:
                 made, _ = answer(paths, asked, chosen, output)
                 shown = replace(made, steps=()) if steps is False else made
+                if form == "csv":  # which has no line of its own for them
+                    _tell_beside(shown)
                 _show(shown, form, detail, output, write)
     except KeyboardInterrupt:
         click.echo("imds-analyzer: interrupted; nothing was written", err=True)
@@ -203,6 +205,13 @@ def _split(
             (directory / name).write_text(FORMATS[form](shown, detail), encoding="utf-8")
     click.echo(summary(parts, files))
     return made
+
+
+def _tell_beside(made: Report) -> None:
+    from analyzer.report.formats.csv import told_beside
+
+    for text in told_beside(made):
+        click.echo(f"imds-analyzer: {text}", err=True)
 
 
 def _show(

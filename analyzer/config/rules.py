@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional, Protocol, Union
@@ -109,6 +110,47 @@ class FilePath:
 
     def _ends_right(self, path: str) -> bool:
         return path.endswith(self.ending) and path.rpartition("/")[2] != self.ending
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name of something of Kubernetes, such as a label; "" for none."""
+
+    longest: int
+
+    def parse(self, value: object) -> str:
+        """Return the name."""
+        if not isinstance(value, str) or (value and not self._is_name(value)):
+            raise ValueError(
+                f"must be a name of at most {self.longest} letters, digits and - _ . /, in quotes,"
+                ' or "" for none'
+            )
+        return value
+
+    def _is_name(self, value: str) -> bool:
+        return len(value) <= self.longest and re.fullmatch(r"[A-Za-z0-9._/-]+", value) is not None
+
+
+@dataclass(frozen=True)
+class Names:
+    """A list of at most so many names."""
+
+    most: int
+    longest: int
+
+    def parse(self, value: object) -> tuple[str, ...]:
+        """Return the names."""
+        name = Name(self.longest)
+        try:
+            found = tuple(map(name.parse, value)) if isinstance(value, list) else ("",)
+        except ValueError:
+            found = ("",)
+        if "" in found or len(found) > self.most or len(set(found)) < len(found):
+            raise ValueError(
+                f'must be a list of at most {self.most} names, such as ["team", "app"], or [] for'
+                " none"
+            )
+        return found
 
 
 def _is_file_path(path: str) -> bool:

@@ -16,6 +16,8 @@ from analyzer.config.rules import (
     Address,
     FilePath,
     Listening,
+    Name,
+    Names,
     Number,
     OneOf,
     PowerOfTwo,
@@ -37,6 +39,8 @@ __all__ = [  # and what is defined here
 
 SINKS = ("file", "stdout", "journald")
 ROTATIONS = ("size", "external")
+# Labels that a line has room for; a label's name has a prefix of 253 characters, a slash and 63.
+LABELS_MAX, LABEL_BYTES = 8, 317
 MASKED, NAMES = ARGUMENTS = ("masked", "names")
 
 # What takes effect only with a new start: the probe stays attached over a reload.
@@ -127,6 +131,18 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True)
+class KubernetesSettings:
+    """What is taken from the node of containers and pods; "" is found out."""
+
+    # Labels of pods, by name, that go into each line of the pod's.
+    labels: tuple[str, ...] = _setting((), Names(LABELS_MAX, LABEL_BYTES))
+    # The directory at which the node's files are, for an analyzer in a container.
+    root: Optional[str] = _setting(None, FilePath(may_be_empty=True))
+    node: str = _setting("", Name(LABEL_BYTES))
+    cluster: str = _setting("", Name(LABEL_BYTES))
+
+
+@dataclass(frozen=True)
 class Config:
     """Settings of ``imds-analyzer run``."""
 
@@ -134,6 +150,7 @@ class Config:
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
 
     def as_dict(self) -> dict[str, dict[str, object]]:
         """Return the settings as they go into ``analyzer_started``: as in a file."""
@@ -172,7 +189,9 @@ def plain(value: object) -> object:
     """Return a setting's value as it is written in a file."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, (TcpAddress, UnixAddress)) else value
+    if isinstance(value, (TcpAddress, UnixAddress)):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 SECTIONS: dict[str, type] = {
@@ -180,6 +199,7 @@ SECTIONS: dict[str, type] = {
     "log": LogSettings,
     "metrics": MetricsSettings,
     "evidence": EvidenceSettings,
+    "kubernetes": KubernetesSettings,
 }
 
 

@@ -39,6 +39,8 @@ CHECKS: dict[str, Check] = {
     "libbpf": Check(software.libbpf, ("core/*",)),
     "BCC": Check(software.bcc, ("bcc/*",)),
     "kernel headers": Check(software.headers, ("bcc/*",)),
+    "container": Check(privileges.container, ()),
+    "system calls": Check(privileges.system_calls, (EVERY_PROBE,)),
     "may load": Check(privileges.loading, (EVERY_PROBE,)),
     "may name": Check(privileges.naming, ()),
     "process ids": Check(privileges.process_ids, ()),

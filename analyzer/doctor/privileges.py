@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from analyzer.doctor.findings import CheckResult, fine, lacking, note, warning
 from analyzer.errors import ServiceError
-from analyzer.host.mounts import CGROUP2, mount_points
+from analyzer.host.confinement import apparmor_profile, labels, refused_calls, selinux_type
+from analyzer.host.container import maybe_runtime
+from analyzer.host.container_lacks import WORDS, Lack, advice, remedy
+from analyzer.host.mounts import CGROUP2, maybe_root_cgroup, mount_points
 from analyzer.host.privileges import LOADING, OUTSIDE, effective, is_first, maybe_obstacle, suffice
 from analyzer.host.time_namespace import REMEDY, offset_ns
 
@@ -13,6 +16,12 @@ NAMING = {
     "CAP_SYS_PTRACE": "executables of other users' processes",
     "CAP_DAC_READ_SEARCH": "containers and services of processes that have ended",
 }
+
+
+_BY_HANDLE = "CAP_DAC_READ_SEARCH"
+_MOUNT = (
+    "Mount it: mkdir -p /sys/fs/cgroup/unified; mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
+)
 
 
 def loading() -> CheckResult:
@@ -26,6 +35,35 @@ def loading() -> CheckResult:
     return lacking(f"effective: {_listed(capabilities)}", remedy)
 
 
+def container() -> CheckResult:
+    """Tell whose container this is, because what is lacking is added there."""
+    runtime = maybe_runtime()
+    if runtime is None:
+        return fine("none: this is the host")
+    confined = {
+        Lack.APPARMOR: apparmor_profile(labels()),
+        Lack.SELINUX: selinux_type(labels()),
+    }
+    for lack, name in confined.items():
+        if name:
+            found = f"of {runtime.value}, confined by {lack.value} ({name}): {WORDS[lack].means}"
+            return warning(found, advice(lack, remedy(lack, None)))
+    return note(f"of {runtime.value}: fixes below are in its words")
+
+
+def system_calls() -> CheckResult:
+    """Check that no seccomp filter refuses what loading, attaching and naming call."""
+    refused = refused_calls()
+    fix = advice(Lack.SECCOMP, remedy(Lack.SECCOMP, None))
+    if set(refused) & {"bpf", "perf_event_open"}:
+        return lacking(f"a seccomp filter refuses {' and '.join(refused)}", fix)
+    if refused:
+        return warning(
+            f"a seccomp filter refuses {refused[0]}: not named are the {NAMING[_BY_HANDLE]}", fix
+        )
+    return fine("none that it needs is refused by a seccomp filter")
+
+
 def naming() -> CheckResult:
     """Check that we may read what names a caller."""
     missing = sorted(set(NAMING) - effective())
@@ -33,10 +71,13 @@ def naming() -> CheckResult:
         return warning(
             f"without {' and '.join(missing)}, not named are the "
             + " and the ".join(NAMING[each] for each in missing),
-            "Run as root, or with these capabilities too",
+            advice(Lack.CAPABILITIES, "Run as root, or with these capabilities too"),
         )
     if not is_first("self", "user"):
-        return warning("held in a user namespace: the host's processes are not named", OUTSIDE)
+        return warning(
+            "held in a user namespace: the host's processes are not named",
+            advice(Lack.USER_NAMESPACE, OUTSIDE),
+        )
     return fine(" and ".join(sorted(NAMING)))
 
 
@@ -48,7 +89,7 @@ def process_ids() -> CheckResult:
     return warning(
         "/proc shows the ids of a pid namespace, not the kernel's: executables and "
         "arguments are not found",
-        "Run in the host's pid namespace: docker run --pid=host, or hostPID: true",
+        advice(Lack.HOST_PIDS, "Run in the host's pid namespace"),
     )
 
 
@@ -72,17 +113,18 @@ def cgroups() -> CheckResult:
         return warning(
             "cgroup2 is not mounted: containers and services of processes that have ended "
             "are not named",
-            "Mount it: mkdir -p /sys/fs/cgroup/unified; "
-            "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+            advice(Lack.CGROUPS, _MOUNT),
         )
     place = places[0]
-    if not is_first("self", "cgroup"):
+    # Also within a cgroup namespace: a mount of the host's own may be in it.
+    root = maybe_root_cgroup()
+    if root is None:
         return warning(
             f"{place} shows a cgroup namespace, not the host: containers and services of "
             "processes that have ended are not named",
-            "Run in the host's: docker run --cgroupns=host",
+            advice(Lack.CGROUPS, "Run in the host's cgroup namespace"),
         )
-    return fine(f"cgroup2 in {place}")
+    return fine(f"cgroup2 in {root}")
 
 
 def _listed(capabilities: frozenset[str]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from analyzer.config.settings import Capture
 from analyzer.doctor.findings import CheckResult, fine, lacking, note
 from analyzer.doctor.kernel import RING_SYMBOL, symbols
+from analyzer.host.confinement import refused_calls
 from analyzer.host.privileges import maybe_obstacle
 
 # bpf(2): no wrapper in the C library, and libbpf may be what is missing.
@@ -52,6 +53,8 @@ def locked_memory() -> CheckResult:
     code = ring_error(resource.RLIM_INFINITY)
     limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
     allowed = "unlimited" if limit == resource.RLIM_INFINITY else f"{limit >> 10} KiB"
+    if code in _NOT_PERMITTED and "bpf" in refused_calls():
+        return note("not tried: a seccomp filter refuses bpf(2)")
     if code in _NOT_PERMITTED and maybe_obstacle() is None:
         return lacking(
             f"a ring of {Capture.ring_mib} MiB does not fit into the limit, {allowed}",

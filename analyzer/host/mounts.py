@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 CGROUP2 = "cgroup2"
 
+# kernfs gives the root of a hierarchy this inode number; a cgroup namespace shows another
+# cgroup as its root.
+_ROOT_INODE = 1
 _MOUNTS = Path("/proc/self/mounts")
 # File systems that a server or another program answers for: who reads them may wait for ever.
 # autofs mounts one of them when somebody looks.
@@ -49,6 +55,21 @@ def devices_in(mountinfo: str) -> frozenset[int]:
 def mount_points(kind: str) -> list[str]:
     """Return the paths at which file systems of this type are mounted. Raises OSError."""
     return mount_points_in(_MOUNTS.read_text("utf-8", "surrogateescape"), kind)
+
+
+def maybe_root_cgroup(places: Optional[Sequence[str]] = None) -> Optional[str]:
+    """Return where the root of the hierarchy of cgroup v2 is mounted; None where it is not.
+
+    A container may have a cgroup of its own mounted too, and other mounts hide some. ``places``
+    are the mount points of this type, this process's if not given. Raises OSError without /proc.
+    """
+    for place in mount_points(CGROUP2) if places is None else places:
+        try:
+            if os.stat(place).st_ino == _ROOT_INODE:  # noqa: PTH116 (pathlib follows no differently)
+                return place
+        except OSError:
+            continue
+    return None
 
 
 def mount_points_in(mounts: str, kind: str) -> list[str]:

@@ -61,10 +61,18 @@ def suffice(capabilities: frozenset[str]) -> bool:
 def maybe_obstacle() -> Optional[str]:
     """Return what to do to be permitted to load BPF programs; None where it is permitted."""
     if not is_first("self", "user"):
-        return OUTSIDE
+        return _in_container() or OUTSIDE
     if suffice(effective()):
         return None
-    return ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE
+    return _in_container() or (ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE)
+
+
+def _in_container() -> Optional[str]:
+    """Return the lines to add for capabilities, in the words of the runtime; None on a host."""
+    from analyzer.host.container_lacks import PRIVILEGES, lacking  # noqa: PLC0415 (it imports this module)
+
+    remedies = [each.remedy for each in lacking() if each.lack in PRIVILEGES]
+    return "; ".join(remedies) or None
 
 
 def is_first(process: str, kind: str) -> bool:

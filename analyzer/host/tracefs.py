@@ -49,7 +49,7 @@ def _read_in_own_namespace(files: list[str]) -> list[int]:
             [*command, "sh", str(MOUNT_POINT), *files], capture_output=True, text=True, check=False
         )
     except OSError as error:
-        raise KernelLacks(f"tracefs is not mounted ({error})", _NOT_MOUNTED) from None
+        raise KernelLacks(f"tracefs is not mounted ({error})", _mount_it()) from None
     said = done.stderr.strip()
     if done.returncode == 0:
         return [int(line) for line in done.stdout.split()]
@@ -57,5 +57,11 @@ def _read_in_own_namespace(files: list[str]) -> list[int]:
         raise KernelLacks(f"there are no such tracepoints ({said})", _NO_TRACEPOINTS)
     raise KernelLacks(
         f"tracefs is not mounted, and could not be for us ({said})",
-        maybe_obstacle() or _NOT_MOUNTED,
+        maybe_obstacle() or _mount_it(),
     )
+
+
+def _mount_it() -> str:
+    from analyzer.host.container_lacks import Lack, advice  # noqa: PLC0415 (only where it is missing)
+
+    return advice(Lack.TRACEFS, _NOT_MOUNTED)

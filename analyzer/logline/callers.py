@@ -26,6 +26,8 @@ NOT_KNOWN = "if unknown"
 NOBODY = "if the caller is unknown"
 PID_MEANING = "Process id in the initial pid namespace."
 DEVICE = matching("[0-9]+:[0-9]+")
+ORCHESTRATORS = ("kubernetes", "ecs", "nomad", "swarm", "compose", "podman")
+RESOURCE_TYPES = ("pod", "task", "allocation", "service")
 
 
 class User(TypedDict, total=False):
@@ -142,27 +144,103 @@ class Process(_OfCaller, Program, total=False):
     ]
 
 
+class Image(TypedDict, total=False):
+    """The image of a container."""
+
+    name: Annotated[str, Fact("Name of the image, without tag and digest.", rule=TEXT)]
+    tag: Annotated[str, Fact("Tag of the image.", "if it has none", TEXT)]
+
+
 class Container(TypedDict, total=False):
-    """The caller's container, from its control group."""
+    """The caller's container, from its control group; its names are those of its runtime."""
 
     id: Annotated[str, Fact("Container id of the runtime.", rule=TEXT)]
     runtime: Annotated[
         str, Fact("Container runtime, such as `docker` or `lxc`.", NOT_KNOWN, matching("[a-z-]+"))
     ]
+    name: Annotated[
+        str,
+        Fact(
+            "Name of the container; in a pod or a task the name that its specification has.",
+            NOT_KNOWN,
+            TEXT,
+        ),
+    ]
+    image: Annotated[Image, Fact("The image.", NOT_KNOWN)]
+
+
+class Parent(TypedDict, total=False):
+    """The resource that another was made from."""
+
+    type: Annotated[
+        str,
+        Fact(
+            "Kind of the owner, such as `Deployment` or `CronJob`; `TaskDefinition` of ECS; `Job`"
+            " of Kubernetes or Nomad.",
+            rule=matching("[A-Za-z]+"),
+        ),
+    ]
+    name: Annotated[str, Fact("Name of the owner; of ECS the task definition's family.", rule=TEXT)]
 
 
 class Resource(TypedDict, total=False):
-    """The pod or task of an orchestrator."""
+    """The pod, task or service of an orchestrator."""
 
-    type: Annotated[str, Fact("`pod` (Kubernetes) or `task` (ECS).", rule=one_of("pod", "task"))]
-    id: Annotated[str, Fact("Pod uid or task id.", rule=matching("[0-9a-f-]+"))]
+    type: Annotated[
+        str,
+        Fact(
+            "`pod` (Kubernetes, Podman), `task` (ECS), `allocation` (Nomad) or `service` (Compose,"
+            " Swarm).",
+            rule=one_of(*RESOURCE_TYPES),
+        ),
+    ]
+    id: Annotated[
+        str,
+        Fact("Pod uid, task id or allocation id.", "if it has none", matching("[0-9a-f-]+")),
+    ]
+    name: Annotated[str, Fact("Name of the pod or service.", NOT_KNOWN, TEXT)]
+    parent: Annotated[
+        Parent,
+        Fact(
+            "The owner: by the pod's labels, else by the form of its name.",
+            NOT_KNOWN,
+        ),
+    ]
+    label: Annotated[
+        list[str],
+        Fact(
+            "The pod's labels that `[kubernetes] labels` selects, as `name:value`.",
+            "if it has none of these",
+            {**NOT_EMPTY, **items(TEXT)},
+        ),
+    ]
+
+
+class Cluster(TypedDict, total=False):
+    """A cluster."""
+
+    name: Annotated[str, Fact("Name of the cluster, as the node has it.", rule=TEXT)]
+
+
+class Node(TypedDict, total=False):
+    """A node of a cluster."""
+
+    name: Annotated[str, Fact("Name of the node in the cluster.", rule=TEXT)]
 
 
 class Orchestrator(TypedDict, total=False):
     """The orchestrator of the caller's container."""
 
-    type: Annotated[str, Fact("The orchestrator.", rule=one_of("kubernetes", "ecs"))]
-    resource: Annotated[Resource, Fact("The pod or the task.")]
+    type: Annotated[str, Fact("The orchestrator.", rule=one_of(*ORCHESTRATORS))]
+    cluster: Annotated[Cluster, Fact("The cluster.", NOT_KNOWN)]
+    node: Annotated[
+        Node,
+        Fact("The node of Kubernetes.", "if neither `[kubernetes] node` nor the node tells"),
+    ]
+    namespace: Annotated[
+        str, Fact("Namespace; of Compose the project, of Swarm the stack.", NOT_KNOWN, TEXT)
+    ]
+    resource: Annotated[Resource, Fact("The pod, task or service.")]
 
 
 class Service(TypedDict, total=False):

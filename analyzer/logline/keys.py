@@ -19,7 +19,7 @@ from analyzer.text import visible
 # Of a key; program and launcher share what unit and container leave.
 KEY_BYTES = 256
 _UNIT_BYTES = 56
-_CONTAINER_BYTES = 48
+_CONTAINER_BYTES = 96
 # systemd gives a service with DynamicUser= one of these anew with each start, and user namespaces
 # get theirs from here on; see https://systemd.io/UIDS-GIDS/.
 _DYNAMIC_UIDS = range(61184, 65520)
@@ -30,8 +30,8 @@ _UIDS_OF_NAMESPACE = 65_536
 class Place(NamedTuple):
     """The place of a process; "" for what is not known.
 
-    ``container`` is what stays of a container when it is made anew: its image, its name where
-    people gave it one, else its runtime. ``unit`` is a systemd unit.
+    ``container`` is what stays of a container when it is made anew: its workload and image, its
+    name where people gave it one, else its runtime. ``unit`` is a systemd unit.
     """
 
     unit: str = ""

@@ -42,8 +42,8 @@ LOSSES = {
     "log_not_written": "the log's destination was full or slow",
 }
 _LOSSES_MEANING = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in LOSSES.items()) + "."
-SETTING = matching("(capture|log|metrics|evidence)\\.[a-z_]+")
-_PLAIN = {"type": ["string", "number", "boolean"]}
+SETTING = matching("(capture|log|metrics|evidence|kubernetes)\\.[a-z_]+")
+_PLAIN = {"type": ["string", "number", "boolean", "array"], "items": {"type": "string"}}
 SECTION = {"additionalProperties": _PLAIN, "propertyNames": {"pattern": "^[a-z_]+$"}}
 NAMES = items(matching("[A-Za-z0-9_]+"))
 
@@ -88,6 +88,20 @@ class Tried(TypedDict, total=False):
     remedy: Annotated[str, Fact("Fix for that reason.")]
 
 
+class Missing(TypedDict, total=False):
+    """Something that the analyzer's container lacks."""
+
+    lacks: Annotated[str, Fact("What is missing, and the consequence.", rule=TEXT)]
+    remedy: Annotated[str, Fact("The line to add.", rule=TEXT)]
+
+
+class Sandbox(TypedDict, total=False):
+    """The analyzer's own container."""
+
+    runtime: Annotated[str, Fact("Its runtime or orchestrator.", rule=TEXT)]
+    lacks: Annotated[list[Missing], Fact("What it lacks to see and name all callers.")]
+
+
 class Configuration(TypedDict, total=False):
     """The settings, as in the configuration file; those that are "" are left out."""
 
@@ -95,6 +109,7 @@ class Configuration(TypedDict, total=False):
     log: Annotated[dict[str, object], Fact("Section `[log]`.", FROM_REPLAY, SECTION)]
     metrics: Annotated[dict[str, object], Fact("Section `[metrics]`.", FROM_REPLAY, SECTION)]
     evidence: Annotated[dict[str, object], Fact("Section `[evidence]`.", FROM_REPLAY, SECTION)]
+    kubernetes: Annotated[dict[str, object], Fact("Section `[kubernetes]`.", FROM_REPLAY, SECTION)]
 
 
 class Started(TypedDict, total=False):
@@ -107,6 +122,7 @@ class Started(TypedDict, total=False):
     witnesses: Annotated[Witnesses, Fact("By what calls and packets are watched.", FROM_REPLAY)]
     python: Annotated[str, Fact("Python version.", FROM_REPLAY, TEXT)]
     tried: Annotated[list[Tried], Fact("Better probes that do not work here.", FROM_REPLAY)]
+    sandbox: Annotated[Sandbox, Fact("The analyzer's own container.", "outside of one")]
     configuration: Annotated[Configuration, Fact("The settings.")]
     capabilities: Annotated[
         list[str], Fact("Capabilities that the analyzer keeps.", FROM_REPLAY, NAMES)

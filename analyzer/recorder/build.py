@@ -18,7 +18,7 @@ from analyzer.recorder.daemon.signals import RELOAD, REOPEN, take_stops, taken
 from analyzer.recorder.daemon.status import StatusListener
 from analyzer.recorder.decode.connections import EVICTED
 from analyzer.recorder.evidence.listener import EvidenceListener
-from analyzer.recorder.introduction import introduction
+from analyzer.recorder.introduction import introduction, sandbox
 from analyzer.recorder.lazy_metrics import Metering
 from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.sinks.jsonl import open_log
@@ -59,6 +59,7 @@ def run(
         source = attached.opened.source
         undo.callback(source.close)
         sink.set_probe(source.probe)
+        surroundings = sandbox()
         privileges = drop_privileges()
         status = StatusListener(notifier, source.probe)
         pipeline = Pipeline(
@@ -69,6 +70,7 @@ def run(
             repeats_per_s=config.log.repeats_per_s,
             log_bytes=config.log.total_bytes,
             arguments=config.log.arguments,
+            kubernetes=config.kubernetes,
         )
         if config.capture.write_pcap is not None:
             export = _packet_export(config.capture.write_pcap, config, undo)
@@ -96,7 +98,7 @@ def run(
             reloader = Reloader(config_file, flags, config, sink.event, parts)
             actions[RELOAD] = status.reloading(reloader.reload)
         orders.hand_to(lambda number: pipeline.call_soon(actions[number]))
-        fields = {**introduction(config, attached), **privileges}
+        fields = {**introduction(config, attached), **surroundings, **privileges}
         sink.event(STARTED, "info", **fields)
         _return_memory()
         sink.flush()

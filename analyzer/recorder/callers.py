@@ -35,18 +35,37 @@ class NamedProcess(NamedTuple):
 
 
 class Container(NamedTuple):
-    """The container a cgroup belongs to. ``runtime`` is None where the path does not tell."""
+    """The container a cgroup belongs to. ``runtime`` is None where the path does not tell.
+
+    The others are as its runtime has them, "" for what it does not tell; of ``image`` the tag and
+    the digest are left out.
+    """
 
     id: str
     runtime: Optional[str]
+    name: str = ""
+    image: str = ""
+    tag: str = ""
 
 
 class Workload(NamedTuple):
-    """A workload of an orchestrator: a pod of ``kubernetes`` or a task of ``ecs``, by its id."""
+    """A workload of an orchestrator, such as a pod of ``kubernetes``, by its id.
+
+    The others are "" for what the node does not tell. ``owner`` is what it was made from, such as
+    a Deployment or a task's family; ``owner_kind`` says which. ``labels`` are those that the
+    configuration names, as ``name:value``.
+    """
 
     orchestrator: str
     kind: str
     id: str
+    namespace: str = ""
+    name: str = ""
+    owner_kind: str = ""
+    owner: str = ""
+    cluster: str = ""
+    node: str = ""
+    labels: tuple[str, ...] = ()
 
 
 class Caller(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
+from analyzer.host.container import maybe_runtime
+from analyzer.host.container_lacks import lacking
 from analyzer.recorder.clock import BootClock
 from analyzer.recorder.usage import started_boottime_ns
 from analyzer.text import timestamp
@@ -36,6 +38,18 @@ def introduction(config: Config, attached: AttachedSource) -> dict[str, object]:
         ],
         "configuration": config.as_dict(),
     }
+
+
+def sandbox() -> dict[str, object]:
+    """Return what the container lacks that this process is in; nothing outside of one.
+
+    It is asked before privileges are dropped, which would count as lacking.
+    """
+    runtime = maybe_runtime()
+    if runtime is None:
+        return {}
+    lacks = [{"lacks": each.lacks, "remedy": each.remedy} for each in lacking(runtime)]
+    return {"sandbox": {"runtime": runtime.value, "lacks": lacks}}
 
 
 def _witnesses(source: Source) -> dict[str, object]:

@@ -7,7 +7,9 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Callable
 
-from analyzer.config.settings import MASKED, NAMES, Config
+from analyzer.config.settings import MASKED, NAMES, Config, KubernetesSettings
+from analyzer.lru import Lru
+from analyzer.recorder.attribute.naming import NodeSettings
 from analyzer.recorder.heartbeat import HeartbeatWriter
 from analyzer.recorder.pacing import Pace, Waiting
 from analyzer.recorder.repeats import LOG_BYTES, Repeats
@@ -34,8 +36,14 @@ CLOCK_STEP_NS = 1_000_000
 # How long it looks at what runs already before it sees whether there is something to do.
 SURVEY_SLICE_S = 0.005
 
+# How often events that gather are looked at while new containers call, and the cgroups that are
+# told apart. A look costs 0.15 ms, and a container of one call lives for 50 ms.
+LOOK_S = 0.015
+CGROUPS_MAX = 4096
+
 # How often counters are read and idle connections forgotten.
 TICK_S = 1.0
+DEFAULT = KubernetesSettings()
 
 
 class Pipeline:
@@ -51,6 +59,7 @@ class Pipeline:
         repeats_per_s: int = 0,
         log_bytes: int = LOG_BYTES,
         arguments: str = MASKED,
+        kubernetes: KubernetesSettings = DEFAULT,
     ) -> None:
         """``repeats_per_s`` 0 writes a line for every request (see analyzer.recorder.repeats).
 
@@ -71,8 +80,10 @@ class Pipeline:
             epoch_offset_ns=self._clock.epoch_offset_ns(),
             response_wait_s=response_wait_s,
             names_only=arguments == NAMES,
+            node=_node_settings(kubernetes),
         )
         self.listeners = self._stages.listeners
+        self._cgroups: Lru[int, bool] = Lru(CGROUPS_MAX)
         self._queue: collections.deque[bytes] = collections.deque()
         self._queued_bytes = 0
         self._queue_high_water = 0  # since the last tick
@@ -106,7 +117,7 @@ class Pipeline:
 
         def commit() -> None:
             self._heartbeat.set_every(new.log.heartbeat_s)
-            self._stages.apply(new.log, new.capture.response_wait_s)
+            self._stages.apply(new.log, new.capture.response_wait_s, _node_settings(new.kubernetes))
 
         return commit
 
@@ -123,8 +134,9 @@ class Pipeline:
                 has_events = waiting.has_events(wait_s)
                 # What was recorded before is there already: nothing gathers meanwhile.
                 if has_events and not self._queue and self._clock.is_running:
-                    waiting.rest(pace.linger_s(time.monotonic(), self._read_since_wakeup))
+                    linger_s = pace.linger_s(time.monotonic(), self._read_since_wakeup)
                     self._read_since_wakeup = 0
+                    self._linger(waiting, linger_s)
                 self._fill()
                 self._judge(SLICE_EVENTS)
                 while self._soon:
@@ -137,14 +149,41 @@ class Pipeline:
                     next_tick = time.monotonic() + TICK_S
         self._finish()
 
-    def _fill(self) -> None:
-        if self._queued_bytes >= MAX_QUEUED_BYTES:
+    def _linger(self, waiting: Waiting, for_s: float) -> None:
+        """Let events gather, but not beyond the first from a cgroup that has not called before.
+
+        A container may be gone soon, and with it what its runtime left on the node. They are
+        looked for only after a new one has called: jobs come in numbers, and looking has its cost.
+        """
+        if not self._stages.has_new_containers:
+            waiting.rest(for_s)
             return
+        end_s = time.monotonic() + for_s
+        while for_s > 0 and not (self._stopping or self._soon):
+            if self._has_new_cgroup(self._fill()):
+                return
+            waiting.rest(min(for_s, LOOK_S))
+            for_s = end_s - time.monotonic()
+
+    def _has_new_cgroup(self, received: list[bytes]) -> bool:
+        """Remember the cgroups of events; tell whether one was not known."""
+        is_new = False
+        for raw in received:
+            cgroup = self._source.cgroup_of(raw)
+            if cgroup and self._cgroups.use(cgroup) is None:
+                self._cgroups.put(cgroup, True)
+                is_new = True
+        return is_new
+
+    def _fill(self) -> list[bytes]:
+        if self._queued_bytes >= MAX_QUEUED_BYTES:
+            return []
         received = self._source.read(min(READ_BYTES, MAX_QUEUED_BYTES - self._queued_bytes))
         self._queue.extend(received)
         self._read_since_wakeup += len(received)
         self._queued_bytes += sum(map(len, received))
         self._queue_high_water = max(self._queue_high_water, len(self._queue))
+        return received
 
     def _judge(self, events: int) -> None:
         queue, handle = self._queue, self._stages.handle
@@ -206,3 +245,7 @@ class Pipeline:
             listener.finish()
         self._heartbeat.stop(self._now_ns())
         self._sink.flush()
+
+
+def _node_settings(settings: KubernetesSettings) -> NodeSettings:
+    return NodeSettings(settings.labels, settings.root or "", settings.node, settings.cluster)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable
 from analyzer.config.settings import NAMES, LogSettings
 from analyzer.logline.events import LOST
 from analyzer.recorder.attribute import Attributor
+from analyzer.recorder.attribute.naming import NodeSettings
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import Connections
 from analyzer.recorder.decode.head import unread
@@ -44,11 +45,12 @@ class Stages:
         epoch_offset_ns: int,
         response_wait_s: float,
         names_only: bool,
+        node: NodeSettings,
     ) -> None:
         self.listeners: list[Listener] = []
         self.packet_listeners: list[PacketListener] = []
         self.epoch_offset_ns = epoch_offset_ns
-        self._attributor = Attributor(names_only=names_only)
+        self._attributor = Attributor(names_only=names_only, node=node)
         self._sink = sink
         self._heartbeat = heartbeat
         self._now_ns = now_ns
@@ -56,11 +58,17 @@ class Stages:
         self._exchanges = Exchanges(response_wait_s)
         self._repeats = repeats
 
-    def apply(self, log: LogSettings, response_wait_s: float) -> None:
+    def apply(self, log: LogSettings, response_wait_s: float, node: NodeSettings) -> None:
         """Go on with new settings."""
         self._exchanges.set_wait(response_wait_s)
         self._attributor.set_names_only(log.arguments == NAMES)
+        self._attributor.set_node(node)
         self._write_lines(self._repeats.set_rate(log.repeats_per_s, log.total_bytes))
+
+    @property
+    def has_new_containers(self) -> bool:
+        """Whether a container has called lately that had not called before."""
+        return self._attributor.has_new_containers
 
     def _take_send(self, event: Chunk) -> None:
         if self._connections.contradicts(event):

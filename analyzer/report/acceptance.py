@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
-from analyzer.config import toml
+from analyzer.config import decisions, toml
 from analyzer.errors import ConfigError
 from analyzer.report.findings import Findings
 from analyzer.report.result import Acceptance
@@ -24,6 +24,7 @@ from analyzer.text import visible
 
 _TEXTS = ("caller", "by", "why")
 _KEYS = (*_TEXTS, "until", "hosts")
+_MISSING = "an entry says which caller, who decided (by), why, and until when"
 
 
 def read(path: str) -> tuple[Acceptance, ...]:
@@ -59,36 +60,15 @@ def _place(path: str, number: int, entry: Mapping[str, Any]) -> str:
 
 
 def _acceptance(entry: Mapping[str, Any], place: str) -> Acceptance:
-    unknown = sorted(entry.keys() - set(_KEYS))
-    if unknown:
-        raise ConfigError(f"{place}: there is no {unknown[0]!r}. An entry has {', '.join(_KEYS)}")
-    for key in _TEXTS:
-        problem = _problem_of_text(entry.get(key))
-        if problem is not None:
-            raise ConfigError(f"{place}: {key} {problem}")
+    decisions.check_keys(entry, _KEYS, place)
+    caller, by, why = (decisions.text(entry, key, place, _MISSING) for key in _TEXTS)
     return Acceptance(
-        caller=entry["caller"],
-        by=entry["by"],
-        why=entry["why"],
-        until=_until(entry.get("until"), place),
+        caller=caller,
+        by=by,
+        why=why,
+        until=decisions.until(entry.get("until"), place),
         hosts=_hosts(entry.get("hosts", None), place),
     )
-
-
-def _problem_of_text(value: object) -> Optional[str]:
-    if value is None:
-        return "is missing: an entry says which caller, who decided (by), why, and until when"
-    if not isinstance(value, str):
-        return "must be a text in quotes"
-    return None if value.strip() else "is empty"
-
-
-def _until(value: object, place: str) -> datetime.date:
-    # A TOML time of day is a datetime, and a datetime is a date to Python.
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return value
-    is_missing = "is missing: a decision ends on a day" if value is None else "must be a day"
-    raise ConfigError(f"{place}: until {is_missing}, without quotes: until = 2027-03-31")
 
 
 def _hosts(value: object, place: str) -> tuple[str, ...]:

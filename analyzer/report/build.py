@@ -19,11 +19,12 @@ from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Span
+from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
 from analyzer.report.roster.owners import Owners
+from analyzer.report.verdict.case import judged_period
 from analyzer.report.verdict.intervals import RARE
 from analyzer.report.verdict.judging import judge_hosts
 from analyzer.report.verdict.whole import with_reasons
@@ -59,7 +60,7 @@ def judge(
     if snapshots is not None and cloudwatch is not None and known is not None:
         cloudwatch, compared = of_hosts(cloudwatch, findings, known)
     comparison = (
-        compare(cloudwatch, compared, _judged(findings, period, now)) if cloudwatch else None
+        compare(cloudwatch, compared, judged_period(findings, period, now)) if cloudwatch else None
     )
     verdict, host_verdicts, groups = judge_hosts(
         findings, period, now, comparison, known, accepted, rare, scans
@@ -93,13 +94,3 @@ def _joined(
     if snapshots is None:
         return Joined(join(roster, findings.hosts))
     return joined(snapshots, roster, findings.hosts, owners)
-
-
-def _judged(
-    findings: Findings, period: datetime.timedelta, now: datetime.datetime
-) -> Optional[Span]:
-    """Return the period that the verdict judges; None without a line."""
-    if findings.last_at is None:
-        return None
-    end = min(findings.last_at, now)
-    return Span(end - period, end)

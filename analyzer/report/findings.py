@@ -41,8 +41,10 @@ class Key:
     line without it, the executable. ``program``, ``launcher`` and ``kind`` are the line's words
     for it. ``unit`` is the systemd unit with the numbers of a single run taken out
     (``session-*.scope``). ``place`` is ``host``, else the orchestrator (``kubernetes``, ``ecs``),
-    else the container runtime, else ``container``. Where a group's calls differ in one of these,
-    or in the user agent, it is the one with the most v1 calls.
+    else the container runtime, else ``container``. ``deployed`` is what deployed its containers, as
+    :mod:`analyzer.logline.deployed` has it, ``container`` and ``image`` are their names, and
+    ``labels`` the labels of their pods that the recorder was told to take. Where a group's
+    calls differ in one of these, or in the user agent, it is the one with the most v1 calls.
     ``provider`` is ``aws`` or the other cloud that was asked for, as ``imds.provider`` in the log.
     """
 
@@ -54,6 +56,10 @@ class Key:
     place: str
     user_agent: Optional[str]
     provider: str
+    deployed: Optional[str] = None
+    container: Optional[str] = None
+    image: Optional[str] = None
+    labels: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -289,7 +295,8 @@ class Host:
     count for the instance whose boot id they have. ``name`` is the newest of ``names``.
     ``covered`` is when the analyzer was running there, from heartbeats, starts and stops: merged,
     in order, not overlapping. ``boots`` are the boots seen, in order. ``overlap`` is a time in
-    which two boots of one name had lines, where no instance id tells them apart: two hosts.
+    which two boots of one name had lines, or two analyzers where there are no boot ids, and no
+    instance id tells them apart: two hosts.
     ``instance_id`` where the lines say it. ``probes`` are the kinds of capture (``core/fentry``).
     ``last_v1_at`` and ``last_unknown_at`` are of requests to AWS.
     """
@@ -372,6 +379,9 @@ class Findings:
     # By Host.key, in the order of time; only where a period was asked for (`--against`).
     tokenless: Mapping[str, tuple[Tokenless, ...]] = field(default_factory=dict)
     unread: tuple[Damage, ...] = ()  # files of the input that were not read, and why
+    left_out: Mapping[str, int] = field(
+        default_factory=dict
+    )  # IMDSv1 calls after `--until`, by host
 
     @property
     def first_at(self) -> Optional[datetime.datetime]:

@@ -100,6 +100,17 @@ class Standing(enum.Enum):
     ACCEPTED = "accepted"  # somebody decided that it does not matter
 
 
+# The worst first: what breaks, what may, what somebody decided, what no longer counts.
+STANDINGS = (
+    Standing.CALLS,
+    Standing.REJECTED,
+    Standing.DUE,
+    Standing.AWAITS_BOOT,
+    Standing.ACCEPTED,
+    Standing.SPEAKS_V2,
+    Standing.BOOTED,
+    Standing.SILENT,
+)
 CLEARED = frozenset({Standing.SPEAKS_V2, Standing.SILENT, Standing.BOOTED, Standing.ACCEPTED})
 
 

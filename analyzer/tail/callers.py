@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from analyzer.imds import AWS
+from analyzer.logline.deployed import deployed_as, in_words
 from analyzer.logline.events import EVIDENCE, LOST, REQUEST
 from analyzer.logline.line import Line, text_at, value_at
 from analyzer.logline.named_caller import NamedCaller, caller_of, short
@@ -72,6 +73,10 @@ def _program_in_place(fields: Mapping[str, Any], caller: NamedCaller) -> Who:
 
 
 def _container(fields: Mapping[str, Any]) -> str:
+    deployed = deployed_as(fields)
+    name = text_at(fields, "container", "name")
+    if deployed:
+        return f"{in_words(deployed)}, container {name}" if name else in_words(deployed)
     workload = text_at(fields, "orchestrator", "resource", "id")
     if workload:
         kind = text_at(fields, "orchestrator", "resource", "type") or "workload"
@@ -79,7 +84,8 @@ def _container(fields: Mapping[str, Any]) -> str:
     container = text_at(fields, "container", "id")
     if not container:
         return ""
-    return f"{text_at(fields, 'container', 'runtime') or 'container'} {container[:_ID_SHOWN]}"
+    runtime = text_at(fields, "container", "runtime") or "container"
+    return f"{runtime} {name or container[:_ID_SHOWN]}"
 
 
 def _user(process: object) -> str:

@@ -13,7 +13,13 @@ from analyzer.logline.named_caller import caller_of, short
 
 VERSIONS = ("v1", "v2", "unknown")
 _WILD = frozenset("*?[")
-_CONTAINER_FIELDS = (("container", "id"), ("orchestrator", "resource", "id"))
+_CONTAINER_FIELDS = (
+    ("container", "id"),
+    ("container", "name"),
+    ("container", "image", "name"),
+    ("orchestrator", "resource", "id"),
+    ("orchestrator", "resource", "name"),
+)
 _RUNTIME_FIELDS = (("container", "runtime"), ("orchestrator", "type"))
 
 
@@ -108,7 +114,7 @@ def filters(
     """Return the filters. Raises ConfigError for what can match nothing, or everything."""
     given = {
         "--process": (processes, 'a name such as curl, a path, or a pattern such as "python*"'),
-        "--container": (containers, "the start of an id, or a runtime such as docker"),
+        "--container": (containers, "the start of an id or a name, or a runtime such as docker"),
         "--path": (paths, "the start of a path, such as /latest/meta-data/, or a pattern"),
         "--unit": (units, 'a unit such as cron.service, or a pattern such as "session-*"'),
     }

@@ -62,9 +62,11 @@ def test_tests_that_documents_name_exist() -> None:
 
 
 def test_documents_name_the_present_version() -> None:
-    for document in (README, ROOT / "docs/install.md", ROOT / "docs/develop/release.md"):
+    places = ("README.md", "docs/install.md", "docs/kubernetes.md", "docs/develop/release.md")
+    for document in (ROOT / place for place in places):
         named = re.findall(
-            r"imds-analyzer-([\d.]+\d)\.tar\.gz", document.read_text(encoding="utf-8")
+            r"imds-analyzer[-:](\d[\d.]*\d)(?:\.tar\.gz|\.tgz|-[\w-]+\.yaml|\b)",
+            document.read_text(encoding="utf-8"),
         )
         assert set(named) == {__version__}, document
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

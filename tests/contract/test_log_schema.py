@@ -86,7 +86,8 @@ def test_queries_ask_for_known_events() -> None:
     """SQL can only name them by hand."""
     compared = re.compile(r"\bevent (?:=|<>) '([^']*)'")
     read = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.sql"))
-    named = set(compared.findall(read)) - {""}
+    # Of lines that --until leaves out, the event does not matter.
+    named = set(compared.findall(read)) - {"", "left_out"}
     assert events.REQUEST in named
     assert named <= set(events.EVENTS)
 

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 UNIT = REPOSITORY / "tests" / "unit"
 ANALYZER = REPOSITORY / "analyzer"
 # They test what is no part of the package, and what lies outside it.
-OTHERS = {"install": "install.sh", "vmtest": "tests/vmtest"}
+OTHERS = {"install": "install.sh", "image": "image", "vmtest": "tests/vmtest"}
 
 
 def _folders(root: Path) -> list[str]:

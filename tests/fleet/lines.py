@@ -290,7 +290,7 @@ def _with_caller(line: bytes, client: Client) -> bytes:
 
 
 def _record(client: Client, call: Call) -> Record:
-    container = Container(CONTAINER_ID, client.runtime) if client.runtime else None
+    container = Container(CONTAINER_ID, client.runtime, *client.names) if client.runtime else None
     caller = Caller(
         client.process, client.ancestors, False, container, client.service, client.workload
     )

@@ -137,7 +137,30 @@ def _key(caller: str, provider: str, lines: list[Line]) -> Key:
         place=telling(_place),
         user_agent=telling(_agent) or None,
         provider=provider,
+        deployed=telling(_deployed) or None,
+        container=telling(lambda line: str(line.get("container", {}).get("name", ""))) or None,
+        image=telling(_image) or None,
+        labels=telling(lambda line: ", ".join(_resource(line).get("label", ()))) or None,
     )
+
+
+def _resource(line: Line) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = line.get("orchestrator", {}).get("resource", {})
+    return found
+
+
+def _deployed(line: Line) -> str:
+    resource = _resource(line)
+    of = resource.get("parent", resource)
+    if "name" not in of:
+        return ""
+    namespace = line["orchestrator"].get("namespace")
+    return f"{of['type']} {namespace + '/' if namespace else ''}{of['name']}"
+
+
+def _image(line: Line) -> str:
+    image = line.get("container", {}).get("image", {})
+    return f"{image['name']}:{image['tag']}" if "tag" in image else str(image.get("name", ""))
 
 
 def _group(
@@ -270,7 +293,8 @@ def _most(values: Iterable[Optional[str]]) -> list[tuple[str, int]]:
 
 def _workload(line: Line) -> Optional[str]:
     if "orchestrator" in line:
-        return str(line["orchestrator"]["resource"]["id"])
+        found = line["orchestrator"]["resource"].get("id")
+        return str(found or line["container"]["id"])
     return line["container"]["id"] if "container" in line else None
 
 

@@ -54,6 +54,7 @@ class Client(NamedTuple):
     is_lasting: bool
     calls: tuple[Call, ...]
     caller: object = None
+    names: tuple[str, ...] = ()  # of its container, its image and the image's tag
 
 
 def program(path: str, *args: str, name: str = "", uid: int = 0) -> NamedProcess:
@@ -111,6 +112,11 @@ SHELL = program("/usr/bin/dash", "/bin/sh", "-c", "/opt/ops/rotate.sh", name="sh
 SHIM = program("/usr/bin/containerd-shim-runc-v2", "containerd-shim-runc-v2", "-namespace", "k8s")
 LOGIN = program("/usr/bin/bash", "-bash", uid=1001)
 POD = Workload("kubernetes", "pod", POD_ID)
+DEPLOYED = POD._replace(
+    namespace="shop", name="orders-7d4b9c6f5d-x2x4z", owner_kind="Deployment", owner="orders",
+    cluster="prod-1", labels=("team:shop", "app:orders"),
+)  # fmt: skip
+SERVICE = Workload("compose", "service", "", "shop", "front")
 
 CLIENTS: tuple[Client, ...] = (
     Client(  # a daemon that does it right, and much of it
@@ -152,7 +158,7 @@ CLIENTS: tuple[Client, ...] = (
         (SHIM, INIT),
         f"cri-containerd-{CONTAINER_ID}.scope",
         "containerd",
-        POD,
+        DEPLOYED,
         True,
         (
             token(3, BOTO, 0),
@@ -160,6 +166,7 @@ CLIENTS: tuple[Client, ...] = (
             fallback(3, f"{ROLE}node", BOTO, Outcome.NO_RESPONSE),
         ),
         named("python -m shop.orders", "script"),
+        ("orders", "registry.example/shop/orders", "1.4"),
     ),
     Client(  # a script of cron's
         30.0,
@@ -230,7 +237,7 @@ CLIENTS: tuple[Client, ...] = (
         (program("/usr/bin/containerd-shim-runc-v2", "containerd-shim-runc-v2"), INIT),
         f"docker-{CONTAINER_ID}.scope",
         "docker",
-        None,
+        SERVICE,
         True,
         (
             token(1, "aws-sdk-java/2.20.0"),
@@ -238,6 +245,7 @@ CLIENTS: tuple[Client, ...] = (
             fallback(0.3, ROLE, "aws-sdk-java/2.20.0", Outcome.REJECTED),
         ),
         named("/app/shop.jar", "program"),
+        ("shop-front-1", "shop"),
     ),
     Client(  # what could not be read
         2.0,

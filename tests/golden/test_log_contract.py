@@ -135,6 +135,33 @@ GOLDENS = {
             workload=Workload("kubernetes", "pod", "8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b"),
         ),
     ),
+    "from-a-container-with-names": CONTRACT._replace(
+        caller=CONTRACT.caller._replace(
+            container=Container(
+                "90de" * 16, "containerd", "app", "registry.example/payments/api", "1.4"
+            ),
+            service=f"cri-containerd-{'90de' * 16}.scope",
+            workload=Workload(
+                "kubernetes",
+                "pod",
+                "8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b",
+                "payments",
+                "api-7d4b9c6f5d-x2x4z",
+                "Deployment",
+                "api",
+                "prod-1",
+                "node-7",
+                ("team:payments",),
+            ),
+        ),
+    ),
+    "from-a-service-of-compose": CONTRACT._replace(
+        caller=CONTRACT.caller._replace(
+            container=Container("3f1c" * 16, "docker", "shop-front-1", "nginx"),
+            service=f"docker-{'3f1c' * 16}.scope",
+            workload=Workload("compose", "service", "", "shop", "front"),
+        ),
+    ),
     "from-an-ecs-task": CONTRACT._replace(
         caller=CONTRACT.caller._replace(workload=Workload("ecs", "task", "5a1b9c2d" * 4)),
     ),

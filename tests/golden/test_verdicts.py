@@ -308,7 +308,24 @@ CASES = [
     Case("one call 20 days ago", NOT_ENOUGH, "rare_caller", one(with_calls(36, 20))),
     Case("one call 35.5 days ago", NOT_ENOUGH, "rare_caller", one(with_calls(38, 35.5))),
     Case("one call 36.5 days ago", SAFE, "", one(with_calls(38, 36.5))),
-    Case("one call 20 days ago, asked for 14", SAFE, "", one(with_calls(36, 20), "--rare", "14d")),
+    Case(
+        "one call 20 days ago, asked for 14",
+        SAFE,
+        "less_silence",
+        one(with_calls(36, 20), "--rare", "14d"),
+    ),
+    Case(
+        "seven days of a month",
+        NOT_ENOUGH,
+        "rare_caller",
+        one(with_calls(40, *(31.5 - day for day in range(7)))),
+    ),
+    Case(
+        "ten days and more, and silent since",
+        SAFE,
+        "stopped_calling",
+        one(with_calls(40, *(31.5 - day for day in range(12)))),
+    ),
     Case(
         "weekly, silent for 7.5 days",
         NOT_ENOUGH,

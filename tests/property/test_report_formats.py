@@ -20,7 +20,9 @@ from analyzer.report.formats.csv import (
     FORMULA_STARTS,
     OF_THE_ACCOUNT,
     OF_THE_CODE,
+    OF_THE_CONTAINERS,
     OF_THE_VERDICT,
+    REMARKS,
 )
 from analyzer.report.formats.markdown_text import BOUNDS
 from analyzer.report.formats.selection import cut
@@ -114,7 +116,15 @@ def test_a_csv_reader_gets_the_texts_back_and_a_spreadsheet_no_formula(text: str
     """A cell is the visible text, with an apostrophe before what would be a formula."""
     raw = FORMATS["csv"](reports.hostile(text))
     header, *rows = csv.reader(io.StringIO(raw, newline=""))
-    assert header == [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_ACCOUNT]
+    columns = [
+        *COLUMNS,
+        *OF_THE_VERDICT,
+        *OF_THE_CODE,
+        *OF_THE_CONTAINERS,
+        *OF_THE_ACCOUNT,
+        REMARKS,
+    ]
+    assert header == columns
     assert len(rows) == 2
     assert raw.count("\n") == 3
     for row in rows:

@@ -13,6 +13,7 @@ from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
 from analyzer.recorder.attribute.containers import maybe_container
 from analyzer.recorder.attribute.identity import NAMED_BY_PEOPLE, identified
+from analyzer.recorder.attribute.naming import Naming, NodeSettings
 from analyzer.recorder.attribute.processes import (
     Processes,
     ProcFacts,
@@ -45,6 +46,7 @@ KEEP_NAMELESS_S = 1.0
 # cgroups makes longer ones than any service manager; these are read each time.
 CGROUPS_MAX = 1024
 CGROUP_CHARACTERS_MAX = 4096
+DEFAULT_NODE = NodeSettings()
 NOBODY = Caller(None, (), False, None, None)
 
 
@@ -57,10 +59,15 @@ class Attributor:
     """Name callers. Remembers them, but never an argument that is not masked."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, *, names_only: bool = False
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        names_only: bool = False,
+        node: NodeSettings = DEFAULT_NODE,
     ) -> None:
         """``names_only``: of arguments keep the program, its script and the names of options."""
         self._clock = clock
+        self._naming = Naming(node)
         self._names_only = names_only
         self._processes = Processes()
         self._budget = Budget(clock)
@@ -80,6 +87,16 @@ class Attributor:
             self._names_only = names_only
             self._callers.clear()
             self._ancestors.clear()
+
+    def set_node(self, node: NodeSettings) -> None:
+        """Change how containers are named; those that were named before are named anew."""
+        if self._naming.set(node):
+            self._callers.clear()
+
+    @property
+    def has_new_containers(self) -> bool:
+        """Whether a container has called lately that had not called before."""
+        return self._naming.has_news(self._clock())
 
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:
         """Return who a snapshot shows. The same object as before while nothing changed.
@@ -128,7 +145,7 @@ class Attributor:
     def _nobody_in(self, snapshot: Snapshot, now: float) -> Caller:
         """Tell what is known of a socket whose user is not."""
         path = self._cgroups.maybe_path(snapshot.cgroup_id, now)
-        membership = _membership_of(at_the_call(None, path) or "")
+        membership = self._membership(at_the_call(None, path) or "", now)
         return _nobody(membership, snapshot.attribution)
 
     def _describe(
@@ -141,7 +158,7 @@ class Attributor:
         if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
             args, truncated = facts.args, False
         cgroup = at_the_call(facts.cgroup, self._cgroups.maybe_path(snapshot.cgroup_id, now))
-        membership = _membership_of(cgroup or "")
+        membership = self._membership(cgroup or "", now)
         process = in_words(
             kernel,
             args,
@@ -171,6 +188,19 @@ class Attributor:
             realm=membership.realm,
         )
         return identified(caller), facts.is_there
+
+    def _membership(self, cgroup_text: str, now: float) -> _Membership:
+        """Return what a cgroup's path says, with the names that its runtime left on the node."""
+        membership = _membership_of(cgroup_text)
+        if membership.container is None:
+            return membership
+        container, workload = self._naming.named(
+            membership.container, membership.workload, cgroup_text, now
+        )
+        unverified = membership.unverified
+        if workload is not None and "container" in unverified and "orchestrator" not in unverified:
+            unverified = (*unverified, "orchestrator")
+        return membership._replace(container=container, workload=workload, unverified=unverified)
 
     def learn(self, program: Program) -> None:
         """Take what the kernel tells of a process before it names it as an ancestor."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from analyzer.host.mounts import CGROUP2, mount_points
+from analyzer.host.mounts import CGROUP2, maybe_root_cgroup, mount_points
 from analyzer.lru import Cache
 from analyzer.text import decode_text
 
@@ -96,7 +96,7 @@ class CgroupPaths:
             found = mount_points(CGROUP2)
         except OSError:
             return cls(None)
-        return cls(found[0] if found else None)
+        return cls(maybe_root_cgroup(found) or (found[0] if found else None))
 
     def maybe_path(self, cgroup_id: int, now: float) -> Optional[str]:
         """Return the path below the hierarchy's root; ``now`` in seconds, monotonic."""

@@ -1,10 +1,10 @@
-"""Finds the Kubernetes pod or ECS task of a cgroup by its path.
+"""Finds the Kubernetes pod, ECS task or Nomad allocation of a cgroup by its path.
 
 The log has it in ECS's own fields, as Elastic's sensors for containers fill them in:
 
-- ``orchestrator.type`` is ``kubernetes`` or ``ecs``.
-- ``orchestrator.resource.type`` is ``pod`` or ``task``.
-- ``orchestrator.resource.id`` is the pod's uid or the task's id.
+- ``orchestrator.type`` is ``kubernetes``, ``ecs`` or ``nomad``.
+- ``orchestrator.resource.type`` is ``pod``, ``task`` or ``allocation``.
+- ``orchestrator.resource.id`` is the pod's uid, or the id of the task or the allocation.
 
 The uid is ``metadata.uid``; others call it ``kubernetes.pod.uid`` or ``k8s.pod.uid``. The task's
 id is the end of its ARN, ``aws.ecs.task.id``.
@@ -37,6 +37,8 @@ RULES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (rf"/ecstasks-{_ID}\.slice", "ecs", "task"),
         # Directly below, or below the cluster's name.
         (rf"/ecs/(?:[^/]+/)?{_ID}", "ecs", "task"),
+        # Tasks without a container (exec, raw_exec, java), with and without cores of their own.
+        (rf"/(?:share|reserve)\.slice/{_ID}\.[^/]+\.scope", "nomad", "allocation"),
     )
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from analyzer.lru import Cache
-from analyzer.recorder.callers import Caller, NamedProcess, User
+from analyzer.recorder.callers import Caller, Container, NamedProcess, User, Workload
 from analyzer.recorder.records import Record
 from analyzer.recorder.sinks.bounds import shorten_caller
 from analyzer.recorder.sinks.encoding import members
@@ -102,17 +102,45 @@ def _caller_fields(record: Record) -> request_line.Request:
         process["others"] = [_relative_fields(each) for each in caller.others]
     fields: request_line.Request = {"process": process} if process else {}
     if container is not None:
-        fields["container"] = {"id": container.id}
-        if container.runtime:
-            fields["container"]["runtime"] = container.runtime
+        fields["container"] = _container_fields(container)
     if caller.workload is not None:
-        orchestrator, kind, workload_id = caller.workload
-        fields["orchestrator"] = {
-            "type": orchestrator,
-            "resource": {"type": kind, "id": workload_id},
-        }
+        fields["orchestrator"] = _orchestrator_fields(caller.workload)
     if caller.service:
         fields["service"] = {"name": caller.service}
+    return fields
+
+
+def _container_fields(container: Container) -> line.Container:
+    fields: line.Container = {"id": container.id}
+    if container.runtime:
+        fields["runtime"] = container.runtime
+    if container.name:
+        fields["name"] = container.name
+    if container.image:
+        fields["image"] = {"name": container.image}
+        if container.tag:
+            fields["image"]["tag"] = container.tag
+    return fields
+
+
+def _orchestrator_fields(workload: Workload) -> line.Orchestrator:
+    fields: line.Orchestrator = {"type": workload.orchestrator}
+    if workload.cluster:
+        fields["cluster"] = {"name": workload.cluster}
+    if workload.node:
+        fields["node"] = {"name": workload.node}
+    if workload.namespace:
+        fields["namespace"] = workload.namespace
+    resource: line.Resource = {"type": workload.kind}
+    if workload.id:
+        resource["id"] = workload.id
+    if workload.name:
+        resource["name"] = workload.name
+    if workload.owner:
+        resource["parent"] = {"type": workload.owner_kind, "name": workload.owner}
+    if workload.labels:
+        resource["label"] = list(workload.labels)
+    fields["resource"] = resource
     return fields
 
 

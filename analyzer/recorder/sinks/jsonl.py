@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import time
 from typing import Callable
 
@@ -13,7 +12,7 @@ import structlog
 from analyzer import __version__
 from analyzer.config.settings import Config
 from analyzer.config.settings import LogSettings as Settings
-from analyzer.host.identity import boot_id, instance_id
+from analyzer.host.identity import boot_id, host_name, instance_id
 from analyzer.logline.events import REQUEST
 from analyzer.recorder.records import Record
 from analyzer.recorder.sinks import level
@@ -198,6 +197,4 @@ def _head(at: str, level: str, name: str) -> bytes:
 def open_log(settings: Settings) -> JsonlSink:
     """Open the log that the settings name. Raises SinkError where it cannot be written."""
     log = LineLog(open_writer(settings))
-    return JsonlSink(
-        log, socket.gethostname, boot_id(), instance_id(), line_bytes=settings.line_bytes
-    )
+    return JsonlSink(log, host_name, boot_id(), instance_id(), line_bytes=settings.line_bytes)

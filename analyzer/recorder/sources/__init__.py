@@ -44,6 +44,10 @@ class Source(Protocol):
         """Return the events that a raw one brings about; called once, read to the end."""
         ...
 
+    def cgroup_of(self, raw: bytes) -> int:
+        """Return the id of the cgroup that a raw event is from, 0 if it does not tell."""
+        ...
+
     def expire(self, now_boottime_ns: int) -> Iterable[Event]:
         """Return the events that time alone brings about; called about once a second."""
         ...
@@ -71,6 +75,10 @@ class Probe:
     clock: Clock = BootClock()
     is_ended = False
     wire_lacks: Optional[SourceUnavailable] = None
+
+    def cgroup_of(self, _raw: bytes) -> int:
+        """Return nothing: packets do not tell."""
+        return 0
 
     def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
         """Return nothing: the kernel tells of each event when it happens."""

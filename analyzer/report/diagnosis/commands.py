@@ -6,7 +6,7 @@ import re
 import shlex
 import urllib.parse
 from collections.abc import Mapping
-from typing import Optional
+from typing import Any, Optional
 
 from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.report.diagnosis.scene import scene_of
@@ -18,6 +18,9 @@ _FALLBACK_PATH = "/latest/meta-data/"
 _SCHEME_AND_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*", re.ASCII)
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}|[0-9A-Za-z][0-9A-Za-z_.-]{0,127}", re.ASCII)
 _RESOURCE_ID = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
+# A name of Kubernetes (RFC 1123); of what deploys pods, kubectl takes these kinds.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_OWNERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job"})
 _POD = (
     'kubectl get pods -A -o jsonpath=\'{range .items[?(@.metadata.uid=="UID")]}'
     '{.metadata.namespace}/{.metadata.name}{"\\n"}{end}\''
@@ -82,7 +85,7 @@ def _container_looks(group: Group) -> list[str]:
     resource = _mapping(orchestrator.get("resource")).get("id")
     if isinstance(resource, str) and _RESOURCE_ID.fullmatch(resource) is not None:
         if orchestrator.get("type") == "kubernetes":
-            return [_POD.replace("UID", resource)]
+            return _pod_looks(orchestrator) or [_POD.replace("UID", resource)]
         if orchestrator.get("type") == "ecs":
             return [f"aws ecs describe-tasks --cluster CLUSTER --tasks {resource}"]
     container = _mapping(group.example.get("container"))
@@ -91,6 +94,24 @@ def _container_looks(group: Group) -> list[str]:
         return []
     inspect = _INSPECT.get(str(container.get("runtime")), "docker inspect")
     return [f"{inspect} {quoted(identity)}"]
+
+
+def _pod_looks(orchestrator: Mapping[str, Any]) -> list[str]:
+    """Return what shows a pod and its owner, nothing if a name is unknown or cannot be one."""
+    resource = _mapping(orchestrator.get("resource"))
+    parent = _mapping(resource.get("parent"))
+    namespace, pod = orchestrator.get("namespace"), resource.get("name")
+    if not (_is_name(namespace) and _is_name(pod)):
+        return []
+    looks = [f"kubectl -n {namespace} get pod {pod} -o wide"]
+    if parent.get("type") in _OWNERS and _is_name(parent.get("name")):
+        kind = str(parent["type"]).lower()
+        looks.insert(0, f"kubectl -n {namespace} get {kind} {parent['name']} -o yaml")
+    return looks
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 # Container runtime, as in the log -> what shows one of its containers.

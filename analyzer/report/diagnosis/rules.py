@@ -43,6 +43,7 @@ from analyzer.report.diagnosis import (
     forgery,
     others,
     people,
+    pods,
     probes,
     proxies,
     scripts,
@@ -234,5 +235,5 @@ def diagnose(
     """
     facts = GroupFacts(group, clients, around)
     said = next(say(facts) for matches, say in RULES if matches(facts))
-    ordinary = code.with_code(group, clients, said)
+    ordinary = pods.with_role(group, code.with_code(group, clients, said))
     return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary

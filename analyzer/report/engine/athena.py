@@ -10,7 +10,7 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
-from analyzer.report.engine.bounds import MICROSECONDS
+from analyzer.report.engine.bounds import MICROSECONDS, MINUTE_US
 from analyzer.report.engine.columns import ATHENA, FIELDS
 from analyzer.report.engine.sql import TABLES, query, translated
 from analyzer.report.findings import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
@@ -43,6 +43,10 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "hosts, with their calls by version": ("hosts", {}),
     "when the analyzer was running": ("covered", _WINDOW),
     "what it has lost": ("losses", _WINDOW),
+    "requests that were counted and have no line": (
+        "missing_lines",
+        {"slice_us": MINUTE_US, "until": _WINDOW["until"]},
+    ),
     "boots": ("boots", {}),
     "callers of IMDSv1 on each host": ("sighting_numbers", {}),
     "when these called": ("sighting_days", {}),
@@ -54,7 +58,13 @@ _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
 def statements(location: Optional[str]) -> str:
     """Return all statements, each ended by a semicolon. Raises AnalyzerError."""
     tables: dict[str, dict[str, object]] = {
-        "line_counts": {"records": "records", "kept": "", "by_host": False, **_WINDOW},
+        "line_counts": {
+            "records": "records",
+            "kept": "",
+            "by_host": False,
+            "slice_us": MINUTE_US,
+            **_WINDOW,
+        },
         "caller_numbers": {"groups_max": GROUPS_MAX},
     }
     views = {name: query(name, **tables.get(name, {})) for name in TABLES}

@@ -21,7 +21,11 @@ from analyzer.report.findings import (
 )
 
 MICROSECONDS = 1_000_000
+MINUTE_US = 60 * MICROSECONDS
 DAY_US = 86_400 * MICROSECONDS
+# A request is counted when its line is due. Its answer is waited for, a minute at most, and so is
+# the rest of its head.
+COUNTED_LATE_US = 2 * MINUTE_US
 USERS_LISTED_MAX = 10
 AGENTS_LISTED_MAX = 10
 # Kinds of use of one caller that are looked at; those that look least like its own come first.
@@ -71,7 +75,8 @@ OF_NO_REQUEST = ("answers_", "senders_")
 
 GLOBALS: Mapping[str, object] = {
     "MICROSECONDS": MICROSECONDS,
-    "MINUTE_US": 60 * MICROSECONDS,
+    "MINUTE_US": MINUTE_US,
+    "COUNTED_LATE_US": COUNTED_LATE_US,
     "DAY_US": DAY_US,
     # Between the parts of a folded line's count, and between its counts.
     "UNIT": "chr(31)",

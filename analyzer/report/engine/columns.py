@@ -33,7 +33,11 @@ _READ = (
     *("http.request.forwarded_for", "http.request.client_headers"),
     *("process.name", "process.executable", "process.start"),
     *("process.user.id", "process.user.name"),
-    *("container.id", "container.runtime", "orchestrator.type", "orchestrator.resource.id"),
+    *("container.id", "container.runtime", "container.name"),
+    *("container.image.name", "container.image.tag"),
+    *("orchestrator.type", "orchestrator.namespace", "orchestrator.resource.type"),
+    *("orchestrator.resource.id", "orchestrator.resource.name", "orchestrator.resource.label"),
+    *("orchestrator.resource.parent.type", "orchestrator.resource.parent.name"),
     *("service.name", "host.name", "host.boot_id", "cloud.instance.id", "observer.probe"),
     # Lines about the analyzer itself.
     *("interval_s", "uptime_s", "count", "lost", "reason", "boot.time", "attached.since_boot_s"),

@@ -57,24 +57,14 @@ def gather(inputs: Inputs, options: Options) -> Findings:
 
 
 def _gather(prepared: Prepared, inputs: Inputs, options: Options, directory: str) -> Findings:
-    import duckdb  # noqa: PLC0415 (an extra, and large)
-
     unread = (*inputs.unread, *prepared.unread)
     if not prepared.files:
         raise nothing_left(unread)
-    try:
-        connection = duckdb.connect(
-            config={
-                "memory_limit": options.memory,
-                "temp_directory": directory,
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
-            }
-        )
-    except duckdb.Error as error:
-        raise AnalyzerError(f"--memory {options.memory}: {error}") from None
+    connection = connected(options.memory, directory)
     with connection:
         # Tables' times are shown in it; without the extension for zones there are no others.
+        import duckdb  # noqa: PLC0415 (an extra, and large)
+
         with contextlib.suppress(duckdb.Error):
             connection.execute("SET TimeZone = 'UTC'")
         engine = _DuckDB(connection, prepared)
@@ -85,6 +75,30 @@ def _gather(prepared: Prepared, inputs: Inputs, options: Options, directory: str
             if isinstance(error, duckdb.Error) or "interrupted" not in str(error):
                 raise
             raise KeyboardInterrupt from None  # which is what it was
+
+
+def connected(memory: str, directory: str) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory, which spills into a directory. Raises AnalyzerError."""
+    try:
+        import duckdb  # noqa: PLC0415 (an extra, and large)
+    except ImportError:
+        raise AnalyzerError(_MISSING) from None
+    try:
+        return duckdb.connect(
+            config={
+                "memory_limit": memory,
+                "temp_directory": directory,
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
+            }
+        )
+    except duckdb.Error as error:
+        raise AnalyzerError(f"--memory {memory}: {error}") from None
+
+
+def records_of(prepared: Prepared) -> str:
+    """Return the query for the records of files, for a question of one's own."""
+    return query("duckdb_records", **_inputs_of(prepared))
 
 
 def _explained(files: Sequence[File], options: Options, error: duckdb.Error) -> AnalyzerError:
@@ -103,15 +117,8 @@ class _DuckDB:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
         self._connection = connection
-        self._files = prepared.files
         self.is_summed = False
-        self._inputs = {
-            "parts": self._json_parts(),
-            "parquet": [[pattern(each) for each in group] for group in prepared.tables],
-            "fields": {name: DUCKDB.write(shape) for name, shape in FIELDS.items()},
-            "structure": json.dumps({name: _structure(shape) for name, shape in FIELDS.items()}),
-            "TIME": TIME,
-        }
+        self._inputs = _inputs_of(prepared)
         self.records = query("duckdb_records", **self._inputs)
 
     def keep(self, name: str, question: str) -> None:
@@ -127,18 +134,26 @@ class _DuckDB:
         """Return the records at the examples' times, with their lines."""
         return query("duckdb_example_records", **self._inputs)
 
-    def _json_parts(self) -> list[dict[str, object]]:
-        """Return the plain and the compressed files, as far as there are any."""
-        parts: list[dict[str, object]] = []
-        for compression, is_gzip in (("none", False), ("gzip", True)):
-            paths = [
-                pattern(each)
-                for each in self._files
-                if each.is_gzip is is_gzip and not each.is_parquet
-            ]
-            if paths:
-                parts.append({"compression": compression, "paths": paths})
-        return parts
+
+def _inputs_of(prepared: Prepared) -> dict[str, object]:
+    """Return what the queries that read files are filled with."""
+    return {
+        "parts": _json_parts(prepared.files),
+        "parquet": [[pattern(each) for each in group] for group in prepared.tables],
+        "fields": {name: DUCKDB.write(shape) for name, shape in FIELDS.items()},
+        "structure": json.dumps({name: _structure(shape) for name, shape in FIELDS.items()}),
+        "TIME": TIME,
+    }
+
+
+def _json_parts(files: Sequence[File]) -> list[dict[str, object]]:
+    """Return the plain and the compressed files, as far as there are any."""
+    parts: list[dict[str, object]] = []
+    for compression, is_gzip in (("uncompressed", False), ("gzip", True)):
+        paths = [pattern(each) for each in files if each.is_gzip is is_gzip and not each.is_parquet]
+        if paths:
+            parts.append({"compression": compression, "paths": paths})
+    return parts
 
 
 def _structure(shape: Shape) -> object:

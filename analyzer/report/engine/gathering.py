@@ -20,7 +20,9 @@ from analyzer.report.engine.damage import located
 from analyzer.report.engine.evidence import OfGroup, gather_evidence
 from analyzer.report.engine.examples import example_of
 from analyzer.report.engine.hosts import gather_hosts
+from analyzer.report.engine.left_out import gather_left_out
 from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
+from analyzer.report.engine.shortfalls import slice_of
 from analyzer.report.engine.sightings import gather_sightings, gather_successors
 from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.engine.tokenless import tokenless
@@ -105,18 +107,20 @@ def gather(
     if options.bucket_s is not None and options.bucket_s % 60:
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
+    slice_us = slice_of(files)
     parts: Mapping[str, Mapping[str, object]] = {
         "line_counts": {
             "records": engine.records,
             "kept": "",
             "by_host": options.bucket_s is not None,
+            "slice_us": slice_us,
             **window,
         },
         "caller_numbers": {"groups_max": options.groups_max},
     }
     for name in (*TABLES, "example_requests"):
         engine.keep(name, query(name, **parts.get(name, {})))
-    hosts = gather_hosts(engine.ask, window)
+    hosts = gather_hosts(engine.ask, window, slice_us)
     bucket_s = options.bucket_s or _period_s(hosts)
     lines, damaged = engine.ask(query("totals"))[0]
     counts: dict[str, int] = dict(engine.ask(query("damaged_files")))
@@ -134,6 +138,7 @@ def gather(
         tokenless=_tokenless(engine, options.bucket_s),
         sightings=gather_sightings(engine.ask),
         successors=gather_successors(engine.ask),
+        left_out={} if options.until is None else gather_left_out(engine.ask),
     )
 
 
@@ -249,6 +254,10 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
         place=facts.get("place", "host"),
         user_agent=facts.get("user_agent"),
         provider=provider,
+        deployed=facts.get("deployed"),
+        container=facts.get("container"),
+        image=facts.get("image"),
+        labels=facts.get("labels"),
     )
 
 

@@ -15,13 +15,17 @@ from analyzer.report.findings import Boot, Host, Loss, Odd, Span
 _OVERLAP_S = 5.0
 
 
-def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
-    """Return the hosts that have lines in the window or called IMDSv1 before it, by name."""
+def gather_hosts(ask: Ask, window: Mapping[str, int], slice_us: int) -> tuple[Host, ...]:
+    """Return the hosts that have lines in the window or called IMDSv1 before it, by name.
+
+    ``slice_us`` is that of the table ``line_counts``.
+    """
     spans = by_first(ask(query("covered", **window)))
     losses = by_first(ask(query("losses", **window)))
     counted = by_first(ask(query("counted_losses", **window)))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
-    shortfalls = gather_shortfalls(ask, window)
+    shortfalls = gather_shortfalls(ask, window, slice_us)
+    overlaps = {host: Span(at(start), at(end)) for host, start, end in ask(query("overlaps"))}
     odd = by_first(ask(query("odd", **window)))
     probes = by_first(ask(query("probes")))
     names = by_first(ask(query("host_names")))
@@ -53,7 +57,7 @@ def gather_hosts(ask: Ask, window: Mapping[str, int]) -> tuple[Host, ...]:
                 Odd(kind, int(count), at(first), at(last), example)
                 for kind, count, first, last, example in odd[key]
             ),
-            overlap=overlap(boots.get(key, ())) if instance is None else None,
+            overlap=None if instance else overlap(boots.get(key, ())) or overlaps.get(key),
         )
         for (
             key, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us

@@ -2,107 +2,85 @@
 
 The recorder counts a request when its line is due: when the answer came, or was waited for. A line
 has the time at which the request began. So a request may be counted in an interval after its own,
-never in one before. What a day has in lines and has not counted evens out the next day's.
+never in one before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from analyzer.logline.fields import VERSIONS
-from analyzer.report.engine.bounds import DAY_US
-from analyzer.report.engine.rows import Ask, at, by_first
+from analyzer.report.engine.bounds import MINUTE_US
+from analyzer.report.engine.rows import Ask, at
 from analyzer.report.engine.sql import query
 from analyzer.report.findings import Shortfall, Span
+from analyzer.report.inputs.file import File
 
 # Of one host; the oldest are left out.
 SHORTFALLS_MAX = 200
+# Of so many bytes, the lines are compared by the minute: a table has at most a row for each line.
+# Of more, by half an hour.
+BY_MINUTE_BYTES = 256 << 20
+# What compression makes of a log, about.
+_PACKED = 10
 
-# Host, boot and probe: what writes one log.
-_Writer = tuple[str, str, str]
-# By day and version.
-_Lines = Mapping[tuple[int, str], int]
 
+class Missing(NamedTuple):
+    """Requests without a line, as ``missing_lines.sql`` finds them."""
 
-class _Counted(NamedTuple):
-    """What was counted in a stretch of time. ``is_run``: all of a run, not the intervals of a day.
-
-    ``counts`` are in the order of VERSIONS.
-    """
-
+    version: str
     is_run: bool
-    day_us: int
+    is_whole: bool
     start_us: int
     end_us: int
-    counts: tuple[int, ...]
-    not_written: int
+    counted: int
+    missing: int
 
 
-def gather_shortfalls(ask: Ask, window: Mapping[str, int]) -> dict[str, tuple[Shortfall, ...]]:
+def slice_of(files: Iterable[File]) -> int:
+    """Return how long the slices of time are in which lines are compared, in microseconds."""
+    size = sum(file.size * (_PACKED if file.is_gzip or file.is_parquet else 1) for file in files)
+    return MINUTE_US if size <= BY_MINUTE_BYTES else 30 * MINUTE_US
+
+
+def gather_shortfalls(
+    ask: Ask, window: Mapping[str, int], slice_us: int
+) -> dict[str, tuple[Shortfall, ...]]:
     """Return what is missing on each host, in the order of time; of the window, if only in part."""
-    lines: dict[_Writer, dict[tuple[int, str], int]] = defaultdict(dict)
-    for host, boot, probe, day_us, version, requests in ask(query("request_lines")):
-        lines[host, boot, probe][int(day_us), version] = int(requests)
-    counted: dict[_Writer, list[_Counted]] = defaultdict(list)
-    for host, boot, probe, is_run, day_us, start_us, end_us, *counts, lost in ask(
-        query("counted_requests", until=window["until"])
-    ):
-        numbers = tuple(int(count) for count in counts)
-        counted[host, boot, probe].append(
-            _Counted(bool(is_run), int(day_us), int(start_us), int(end_us), numbers, int(lost))
-        )
-    found = [
-        (writer[0], shortfall)
-        for writer, stretches in counted.items()
-        for shortfall in missing(stretches, lines.get(writer, {}))
-        if shortfall.span.end > at(window["since"])
-    ]
-    ordered = sorted(found, key=lambda each: (each[1].span.start, each[1].version))
+    of_log: dict[tuple[str, str, str], list[Missing]] = defaultdict(list)
+    question = query("missing_lines", until=window["until"], slice_us=slice_us)
+    for host, boot, probe, version, is_run, is_whole, *numbers in ask(question):
+        row = Missing(version, bool(is_run), bool(is_whole), *(int(each) for each in numbers))
+        of_log[host, boot, probe].append(row)
+    found: dict[str, list[Shortfall]] = defaultdict(list)
+    for (host, _, _), rows in of_log.items():
+        for shortfall in shortfalls(rows):
+            if shortfall.span.end > at(window["since"]):
+                found[host].append(shortfall)
     return {
-        host: tuple(shortfall for (shortfall,) in rows)[-SHORTFALLS_MAX:]
-        for host, rows in by_first(ordered).items()
+        host: tuple(sorted(own, key=lambda each: (each.span.start, each.version))[-SHORTFALLS_MAX:])
+        for host, own in found.items()
     }
 
 
-def missing(stretches: Iterable[_Counted], lines: _Lines) -> list[Shortfall]:
-    """Return what is missing of one log."""
+def shortfalls(rows: Sequence[Missing]) -> list[Shortfall]:
+    """Return what is missing of one log, no request twice.
+
+    Stretches of all time, and whole runs, have what the hours have, and perhaps more.
+    """
     found: list[Shortfall] = []
-    days = [each for each in stretches if not each.is_run]
-    runs = [each for each in stretches if each.is_run]
-    for number, version in enumerate(VERSIONS):
-        found += _of_days(days, number, version, lines)
-        for run in runs:
-            first = run.start_us // DAY_US * DAY_US
-            there = sum(lines.get((day, version), 0) for day in range(first, run.end_us, DAY_US))
+    for row in sorted(rows, key=lambda row: (row.is_run, row.is_whole, row.end_us)):
+        told = 0
+        if row.is_run or row.is_whole:
             told = sum(
-                each.missing
-                for each in found
-                if each.version == version and each.span.start >= at(run.start_us)
+                shortfall.missing
+                for shortfall in found
+                if shortfall.version == row.version
+                and at(row.start_us) <= shortfall.span.start < at(row.end_us)
             )
-            found += _shortfall(run, version, run.counts[number] - told, there)
+        if row.missing > told:
+            span = Span(at(row.start_us), at(row.end_us))
+            lines = row.counted - row.missing
+            found.append(Shortfall(span, row.version, row.counted - told, lines))
     return found
-
-
-def _of_days(days: Iterable[_Counted], number: int, version: str, lines: _Lines) -> list[Shortfall]:
-    found: list[Shortfall] = []
-    # What the day before had in lines and had not counted.
-    left, left_of = 0, 0
-    for day in days:
-        own = lines.get((day.day_us, version), 0)
-        before = lines.get((day.day_us - DAY_US, version), 0)
-        carried = left if left_of == day.day_us - DAY_US else before
-        short = _shortfall(day, version, day.counts[number], own + carried)
-        found += short
-        left = 0 if short else min(own, max(0, own + carried - day.counts[number]))
-        left_of = day.day_us
-    return found
-
-
-def _shortfall(stretch: _Counted, version: str, counted: int, lines: int) -> list[Shortfall]:
-    # A heartbeat does not say of which version the lines were that were not written.
-    expected = counted - stretch.not_written
-    if expected <= lines:
-        return []
-    return [Shortfall(Span(at(stretch.start_us), at(stretch.end_us)), version, expected, lines)]

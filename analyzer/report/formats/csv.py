@@ -11,7 +11,7 @@ import csv
 import datetime
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
@@ -103,6 +103,25 @@ OF_THE_CODE: dict[str, Callable[[Group], Cell]] = {
     "script_lines": lambda group: SEPARATOR.join(code_words.lines(group)),
     "origins": lambda group: SEPARATOR.join(code_words.origins(group)),
 }
+# Of its containers: behind those, for the same reason.
+OF_THE_CONTAINERS: dict[str, Callable[[Group], Cell]] = {
+    "deployed": lambda group: group.key.deployed,
+    "container": lambda group: group.key.container,
+    "image": lambda group: group.key.image,
+    "labels": lambda group: group.key.labels,
+}
+
+
+# Remarks of the verdict that say that it may be better than what is known.
+_TOLD_BESIDE = ("left_out", "less_silence")
+REMARKS = "remarks"
+
+
+def told_beside(report: Report) -> Iterator[str]:
+    """Yield what has to be told with a verdict, also where its reasons are not."""
+    for reason in report.verdict.reasons:
+        if reason.code in _TOLD_BESIDE:
+            yield reason.text
 
 
 # Of snapshots of accounts: in which sets the instances are on which a caller is in the way.
@@ -118,7 +137,17 @@ def as_text(report: Report) -> str:
     cleared = {each.key: each for each in fleet.cleared(report)}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_ACCOUNT])
+    writer.writerow(
+        [
+            *COLUMNS,
+            *OF_THE_VERDICT,
+            *OF_THE_CODE,
+            *OF_THE_CONTAINERS,
+            *OF_THE_ACCOUNT,
+            REMARKS,
+        ]
+    )
+    remarks = SEPARATOR.join(told_beside(report)) or None
     sets = _sets(report)
     names = fleet.names(report)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
@@ -127,16 +156,18 @@ def as_text(report: Report) -> str:
         cells[_HOSTS] = SEPARATOR.join(names.get(each, each) for each in entry.group.hosts)
         found = (left.get(key), cleared.get(key)) if key is not None else (None, None)
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [each(entry.group) for each in OF_THE_CODE.values()]
-        cells.append(sets.get(key or "", ""))
+        cells += [
+            each(entry.group) for each in (*OF_THE_CODE.values(), *OF_THE_CONTAINERS.values())
+        ]
+        cells += [sets.get(key or "", ""), remarks]
         writer.writerow(map(cell, cells))
     for caller in fleet.unlisted(report):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
         cells = [known.get(name) for name in COLUMNS]
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
-        cells += [None] * len(OF_THE_CODE)
-        cells.append(sets.get(caller.key, ""))
+        cells += [None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS))
+        cells += [sets.get(caller.key, ""), remarks]
         writer.writerow(map(cell, cells))
     return file.getvalue()
 

@@ -15,6 +15,7 @@ from analyzer.imds import AWS
 from analyzer.report.findings import HOSTS_LISTED_MAX
 from analyzer.report.result import (
     CLEARED,
+    STANDINGS,
     CallerStanding,
     Cause,
     Entry,
@@ -24,17 +25,6 @@ from analyzer.report.result import (
     Standing,
 )
 
-# The worst first: what breaks, then what may.
-ORDER = (
-    Standing.CALLS,
-    Standing.REJECTED,
-    Standing.AWAITS_BOOT,
-    Standing.DUE,
-    Standing.SPEAKS_V2,
-    Standing.BOOTED,
-    Standing.SILENT,
-    Standing.ACCEPTED,
-)
 # A reason of this code is about requests that no standing accounts for.
 _UNREADABLE = "unknown_versions"
 
@@ -56,7 +46,7 @@ class FleetCaller:
     def standing(self) -> Optional[Standing]:
         """The worst on any host."""
         found = {each.standing for each in self.standings.values()}
-        return min(found, key=ORDER.index, default=None)
+        return min(found, key=STANDINGS.index, default=None)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -225,4 +215,4 @@ def _is_unreadable(report: Report) -> bool:
 
 
 def _rank(standing: Optional[Standing]) -> int:
-    return -1 if standing is None else ORDER.index(standing)
+    return -1 if standing is None else STANDINGS.index(standing)

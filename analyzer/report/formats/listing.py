@@ -14,7 +14,7 @@ from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting import BOUNDS, advice
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES
 from analyzer.report.formats.paper import INDENT, LABEL_COLUMNS, Column, Lines, Paper
-from analyzer.report.result import Entry, Instance, Report, Verdict
+from analyzer.report.result import STANDINGS, Entry, Instance, Report, Verdict
 
 VERSION_STYLES = {"v1": "bold red", "unknown": "yellow", "v2": "green"}
 # A host's own callers say the same, with all of them.
@@ -89,7 +89,7 @@ class Listing:
             lines += paper.paragraph(date, indent=INDENT)
         for text in self._reasons(verdict):
             lines += paper.paragraph(text, mark="- ", indent=INDENT, is_whole=True)
-        for each in sorted(verdict.callers, key=lambda one: fleet.ORDER.index(one.standing)):
+        for each in sorted(verdict.callers, key=lambda one: STANDINGS.index(one.standing)):
             mark = f"{called.get(each.caller, each.caller)}: "
             text = outlook.standing(each, self._names)
             lines += paper.paragraph(f"{mark}{text}", mark="- ", indent=INDENT, is_whole=True)

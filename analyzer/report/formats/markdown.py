@@ -37,7 +37,7 @@ def _lines(report: Report, detail: Detail) -> Iterator[str]:
     yield from _incidents(report)
     yield f"## IMDSv1: {verdict.judgement.value}"
     yield ""
-    yield f"Judged over {wording.span(verdict.window)}; {wording.covered(verdict)}."
+    yield f"Judged over {wording.span(verdict.window)}; {wording.watched(report)}."
     yield ""
     date = outlook.date(verdict)
     if date is not None:

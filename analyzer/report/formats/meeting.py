@@ -97,7 +97,7 @@ class Meeting:
             Text(""),
             paper.text(verdict.judgement.value, JUDGEMENT_STYLES[verdict.judgement]),
         ]
-        window = f"{wording.span(verdict.window)}: {wording.covered(verdict)}"
+        window = f"{wording.span(verdict.window)}: {wording.watched(report)}"
         lines += paper.cut(paper.paragraph(window, indent=INDENT), 2)
         date = outlook.date(verdict)
         if date is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional
 
 from analyzer.imds import AWS
+from analyzer.logline.deployed import copies_at, in_words
 from analyzer.logline.named_caller import short
 from analyzer.report.findings import Damage, Findings, Group, Key, Span
 from analyzer.report.formats import code_words
@@ -89,11 +90,29 @@ def length(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def watched(report: Report) -> str:
+    """Write how much was watched: of several hosts, the one of which the least was."""
+    judged = [each for each in report.host_verdicts if all(r.code != "gone" for r in each.reasons)]
+    if len(judged) <= 1:
+        return covered(report.verdict)
+    least = min(judged, key=_share)
+    many = sum(_share(each) == _share(least) for each in judged)
+    if many == len(judged):
+        return f"each host was {covered(least)}"
+    return f"the least watched of {len(judged)} hosts was {covered(least)}"
+
+
+def _share(verdict: Verdict) -> float:
+    if verdict.window is None or verdict.window.seconds <= 0:
+        return 0.0
+    return min(1.0, max(0.0, verdict.covered_s / verdict.window.seconds))
+
+
 def covered(verdict: Verdict) -> str:
     """Write how much of its window was watched."""
     if verdict.window is None or verdict.window.seconds <= 0:
         return "nothing was watched"
-    share = min(1.0, max(0.0, verdict.covered_s / verdict.window.seconds))
+    share = _share(verdict)
     # Cut, not rounded: 100 % is said only of what is whole.
     percent = int(share * 1000) / 10
     return (
@@ -149,6 +168,8 @@ def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tupl
         ("Key", None if key.caller == key.program else key.caller),
         ("Unit", key.unit),
         ("Place", key.place),
+        ("Deployed as", deployed(group)),
+        ("Labels", key.labels),
         ("User agent", key.user_agent),
         ("Other user agents", ", ".join(others)),
         ("Asks for", None if key.provider == AWS else key.provider),
@@ -165,6 +186,26 @@ def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tupl
         ("Hop limits", ", ".join(hop_limits)),
     )
     return (*((label, value) for label, value in known if value), *code_words.facts(group))
+
+
+def deployed(group: Group) -> str:
+    """Write what deployed a caller's containers, and how many there are; "" if nothing tells."""
+    key = group.key
+    if not (key.deployed or key.container or key.image):
+        return ""
+    copy, machine = copies_at(key.place)
+    parts = (
+        in_words(key.deployed) if key.deployed else "",
+        f"container {key.container}" if key.container else "",
+        f"image {image(key.image)}" if key.image else "",
+        f"{plural(group.workload_count, copy)} on {plural(group.host_count, machine)}",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def image(reference: str) -> str:
+    """Return the last part of an image's name, with its tag."""
+    return reference.rpartition("/")[2] or reference
 
 
 def outcomes(group: Group) -> str:

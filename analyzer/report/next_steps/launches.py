@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from analyzer.account.guardrails.table import GUARDRAILS
 from analyzer.report.account.inventory import Inventory
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.fleet import Fleet
+from analyzer.report.next_steps.guardrails import WRITE, commands, gaps
 from analyzer.report.next_steps.instances import COMMANDS_MAX, places_of, region_option
 from analyzer.report.next_steps.launch_sources import sources
-from analyzer.report.next_steps.policies import ROLE_DELIVERY, SERVICE_CONTROL
 from analyzer.report.next_steps.rollout import TWO_HOPS
 from analyzer.report.result import Instance, Judgement, Step, Verdict
 
@@ -26,6 +27,9 @@ _VERSIONS_OF_GROUPS = (
     "LaunchConfigurationName]'"
 )
 
+_CREDENTIALS = ("iam-role-delivery.json", "vpc-endpoint-policy.json", "iam-source-vpc.json")
+_LAST = tuple(each.file for each in GUARDRAILS if each.is_way_back_shut)
+
 
 def launches(
     findings: Findings, fleet: Fleet, verdict: Verdict, inventory: Optional[Inventory] = None
@@ -33,42 +37,55 @@ def launches(
     """Yield the steps in the order in which they bind: what forbids the way back comes last."""
     when = "Then " if verdict.judgement is Judgement.SAFE else "When SAFE: "
     yield _known(fleet, when) if inventory is None else sources(inventory, when)
+    yield Step(
+        "At any time: let AWS name what allows IMDSv1",
+        "AWS Config's rules and Security Hub's controls change nothing, so they need not wait. "
+        + gaps("config-rules.yaml", "security-hub.yaml"),
+        (WRITE, *commands("config-rules.yaml", "security-hub.yaml")),
+    )
     # A snapshot knows the Regions of instances without a log, too.
     every = fleet.roster.instances if inventory is not None and fleet.roster is not None else ()
     places = places_of(every or fleet.known.values())
     hops = f" {TWO_HOPS}" if any(each.key.place != "host" for each in findings.groups) else ""
     yield Step(
         f"{when}make it the account's default",
-        "In each Region. Templates and launches that say otherwise still win over a default.",
-        tuple(
-            f"{place.comment}aws ec2 {command}{place.option}"
-            for place in places
-            for command in (
-                f"modify-instance-metadata-defaults --http-tokens required{hops}",
-                "get-instance-metadata-defaults",
-            )
+        "In each Region, or for all accounts of an organization by a declarative policy. "
+        + gaps("declarative-policy-default.json"),
+        (
+            *(
+                f"{place.comment}aws ec2 {command}{place.option}"
+                for place in places
+                for command in (
+                    f"modify-instance-metadata-defaults --http-tokens required{hops}",
+                    "get-instance-metadata-defaults",
+                )
+            ),
+            WRITE,
+            *commands("declarative-policy-default.json"),
         ),
     )
     yield Step(
         f"{when}make credentials from IMDSv1 worthless",
         "For an instance's role, or as a service control policy for all. CloudTrail tells who still"
-        " has such credentials: userIdentity.sessionContext.ec2RoleDelivery is 1.0.",
-        (ROLE_DELIVERY,),
+        " has such credentials: userIdentity.sessionContext.ec2RoleDelivery is 1.0, and"
+        " `imds-analyzer audit --cloudtrail` lists them. The other two bind credentials to their"
+        " VPC. " + gaps(*_CREDENTIALS),
+        (WRITE, *commands(*_CREDENTIALS)),
     )
     last = "Last, when nobody needs the way back" if when == "Then " else "When SAFE, and last"
     yield Step(
         f"{last}: forbid IMDSv1",
-        "Both shut the way back. --http-tokens-enforced makes launches fail that do not require"
-        " tokens, and EC2 then refuses --http-tokens optional. The service control policy does so"
-        " for an organization or an account. In GovCloud and China, arn:aws is arn:aws-us-gov and"
-        " arn:aws-cn.",
+        "All of these shut the way back. --http-tokens-enforced makes launches fail that do not"
+        " require tokens, and EC2 then refuses --http-tokens optional. The declarative policy does"
+        " so for an organization. " + gaps(*_LAST),
         (
             *(
                 f"{place.comment}aws ec2 modify-instance-metadata-defaults --http-tokens-enforced"
                 f" enabled{place.option}"
                 for place in places
             ),
-            SERVICE_CONTROL,
+            WRITE,
+            *commands(*_LAST),
         ),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from analyzer.report.account.inventory import Inventory
+from analyzer.report.diagnosis.pods import AGENT, fetches_node_credentials, role_commands
 from analyzer.report.findings import Findings, Host
 from analyzer.report.formats.wording import label, listed, number
 from analyzer.report.next_steps.fleet import Fleet, fleet_of
@@ -50,6 +51,7 @@ def steps(
         *_incidents(entries),
         *_fixes(entries, verdict),
         *_hops(fleet),
+        *_roles(entries),
         *_evidence(verdict.reasons),
     ]
     if inventory is not None:
@@ -113,6 +115,25 @@ def _hops(fleet: Fleet) -> Iterator[Step]:
             *modify(instances, TWO_HOPS, "two-hops.txt", is_written=True),
         ),
     )
+
+
+def _roles(entries: Sequence[Entry]) -> Iterator[Step]:
+    """Return the step for pods that fetch the node's credentials, also with tokens."""
+    fetching = [
+        each.group
+        for each in entries
+        if each.diagnosis.cause is not Cause.PROXY and fetches_node_credentials(each.group)
+    ]
+    if fetching:
+        yield Step(
+            f"Give pods roles of their own, for {number(len(fetching), 'caller')}:"
+            f" {listed([label(group) for group in fetching])}",
+            "They fetch the node's credentials, and so may do what the node may. With EKS Pod"
+            " Identity or IAM roles for service accounts (IRSA) they need IMDS for none, and the"
+            " hop limit can be 1. The commands are those for the first; each caller's own are with"
+            " its diagnosis.",
+            (AGENT, *role_commands(fetching[0])),
+        )
 
 
 def _limit(hosts: Sequence[Host]) -> str:

@@ -9,6 +9,7 @@ from analyzer.report.formats.wording import at, lasting, number
 from analyzer.report.result import CallerStanding, Standing
 from analyzer.report.verdict.boots import is_launch_seen
 from analyzer.report.verdict.evidence import Evidence
+from analyzer.report.verdict.intervals import RARE
 from analyzer.report.verdict.names import named
 
 
@@ -60,6 +61,16 @@ def boot_caller(of: Evidence) -> Optional[str]:
     return (
         f"{number(len(callers), 'caller')} used v1 at boot, and no boot since was watched from"
         f" its start: {named(callers, of.labels)}. With the analyzer started at boot, {what}"
+    )
+
+
+def less_silence(of: Evidence) -> Optional[str]:
+    """Say that ``--rare`` asks for less silence than a monthly caller may keep."""
+    if of.rare >= RARE:
+        return None
+    return (
+        f"only {lasting(of.rare)} of silence were asked for (--rare), not {lasting(RARE)}: a"
+        " monthly caller that was seen once may call again"
     )
 
 

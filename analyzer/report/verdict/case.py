@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Sighting
+from analyzer.report.findings import Findings, Sighting, Span
 from analyzer.report.result import Acceptance, Comparison, Roster
 from analyzer.report.verdict.groups import Places, places
 from analyzer.report.verdict.names import labels, programs
@@ -35,7 +35,22 @@ class Case:
     @property
     def end(self) -> datetime.datetime:
         """When what is judged ends."""
-        return min(self.last_at, self.now)
+        return end_of(self.last_at, self.now)
+
+
+def end_of(last_at: datetime.datetime, now: datetime.datetime) -> datetime.datetime:
+    """Return when what is judged ends: with the log, but not in the future."""
+    return min(last_at, now)
+
+
+def judged_period(
+    findings: Findings, period: datetime.timedelta, now: datetime.datetime
+) -> Optional[Span]:
+    """Return the period that the verdict judges; None without a line."""
+    if findings.last_at is None:
+        return None
+    end = end_of(findings.last_at, now)
+    return Span(end - period, end)
 
 
 def case_of(

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Optional
 
 from analyzer.report.findings import Host, Sighting, Span
-from analyzer.report.result import CallerStanding, Standing
+from analyzer.report.result import STANDINGS, CallerStanding, Standing
 from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, off
 from analyzer.report.verdict.case import Case
 from analyzer.report.verdict.evidence import TOLERANCE, Evidence
 from analyzer.report.verdict.groups import Pool, Together, former_callers, names_of
 from analyzer.report.verdict.intervals import Rhythm, quiet_since, rhythm
 from analyzer.report.verdict.spans import before, is_covered, overlaps, total_s, uncovered, union
-from analyzer.report.verdict.standings import ORDER, Ground, Launch, standing, unnamed
+from analyzer.report.verdict.standings import Ground, Launch, standing, unnamed
 
 
 def together(case: Case, pool: Pool) -> Together:
@@ -146,7 +146,7 @@ def _sightings(case: Case, host: Host) -> tuple[Sighting, ...]:
 def _ranked(callers: Iterable[CallerStanding]) -> list[CallerStanding]:
     """Return the worst first, and of these the one that called last."""
     by_time = sorted(callers, key=lambda each: (each.last_v1_at, each.caller), reverse=True)
-    return sorted(by_time, key=lambda each: ORDER.index(each.standing))
+    return sorted(by_time, key=lambda each: STANDINGS.index(each.standing))
 
 
 def _window(case: Case, host: Host, callers: Iterable[CallerStanding], period: Span) -> Span:

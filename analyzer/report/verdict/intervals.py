@@ -21,6 +21,9 @@ RARE = 35 * DAY
 # twice, with half a day of jitter on each side, and a job of working days has had its weekend.
 # A burst of calls, or a job that is tried again a day later, says nothing of the interval.
 KNOWN_AFTER = 6 * DAY
+# A caller without a longer pause may be a job of one week of the month, or of ten days.
+DENSE_PAUSE = 4 * DAY
+DENSE_KNOWN_AFTER = 10 * DAY
 # Share of an interval that its next call may be late: four days of a month, a day of a week.
 LATE_SHARE = 8
 LATE_MIN = DAY
@@ -107,6 +110,8 @@ def rhythm(spans: Sequence[Span]) -> Rhythm:
     if extent(spans) < KNOWN_AFTER:
         return Rhythm(None)
     longest = longest_pause(union(spans))
+    if longest < DENSE_PAUSE and extent(spans) < DENSE_KNOWN_AFTER:
+        return Rhythm(None)
     starts = _runs(spans)
     kind = _kind(starts)
     if kind is None:

@@ -55,6 +55,14 @@ def no_lines(findings: Findings) -> str:
     )
 
 
+def left_out(findings: Findings) -> str:
+    """Say that the end that was asked for hides IMDSv1 calls."""
+    calls = sum(findings.left_out.values())
+    on = f" on {number(len(findings.left_out), 'host')}" if len(findings.left_out) > 1 else ""
+    were = "was" if calls == 1 else "were"
+    return f"{number(calls, 'later IMDSv1 call')}{on} {were} left out by --until"
+
+
 def ambiguous_host(of: Evidence) -> Optional[str]:
     """Say that two hosts have one name."""
     if of.host.overlap is None:

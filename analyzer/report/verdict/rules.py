@@ -71,6 +71,8 @@ RULES: tuple[Rule, ...] = (
     Rule("not_scanned", _NOT_ENOUGH, dormant.not_scanned),
     Rule("gone_callers", _NOT_ENOUGH),
     Rule("unaccounted_earlier", _NOT_ENOUGH, accounts.unaccounted_earlier),
+    Rule("left_out", _SAFE),
+    Rule("less_silence", _SAFE, callers.less_silence),
     Rule("only_logged", _SAFE),
     Rule("incomplete_facts", _SAFE),
     Rule("snapshot_before_end", _SAFE),

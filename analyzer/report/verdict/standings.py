@@ -13,19 +13,6 @@ from analyzer.report.verdict.boots import calls_at_launch, clears, is_boot_calle
 from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, quiet_since, rhythm
 from analyzer.report.verdict.spans import DAY, after, extent, is_covered, longest_pause, union
 
-# The worst first.
-ORDER = (
-    Standing.CALLS,
-    Standing.REJECTED,
-    Standing.DUE,
-    Standing.AWAITS_BOOT,
-    Standing.ACCEPTED,
-    Standing.SPEAKS_V2,
-    Standing.BOOTED,
-    Standing.SILENT,
-)
-
-
 # Time after the last heartbeat is not yet known to be watched.
 _BEAT = datetime.timedelta(hours=1)
 _NEVER = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)

@@ -10,6 +10,7 @@ from analyzer.report.findings import Findings, Span
 from analyzer.report.formats.reason_words import reason
 from analyzer.report.formats.wording import at, listed, number
 from analyzer.report.result import (
+    STANDINGS,
     CallerStanding,
     Instance,
     Judgement,
@@ -26,10 +27,9 @@ from analyzer.report.verdict.evidence import Evidence
 from analyzer.report.verdict.groups import group_of
 from analyzer.report.verdict.names import name
 from analyzer.report.verdict.rules import RULES, judgement
-from analyzer.report.verdict.standings import ORDER as STANDINGS
 
 # These say of all hosts the same, so the whole need not say of which.
-_OF_ALL = frozenset({"damaged_input", "unread_files"})
+_OF_ALL = frozenset({"damaged_input", "unread_files", "less_silence"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ def whole(
     compared = case.comparison
     if compared and compared.is_partial and all(each.code != "partial_figures" for each in said):
         said.append(Reason("partial_figures", accounts.partial(compared)))
+    if case.findings.left_out:
+        said.append(Reason("left_out", lines.left_out(case.findings)))
     if judgement(said) is Judgement.SAFE and case.places.roster is None:
         said.append(Reason("only_logged", _only_logged(len(evidence))))
     order = {rule.code: place for place, rule in enumerate(RULES)}
@@ -79,6 +81,8 @@ def without_lines(findings: Findings, roster: Optional[Roster]) -> Verdict:
         said.append(Reason("damaged_input", lines.damage(findings.damaged)))
     if findings.unread:
         said.append(Reason("unread_files", lines.unread(findings.unread)))
+    if findings.left_out:
+        said.append(Reason("left_out", lines.left_out(findings)))
     return Verdict(None, Judgement.NOT_ENOUGH_EVIDENCE, tuple(said), None, 0.0)
 
 

@@ -215,3 +215,17 @@ def test_without_a_package_the_command_that_installs_it_is_named(package: str) -
     assert done.returncode == 1
     assert "pip install 'imds-analyzer[aws]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_audit_is_checked_and_its_snapshot_kept(tmp_path: Path) -> None:
+    """What was read once is checked again from the file, with the same result."""
+    path, result = tmp_path / "accounts.json", tmp_path / "result.sarif"
+    form = ("--check", "--format", "sarif", "--result", str(result))
+    done = audit("--output", str(path), "--days", "0", *form)
+    assert done.exit_code == 11, done.output
+    first = result.read_text("utf-8")
+    rules = {found["ruleId"] for found in json.loads(first)["runs"][0]["results"]}
+    assert {"imds-default-allows-v1", "imds-instance-allows-v1"} <= rules
+    assert audit("--snapshot", str(path), *form).exit_code == 11
+    assert result.read_text("utf-8") == first

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from analyzer.host.mounts import CGROUP2, devices_in, mount_points_in, slow_mounts_in
+from analyzer.host.mounts import (
+    CGROUP2,
+    devices_in,
+    maybe_root_cgroup,
+    mount_points_in,
+    slow_mounts_in,
+)
+from tests.cgroups import maybe_hierarchy
 
 
 @pytest.mark.parametrize(
@@ -48,3 +57,14 @@ def test_what_may_hang_is_found_by_its_type() -> None:
 def test_devices_are_as_the_kernel_writes_them() -> None:
     """Lines of another form are left out."""
     assert devices_in(MOUNTINFO) == {254 << 20, 37, 38, 8 << 20 | 1, 39, 40}
+
+
+def test_the_root_cgroup_is_chosen_among_mounts(tmp_path: Path) -> None:
+    """Not a cgroup of a container's own, nor a mount that another one hides."""
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    places = [str(tmp_path / "hidden"), str(tmp_path), str(hierarchy)]
+    assert maybe_root_cgroup(places) == str(hierarchy)
+    assert maybe_root_cgroup(places[:2]) is None
+    assert maybe_root_cgroup([]) is None

@@ -15,15 +15,18 @@ from analyzer.config.settings import LogSettings
 from analyzer.recorder.attribute import Attributor
 from analyzer.recorder.decode.connections import IDLE_TIMEOUT_S
 from analyzer.recorder.listener import Listener
-from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace
+from analyzer.recorder.pacing import LINGER_S, WAKEUPS_PER_S, WAKEUPS_SAVED_MAX, Pace, Waiting
 from analyzer.recorder.pipeline import Pipeline
 from analyzer.recorder.sinks.jsonl import JsonlSink, open_log
 from analyzer.recorder.sinks.log import LineLog
 from analyzer.recorder.sinks.stream import StreamWriter
 from analyzer.recorder.source_events import Closed, Event, Lost
 from analyzer.recorder.sources import Probe
+from analyzer.recorder.stages import Stages
 from tests.sends import chunk
 from tests.unit.recorder.sinks.test_jsonl import lines_of
+
+FOR_EVER_S, SHORT_S = 60.0, 0.03
 
 
 class Scripted(Probe):
@@ -47,6 +50,9 @@ class Scripted(Probe):
 
     def decode(self, raw: bytes) -> Iterable[Event]:
         return (Closed(0, (raw[0], 0)),)
+
+    def cgroup_of(self, raw: bytes) -> int:
+        return raw[0]
 
     def lost(self) -> list[Lost]:
         return []
@@ -129,6 +135,32 @@ def test_events_in_quantity_are_not_left_to_gather() -> None:
     for _ in range(2 * WAKEUPS_SAVED_MAX):
         now_s += 0.001
         assert pace.linger_s(now_s, 30) == 0
+
+
+def test_a_new_cgroup_ends_the_wait_while_new_containers_call(
+    pipeline: Pipeline, source: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The container may be gone before the wait is over."""
+    monkeypatch.setattr(Stages, "has_new_containers", property(lambda _: True))
+    with Waiting(source.fileno()) as waiting:
+        for cgroup in (b"a", b"b"):
+            os.write(source.write_fd, cgroup)
+            assert _lingered_s(pipeline, waiting, FOR_EVER_S) < FOR_EVER_S
+        os.write(source.write_fd, b"a")
+        assert _lingered_s(pipeline, waiting, SHORT_S) >= SHORT_S
+
+
+def test_nobody_looks_while_no_new_containers_call(pipeline: Pipeline, source: Scripted) -> None:
+    with Waiting(source.fileno()) as waiting:
+        os.write(source.write_fd, b"a")
+        assert _lingered_s(pipeline, waiting, SHORT_S) >= SHORT_S
+    assert source.reads == 0
+
+
+def _lingered_s(pipeline: Pipeline, waiting: Waiting, for_s: float) -> float:
+    began_s = time.monotonic()
+    pipeline._linger(waiting, for_s)
+    return time.monotonic() - began_s
 
 
 def test_the_end_is_not_delayed_by_events_that_gather(

@@ -33,6 +33,10 @@ def test_without_the_field_it_is_the_executable() -> None:
     [
         ("contract-example",
          f"worker.py ← gunicorn, unit app.service, docker 3f1c3f1c3f1c, user app, {BOTO}"),
+        ("from-a-container-with-names",
+         f"worker.py ← gunicorn, deployment payments/api, container app, user app, {BOTO}"),
+        ("from-a-service-of-compose",
+         f"worker.py ← gunicorn, service shop/front, container shop-front-1, user app, {BOTO}"),
         ("from-a-kubernetes-pod",
          f"worker.py ← gunicorn, pod 8a4ef2b1, user app, {BOTO}"),
         ("from-an-ecs-task",

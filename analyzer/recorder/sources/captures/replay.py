@@ -132,6 +132,10 @@ class PcapSource:
             self._file_read(file)
             self._files.popleft()
 
+    def cgroup_of(self, _raw: bytes) -> int:
+        """Return nothing: packets do not tell."""
+        return 0
+
     def expire(self, _now_boottime_ns: int) -> Iterable[Event]:
         """Return nothing: time passes with the packets."""
         return ()

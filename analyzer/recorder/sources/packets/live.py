@@ -21,6 +21,7 @@ from typing import Optional
 import psutil
 
 from analyzer.errors import SourceUnavailable
+from analyzer.host.container_lacks import Lack, advice
 from analyzer.imds import IMDS_ADDRESSES
 from analyzer.recorder.clock import BootClock, Clock
 from analyzer.recorder.source_events import Event, Lost
@@ -45,10 +46,7 @@ _OPENING_BYTES = 128
 _SEQUENCES = 1 << 32
 
 NO_PRIVILEGE = "Run as root, or with CAP_NET_RAW (systemd/packet.conf)"
-ROOT_WITHOUT = (
-    "This root has no CAP_NET_RAW: add it (docker run --cap-add NET_RAW; as a service "
-    "systemd/packet.conf)"
-)
+ROOT_WITHOUT = "This root has no CAP_NET_RAW: add it (as a service systemd/packet.conf)"
 NO_PACKETS = (
     "Needs a kernel with CONFIG_PACKET and CONFIG_INET_DIAG; as a service, "
     "RestrictAddressFamilies=AF_PACKET AF_NETLINK (systemd/packet.conf)"
@@ -132,6 +130,10 @@ class PacketSource:
             return ()
         return self._reassembler.take(boottime_ns, segment, kind)
 
+    def cgroup_of(self, _raw: bytes) -> int:
+        """Return nothing: packets do not tell."""
+        return 0
+
     def expire(self, now_boottime_ns: int) -> Iterable[Event]:
         """Return what comes of not waiting any longer for packets that are missing."""
         return self._reassembler.expire(now_boottime_ns)
@@ -182,8 +184,9 @@ def _require_interfaces() -> None:
         raise SourceUnavailable(
             PROBE,
             "this network namespace has no interface but lo",
-            "Start it in the host's: with PrivateNetwork=no (systemd/packet.conf), or outside of"
-            " the container",
+            advice(
+                Lack.NETWORK, "Start it in the host's: with PrivateNetwork=no (systemd/packet.conf)"
+            ),
         )
 
 
@@ -199,7 +202,7 @@ def _untagged(packet: Packet) -> Packet:
 def _explained(error: OSError) -> SourceUnavailable:
     said = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in (errno.EPERM, errno.EACCES):
-        remedy = ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE
+        remedy = advice(Lack.NETWORK, ROOT_WITHOUT if os.geteuid() == 0 else NO_PRIVILEGE)
         return SourceUnavailable(PROBE, f"packet sockets are not permitted ({said})", remedy)
     if error.errno in (errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTONOSUPPORT):
         return SourceUnavailable(PROBE, f"packet sockets are not to be had ({said})", NO_PACKETS)

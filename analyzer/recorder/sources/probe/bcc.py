@@ -29,7 +29,7 @@ from analyzer.recorder.sources.losses import (
     MappedCounters,
 )
 from analyzer.recorder.sources.probe import layout, wire
-from analyzer.recorder.sources.probe.events import TornEventError, decode_event
+from analyzer.recorder.sources.probe.events import TornEventError, cgroup_of, decode_event
 from analyzer.recorder.sources.probe.libbpf import Libbpf
 from analyzer.recorder.sources.probe.objects import bpf_file
 from analyzer.recorder.sources.probe.witness import Witnesses
@@ -200,6 +200,10 @@ class BccSource(Probe):
         except TornEventError:
             self._torn += 1
             return ()
+
+    def cgroup_of(self, raw: bytes) -> int:
+        """Return the id of the cgroup that a raw event is from, 0 if it does not tell."""
+        return cgroup_of(raw)
 
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""

@@ -137,6 +137,12 @@ class CoreSource(Probe):
             return ()
         return joined
 
+    def cgroup_of(self, raw: bytes) -> int:
+        """Return the id of the cgroup that a raw event is from, 0 if it does not tell."""
+        from analyzer.recorder.sources.probe.events import cgroup_of  # noqa: PLC0415 (not before)
+
+        return cgroup_of(raw)
+
     def lost(self) -> list[Lost]:
         """Return what was dropped since the last call."""
         return self._loaded.losses.take()
@@ -170,7 +176,20 @@ def _remedy(code: Optional[int], attach: str) -> str:
     remedy = REMEDIES[attach]
     if code not in (errno.EPERM, errno.EACCES):
         return remedy
-    return maybe_obstacle() or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
+    obstacle = maybe_obstacle() or maybe_filter()
+    return obstacle or f"{REFUSED}; else {remedy[0].lower()}{remedy[1:]}"
+
+
+def maybe_filter() -> Optional[str]:
+    """Return what to do if a seccomp filter refuses to load or to attach; None if none does."""
+    from analyzer.host.confinement import refused_calls  # noqa: PLC0415 (only after a failure)
+    from analyzer.host.container_lacks import Lack, advice, remedy  # noqa: PLC0415 (as above)
+
+    refused = [name for name in refused_calls() if name in ("bpf", "perf_event_open")]
+    if not refused:
+        return None
+    allow = advice(Lack.SECCOMP, remedy(Lack.SECCOMP, None))
+    return f"A seccomp filter refuses {' and '.join(refused)}. {allow}"
 
 
 def _allow_locked_memory() -> None:

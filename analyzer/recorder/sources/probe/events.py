@@ -37,12 +37,17 @@ _FLAGS = struct.Struct("=4xI")
 _SENDER = struct.Struct("=4xIQQQIIII")
 _WHO = struct.Struct("=HHIQHHI56s")
 _WHO_AT = layout.EVENT_SIZE - _WHO.size
+# The cgroup stands there behind two sizes and the mount namespace.
+_CGROUP = struct.Struct("=Q")
+_CGROUP_AT = _WHO_AT + struct.calcsize("=HHI")
 # ... and the time that stands in front, and behind what a process runs again.
 _TIME = struct.Struct("=Q")
 _TIME_AT = 8
 # The kind of a sender that another CPU has just told, too: to be told twice does no harm.
 _TOLD = 0
 _SENDERS = (layout.KIND_SENDER, layout.KIND_CALL, _TOLD)
+# The kinds that name a process, and have it where a send has it.
+_NAMING = frozenset({*_SENDERS, layout.KIND_SEND, layout.KIND_PROGRAM, layout.KIND_HOLDER})
 # The first send of TCP Fast Open has no number yet, and MPTCP numbers its bytes its own way.
 _FLAGS_WITHOUT_SEQUENCE = layout.FLAG_FASTOPEN | layout.FLAG_NO_ANSWER
 
@@ -71,6 +76,13 @@ def decode_event(raw: bytes) -> Union[Event, SegmentSender, Segment]:
     if kind == layout.KIND_PROGRAM:
         return _decode_program(raw)
     return _decode_send(raw)
+
+
+def cgroup_of(raw: bytes) -> int:
+    """Return the cgroup of the process that an event names, 0 if it names none."""
+    if raw[0] in _NAMING and len(raw) >= layout.EVENT_SIZE:
+        return int(_CGROUP.unpack_from(raw, _CGROUP_AT)[0])
+    return 0
 
 
 def _decode_send(raw: bytes) -> Chunk:

@@ -38,7 +38,7 @@ def root_cgroup() -> Iterator[int]:
     """Open the root of the cgroup2 hierarchy; raises KernelLacks where none is to be seen."""
     places = mount_points(CGROUP2)
     if not places:
-        raise KernelLacks("the hierarchy of cgroup v2 is not mounted", NO_HIERARCHY)
+        raise KernelLacks("the hierarchy of cgroup v2 is not mounted", _advice(NO_HIERARCHY))
     for place in places:
         try:
             fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -50,7 +50,13 @@ def root_cgroup() -> Iterator[int]:
                 return
         finally:
             os.close(fd)
-    raise KernelLacks("the root of the cgroup v2 hierarchy is out of sight", NOT_THE_ROOT)
+    raise KernelLacks("the root of the cgroup v2 hierarchy is out of sight", _advice(NOT_THE_ROOT))
+
+
+def _advice(outside: str) -> str:
+    from analyzer.host.container_lacks import Lack, advice  # noqa: PLC0415 (only where it is missing)
+
+    return advice(Lack.CGROUPS, outside)
 
 
 def turned_off() -> SourceUnavailable:

@@ -8,7 +8,8 @@ WITH keyed AS (
   SELECT line_counts.*, host_keys.host
   FROM line_counts LEFT JOIN host_keys ON host_keys.name = line_counts.name
     AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
-  WHERE (NOT is_ours OR odd IN ('', 'unreadable_loss')) AND (NOT is_by_minute OR in_window)
+  WHERE NOT is_by_slice AND coalesce(event, '') <> 'left_out'
+    AND (NOT is_ours OR odd IN ('', 'unreadable_loss')) AND (NOT is_by_minute OR in_window)
 )
 SELECT {{ kept | join(", ") }}, version, operation, outcome, lines
 FROM keyed WHERE NOT ({{ is_folded }})

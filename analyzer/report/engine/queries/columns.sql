@@ -3,7 +3,8 @@
 {% set of_request = [
   "version", "reason", "outcome", "operation", "provider", "repeated", "forwarded", "relayed",
   "token_outcome", "path", "agent", "caller", "program", "launcher", "kind", "account",
-  "container", "runtime", "orchestrator", "workload", "unit", "hop_limit"] %}
+  "container", "runtime", "orchestrator", "workload", "container_name", "image",
+  "deployed", "labels", "unit", "hop_limit"] %}
 {% set of_host = ["event", "name", "boot", "instance", "probe", "day_us"] %}
 {% set of_mark = [
   "mark_us", "interval_s", "uptime_s", "booted_us", "attached_s", "lost", "lost_reason",
@@ -17,10 +18,12 @@
 {% set of_line = ["is_ours", "odd", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
 {% set of_minute = [
   "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated"] %}
+{# Or all of these by the slice of time, in which lines are compared with what heartbeats counted. #}
+{% set of_slice = ["version", "repeated", "name", "boot", "instance", "probe", "slice_us"] %}
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [
   "token_outcome", "path", "agent", "relayed", "program", "account", "container", "runtime", "orchestrator",
-  "workload"] %}
+  "workload", "container_name", "image", "deployed", "labels"] %}
 {# What finds a group's example again. A folded line's call has another operation or outcome. #}
 {% set of_example = (of_host + of_request) | reject("in", ["operation", "outcome"]) | list %}

@@ -6,7 +6,7 @@ WITH told AS (
     line_counts.code, max(line_counts.last_us) AS last_us
   FROM line_counts JOIN host_keys ON host_keys.name = line_counts.name
     AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
-  WHERE NOT is_by_minute AND is_ours AND event = 'caller_evidence' AND code <> ''
+  WHERE NOT is_by_minute AND NOT is_by_slice AND is_ours AND event = 'caller_evidence' AND code <> ''
   GROUP BY 1, 2, 3, 4, 5
 ), newest AS (
   SELECT caller, host, executable, code, max(last_us) AS last_us FROM (

@@ -11,6 +11,8 @@ SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds
 )) AND has_numbers, FALSE) AS is_ours,
   {# What this release does not understand, and what cannot be. #}
   CASE WHEN at_us < {{ IMDSV2_SINCE_US }} THEN 'too_early'
+    WHEN repeated LIKE '?' || {{ UNIT }} || '%'
+      OR repeated LIKE '%' || {{ RECORD }} || '?' || {{ UNIT }} || '%' THEN 'not_understood'
     WHEN event = 'imds_request' AND provider = 'aws' AND version IN ('v1', 'v2', 'unknown') THEN ''
     WHEN event NOT IN ({{ EVENTS | map("quoted") | join(", ") }})
       OR (event = 'imds_request' AND (version NOT IN ('v1', 'v2', 'unknown')
@@ -42,7 +44,7 @@ FROM (
       END, imds.provider, '') END AS provider,
     {# Each count as one text. In a line that is the analyzer's own each can be right. #}
     coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
-      replace(coalesce(each.version, ''), {{ UNIT }}, '?') || {{ UNIT }}
+      CASE WHEN each.version IN ('v1', 'v2', 'unknown') THEN each.version ELSE '?' END || {{ UNIT }}
       || replace(coalesce(each.operation, ''), {{ UNIT }}, '?') || {{ UNIT }}
       || replace(coalesce(nullif(each.outcome, 'unknown'), ''), {{ UNIT }}, '?') || {{ UNIT }}
       || CAST(coalesce(CAST({{ calls("each.count") }} AS BIGINT), 1) AS VARCHAR),
@@ -68,6 +70,20 @@ FROM (
     coalesce(container.runtime, '') AS runtime,
     coalesce(orchestrator."type", '') AS orchestrator,
     coalesce(orchestrator.resource.id, '') AS workload,
+    {# What the container is called, and what deployed it. Whoever forges a line may write any text. #}
+    substr(coalesce(container.name, ''), 1, {{ TEXT_MAX }}) AS container_name,
+    substr(coalesce(container.image.name || coalesce(':' || nullif(container.image.tag, ''), ''),
+      ''), 1, {{ TEXT_MAX }}) AS image,
+    substr(coalesce(
+      nullif(orchestrator.resource.parent."type", '') || ' '
+        || coalesce(nullif(orchestrator.namespace, '') || '/', '')
+        || nullif(orchestrator.resource.parent.name, ''),
+      nullif(orchestrator.resource."type", '') || ' '
+        || coalesce(nullif(orchestrator.namespace, '') || '/', '')
+        || nullif(orchestrator.resource.name, ''),
+      ''), 1, {{ TEXT_MAX }}) AS deployed,
+    substr(coalesce(array_to_string(orchestrator.resource.label, ', '), ''), 1, {{ TEXT_MAX }})
+      AS labels,
     coalesce(service.name, '') AS unit,
     CASE WHEN event = 'caller_evidence' AND length(CAST(code AS VARCHAR)) <= {{ CODE_MAX }}
       THEN coalesce(CAST(code AS VARCHAR), '') ELSE '' END AS code,

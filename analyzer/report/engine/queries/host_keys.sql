@@ -3,7 +3,7 @@
    could be an instance's is marked, so that it is none. #}
 WITH named AS (
   SELECT name, boot, instance, max(last_us) AS last_us FROM line_counts
-  WHERE NOT is_by_minute AND is_ours GROUP BY name, boot, instance
+  WHERE NOT is_by_minute AND NOT is_by_slice AND is_ours GROUP BY name, boot, instance
 ), instances AS (
   SELECT boot, max(instance) AS instance FROM named
   WHERE boot <> '' AND instance <> '' GROUP BY boot HAVING min(instance) = max(instance)

@@ -7,12 +7,16 @@ FROM (
       WHEN 'not_understood' THEN CASE
         WHEN line_counts.event <> 'imds_request' THEN 'event: ' || line_counts.event
         WHEN line_counts.version IN ('v1', 'v2', 'unknown')
+          AND line_counts.provider IN ({{ PROVIDERS | map("quoted") | join(", ") }})
+          THEN 'imds.repeated.version'
+        WHEN line_counts.version IN ('v1', 'v2', 'unknown')
           THEN 'imds.provider: ' || line_counts.provider
         ELSE 'imds.version: ' || line_counts.version END
       ELSE line_counts.event END AS example
   FROM line_counts JOIN host_keys ON host_keys.name = line_counts.name
     AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
-  WHERE NOT line_counts.is_by_minute AND line_counts.is_ours AND line_counts.odd <> ''
+  WHERE NOT line_counts.is_by_minute AND NOT line_counts.is_by_slice AND line_counts.is_ours
+    AND line_counts.odd <> ''
   UNION ALL
   SELECT call_counts.host, 'before_boot' AS kind,
     CASE WHEN call_counts.last_us < boot_times.booted_us - {{ MINUTE_US }}

@@ -10,4 +10,4 @@ WHERE NOT call_counts.is_by_minute AND call_counts.is_ours AND call_counts.event
   AND call_counts.outcome = 'success' AND call_counts.operation <> 'token'
   AND sightings.host IS NULL
 GROUP BY call_counts.caller, call_counts.host, call_counts.day_us
-ORDER BY caller, host, first_seen_us LIMIT {{ SIGHTING_DAYS_MAX }}
+ORDER BY call_counts.caller, call_counts.host, first_seen_us LIMIT {{ SIGHTING_DAYS_MAX }}

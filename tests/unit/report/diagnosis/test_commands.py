@@ -122,3 +122,24 @@ def test_a_caller_is_looked_up_where_it_runs() -> None:
     assert "describe-tasks" in looks(fallback(orchestrator=task))[-1]
     forged = {"type": "kubernetes", "resource": {"type": "pod", "id": '")}{x'}}
     assert "{x" not in " ".join(looks(kube2iam(orchestrator=forged)))
+
+
+def test_a_pod_with_names_is_looked_up_by_them() -> None:
+    resource = {"type": "pod", "id": "8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b", "name": "api-7d-x2x4z"}
+    parent = {"type": "Deployment", "name": "api"}
+    pod = {
+        "type": "kubernetes",
+        "namespace": "payments",
+        "resource": {**resource, "parent": parent},
+    }
+    assert looks(kube2iam(orchestrator=pod)) == (
+        "kubectl -n payments get deployment api -o yaml",
+        "kubectl -n payments get pod api-7d-x2x4z -o wide",
+    )
+    # Whoever names containers names no command.
+    forged = {**pod, "namespace": "$(reboot)"}
+    assert "reboot" not in " ".join(looks(kube2iam(orchestrator=forged)))
+    hostile_owner = {**resource, "parent": {"type": "Deployment", "name": "--x"}}
+    assert looks(kube2iam(orchestrator={**pod, "resource": hostile_owner})) == (
+        "kubectl -n payments get pod api-7d-x2x4z -o wide",
+    )

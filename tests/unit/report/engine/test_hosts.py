@@ -116,3 +116,38 @@ def test_since_hides_no_boot(tmp_path: Path) -> None:
     (host,) = found_in(tmp_path, lines, since=START + 2 * DAY).hosts
     assert [each.id for each in host.boots] == ["b0", "b1", "b2"]
     assert (host.first_at, host.requests["v1"]) == (START + 2 * DAY, 1)
+
+
+def test_analyzers_without_boot_ids_that_overlap_are_two_hosts(tmp_path: Path) -> None:
+    """One writes while the other's interval is under way. A restart is one analyzer."""
+    one = Boot("app", "")
+    beats = [one.beat(START + n * HOUR) for n in range(1, 4)]
+    again = [one.started(START + 3.5 * HOUR), one.beat(START + 4.5 * HOUR)]
+    lines = [one.started(START), *beats, *again]
+    assert found_in(tmp_path, lines).hosts[0].overlap is None
+    assert found_in(tmp_path, [*lines, beats[0]]).hosts[0].overlap is None  # delivered twice
+    others = [one.beat(START + (n + 0.5) * HOUR) for n in (1, 2)]
+    overlap = found_in(tmp_path, [*lines, *others]).hosts[0].overlap
+    assert overlap == Span(START + HOUR / 2, START + HOUR)
+    started = found_in(tmp_path, [*lines, one.started(START + 1.5 * HOUR)]).hosts[0].overlap
+    assert started == Span(START + HOUR, START + 1.5 * HOUR)
+    one.instance = ONE
+    lines = [one.beat(START + n * HOUR / 2) for n in range(2, 6)]
+    assert found_in(tmp_path, lines).hosts[0].overlap is None
+
+
+def test_calls_after_the_end_are_counted_and_left_out(tmp_path: Path) -> None:
+    """Those of IMDSv1; a folded line counts for what it stands for."""
+    one, other = Boot("app", "b1", ONE), Boot("late", "b2")
+    folded = [
+        {"version": "v1", "operation": "metadata", "outcome": "success", "count": 7},
+        {"version": "v2", "operation": "metadata", "outcome": "success", "count": 5},
+    ]
+    lines = [one.call(START), one.call(START + HOUR), one.call(START + DAY, "v2")]
+    lines += [one.call(START + DAY, repeated=folded), other.call(START + DAY)]
+    lines += [one.call(START + DAY, provider="gcp")]
+    found = found_in(tmp_path, lines, until=START + HOUR)
+    assert found.left_out == {ONE: 8, "late": 1}
+    assert [(host.key, host.requests["v1"]) for host in found.hosts] == [(ONE, 1)]
+    assert (found.lines, len(found.sightings)) == (1, 1)
+    assert found_in(tmp_path, lines).left_out == {}

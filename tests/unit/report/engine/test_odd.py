@@ -106,3 +106,15 @@ def test_losses_that_only_counters_tell(tmp_path: Path) -> None:
     assert [each.reason for each in host(tmp_path, beat, stop, told).losses] == ["ring_buffer_full"]
     found = [each.reason for each in host(tmp_path, beat, stop, answers).losses]
     assert sorted(found) == ["answers_lost", "counted_lost"]
+
+
+def test_a_folded_line_with_a_version_that_nobody_knows(tmp_path: Path) -> None:
+    """It is not understood, also beside a version that is known."""
+    count = {"operation": "metadata", "outcome": "success", "count": 3}
+    for versions in (("v9",), ("v2", "v9"), (None, "v2")):
+        counts = [{**count, "version": version} for version in versions]
+        found = host(tmp_path, HOST.call(START + HOUR, "v2", repeated=counts))
+        (odd,) = found.odd
+        assert (odd.kind, odd.example) == ("not_understood", "imds.repeated.version")
+    counts = [{**count, "version": version} for version in ("v2", "unknown")]
+    assert host(tmp_path, HOST.call(START + HOUR, "v2", repeated=counts)).odd == ()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+from typing import Optional
 
+import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from analyzer.report.engine.bounds import MINUTE_US
+from analyzer.report.engine.rows import Rows, microseconds_of
+from analyzer.report.engine.shortfalls import gather_shortfalls
 from analyzer.report.findings import Shortfall, Span
 from tests.unit.report.engine.lines import DAY, HOUR, MINUTE, START, Boot, Line, found_in
 
@@ -45,10 +53,47 @@ def test_a_true_log_misses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_lines_that_were_filtered_out_are_missing(tmp_path: Path, version: str) -> None:
-    """By version; nothing of the other is missing."""
+    """By version, with the interval; nothing of the other is missing."""
     (found,) = shortfalls(tmp_path, without(run(), version, 1))
     assert (found.version, found.missing) == (version, 1)
-    assert found.span == Span(START, START + 3 * HOUR + 2 * MINUTE)
+    assert found.span == Span(START, START + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("interval", "twice"), [(MINUTE, 9), (5 * MINUTE, 1), (HOUR, 1), (HOUR, 4), (HOUR, 6)]
+)
+def test_a_surplus_in_another_interval_hides_nothing(
+    tmp_path: Path, interval: datetime.timedelta, twice: int
+) -> None:
+    """Neither before nor after. But within minutes, lines may have been counted late."""
+    lines = [HOST.started(START)]
+    for number in range(12):
+        lines.append(HOST.call(START + (number + 0.3) * interval))
+        lines.append(HOST.beat(START + (number + 1) * interval, interval.total_seconds(), v1=1))
+    again = [HOST.call(START + (twice + 0.4) * interval, key=f"app-{n}") for n in range(9)]
+    assert shortfalls(tmp_path, [*lines, *again]) == ()
+    (found,) = shortfalls(tmp_path, [*lines[:11], *lines[12:], *again])
+    assert (found.missing, found.span.start) == (1, START + 5 * interval)
+
+
+def test_an_end_of_an_interval_may_be_within_a_minute(tmp_path: Path) -> None:
+    """A request counts in the interval that comes to it, and in one."""
+    lines = [HOST.started(START)]
+    calls = [HOST.call(START + MINUTE / 4), HOST.call(START + 3 * MINUTE / 4)]
+    beats = [HOST.beat(START + each * MINUTE / 2, 30, v1=1) for each in (1, 2)]
+    beats += [HOST.beat(START + each * MINUTE / 2, 30) for each in (3, 4, 5, 6, 7, 8)]
+    assert shortfalls(tmp_path, [*lines, *calls, *beats]) == ()
+    (found,) = shortfalls(tmp_path, [*lines, *calls[:1], *beats])
+    assert found.missing == 1
+
+
+def test_a_line_counts_for_an_answer_that_comes_late(tmp_path: Path) -> None:
+    """It is counted then. Minutes later, another request was counted."""
+    lines = [HOST.started(START), HOST.call(START + HOUR - MINUTE), HOST.beat(START + HOUR)]
+    assert shortfalls(tmp_path, [*lines, HOST.beat(START + 2 * HOUR, v1=1)]) == ()
+    lines[1] = HOST.call(START + HOUR - 10 * MINUTE)
+    (found,) = shortfalls(tmp_path, [*lines, HOST.beat(START + 2 * HOUR, v1=1)])
+    assert found.missing == 1
 
 
 def test_an_end_counts_what_came_after_the_last_heartbeat(tmp_path: Path) -> None:
@@ -77,7 +122,7 @@ def test_a_request_may_be_counted_after_midnight(tmp_path: Path) -> None:
     assert shortfalls(tmp_path, lines) == ()
     lines.append(HOST.beat(day + 2 * HOUR, v1=1))
     (found,) = shortfalls(tmp_path, lines)
-    assert (found.counted, found.lines, found.missing) == (2, 1, 1)
+    assert (found.counted, found.lines, found.missing) == (1, 0, 1)
 
 
 def test_a_folded_line_counts_for_what_it_stands_for(tmp_path: Path) -> None:
@@ -114,3 +159,84 @@ def test_a_heartbeat_that_is_there_twice_counts_once(tmp_path: Path) -> None:
     lines = [HOST.started(START, START), HOST.call(START + HOUR / 2, "v2"), beat, beat]
     (found,) = found_in(tmp_path, lines).hosts
     assert found.shortfalls == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3)), max_size=30),
+    st.integers(0, 59),
+)
+def test_no_fewer_are_missing_than_can_be_shown(
+    intervals: list[tuple[int, int, int]], seconds: int
+) -> None:
+    """Against a comparison that gives each interval the oldest lines that it can have counted."""
+    at = START + datetime.timedelta(seconds=seconds)
+    marks: list[Mark] = [("analyzer_started", at, None, None)]
+    stretches, times = [], []
+    for minutes, counted, written in intervals:
+        end = at + minutes * MINUTE
+        times += [at + (end - at) * (n + 1) / (written + 1) for n in range(written)]
+        marks.append(("heartbeat", end, minutes * 60, counted))
+        stretches.append((at, end, counted))
+        at = end
+    found, shown = missing_of(marks, times), least_missing(stretches, times)
+    assert bool(found) == bool(shown)
+    assert sum(each.missing for each in found) <= shown
+
+
+Mark = tuple[str, datetime.datetime, Optional[int], Optional[int]]
+
+
+def missing_of(marks: list[Mark], times: list[datetime.datetime]) -> list[Shortfall]:
+    """Ask the query about one log whose tables have these heartbeats and times of calls."""
+    slices = [(microseconds_of(each) // MINUTE_US * MINUTE_US,) for each in times]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE call_counts (host TEXT DEFAULT 'h', boot TEXT DEFAULT 'b',"
+            " probe TEXT DEFAULT 'p', event TEXT, mark_us BIGINT, interval_s DOUBLE,"
+            " uptime_s DOUBLE, not_written BIGINT DEFAULT 0, counted_v1 BIGINT,"
+            " counted_v2 BIGINT DEFAULT 0, counted_unknown BIGINT DEFAULT 0,"
+            " lines BIGINT DEFAULT 1, is_by_minute BOOLEAN DEFAULT FALSE,"
+            " is_ours BOOLEAN DEFAULT TRUE)"
+        )
+        connection.execute(
+            "CREATE TABLE slice_counts (host TEXT DEFAULT 'h', boot TEXT DEFAULT 'b',"
+            " probe TEXT DEFAULT 'p', version TEXT DEFAULT 'v1', slice_us BIGINT,"
+            " requests BIGINT DEFAULT 1)"
+        )
+        connection.executemany(
+            "INSERT INTO call_counts (event, mark_us, interval_s, counted_v1) VALUES (?, ?, ?, ?)",
+            [(event, microseconds_of(at), *numbers) for event, at, *numbers in marks],
+        )
+        if slices:
+            connection.executemany("INSERT INTO slice_counts (slice_us) VALUES (?)", slices)
+        window = {"since": 0, "until": 1 << 60}
+
+        def ask(question: str) -> Rows:
+            return connection.execute(question).fetchall()
+
+        found = gather_shortfalls(ask, window, MINUTE_US)
+    return list(found.get("h", ()))
+
+
+def test_copies_of_a_log_hide_nothing(tmp_path: Path) -> None:
+    """In each copy the same is missing."""
+    assert shortfalls(tmp_path, run() * 2) == ()
+    (found,) = shortfalls(tmp_path, without(run(), "v1", 1) * 3)
+    assert (found.version, found.missing) == ("v1", 3)
+
+
+def least_missing(
+    stretches: list[tuple[datetime.datetime, datetime.datetime, int]],
+    times: list[datetime.datetime],
+) -> int:
+    """Return how many of the counted requests can have no line."""
+    missing = 0
+    slices = sorted(each.replace(second=0, microsecond=0) for each in times)
+    for start, end, counted in stretches:
+        for _ in range(counted):
+            fit = [each for each in slices if each < end and each + 3 * MINUTE > start]
+            if fit:
+                slices.remove(fit[0])
+            else:
+                missing += 1
+    return missing

@@ -18,7 +18,15 @@ from rich.console import Console
 import analyzer.report.formats
 from analyzer.errors import AnalyzerError
 from analyzer.report.formats import FORMATS, table
-from analyzer.report.formats.csv import COLUMNS, OF_THE_ACCOUNT, OF_THE_CODE, OF_THE_VERDICT, cell
+from analyzer.report.formats.csv import (
+    COLUMNS,
+    OF_THE_ACCOUNT,
+    OF_THE_CODE,
+    OF_THE_CONTAINERS,
+    OF_THE_VERDICT,
+    REMARKS,
+    cell,
+)
 from analyzer.report.formats.html import as_text as as_html
 from analyzer.report.formats.selection import Detail
 from analyzer.report.result import Judgement, Report, Step
@@ -231,7 +239,8 @@ class TestCsv:
         assert [row["cause"] for row in rows] == [
             each.diagnosis.cause.value for each in reports.everything()
         ]
-        assert list(rows[0]) == [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_ACCOUNT]
+        columns = [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS]
+        assert list(rows[0]) == [*columns, *OF_THE_ACCOUNT, REMARKS]
         script = rows[4]
         assert script["program"] == "/usr/bin/curl"
         assert script["launcher"] == "/opt/deploy/deploy.sh"

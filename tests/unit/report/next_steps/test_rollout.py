@@ -184,7 +184,8 @@ def test_where_all_require_tokens_only_launches_are_left() -> None:
     """Nothing is switched, and nothing goes back."""
     found = made(of_hosts(safe_host(1)), instance(1, http_tokens="required"))
     assert not any(SWITCH in command for each in found for command in each.commands)
-    assert [each.title.partition(" ")[0] for each in found] == ["Compare", *["Then"] * 3, "Last,"]
+    order = ["Compare", "Then", "At", "Then", "Then", "Last,"]
+    assert [each.title.partition(" ")[0] for each in found] == order
 
 
 @pytest.mark.parametrize(

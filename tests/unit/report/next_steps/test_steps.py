@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -11,6 +10,7 @@ from typing import Any, Optional
 
 import pytest
 
+from analyzer.account.guardrails.table import BY_FILE
 from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
 from analyzer.report.findings import Findings, Group
@@ -67,6 +67,7 @@ def test_a_safe_host_is_switched_now() -> None:
         f"Canary: require tokens on {HOST} {INSTANCE}",
         "If something breaks, go back",
         "Then change launch templates and Auto Scaling groups",
+        "At any time: let AWS name what allows IMDSv1",
         "Then make it the account's default",
         "Then make credentials from IMDSv1 worthless",
         "Last, when nobody needs the way back: forbid IMDSv1",
@@ -222,21 +223,25 @@ def test_a_host_without_an_instance_id_is_looked_up() -> None:
     assert "--instance-id INSTANCE_ID --http-tokens required" in commands[1]
 
 
-def test_policies_are_json_and_deny() -> None:
-    """With the condition keys that AWS documents."""
-    policies = [
-        json.loads(command)
-        for each in report(everything()).steps
-        for command in each.commands
-        if command.startswith("{")
-    ]
-    assert len(policies) == 2
-    statements = [each for policy in policies for each in policy["Statement"]]
-    assert {each["Effect"] for each in statements} == {"Deny"}
-    assert all(re.fullmatch(r"[0-9A-Za-z]+", each["Sid"]) for each in statements)
-    conditions = json.dumps([each["Condition"] for each in statements])
-    assert '"ec2:MetadataHttpTokens": "required"' in conditions
-    assert '"NumericLessThan": {"ec2:RoleDelivery": "2.0"}' in conditions
+def test_what_a_step_applies_is_written_before_and_is_there() -> None:
+    """By its first command for these files; the files are tested where they are."""
+    named: set[str] = set()
+    for each in report(everything()).steps:
+        files = re.findall(r"guardrails/([\w.-]+)", "\n".join(each.commands))
+        if files:
+            written = each.commands.index("imds-analyzer audit --guardrails guardrails")
+            first = next(n for n, one in enumerate(each.commands) if "guardrails/" in one)
+            assert written < first
+            assert all(f"{file}: " in each.why for file in files)
+        named.update(files)
+    assert named == set(BY_FILE)
+
+
+def test_what_shuts_the_way_back_comes_last() -> None:
+    steps = report(everything()).steps
+    for each in steps[:-1]:
+        assert not re.search("enforced enabled|scp-|-enforced.json", "\n".join(each.commands))
+    assert "scp-way-back.json" in steps[-1].commands[-1]
 
 
 def test_the_question_to_cloudwatch_fits_one_instance_or_many() -> None:
@@ -258,13 +263,12 @@ def test_without_lines_there_is_only_evidence_to_get() -> None:
 
 
 def test_every_command_is_a_command_for_bash() -> None:
-    """Also with hostile callers; policies are the only exception."""
+    """Also with hostile callers."""
     of = findings((hostile(), hostile(launcher=None), curl_script(), fallback(), group()))
     for each in report(of).steps:
         for command in each.commands:
-            if not command.startswith("{"):
-                assert "\x1b" not in command
-                subprocess.run(["bash", "-n", "-c", command], check=True, timeout=30)
+            assert "\x1b" not in command
+            subprocess.run(["bash", "-n", "-c", command], check=True, timeout=30)
 
 
 def test_a_report_is_the_same_for_the_same_findings() -> None:

@@ -69,7 +69,9 @@ def test_a_job_of_working_days_has_its_weekend() -> None:
     """Five days alone say nothing."""
     week = on("2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06")
     assert rhythm(week).interval is None
-    assert rhythm([*week, *on("2026-11-09")]).interval == 3 * DAY
+    next_week = on("2026-11-09", "2026-11-10", "2026-11-11", "2026-11-12")
+    assert rhythm([*week, *next_week[:-1]]).interval is None
+    assert rhythm([*week, *next_week]).interval == 3 * DAY
 
 
 def test_a_run_over_midnight_is_one_run() -> None:
@@ -88,10 +90,18 @@ def test_a_run_over_midnight_is_one_run() -> None:
     assert rhythm(late[:2]).interval is None
 
 
-def test_daily_calls_are_known_after_a_week() -> None:
-    """A day passes between them."""
-    assert rhythm(every(1, 20, 15)).interval is None
-    assert rhythm(every(1, 20, 14)).interval == DAY
+def test_daily_calls_are_known_after_ten_days() -> None:
+    """A day passes between them. Of fewer, all may be of one week of the month."""
+    assert rhythm(every(1, 20, 11)).interval is None
+    assert rhythm(every(1, 20, 10)).interval == DAY
+
+
+def test_a_week_of_each_month_is_no_daily_job() -> None:
+    """The longest pause counts once there are two; until then it is unknown."""
+    first = [f"2026-09-{day:02d}" for day in range(1, 8)]
+    assert rhythm(on(*first)).interval is None
+    found = rhythm(on(*first, *(f"2026-10-{day:02d}" for day in range(1, 8))))
+    assert found.interval == 24 * DAY
 
 
 @pytest.mark.parametrize(

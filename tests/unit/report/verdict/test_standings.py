@@ -183,7 +183,7 @@ def test_being_off_before_the_last_call_changes_nothing() -> None:
     covered = (Span(ago(100), stop), Span(back, NOW))
     verdict = judged(log(sighting(moments(40)), boots=boots, covered=covered))
     assert (only(verdict).standing, verdict.window) == (SILENT, Span(NOW - 36 * DAY, NOW))
-    assert standing_of(sighting([Span(ago(20), ago(12))])) is SILENT  # calls without a pause
+    assert standing_of(sighting([Span(ago(23), ago(12))])) is SILENT  # calls without a pause
 
 
 def test_a_weekly_job_must_be_due_while_the_host_runs() -> None:

@@ -26,7 +26,7 @@ from tests.unit.report.verdict.samples import (
     sighting,
     text,
 )
-from tests.unit.report_samples import DAY, findings
+from tests.unit.report_samples import DAY, HOST, findings
 
 EMPTY: Findings = dataclasses.replace(findings((), ()), lines=0)
 
@@ -151,3 +151,23 @@ def test_a_log_of_which_nothing_runs_is_not_enough() -> None:
     assert (whole.judgement, "no_lines" in codes(whole)) == (NOT_ENOUGH, True)
     assert (whole.window, whole.covered_s, whole.safe_on) == (None, 0.0, None)
     assert judged(log(), roster=roster(instance(1, log().hosts[0].key))).judgement is SAFE
+
+
+def test_calls_after_the_end_that_was_asked_for_are_told() -> None:
+    """Whatever the verdict is, and also if no host is left."""
+    quiet = log()
+    assert "left_out" not in codes(judged(quiet))
+    verdict = judged(dataclasses.replace(quiet, left_out={HOST: 3, "other": 1}))
+    assert verdict.judgement is SAFE
+    assert text(verdict, "left_out") == "4 later IMDSv1 calls on 2 hosts were left out by --until"
+    nobody = dataclasses.replace(quiet, hosts=(), left_out={HOST: 1})
+    assert text(judged(nobody), "left_out") == "1 later IMDSv1 call was left out by --until"
+
+
+def test_less_silence_than_the_default_is_told() -> None:
+    """Once, of several hosts, too."""
+    of = of_hosts((long_host("a"), long_host("b")))
+    assert "less_silence" not in codes(judged(of))
+    assert "less_silence" not in codes(judged(of, rare=50 * DAY))
+    said = text(judged(of, rare=14 * DAY), "less_silence")
+    assert said.startswith("only 14 d of silence were asked for (--rare), not 35 d")

@@ -1,0 +1,84 @@
+"""Reads ``--exceptions FILE``: what may allow IMDSv1, who decided it, why, and until when.
+
+The file is TOML::
+
+    [[exception]]
+    rule = "instance"                  # default, template, configuration, group, image, instance
+    resource = "i-0123456789abcdef0"   # an id or a name; * and ? stand for any characters
+    account = "123456789012"           # without it: all accounts
+    region = "eu-west-1"               # without it: all Regions
+    by = "Ana, platform team"
+    why = "the licence server cannot be upgraded before the move"
+    until = 2026-12-31
+
+A template version's id is ``lt-0123456789abcdef0:3``, and a default's is ``default``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from analyzer.account.check.resources import Examined
+from analyzer.account.check.rules import BY_NAME, Rule
+from analyzer.config import decisions, toml
+from analyzer.errors import ConfigError
+
+_KEYS = ("rule", "resource", "account", "region", "by", "why", "until")
+_MISSING = "an entry says which rule, which resource, who decided (by), why, and until when"
+_EXCUSABLE = tuple(each.name for each in BY_NAME.values() if each.is_excusable)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An exception. It counts up to and including the day ``until``, in UTC."""
+
+    rule: str
+    resource: str
+    by: str
+    why: str
+    until: datetime.date
+    account: Optional[str] = None
+    region: Optional[str] = None
+
+    def covers(self, rule: Rule, examined: Examined) -> bool:
+        """Tell whether this is about a resource, however late it is."""
+        return (
+            rule.is_excusable
+            and self.rule == rule.name
+            and self.account in (None, examined.account)
+            and self.region in (None, examined.region)
+            and any(
+                fnmatch.fnmatchcase(name, self.resource) for name in (examined.id, examined.label)
+            )
+        )
+
+
+def read(path: str) -> tuple[Listed, ...]:
+    """Return the exceptions of a file; raises ConfigError, which names the entry and its fault."""
+    document = toml.parse(path, toml.read(path, "the exceptions", "leave out --exceptions"))
+    entries = toml.tables(path, document, "exception", "exceptions")
+    if not entries:
+        raise ConfigError(f"{path}: has no exception: write an entry that begins [[exception]]")
+    return tuple(_listed(each, f"{path}, entry {n}") for n, each in enumerate(entries, 1))
+
+
+def _listed(entry: Mapping[str, Any], place: str) -> Listed:
+    decisions.check_keys(entry, _KEYS, place)
+    texts = {
+        key: decisions.text(entry, key, place, _MISSING)
+        for key in ("rule", "resource", "by", "why")
+    }
+    if texts["rule"] not in _EXCUSABLE:
+        raise ConfigError(
+            f"{place}: there is no rule {texts['rule']!r}. It is one of {', '.join(_EXCUSABLE)}"
+        )
+    where = {
+        key: decisions.text(entry, key, place, _MISSING)
+        for key in ("account", "region")
+        if key in entry
+    }
+    return Listed(**texts, **where, until=decisions.until(entry.get("until"), place))

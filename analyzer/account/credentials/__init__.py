@@ -1,0 +1,1 @@
+"""Says what was done with credentials that came by IMDSv1, and which callers fetched them."""

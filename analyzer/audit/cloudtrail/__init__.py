@@ -1,0 +1,1 @@
+"""Looks up in CloudTrail what instances' credentials were used for."""

@@ -1,0 +1,197 @@
+"""Adds to ``imds-analyzer audit`` what is not the audit itself: checks, guardrails, CloudTrail.
+
+The options stand in the same command; audit.py asks :func:`maybe_run` first.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import click
+
+from analyzer.commands.output import written
+
+if TYPE_CHECKING:
+    from analyzer.account.model import Snapshot
+
+FORMATS = ("text", "json", "junit", "sarif")
+_META = "analyzer.commands.audit_modes"
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What was asked for beside the audit."""
+
+    check: bool = False
+    snapshot: Optional[str] = None
+    exceptions: Optional[str] = None
+    form: str = "text"
+    result: Optional[str] = None
+    guardrails: Optional[str] = None
+    cloudtrail: bool = False
+    uses: Optional[str] = None
+    instances: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
+    cloudtrail_sql: bool = False
+    location: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The audit's own options that these modes heed."""
+
+    profile: Optional[str]
+    regions: tuple[str, ...]
+    role: Optional[str]
+    accounts: tuple[str, ...]
+    days: Optional[int]
+    previous: Optional[str]
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    context.meta.setdefault(_META, {})[parameter.name] = value
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN401 (click's)
+    return click.option(*names, expose_value=False, callback=_keep, **attributes)
+
+
+_OPTIONS = (
+    _option("--check", is_flag=True, help="Exit by the first rule that fails: for pipelines."),
+    _option(
+        "--snapshot",
+        metavar="FILE",
+        help="With --check or --cloudtrail: take this snapshot, and read no account.",
+    ),
+    _option("--exceptions", metavar="FILE", help="With --check: what may allow IMDSv1, as TOML."),
+    _option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="text",
+        show_default=True,
+        help="Of the result of --check or --uses.",
+    ),
+    _option("--result", metavar="FILE", help="Write the result of --check or --uses to FILE."),
+    _option("--guardrails", metavar="DIR", help="Write the files that keep IMDSv1 off into DIR."),
+    _option(
+        "--cloudtrail",
+        is_flag=True,
+        help="Look up what instances' credentials from IMDSv1 were used for, in the last 90 days or"
+        " --days; goes on where it was stopped.",
+    ),
+    _option(
+        "--uses",
+        metavar="FILE",
+        help="What --cloudtrail finds; or read this: a result, Athena's CSV, a trail's files.",
+    ),
+    _option(
+        "--instance",
+        "instances",
+        multiple=True,
+        metavar="ID",
+        help="With --cloudtrail: this instance of the one --region; may be repeated.",
+    ),
+    _option(
+        "--logs",
+        multiple=True,
+        metavar="PATH",
+        help="With --uses: the analyzer's logs, which say who fetched the credentials.",
+    ),
+    _option(
+        "--cloudtrail-sql", is_flag=True, help="Print table and query for a trail's logs in S3."
+    ),
+    _option("--location", metavar="s3://...", help="With --cloudtrail-sql: .../AWSLogs/."),
+)
+
+
+def mode_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command; their values go to the context."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def modes_of(context: click.Context) -> Modes:
+    """Return what was asked for."""
+    return Modes(**context.meta.get(_META, {}))
+
+
+def maybe_run(context: click.Context, asked: Asked) -> bool:
+    """Run a mode that needs no audit; tell whether there was one. Ends by an exit code."""
+    modes = modes_of(context)
+    _check_usage(modes)
+    if modes.guardrails is not None:
+        from analyzer.account.guardrails.writing import write
+
+        for path in write(Path(modes.guardrails)):
+            click.echo(str(path))
+        return True
+    if modes.cloudtrail_sql:
+        from analyzer.commands.audit_credentials import print_sql
+
+        print_sql(modes, asked)
+        return True
+    if modes.check and modes.snapshot is not None:
+        from analyzer.account.file import read
+
+        context.exit(checked(modes, read(Path(modes.snapshot)), asked.previous))
+    if modes.cloudtrail or modes.uses is not None:
+        from analyzer.commands.audit_credentials import joined_uses
+
+        context.exit(joined_uses(modes, asked))
+    return False
+
+
+def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
+    """Check a snapshot, write the result, and return the exit code."""
+    from analyzer.account.check import exceptions, junit, sarif, words
+    from analyzer.account.check.checking import check
+    from analyzer.account.file import read
+
+    forms: dict[str, Callable[..., str]] = {
+        "text": words.as_text,
+        "json": junit.as_json,
+        "junit": junit.as_xml,
+        "sarif": sarif.as_sarif,
+    }
+    listed = () if modes.exceptions is None else exceptions.read(modes.exceptions)
+    outcome = check(
+        snapshot,
+        listed,
+        today=datetime.datetime.now(datetime.timezone.utc).date(),
+        previous=None if previous is None else read(Path(previous)),
+    )
+    with written(modes.result) as to:
+        to(forms[modes.form](outcome))
+    return outcome.exit_code
+
+
+def _check_usage(modes: Modes) -> None:
+    wrong = {
+        "--exceptions goes with --check": modes.exceptions and not modes.check,
+        "--snapshot goes with --check or --cloudtrail": modes.snapshot
+        and not (modes.check or modes.cloudtrail),
+        "--instance goes with --cloudtrail": modes.instances and not modes.cloudtrail,
+        "--cloudtrail needs --uses FILE, which it writes, and goes on from": modes.cloudtrail
+        and modes.uses is None,
+        "--logs goes with --uses": modes.logs and modes.uses is None,
+        "--location goes with --cloudtrail-sql": modes.location and not modes.cloudtrail_sql,
+        "--check and --uses are two questions: ask one": modes.check and modes.uses,
+        "--format json, junit and sarif need --result FILE or --snapshot FILE": modes.check
+        and modes.form != "text"
+        and modes.result is None
+        and modes.snapshot is None,
+        "--format junit and sarif go with --check": modes.form in ("junit", "sarif")
+        and not modes.check,
+    }
+    for message, is_wrong in wrong.items():
+        if is_wrong:
+            raise click.UsageError(message)
+    if modes.exceptions is not None:  # what is wrong there is said before what takes long
+        from analyzer.account.check import exceptions
+
+        exceptions.read(modes.exceptions)

@@ -1,0 +1,1 @@
+"""Reads names of containers from what their runtimes left on the node."""

@@ -1,0 +1,1 @@
+"""What runs the analyzer in clusters: a Helm chart, an ECS task definition, and what makes them."""

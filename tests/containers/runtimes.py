@@ -1,0 +1,319 @@
+"""Lists the container runtimes: how each runs a caller, and what the line must say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Callable, NamedTuple, Optional
+
+from tests.cgroups import maybe_hierarchy
+from tests.containers.callers import IMAGE
+from tests.containers.room import Cgroups, Room
+from tests.live.watch import eventually
+
+DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
+CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
+IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
+DAEMON_DEADLINE_S = 60
+USER = 65534  # nobody, who owns nothing
+
+# Why a runtime cannot run here in a layout of cgroups.
+_HYBRID = "crun refuses version 1 and 2 side by side"
+_DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_SYS_RESOURCE may"
+
+
+class Started(NamedTuple):
+    """A command that runs a container in the foreground, and the container as the line has it.
+
+    ``identity`` gives the id and, if the cgroup's name tells, the runtime. The other two are what
+    the runtime left on the node.
+    """
+
+    argv: Sequence[str]
+    identity: Callable[[], dict[str, str]]
+    names: Mapping[str, object] = {}  # further fields of `container`
+    workload: Mapping[str, object] = {}  # fields of `orchestrator`
+
+
+Start = Callable[[Room, Path, Sequence[str]], "contextlib.AbstractContextManager[Started]"]
+Daemon = Callable[[Room], "contextlib.AbstractContextManager[None]"]
+
+
+class Runtime(NamedTuple):
+    """A runtime. ``start`` takes the room, the caller's context and the command to run.
+
+    ``before`` is the number of containers that run before one that is gone is asked for. On a busy
+    host the first is read with its batch; from then on new ones are read every few milliseconds.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    start: Start
+    daemon: Optional[Daemon] = None
+    cannot: Mapping[Cgroups, str] = {}
+    before: int = 0
+
+
+def _hexadecimal() -> str:
+    return uuid.uuid4().hex * 2
+
+
+@contextlib.contextmanager
+def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[None]:
+    """Run a daemon until it answers, and end it in order."""
+    log = room.directory / f"{Path(argv[0]).name}.log"
+    process = room.popen(argv, log)
+    try:
+        eventually(
+            f"{argv[0]} answers: {log}",
+            lambda: process.poll() is not None or room.run(asks, check=False).returncode == 0,
+            DAEMON_DEADLINE_S,
+        )
+        if process.poll() is not None:
+            raise RuntimeError(f"{argv[0]} ended: {log.read_text()[-2000:]}")
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(DAEMON_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def dockerd(room: Room) -> Iterator[None]:
+    """Run docker's daemon, which runs a containerd of its own."""
+    settings = ["--host", "unix:///run/docker.sock", "--exec-opt", "native.cgroupdriver=cgroupfs"]
+    limits = ["--default-ulimit", "nofile=1024:1024"]
+    with _daemon(room, ["dockerd", *settings, *limits], [*DOCKER, "version"]):
+        yield
+
+
+@contextlib.contextmanager
+def containerd(room: Room) -> Iterator[None]:
+    """Run containerd without its CRI plugin, which wants a network configuration."""
+    settings = room.directory / "containerd.toml"
+    settings.write_text(
+        'version = 2\nroot = "/var/lib/containerd"\nstate = "/run/containerd"\n'
+        'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+        '[grpc]\naddress = "/run/imds-containerd/containerd.sock"\n'
+    )
+    with _daemon(room, ["containerd", "--config", str(settings)], [*CTR, "version"]):
+        yield
+
+
+def podman(runtime: str, *pod: str) -> Start:
+    """Return podman's way with this OCI runtime; in a pod with the words for one."""
+    command = ("podman", "--runtime", runtime)
+
+    @contextlib.contextmanager
+    def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+        if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
+            build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+            room.run([*build, str(context)])
+        name = uuid.uuid4().hex
+        cid = room.directory / f"{name}.cid"
+        words: list[str] = []
+        if pod:
+            # Without an image for the infra container: it would come from a registry.
+            room.run([*command, "pod", "create", "--infra-command", "sleep 600", "--infra-image",
+                      IMAGE, "--name", f"pod-{name}"])  # fmt: skip
+            words = ["--pod", f"pod-{name}"]
+        argv = [*command, "run", "--rm", "--name", name, *words, "--cidfile", str(cid), IMAGE]
+        try:
+            yield Started(
+                [*argv, *inside],
+                lambda: {"id": cid.read_text().strip(), "runtime": "podman"},
+                {"name": name, "image": IMAGE_FIELDS},
+            )
+        finally:
+            room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)
+            if pod:
+                room.run([*command, "pod", "rm", "--force", f"pod-{name}"], check=False)
+
+    return start
+
+
+@contextlib.contextmanager
+def rootless(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run podman as a user, with slirp4netns as its network.
+
+    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
+    """
+    home = f"/run/rootless-{uuid.uuid4().hex}"
+    as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", "-i"]
+    as_user += [f"HOME={home}", f"XDG_RUNTIME_DIR={home}", f"PATH={room.environment()['PATH']}"]
+    as_user += ["sh", "-c", f'cd {home} && exec "$@"', "sh"]
+    command = [*as_user, "podman", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
+    command += ["--events-backend", "file", "--runtime", "runc"]
+    archive = f"{home}/caller.oci.tar"
+    build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+    room.run([*build, str(context)])
+    ranges = f"mkdir -p {home} && echo nobody:100000:65536 > {home}/ranges"
+    mounts = [f"mount --bind {home}/ranges /etc/{name}" for name in ("subuid", "subgid")]
+    room.run(["sh", "-ec", "\n".join([ranges, *mounts])])
+    try:
+        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
+        room.run(["chown", "--recursive", f"{USER}:{USER}", home])
+        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
+        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
+        run = [*command, "run", "--rm", "--name", "caller", "--network", "slirp4netns", *limits]
+        yield Started([*run, IMAGE, *inside], dict)
+    finally:
+        room.run([*command, "rm", "--force", "--ignore", "--time", "0", "caller"], check=False)
+        room.run(["umount", "/etc/subuid", "/etc/subgid"], check=False)
+
+
+@contextlib.contextmanager
+def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container on docker's own bridge."""
+    if room.run([*DOCKER, "image", "inspect", IMAGE], check=False).returncode:
+        room.run([*DOCKER, "import", str(context / "caller.tar"), IMAGE])
+    name = uuid.uuid4().hex
+    cid = room.directory / f"{name}.cid"
+    argv = [*DOCKER, "run", "--rm", "--name", name, "--cidfile", str(cid), IMAGE, *inside]
+    try:
+        yield Started(
+            argv,
+            lambda: {"id": cid.read_text().strip(), "runtime": "docker"},
+            {"name": name, "image": IMAGE_FIELDS},
+        )
+    finally:
+        room.run([*DOCKER, "rm", "--force", name], check=False)
+
+
+@contextlib.contextmanager
+def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container of containerd's, with an id and annotations as its CRI plugin writes them."""
+    listed = room.run([*CTR, "--namespace", "k8s.io", "image", "ls", "-q"]).stdout
+    if IMAGE not in listed:
+        archive = room.directory / "caller.oci.tar"
+        if not archive.exists():
+            build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+            room.run([*build, str(context)])
+            room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
+        room.run([*CTR, "--namespace", "k8s.io", "image", "import", str(archive)])
+    identity = _hexadecimal()
+    annotations = {
+        "io.kubernetes.cri.container-name": "app",
+        "io.kubernetes.cri.container-type": "container",
+        "io.kubernetes.cri.image-name": IMAGE,
+        "io.kubernetes.cri.sandbox-name": "api-6f7d8c9b5-x2x4z",
+        "io.kubernetes.cri.sandbox-namespace": "payments",
+    }
+    words = [
+        word for name, value in annotations.items() for word in ("--annotation", f"{name}={value}")
+    ]
+    with room.network() as network:
+        argv = [*CTR, "--namespace", "k8s.io", "run", "--rm", "--with-ns", f"network:{network}"]
+        try:
+            # Its cgroup is /k8s.io/ID, which does not tell the runtime.
+            yield Started(
+                [*argv, *words, IMAGE, identity, *inside],
+                lambda: {"id": identity},
+                {"name": "app", "image": IMAGE_FIELDS},
+                {"type": "kubernetes", "namespace": "payments"},
+            )
+        finally:
+            task = [*CTR, "--namespace", "k8s.io", "task", "kill", "--signal", "9", identity]
+            room.run(task, check=False)
+
+
+def oci(program: str) -> Start:
+    """Return the way of a low-level runtime, by a bundle as its `spec` writes it."""
+
+    @contextlib.contextmanager
+    def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+        identity = _hexadecimal()
+        bundle = room.directory / f"bundle-{identity}"
+        bundle.mkdir()
+        room.run([program, "spec", "--bundle", str(bundle)] if program == "runc" else
+                 ["sh", "-c", f"cd {bundle} && {program} spec"])  # fmt: skip
+        with room.network() as network:
+            _adapt(bundle / "config.json", context / "root", inside, network, identity, program)
+            argv = [program, "--root", f"/run/{program}-state", "run", "--bundle", str(bundle)]
+            try:
+                yield Started([*argv, identity], lambda: {"id": identity})
+            finally:
+                delete = [program, "--root", f"/run/{program}-state", "delete", "--force", identity]
+                room.run(delete, check=False)
+
+    return start
+
+
+def _adapt(
+    path: Path, root: Path, inside: Sequence[str], network: str, identity: str, program: str
+) -> None:
+    config = json.loads(path.read_text())
+    config["process"].update(args=list(inside), terminal=False)
+    config["process"].pop("rlimits", None)
+    config["root"] = {"path": str(root), "readonly": False}
+    config["linux"]["cgroupsPath"] = f"/imds-test-{program}/{identity}"
+    for namespace in config["linux"]["namespaces"]:
+        if namespace["type"] == "network":
+            namespace["path"] = network
+    path.write_text(json.dumps(config))
+
+
+@contextlib.contextmanager
+def nspawn(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run systemd-nspawn in a cgroup as its unit has; without systemd nobody makes one."""
+    name = f"caller-{uuid.uuid4().hex[:8]}"
+    cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
+    join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
+    with room.network() as network:
+        argv = [
+            *("sh", "-c", join, "sh", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"),
+            *("--directory", str(context / "root"), "--machine", name, "--as-pid2"),
+            *("--console=pipe", f"--network-namespace-path={network}"),
+        ]
+        yield Started([*argv, *inside], lambda: {"id": name, "runtime": "systemd-nspawn"})
+
+
+@contextlib.contextmanager
+def lxc(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a system container of LXC's, with its own name as the id."""
+    name = f"caller-{uuid.uuid4().hex[:8]}"
+    with room.network() as network:
+        config = [
+            f"lxc.rootfs.path = dir:{context / 'root'}",
+            f"lxc.uts.name = {name}",
+            "lxc.net.0.type = none",
+            f"lxc.namespace.share.net = {network}",
+        ]
+        settings = room.directory / f"{name}.conf"
+        settings.write_text("\n".join(config) + "\n")
+        argv = ["lxc-start", "--name", name, "--foreground", "--rcfile", str(settings)]
+        argv += ["--logfile", str(room.directory / f"{name}.log"), "--"]
+        try:
+            yield Started([*argv, *inside], lambda: {"id": name, "runtime": "lxc"})
+        finally:
+            room.run(["lxc-stop", "--kill", "--name", name], check=False)
+
+
+_CRUN = {Cgroups.AS_HOST: _HYBRID, Cgroups.UNIFIED: _DEVICES}
+_NO_PIDS = {Cgroups.UNIFIED: "runc needs the controller of pids, which version 1 has on this host"}
+_UNIT = dict.fromkeys(
+    (Cgroups.LEGACY, Cgroups.UNIFIED),
+    "without systemd its cgroup is made by the test, beside version 1",
+)
+
+RUNTIMES = (
+    Runtime("podman-runc", ("podman", "runc", "iptables"), podman("runc")),
+    Runtime("podman-crun", ("podman", "crun", "iptables"), podman("crun"), cannot=_CRUN),
+    Runtime("podman-pod", ("podman", "runc", "catatonit"), podman("runc", "pod"), cannot=_NO_PIDS),
+    Runtime("podman-rootless", ("podman", "runc", "slirp4netns", "uidmap"), rootless),
+    Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
+    Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
+    Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
+    Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
+    Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),
+    Runtime("lxc", ("lxc",), lxc, before=2),  # it removes its cgroup at once
+)

@@ -1,0 +1,173 @@
+"""A call out of a container of each real runtime has that container's id, alive or gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import pytest
+
+from tests.containers.callers import call_and_go, call_and_stay
+from tests.containers.room import Cgroups, Room, host_is_unified
+from tests.containers.runtimes import RUNTIMES, Runtime, Started
+from tests.live.lines import GrowingLogs
+from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
+
+CHECKOUT = Path(__file__).parents[2]
+Row = Callable[[str, object], None]
+# On a host with version 1 alone the kernel reports the root of version 2 for every process.
+GONE_IS_UNKNOWN = "a container of version 1 is found by /proc alone, while its process lives"
+
+
+class Analyzer(NamedTuple):
+    """A running analyzer among the room's mounts, where runtimes keep their state."""
+
+    log: Path
+    logs: GrowingLogs
+
+    def requests(self, marker: str) -> list[Line]:
+        """Return the requests with the marker in their path that the caller itself made.
+
+        A rootless container's network is a program that makes the same request once more.
+        """
+        return [
+            line
+            for line in self.logs.lines_of(self.log)
+            if marker in line.get("url", {}).get("path", "")
+            and line["process"]["name"] != "slirp4netns"
+        ]
+
+    def one(self, marker: str) -> Line:
+        """Return the one request with the marker, once it is written."""
+        (line,) = eventually("the call is written", lambda: self.requests(marker))
+        found: Line = line
+        return found
+
+
+@pytest.fixture(scope="session")
+def analyzer(room: Room) -> Iterator[Analyzer]:
+    """Run the analyzer as on a node."""
+    log, ready = room.directory / "imds.jsonl", room.directory / "ready"
+    messages, settings = room.directory / "messages", room.directory / "config.toml"
+    # The runtimes' state is among the room's mounts, not those of the machine's first process.
+    settings.write_text('[kubernetes]\nroot = "/proc/self/root"\n')
+    with messages.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                *("nsenter", f"--mount={room.mount_path}", f"--wd={CHECKOUT}", "--"),
+                *(sys.executable, "-m", "analyzer", "run"),
+                *(
+                    "--config",
+                    str(settings),
+                    "--log-file",
+                    str(log),
+                    "--ready-file",
+                    str(ready),
+                    "--rotation",
+                    "external",
+                ),
+                *("--repeats-per-s", "0"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        eventually(
+            "the probe is attached",
+            lambda: ready.exists() or process.poll() is not None,
+            ATTACH_DEADLINE_S,
+        )
+        assert process.poll() is None, messages.read_text()
+        yield Analyzer(log, GrowingLogs())
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture(scope="session", params=RUNTIMES, ids=lambda runtime: runtime.name)
+def runtime(request: pytest.FixtureRequest, room: Room, cgroups: Cgroups) -> Iterator[Runtime]:
+    """Return a runtime whose daemon, if it has one, answers."""
+    chosen: Runtime = request.param
+    reason = None if host_is_unified() else chosen.cannot.get(cgroups)
+    if reason is not None:
+        pytest.skip(f"{chosen.name}, {cgroups.value}: {reason}")
+    if chosen.daemon is None:
+        yield chosen
+        return
+    with chosen.daemon(room):
+        yield chosen
+
+
+def test_a_container_that_is_gone_is_named(
+    runtime: Runtime,
+    room: Room,
+    cgroups: Cgroups,
+    analyzer: Analyzer,
+    caller_context: Path,
+    record_property: Row,
+) -> None:
+    """It lives for one request, some 50 ms: its cgroup's id is what remains."""
+    if cgroups is Cgroups.LEGACY:
+        pytest.skip(GONE_IS_UNKNOWN)
+    for _ in range(runtime.before):
+        marker = new_marker()
+        with runtime.start(room, caller_context, call_and_go(marker)) as started:
+            room.run(started.argv)
+        analyzer.one(marker)
+    marker = new_marker()
+    with runtime.start(room, caller_context, call_and_go(marker)) as started:
+        room.run(started.argv)
+        line = analyzer.one(marker)
+        _check(line, started)
+    record_property(
+        "container", f"{runtime.name:16}{cgroups.value:20}gone   {line.get('container')}"
+    )
+
+
+def test_a_container_that_lives_is_named(
+    runtime: Runtime,
+    room: Room,
+    cgroups: Cgroups,
+    analyzer: Analyzer,
+    caller_context: Path,
+    record_property: Row,
+) -> None:
+    """The same, by whichever version of cgroups has it."""
+    marker = new_marker()
+    with runtime.start(room, caller_context, call_and_stay(marker)) as started:
+        process = room.popen(started.argv, room.directory / f"{marker}.log")
+        try:
+            line = analyzer.one(marker)
+        finally:
+            _end(process)
+        _check(line, started)
+    record_property(
+        "container", f"{runtime.name:16}{cgroups.value:20}lives  {line.get('container')}"
+    )
+
+
+def _row(runtime: Runtime, cgroups: Cgroups, how: str, line: Line) -> str:
+    return f"{runtime.name:16}{cgroups.value:20}{how:7}{line.get('container', 'no cgroup')}"
+
+
+def _check(line: Line, started: Started) -> None:
+    assert line["imds"]["version"] == "v1"
+    assert line["process"]["name"] in ("wget", "nc")
+    found = line.get("container", {})
+    wanted = {**started.identity(), **started.names}
+    assert {name: found.get(name) for name in wanted} == wanted
+    workload = line.get("orchestrator", {})
+    assert {name: workload.get(name) for name in started.workload} == started.workload
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,112 @@
+"""Containers that live for 0.2 s are named, each by what its runtime left on the node.
+
+The cgroups are real ones, under the names of a kubelet's. The files are those that containerd's CRI
+plugin writes, below a directory that stands for the node's root. Both go when the process ends.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.imds import IMDS_IPV4
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import LabNamespace
+from tests.cgroups import made_cgroup, maybe_hierarchy
+from tests.live.conftest import REQUIRED
+from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
+
+# Shorter than the analyzer lets events gather; long enough for a machine that is busy with others.
+CONTAINERS, AT_ONCE, LIVES_S = 501, 21, 0.2
+
+# Starts containers as a runtime does: files, cgroup, process; and removes all at its end.
+RUNTIME = """
+import json, os, shutil, socket, sys, time
+node, parent, address, marker, count, at_once, lives_s = sys.argv[1:]
+tasks = node + "/run/containerd/io.containerd.runtime.v2.task/k8s.io/"
+running = {}
+
+def start(number):
+    identity, uid = f"{number + 1:064x}", f"8a4ef2b1-65b5-4a52-9f2c-{number:012x}"
+    pod = f"{parent}/kubepods-besteffort-pod{uid.replace('-', '_')}.slice"
+    cgroup = f"{pod}/cri-containerd-{identity}.scope"
+    os.makedirs(tasks + identity)
+    notes = {
+        "io.kubernetes.cri.container-name": "app",
+        "io.kubernetes.cri.image-name": "registry.example/jobs/once:1",
+        "io.kubernetes.cri.sandbox-name": f"once-{number}",
+        "io.kubernetes.cri.sandbox-namespace": "jobs",
+        "io.kubernetes.cri.sandbox-uid": uid,
+    }
+    with open(f"{tasks}{identity}/config.json", "w") as file:
+        json.dump({"ociVersion": "1.0.2", "annotations": notes}, file)
+    os.makedirs(cgroup)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with open(cgroup + "/cgroup.procs", "w") as procs:
+                procs.write("0")
+            client = socket.create_connection((address, 80))
+            path = f"/latest/meta-data/{marker}/{number}"
+            client.sendall(f"GET {path} HTTP/1.1\\r\\n\\r\\n".encode())
+            client.recv(4096)
+            time.sleep(float(lives_s))
+        finally:
+            os._exit(0)
+    running[pid] = identity, cgroup, pod
+
+def reap():
+    pid, status = os.wait()
+    identity, cgroup, pod = running.pop(pid)
+    shutil.rmtree(tasks + identity)
+    for directory in (cgroup, pod):
+        os.rmdir(directory)
+
+for number in range(int(count)):
+    if len(running) == int(at_once):
+        reap()
+    start(number)
+while running:
+    reap()
+"""
+
+
+@pytest.fixture
+def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+    """Return an analyzer that the test starts itself."""
+    assert imds.listening
+    return Watch(one_probe, namespace, tmp_path)
+
+
+def test_every_one_of_500_containers_is_named(fresh: Watch, tmp_path: Path) -> None:
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    node, marker = tmp_path / "node", new_marker()
+    node.mkdir()
+    config = tmp_path / "config.toml"
+    config.write_text(f'[kubernetes]\nroot = "{node}"\n[evidence]\nenabled = false\n')
+    with (
+        made_cgroup(hierarchy) as parent,
+        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
+    ):
+        words = (node, parent, IMDS_IPV4, marker, CONTAINERS, AT_ONCE, LIVES_S)
+        argv = [sys.executable, "-S", "-E", "-c", RUNTIME, *map(str, words)]
+        child = fresh.namespace.popen(argv, stderr=subprocess.PIPE)
+        _, said = child.communicate(timeout=60 * SLOWNESS)
+        assert child.returncode == 0, said
+        eventually("all are written", lambda: len(fresh.requests(marker)) >= CONTAINERS, DEADLINE_S)
+        found = fresh.settled(marker)
+    assert len(found) == CONTAINERS
+    unnamed = [line["url"]["path"] for line in found if "name" not in line.get("container", {})]
+    assert unnamed == []
+    for line in found:
+        number = int(line["url"]["path"].rpartition("/")[2])
+        assert line["container"]["id"] == f"{number + 1:064x}"
+        assert line["container"]["image"] == {"name": "registry.example/jobs/once", "tag": "1"}
+        assert line["orchestrator"]["resource"]["name"] == f"once-{number}"
+    # Copies of one job are one caller.
+    assert len({line["imds"]["caller"]["key"] for line in found}) == 1

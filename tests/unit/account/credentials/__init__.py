@@ -1,0 +1,1 @@
+"""Tests of what credentials from IMDSv1 were used for."""

@@ -1,0 +1,1 @@
+"""Tests of the files that keep IMDSv1 off."""

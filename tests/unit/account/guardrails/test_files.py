@@ -1,0 +1,301 @@
+"""The files that keep IMDSv1 off: AWS's grammars, its condition keys, its limits, its own CLI."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from cfnlint.api import lint_all
+from policy_sentry.querying import actions, conditions
+
+from analyzer.account.guardrails.guardrail import FILES, TARGET, Guardrail, Kind
+from analyzer.account.guardrails.table import BY_FILE, GUARDRAILS
+from analyzer.account.guardrails.writing import README, write
+from analyzer.errors import AnalyzerError
+from tests.unit.account.guardrails.conftest import Cli, recorded_calls
+
+# Characters, white space included:
+# https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html and
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+SIZES = {Kind.SERVICE_CONTROL: 5_120, Kind.DECLARATIVE: 10_000, Kind.IDENTITY: 5_120}
+POLICIES = [each for each in GUARDRAILS if each.kind is not Kind.CLOUDFORMATION]
+STATEMENTS = [each for each in POLICIES if each.kind is not Kind.DECLARATIVE]
+TEMPLATES = [each for each in GUARDRAILS if each.kind is Kind.CLOUDFORMATION]
+# Global condition keys, from
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+GLOBAL_KEYS = {
+    "aws:PrincipalArn",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:SourceVpc",
+    "aws:VpcSourceIp",
+    "aws:ViaAWSService",
+}
+
+
+def _name(guardrail: Guardrail) -> str:
+    return guardrail.file
+
+
+def _statements(guardrail: Guardrail) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(guardrail.text)["Statement"]
+    return found
+
+
+def _faults(template: str) -> list[str]:
+    """Return what cfn-lint's command fails for: errors and warnings, without mere information."""
+    return [
+        f"{each.rule.id} {each.message}"
+        for each in lint_all(template)
+        if each.rule.severity != "informational"
+    ]
+
+
+def _as_template(guardrail: Guardrail, document: Any) -> str:
+    """Return a template around a policy, for cfn-lint's rules on policies."""
+    if guardrail.kind is Kind.ENDPOINT:  # cfn-lint takes any object for an endpoint's own
+        resource = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document}}
+    else:
+        resource = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+    return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"One": resource}})
+
+
+def test_all_files_are_in_the_table() -> None:
+    assert {each.name for each in FILES.iterdir()} == set(BY_FILE)
+
+
+def test_what_shuts_the_way_back_comes_last() -> None:
+    order = [each.is_way_back_shut for each in GUARDRAILS]
+    assert order == sorted(order)
+    assert GUARDRAILS[-1].file == "scp-way-back.json"
+
+
+@pytest.mark.parametrize("guardrail", GUARDRAILS, ids=_name)
+def test_each_says_what_it_does_not_stop(guardrail: Guardrail) -> None:
+    assert guardrail.gaps
+    assert all(each.endswith(".") for each in (guardrail.effect, *guardrail.gaps))
+    assert all(guardrail.file in each for each in guardrail.commands)
+
+
+@pytest.mark.parametrize("guardrail", TEMPLATES, ids=_name)
+def test_templates_have_no_fault_for_cfn_lint(guardrail: Guardrail) -> None:
+    assert _faults(guardrail.text) == []
+
+
+def test_cfn_lint_finds_a_fault_in_such_a_template() -> None:
+    """Else the test above could not fail."""
+    text = BY_FILE["config-rules.yaml"].text.replace("SourceIdentifier", "SourceIdentity")
+    assert any("SourceIdentity" in each for each in _faults(text))
+
+
+@pytest.mark.parametrize("guardrail", STATEMENTS, ids=_name)
+def test_policies_follow_iams_grammar(guardrail: Guardrail) -> None:
+    assert _faults(_as_template(guardrail, json.loads(guardrail.text))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"Effect"', '"Effects"'), ("NumericLessThan", "NumericBelow"), ('"Resource"', '"Resources"')],
+)
+@pytest.mark.parametrize("file", ["iam-role-delivery.json", "vpc-endpoint-policy.json"])
+def test_the_grammar_refuses_what_is_wrong(file: str, old: str, new: str) -> None:
+    guardrail = BY_FILE[file]
+    assert _faults(_as_template(guardrail, json.loads(guardrail.text.replace(old, new))))
+
+
+@pytest.mark.parametrize("guardrail", STATEMENTS, ids=_name)
+def test_only_an_endpoints_policy_allows_and_has_principals(guardrail: Guardrail) -> None:
+    """Service control policies know no principals; a deny never gives a right."""
+    is_endpoint = guardrail.kind is Kind.ENDPOINT
+    for each in _statements(guardrail):
+        assert ("Principal" in each) is is_endpoint
+        assert is_endpoint or each["Effect"] == "Deny"
+        assert each["Effect"] == "Allow" or each["Condition"]
+
+
+@pytest.mark.parametrize("guardrail", POLICIES, ids=_name)
+def test_policies_fit_into_aws_limits(guardrail: Guardrail) -> None:
+    assert len(guardrail.text) <= SIZES.get(guardrail.kind, 20_480)
+
+
+def _keys(statement: dict[str, Any]) -> Iterator[str]:
+    for operands in statement.get("Condition", {}).values():
+        for key, value in operands.items():
+            yield key
+            yield from re.findall(r"\$\{([\w:/]+)\}", str(value))
+
+
+def test_condition_keys_are_those_that_the_actions_know() -> None:
+    """By the service authorization reference, as policy-sentry has it."""
+    of_service = set(conditions.get_condition_keys_for_service("ec2"))
+    # A key of the session, which every action of every service may have.
+    of_session = {"ec2:RoleDelivery", "ec2:SourceInstanceARN"}
+    assert "ec2:RoleDelivery" in of_service
+    checked = 0
+    for guardrail in STATEMENTS:
+        for statement in _statements(guardrail):
+            for key in _keys(statement):
+                if key in GLOBAL_KEYS or key in of_session:
+                    continue
+                service, _, action = statement["Action"].partition(":")
+                known = {
+                    name
+                    for each in actions.get_action_data(service, action)[service]
+                    for name in each["condition_keys"]
+                }
+                assert re.sub("/.*", "/${AttributeName}", key) in known, (guardrail.file, key)
+                checked += 1
+    assert checked >= 3
+
+
+def test_declarative_policies_assign_every_option() -> None:
+    """An option that is not named would be the next declarative policy's to set."""
+    for guardrail in GUARDRAILS:
+        if guardrail.kind is Kind.DECLARATIVE:
+            attributes = json.loads(guardrail.text)["ec2_attributes"]
+            options = attributes["instance_metadata_defaults"]
+            is_enforced = "enforced" in guardrail.file
+            assert options["http_tokens"] == {"@@assign": "required"}
+            assert ("http_tokens_enforced" in options) is is_enforced
+            assert all(set(each) == {"@@assign"} for each in options.values())
+
+
+def test_files_are_written_once_and_never_over_others(tmp_path: Path) -> None:
+    directory = tmp_path / "keep it so"
+    paths = write(directory)
+    assert {each.name for each in paths} == {*BY_FILE, README}
+    assert write(directory) == paths
+    text = (directory / README).read_text(encoding="utf-8")
+    assert all(gap in text for each in GUARDRAILS for gap in each.gaps)
+    assert f"file://'{directory}'/scp-launch.json" in text
+    (directory / "scp-launch.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(AnalyzerError, match=r"scp-launch\.json is there already"):
+        write(directory)
+    assert (directory / "scp-launch.json").read_text(encoding="utf-8") == "{}"
+
+
+@pytest.mark.parametrize(
+    "guardrail",
+    [each for each in GUARDRAILS if each.kind is Kind.SERVICE_CONTROL],
+    ids=_name,
+)
+def test_the_cli_makes_and_attaches_policies_of_an_organization(
+    guardrail: Guardrail, aws: Cli, shell: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The printed command is run; what Organizations then has is the file."""
+    write(tmp_path / "guardrails")
+    roots = _roots(aws)
+    (command,) = guardrail.commands_in("guardrails")
+    shell(f"{command.replace(TARGET, roots[0])}; echo $policy > id")
+    policy = (tmp_path / "id").read_text(encoding="utf-8").strip()
+    made = aws(f"organizations describe-policy --policy-id {policy}")["Policy"]
+    assert made["PolicySummary"]["Type"] in command
+    assert json.loads(made["Content"]) == json.loads(guardrail.text)
+    targets = aws(f"organizations list-targets-for-policy --policy-id {policy}")["Targets"]
+    assert [each["TargetId"] for each in targets] == roots
+    shell(f"aws organizations detach-policy --policy-id {policy} --target-id {roots[0]}")
+    shell(f"aws organizations delete-policy --policy-id {policy}")
+
+
+@pytest.mark.parametrize(
+    "guardrail", [each for each in GUARDRAILS if each.kind is Kind.DECLARATIVE], ids=_name
+)
+def test_the_cli_sends_declarative_policies(
+    guardrail: Guardrail, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Moto lacks them, so what the CLI sends is recorded, once its parser has passed it."""
+    write(tmp_path / "guardrails")
+    (command,) = guardrail.commands_in("guardrails")
+    with recorded_calls({"Policy": {"PolicySummary": {"Id": "p-0123456789"}}}) as (place, calls):
+        ran = subprocess.run(
+            ["bash", "-euc", command.replace(TARGET, "r-abcd")],
+            cwd=tmp_path,
+            env={**environment, "AWS_ENDPOINT_URL": place},
+            check=False,
+            timeout=100,
+        )
+    assert ran.returncode == 0
+    (making, made), (attaching, attached) = calls
+    assert making.endswith("CreatePolicy")
+    assert made["Type"] == "DECLARATIVE_POLICY_EC2"
+    assert json.loads(made["Content"]) == json.loads(guardrail.text)
+    assert attaching.endswith("AttachPolicy")
+    assert attached == {"PolicyId": "p-0123456789", "TargetId": "r-abcd"}
+
+
+def test_the_cli_sends_the_rules_as_a_conformance_pack(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Moto takes none without a bucket, so what the CLI sends is recorded."""
+    write(tmp_path / "guardrails")
+    guardrail = BY_FILE["config-rules.yaml"]
+    _, command = guardrail.commands_in("guardrails")
+    with recorded_calls({"OrganizationConformancePackArn": "arn"}) as (place, calls):
+        ran = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=tmp_path,
+            env={**environment, "AWS_ENDPOINT_URL": place},
+            check=False,
+            timeout=100,
+        )
+    assert ran.returncode == 0
+    ((target, sent),) = calls
+    assert target.endswith("PutOrganizationConformancePack")
+    assert sent["TemplateBody"] == guardrail.text
+    # The names of a pack's rules, and its template's size, are limited:
+    # https://docs.aws.amazon.com/config/latest/developerguide/configlimits.html
+    assert len(guardrail.text) <= 51_200
+
+
+def _roots(aws: Cli) -> list[str]:
+    try:
+        aws("organizations describe-organization")
+    except AssertionError:
+        aws("organizations create-organization --feature-set ALL")
+    return [each["Id"] for each in aws("organizations list-roots")["Roots"]]
+
+
+@pytest.mark.parametrize(
+    "guardrail", [each for each in GUARDRAILS if each.kind is Kind.IDENTITY], ids=_name
+)
+def test_the_cli_makes_and_attaches_policies_of_roles(
+    guardrail: Guardrail, aws: Cli, shell: Callable[[str], str], tmp_path: Path
+) -> None:
+    write(tmp_path / "guardrails")
+    role = f"role-of-{guardrail.file.removesuffix('.json')}"
+    trust = '{"Version":"2012-10-17","Statement":[]}'
+    aws(f"iam create-role --role-name {role} --assume-role-policy-document '{trust}'")
+    (command,) = guardrail.commands_in("guardrails")
+    shell(re.sub(r"\bROLE\b", role, command))
+    attached = aws(f"iam list-attached-role-policies --role-name {role}")["AttachedPolicies"]
+    version = aws(f"iam get-policy-version --policy-arn {attached[0]['PolicyArn']} --version-id v1")
+    assert version["PolicyVersion"]["Document"] == json.loads(guardrail.text)
+
+
+def test_the_cli_sets_the_policy_of_an_endpoint(
+    aws: Cli, shell: Callable[[str], str], tmp_path: Path
+) -> None:
+    write(tmp_path / "guardrails")
+    vpc = aws("ec2 create-vpc --cidr-block 10.9.0.0/16")["Vpc"]["VpcId"]
+    made = aws(f"ec2 create-vpc-endpoint --vpc-id {vpc} --service-name com.amazonaws.eu-west-1.s3")
+    endpoint = made["VpcEndpoint"]["VpcEndpointId"]
+    (command,) = BY_FILE["vpc-endpoint-policy.json"].commands_in("guardrails")
+    shell(command.replace("ENDPOINT_ID", endpoint))
+    shown = aws(f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {endpoint}")["VpcEndpoints"][0]
+    assert json.loads(shown["PolicyDocument"]) == json.loads(
+        BY_FILE["vpc-endpoint-policy.json"].text
+    )
+
+
+@pytest.mark.parametrize("guardrail", TEMPLATES, ids=_name)
+def test_the_cli_reads_the_templates(guardrail: Guardrail, aws: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "guardrails")
+    shown = aws(
+        f"cloudformation validate-template --template-body file://guardrails/{guardrail.file}"
+    )
+    assert shown["Parameters"] or shown["Description"]
