@@ -213,7 +213,7 @@ def test_a_server_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with (
         Cloud() as cloud,
-        pytest.raises(LabError, match="imds-analyzer.lab-account"),
+        pytest.raises(LabError, match=r"InvalidAMIID.*imds-analyzer\[lab-account\]"),
         cloud.in_use(),
     ):
         cloud.client("ec2", REGIONS[0]).describe_images(ImageIds=["ami-0123456789abcdef0"])
