@@ -23,6 +23,15 @@ _EXTRA = (
 )
 _KEYS = ("AKIALABLABLABLABLAB1", "not-a-real-secret")
 _SEED = 14
+# Neither keys nor files of the user. moto opens sessions of its own, already when it is imported.
+_NOBODYS = {
+    "AWS_ACCESS_KEY_ID": _KEYS[0],
+    "AWS_SECRET_ACCESS_KEY": _KEYS[1],
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 # moto makes some thousand AMIs for each account and Region, which takes half a second each.
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 
@@ -50,19 +59,24 @@ class Cloud:
         """Prepare only; entering the context starts the server."""
         self.defaults: dict[Place, dict[str, str]] = {}
         self.managed: dict[Place, list[str]] = {}
+        self._users: dict[str, str] = {}
         self._replaced: list[tuple[Any, str, Any]] = []
         self._server: Any = None
         self._thread: Optional[threading.Thread] = None
 
     def __enter__(self) -> Cloud:
         """Start it on a free port of loopback."""
-        for name, value in _MOTO_SETTINGS.items():
-            os.environ.setdefault(name, value)
+        self._users = _put_aside_the_users_settings()
+        try:
+            self._start()
+        except BaseException:
+            self._take_back()
+            raise
+        return self
+
+    def _start(self) -> None:
         self._modules = _modules()
-        self._session = self._modules.session.Session(profile=None)
-        # Not those of the user: nothing here is for a real account.
-        self._session.set_config_variable("config_file", os.devnull)
-        self._session.set_config_variable("credentials_file", os.devnull)
+        self._session = self._modules.session.Session()
         self._modules.random.seed(_SEED)  # ids are the same in each run
         self._add_what_moto_lacks()
         self._server = self._modules.serving.make_server(
@@ -70,7 +84,6 @@ class Cloud:
         )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        return self
 
     def __exit__(self, *_raised: object) -> None:
         """Stop it, and leave moto as it was."""
@@ -78,11 +91,17 @@ class Cloud:
         if self._thread is not None:
             self._thread.join()
         self._server.server_close()
+        self._take_back()
+
+    def _take_back(self) -> None:
         for owner, name, before in self._replaced:
             if before is None:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
+        for name in (*_NOBODYS, *_MOTO_SETTINGS):
+            os.environ.pop(name, None)
+        os.environ.update(self._users)
 
     @property
     def url(self) -> str:
@@ -104,19 +123,10 @@ class Cloud:
     def environment(self) -> dict[str, str]:
         """Return the environment of a program that is to call this server alone.
 
-        It has no setting and no key of a real account, and never asks this host's own IMDS.
+        It has no setting and no key of a real account, and never asks this host's own IMDS: this
+        process has none meanwhile.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return {
-            **kept,
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": _KEYS[0],
-            "AWS_SECRET_ACCESS_KEY": _KEYS[1],
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
+        return {**os.environ, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, region: str, account: str = OWN_ACCOUNT) -> Any:  # noqa: ANN401
         """Return botocore's client of a service; another account's by a role in it."""
@@ -166,6 +176,17 @@ class Cloud:
             """Write no line for a request: standard error is the user's."""
 
         return type("SilentHandler", (handler,), {"log": log, "protocol_version": "HTTP/1.1"})
+
+
+def _put_aside_the_users_settings() -> dict[str, str]:
+    """Set this process's environment for moto, and return what was in it."""
+    users = {
+        name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MOTO_"))
+    }
+    for name in users:
+        del os.environ[name]
+    os.environ.update({**_NOBODYS, **_MOTO_SETTINGS})
+    return users
 
 
 def _modules() -> _Modules:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.account.cloud import Cloud
+from analyzer.lab.account.cloud import OWN_ACCOUNT, Cloud
 from analyzer.lab.account.story import GROUPS, MACHINES, REGIONS
 from tests.schema import parsed
 
@@ -25,8 +25,10 @@ pytest.importorskip("moto")
 pytest.importorskip("boto3")
 
 REPOSITORY = Path(__file__).parents[3]
-# Root without these cannot make the lab's namespace, as if it were nobody.
-UNPRIVILEGED = ("setpriv", "--bounding-set", "-net_admin,-sys_admin") if os.geteuid() == 0 else ()
+# Root gets a network with loopback alone: a call of anything else would fail. Without these
+# capabilities it cannot make the lab's namespace, as if it were nobody.
+_ENTER = 'ip link set lo up && exec setpriv --bounding-set -net_admin,-sys_admin "$@"'
+ALONE = ("unshare", "--net", "sh", "-c", _ENTER, "sh") if os.geteuid() == 0 else ()
 DEADLINE_S = 300
 SETS = {
     "v1_unwatched": {"cron-1", "legacy-1"},
@@ -60,11 +62,12 @@ class Ran(NamedTuple):
 
 
 def command(*words: str) -> list[str]:
-    return [*UNPRIVILEGED, sys.executable, "-m", "analyzer", *words]
+    return [*ALONE, sys.executable, "-m", "analyzer", *words]
 
 
 def environment(temporary: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "TMPDIR": str(temporary), "COLUMNS": "120"}
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    return {"PATH": path, "TMPDIR": str(temporary), "COLUMNS": "120"}
 
 
 def run(words: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -208,9 +211,22 @@ def test_a_missing_package_names_the_extra(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
-def test_a_server_that_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_a_real_account_reaches_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither keys nor settings; and this host's own IMDS is not asked."""
+    for name in ("PROFILE", "SESSION_TOKEN", "SECRET_ACCESS_KEY", "ENDPOINT_URL_EC2"):
+        monkeypatch.setenv(f"AWS_{name}", "real")
+    with Cloud() as cloud:
+        assert cloud.client("sts", REGIONS[0]).get_caller_identity()["Account"] == OWN_ACCOUNT
+        found = {k: v for k, v in cloud.environment().items() if k.startswith("AWS_")}
+    assert os.environ["AWS_PROFILE"] == "real"  # the user's again
+    assert "real" not in found.values()
+    assert found["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert found["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert found["AWS_CONFIG_FILE"] == found["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+def test_a_server_that_refuses_is_an_error() -> None:
     """As one does that is older than the extra asks for."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with (
         Cloud() as cloud,
         pytest.raises(LabError, match=r"InvalidAMIID.*imds-analyzer\[lab-account\]"),
