@@ -117,15 +117,21 @@ def _fill_region(
             scaling.attach_instances(AutoScalingGroupName=group.name, InstanceIds=members)
     for machine in machines:
         if machine.gone is not None:
-            id_ = instances[machine.name]
-            cloud.client("autoscaling", region, place[0]).detach_instances(
-                AutoScalingGroupName=machine.group,
-                InstanceIds=[id_],
-                ShouldDecrementDesiredCapacity=True,
-            )
-            ec2.terminate_instances(InstanceIds=[id_])
-            # AWS keeps the tag of an instance that its group ended; moto takes it away.
-            backend.create_tags([id_], {"aws:autoscaling:groupName": machine.group})
+            _replace(cloud, place, machine, instances[machine.name])
+
+
+def _replace(cloud: Cloud, place: tuple[str, str], machine: Machine, instance: str) -> None:
+    """End an instance as its group does."""
+    account, region = place
+    cloud.client("autoscaling", region, account).detach_instances(
+        AutoScalingGroupName=machine.group,
+        InstanceIds=[instance],
+        ShouldDecrementDesiredCapacity=True,
+    )
+    cloud.client("ec2", region, account).terminate_instances(InstanceIds=[instance])
+    # AWS keeps the tag of an instance that its group ended; moto takes it away.
+    tag = {"aws:autoscaling:groupName": machine.group}
+    cloud.backend("ec2", place).create_tags([instance], tag)
 
 
 def _launch(ec2: Any, machine: Machine, image: str) -> str:  # noqa: ANN401 (botocore's)
