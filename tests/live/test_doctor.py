@@ -16,6 +16,7 @@ from analyzer.config.settings import Capture
 from analyzer.doctor.trials import try_probes
 from analyzer.errors import NoSourceWorks
 from analyzer.recorder.sources.selection import open_source
+from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.watch import SLOWNESS
 
 pytestmark = pytest.mark.live
@@ -108,13 +109,33 @@ def test_in_a_user_namespace_capabilities_do_not_count() -> None:
 
 
 def test_in_a_pid_and_cgroup_namespace_it_warns_and_works(here: dict[str, Any]) -> None:
-    """A privileged container can attach, but reads another /proc than the kernel's."""
+    """A privileged container can attach, but reads another /proc than the kernel's.
+
+    A mount of the host's cgroups shows them also in a cgroup namespace.
+    """
     findings = here["findings"]
     assert findings["process ids"]["level"] == "ok"
     inside = _document("unshare", "--pid", "--fork", "--mount-proc", "--cgroup")
     assert inside["works"]
     assert inside["findings"]["process ids"]["level"] == "warn"
+    assert inside["findings"]["cgroups"]["level"] == findings["cgroups"]["level"]
+
+
+def test_with_the_cgroups_of_a_container_alone_it_warns_and_works() -> None:
+    """As a container's runtime mounts them: its own are the root of what it sees."""
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    mounted = f"umount {hierarchy} && mount -t cgroup2 none {hierarchy}"
+    with made_cgroup(hierarchy) as cgroup:
+        inside = _document(
+            *("sh", "-ec", 'echo 0 > "$1/cgroup.procs"; shift; exec "$@"', "sh", str(cgroup)),
+            *("unshare", "--cgroup", "--mount"),
+            *("sh", "-ec", f'{mounted}; exec "$@"', "sh"),
+        )
+    assert inside["works"]
     assert inside["findings"]["cgroups"]["level"] == "warn"
+    assert "shows a cgroup namespace" in inside["findings"]["cgroups"]["found"]
 
 
 def test_a_shifted_boot_clock_is_told_and_works(here: dict[str, Any]) -> None:
