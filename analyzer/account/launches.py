@@ -36,6 +36,7 @@ from analyzer.account.new_instance import (
 Place = tuple[Optional[str], Optional[str]]
 
 DEFAULT, LATEST = "$Default", "$Latest"
+_DIGITS_MAX = 19  # of a number in EC2's API
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
@@ -183,21 +184,19 @@ class _Region:
         if template is None:
             new = self._missing(Part.TEMPLATES, f"template {reference.name or name}")
             launch = self._launch(Kind.TEMPLATE, reference.name or name, new)
-            number = int(wanted) if wanted.isdecimal() else None
+            number = _maybe_number(wanted)
             alias = () if number is not None else (wanted,)
             return replace(launch, id=reference.id, version=number, aliases=alias)
-        if wanted in (DEFAULT, LATEST):
-            number = template.default_version if wanted == DEFAULT else template.latest_version
-        elif wanted.isdecimal():
-            number = int(wanted)
-        else:
+        pointed = {DEFAULT: template.default_version, LATEST: template.latest_version}
+        found = pointed.get(wanted, _maybe_number(wanted))
+        if found is None:
             new = NewInstance(
                 Outcome.UNKNOWN,
                 f"version {wanted} of template {template.name} is no version",
                 is_enforced=self._is_enforced,
             )
             return replace(self._launch(Kind.TEMPLATE, template.name, new), id=template.id)
-        return self._version(template, number, reference.image)
+        return self._version(template, found, reference.image)
 
     def _group(self, group: AutoScalingGroup) -> Launch:
         parts = [self._referred(reference) for reference in group.templates]
@@ -230,6 +229,11 @@ class _Region:
     def _is_enforced(self) -> Optional[bool]:
         defaults = self._facts.defaults
         return None if defaults is None else defaults.tokens_enforced == "enabled"
+
+
+def _maybe_number(version: str) -> Optional[int]:
+    """Return the number of a version; None for what is none, or too long for one of EC2's."""
+    return int(version) if version.isdecimal() and len(version) < _DIGITS_MAX else None
 
 
 def _key(launch: Launch) -> str:

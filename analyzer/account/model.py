@@ -35,10 +35,10 @@ class MetadataOptions:
 
     @property
     def allows_v1(self) -> Optional[bool]:
-        """Whether IMDSv1 is answered; None where nothing says so."""
+        """Whether IMDSv1 is answered; None where nothing says so, or in words that are unknown."""
         if self.http_endpoint == "disabled":
             return False
-        return None if self.http_tokens is None else self.http_tokens == "optional"
+        return {"optional": True, "required": False}.get(self.http_tokens or "")
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,13 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
     from analyzer.account.check import exceptions, junit, sarif, words
     from analyzer.account.check.checking import check
     from analyzer.account.file import read
+    from analyzer.errors import AnalyzerError
 
+    if not snapshot.regions and not snapshot.failures:
+        raise AnalyzerError(
+            "the snapshot has no account and no Region: there is nothing to check."
+            " Make it with `imds-analyzer audit --output FILE`."
+        )
     forms: dict[str, Callable[..., str]] = {
         "text": words.as_text,
         "json": junit.as_json,

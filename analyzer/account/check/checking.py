@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -77,11 +77,14 @@ def check(
 ) -> Outcome:
     """Apply all rules. What failed in ``previous`` too is unchanged, and does not fail.
 
-    An exception that is past ``today`` excuses nothing.
+    What could not be told then may have been fine: it excuses nothing that is certain now. An
+    exception that is past ``today`` excuses nothing.
     """
-    before = (
-        set() if previous is None else {each.key for each in _checked(previous, ()) if _fails(each)}
-    )
+    before = {
+        each.key: each.examined.is_certain
+        for each in (() if previous is None else _checked(previous, ()))
+        if _fails(each)
+    }
     valid = [each for each in exceptions if each.until >= today]
     checked = tuple(
         _compared(each, before) if each.state is State.FAILED else each
@@ -107,8 +110,10 @@ def _fails(checked: Checked) -> bool:
     return checked.state is State.FAILED and checked.rule.is_excusable
 
 
-def _compared(checked: Checked, before: set[str]) -> Checked:
-    if checked.rule.is_excusable and checked.key in before:
+def _compared(checked: Checked, before: Mapping[str, bool]) -> Checked:
+    was_certain = before.get(checked.key)
+    is_known = was_certain is not None and (was_certain or not checked.examined.is_certain)
+    if checked.rule.is_excusable and is_known:
         return Checked(checked.rule, checked.examined, State.UNCHANGED)
     return checked
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -29,6 +30,7 @@ from analyzer.errors import ConfigError
 
 _KEYS = ("rule", "resource", "account", "region", "by", "why", "until")
 _MISSING = "an entry says which rule, which resource, who decided (by), why, and until when"
+_ID = re.compile(r"(?:i|ami|lt)-[0-9a-f]{8,}\b", re.ASCII)
 _EXCUSABLE = tuple(each.name for each in BY_NAME.values() if each.is_excusable)
 
 
@@ -51,10 +53,22 @@ class Listed:
             and self.rule == rule.name
             and self.account in (None, examined.account)
             and self.region in (None, examined.region)
-            and any(
-                fnmatch.fnmatchcase(name, self.resource) for name in (examined.id, examined.label)
-            )
+            and any(self._names(name) for name in _names_of(examined))
         )
+
+    def _names(self, name: str) -> bool:
+        # Brackets are themselves: names have them, and a class would excuse what nobody meant.
+        return fnmatch.fnmatchcase(name, self.resource.replace("[", "[[]"))
+
+
+def _names_of(examined: Examined) -> Iterator[str]:
+    """Yield what a resource may be listed by: its id, and a name that is not like one.
+
+    Whoever may tag an instance could else name it by the id of one that is listed.
+    """
+    yield examined.id
+    if not _ID.match(examined.label):
+        yield examined.label
 
 
 def read(path: str) -> tuple[Listed, ...]:

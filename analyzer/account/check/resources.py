@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.account.launches import Kind, Launch, launches_of
-from analyzer.account.model import Part, RegionFacts, Snapshot
+from analyzer.account.model import MetadataOptions, Part, RegionFacts, Snapshot
 
 # No rule asks who called, who may, or how to reach an instance.
 NOT_NEEDED = (Part.METRICS, Part.SSM, Part.PROFILES, Part.CREDENTIALS)
-# The other states are those of instances that are gone, or nearly so.
-THERE = ("pending", "running", "stopping", "stopped")
+# In any other state an instance runs, or may run again.
+GONE = ("shutting-down", "terminated")
 
 
 @dataclass(frozen=True)
@@ -110,22 +110,27 @@ def instances(snapshot: Snapshot) -> Iterator[Examined]:
     """Yield the instances that are there."""
     for facts in snapshot.regions:
         for instance in facts.instances:
-            if instance.state not in THERE:
+            if instance.state in GONE:
                 continue
-            allows = instance.options.allows_v1
-            reason = None
-            if allows is None:
-                reason = "EC2 says nothing of its tokens"
-            elif allows:
-                reason = "its HttpTokens is optional"
+            reason, is_certain = _instance(instance.options)
             yield Examined(
                 facts.account,
                 facts.region,
                 instance.id,
                 instance.tags.get("Name") or instance.id,
                 reason,
-                allows is not None,
+                is_certain,
             )
+
+
+def _instance(options: MetadataOptions) -> tuple[Optional[str], bool]:
+    if options.allows_v1:
+        return "its HttpTokens is optional", True
+    if options.allows_v1 is None:
+        return "EC2 says nothing of its tokens", False
+    if options.state == "pending":
+        return "EC2 has not yet applied the change that turns IMDSv1 off", False
+    return None, True
 
 
 def unread(snapshot: Snapshot) -> Iterator[Examined]:

@@ -205,6 +205,12 @@ def test_a_pinned_version_that_was_deleted_is_listed() -> None:
     ]
 
 
+@pytest.mark.parametrize("version", ["9" * 5000, "-1", "latest"])
+def test_what_is_no_version_is_unknown(version: str) -> None:
+    assert only_group(region(group(of(version)))).new.outcome is Outcome.UNKNOWN
+    assert only_group(region(group(of("3")))).new.outcome is not Outcome.UNKNOWN
+
+
 def test_a_launch_configuration_is_named_in_the_reason() -> None:
     configurations = (
         LaunchConfiguration("old", NEW.id, OPTIONAL),

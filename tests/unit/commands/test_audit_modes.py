@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -65,6 +66,16 @@ def test_exceptions_and_an_earlier_snapshot_excuse(
     ran = run(*check, "--exceptions", str(path))
     assert ran.exit_code == 16
     assert f"{INSTANCE}: its HttpTokens is optional" in ran.output
+
+
+def test_a_snapshot_of_nothing_does_not_pass(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.json"
+    path.write_bytes(as_bytes(replace(safe(), regions=())))
+    result = run("--check", "--snapshot", str(path))
+    assert result.exit_code not in (0, None)
+    assert "nothing to check" in result.output + str(result.exception)
+    path.write_bytes(as_bytes(unread(replace(safe(), regions=()))))
+    assert run("--check", "--snapshot", str(path)).exit_code == 10
 
 
 def test_results_are_written_in_every_format(snapshots: dict[str, str], tmp_path: Path) -> None:

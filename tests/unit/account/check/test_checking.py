@@ -114,6 +114,34 @@ def test_an_instance_of_which_nothing_is_said_fails() -> None:
     assert not outcome.failed[0].examined.is_certain
 
 
+@pytest.mark.parametrize(
+    ("options", "state", "fails"),
+    [
+        (REQUIRED, "running", False),
+        (replace(REQUIRED, state="applied"), "running", False),
+        (replace(REQUIRED, state="pending"), "running", True),
+        (MetadataOptions("optional", "disabled"), "running", False),
+        (MetadataOptions("optional", "disabled", state="pending"), "running", True),
+        (MetadataOptions("no-preference", "enabled"), "running", True),
+        (MetadataOptions("Optional", "enabled"), "running", True),
+        (OPTIONAL, "a state of next year", True),
+        (OPTIONAL, "shutting-down", False),
+    ],
+)
+def test_an_instance_fails_unless_it_is_said_to_refuse_v1(
+    options: MetadataOptions, state: str, *, fails: bool
+) -> None:
+    outcome = check(of_region(instances=(InstanceFacts(INSTANCE, state, options),)), today=TODAY)
+    assert (("instance", INSTANCE) in failed(outcome)) is fails
+
+
+def test_what_could_not_be_told_before_excuses_nothing_that_is_certain_now() -> None:
+    unknown, optional = of_region(defaults=None), of_region(defaults=Defaults(OPTIONAL))
+    assert ("default", "default") in failed(check(optional, today=TODAY, previous=unknown))
+    assert ("default", "default") not in failed(check(optional, today=TODAY, previous=optional))
+    assert ("default", "default") not in failed(check(unknown, today=TODAY, previous=unknown))
+
+
 def test_what_failed_before_is_not_new() -> None:
     new = InstanceFacts("i-0fffffffffffffff0", "running", OPTIONAL)
     now = unsafe()
@@ -151,6 +179,24 @@ def test_an_exception_for_something_else_excuses_nothing(of: Listed) -> None:
     outcome = check(unsafe(), (of,), today=TODAY)
     assert ("instance", INSTANCE) in failed(outcome)
     assert any("covers nothing" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "is_excused"),
+    [
+        ("web[1]", "web[1]", True),
+        ("web[1]", "web1", False),
+        ("i-0aaaaaaaaaaaaaaaa", "i-0aaaaaaaaaaaaaaaa", False),
+        (INSTANCE, "i-0aaaaaaaaaaaaaaaa", True),
+    ],
+)
+def test_a_name_is_excused_as_it_is_written_and_is_no_id(
+    resource: str, name: str, *, is_excused: bool
+) -> None:
+    """Whoever tags an instance chooses its name."""
+    found = InstanceFacts(INSTANCE, "running", OPTIONAL, tags={"Name": name})
+    outcome = check(of_region(instances=(found,)), (listed("instance", resource),), today=TODAY)
+    assert (("instance", INSTANCE) not in failed(outcome)) is is_excused
 
 
 GIVEN = """[[exception]]
