@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from analyzer.account.model import FORMAT, Snapshot
+from analyzer.account.plausible import faults
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 
@@ -66,6 +67,9 @@ def read(path: Path) -> Snapshot:
         snapshot: Snapshot = msgspec.json.decode(raw, type=Snapshot)
     except msgspec.DecodeError as error:
         raise AnalyzerError(f"{name}: is no whole snapshot: {error}. {_AGAIN}") from None
+    fault = next(faults(snapshot), None)
+    if fault is not None:
+        raise AnalyzerError(f"{name}: cannot be as it is: {visible(fault)}. {_AGAIN}")
     return snapshot
 
 

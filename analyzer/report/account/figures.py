@@ -22,6 +22,8 @@ from analyzer.report.findings import Findings, Span
 from analyzer.report.result import Roster
 
 HOUR = datetime.timedelta(hours=1)
+# EC2 sends its metrics every five minutes; some come later.
+DELAY = datetime.timedelta(minutes=15)
 _HOUR_S = 3600
 _MINUTE_S = 60
 
@@ -44,7 +46,10 @@ def maybe_figures(snapshots: Snapshots) -> Optional[CloudWatch]:
         starts.add(round(period.start.timestamp()) % _HOUR_S)
         starts.update(round(each.at.timestamp()) % _HOUR_S for each in calls.hours)
         is_whole = is_whole_of(instance, period)
-        counts = _counts(calls, zeros.of(_life(instance, period)) if is_whole else {})
+        start, end = _life(instance, period)
+        # The hour that ran went on after CloudWatch was asked, and its figures come late.
+        end = min(end, _hour(period, snapshot.taken_at - DELAY))
+        counts = _counts(calls, zeros.of((start, end)) if is_whole else {})
         # Without one point nothing says that it was asked for.
         counts = counts or {_hour(period, period.start): 0}
         series.append(Series(NO_TOKEN, instance.id, counts, is_certain=is_whole))
@@ -95,10 +100,10 @@ def is_whole_of(instance: InstanceFacts, period: Period) -> bool:
     """Tell whether each hour of an instance's life within the period was counted.
 
     CloudWatch may leave out hours without a call to IMDS, but not more in a row than
-    credentials last.
+    credentials last. Without any figure nothing says that it counted at all.
     """
     calls = instance.calls
-    if calls is None or calls.is_partial:
+    if calls is None or calls.is_partial or not calls.hours_counted:
         return False
     start, end = _life(instance, period)
     hours = math.ceil((end - start) / HOUR)

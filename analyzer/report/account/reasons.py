@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Optional
 
 from analyzer.account.model import Failure
-from analyzer.report.account.inventory import Inventory, Kind
+from analyzer.report.account.figures import HOUR
+from analyzer.report.account.inventory import InstanceSet, Inventory, Kind, Member
 from analyzer.report.account.snapshots import OF_INSTANCES
 from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import at, listed, number
@@ -19,12 +21,7 @@ AGE_MAX = datetime.timedelta(days=1)
 
 def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Iterator[Reason]:
     """Yield the reasons."""
-    counted = [
-        each
-        for each in inventory.of(Kind.V1_UNWATCHED).members
-        if each.calls
-        and (verdict.window is None or each.last_at is None or each.last_at >= verdict.window.start)
-    ]
+    counted = _counted(inventory.of(Kind.V1_UNWATCHED), verdict)
     if counted:
         calls = sum(each.calls or 0 for each in counted)
         names = [each.instance.id or each.instance.name or "?" for each in counted]
@@ -33,6 +30,20 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
             f"AWS counted {number(calls, 'call')} without a token on"
             f" {number(len(counted), 'instance')} that {_have(len(counted))} no log:"
             f" {listed(names)}. Install the analyzer there to see who it is",
+        )
+    stopped = [
+        each
+        for each in _counted(inventory.of(Kind.OFF), None)
+        if each.instance.host is None and not each.instance.is_gone
+    ]
+    if stopped:
+        calls = sum(each.calls or 0 for each in stopped)
+        names = [each.instance.id or each.instance.name or "?" for each in stopped]
+        yield Reason(
+            "counted_stopped",
+            f"AWS counted {number(calls, 'call')} without a token on"
+            f" {number(len(stopped), 'stopped instance')} that {_have(len(stopped))} no log, and"
+            f" may call again once started: {listed(names)}. Start with the analyzer, or terminate",
         )
     missing = [each for each in inventory.failures if each.part in OF_INSTANCES]
     if missing:
@@ -64,6 +75,20 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
             f" the snapshot says `optional`: it is from before tokens were required there"
             f" ({listed(refused)}). Its counts are the baseline: later ones are 0 by themselves",
         )
+
+
+def _counted(of: InstanceSet, verdict: Optional[Verdict]) -> Sequence[Member]:
+    """Return the instances with answered calls, of a verdict in its window.
+
+    The last call was in the hour that begins at ``last_at``.
+    """
+    window = None if verdict is None else verdict.window
+    return [
+        each
+        for each in of.members
+        if each.calls
+        and (window is None or each.last_at is None or each.last_at + HOUR > window.start)
+    ]
 
 
 def _age(inventory: Inventory, last_at: datetime.datetime) -> Iterator[Reason]:

@@ -13,6 +13,9 @@ from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.joining import join, maybe_instance_id
 from analyzer.report.roster.owners import Owners
 
+# EC2 lists an instance for about an hour after its end ("Terminate Amazon EC2 instances").
+LISTED = datetime.timedelta(hours=1)
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -67,9 +70,12 @@ def joined(snapshots: Snapshots, made: Roster, hosts: Sequence[Host], owners: Ow
 
 
 def _is_after(host: Host, snapshots: Snapshots) -> bool:
-    """Tell whether a host ran after the oldest snapshot: it may be of any account."""
+    """Tell whether a host is of what no snapshot has: it ran after, or EC2 would still list it.
+
+    It may be of any account, so the oldest snapshot counts.
+    """
     taken_at: datetime.datetime = snapshots.taken_at
-    return host.last_at > taken_at
+    return host.last_at > taken_at - LISTED
 
 
 def _of_host(host: Host) -> Instance:

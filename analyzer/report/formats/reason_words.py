@@ -55,6 +55,7 @@ REASONS = {
     "off": "was off",
     "young": "launched lately",
     "counted_unwatched": "AWS counted, no log",
+    "counted_stopped": "AWS counted, stopped, no log",
     "incomplete_account": "snapshot lacks instances",
     "incomplete_facts": "snapshot lacks facts",
     "old_snapshot": "old snapshot",

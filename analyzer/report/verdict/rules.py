@@ -70,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     Rule("dormant_code", _NOT_ENOUGH, dormant.dormant_code),
     Rule("not_scanned", _NOT_ENOUGH, dormant.not_scanned),
     Rule("gone_callers", _NOT_ENOUGH),
+    Rule("counted_stopped", _NOT_ENOUGH),
     Rule("unaccounted_earlier", _NOT_ENOUGH, accounts.unaccounted_earlier),
     Rule("left_out", _SAFE),
     Rule("less_silence", _SAFE, callers.less_silence),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analyzer.account.file import as_bytes, read
 from analyzer.account.model import (
+    Baseline,
     Calls,
     Defaults,
     Hour,
@@ -74,6 +76,56 @@ def test_what_is_no_snapshot_is_named(tmp_path: Path, content: bytes, said: str)
         read(path)
     assert said in str(caught.value)
     assert "imds-analyzer" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"taken_at": "2026-11-29T12:00:00Z"', b'"taken_at": "2026-11-29T12:00:00"', "taken_at"),
+        (b'"taken_at": "2026', b'"taken_at": "0001', "taken_at is 0001"),
+        (b'"start": "2026-11-28T12:00:00Z"', b'"start": "2026-11-28T12:00:00"', "metrics is"),
+        (b'"start": "2026-11-28T12:00:00Z"', b'"start": "2026-11-29T12:00:00Z"', "ends before"),
+        (b'"launched_at": null', b'"launched_at": "2026-11-29T12:00:00"', "launched_at is"),
+        (b'"last_rejected_at": null', b'"last_rejected_at": "2026-11-29T12:00:00"', "a time of"),
+        (b'"no_token": 3', b'"no_token": 0', "counts 0 calls, and others by the hour"),
+        (b'"no_token_rejected": 0', b'"no_token_rejected": -3', "below 0"),
+        (b'"hours_counted": 24', b'"hours_counted": -1', "below 0"),
+    ],
+)
+def test_what_contradicts_itself_is_named(
+    tmp_path: Path, old: bytes, new: bytes, said: str
+) -> None:
+    """Figures of no hour would look like none."""
+    path = tmp_path / "snapshot"
+    content = as_bytes(snapshot())
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(AnalyzerError) as caught:
+        read(path)
+    assert said in str(caught.value)
+    assert "audit --output" in str(caught.value)
+
+
+def test_an_account_and_region_that_are_twice_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    twice = replace(snapshot(), regions=snapshot().regions * 2)
+    path.write_bytes(as_bytes(twice))
+    with pytest.raises(AnalyzerError, match="123456789012 in eu-west-1 is there twice"):
+        read(path)
+
+
+def test_a_baseline_is_looked_at_too(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    for calls, is_wrong in ((Calls(3, hours=(Hour(AT, 3),)), False), (Calls(3), True)):
+        baseline = Baseline(AT, Period(AT - HOUR, AT), calls)
+        instance = InstanceFacts("i-0123456789abcdef0", "running", baseline=baseline)
+        region = RegionFacts("123456789012", "eu-west-1", instances=(instance,))
+        path.write_bytes(as_bytes(Snapshot(AT, "1.0", regions=(region,))))
+        if is_wrong:
+            with pytest.raises(AnalyzerError, match=r"baseline\.calls counts 3"):
+                read(path)
+        else:
+            assert read(path).regions == (region,)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 
-from analyzer.account.model import InstanceFacts
+import pytest
+
+from analyzer.account.model import InstanceFacts, Period
 from analyzer.report.account.figures import maybe_figures
 from analyzer.report.account.inventory import Kind
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
@@ -36,9 +39,21 @@ def test_hours_that_are_all_counted_have_no_call_where_none_is_named() -> None:
     figures = maybe_figures(snapshots(snapshot(facts(1, calls=counted((NOW - DAY, 3))))))
     assert figures is not None
     (series,) = figures.series
-    assert (series.metric, series.is_certain, len(series.counts)) == (NO_TOKEN, True, HOURS)
+    assert (series.metric, series.is_certain, len(series.counts)) == (NO_TOKEN, True, HOURS - 1)
     assert sum(series.counts.values()) == 3
     assert (figures.period_s, figures.bucket_s) == (3600, 3600)
+
+
+@pytest.mark.parametrize(("minutes", "hours"), [(5, 2), (14, 2), (15, 1), (59, 1)])
+def test_hours_that_went_on_after_the_snapshot_prove_nothing(minutes: int, hours: int) -> None:
+    """Nor does one of which figures may still come."""
+    metrics = Period(METRICS.start, NOW + HOUR)
+    taken_at = NOW + datetime.timedelta(minutes=minutes)
+    late = snapshot(facts(1), taken_at=taken_at, metrics=metrics)
+    figures = maybe_figures(snapshots(late))
+    assert figures is not None
+    (series,) = figures.series
+    assert max(series.counts) == NOW + HOUR - hours * HOUR - HOUR
 
 
 def test_hours_that_are_not_all_counted_prove_nothing() -> None:
@@ -91,10 +106,10 @@ def test_refused_calls_leave_no_gap_closed_before_their_last() -> None:
     refused = facts(1, calls=counted(no_token_rejected=5, last_rejected_at=last))
     made = made_of(refused)
     assert made.comparison is not None
-    assert made.comparison.silent == {instance_id(1): (Span(last + HOUR, NOW),)}
+    assert made.comparison.silent == {instance_id(1): (Span(last + HOUR, NOW - HOUR),)}
     silent = made_of(facts(1)).comparison
     assert silent is not None
-    assert silent.silent == {instance_id(1): (Span(METRICS.start, NOW),)}
+    assert silent.silent == {instance_id(1): (Span(METRICS.start, NOW - HOUR),)}
 
 
 def test_a_host_that_the_roster_finds_by_name_has_its_figures() -> None:

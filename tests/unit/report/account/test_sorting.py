@@ -57,6 +57,8 @@ def kind(instance: InstanceFacts, *, is_watched: bool = False, **log: Any) -> Ki
         ({"calls": counted(hours_counted=HOURS - 7)}, Kind.UNKNOWN),
         ({"calls": counted(hours_counted=5), "launched_at": NOW - 5 * HOUR}, Kind.QUIET),
         ({"calls": counted(hours_counted=0), "launched_at": NOW + HOUR}, Kind.UNKNOWN),
+        ({"calls": counted(hours_counted=0), "launched_at": NOW - 5 * HOUR}, Kind.UNKNOWN),
+        ({"calls": counted(hours_counted=1), "launched_at": NOW - 5 * HOUR}, Kind.QUIET),
         ({"calls": counted((NOW - DAY, 3))}, Kind.V1_UNWATCHED),
         ({"calls": counted(no_token_rejected=2)}, Kind.V1_UNWATCHED),
         ({"options": REQUIRED}, Kind.REQUIRED),
@@ -118,6 +120,9 @@ def test_a_host_that_no_snapshot_has_is_judged_if_it_ran_later() -> None:
     assert kinds(made)[instance_id(7)] is Kind.V1_WATCHED
     assert "later_instances" in codes(made)
     assert made.verdict.judgement is Judgement.NOT_SAFE
+    listed = findings([host(1), host(7, last_at=taken - HOUR / 2)], [v1(7, NOW - 3 * HOUR)])
+    elsewhere = report(snapshots(snapshot(facts(1), taken_at=taken)), listed)
+    assert kinds(elsewhere)[instance_id(7)] is Kind.V1_WATCHED
     ended = findings([host(1), host(7, last_at=taken - HOUR)], [v1(7, NOW - 3 * HOUR)])
     former = report(snapshots(snapshot(facts(1), taken_at=taken)), ended)
     assert instance_id(7) not in kinds(former)

@@ -36,6 +36,32 @@ def test_calls_that_aws_counted_where_nobody_watches_are_not_safe() -> None:
     assert before.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
 
 
+def test_calls_counted_in_the_hour_in_which_the_window_begins_may_be_in_it() -> None:
+    """The figure of an hour has its beginning."""
+    log = findings([host(1, last_at=NOW - HOUR / 2)])
+    begin = NOW - 7 * DAY
+    for at, is_counted in ((begin - HOUR, True), (begin - 2 * HOUR, False)):
+        made = report(snapshots(snapshot(facts(1), facts(7, calls=counted((at, 3))))), log)
+        assert made.verdict.window is not None
+        assert made.verdict.window.start == begin - HOUR / 2
+        assert ("counted_unwatched" in codes(made)) is is_counted
+
+
+def test_calls_of_a_stopped_instance_without_a_log_may_come_again() -> None:
+    calls = counted((NOW - 9 * DAY, 30))
+    made = report(snapshots(snapshot(facts(1), facts(7, state="stopped", calls=calls))))
+    assert made.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+    assert "counted_stopped" in codes(made)
+    for harmless in (
+        facts(7, state="stopped"),
+        facts(7, state="terminated", calls=calls),
+        facts(7, state="stopped", calls=None),
+    ):
+        other = report(snapshots(snapshot(facts(1), harmless)))
+        assert "counted_stopped" not in codes(other)
+        assert other.verdict.judgement is Judgement.SAFE
+
+
 @pytest.mark.parametrize("part", [Part.INSTANCES, Part.REGIONS, Part.ACCOUNTS, Part.ROLE])
 def test_a_region_that_failed_is_not_enough_evidence(part: Part) -> None:
     lacking = snapshot(facts(1), failures=(failure(part, region="eu-south-1"),))

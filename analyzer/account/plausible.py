@@ -1,0 +1,74 @@
+"""Tells what in a snapshot cannot be: times without a zone, and figures that contradict each other.
+
+A snapshot may have been edited by hand, or made by another program. What contradicts itself would
+make a verdict better: figures that count calls in no hour look like none.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Optional
+
+from analyzer.account.model import Calls, InstanceFacts, Period, Snapshot
+
+# EC2 was not there before; no clock is that far ahead.
+_YEARS = range(2006, 2200)
+
+
+def faults(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what cannot be, each as the end of a sentence that begins with the file's name."""
+    if not _is_time(snapshot.taken_at):
+        yield f"taken_at is {_shown(snapshot.taken_at)}"
+    yield from _of_period("metrics", snapshot.metrics)
+    places = set()
+    for region in snapshot.regions:
+        place = (region.account, region.region)
+        if place in places:
+            yield f"account {region.account} in {region.region} is there twice"
+        places.add(place)
+        for instance in region.instances:
+            for fault in _of_instance(instance):
+                yield f"instance {instance.id}: {fault}"
+
+
+def _of_instance(instance: InstanceFacts) -> Iterator[str]:
+    if instance.launched_at is not None and not _is_time(instance.launched_at):
+        yield f"launched_at is {_shown(instance.launched_at)}"
+    if instance.calls is not None:
+        yield from _of_calls("calls", instance.calls)
+    baseline = instance.baseline
+    if baseline is not None:
+        if not _is_time(baseline.taken_at):
+            yield f"baseline.taken_at is {_shown(baseline.taken_at)}"
+        yield from _of_period("baseline.metrics", baseline.metrics)
+        yield from _of_calls("baseline.calls", baseline.calls)
+
+
+def _of_period(name: str, period: Optional[Period]) -> Iterator[str]:
+    if period is None:
+        return
+    if not (_is_time(period.start) and _is_time(period.end)):
+        yield f"{name} is {_shown(period.start)} to {_shown(period.end)}"
+    elif period.start >= period.end:
+        yield f"{name} ends before it begins"
+
+
+def _of_calls(name: str, calls: Calls) -> Iterator[str]:
+    times = (calls.last_no_token_at, calls.last_rejected_at, *(each.at for each in calls.hours))
+    wrong = next((each for each in times if each is not None and not _is_time(each)), None)
+    if wrong is not None:
+        yield f"a time of {name} is {_shown(wrong)}"
+    counts = (calls.no_token, calls.no_token_rejected, calls.hours_counted)
+    if min(*counts, *(each.calls for each in calls.hours), 0) < 0:
+        yield f"{name} has a figure below 0"
+    elif calls.no_token != sum(each.calls for each in calls.hours):
+        yield f"{name} counts {calls.no_token} calls, and others by the hour"
+
+
+def _is_time(at: datetime.datetime) -> bool:
+    return at.tzinfo is not None and at.year in _YEARS
+
+
+def _shown(at: datetime.datetime) -> str:
+    return f"{at.isoformat()}, which is no time with its zone from {_YEARS.start} on"
