@@ -167,7 +167,9 @@ class _Region:
         self, named_by: str, source: TemplateVersion | LaunchConfiguration, image: Optional[str]
     ) -> NewInstance:
         facts = image_facts(image, self._images.get(image or ""))
-        return predict(Parameters(named_by, source.options, facts), self._facts.defaults)
+        is_old = isinstance(source, LaunchConfiguration)
+        parameters = Parameters(named_by, source.options, facts, has_own_defaults=is_old)
+        return predict(parameters, self._facts.defaults)
 
     def _configuration(self, name: str) -> Launch:
         found = self._configurations.get(name)

@@ -64,11 +64,17 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a launch. ``named_by`` names what they stand in, such as "template"."""
+    """The parameters of a launch. ``named_by`` names what they stand in, such as "template".
+
+    ``has_own_defaults`` is of launch configurations. Auto Scaling's reference says that tokens are
+    optional, and IMDS is enabled, where one says nothing; EC2's says that the account's default and
+    the AMI count for every launch.
+    """
 
     named_by: str
     options: Optional[MetadataOptions]
     image: ImageFacts
+    has_own_defaults: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,23 @@ def predict(parameters: Parameters, defaults: Optional[Defaults]) -> NewInstance
 
 
 def _setting(option: _Option, parameters: Parameters, defaults: Optional[Defaults]) -> Setting:
+    found = _by_ec2(option, parameters, defaults)
+    if _is_disputed(option, parameters, found):
+        return Setting(option.name, None, Origin.UNKNOWN)
+    return found
+
+
+def _is_disputed(option: _Option, parameters: Parameters, found: Setting) -> bool:
+    """Tell whether Auto Scaling's reference says something worse than what EC2's order gives."""
+    return (
+        parameters.has_own_defaults
+        and option.name in ("http_tokens", "http_endpoint")
+        and found.origin in (Origin.DEFAULT, Origin.IMAGE)
+        and found.value != option.otherwise
+    )
+
+
+def _by_ec2(option: _Option, parameters: Parameters, defaults: Optional[Defaults]) -> Setting:
     value = getattr(parameters.options or _NO_OPTIONS, option.name)
     if value is not None:
         return Setting(option.name, value, Origin.LAUNCH)
@@ -201,6 +224,10 @@ def _tokens_in_words(
             said.append(f"{_setter(defaults)} says {preference}")
     if origin is Origin.LAUNCH:
         said.append(f"{parameters.named_by} says {tokens}")
+    elif tokens is None and parameters.has_own_defaults:
+        said.append(
+            f"Auto Scaling's reference says optional where a {parameters.named_by} says nothing"
+        )
     if not said:
         said.append(f"{parameters.named_by}, account default and AMI say nothing")
     return f"{', '.join(said)}: {'unknown' if tokens is None else tokens}"

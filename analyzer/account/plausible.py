@@ -7,11 +7,14 @@ make a verdict better: figures that count calls in no hour look like none.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from typing import Optional
 
 from analyzer.account.model import Calls, InstanceFacts, Period, Snapshot
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
 # EC2 was not there before; no clock is that far ahead.
 _YEARS = range(2006, 2200)
 
@@ -27,6 +30,11 @@ def faults(snapshot: Snapshot) -> Iterator[str]:
         if place in places:
             yield f"account {region.account} in {region.region} is there twice"
         places.add(place)
+        # Commands name both: without a Region they would be run in another one.
+        if not _ACCOUNT.fullmatch(region.account):
+            yield f"{region.account!r} is no account"
+        if not _REGION.fullmatch(region.region):
+            yield f"{region.region!r} is no Region"
         for instance in region.instances:
             for fault in _of_instance(instance):
                 yield f"instance {instance.id}: {fault}"

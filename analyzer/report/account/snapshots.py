@@ -52,13 +52,17 @@ class Snapshots:
                 yield each, region
 
     def instances(self) -> Iterator[tuple[Snapshot, RegionFacts, InstanceFacts]]:
-        """Yield each instance once, with its Region and the snapshot that says it."""
-        seen: set[str] = set()
+        """Yield each instance once, with its Region and the snapshot that says it.
+
+        Of one that is there several times, as pages of answers may have it, the worst counts.
+        """
+        found: dict[str, tuple[Snapshot, RegionFacts, InstanceFacts]] = {}
         for snapshot, region in self.regions():
             for instance in region.instances:
-                if instance.id not in seen:
-                    seen.add(instance.id)
-                    yield snapshot, region, instance
+                known = found.get(instance.id)
+                if known is None or _badness(instance) > _badness(known[2]):
+                    found[instance.id] = (snapshot, region, instance)
+        yield from found.values()
 
     def taken_at_by_place(self) -> Mapping[tuple[Optional[str], Optional[str]], datetime.datetime]:
         """Return when each account and Region was read."""
@@ -86,6 +90,15 @@ def read(paths: Sequence[Path]) -> Snapshots:
             " Make it with `imds-analyzer audit --output FILE`."
         )
     return made
+
+
+def _badness(instance: InstanceFacts) -> tuple[bool, bool, int]:
+    calls = instance.calls
+    return (
+        instance.state not in ("stopping", "stopped", "shutting-down", "terminated"),
+        instance.options.allows_v1 is not False,
+        0 if calls is None else calls.no_token + calls.no_token_rejected,
+    )
 
 
 def _check_ids(region: RegionFacts, name: str) -> None:

@@ -22,7 +22,7 @@ INSTANCE = "INSTANCE_ID"
 
 _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.-]{0,250}[0-9A-Za-z])?", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 _MODIFY = "aws ec2 modify-instance-metadata-options"
 _SHOWN = (
     "'Reservations[].Instances[].[InstanceId,MetadataOptions.HttpTokens,"

@@ -30,7 +30,7 @@ _OTHERS = {
     "message": "an error, no instances",
 }
 # eu-west-1a, us-gov-east-1b, us-west-2-lax-1a: a zone, and the Region that it is in.
-_ZONE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)+-\d+)", re.ASCII)
+_ZONE = re.compile(r"([a-z]{2,4}(?:-[a-z]+)+-\d+)", re.ASCII)
 _GROUP = "aws:autoscaling:groupName"
 _TEMPLATE = "aws:ec2launchtemplate:id"
 _TEMPLATE_VERSION = "aws:ec2launchtemplate:version"

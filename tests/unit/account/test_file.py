@@ -90,6 +90,8 @@ def test_what_is_no_snapshot_is_named(tmp_path: Path, content: bytes, said: str)
         (b'"no_token": 3', b'"no_token": 0', "counts 0 calls, and others by the hour"),
         (b'"no_token_rejected": 0', b'"no_token_rejected": -3', "below 0"),
         (b'"hours_counted": 24', b'"hours_counted": -1', "below 0"),
+        (b'"eu-west-1"', b'"EU-WEST-1"', "'EU-WEST-1' is no Region"),
+        (b'"123456789012"', b'"12345678901"', "'12345678901' is no account"),
     ],
 )
 def test_what_contradicts_itself_is_named(
@@ -112,6 +114,13 @@ def test_an_account_and_region_that_are_twice_in_a_file(tmp_path: Path) -> None:
     path.write_bytes(as_bytes(twice))
     with pytest.raises(AnalyzerError, match="123456789012 in eu-west-1 is there twice"):
         read(path)
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1", "ap-southeast-7"])
+def test_regions_of_all_partitions_are_read(tmp_path: Path, region: str) -> None:
+    path = tmp_path / "snapshot"
+    path.write_bytes(as_bytes(snapshot()).replace(b"eu-west-1", region.encode()))
+    assert read(path).regions[0].region == region
 
 
 def test_a_baseline_is_looked_at_too(tmp_path: Path) -> None:

@@ -220,16 +220,48 @@ def test_a_launch_configuration_is_named_in_the_reason() -> None:
     facts = region(group(configuration="old"), templates=(), configurations=configurations)
     found = launches_of(facts)
     said = "AMI says v2, launch configuration says optional: optional"
+    reference = "Auto Scaling's reference says optional where a launch configuration says nothing"
     assert [(launch.label, launch.groups, launch.new.reason) for launch in found] == [
         ("old", ("workers",), said),
         ("new", (), "launch configuration says required: required"),
-        ("silent", (), "AMI says v2: required"),
+        (
+            "silent",
+            (),
+            f"AMI says v2, {reference}: unknown",
+        ),
         (
             "workers",
             (),
             "launch configuration old: AMI says v2, launch configuration says optional: optional",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "defaults", "outcome"),
+    [
+        (None, Defaults(REQUIRED), Outcome.UNKNOWN),
+        (MetadataOptions(hop_limit=2), Defaults(REQUIRED), Outcome.UNKNOWN),
+        (None, Defaults(OPTIONAL), Outcome.V1),
+        (None, Defaults(REQUIRED, tokens_enforced="enabled"), Outcome.UNKNOWN),
+        (REQUIRED, Defaults(OPTIONAL), Outcome.V2),
+        (OPTIONAL, Defaults(REQUIRED), Outcome.V1),
+        (OPTIONAL, Defaults(MetadataOptions(http_endpoint="disabled")), Outcome.V1),
+        (MetadataOptions(http_endpoint="disabled"), Defaults(), Outcome.OFF),
+    ],
+)
+def test_a_silent_launch_configuration_is_no_better_than_auto_scalings_reference(
+    said: MetadataOptions | None, defaults: Defaults, outcome: Outcome
+) -> None:
+    """A template that is silent has the account's default."""
+    configurations = (LaunchConfiguration("old", NEW.id, said),)
+    facts = region(group(configuration="old"), configurations=configurations, defaults=defaults)
+    found = only_group(facts).new
+    assert found.outcome is outcome
+    is_safe = outcome in (Outcome.V2, Outcome.OFF) or defaults.tokens_enforced == "enabled"
+    assert found.may_allow_v1 is not is_safe
+    if said is None and defaults.options is REQUIRED:
+        assert only_group(region(group(of("2")), defaults=defaults)).new.outcome is Outcome.V2
 
 
 def test_a_launch_configuration_that_is_gone() -> None:

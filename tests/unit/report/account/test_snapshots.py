@@ -10,7 +10,14 @@ from analyzer.account.file import as_bytes
 from analyzer.account.model import Part, RegionFacts, Snapshot
 from analyzer.errors import AnalyzerError
 from analyzer.report.account.snapshots import read
-from tests.unit.report.account.samples import facts, failure, snapshot
+from tests.unit.report.account.samples import (
+    REQUIRED,
+    counted,
+    facts,
+    failure,
+    snapshot,
+    snapshots,
+)
 from tests.unit.report_samples import DAY, NOW
 
 
@@ -49,6 +56,17 @@ def test_a_snapshot_of_nothing_is_an_error_if_nothing_failed(tmp_path: Path) -> 
 def test_an_instance_that_is_twice_counts_once(tmp_path: Path) -> None:
     of = read(files(tmp_path, snapshot(facts(1)), other(facts(1))))
     assert len(list(of.instances())) == 1
+
+
+def test_of_an_instance_that_is_twice_the_worst_counts() -> None:
+    """Pages of answers may have one before and after a change."""
+    runs, stopped = facts(1), facts(1, state="stopped")
+    counts = facts(1, calls=counted((NOW, 3)))
+    refuses = facts(1, options=REQUIRED)
+    for worse, better in ((runs, stopped), (counts, runs), (runs, refuses)):
+        for both in ((worse, better), (better, worse)):
+            ((_, _, found),) = snapshots(snapshot(*both)).instances()
+            assert found is worse
 
 
 def test_what_is_no_instance_id_is_an_error(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
 from analyzer.report.findings import Findings, Host
 from analyzer.report.next_steps.fleet import fleet_of
-from analyzer.report.next_steps.instances import COMMANDS_MAX
+from analyzer.report.next_steps.instances import COMMANDS_MAX, region_option
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Instance, Judgement, Roster, Step, Verdict
 from tests.unit.report_samples import (
@@ -244,6 +244,13 @@ def test_each_command_is_for_the_region_of_its_instance() -> None:
     assert len(step(found, "Before the switch").commands) == 2
     hostile = made(hosts, *(instance(n, region="x; rm -rf /") for n in range(count)))
     assert "rm -rf" not in str([each.commands for each in hostile])
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "us-isob-east-1", "eusc-de-east-1"])
+def test_regions_of_all_partitions_are_named(region: str) -> None:
+    """Without the option, a command would run in another Region."""
+    assert region_option(region) == f" --region {region}"
+    assert region_option(region.upper()) == ""
 
 
 def with_dates(*dates: Optional[int]) -> Step:
