@@ -19,7 +19,7 @@ from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Comparison, Entry, Instance, Report, Verdict
 from analyzer.report.roster.owners import Owners
-from analyzer.report.verdict.judging import judge_hosts
+from analyzer.report.verdict.judging import Part, judge_hosts
 from analyzer.report.verdict.whole import with_reasons
 
 NOBODY = ""  # the part of all that nobody owns
@@ -93,19 +93,21 @@ def _part(
     if roster is not None:
         own = tuple(each for each in roster.instances if (each.owner or NOBODY) == name)
         roster = replace(roster, instances=own)
+    # Others' instances of the same group, and the end of all logs, count here as in the whole.
     verdict, host_verdicts, groups = judge_hosts(
-        findings,
+        report.findings if hosts else findings,
         terms.period,
         report.generated_at,
-        comparison,
-        roster,
+        report.comparison if hosts else comparison,
+        report.roster if hosts else roster,
         report.accepted,
         terms.rare,
         terms.scans,
+        Part(hosts, roster) if hosts else None,
     )
     inventory = None if report.inventory is None else _inventory(report.inventory, name, hosts)
     if inventory is not None:
-        verdict = with_reasons(verdict, tuple(reasons(inventory, findings, verdict)))
+        verdict = with_reasons(verdict, tuple(reasons(inventory, report.findings, verdict)))
     shared = _shared(report, entries, host_verdicts)
     all_steps = steps(
         findings, (*entries, *shared), verdict, host_verdicts, comparison, roster, inventory

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
@@ -41,6 +41,30 @@ from analyzer.report.verdict.rules import ORDER, against, judgement, reasons
 from analyzer.report.verdict.spans import total_s
 from analyzer.report.verdict.whole import Gone, whole, without_lines
 
+
+@dataclass(frozen=True)
+class Part:
+    """The hosts of an owner, and the owner's instances."""
+
+    hosts: frozenset[str]
+    roster: Optional[Roster]
+
+    def has(self, pool: Pool) -> bool:
+        """Tell whether a host of a group is in the part."""
+        return any(each.key in self.hosts for each in pool.hosts)
+
+    def of(self, pool: Pool) -> Pool:
+        """Return what of a group is in the part."""
+        own = () if self.roster is None else self.roster.instances
+        keys = {(each.id, each.host) for each in own}
+        return replace(
+            pool,
+            instances=tuple(each for each in pool.instances if (each.id, each.host) in keys),
+            hosts=tuple(each for each in pool.hosts if each.key in self.hosts),
+            running=pool.running & self.hosts,
+        )
+
+
 Verdicts = tuple[Verdict, tuple[Verdict, ...], tuple[GroupVerdict, ...]]
 
 
@@ -53,8 +77,13 @@ def judge_hosts(
     accepted: Sequence[Acceptance] = (),
     rare: datetime.timedelta = RARE,
     scans: Scans = NO_SCANS,
+    part: Optional[Part] = None,
 ) -> Verdicts:
-    """Return the verdict on the whole, on each host in the order of the findings, on each group."""
+    """Return the verdict on the whole, on each host in the order of the findings, on each group.
+
+    With ``part``, only its hosts are judged, each as in the whole: by all that is known of its
+    group, and up to the end of the whole log.
+    """
     case = case_of(findings, period, now, comparison, roster, accepted, rare, scans)
     if case is None:
         return without_lines(findings, roster), (), ()
@@ -62,8 +91,11 @@ def judge_hosts(
     found: dict[str, Verdict] = {}
     evidence: list[Evidence] = []
     gone: list[Gone] = []
-    groups = {pool.key: together(case, pool) for pool in case.places.pools}
+    pools = [pool for pool in case.places.pools if part is None or part.has(pool)]
+    groups = {pool.key: together(case, pool) for pool in pools}
     for host in findings.hosts:
+        if part is not None and host.key not in part.hosts:
+            continue
         shown = host.name if alike[host.name] == 1 else f"{host.name} [{host.key}]"
         pool = case.places.pool_of.get(host.key)
         group = None if pool is None else groups[pool.key]
@@ -75,6 +107,9 @@ def judge_hosts(
             left = _gone(case, host, shown, group)
             gone.append(left)
             found[host.key] = left.verdict
+    if part is not None:
+        groups = {key: replace(of, pool=part.of(of.pool)) for key, of in groups.items()}
+        case = replace(case, places=replace(case.places, roster=part.roster))
     judged_groups = tuple(_group(group, found) for group in groups.values())
     return whole(case, evidence, gone, found), tuple(found.values()), judged_groups
 

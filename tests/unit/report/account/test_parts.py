@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from analyzer.report.account.inventory import Kind
-from analyzer.report.findings import Findings
+from analyzer.report.account.snapshots import Snapshots
+from analyzer.report.findings import Findings, Span
 from analyzer.report.parts import Terms, by_owner, file_names
 from analyzer.report.result import Entry, Judgement, Report
 from analyzer.report.roster.owners import OWNER_TAGS, Owners, Patterns
@@ -65,6 +68,44 @@ def test_each_owner_has_a_verdict_of_its_own() -> None:
     inventory = parts["search"].inventory
     assert inventory is not None
     assert inventory.of(Kind.V1_UNWATCHED).calls == 3
+
+
+def parts_of(of: Snapshots, log: Findings) -> dict[str, Report]:
+    made = report(of, log)
+    return {str(part.owner): part for part in by_owner(made, Terms(WEEK, RARE, Owners()))}
+
+
+@pytest.mark.parametrize(("former_group", "is_safe"), [("web", False), ("other", True)])
+def test_callers_of_a_group_count_for_its_instances_whoever_owned_the_former(
+    former_group: str, *, is_safe: bool
+) -> None:
+    """A team that is renamed leaves the old name on what it replaces."""
+    of = snapshots(
+        snapshot(
+            facts(1, group="web", tags={"Team": "new name"}),
+            facts(2, group=former_group, state="terminated", tags={"Team": "old name"}),
+        )
+    )
+    parts = parts_of(of, findings([host(1), host(2)], [v1(2)]))
+    assert (parts["new name"].verdict.judgement is Judgement.SAFE) is is_safe
+    assert [each.host for each in parts["new name"].host_verdicts] == [instance_id(1)]
+    assert [each.key for each in parts["new name"].findings.hosts] == [instance_id(1)]
+
+
+def test_a_host_is_judged_to_the_end_of_all_logs() -> None:
+    """As in the whole: its own log may have ended before."""
+    of = snapshots(snapshot(facts(1, calls=None, tags={"Team": "a"}), facts(2)))
+    for last_at, is_safe in ((NOW, True), (NOW - DAY / 2, False)):
+        covered = (Span(NOW - 10 * DAY, last_at),)
+        ended = host(1, last_at=last_at, covered=covered)
+        log = findings([ended, host(2)])
+        parts = parts_of(of, log)
+        whole = report(of, log)
+        (own,) = parts["a"].host_verdicts
+        assert own.judgement is next(
+            each.judgement for each in whole.host_verdicts if each.host == instance_id(1)
+        )
+        assert (parts["a"].verdict.judgement is Judgement.SAFE) is is_safe
 
 
 def test_a_caller_is_the_one_owners_of_its_hosts() -> None:
