@@ -1,0 +1,29 @@
+"""Lays the corpus out below a directory, as the root of a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.corpus.entries import Entry, written
+from tests.corpus.installed import CALLS, MENTIONS
+from tests.unit.software.trees import tree
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return all entries: 100 that call IMDSv1, and 100 that only mention IMDS."""
+    return (
+        *written("calls.txt", is_v1=True),
+        *CALLS,
+        *written("mentions.txt", is_v1=False),
+        *MENTIONS,
+    )
+
+
+def laid_out(root: Path) -> Path:
+    """Write all files below ``root``, and return it."""
+    for entry in entries():
+        tree(root, {entry.path: entry.content})
+    # Both folders tell a host's root from any other folder.
+    for name in ("etc", "usr"):
+        root.joinpath(name).mkdir(exist_ok=True)
+    return root
