@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.corpus.entries import Entry, written
@@ -9,8 +10,16 @@ from tests.corpus.installed import CALLS, MENTIONS
 from tests.unit.software.trees import tree
 
 
+def later_entries() -> tuple[Entry, ...]:
+    """Return 25 and 25 more, which were written after the recogniser was corrected."""
+    return (
+        *written("calls_later.txt", is_v1=True),
+        *written("mentions_later.txt", is_v1=False),
+    )
+
+
 def entries() -> tuple[Entry, ...]:
-    """Return all entries: 100 that call IMDSv1, and 100 that only mention IMDS."""
+    """Return the corpus: 100 files that call IMDSv1, and 100 that only mention IMDS."""
     return (
         *written("calls.txt", is_v1=True),
         *CALLS,
@@ -19,9 +28,9 @@ def entries() -> tuple[Entry, ...]:
     )
 
 
-def laid_out(root: Path) -> Path:
-    """Write all files below ``root``, and return it."""
-    for entry in entries():
+def laid_out(root: Path, corpus: Iterable[Entry]) -> Path:
+    """Write the files below ``root``, and return it."""
+    for entry in corpus:
         tree(root, {entry.path: entry.content})
     # Both folders tell a host's root from any other folder.
     for name in ("etc", "usr"):
