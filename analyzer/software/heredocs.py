@@ -14,10 +14,11 @@ from analyzer.software.script_languages import Language, of_interpreter
 
 _OPENED = re.compile(r"(?<!<)<<(?!<)-?\s*(\\|[\"'])?([A-Za-z_]\w*)")
 _INTERPRETER = r"(?:^|[\s;|&(`'\"])(?:[\w./-]*/)?(python[\d.]*|perl|ruby|php|node|lua)\b"
-_STANDARD_INPUT = re.compile(_INTERPRETER + r"[^;|&]*<<")
-_ARGUMENT = re.compile(_INTERPRETER + r"(?:\s+-\w+)*?\s+-\w*[ceEr]\s+([\"'])")
-# `cat <<EOF`, with no pipe and no file behind it, is printed; so is what a variable or mail holds.
-_PRINTS = re.compile(r"(?:^|[\s;&({])(?:cat|read|mail|mailx|sendmail|wall|logger)\b[^|]*<<[^|]*$")
+_INTERPRETED = re.compile(_INTERPRETER)
+_ARGUMENT = re.compile(_INTERPRETER + r"(?:\s+-\S+){0,8}?\s+-\w*[ceEr]\s+([\"'])")
+# What these read is printed, kept in a variable or sent, unless a file or a pipe takes it.
+_PRINTERS = frozenset({"cat", "read", "mail", "mailx", "sendmail", "wall", "logger"})
+_SEPARATOR = re.compile(r"[;|&({]")
 _WRITES = re.compile(r">(?!&)\s*[\"']?([^\s\"';|&<]+)|\btee\b")
 # Nobody runs these.
 _FOR_PEOPLE = re.compile(r"\.(?:md|txt|rst|html?)$|/motd$|^/dev/(?:stderr|stdout|tty)$")
@@ -57,18 +58,21 @@ def readers(lines: Iterable[tuple[int, str]]) -> Iterator[Read]:
                 continue
             opened = _OPENED.search(line)
             if opened is not None:
-                end, inner = opened[2], _reader(line, is_quoted=bool(opened[1]))
+                end = opened[2]
+                inner = _reader(line, opened.start(), opened.end(), is_quoted=bool(opened[1]))
             elif argument is not None and argument[2] not in line[argument.end() :]:
                 quote, inner = argument[2], Read(0, "", language)
 
 
-def _reader(line: str, *, is_quoted: bool) -> Read:
-    """Return who reads the here-document that a line opens."""
-    told = _STANDARD_INPUT.search(line)
+def _reader(line: str, start: int, end: int, *, is_quoted: bool) -> Read:
+    """Return who reads the here-document that a line opens at ``start``."""
+    command = _SEPARATOR.split(line[:start])[-1]
+    told = _INTERPRETED.search(command)
     if told is not None:
         return Read(0, "", of_interpreter(told[1]))
     written = _WRITES.search(line)
-    is_for_people = written is not None and _FOR_PEOPLE.search(written[1] or "") is not None
-    if is_for_people or (written is None and _PRINTS.search(line) is not None):
-        return Read(0, "", is_printed=True, is_quoted=is_quoted)
-    return Read(0, "")
+    if written is None:
+        is_printed = "|" not in line[end:] and not _PRINTERS.isdisjoint(command.split())
+    else:
+        is_printed = _FOR_PEOPLE.search(written[1] or "") is not None
+    return Read(0, "", is_printed=is_printed, is_quoted=is_printed and is_quoted)

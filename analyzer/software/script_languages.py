@@ -19,7 +19,8 @@ class Language(NamedTuple):
     ``comment`` are the signs that begin a comment, ``block`` the pairs that begin and end one at
     the start of a line. ``call`` finds words that make an HTTP call. ``is_shell`` says that one
     line is one command, so that a header must stand in the line that needs it. ``api`` are calls of
-    a library that asks IMDS without a token, and has the address in itself.
+    a library that asks IMDS without a token, and has the address in itself. ``bare`` finds the
+    beginning of a call that sends no header unless one of its own arguments says so.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Language(NamedTuple):
     call: re.Pattern[str]
     is_shell: bool = False
     api: Optional[Api] = None
+    bare: Optional[re.Pattern[str]] = None
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -58,9 +60,10 @@ PYTHON = Language(
     ),
     # https://github.com/boto/boto/blob/develop/boto/utils.py
     api=Api(
-        re.compile(r"\bget_instance_(?:metadata|identity|userdata)\s*\("),
+        re.compile(r"(?<!def )\bget_instance_(?:metadata|identity|userdata)\s*\("),
         re.compile(r"\bboto\.utils\b|\bfrom\s+boto\s+import\b.*\butils\b"),
     ),
+    bare=re.compile(r"\b(?:requests|httpx)\.get\("),
 )
 PERL = Language(
     "perl",
@@ -96,6 +99,7 @@ JAVASCRIPT = Language(
         re.compile(r"\bnew\s+(?:\w+\.)?MetadataService\s*\("),
         re.compile(r"[\"']aws-sdk(?:/[\w./-]*)?[\"']"),
     ),
+    bare=re.compile(r"(?<![.\w])fetch\("),
 )
 LUA = Language("lua", ("--",), (("--[[", "]]"),), _words(r"http|socket|curl|wget|request"))
 # A template or a unit that holds commands: read as shell.

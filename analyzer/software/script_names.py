@@ -23,8 +23,11 @@ _ASSIGNED = re.compile(
     r"(?<![=!<>])(?:\$|@|%)?(?:\b(?:self|this|local|export|readonly|const|let|var|my|our)[\s.]+)?[$@]?"
     r"([A-Za-z_]\w*)\s*(?:(?:::?|\?|\+)?=(?![=~])|:\s|=>)|[\"'](\w+)[\"']\s*(?::|=>)"
 )
-# `for url in http://...`; `for (const url of [...])`.
-_LOOP = re.compile(r"\bfor\s+\(?(?:(?:const|let|var|my)\s+)?\$?(\w+)\s+(?:in|of)\s+(.*)")
+# `for url in http://...`; `for (const url of [...])`; `for name, url in table`.
+_LOOP = re.compile(
+    r"\bfor\s+\(?(?:(?:const|let|var|my)\s+)?[\[(]?\$?(\w+(?:\s*,\s*\w+)*)[\])]?\s+(?:in|of)\s+(.*)"
+)
+_BRACKETS = frozenset("{[(")
 # What these make of the address is still the address.
 _MAKERS = re.compile(
     r"(?:\.join|\.format|urljoin|\bstr|\bURI|\bURL|quote|sprintf|\.concat|\.r?strip|\.to_s|String)\s*\("
@@ -53,6 +56,7 @@ class Names:
         self._header: set[str] = set()
         self._clients: set[str] = set()
         self._wrappers: set[str] = set()
+        self._table = ""  # the table whose lines are read
         for _ in range(2):  # a variable may be made of another one
             for text in commands:
                 self._learn(text)
@@ -77,11 +81,14 @@ class Names:
     def _learn(self, text: str) -> None:
         loop = _LOOP.search(text)
         if loop is not None and self.has_address(loop[2]):
-            self._address.add(loop[1])
+            self._address.update(_WORD.findall(loop[1]))
+        self._learn_table(text)
         match = _ASSIGNED.search(text)
         if match is None:
             return
         name, value = match[1] or match[2], text[match.end() :]
+        if value.strip() in _BRACKETS:
+            self._table = name
         if _CLIENT.match(value) is not None:
             self._clients.add(name)
         # What a call returns is not the address that it was told.
@@ -93,6 +100,13 @@ class Names:
             self._address.add(name)
         if self.has_header(value):
             self._header.add(name)
+
+    def _learn_table(self, text: str) -> None:
+        """Learn that a table over several lines has the address in it."""
+        if text.lstrip()[:1] in {"}", "]", ")"}:
+            self._table = ""
+        elif self._table and ADDRESS.search(text) is not None:
+            self._address.add(self._table)
 
     def _learn_wrappers(self, commands: Sequence[str]) -> None:
         for index, text in enumerate(commands):
@@ -118,6 +132,6 @@ def _body(commands: Sequence[str], start: int) -> Iterable[str]:
     if first.rstrip().endswith("}"):
         return
     for text in commands[1:]:
-        if text.startswith("}"):
+        if text.startswith("}") or _FUNCTION.match(text) is not None:
             return
         yield text

@@ -24,14 +24,18 @@ _LINE_MAX = 4096
 # Lines that one command may go on over, with a backslash at their ends.
 _CONTINUED_MAX = 40
 
-# Google's metadata server has the same address.
-_GOOGLE = re.compile(r"metadata-flavor|computeMetadata|metadata\.google", re.IGNORECASE)
+# The metadata servers of other clouds have the same address: Google's, Azure's, Oracle's.
+_OTHERS = re.compile(
+    r"metadata-flavor|computeMetadata|metadata\.google|\bmetadata[\"']?\s*(?::|=>|=|,)\s*[\"']?true\b"
+    r"|Bearer Oracle",
+    re.IGNORECASE,
+)
 _AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|user-data")
 _TOOLS = re.compile(
     r"(?:^|[\s;|&(`=\"'])(?:[\w./-]*/)?(?:ec2metadata|ec2-metadata)(?=$|[\s;|&)`\"'])"
 )
 _MENTION = re.compile(
-    r"\bno_?proxy\b|\bip6?tables\b|\bnft\b|\bufw\b|\bfirewall|\bip\s+(?:-\d\s+)?(?:route|rule|addr)"
+    r"\bip6?tables\b|\bnft\b|\bufw\b|\bfirewall|\bip\s+(?:-\d\s+)?(?:route|rule|addr)"
     r"|\broute\s+(?:add|del)|\bping6?\b|\btraceroute|\bgrep\b|\b(?:block|deny|reject|drop|ban)\w*\b"
     r"|\bassert|\braise\b|\bthrow\b|\bre\.(?:match|search|compile)|\bstartswith\b"
     r"|\b(?:logger|logging|log|console)\.\w+\s*\(|IPAddressDeny|\bip_address\(|\bip_network\("
@@ -55,8 +59,19 @@ _OPTION = re.compile(
     r"(?:\s+|=)(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)"
 )
 _SUBSTITUTED = re.compile(r"\$\(|`")
+# Hosts that are reached without a proxy, in any language; the rest of the line may call.
+_NO_PROXY = re.compile(
+    r"no_?proxy[\"']?\]?\s*(?:=>?|:|,)\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"';)]*)", re.IGNORECASE
+)
+# The header comes from a file that the script wrote: `-K FILE`, `-H @FILE`.
+_HEADER_FILE = re.compile(r"\s(?:-K|--config|(?:-H|--header)\s*[\"']?@)")
+# What a bare call would need to send the header.
+_HEADED = re.compile(r"header|\*\*|kwargs|opt|context", re.IGNORECASE)
 # What is printed goes to a client: `done | xargs -n 1 curl -s`, `| wget -i -`.
-_FED = re.compile(r"\bxargs\b.*\b(?:curl|wget)\b|\bwget\b.*\s(?:-i|--input-file)[\s=]*-(?:\s|$)")
+_FED = re.compile(
+    r"\bxargs\b[^|]{0,200}?\b(?:curl|wget)\b"
+    r"|\bwget\b[^|]{0,200}?\s(?:-i|--input-file)[\s=]*-(?:\s|$)"
+)
 _PRINTED_URL = re.compile(
     r"\s*(?:echo|printf\s+(?:\"%s\\n\"|'%s\\n'))\s+[\"']?https?://[^\s\"']+[\"']?\s*(?:\||$)"
 )
@@ -114,7 +129,7 @@ def uses(text: str, language: Language) -> list[Use]:
     api = language.api if language.api and language.api.used.search(text) else None
     if api is None and ADDRESS.search(text) is None and _TOOLS.search(text) is None:
         return []
-    if _GOOGLE.search(text) is not None and _AWS.search(text) is None:
+    if _OTHERS.search(text) is not None and _AWS.search(text) is None:
         return []
     commands = list(_commands(text, language))
     texts = [each.text for each in commands]
@@ -142,8 +157,25 @@ def _use(command: _Command, file: _File) -> Optional[Use]:
         return _at(command, ADDRESS, TOKEN if file.is_aware else CALL)
     if not _calls_address(command, language, file):
         return None
-    kind = TOKEN if is_aware or file.names.has_header(command.text) else CALL
-    return _at(command, ADDRESS, kind)
+    has_token = is_aware and not _is_bare(command.text, language, file)
+    if file.is_aware and language.is_shell and _HEADER_FILE.search(command.text):
+        has_token = True
+    if file.names.has_header(command.text):
+        has_token = True
+    return _at(command, ADDRESS, TOKEN if has_token else CALL)
+
+
+def _is_bare(text: str, language: Language, file: _File) -> bool:
+    """Tell whether a call has the address as an argument, and none that could bring the header."""
+    match = language.bare.search(text) if language.bare else None
+    if match is None:
+        return False
+    depth, end = 1, match.end()
+    while end < len(text) and depth:
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    arguments = text[match.end() : end]
+    return depth == 0 and file.names.has_address(arguments) and not _HEADED.search(arguments)
 
 
 def _calls_address(command: _Command, language: Language, file: _File) -> bool:
@@ -235,7 +267,7 @@ def _commands(text: str, language: Language) -> Iterator[_Command]:
 
 def _command(parts: Sequence[str], reads: Sequence[Read]) -> _Command:
     lines = tuple((each.number, each.line) for each in reads)
-    return _Command(" ".join(parts), lines, reads[0])
+    return _Command(_NO_PROXY.sub(" ", " ".join(parts)), lines, reads[0])
 
 
 def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:

@@ -27,19 +27,19 @@ _SETTINGS = (
     _Setting(
         "proxy",
         re.compile(r"^\s*server\s+(?:[\w.-]+\s+)?\[?$"),
-        re.compile(r"^\s*(?:upstream\s+\S+\s*\{|backend\s|listen\s)", re.MULTILINE),
+        re.compile(r"^[ \t]*(?:upstream\s+\S+\s*\{|backend\s|listen\s)", re.MULTILINE),
     ),
     # https://docs.ansible.com/ansible/latest/collections/ansible/builtin/uri_module.html
     _Setting(
         "Ansible",
         re.compile(rf"\burl\s*[:=]\s*{_URL}"),
-        re.compile(r"^\s*(?:-\s+)?(?:ansible\.builtin\.)?(?:uri|get_url):", re.MULTILINE),
+        re.compile(r"^[ \t]*(?:-[ \t]+)?(?:ansible\.builtin\.)?(?:uri|get_url):", re.MULTILINE),
     ),
     # https://docs.influxdata.com/telegraf/v1/input-plugins/http/
     _Setting(
         "Telegraf",
         re.compile(rf"^\s*urls?\s*=\s*\[?\s*{_URL}"),
-        re.compile(r"^\s*\[\[\s*inputs\.http(?:_response)?\s*\]\]", re.MULTILINE),
+        re.compile(r"^[ \t]*\[\[\s*inputs\.http(?:_response)?\s*\]\]", re.MULTILINE),
     ),
 )
 

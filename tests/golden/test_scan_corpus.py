@@ -6,6 +6,7 @@ The first set has 200 files. The second has 50, written after the first had show
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
