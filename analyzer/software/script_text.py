@@ -38,6 +38,9 @@ _MENTION = re.compile(
     r"\bip6?tables\b|\bnft\b|\bufw\b|\bfirewall|\bip\s+(?:-\d\s+)?(?:route|rule|addr)"
     r"|\broute\s+(?:add|del)|\bping6?\b|\btraceroute|\bgrep\b|\b(?:block|deny|reject|drop|ban)\w*\b"
     r"|\bassert|\braise\b|\bthrow\b|\bre\.(?:match|search|compile)|\bstartswith\b"
+    # Functions of texts that are told the address.
+    r"|\.(?:replace|replaceAll|g?sub!?|startsWith|endsWith|ends_?with\??|start_with\?|includes?\??|contains"
+    r"|indexOf|split|count|removeprefix)\s*\("
     r"|\b(?:logger|logging|log|console)\.\w+\s*\(|IPAddressDeny|\bip_address\(|\bip_network\("
     r"|[!=]=|=~|!~|\bnot\s+in\b|\s-(?:eq|ne)\s",
     re.IGNORECASE,
@@ -50,7 +53,7 @@ _CALLED = re.compile(r"\b([A-Za-z_][\w.]*)\s*\(\s*[frbu]?[\"'`](?:https?://)?\[?
 
 # A property of an object that a client is told: `{ host: '169.254.169.254', path: ... }`.
 _PROPERTY = re.compile(
-    r"\b(?:host(?:name)?|url|uri|base_?ur[il])[\"']?\s*(?::|=>)\s*[frbu]?[\"'`](?:https?://)?\[?$",
+    r"\b(?:host(?:name)?|url|uri|base_?ur[il])[\"']?\s*(?::|=>)?\s*[frbu]?[\"'`](?:https?://)?\[?$",
     re.IGNORECASE,
 )
 # Values of curl's options that are sent, or that name what is not called through a proxy.

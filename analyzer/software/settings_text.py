@@ -35,6 +35,12 @@ _SETTINGS = (
         re.compile(rf"\burl\s*[:=]\s*{_URL}"),
         re.compile(r"^[ \t]*(?:-[ \t]+)?(?:ansible\.builtin\.)?(?:uri|get_url):", re.MULTILINE),
     ),
+    # https://www.elastic.co/guide/en/logstash/current/plugins-inputs-http_poller.html
+    _Setting(
+        "Logstash",
+        re.compile(rf"=>\s*{_URL}"),
+        re.compile(r"^[ \t]*http_poller\s*\{", re.MULTILINE),
+    ),
     # https://docs.influxdata.com/telegraf/v1/input-plugins/http/
     _Setting(
         "Telegraf",

@@ -18,6 +18,14 @@ def later_entries() -> tuple[Entry, ...]:
     )
 
 
+def third_entries() -> tuple[Entry, ...]:
+    """Return 20 and 20 more, which were written after the second corrections."""
+    return (
+        *written("calls_third.txt", is_v1=True),
+        *written("mentions_third.txt", is_v1=False),
+    )
+
+
 def entries() -> tuple[Entry, ...]:
     """Return the corpus: 100 files that call IMDSv1, and 100 that only mention IMDS."""
     return (

@@ -231,6 +231,9 @@ JS_SDK = "const AWS = require('aws-sdk')\nnew AWS.MetadataService()"
         (CONFIGURATION, "server 169.254.169.254 iburst", []),
         (CONFIGURATION, f"- uri:\n    url: {LATEST}", [(2, CALL)]),
         (CONFIGURATION, f"docs:\n    url: {LATEST}", []),
+        (CONFIGURATION, f'http_poller {{\n  urls => {{ a => "{LATEST}" }}', [(2, CALL)]),
+        (RUBY, f"include HTTParty\nbase_uri '{LATEST}'\nself.class.get('/x')", [(2, CALL)]),
+        (PYTHON, f"text.replace('{LATEST}', '')\nurlopen('http://localhost')", []),
         (CONFIGURATION, f'[[inputs.http]]\n  urls = ["{LATEST}"]', [(2, CALL)]),
     ],
 )  # fmt: skip
