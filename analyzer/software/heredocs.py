@@ -42,21 +42,21 @@ def readers(lines: Iterable[tuple[int, str]]) -> Iterator[Read]:
     end, quote = "", ""
     inner = Read(0, "")
     for number, line in lines:
-        here = inner._replace(number=number, line=line)
         if end:
             if line.strip() == end:
                 end = ""
-            yield here
+            yield inner._replace(number=number, line=line)
         elif quote:
             quote = "" if quote in line else quote
-            yield here
+            yield inner._replace(number=number, line=line)
         else:
-            argument = _ARGUMENT.search(line)
+            # Most lines have neither; the patterns cost more than these glances.
+            argument = _ARGUMENT.search(line) if " -" in line else None
             language = of_interpreter(argument[1]) if argument else None
             yield Read(number, line, language)
             if line.lstrip().startswith("#"):
                 continue
-            opened = _OPENED.search(line)
+            opened = _OPENED.search(line) if "<<" in line else None
             if opened is not None:
                 end = opened[2]
                 inner = _reader(line, opened.start(), opened.end(), is_quoted=bool(opened[1]))

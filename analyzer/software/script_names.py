@@ -79,7 +79,7 @@ class Names:
         )
 
     def _learn(self, text: str) -> None:
-        loop = _LOOP.search(text)
+        loop = _LOOP.search(text) if "for" in text else None
         if loop is not None and self.has_address(loop[2]):
             self._address.update(_WORD.findall(loop[1]))
         self._learn_table(text)
@@ -110,7 +110,7 @@ class Names:
 
     def _learn_wrappers(self, commands: Sequence[str]) -> None:
         for index, text in enumerate(commands):
-            match = _FUNCTION.match(text)
+            match = _FUNCTION.match(text) if "(" in text or "function" in text else None
             if match is None:
                 continue
             body = "\n".join(_body(commands[index : index + _BODY_MAX], match.end()))

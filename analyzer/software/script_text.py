@@ -270,7 +270,10 @@ def _commands(text: str, language: Language) -> Iterator[_Command]:
 
 def _command(parts: Sequence[str], reads: Sequence[Read]) -> _Command:
     lines = tuple((each.number, each.line) for each in reads)
-    return _Command(_NO_PROXY.sub(" ", " ".join(parts)), lines, reads[0])
+    text = " ".join(parts)
+    if "proxy" in text.lower():
+        text = _NO_PROXY.sub(" ", text)
+    return _Command(text, lines, reads[0])
 
 
 def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:
