@@ -8,21 +8,15 @@ patterns in linear time; nothing is executed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.software import settings_text
-from analyzer.software.heredocs import Read, readers
+from analyzer.software.script_commands import Command, commands_of
 from analyzer.software.script_languages import Language
 from analyzer.software.script_names import ADDRESS, HEADER, Names
 
 # A call without a token in sight, a call or request with one, a program that calls.
 CALL, TOKEN, TOOL = "call", "token", "tool"
-
-# Longer lines are data: minified code, base64.
-_LINE_MAX = 4096
-# Lines that one command may go on over, with a backslash at their ends.
-_CONTINUED_MAX = 40
 
 # The metadata servers of other clouds have the same address: Google's, Azure's, Oracle's.
 _OTHERS = re.compile(
@@ -62,10 +56,6 @@ _OPTION = re.compile(
     r"(?:\s+|=)(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"']+)"
 )
 _SUBSTITUTED = re.compile(r"\$\(|`")
-# Hosts that are reached without a proxy, in any language; the rest of the line may call.
-_NO_PROXY = re.compile(
-    r"no_?proxy[\"']?\]?\s*(?:=>?|:|,)\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"';)]*)", re.IGNORECASE
-)
 # The header comes from a file that the script wrote: `-K FILE`, `-H @FILE`.
 _HEADER_FILE = re.compile(r"\s(?:-K|--config|(?:-H|--header)\s*[\"']?@)")
 # What a bare call would need to send the header.
@@ -101,17 +91,6 @@ class Use(NamedTuple):
     kind: str
 
 
-class _Command(NamedTuple):
-    """A command with the lines that it goes on over, joined; ``lines`` have (number, text).
-
-    ``read`` says who reads its first line.
-    """
-
-    text: str
-    lines: tuple[tuple[int, str], ...]
-    read: Read
-
-
 class _File(NamedTuple):
     """What holds for a whole file.
 
@@ -134,7 +113,7 @@ def uses(text: str, language: Language) -> list[Use]:
         return []
     if _OTHERS.search(text) is not None and _AWS.search(text) is None:
         return []
-    commands = list(_commands(text, language))
+    commands = list(commands_of(text, language))
     texts = [each.text for each in commands]
     file = _File(
         text,
@@ -148,7 +127,7 @@ def uses(text: str, language: Language) -> list[Use]:
     return [each for each in found if each is not None]
 
 
-def _use(command: _Command, file: _File) -> Optional[Use]:
+def _use(command: Command, file: _File) -> Optional[Use]:
     language = command.read.language or file.language
     if file.language.is_shell and _TOOLS.search(command.text) and not _is_read(command):
         return _at(command, _TOOLS, TOOL)
@@ -181,7 +160,7 @@ def _is_bare(text: str, language: Language, file: _File) -> bool:
     return depth == 0 and file.names.has_address(arguments) and not _HEADED.search(arguments)
 
 
-def _calls_address(command: _Command, language: Language, file: _File) -> bool:
+def _calls_address(command: Command, language: Language, file: _File) -> bool:
     """Tell whether a command hands the address to something that makes calls."""
     text = _without_options(command.text) if file.language.is_shell else command.text
     if not file.names.has_address(text) or (file.language.is_shell and _is_read(command)):
@@ -233,7 +212,7 @@ def _is_mention(text: str, language: Language) -> bool:
     return not (is_first or (language.is_shell and call is not None and "$(" in text))
 
 
-def _is_read(command: _Command) -> bool:
+def _is_read(command: Command) -> bool:
     """Tell whether a person reads the line: it only prints, or is in a text that is printed."""
     if command.read.is_printed:
         return command.read.is_quoted or _SUBSTITUTED.search(command.text) is None
@@ -245,68 +224,7 @@ def _is_printed(text: str) -> bool:
     return _PRINTED.match(text) is not None and _PIPED.search(text) is None
 
 
-def _at(command: _Command, pattern: re.Pattern[str], kind: str) -> Use:
+def _at(command: Command, pattern: re.Pattern[str], kind: str) -> Use:
     """Return the physical line that has the pattern, else the command's first."""
     chosen = next((each for each in command.lines if pattern.search(each[1])), command.lines[0])
     return Use(chosen[0], chosen[1].strip(), kind)
-
-
-def _commands(text: str, language: Language) -> Iterator[_Command]:
-    """Yield commands without comments, continued lines joined."""
-    parts: list[str] = []
-    reads: list[Read] = []
-    code = _code(text, language)
-    for read in readers(code) if language.is_shell else (Read(*each) for each in code):
-        bare = _without_comment(read.line, language)
-        goes_on = bare.rstrip().endswith("\\") and len(reads) < _CONTINUED_MAX
-        parts.append(bare.rstrip().rstrip("\\") if goes_on else bare)
-        reads.append(read)
-        if not goes_on:
-            yield _command(parts, reads)
-            parts, reads = [], []
-    if reads:
-        yield _command(parts, reads)
-
-
-def _command(parts: Sequence[str], reads: Sequence[Read]) -> _Command:
-    lines = tuple((each.number, each.line) for each in reads)
-    text = " ".join(parts)
-    if "proxy" in text.lower():
-        text = _NO_PROXY.sub(" ", text)
-    return _Command(text, lines, reads[0])
-
-
-def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines outside of block comments and of a language's docstrings."""
-    end = ""
-    for number, whole in enumerate(text.splitlines(), 1):
-        line = whole[:_LINE_MAX]
-        if end:
-            end = "" if end in line else end
-            continue
-        bare = line.lstrip(" \trR") if language.name == "python" else line.lstrip()
-        start = next((each for each in language.block if _begins(bare, line, each[0])), None)
-        if start is None:
-            yield number, line
-        elif start[1] not in bare[len(start[0]) :]:
-            end = start[1]
-
-
-def _begins(bare: str, line: str, sign: str) -> bool:
-    # Perl's and Ruby's stand in the first column, before a word.
-    if sign.startswith("="):
-        return line.startswith(sign) and line[1:2].isalpha()
-    return bare.startswith(sign)
-
-
-def _without_comment(line: str, language: Language) -> str:
-    """Return a line up to its comment; signs within quotes are no comment."""
-    quote = ""
-    for index, sign in enumerate(line):
-        if quote:
-            quote = "" if sign == quote and line[index - 1] != "\\" else quote
-        elif sign in "\"'" and (index == 0 or line[index - 1] != "\\"):
-            quote = sign
-        elif (index == 0 or line[index - 1].isspace()) and line.startswith(language.comment, index):
-            return line[:index]
-    return line
