@@ -143,7 +143,8 @@ def _nested(source: Source, nested: list[zips.Entry], path: str, depth: int) -> 
                 yield found, place
         elif found.group and found.version:
             yield found, place
-        elif found.group or not entry.name.endswith(".jar"):
+        elif found.group or maven.may_be_sdk2(found) or not entry.name.endswith(".jar"):
+            # A name that says too little is settled by the archive's own pom.properties.
             yield from _in_stream(zips.inflated(source, entry, _INFLATED_MAX), found, place)
 
 

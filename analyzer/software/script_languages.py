@@ -6,12 +6,21 @@ import re
 from typing import NamedTuple, Optional
 
 
+class Api(NamedTuple):
+    """A library's functions: ``call`` finds one, if ``used`` is somewhere in the file."""
+
+    call: re.Pattern[str]
+    used: re.Pattern[str]
+
+
 class Language(NamedTuple):
     """A language of scripts.
 
     ``comment`` are the signs that begin a comment, ``block`` the pairs that begin and end one at
     the start of a line. ``call`` finds words that make an HTTP call. ``is_shell`` says that one
-    line is one command, so that a header must stand in the line that needs it.
+    line is one command, so that a header must stand in the line that needs it. ``api`` are calls of
+    a library that asks IMDS without a token, and has the address in itself. ``bare`` finds the
+    beginning of a call that sends no header unless one of its own arguments says so.
     """
 
     name: str
@@ -19,6 +28,8 @@ class Language(NamedTuple):
     block: tuple[tuple[str, str], ...]
     call: re.Pattern[str]
     is_shell: bool = False
+    api: Optional[Api] = None
+    bare: Optional[re.Pattern[str]] = None
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -47,6 +58,12 @@ PYTHON = Language(
         r"urlopen|urlretrieve|Request\(|requests?\.|session\.|httplib|http\.client|HTTPConnection|urllib3?"
         r"|pycurl|aiohttp|httpx|httplib2|socket|curl|wget|fetch_url|open_url"
     ),
+    # https://github.com/boto/boto/blob/develop/boto/utils.py
+    api=Api(
+        re.compile(r"(?<!def )\bget_instance_(?:metadata|identity|userdata)\s*\("),
+        re.compile(r"\bboto\.utils\b|\bfrom\s+boto\s+import\b.*\butils\b"),
+    ),
+    bare=re.compile(r"\b(?:requests|httpx)\.get\("),
 )
 PERL = Language(
     "perl",
@@ -76,6 +93,13 @@ JAVASCRIPT = Language(
     ("//",),
     (("/*", "*/"),),
     _words(r"https?\.|fetch|axios|request|\bgot\b|superagent|undici|needle|XMLHttpRequest|curl"),
+    # Its `request` adds no token:
+    # https://github.com/aws/aws-sdk-js/blob/master/lib/metadata_service.js
+    api=Api(
+        re.compile(r"\bnew\s+(?:\w+\.)?MetadataService\s*\("),
+        re.compile(r"[\"']aws-sdk(?:/[\w./-]*)?[\"']"),
+    ),
+    bare=re.compile(r"(?<![.\w])fetch\("),
 )
 LUA = Language("lua", ("--",), (("--[[", "]]"),), _words(r"http|socket|curl|wget|request"))
 # A template or a unit that holds commands: read as shell.
@@ -91,9 +115,16 @@ _BY_ENDING = {
     **dict.fromkeys(("js", "cjs", "mjs", "ts"), JAVASCRIPT),
     "lua": LUA,
     **dict.fromkeys(
-        ("service", "timer", "conf", "cron", "tf", "tpl", "tmpl", "j2", "erb", "yaml", "yml"),
+        ("service", "timer", "conf", "cfg", "ini", "toml", "cron", "tf", "yaml", "yml"),
         CONFIGURATION,
     ),
+}  # fmt: skip
+# A template is of the language that it becomes: `start.py.j2`.
+_TEMPLATES = ("tpl", "tmpl", "j2", "erb", "template", "in")
+_BY_NAME = {
+    **dict.fromkeys(("makefile", "gnumakefile", "jenkinsfile"), SHELL),
+    **dict.fromkeys(("rakefile", "gemfile", "capfile", "guardfile", "vagrantfile"), RUBY),
+    **dict.fromkeys(("sconstruct", "wscript"), PYTHON),
 }  # fmt: skip
 _BY_INTERPRETER = (
     (re.compile(r"(?:ba|da|a|k|mk|z|fi)?sh|pwsh|busybox"), SHELL),
@@ -110,8 +141,11 @@ _SHEBANG = re.compile(r"#!\s*(\S+)(?:\s+(.*))?")
 
 def of_ending(path: str) -> Optional[Language]:
     """Return the language that a file's name says."""
-    name = path.rpartition("/")[2]
-    return _BY_ENDING.get(name.rpartition(".")[2].lower()) if "." in name.lstrip(".") else None
+    name = path.rpartition("/")[2].lower()
+    stem, _, ending = name.lstrip(".").rpartition(".")
+    if stem and ending in _TEMPLATES:
+        return of_ending(stem) or CONFIGURATION
+    return _BY_ENDING.get(ending) if stem else _BY_NAME.get(name)
 
 
 def of_first_line(line: str) -> Optional[Language]:

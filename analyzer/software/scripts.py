@@ -10,7 +10,6 @@ from analyzer.masking import mask_text
 from analyzer.software.found import Found, ScriptLine
 from analyzer.software.root import Root
 from analyzer.software.script_languages import (
-    CONFIGURATION,
     SHELL,
     Language,
     of_ending,
@@ -33,14 +32,16 @@ _SOURCED = re.compile(r"^\s*(?:\.|source)\s+[\"']?([^\s\"';|&$]+)", re.MULTILINE
 
 # Folders whose files have names without an ending, or hold commands in configuration.
 _COMMANDS = re.compile(
-    r"/(?:s?bin|cron\.[a-z]+|cron\.d|crontabs?|cron|init\.d|profile\.d|update-motd\.d|rc\.d|hooks?"
-    r"|scripts?|scripts\.d|per-(?:boot|instance|once)|dispatcher\.d|if-up\.d)/[^/.]+$"
+    r"/(?:s?bin|cron\.[a-z]+|cron\.d|crontabs?|cron|init\.d|profile\.d|update-motd\.d|rc\.d"
+    r"|[\w-]*hooks?(?:\.d)?|plugins?|checks?|libexec|scripts?|scripts\.d|per-(?:boot|instance|once)|dispatcher\.d|if-up\.d)/[^/.]+$"
     r"|/(?:crontab|anacrontab|rc\.local|profile|bashrc|\.bashrc|\.profile|\.bash_profile)$"
-    r"|/(?:part-\d+|user-data(?:\.txt)?|_script\.sh|Dockerfile|Containerfile|Makefile|Jenkinsfile)$"
+    r"|/(?:part-\d+|(?:user|vendor)-data(?:\.txt)?(?:\.i)?|_script\.sh|Dockerfile|Containerfile)$"
 )
-# What configuration says by itself is settings; only in these do commands stand.
-_TEMPLATES = re.compile(r"\.(?:tf|tpl|tmpl|j2|erb|ya?ml)$")
-_CONFIGURED = re.compile(r"/systemd/|/cron|\.(?:service|timer|cron)$")
+# Files without an ending that are no scripts, by the thousand; opening each would take seconds.
+_DATA = re.compile(
+    r"/(?:usr/share|usr/include|var/lib/(?:dpkg|apt|rpm|ucf)|var/cache|var/log|lib/modules|boot)/"
+    r"|/(?:zoneinfo|terminfo|objects|ssl)/"
+)
 
 
 def of_process(subject: Subject) -> Iterator[Found]:
@@ -60,14 +61,16 @@ def of_process(subject: Subject) -> Iterator[Found]:
 
 def is_wanted(path: str) -> bool:
     """Tell whether a file may be a script or hold commands."""
-    if of_ending(path) is not None:
-        is_configuration = of_ending(path) is CONFIGURATION
-        return not is_configuration or bool(_TEMPLATES.search(path) or _CONFIGURED.search(path))
-    return _COMMANDS.search(path) is not None
+    if of_ending(path) is not None or _COMMANDS.search(path) is not None:
+        return True
+    return "." not in path.rpartition("/")[2] and _DATA.search(path) is None
 
 
 def of_file(root: Root, path: str, language: Optional[Language] = None) -> Iterator[ScriptLine]:
     """Yield the lines of a file, those without a token first."""
+    is_named = of_ending(path) is not None or _COMMANDS.search(path) is not None
+    if not is_named and language is None and root.read(path, 2) != b"#!":
+        return
     raw = root.read(path, SCRIPT_BYTES_MAX)
     if not may_name_imds(raw):
         return

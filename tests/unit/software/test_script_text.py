@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.software.script_languages import (
+    CONFIGURATION,
     JAVASCRIPT,
     PERL,
     PHP,
@@ -152,6 +153,11 @@ def test_the_first_line_names_the_language(line: str, name: str | None) -> None:
 def test_hostile_text_takes_linear_time() -> None:
     """Long lines, many assignments, quotes without an end."""
     for text in (
+        "xargs " * 9_000 + "\n" + "-d '\" " * 9_000 + "curl 169.254.169.254",
+        ("cat << << << perl -a;" * 190 + "169.254.169.254\n") * 60,
+        ("f() {\n" * 9_000 + "x = {\n" * 9_000) + "169.254.169.254",
+        "\n" * 90_000 + "url: 169.254.169.254",
+        "no_proxy=" * 9_000 + "169.254.169.254",
         "a=" * 100_000 + "169.254.169.254",
         "'" * 200_000 + "\n169.254.169.254 curl",
         "\\\n" * 50_000 + "169.254.169.254",
@@ -159,3 +165,80 @@ def test_hostile_text_takes_linear_time() -> None:
     ):
         uses(text, SHELL)
         uses(text, PYTHON)
+
+
+LATEST = "http://169.254.169.254/latest"
+READ_BY_PEOPLE = f"cat <<EOF\nTry: curl {URL}\nEOF\n"
+BOTO = "import boto.utils\nboto.utils.get_instance_metadata()"
+JS_SDK = "const AWS = require('aws-sdk')\nnew AWS.MetadataService()"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "wanted"),
+    [
+        # here-documents and code in arguments
+        (SHELL, READ_BY_PEOPLE, []),
+        (SHELL, f"cat <<EOF\nid: $(curl {URL})\nEOF\n", [(2, CALL)]),
+        (SHELL, f"cat <<'EOF'\nid: $(curl {URL})\nEOF\n", []),
+        (SHELL, f"cat > /etc/motd <<EOF\ncurl {URL}\nEOF\n", []),
+        (SHELL, f"cat > /opt/x.sh <<EOF\ncurl {URL}\nEOF\n", [(2, CALL)]),
+        (SHELL, f"cat <<EOF | sh\ncurl {URL}\nEOF\n", [(2, CALL)]),
+        (SHELL, f"{READ_BY_PEOPLE}curl {URL}", [(4, CALL)]),
+        (SHELL, f"python3 - <<EOF\nurlopen('{URL}')\nEOF\n", [(2, CALL)]),
+        (SHELL, f"python3 -c \"\nurlopen('{URL}')\n\"\ntrue", [(2, CALL)]),
+        (SHELL, f"perl -MLWP::Simple -e 'print get(\"{URL}\")'", [(1, CALL)]),
+        # clients by variables, functions and pipes
+        (SHELL, f'C="curl -s"\n$C {URL}', [(2, CALL)]),
+        (SHELL, f"C=$(command -v curl)\n$C {URL}", [(2, CALL)]),
+        (SHELL, f'get() {{\n  curl -s "$1"\n}}\nget {URL}', [(4, CALL)]),
+        (SHELL, f'put() {{\n  echo "$1"\n}}\nput {URL}\ncurl localhost', []),
+        (SHELL, f'H="x-aws-ec2-metadata-token: 1"\nC="curl -H \'$H\'"\n$C {URL}', [(3, TOKEN)]),
+        (SHELL, f"for x in a; do\necho {LATEST}/$x\ndone | xargs curl", [(2, CALL)]),
+        (SHELL, f"echo {LATEST}\nls | xargs rm", []),
+        (SHELL, f"M := {LATEST}\nx:\n\t@curl $(M)/ami-id", [(3, CALL)]),
+        # values of options
+        (SHELL, "curl --noproxy 169.254.169.254 http://localhost", []),
+        (SHELL, f"curl -d 'url={URL}' http://localhost", []),
+        (SHELL, f'curl -d "$(curl {URL})" http://localhost', [(1, CALL)]),
+        (SHELL, f"NO_PROXY=169.254.169.254 curl {URL}", [(1, CALL)]),
+        (SHELL, f"# X-aws-ec2-metadata-token\necho {HEADER} > f\ncurl -K f {URL}", [(3, TOKEN)]),
+        # libraries that have the address in themselves
+        (PYTHON, BOTO, [(2, CALL)]),
+        (PYTHON, "def get_instance_metadata():\n    pass  # boto.utils", []),
+        (PYTHON, "import facts\nfacts.get_instance_metadata()", []),
+        (JAVASCRIPT, JS_SDK, [(2, CALL)]),
+        (JAVASCRIPT, JS_SDK.replace("aws-sdk", "@aws-sdk/ec2-metadata-service"), []),
+        # tables, properties and texts made of the address
+        (JAVASCRIPT, "const o = {\n  host: '169.254.169.254',\n};\nhttp.request(o)",
+         [(2, CALL), (4, CALL)]),
+        (PYTHON, f"T = [\n    '{URL}',\n]\nfor k, u in T:\n    requests.get(u)", [(5, CALL)]),
+        (PYTHON, f"B = '{LATEST}'\nu = '/'.join((B, 'x'))\nurlopen(u)", [(3, CALL)]),
+        # one call of a file that has the header elsewhere
+        (PYTHON, f"h = {{'X-aws-ec2-metadata-token': t}}\nrequests.get('{URL}', timeout=1)",
+         [(2, CALL)]),
+        (PYTHON, f"h = {{'X-aws-ec2-metadata-token': t}}\nrequests.get('{URL}', headers=h)",
+         [(2, TOKEN)]),
+        (PYTHON, f"h = {{'X-aws-ec2-metadata-token': t}}\nrequests.get('{URL}',\n  headers=h)",
+         [(2, TOKEN)]),
+        (PYTHON, "h = {'Metadata': 'true'}\nHTTPConnection('169.254.169.254')", []),
+        (PHP, "curl_setopt($h, CURLOPT_NOPROXY, '169.254.169.254');", []),
+        # settings
+        (CONFIGURATION, f"location / {{\n  proxy_pass {LATEST}/;\n}}", [(2, CALL)]),
+        (CONFIGURATION, f"proxy_set_header X-aws-ec2-metadata-token $t;\nproxy_pass {LATEST}/;",
+         [(2, TOKEN)]),
+        (CONFIGURATION, "acl imds dst 169.254.169.254\nhttp_access deny imds", []),
+        (CONFIGURATION, "upstream imds {\n  server 169.254.169.254:80;\n}", [(2, CALL)]),
+        (CONFIGURATION, "server 169.254.169.254 iburst", []),
+        (CONFIGURATION, f"- uri:\n    url: {LATEST}", [(2, CALL)]),
+        (CONFIGURATION, f"docs:\n    url: {LATEST}", []),
+        (CONFIGURATION, f'http_poller {{\n  urls => {{ a => "{LATEST}" }}', [(2, CALL)]),
+        (RUBY, f"include HTTParty\nbase_uri '{LATEST}'\nself.class.get('/x')", [(2, CALL)]),
+        (PYTHON, f"text.replace('{LATEST}', '')\nurlopen('http://localhost')", []),
+        (CONFIGURATION, f'[[inputs.http]]\n  urls = ["{LATEST}"]', [(2, CALL)]),
+    ],
+)  # fmt: skip
+def test_the_address_is_followed_to_the_call(
+    language: Language, text: str, wanted: list[tuple[int, str]]
+) -> None:
+    """Both sides of each way: what calls, and what looks like it."""
+    assert [(each.line, each.kind) for each in uses(text, language)] == wanted

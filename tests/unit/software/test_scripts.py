@@ -86,7 +86,10 @@ def test_secrets_are_masked_and_lines_cut(tmp_path: Path) -> None:
         ("/etc/cron.d/facts", True), ("/etc/crontab", True), ("/var/spool/cron/root", True),
         ("/etc/systemd/system/facts.service", True), ("/srv/infra/main.tf", True),
         ("/var/lib/cloud/instance/scripts/part-001", True), ("/srv/README.md", False),
-        ("/etc/squid/squid.conf", False), ("/srv/a.jar", False), ("/etc/hosts", False),
+        ("/etc/squid/squid.conf", True), ("/srv/a.jar", False), ("/etc/hosts", True),
+            ("/usr/share/zoneinfo/UTC", False), ("/var/lib/dpkg/info/tar.list", False),
+            ("/var/lib/cloud/instances/i-1/user-data.txt.i", True), ("/srv/Rakefile", True),
+            ("/etc/dhcp/dhclient-exit-hooks.d/ec2", True), ("/srv/start.py.j2", True),
     ],
 )  # fmt: skip
 def test_which_files_are_wanted(path: str, wanted: bool) -> None:

@@ -1,0 +1,92 @@
+"""Splits a script into commands: without comments, continued lines joined, with their readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from analyzer.software.heredocs import Read, readers
+from analyzer.software.script_languages import Language
+
+# Longer lines are data: minified code, base64.
+_LINE_MAX = 4096
+# Lines that one command may go on over, with a backslash at their ends.
+_CONTINUED_MAX = 40
+
+# Hosts that are reached without a proxy, in any language; the rest of the line may call.
+_NO_PROXY = re.compile(
+    r"no_?proxy[\"']?\]?\s*(?:=>?|:|,)\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"';)]*)", re.IGNORECASE
+)
+
+
+class Command(NamedTuple):
+    """A command with the lines that it goes on over, joined; ``lines`` have (number, text).
+
+    ``read`` says who reads its first line.
+    """
+
+    text: str
+    lines: tuple[tuple[int, str], ...]
+    read: Read
+
+
+def commands_of(text: str, language: Language) -> Iterator[Command]:
+    """Yield commands without comments, continued lines joined."""
+    parts: list[str] = []
+    reads: list[Read] = []
+    code = _code(text, language)
+    for read in readers(code) if language.is_shell else (Read(*each) for each in code):
+        bare = _without_comment(read.line, language)
+        goes_on = bare.rstrip().endswith("\\") and len(reads) < _CONTINUED_MAX
+        parts.append(bare.rstrip().rstrip("\\") if goes_on else bare)
+        reads.append(read)
+        if not goes_on:
+            yield _command(parts, reads)
+            parts, reads = [], []
+    if reads:
+        yield _command(parts, reads)
+
+
+def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
+    lines = tuple((each.number, each.line) for each in reads)
+    text = " ".join(parts)
+    if "proxy" in text.lower():
+        text = _NO_PROXY.sub(" ", text)
+    return Command(text, lines, reads[0])
+
+
+def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines outside of block comments and of a language's docstrings."""
+    end = ""
+    for number, whole in enumerate(text.splitlines(), 1):
+        line = whole[:_LINE_MAX]
+        if end:
+            end = "" if end in line else end
+            continue
+        bare = line.lstrip(" \trR") if language.name == "python" else line.lstrip()
+        start = next((each for each in language.block if _begins(bare, line, each[0])), None)
+        if start is None:
+            yield number, line
+        elif start[1] not in bare[len(start[0]) :]:
+            end = start[1]
+
+
+def _begins(bare: str, line: str, sign: str) -> bool:
+    # Perl's and Ruby's stand in the first column, before a word.
+    if sign.startswith("="):
+        return line.startswith(sign) and line[1:2].isalpha()
+    return bare.startswith(sign)
+
+
+def _without_comment(line: str, language: Language) -> str:
+    """Return a line up to its comment; signs within quotes are no comment."""
+    quote = ""
+    for index, sign in enumerate(line):
+        if quote:
+            quote = "" if sign == quote and line[index - 1] != "\\" else quote
+        elif sign in "\"'" and (index == 0 or line[index - 1] != "\\"):
+            quote = sign
+        elif (index == 0 or line[index - 1].isspace()) and line.startswith(language.comment, index):
+            return line[:index]
+    return line
