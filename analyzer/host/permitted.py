@@ -9,22 +9,7 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-_VERSION_3 = 0x20080522  # linux/capability.h: _LINUX_CAPABILITY_VERSION_3
-_THIS_PROCESS = 0
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _Sets(ctypes.Structure):
-    """struct __user_cap_data_struct: the low 32 of each set, then the high ones."""
-
-    _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    )
+from analyzer.host.capset import BothSets, this_process
 
 
 def use_permitted(status: Path = Path("/proc/self/status")) -> bool:
@@ -40,7 +25,7 @@ def use_permitted(status: Path = Path("/proc/self/status")) -> bool:
     if masks.get("CapPrm") == masks.get("CapEff"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    header, sets = _Header(_VERSION_3, _THIS_PROCESS), (_Sets * 2)()
+    header, sets = this_process(), BothSets()
     if libc.capget(ctypes.byref(header), sets) != 0:
         return False
     for half in sets:

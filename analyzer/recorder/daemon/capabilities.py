@@ -13,6 +13,7 @@ import threading
 from collections.abc import Collection
 
 from analyzer.errors import ServiceError
+from analyzer.host.capset import BothSets, Sets, this_process
 from analyzer.host.privileges import CAPABILITIES
 
 # To find a cgroup by its id (open_by_handle_at(2)), which names containers and services of
@@ -26,22 +27,7 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
-_CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES_MAX = 64
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _Sets(ctypes.Structure):
-    """struct __user_cap_data_struct: the low 32 of each set, then the high ones."""
-
-    _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    )
 
 
 def let_go() -> list[str]:
@@ -72,17 +58,15 @@ def _mask(names: Collection[str]) -> int:
 
 
 def _permitted(libc: ctypes.CDLL) -> int:
-    sets = (_Sets * 2)()
-    header = _Header(_CAPABILITY_VERSION_3, 0)
-    _check(libc.capget(ctypes.byref(header), sets), "capget")
+    sets = BothSets()
+    _check(libc.capget(ctypes.byref(this_process()), sets), "capget")
     return int(sets[0].permitted | sets[1].permitted << 32)
 
 
 def _set(libc: ctypes.CDLL, keep: int) -> None:
     low, high = keep & 0xFFFFFFFF, keep >> 32
-    sets = (_Sets * 2)(_Sets(low, low, 0), _Sets(high, high, 0))
-    header = _Header(_CAPABILITY_VERSION_3, 0)
-    _check(libc.capset(ctypes.byref(header), sets), "capset")
+    sets = BothSets(Sets(low, low, 0), Sets(high, high, 0))
+    _check(libc.capset(ctypes.byref(this_process()), sets), "capset")
 
 
 def _bound(libc: ctypes.CDLL, keep: int) -> None:
