@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from analyzer.account.model import FORMAT, Snapshot
 from analyzer.account.plausible import faults
+from analyzer.account.unpacked import DamagedGzipError, unpacked
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 
 SIZE_MAX = 1 << 30  # 5,000 instances over 14 days have some 20 MB
-_GZIP = b"\x1f\x8b"
 _AGAIN = "Make it with `imds-analyzer audit --output FILE`."
 _EXTRA = (
     "a snapshot of accounts needs the package msgspec, which is not installed. Install it with"
@@ -83,12 +81,8 @@ def _msgspec() -> ModuleType:
 
 def _content(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
-            if raw.startswith(_GZIP):
-                with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
-                    raw = packed.read(SIZE_MAX + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raw = unpacked(path, SIZE_MAX)
+    except DamagedGzipError as error:
         raise AnalyzerError(f"{name}: its gzip is damaged: {error}. {_AGAIN}") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no path is like this"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import gzip
 import io
 import os
 import re
@@ -25,11 +24,11 @@ from analyzer.account.credentials.uses import (
     maybe_use,
     read_time,
 )
+from analyzer.account.unpacked import DamagedGzipError, unpacked
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 
 FORMAT = 1
-_GZIP = b"\x1f\x8b"
 _EXTRA = (
     "uses of credentials need the package msgspec, which is not installed. Install it with"
     " pip install 'imds-analyzer[report]'"
@@ -174,12 +173,8 @@ def _records(path: Path, raw: bytes) -> Iterator[Use]:
 def _content(path: Path) -> bytes:
     name = visible(str(path))
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
-        if raw.startswith(_GZIP):
-            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
-                raw = packed.read(SIZE_MAX + 1)
-    except (EOFError, gzip.BadGzipFile) as error:
+        raw = unpacked(path, SIZE_MAX)
+    except DamagedGzipError as error:
         raise AnalyzerError(f"{name}: its gzip is damaged: {error}. Copy it again.") from None
     except OSError as error:
         raise AnalyzerError(f"cannot read {name!r}: {error.strerror}. Name another file.") from None
