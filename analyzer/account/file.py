@@ -29,7 +29,7 @@ _EXTRA = (
 
 @dataclass(frozen=True)
 class _Header:
-    """What every snapshot has, whatever its format."""
+    """The fields that every snapshot has, whatever its format."""
 
     format: int
     taken_at: datetime.datetime

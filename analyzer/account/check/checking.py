@@ -16,7 +16,7 @@ from analyzer.text import visible
 
 
 class State(enum.Enum):
-    """What became of a resource."""
+    """The result of a rule for a resource."""
 
     PASSED = "passed"
     FAILED = "failed"

@@ -33,9 +33,9 @@ _EXTRA = (
     "uses of credentials need the package msgspec, which is not installed. Install it with"
     " pip install 'imds-analyzer[report]'"
 )
-# How long a trail's file may be, unpacked; CloudTrail's have some MB.
+# The largest file of a trail, unpacked; CloudTrail's have some MB.
 SIZE_MAX = 1 << 29
-# What the query for Athena returns.
+# The columns that the query for Athena returns.
 COLUMNS = (
     *("account", "region", "role", "instance", "service", "action", "user_agent", "issued_at"),
     *("first_at", "last_at", "calls", "errors", "sources"),
@@ -44,7 +44,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the look-up of an instance has come: it goes back from the newest event.
+    """The progress of an instance's look-up, which goes back from the newest event.
 
     ``oldest`` is the time of the last event that was read, and ``ids`` are the events of that
     second. ``error`` says why it ended before its time.

@@ -38,7 +38,7 @@ class Fetch:
 
 
 class Known(enum.Enum):
-    """What the logs say of a use."""
+    """Whether the logs name who fetched the credentials of a use."""
 
     CALLERS = "callers"
     NOBODY = "watched, and nobody fetched them"
