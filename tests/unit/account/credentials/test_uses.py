@@ -121,7 +121,10 @@ def test_a_result_is_read_again(tmp_path: Path) -> None:
         (b"account,other\n", "has other columns"),
         (",".join(COLUMNS).encode() + b"\na,b\n", "line 2: is no whole row"),
         (b"\x1f\x8b\x08", "gzip is damaged"),
-        (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9, "gzip is damaged"),  # no deflated block begins so
+        (
+            gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9,
+            "gzip is damaged",
+        ),  # no deflated block begins so
     ],
 )
 def test_what_is_none_is_named(tmp_path: Path, content: bytes, said: str) -> None:
