@@ -106,9 +106,9 @@ def test_permitted_capabilities_become_effective() -> None:
     """In a process that has let go of them; its own file of status says so."""
     script = """
 import ctypes, sys
-from analyzer.host import permitted
+from analyzer.host import capset, permitted
 libc = ctypes.CDLL(None, use_errno=True)
-header, sets = permitted._Header(0x20080522, 0), (permitted._Sets * 2)()
+header, sets = capset.this_process(), capset.BothSets()
 libc.capget(ctypes.byref(header), sets)
 for half in sets:
     half.effective = 0
