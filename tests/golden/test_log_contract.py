@@ -412,6 +412,7 @@ RECORDS = st.builds(
         st.sampled_from(["aws", "gcp", "azure"]),
     ),
     response=RESPONSES,
+    through=st.sampled_from([None, "kube2iam", "Envoy, kube2iam"]),
     token_failure=RESPONSES,
     caller=CALLERS,
     hop_limit=st.none() | st.integers(1, 255),

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,18 +91,20 @@ def _rules(namespace: LabNamespace, rules: str) -> None:
 
 
 @contextlib.contextmanager
-def _proxy(namespace: LabNamespace, folder: Path, name: str, *prefix: str) -> Iterator[int]:
+def _proxy(namespace: LabNamespace, name: str, *prefix: str) -> Iterator[int]:
     """Run the forwarder by a name; returns its pid."""
-    program = folder / name
-    program.write_text(FORWARDER)
-    program.chmod(0o755)
-    running = namespace.popen([*prefix, str(program)])
-    try:
-        eventually("the proxy listens", lambda: _listens(namespace), DEADLINE_S)
-        yield running.pid
-    finally:
-        running.terminate()
-        running.wait()
+    with tempfile.TemporaryDirectory() as folder:  # which another user may enter
+        Path(folder).chmod(0o755)
+        program = Path(folder) / name
+        program.write_text(FORWARDER)
+        program.chmod(0o755)
+        running = namespace.popen([*prefix, str(program)])
+        try:
+            eventually("the proxy listens", lambda: _listens(namespace), DEADLINE_S)
+            yield running.pid
+        finally:
+            running.terminate()
+            running.wait()
 
 
 def _listens(namespace: LabNamespace) -> bool:
@@ -149,10 +152,9 @@ def test_a_pods_call_through_a_proxy_of_the_node_counts_once(
 ) -> None:
     """The caller is the pod, kube2iam its way; what kube2iam asks for itself stays its own."""
     _rules(node.host, DNAT)
-    tmp_path.chmod(0o755)
     watch = Watch(one_probe, node.host, tmp_path)
     own_marker = new_marker()
-    with watch.running(), _proxy(node.host, tmp_path, "kube2iam") as pid:
+    with watch.running(), _proxy(node.host, "kube2iam") as pid:
         for marker in (new_marker(), new_marker()):
             _curl(node.guest, f"/latest/meta-data/{marker}?x=1")
             pods, own = _pair(watch, marker, pid)
@@ -196,10 +198,9 @@ def test_a_call_through_a_sidecar_counts_once(
 ) -> None:
     """The sidecar is in the pod's own network, and asks as a user that no rule redirects."""
     _rules(node.guest, REDIRECT)
-    tmp_path.chmod(0o755)
     watch = Watch(one_probe, node.host, tmp_path)
     user = ("setpriv", "--reuid", str(SIDECAR_UID), "--clear-groups")
-    with watch.running(), _proxy(node.guest, tmp_path, "envoy", *user) as pid:
+    with watch.running(), _proxy(node.guest, "envoy", *user) as pid:
         marker = new_marker()
         _curl(node.guest, f"/latest/meta-data/{marker}")
         pods, own = _pair(watch, marker, pid)

@@ -33,7 +33,8 @@ class _Place(NamedTuple):
 
 _PLACES = (
     _Place("/run/containerd", "/var/lib/containerd"),
-    _Place("/run/k3s/containerd", "/var/lib/rancher/k3s/agent/containerd"),  # k3s and RKE2
+    _Place("/run/k3s/containerd", "/var/lib/rancher/k3s/agent/containerd"),
+    _Place("/run/k3s/containerd", "/var/lib/rancher/rke2/agent/containerd"),  # RKE2
     _Place("/run/k0s/containerd", "/var/lib/k0s/containerd"),
     _Place(
         "/var/snap/microk8s/common/run/containerd",
@@ -89,8 +90,8 @@ class Containerd:
 
 
 def _annotations(files: NodeFiles, identity: str) -> Labels:
-    for place in _PLACES:
-        tasks = f"{place.state}/{_TASKS}"
+    for state in dict.fromkeys(place.state for place in _PLACES):
+        tasks = f"{state}/{_TASKS}"
         for namespace in _namespaces(files.names(tasks)):
             path = f"{tasks}/{namespace}/{identity}/config.json"
             found = files.maybe_json(path) if files.is_file(path) else None
