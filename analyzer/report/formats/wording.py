@@ -170,6 +170,7 @@ def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tupl
         ("Place", key.place),
         ("Deployed as", deployed(group)),
         ("Labels", key.labels),
+        ("Owner", entry.owner),
         ("Through", f"{key.through} ({count(group.through)})" if key.through else None),
         ("User agent", key.user_agent),
         ("Other user agents", ", ".join(others)),
