@@ -148,4 +148,8 @@ def test_a_table_has_the_owners_that_labels_tell(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| `shop` ")]
     assert len(rows) == 1, done.stdout
-    assert "3 of 3" in rows[0]
+    document = json.loads(
+        call(place, "--owner-label", "team", *UNTIL, "--format", "json", "logs").stdout
+    )
+    (orders,) = [each for each in document["callers"] if each["owner"] == "shop"]
+    assert f"{orders['host_count']} of {orders['host_count']}" in rows[0]
