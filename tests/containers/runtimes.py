@@ -14,12 +14,12 @@ from typing import Callable, NamedTuple, Optional
 from tests.cgroups import maybe_hierarchy
 from tests.containers.callers import IMAGE
 from tests.containers.room import Cgroups, Room
-from tests.live.watch import eventually
+from tests.live.watch import SLOWNESS, eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
 IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
-DAEMON_DEADLINE_S = 60
+DAEMON_DEADLINE_S = 60 * SLOWNESS
 USER = 65534  # nobody, who owns nothing
 
 # Why a runtime cannot run here in a layout of cgroups.
@@ -84,7 +84,7 @@ def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[No
             process.wait(DAEMON_DEADLINE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.wait(DAEMON_DEADLINE_S)
 
 
 @contextlib.contextmanager

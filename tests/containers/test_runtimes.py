@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from tests.containers.callers import call_and_go, call_and_stay
+from tests.containers.keeper import Kept
 from tests.containers.room import Cgroups, Room, host_is_unified
 from tests.containers.runtimes import RUNTIMES, Runtime, Started
 from tests.live.lines import GrowingLogs
@@ -54,27 +55,10 @@ def analyzer(room: Room) -> Iterator[Analyzer]:
     messages, settings = room.directory / "messages", room.directory / "config.toml"
     # The runtimes' state is among the room's mounts, not those of the machine's first process.
     settings.write_text('[kubernetes]\nroot = "/proc/self/root"\n')
-    with messages.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                *("nsenter", f"--mount={room.mount_path}", f"--wd={CHECKOUT}", "--"),
-                *(sys.executable, "-m", "analyzer", "run"),
-                *(
-                    "--config",
-                    str(settings),
-                    "--log-file",
-                    str(log),
-                    "--ready-file",
-                    str(ready),
-                    "--rotation",
-                    "external",
-                ),
-                *("--repeats-per-s", "0"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+    files = ("--config", settings, "--log-file", log, "--ready-file", ready)
+    options = (*map(str, files), "--rotation", "external", "--repeats-per-s", "0")
+    command = [sys.executable, "-m", "analyzer", "run", *options]
+    process = room.watch(command, messages, CHECKOUT)
     try:
         eventually(
             "the probe is attached",
@@ -164,10 +148,10 @@ def _check(line: Line, started: Started) -> None:
     assert {name: workload.get(name) for name in started.workload} == started.workload
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Kept) -> None:
     process.terminate()
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        process.wait(10)
