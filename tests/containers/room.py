@@ -37,13 +37,15 @@ STATE = (
 )
 # CNI's bridges and podman's networks are configured here.
 SETTINGS = ("/etc/cni/net.d", "/etc/containers/networks")
+# Below /run: what systemd and the managers of users are asked by.
+OF_SYSTEMD = ("systemd", "dbus", "user")
 # Runtimes raise limits, which only CAP_SYS_RESOURCE may. Not every build machine has it.
 CONTAINERS_CONF = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024", "memlock=65536:65536"]
 pids_limit = 0
 [engine]
-cgroup_manager = "cgroupfs"
+cgroup_manager = "{manager}"
 events_logger = "file"
 """
 STORAGE_CONF = (
@@ -53,7 +55,11 @@ STORAGE_CONF = (
 
 
 class Cgroups(enum.Enum):
-    """How the room shows the cgroups; the kernel has only one way to manage them."""
+    """How the room shows the cgroups; the kernel has only one way to manage them.
+
+    On a host with version 2 alone, the first has the runtimes ask systemd for cgroups, if it runs,
+    and the last has them make cgroups themselves.
+    """
 
     AS_HOST = "as on the host"
     LEGACY = "only version 1"
@@ -81,7 +87,8 @@ class Room:
         """Start the keeper, and mount; the kernel unmounts when everything in it has ended."""
         for place in STATE:
             (self.directory / place.strip("/").replace("/", "-")).mkdir()
-        (self.directory / "containers.conf").write_text(CONTAINERS_CONF, encoding="utf-8")
+        settings = CONTAINERS_CONF.format(manager="systemd" if self.has_systemd else "cgroupfs")
+        (self.directory / "containers.conf").write_text(settings, encoding="utf-8")
         (self.directory / "storage.conf").write_text(STORAGE_CONF, encoding="utf-8")
         self._keeping.__enter__()
         try:
@@ -123,8 +130,11 @@ class Room:
             return self._keeping.start(argv, streams, env=env, cwd=cwd)
 
     def _mounts(self) -> Iterator[str]:
-        yield "mount -t tmpfs tmpfs /run"
-        yield "mkdir /run/lock /run/netns"
+        run = self.directory / "run"
+        yield f"mkdir {run} && mount -t tmpfs tmpfs {run} && mkdir {run}/lock {run}/netns"
+        for name in OF_SYSTEMD if self.has_systemd else ():
+            yield f"mkdir {run}/{name} && mount --rbind /run/{name} {run}/{name}"
+        yield f"mount --move {run} /run"
         for place in STATE:
             yield f"mkdir -p {place}"
             yield f"mount --bind {self.directory / place.strip('/').replace('/', '-')} {place}"
@@ -136,6 +146,12 @@ class Room:
             yield "umount /sys/fs/cgroup/unified"
         if self._cgroups is Cgroups.UNIFIED:
             yield "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+
+    @property
+    def has_systemd(self) -> bool:
+        """Whether runtimes reach the systemd of this host: it runs, and manages version 2."""
+        is_booted = Path("/run/systemd/system").is_dir()  # sd_booted(3)
+        return is_booted and host_is_unified() and self._cgroups is Cgroups.AS_HOST
 
     @property
     def mount_path(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pwd
 import signal
 import subprocess
 import uuid
@@ -20,7 +22,7 @@ DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
 IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
 DAEMON_DEADLINE_S = 60 * SLOWNESS
-USER = 65534  # nobody, who owns nothing
+NOBODY = 65534  # who owns nothing
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
@@ -45,18 +47,13 @@ Daemon = Callable[[Room], "contextlib.AbstractContextManager[None]"]
 
 
 class Runtime(NamedTuple):
-    """A runtime. ``start`` takes the room, the caller's context and the command to run.
-
-    ``before`` is the number of containers that run before one that is gone is asked for. On a busy
-    host the first is read with its batch; from then on new ones are read every few milliseconds.
-    """
+    """A runtime. ``start`` takes the room, the caller's context and the command to run."""
 
     name: str
     packages: tuple[str, ...]
     start: Start
     daemon: Optional[Daemon] = None
     cannot: Mapping[Cgroups, str] = {}
-    before: int = 0
 
 
 def _hexadecimal() -> str:
@@ -90,7 +87,8 @@ def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[No
 @contextlib.contextmanager
 def dockerd(room: Room) -> Iterator[None]:
     """Run docker's daemon, which runs a containerd of its own."""
-    settings = ["--host", "unix:///run/docker.sock", "--exec-opt", "native.cgroupdriver=cgroupfs"]
+    driver = "systemd" if room.has_systemd else "cgroupfs"
+    settings = ["--host", "unix:///run/docker.sock", "--exec-opt", f"native.cgroupdriver={driver}"]
     limits = ["--default-ulimit", "nofile=1024:1024"]
     with _daemon(room, ["dockerd", *settings, *limits], [*DOCKER, "version"]):
         yield
@@ -141,34 +139,88 @@ def podman(runtime: str, *pod: str) -> Start:
     return start
 
 
-@contextlib.contextmanager
-def rootless(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run podman as a user, with slirp4netns as its network.
+class _User(NamedTuple):
+    """Who runs rootless containers: of a directory below, and a bus, if its systemd runs."""
 
-    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
-    """
+    uid: int
+    gid: int
+    home: str
+    runtime: str
+    options: tuple[str, ...]
+    bus: tuple[str, ...] = ()
+
+
+def _maybe_lingering(room: Room) -> Optional[_User]:
+    """Return the user whose systemd runs, in a machine that has one for the tests."""
+    name = os.environ.get("IMDS_ANALYZER_LINGERING_USER")
+    if name is None or not room.has_systemd:
+        return None
+    found = pwd.getpwnam(name)
+    runtime = f"/run/user/{found.pw_uid}"
+    bus = (f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus",)
+    options = ("--cgroup-manager", "systemd")
+    return _User(found.pw_uid, found.pw_gid, found.pw_dir, runtime, options, bus)
+
+
+@contextlib.contextmanager
+def _nobody(room: Room) -> Iterator[_User]:
     home = f"/run/rootless-{uuid.uuid4().hex}"
-    as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", "-i"]
-    as_user += [f"HOME={home}", f"XDG_RUNTIME_DIR={home}", f"PATH={room.environment()['PATH']}"]
-    as_user += ["sh", "-c", f'cd {home} && exec "$@"', "sh"]
-    command = [*as_user, "podman", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
-    command += ["--events-backend", "file", "--runtime", "runc"]
-    archive = f"{home}/caller.oci.tar"
-    build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
-    room.run([*build, str(context)])
     ranges = f"mkdir -p {home} && echo nobody:100000:65536 > {home}/ranges"
     mounts = [f"mount --bind {home}/ranges /etc/{name}" for name in ("subuid", "subgid")]
     room.run(["sh", "-ec", "\n".join([ranges, *mounts])])
     try:
-        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
-        room.run(["chown", "--recursive", f"{USER}:{USER}", home])
-        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
-        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        run = [*command, "run", "--rm", "--name", "caller", "--network", "slirp4netns", *limits]
-        yield Started([*run, IMAGE, *inside], dict)
+        options = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs")
+        yield _User(NOBODY, NOBODY, home, home, options)
     finally:
-        room.run([*command, "rm", "--force", "--ignore", "--time", "0", "caller"], check=False)
         room.run(["umount", "/etc/subuid", "/etc/subgid"], check=False)
+
+
+def rootless(network: str) -> Start:
+    """Return podman's way as a user, with this program as its network.
+
+    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
+    """
+
+    @contextlib.contextmanager
+    def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+        with contextlib.ExitStack() as undo:
+            lingering = _maybe_lingering(room)
+            user = lingering or undo.enter_context(_nobody(room))
+            yield undo.enter_context(_rootless(room, user, network, context, inside))
+
+    return start
+
+
+@contextlib.contextmanager
+def _rootless(
+    room: Room, user: _User, network: str, context: Path, inside: Sequence[str]
+) -> Iterator[Started]:
+    as_user = ["setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", "env"]
+    as_user += ["-i", f"HOME={user.home}", f"XDG_RUNTIME_DIR={user.runtime}", *user.bus]
+    as_user += [f"PATH={room.environment()['PATH']}"]
+    as_user += ["sh", "-c", f'cd {user.home} && exec "$@"', "sh"]
+    command = [*as_user, "podman", *user.options, "--events-backend", "file", "--runtime", "runc"]
+    archive = f"{user.home}/caller.oci.tar"
+    name = f"caller-{uuid.uuid4().hex[:8]}"
+    cid = f"{user.home}/{name}.cid"
+    if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
+        build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+        room.run([*build, str(context)])
+        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
+        room.run(["chown", "--recursive", f"{user.uid}:{user.gid}", user.home])
+        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
+    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
+    run = [*command, "run", "--rm", "--name", name, "--network", network, *limits]
+
+    def identity() -> dict[str, str]:
+        return {"id": room.run(["cat", cid]).stdout.strip(), "runtime": "podman"}
+
+    names = {"name": name, "image": IMAGE_FIELDS} if user.bus else {}
+    try:
+        argv = [*run, "--cidfile", cid, IMAGE, *inside]
+        yield Started(argv, identity if user.bus else dict, names)
+    finally:
+        room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)
 
 
 @contextlib.contextmanager
@@ -213,11 +265,14 @@ def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
     ]
     with room.network() as network:
         argv = [*CTR, "--namespace", "k8s.io", "run", "--rm", "--with-ns", f"network:{network}"]
+        # The cgroup is /k8s.io/ID, which does not tell the runtime, or a scope, as the CRI plugin
+        # names it.
+        scope = ["--runc-systemd-cgroup", "--cgroup", f"system.slice:cri-containerd:{identity}"]
+        argv += scope if room.has_systemd else []
         try:
-            # Its cgroup is /k8s.io/ID, which does not tell the runtime.
             yield Started(
                 [*argv, *words, IMAGE, identity, *inside],
-                lambda: {"id": identity},
+                lambda: {"id": identity, "runtime": "containerd"},
                 {"name": "app", "image": IMAGE_FIELDS},
                 {"type": "kubernetes", "namespace": "payments"},
             )
@@ -264,13 +319,15 @@ def _adapt(
 
 @contextlib.contextmanager
 def nspawn(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run systemd-nspawn in a cgroup as its unit has; without systemd nobody makes one."""
+    """Run systemd-nspawn in a scope of its own, or in a cgroup as its unit has without systemd."""
     name = f"caller-{uuid.uuid4().hex[:8]}"
     cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
     join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
     with room.network() as network:
+        by_hand = [] if room.has_systemd else ["sh", "-c", join, "sh"]
+        unit = [] if room.has_systemd else ["--keep-unit"]
         argv = [
-            *("sh", "-c", join, "sh", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"),
+            *(*by_hand, "systemd-nspawn", "--quiet", "--register=no", *unit),
             *("--directory", str(context / "root"), "--machine", name, "--as-pid2"),
             *("--console=pipe", f"--network-namespace-path={network}"),
         ]
@@ -305,15 +362,23 @@ _UNIT = dict.fromkeys(
     "without systemd its cgroup is made by the test, beside version 1",
 )
 
+_ROOTLESS = ("slirp4netns", "uidmap")
+
 RUNTIMES = (
     Runtime("podman-runc", ("podman", "runc", "iptables"), podman("runc")),
     Runtime("podman-crun", ("podman", "crun", "iptables"), podman("crun"), cannot=_CRUN),
     Runtime("podman-pod", ("podman", "runc", "catatonit"), podman("runc", "pod"), cannot=_NO_PIDS),
-    Runtime("podman-rootless", ("podman", "runc", "slirp4netns", "uidmap"), rootless),
+    Runtime("podman-rootless", ("podman", "runc", *_ROOTLESS), rootless("slirp4netns")),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
     Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
     Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
     Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),
-    Runtime("lxc", ("lxc",), lxc, before=2),  # it removes its cgroup at once
+    Runtime("lxc", ("lxc",), lxc),
 )
+
+
+def packages() -> tuple[str, ...]:
+    """Return the Debian packages of the runtimes, and of what their tests use beside these."""
+    shared = ("buildah", "busybox-static", "iproute2", "util-linux")
+    return tuple(sorted({*shared, *(name for runtime in RUNTIMES for name in runtime.packages)}))
