@@ -4,56 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import pwd
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
 
 from tests.cgroups import maybe_hierarchy
 from tests.containers.callers import IMAGE
 from tests.containers.room import Cgroups, Room
+from tests.containers.rootless import rootless
+from tests.containers.ways import IMAGE_FIELDS, Runtime, Start, Started
 from tests.live.watch import SLOWNESS, eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
-IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
 DAEMON_DEADLINE_S = 60 * SLOWNESS
-NOBODY = 65534  # who owns nothing
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
 _DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_SYS_RESOURCE may"
-
-
-class Started(NamedTuple):
-    """A command that runs a container in the foreground, and the container as the line has it.
-
-    ``identity`` gives the id and, if the cgroup's name tells, the runtime. The other two are what
-    the runtime left on the node.
-    """
-
-    argv: Sequence[str]
-    identity: Callable[[], dict[str, str]]
-    names: Mapping[str, object] = {}  # further fields of `container`
-    workload: Mapping[str, object] = {}  # fields of `orchestrator`
-
-
-Start = Callable[[Room, Path, Sequence[str]], "contextlib.AbstractContextManager[Started]"]
-Daemon = Callable[[Room], "contextlib.AbstractContextManager[None]"]
-
-
-class Runtime(NamedTuple):
-    """A runtime. ``start`` takes the room, the caller's context and the command to run."""
-
-    name: str
-    packages: tuple[str, ...]
-    start: Start
-    daemon: Optional[Daemon] = None
-    cannot: Mapping[Cgroups, str] = {}
 
 
 def _hexadecimal() -> str:
@@ -107,14 +77,14 @@ def containerd(room: Room) -> Iterator[None]:
         yield
 
 
-def podman(runtime: str, *pod: str) -> Start:
-    """Return podman's way with this OCI runtime; in a pod with the words for one."""
-    command = ("podman", "--runtime", runtime)
+def podman(runtime: str, *options: str, pod: bool = False) -> Start:
+    """Return podman's way with this OCI runtime and further options; in a pod of its own."""
+    command = ("podman", "--runtime", runtime, *options)
 
     @contextlib.contextmanager
     def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
         if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
-            build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+            build = ["buildah", *options, "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
         name = uuid.uuid4().hex
         cid = room.directory / f"{name}.cid"
@@ -139,90 +109,6 @@ def podman(runtime: str, *pod: str) -> Start:
     return start
 
 
-class _User(NamedTuple):
-    """Who runs rootless containers: of a directory below, and a bus, if its systemd runs."""
-
-    uid: int
-    gid: int
-    home: str
-    runtime: str
-    options: tuple[str, ...]
-    bus: tuple[str, ...] = ()
-
-
-def _maybe_lingering(room: Room) -> Optional[_User]:
-    """Return the user whose systemd runs, in a machine that has one for the tests."""
-    name = os.environ.get("IMDS_ANALYZER_LINGERING_USER")
-    if name is None or not room.has_systemd:
-        return None
-    found = pwd.getpwnam(name)
-    runtime = f"/run/user/{found.pw_uid}"
-    bus = (f"DBUS_SESSION_BUS_ADDRESS=unix:path={runtime}/bus",)
-    options = ("--cgroup-manager", "systemd")
-    return _User(found.pw_uid, found.pw_gid, found.pw_dir, runtime, options, bus)
-
-
-@contextlib.contextmanager
-def _nobody(room: Room) -> Iterator[_User]:
-    home = f"/run/rootless-{uuid.uuid4().hex}"
-    ranges = f"mkdir -p {home} && echo nobody:100000:65536 > {home}/ranges"
-    mounts = [f"mount --bind {home}/ranges /etc/{name}" for name in ("subuid", "subgid")]
-    room.run(["sh", "-ec", "\n".join([ranges, *mounts])])
-    try:
-        options = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs")
-        yield _User(NOBODY, NOBODY, home, home, options)
-    finally:
-        room.run(["umount", "/etc/subuid", "/etc/subgid"], check=False)
-
-
-def rootless(network: str) -> Start:
-    """Return podman's way as a user, with this program as its network.
-
-    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
-    """
-
-    @contextlib.contextmanager
-    def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-        with contextlib.ExitStack() as undo:
-            lingering = _maybe_lingering(room)
-            user = lingering or undo.enter_context(_nobody(room))
-            yield undo.enter_context(_rootless(room, user, network, context, inside))
-
-    return start
-
-
-@contextlib.contextmanager
-def _rootless(
-    room: Room, user: _User, network: str, context: Path, inside: Sequence[str]
-) -> Iterator[Started]:
-    as_user = ["setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", "env"]
-    as_user += ["-i", f"HOME={user.home}", f"XDG_RUNTIME_DIR={user.runtime}", *user.bus]
-    as_user += [f"PATH={room.environment()['PATH']}"]
-    as_user += ["sh", "-c", f'cd {user.home} && exec "$@"', "sh"]
-    command = [*as_user, "podman", *user.options, "--events-backend", "file", "--runtime", "runc"]
-    archive = f"{user.home}/caller.oci.tar"
-    name = f"caller-{uuid.uuid4().hex[:8]}"
-    cid = f"{user.home}/{name}.cid"
-    if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
-        build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
-        room.run([*build, str(context)])
-        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
-        room.run(["chown", "--recursive", f"{user.uid}:{user.gid}", user.home])
-        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
-    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-    run = [*command, "run", "--rm", "--name", name, "--network", network, *limits]
-
-    def identity() -> dict[str, str]:
-        return {"id": room.run(["cat", cid]).stdout.strip(), "runtime": "podman"}
-
-    names = {"name": name, "image": IMAGE_FIELDS} if user.bus else {}
-    try:
-        argv = [*run, "--cidfile", cid, IMAGE, *inside]
-        yield Started(argv, identity if user.bus else dict, names)
-    finally:
-        room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)
-
-
 @contextlib.contextmanager
 def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
     """Run a container on docker's own bridge."""
@@ -241,17 +127,39 @@ def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started
         room.run([*DOCKER, "rm", "--force", name], check=False)
 
 
-@contextlib.contextmanager
-def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run a container of containerd's, with an id and annotations as its CRI plugin writes them."""
-    listed = room.run([*CTR, "--namespace", "k8s.io", "image", "ls", "-q"]).stdout
+def _import_image(room: Room, context: Path, namespace: str) -> None:
+    """Have containerd have the caller's image in a namespace of its."""
+    listed = room.run([*CTR, "--namespace", namespace, "image", "ls", "-q"]).stdout
     if IMAGE not in listed:
         archive = room.directory / "caller.oci.tar"
         if not archive.exists():
             build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
             room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
-        room.run([*CTR, "--namespace", "k8s.io", "image", "import", str(archive)])
+        room.run([*CTR, "--namespace", namespace, "image", "import", str(archive)])
+
+
+@contextlib.contextmanager
+def free(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container of containerd's with an id of our choice, and nothing else that names it."""
+    _import_image(room, context, "default")
+    identity = f"cache-{uuid.uuid4().hex[:8]}"
+    with room.network() as network:
+        argv = [*CTR, "run", "--rm", "--with-ns", f"network:{network}", IMAGE, identity]
+        try:
+            yield Started(
+                [*argv, *inside],
+                lambda: {"id": identity, "runtime": "containerd"},
+                {"name": identity, "image": IMAGE_FIELDS},
+            )
+        finally:
+            room.run([*CTR, "task", "kill", "--signal", "9", identity], check=False)
+
+
+@contextlib.contextmanager
+def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container of containerd's, with an id and annotations as its CRI plugin writes them."""
+    _import_image(room, context, "k8s.io")
     identity = _hexadecimal()
     annotations = {
         "io.kubernetes.cri.container-name": "app",
@@ -362,15 +270,23 @@ _UNIT = dict.fromkeys(
     "without systemd its cgroup is made by the test, beside version 1",
 )
 
+# What no configuration knows.
+_ELSEWHERE = ("--root", "/var/lib/containers/elsewhere", "--runroot", "/run/elsewhere")
+_BY_MONITOR = "which storage it is in, only conmon tells, while it lives"
+_BY_TASK = "that it is a container, only its task tells, while it lives"
 _ROOTLESS = ("slirp4netns", "uidmap")
 
 RUNTIMES = (
     Runtime("podman-runc", ("podman", "runc", "iptables"), podman("runc")),
     Runtime("podman-crun", ("podman", "crun", "iptables"), podman("crun"), cannot=_CRUN),
-    Runtime("podman-pod", ("podman", "runc", "catatonit"), podman("runc", "pod"), cannot=_NO_PIDS),
+    Runtime(
+        "podman-pod", ("podman", "runc", "catatonit"), podman("runc", pod=True), cannot=_NO_PIDS
+    ),
+    Runtime("podman-root", ("podman", "runc"), podman("runc", *_ELSEWHERE), gone=_BY_MONITOR),
     Runtime("podman-rootless", ("podman", "runc", *_ROOTLESS), rootless("slirp4netns")),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
+    Runtime("ctr", ("containerd", "runc"), free, containerd, cannot=_NO_PIDS, gone=_BY_TASK),
     Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
     Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
     Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),

@@ -13,7 +13,8 @@ import pytest
 from tests.containers.callers import call_and_go, call_and_stay
 from tests.containers.keeper import Kept
 from tests.containers.room import Cgroups, Room, host_is_unified
-from tests.containers.runtimes import RUNTIMES, Runtime, Started
+from tests.containers.runtimes import RUNTIMES
+from tests.containers.ways import Runtime, Started
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
 
@@ -103,6 +104,8 @@ def test_a_container_that_is_gone_is_named(
     """
     if cgroups is Cgroups.LEGACY:
         pytest.skip(GONE_IS_UNKNOWN)
+    if runtime.gone:
+        pytest.skip(f"{runtime.name}: {runtime.gone}")
     for number in range(1, TRIES + 1):
         marker = new_marker()
         with runtime.start(room, caller_context, call_and_go(marker)) as started:

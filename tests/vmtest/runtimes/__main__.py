@@ -25,7 +25,6 @@ from tests.vmtest.kernels.suite import tail
 from tests.vmtest.runtimes import guest, results
 from tests.vmtest.runtimes.disk import SIZE, SYSTEM
 from tests.vmtest.systems import machine
-from tests.vmtest.systems.bundle import copy_checkout
 from tests.vmtest.systems.roots import check_programs, make_root
 
 SHOWN_LINES = 200
@@ -61,7 +60,7 @@ def main(
         (kernel,) = kernels.fetch([kernels.line_named(SYSTEM.kernel)])
         root = make_root(SYSTEM, kernel, refresh=refresh)
         booted = machine.prepare(kernel, root, place, SIZE)
-        copy_checkout(booted.shared / "code")
+        guest.pack(booted.shared)
     except VmError as error:
         sys.exit(f"tests.vmtest.runtimes: {error}")
     command = shell or guest.suite(keyword)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shlex
+import tarfile
+import tempfile
+from pathlib import Path
 from typing import Optional
 
 from tests.vmtest.kernels.guest import SLOWNESS
 from tests.vmtest.kernels.suite import TEST_TIMEOUT_S
+from tests.vmtest.systems.bundle import copy_checkout
 from tests.vmtest.systems.roots import SHARED
 
 OUTPUT, STATUS, RESULTS = "output.log", "status", "results.xml"
 # Owns the rootless containers. Its systemd runs without a session of its (loginctl(1)).
 USER = "imds-test"
-CODE = "/opt/imds-analyzer"
+CODE, CHECKOUT = "/opt/imds-analyzer", "code.tar"
 
-# The shared directory has no cache, so that code and results are on the guest's own disk while the
-# tests run. The unit's own cgroup is a service's: what is started there is no container.
+# The shared directory has no cache: what is read more than once is on the guest's own disk.
 _SCRIPT = """\
 cd {shared}
 touch started-1
 {{
-  cp -r code {code}
+  mkdir {code}
+  tar --extract --file {checkout} --directory {code}
   id {user} 2>/dev/null || useradd --create-home --shell /bin/sh {user}
   loginctl enable-linger {user}
   until systemctl is-active --quiet user@$(id -u {user}); do sleep 1; done
@@ -36,6 +40,13 @@ systemctl poweroff
 """
 
 
+def pack(shared: Path) -> None:
+    """Put the checkout and the compiled probes into one file: each file costs a round trip."""
+    with tempfile.TemporaryDirectory() as scratch, tarfile.open(shared / CHECKOUT, "w") as archive:
+        copy_checkout(Path(scratch))
+        archive.add(scratch, ".")
+
+
 def script(command: str, deadline_s: int) -> str:
     """Return the script of the unit: it marks its start, keeps the status, and powers off."""
     variables = {
@@ -49,6 +60,7 @@ def script(command: str, deadline_s: int) -> str:
     return _SCRIPT.format(
         shared=SHARED,
         code=CODE,
+        checkout=CHECKOUT,
         user=USER,
         exports=shlex.join(["export", *(f"{name}={value}" for name, value in variables.items())]),
         deadline_s=deadline_s,
