@@ -113,9 +113,10 @@ class Room:
                 self._holder = self._started([*command, script], saying, None, os.environ)
             finally:
                 os.close(saying)
-            if out.readline() != b"ready\n":
-                log = (self.directory / "keeper.log").read_text()
-                raise RuntimeError(f"the room's file systems cannot be mounted: {log}")
+            said_first = out.readline()
+            if said_first != b"ready\n":
+                message = (said_first + out.read()).decode("utf-8", "replace")
+                raise RuntimeError(f"the room's file systems cannot be mounted: {message}")
 
     def _started(
         self,
@@ -134,7 +135,8 @@ class Room:
         yield f"mkdir {run} && mount -t tmpfs tmpfs {run} && mkdir {run}/lock {run}/netns"
         for name in OF_SYSTEMD if self.has_systemd else ():
             yield f"mkdir {run}/{name} && mount --rbind /run/{name} {run}/{name}"
-        yield f"mount --move {run} /run"
+        # Its table of mounts would be in what is moved away.
+        yield f"mount --no-mtab --move {run} /run"
         for place in STATE:
             yield f"mkdir -p {place}"
             yield f"mount --bind {self.directory / place.strip('/').replace('/', '-')} {place}"

@@ -274,6 +274,7 @@ _UNIT = dict.fromkeys(
 _ELSEWHERE = ("--root", "/var/lib/containers/elsewhere", "--runroot", "/run/elsewhere")
 _BY_MONITOR = "which storage it is in, only conmon tells, while it lives"
 _BY_TASK = "that it is a container, only its task tells, while it lives"
+_POD = podman("runc", pod=True)
 _ROOTLESS = ("slirp4netns", "uidmap")
 
 RUNTIMES = (
