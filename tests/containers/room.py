@@ -18,7 +18,8 @@ from typing import IO, Optional
 
 from analyzer.lab.namespace import LabNamespace
 from tests.cgroups import maybe_hierarchy
-from tests.containers.keeper import Duty, Keeping, Kept
+from tests.containers.keeper import Duty
+from tests.containers.keeping import Keeping, Kept
 from tests.live.watch import SLOWNESS
 
 TIMEOUT_S = 120 * SLOWNESS

@@ -18,7 +18,7 @@ import pytest
 
 from image.contents import INTERPRETER
 from tests.containers.callers import IMAGE, PROGRAM, call_and_go
-from tests.containers.keeper import Kept
+from tests.containers.keeping import Kept
 from tests.containers.room import Cgroups, Room
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker

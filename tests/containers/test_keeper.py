@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.containers.keeper import Duty, Keeping
+from tests.containers.keeper import Duty
+from tests.containers.keeping import Keeping
 from tests.live.watch import eventually
 
 # As conmon and containerd's shims: a grandchild in a session of its own, whose parent is gone.
@@ -19,7 +20,8 @@ _DAEMON = "(setsid sh -c 'echo $$ > {pids}; exec sleep 600' &)"
 _TESTS = """
 import sys, time
 from pathlib import Path
-from tests.containers.keeper import Duty, Keeping
+from tests.containers.keeper import Duty
+from tests.containers.keeping import Keeping
 directory = Path(sys.argv[1])
 keeping = Keeping(Duty((), str(directory)), directory / "log")
 with keeping, open("/dev/null", "r+b") as nothing:

@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 import pytest
 
 from tests.containers.callers import call_and_go, call_and_stay
-from tests.containers.keeper import Kept
+from tests.containers.keeping import Kept
 from tests.containers.room import Cgroups, Room, host_is_unified
 from tests.containers.runtimes import RUNTIMES
 from tests.containers.ways import Runtime, Started
