@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from analyzer import __version__
+from analyzer.audit.failures import Incomplete
 from analyzer.audit.operations import ALLOWED, ASSUME_ROLE, Operation
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
@@ -104,17 +105,19 @@ class Access:
                 del self._clients[key]
 
     def assume(self, arn: str) -> Access:
-        """Return the access of another account by a role there; raises botocore's errors."""
-        answer = self.call(ASSUME_ROLE, self.home, RoleArn=arn, RoleSessionName=SESSION_NAME)
-        found = answer["Credentials"]
-        session = _session(
-            self._session.profile_name,
-            self.home,
-            aws_access_key_id=found["AccessKeyId"],
-            aws_secret_access_key=found["SecretAccessKey"],
-            aws_session_token=found["SessionToken"],
-        )
-        return Access(session, self._requests)
+        """Return the access of another account by a role there; raises botocore's errors.
+
+        The role is taken at once. Its credentials last an hour, and are renewed before that by
+        those of this account.
+        """
+        from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 (comes with boto3)
+
+        def take() -> dict[str, str]:
+            answer = self.call(ASSUME_ROLE, self.home, RoleArn=arn, RoleSessionName=SESSION_NAME)
+            return _as_metadata(answer["Credentials"])
+
+        role = RefreshableCredentials.create_from_metadata(take(), take, method="assume-role")
+        return Access(_session(self._session.profile_name, self.home, role), self._requests)
 
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 (botocore's)
         with self._lock:  # a session is for one thread at a time, its clients are for all
@@ -143,11 +146,25 @@ def open_access(profile: Optional[str], requests: Requests) -> Access:
     return Access(session, requests)
 
 
+def _as_metadata(found: Answer) -> dict[str, str]:
+    """Return credentials of STS in botocore's words; raises Incomplete if they are over."""
+    until = found["Expiration"]
+    if until <= datetime.datetime.now(datetime.timezone.utc):
+        raise Incomplete("ExpiredToken", f"STS gave credentials until {until}. Check the clock.")
+    return {
+        "access_key": found["AccessKeyId"],
+        "secret_key": found["SecretAccessKey"],
+        "token": found["SessionToken"],
+        "expiry_time": until.isoformat(),
+    }
+
+
 def _session(
     profile: Optional[str],
     region: Optional[str],
-    **credentials: str,
+    credentials: Any = None,  # noqa: ANN401 (botocore's)
 ) -> Any:  # noqa: ANN401 (boto3's)
+    """Return boto3's session; its credentials are those of the user unless others are given."""
     boto3 = _boto3()
     from botocore.session import Session  # noqa: PLC0415 (comes with boto3)
 
@@ -157,7 +174,20 @@ def _session(
     core.get_scoped_config()  # raises if there is no such profile
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-    return boto3.session.Session(botocore_session=core, region_name=region, **credentials)
+    if credentials is not None:
+        core.register_component("credential_provider", _Given(credentials))
+    return boto3.session.Session(botocore_session=core, region_name=region)
+
+
+class _Given:
+    """Stands for botocore's search for credentials where they are there already."""
+
+    def __init__(self, credentials: Any) -> None:  # noqa: ANN401 (botocore's)
+        self._credentials = credentials
+
+    def load_credentials(self) -> Any:  # noqa: ANN401 (botocore's)
+        """Return them; botocore asks once."""
+        return self._credentials
 
 
 @functools.lru_cache(maxsize=1)
