@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import json
 import threading
@@ -20,6 +21,8 @@ from tests.unit.account.check.snapshots import INSTANCE, safe, unread, unsafe
 from tests.unit.account.credentials.records import ACCOUNT, REGION, record, some
 from tests.unit.report.engine.test_fetches import call
 
+UTC = datetime.timezone.utc
+NOW = datetime.datetime.now(UTC)
 _STS = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
     f"<GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/ana</Arn><UserId>A</UserId>"
@@ -37,7 +40,7 @@ def snapshots(tmp_path: Path) -> dict[str, str]:
     """Return the names of files with snapshots."""
     made = {"safe": safe(), "unsafe": unsafe(), "unread": unread(safe())}
     for name, snapshot in made.items():
-        (tmp_path / name).write_bytes(as_bytes(snapshot))
+        (tmp_path / name).write_bytes(as_bytes(replace(snapshot, taken_at=NOW)))
     return {name: str(tmp_path / name) for name in made}
 
 
@@ -47,6 +50,34 @@ def test_the_exit_code_is_that_of_the_worst_rule(snapshots: dict[str, str]) -> N
     assert ran.exit_code == 11
     assert "FAIL  No instance allows IMDSv1" in ran.output
     assert run("--check", "--snapshot", snapshots["unread"]).exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "age", "exit_code"),
+    [
+        ((), datetime.timedelta(hours=47), 0),
+        ((), datetime.timedelta(hours=49), 17),
+        ((), datetime.timedelta(minutes=-3), 0),
+        ((), datetime.timedelta(minutes=-30), 17),
+        (("--max-age", "2h"), datetime.timedelta(hours=3), 17),
+        (("--max-age", "400d"), datetime.timedelta(days=390), 0),
+        (("--max-age", "400d"), datetime.timedelta(hours=-1), 17),
+    ],
+)
+def test_a_snapshot_that_is_not_of_today_does_not_pass(
+    arguments: tuple[str, ...], age: datetime.timedelta, exit_code: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "account.json"
+    path.write_bytes(as_bytes(replace(safe(), taken_at=datetime.datetime.now(UTC) - age)))
+    ran = run("--check", "--snapshot", str(path), *arguments)
+    assert ran.exit_code == exit_code, ran.output
+    assert ("FAIL  The snapshot is recent" in ran.output) is bool(exit_code)
+
+
+def test_an_age_that_is_no_length_is_named(snapshots: dict[str, str]) -> None:
+    ran = run("--check", "--snapshot", snapshots["safe"], "--max-age", "soon")
+    assert ran.exit_code == 1
+    assert "write 90m, 36h, 7d or 2w" in str(ran.exception)
 
 
 def test_exceptions_and_an_earlier_snapshot_excuse(
@@ -74,7 +105,7 @@ def test_a_snapshot_of_nothing_does_not_pass(tmp_path: Path) -> None:
     result = run("--check", "--snapshot", str(path))
     assert result.exit_code not in (0, None)
     assert "nothing to check" in result.output + str(result.exception)
-    path.write_bytes(as_bytes(unread(replace(safe(), regions=()))))
+    path.write_bytes(as_bytes(unread(replace(safe(), regions=(), taken_at=NOW))))
     assert run("--check", "--snapshot", str(path)).exit_code == 10
 
 
@@ -104,6 +135,17 @@ def test_results_are_written_in_every_format(snapshots: dict[str, str], tmp_path
         (["--check", "--format", "sarif"], "need --result FILE or --snapshot FILE"),
         (["--uses", "x", "--format", "sarif"], "go with --check"),
         (["--cloudtrail-sql", "--days", "91"], "give 1 to 90"),
+        (["--max-age", "2d"], "--max-age goes with --check and --snapshot"),
+        (["--check", "--max-age", "2d"], "--max-age goes with --check and --snapshot"),
+        (["--check", "--guardrails", "x"], "--check does not go with `audit --guardrails`"),
+        (["--check", "--cloudtrail-sql"], "--check does not go with `audit --cloudtrail-sql`"),
+        (
+            ["--check", "--snapshot", "x", "--region", "eu-west-1"],
+            "--region does not go with `audit --check --snapshot`",
+        ),
+        (["--check", "--snapshot", "x", "--output", "y"], "--output does not go with"),
+        (["--uses", "x", "--previous", "y"], "--previous does not go with `audit --uses`"),
+        (["--result", "x"], "--result does not go with `audit`"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments: list[str], said: str) -> None:
