@@ -14,14 +14,24 @@ from io import BytesIO
 from typing import Any, NamedTuple, Optional
 from unittest import mock
 
+from botocore.stub import Stubber
 from moto.core.base_backend import BackendDict
 from moto.iam.models import get_account_id_from
 
 from analyzer.lab.account.cloud import OWN_ACCOUNT, ROLE, Cloud
 
-__all__ = ["OWN_ACCOUNT", "ROLE", "AwsServer", "Request"]
+__all__ = ["OWN_ACCOUNT", "ROLE", "Answers", "AwsServer", "Request"]
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
+
+
+class Answers(Stubber):  # type: ignore[misc, unused-ignore] # untyped without botocore's stubs
+    """Answers a client's calls, as AWS does: with the id that it gives to each request."""
+
+    def add_response(self, method: str, service_response: Any, expected_params: Any = None) -> None:
+        """Queue an answer, which botocore's model checks."""
+        whole = {"ResponseMetadata": {"RequestId": "1"}, **service_response}
+        super().add_response(method, whole, expected_params)
 
 
 class Request(NamedTuple):

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from analyzer import __version__
-from analyzer.audit.failures import Incomplete
+from analyzer.audit.failures import UNEXPECTED, Incomplete
 from analyzer.audit.operations import ALLOWED, ASSUME_ROLE, Operation
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
@@ -86,8 +86,7 @@ class Access:
     def call(self, operation: Operation, region: str, **parameters: object) -> Answer:
         """Call an operation once; raises botocore's errors."""
         method = getattr(self._client(operation.service, region), _snake(operation.name))
-        answer: Answer = method(**parameters)
-        return answer
+        return _of_aws(method(**parameters))
 
     def pages(self, operation: Operation, region: str, **parameters: object) -> Iterator[Answer]:
         """Yield the pages of an operation; raises botocore's errors.
@@ -96,7 +95,14 @@ class Access:
         """
         size = parameters.pop("PageSize", None)
         paginator = self._client(operation.service, region).get_paginator(_snake(operation.name))
-        yield from paginator.paginate(**parameters, PaginationConfig={"PageSize": size})
+        tokens = set()
+        for page in paginator.paginate(**parameters, PaginationConfig={"PageSize": size}):
+            yield _of_aws(page)
+            token = page.get("NextToken") or page.get("Marker")
+            if token in tokens:  # botocore notices the last one alone
+                raise Incomplete("PaginationError", "A token of a page came twice.")
+            if token:
+                tokens.add(token)
 
     def forget(self, region: str) -> None:
         """Drop the clients of a Region, which have some MB each."""
@@ -144,6 +150,16 @@ def open_access(profile: Optional[str], requests: Requests) -> Access:
             f" {boto3.__version__} reads ~/.aws/config and ~/.aws/credentials."
         ) from None
     return Access(session, requests)
+
+
+def _of_aws(answer: Answer) -> Answer:
+    """Return an answer; raises Incomplete for one without the id that AWS gives to each request.
+
+    A proxy's page in XML would else be an answer in which there is nothing.
+    """
+    if not answer.get("ResponseMetadata", {}).get("RequestId"):
+        raise Incomplete(UNEXPECTED, "The answer has no id of a request: it is not of AWS.")
+    return answer
 
 
 def _as_metadata(found: Answer) -> dict[str, str]:

@@ -160,7 +160,6 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
     from analyzer.account.check.checking import MAX_AGE, check
     from analyzer.account.file import read
     from analyzer.errors import AnalyzerError
-    from analyzer.report.period import read_length
 
     if not snapshot.regions and not snapshot.failures:
         raise AnalyzerError(
@@ -178,9 +177,19 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
         snapshot,
         listed,
         now=datetime.datetime.now(datetime.timezone.utc),
-        max_age=MAX_AGE if modes.max_age is None else read_length(modes.max_age),
+        max_age=MAX_AGE if modes.max_age is None else _length(modes.max_age),
         previous=None if previous is None else read(Path(previous)),
     )
-    with written(modes.result) as to:
+    with written(modes.result, "--result") as to:
         to(forms[modes.form](outcome))
     return outcome.exit_code
+
+
+def _length(text: str) -> datetime.timedelta:
+    from analyzer.errors import ConfigError
+    from analyzer.report.period import read_length
+
+    try:
+        return read_length(text)
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint="--max-age") from None

@@ -55,12 +55,12 @@ def age(snapshot: Snapshot, moment: Moment) -> Iterator[Examined]:
 
 
 def _length(of: datetime.timedelta) -> str:
-    """Return a length of time in its largest unit that is whole enough to compare."""
-    minutes = of // datetime.timedelta(minutes=1)
-    for unit, name in ((24 * 60, "days"), (60, "hours")):
-        if minutes >= 2 * unit:
-            return f"{minutes / unit:.1f}".replace(".0", "") + f" {name}"
-    return f"{minutes} minutes"
+    """Return a length of time in the largest unit of which it has two."""
+    seconds = of // datetime.timedelta(seconds=1)
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f}".replace(".0", "") + f" {name}"
+    return f"{seconds} s"
 
 
 def defaults(snapshot: Snapshot) -> Iterator[Examined]:

@@ -38,7 +38,8 @@ def _give(aws: AwsServer, account: str, life: datetime.timedelta) -> None:
         f"<SecretAccessKey>{taken['SecretAccessKey']}</SecretAccessKey>"
         f"<SessionToken>{taken['SessionToken']}</SessionToken>"
         f"<Expiration>{until.strftime('%Y-%m-%dT%H:%M:%SZ')}</Expiration>"
-        "</Credentials></AssumeRoleResult></AssumeRoleResponse>",
+        "</Credentials></AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId>"
+        "</ResponseMetadata></AssumeRoleResponse>",
     )
     aws.requests.clear()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +18,7 @@ import click.testing
 import pytest
 
 from analyzer.account.file import as_bytes
+from analyzer.cli import cli
 from analyzer.commands.audit import audit
 from tests.unit.account.check.snapshots import INSTANCE, safe, unread, unsafe
 from tests.unit.account.credentials.records import ACCOUNT, REGION, record, some
@@ -76,8 +79,32 @@ def test_a_snapshot_that_is_not_of_today_does_not_pass(
 
 def test_an_age_that_is_no_length_is_named(snapshots: dict[str, str]) -> None:
     ran = run("--check", "--snapshot", snapshots["safe"], "--max-age", "soon")
+    assert ran.exit_code == 2
+    assert "write 90m, 36h, 7d or 2w" in ran.output
+
+
+def test_a_result_that_cannot_be_written_names_its_option(
+    snapshots: dict[str, str], tmp_path: Path
+) -> None:
+    ran = run("--check", "--snapshot", snapshots["safe"], "--result", str(tmp_path))
     assert ran.exit_code == 1
-    assert "write 90m, 36h, 7d or 2w" in str(ran.exception)
+    assert "Choose another file with --result" in str(ran.exception)
+
+
+@pytest.mark.parametrize("form", ["text", "sarif"])
+def test_a_full_disk_at_standard_output_is_an_error(form: str, snapshots: dict[str, str]) -> None:
+    """What was not written was not checked."""
+    words = ("audit", "--check", "--snapshot", snapshots["safe"], "--format", form)
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "analyzer", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == "imds-analyzer: cannot write the output: No space left on device\n"
 
 
 def test_exceptions_and_an_earlier_snapshot_excuse(
@@ -154,6 +181,18 @@ def test_options_that_do_not_go_together_are_named(arguments: list[str], said: s
     assert said in " ".join(ran.output.split())
 
 
+def test_ctrl_c_in_a_check_has_the_exit_code_of_an_interrupt(
+    snapshots: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analyzer.account.file.read", interrupted)
+    words = ("audit", "--check", "--snapshot", snapshots["safe"])
+    ran = click.testing.CliRunner().invoke(cli, words)
+    assert (ran.exit_code, ran.output) == (130, "imds-analyzer: interrupted\n")
+
+
 def test_guardrails_are_written(tmp_path: Path) -> None:
     ran = run("--guardrails", str(tmp_path / "guardrails"))
     assert ran.exit_code == 0
@@ -184,6 +223,7 @@ class _Aws(http.server.BaseHTTPRequestHandler):
             answer = json.dumps(_page(question))
         raw = answer.encode()
         self.send_response(200)
+        self.send_header("x-amzn-RequestId", "1")
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
