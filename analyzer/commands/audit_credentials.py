@@ -158,5 +158,8 @@ def _targets(modes: Modes, asked: Asked, own: str) -> tuple[Target, ...]:
         )
     targets = targets_of(read(Path(modes.snapshot)), asked.accounts, asked.regions)
     if not targets:
-        raise click.UsageError(f"{modes.snapshot} has no instance that allows IMDSv1")
+        raise click.UsageError(
+            f"{modes.snapshot} has no instance with tokenless calls there: nothing to look up."
+            " --instance ID looks up one all the same"
+        )
     return targets

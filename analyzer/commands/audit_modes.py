@@ -14,6 +14,7 @@ import click
 
 from analyzer.commands.audit_usage import check_usage
 from analyzer.commands.output import written
+from analyzer.text import visible
 
 if TYPE_CHECKING:
     from analyzer.account.model import Snapshot
@@ -158,7 +159,6 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
     """Check a snapshot, write the result, and return the exit code."""
     from analyzer.account.check import exceptions, junit, sarif, words
     from analyzer.account.check.checking import MAX_AGE, check
-    from analyzer.account.file import read
     from analyzer.errors import AnalyzerError
 
     if not snapshot.regions and not snapshot.failures:
@@ -172,17 +172,32 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
         "junit": junit.as_xml,
         "sarif": sarif.as_sarif,
     }
+    earlier = None if previous is None else read_earlier(previous, snapshot.taken_at)
     listed = () if modes.exceptions is None else exceptions.read(modes.exceptions)
     outcome = check(
         snapshot,
         listed,
         now=datetime.datetime.now(datetime.timezone.utc),
         max_age=MAX_AGE if modes.max_age is None else _length(modes.max_age),
-        previous=None if previous is None else read(Path(previous)),
+        previous=earlier,
     )
     with written(modes.result, "--result") as to:
         to(forms[modes.form](outcome))
     return outcome.exit_code
+
+
+def read_earlier(previous: str, at: datetime.datetime) -> Snapshot:
+    """Read the file of --previous; raises AnalyzerError if it was taken after ``at``."""
+    from analyzer.account.file import read
+    from analyzer.errors import AnalyzerError
+
+    earlier = read(Path(previous))
+    if earlier.taken_at > at:
+        after = earlier.taken_at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        raise AnalyzerError(
+            f"{visible(previous)} was taken later, at {after}: --previous takes the earlier one"
+        )
+    return earlier
 
 
 def _length(text: str) -> datetime.timedelta:

@@ -419,7 +419,7 @@ def test_an_answer_without_what_it_must_have_is_a_failure(aws: AwsServer) -> Non
     [
         ("Service Unavailable", "ResponseParserError"),
         ("<html><body>Log in</body></html>", "UnexpectedAnswer"),
-        ("", "UnexpectedAnswer"),
+        ("", "ResponseParserError"),
         ("<DescribeInstancesResponse><reservationSet>", "ResponseParserError"),
     ],
 )

@@ -9,7 +9,7 @@ from botocore.stub import ANY
 
 from analyzer.account.model import Account, AutoScalingGroup, Part, TemplateReference
 from analyzer.audit.access import Access, Requests, open_access
-from analyzer.audit.accounts import Wanted, find_accounts
+from analyzer.audit.accounts import Wanted, find_accounts, open_account
 from analyzer.audit.failures import Place
 from analyzer.audit.instances import read_instances
 from analyzer.audit.origins import read_groups, read_images, read_templates
@@ -193,3 +193,12 @@ def test_pages_whose_tokens_come_again_are_a_failure(access: Access) -> None:
     assert attempts.all_of(Part.INSTANCES, lambda: read_instances(access, REGION)) == ()
     assert [each.code for each in attempts.failures] == ["PaginationError"]
     answers.assert_no_pending_responses()
+
+
+def test_an_account_without_any_region_is_a_failure(access: Access) -> None:
+    stub(access, "ec2", HOME).add_response("describe_regions", {"Regions": []})
+    opened = open_account(access, OWN_ACCOUNT, Account(OWN_ACCOUNT), Wanted())
+    assert opened.regions == ()
+    assert [(each.part, each.code) for each in opened.failures] == [
+        (Part.REGIONS, "UnexpectedAnswer")
+    ]

@@ -126,6 +126,21 @@ def test_exceptions_and_an_earlier_snapshot_excuse(
     assert f"{INSTANCE}: its HttpTokens is optional" in ran.output
 
 
+def test_a_previous_snapshot_that_is_the_later_one_is_an_error(
+    snapshots: dict[str, str], tmp_path: Path
+) -> None:
+    """Swapped names would excuse all that is new."""
+    later = tmp_path / "later"
+    later.write_bytes(as_bytes(replace(unsafe(), taken_at=NOW + datetime.timedelta(minutes=1))))
+    check = ("--check", "--snapshot", snapshots["unsafe"])
+    ran = run(*check, "--previous", str(later))
+    assert ran.exit_code == 1
+    assert "--previous takes the earlier one" in str(ran.exception)
+    assert (
+        run("--check", "--snapshot", str(later), "--previous", snapshots["unsafe"]).exit_code == 0
+    )
+
+
 def test_a_snapshot_of_nothing_does_not_pass(tmp_path: Path) -> None:
     path = tmp_path / "nothing.json"
     path.write_bytes(as_bytes(replace(safe(), regions=())))
@@ -301,7 +316,7 @@ def test_instances_come_from_a_snapshot(
     elsewhere = ("--region", "us-east-1")
     none = run("--cloudtrail", "--uses", uses, "--snapshot", snapshots["unsafe"], *elsewhere)
     assert none.exit_code == 2
-    assert "has no instance that allows IMDSv1" in none.output
+    assert "has no instance with tokenless calls" in " ".join(none.output.split())
 
 
 def test_the_query_for_athena_is_printed() -> None:

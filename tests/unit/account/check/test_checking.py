@@ -224,6 +224,8 @@ def test_exceptions_are_read(tmp_path: Path) -> None:
         ('by = "Ana"\n', "", "by is missing"),
         ('why = "it', 'reason = "it', "there is no 'reason'"),
         ('region = "eu-west-1"', "region = 1", "region must be a text"),
+        ('region = "eu-west-1"', 'region = "Ireland"', "region 'Ireland' is none"),
+        ('region = "eu-west-1"', 'account = "9848541023"', "such as '012345678901'"),
         ("until = 2026-12-31", 'until = "2026-12-31"', "until must be a day"),
         (GIVEN, "", "has no exception"),
         ("[[exception]]", "[[accept]]", "begins with [[exception]]"),
