@@ -7,27 +7,20 @@ fetched by IMDSv2 alone: the audit is itself no caller of IMDSv1.
 from __future__ import annotations
 
 import datetime
-import functools
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from types import ModuleType
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
-from analyzer import __version__
 from analyzer.audit.failures import UNEXPECTED, Incomplete
 from analyzer.audit.operations import ALLOWED, ASSUME_ROLE, Operation
+from analyzer.audit.sessions import boto3_module, client_config, open_session
 from analyzer.errors import AnalyzerError
 from analyzer.text import visible
 
 SESSION_NAME = "imds-analyzer-audit"
 # For regions whose name is not given: any enabled one can list the others.
 HOME_REGION = "us-east-1"
-_CONNECT_S, _READ_S, _ATTEMPTS = 10, 60, 8
-_EXTRA = (
-    "an audit needs the package boto3, which is not installed. Install it with"
-    " pip install 'imds-analyzer[aws]'"
-)
 
 Answer = dict[str, Any]
 
@@ -123,13 +116,13 @@ class Access:
             return _as_metadata(answer["Credentials"])
 
         role = RefreshableCredentials.create_from_metadata(take(), take, method="assume-role")
-        return Access(_session(self._session.profile_name, self.home, role), self._requests)
+        return Access(open_session(self._session.profile_name, self.home, role), self._requests)
 
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 (botocore's)
         with self._lock:  # a session is for one thread at a time, its clients are for all
             client = self._clients.get((service, region))
             if client is None:
-                client = self._session.client(service, region_name=region, config=_config())
+                client = self._session.client(service, region_name=region, config=client_config())
                 self._clients[service, region] = client
             return client
 
@@ -139,11 +132,11 @@ def open_access(profile: Optional[str], requests: Requests) -> Access:
 
     Raises AnalyzerError if boto3 is missing or the profile does not exist.
     """
-    boto3 = _boto3()
+    boto3 = boto3_module()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 (comes with boto3)
 
     try:
-        session = _session(profile, None)
+        session = open_session(profile, None)
     except BotoCoreError as error:
         raise AnalyzerError(
             f"{visible(str(error))}. `aws configure list-profiles` lists the profiles; boto3"
@@ -173,75 +166,6 @@ def _as_metadata(found: Answer) -> dict[str, str]:
         "token": found["SessionToken"],
         "expiry_time": until.isoformat(),
     }
-
-
-def _session(
-    profile: Optional[str],
-    region: Optional[str],
-    credentials: Any = None,  # noqa: ANN401 (botocore's)
-) -> Any:  # noqa: ANN401 (boto3's)
-    """Return boto3's session; its credentials are those of the user unless others are given."""
-    boto3 = _boto3()
-    from botocore.session import Session  # noqa: PLC0415 (comes with boto3)
-
-    # ``default`` may be named by nothing but boto3 itself, and need not exist.
-    core = Session(profile=None if profile == "default" else profile)
-    core.set_config_variable("ec2_metadata_v1_disabled", True)
-    core.get_scoped_config()  # raises if there is no such profile
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
-    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-    if credentials is not None:
-        core.register_component("credential_provider", _Given(credentials))
-    return boto3.session.Session(botocore_session=core, region_name=region)
-
-
-class _Given:
-    """Stands for botocore's search for credentials where they are there already."""
-
-    def __init__(self, credentials: Any) -> None:  # noqa: ANN401 (botocore's)
-        self._credentials = credentials
-
-    def load_credentials(self) -> Any:  # noqa: ANN401 (botocore's)
-        """Return them; botocore asks once."""
-        return self._credentials
-
-
-@functools.lru_cache(maxsize=1)
-def _loader(data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
-    """Return what loads the APIs' descriptions; EC2's has 10 MB, once for all accounts."""
-    from botocore.loaders import create_loader  # noqa: PLC0415 (comes with boto3)
-
-    return create_loader(data_path)
-
-
-def _time(value: Union[str, float]) -> datetime.datetime:
-    """Return a time in UTC. botocore's own way by the host's time zone takes 20 times as long."""
-    if isinstance(value, (int, float)):
-        return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
-    from botocore.utils import parse_timestamp  # noqa: PLC0415 (comes with boto3)
-
-    found: datetime.datetime = parse_timestamp(value)
-    return found.astimezone(datetime.timezone.utc)
-
-
-def _boto3() -> ModuleType:
-    try:
-        import boto3  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise AnalyzerError(_EXTRA) from None
-    module: ModuleType = boto3
-    return module
-
-
-def _config() -> Any:  # noqa: ANN401 (botocore's)
-    from botocore.config import Config  # noqa: PLC0415 (comes with boto3)
-
-    return Config(
-        connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
-        retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
-        user_agent_extra=f"imds-analyzer/{__version__}",
-    )
 
 
 def _snake(name: str) -> str:
