@@ -174,7 +174,7 @@ class InstanceParts:
         number = wording.plural(len(found), "change")
         callers = wording.plural(len(self._callers), "caller")
         return Block(
-            paper.title(f"What to change: {number} for {callers} (by host: --by-host)"),
+            paper.title(f"What to change: {number} for {callers} (how: --callers)"),
             items,
             least=4,
             noun="change",
