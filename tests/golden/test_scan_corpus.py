@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from analyzer.cli import cli
 from tests.corpus.entries import Entry
-from tests.corpus.layout import entries, fourth_entries, laid_out, later_entries, third_entries
+from tests.corpus.layout import entries, fifth_entries, fourth_entries, laid_out, later_entries, third_entries
 
 RECALL_MIN = 0.95
 FALSE_RATE_MAX = 0.05
@@ -24,6 +24,7 @@ SETS = {
     "the later set": (later_entries(), 25),
     "the third set": (third_entries(), 20),
     "the fourth set": (fourth_entries(), 30),
+    "the fifth set": (fifth_entries(), 20),
 }
 
 
