@@ -15,7 +15,14 @@ from click.testing import CliRunner
 
 from analyzer.cli import cli
 from tests.corpus.entries import Entry
-from tests.corpus.layout import entries, fifth_entries, fourth_entries, laid_out, later_entries, third_entries
+from tests.corpus.layout import (
+    entries,
+    fifth_entries,
+    fourth_entries,
+    laid_out,
+    later_entries,
+    third_entries,
+)
 
 RECALL_MIN = 0.95
 FALSE_RATE_MAX = 0.05
