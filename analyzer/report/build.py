@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Optional
 
 from analyzer import __version__
@@ -16,12 +17,12 @@ from analyzer.report.account.sorting import inventory
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
-from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.rules import entry_of
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings, Group
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Acceptance, Entry, Report, Roster
+from analyzer.report.result import Acceptance, Report, Roster
 from analyzer.report.roster.joining import join
 from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.case import judged_period
@@ -56,7 +57,7 @@ def judge(
     ids = {each.host: each.id for each in known.instances} if known is not None else {}
     around = surroundings_of(findings)
     entries = tuple(
-        Entry(each, diagnose(each, clients, around, ids), _maybe_owner(each, owners or Owners()))
+        replace(entry_of(each, clients, around, ids), owner=_maybe_owner(each, owners or Owners()))
         for each in findings.groups
     )
     compared = findings
