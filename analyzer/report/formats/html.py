@@ -101,10 +101,6 @@ def _callers(report: Report) -> dict[str, object]:
         "changes": selection.first(changes, BOUNDS.callers_in_detail),
         "change_count": len(changes),
         "in_the_way_count": len(in_the_way),
-        "place_of_caller": {
-            each.group.key.caller: place
-            for place, each in enumerate(open_entries[: BOUNDS.callers_in_detail], 1)
-        },
         "unlisted": selection.first(fleet.unlisted(report), LISTED_MAX),
         "settled": selection.first(settled, BOUNDS.callers_in_rows),
         "settled_count": len(settled),
