@@ -59,4 +59,4 @@ def _calls(instance: InstanceFacts) -> int:
     """Return the tokenless calls; 1 stands for those that may be."""
     if instance.calls is not None:
         return instance.calls.no_token
-    return 0 if instance.options.allows_v1 is False else 1
+    return 0 if instance.allows_v1 is False else 1

@@ -93,6 +93,13 @@ def _counted(of: InstanceSet, verdict: Optional[Verdict]) -> Sequence[Member]:
 
 def _age(inventory: Inventory, last_at: datetime.datetime) -> Iterator[Reason]:
     age = last_at - inventory.taken_at
+    if age < -AGE_MAX:
+        yield Reason(
+            "later_snapshot",
+            f"the snapshot of {at(inventory.taken_at)} is newer than the log's end ({at(last_at)}):"
+            " what ended or was changed between is not in it. Collect the logs again, or give a"
+            " snapshot of that time",
+        )
     if age <= AGE_SAID:
         return
     text = (

@@ -18,6 +18,8 @@ REASONS = {
     "ambiguous_host": "two hosts, one name",
     "unwatched_instances": "instances without a log",
     "clock_ahead": "clock ahead",
+    "found_by_name": "known by its name only",
+    "later_snapshot": "snapshot newer than the logs",
     "unnamed_capture": "capture of no host",
     "old_log": "old log",
     "no_lines": "no lines",

@@ -33,7 +33,9 @@ def sources(inventory: Inventory, when: str) -> Step:
         " instance it replaces. A new version of a template must become the default version. A"
         " group that pins a number is told the new one; one with a mixed-instances policy is not"
         " among the commands: change the version in its policy. A group with a launch configuration"
-        " must move to a launch template. A refresh replaces instances: begin with one group.",
+        " must move to a launch template. Fleets are not among the commands either: `aws ec2"
+        " modify-fleet` gives an EC2 Fleet the new version, and a Spot Fleet request that pins one"
+        " must be made anew. A refresh replaces instances: begin with one group.",
         tuple(_commands(found)),
     )
 

@@ -131,7 +131,7 @@ def test_calls_are_counted_by_the_hour(whole: Whole) -> None:
         no_token=7,
         last_no_token_at=hour - 3 * HOUR,
         hours=(Hour(hour - 50 * HOUR, 2), Hour(hour - 3 * HOUR, 5)),
-        hours_counted=3,
+        hours_counted=0,  # moto starts it now: all figures are of a former run
     )
     assert found[whole.story.v2].calls == Calls(no_token_rejected=7, last_rejected_at=hour - HOUR)
 

@@ -84,6 +84,8 @@ def test_facts_that_are_missing_are_said() -> None:
         (HOUR / 2, None, Judgement.SAFE),
         (2 * HOUR, "snapshot_before_end", Judgement.SAFE),
         (2 * DAY, "old_snapshot", Judgement.NOT_ENOUGH_EVIDENCE),
+        (-DAY, None, Judgement.SAFE),
+        (-DAY - HOUR, "later_snapshot", Judgement.NOT_ENOUGH_EVIDENCE),
     ],
 )
 def test_a_snapshot_from_before_the_logs_end_is_said(
@@ -91,7 +93,9 @@ def test_a_snapshot_from_before_the_logs_end_is_said(
 ) -> None:
     made = report(snapshots(snapshot(facts(1), taken_at=NOW - age)))  # type: ignore[operator]
     assert made.verdict.judgement is judgement
-    assert codes(made) & {"snapshot_before_end", "old_snapshot"} == ({code} if code else set())
+    assert codes(made) & {"snapshot_before_end", "old_snapshot", "later_snapshot"} == (
+        {code} if code else set()
+    )
 
 
 def test_a_snapshot_from_before_enforcement_is_said() -> None:
