@@ -10,17 +10,23 @@ from analyzer.account.model import Failure
 from analyzer.report.account.figures import HOUR
 from analyzer.report.account.inventory import InstanceSet, Inventory, Kind, Member
 from analyzer.report.account.snapshots import OF_INSTANCES
+from analyzer.report.cloudwatch.question import NO_TOKEN
 from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import at, listed, number
-from analyzer.report.result import Reason, Verdict
+from analyzer.report.result import Comparison, Reason, Verdict
 
 # Minutes pass between an audit and the last line in any case.
 AGE_SAID = datetime.timedelta(hours=1)
 AGE_MAX = datetime.timedelta(days=1)
 
 
-def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Iterator[Reason]:
-    """Yield the reasons."""
+def reasons(
+    inventory: Inventory,
+    findings: Findings,
+    verdict: Verdict,
+    comparison: Optional[Comparison] = None,
+) -> Iterator[Reason]:
+    """Yield the reasons. ``verdict`` is that on the whole, whose window counts for each part."""
     counted = _counted(inventory.of(Kind.V1_UNWATCHED), verdict)
     if counted:
         calls = sum(each.calls or 0 for each in counted)
@@ -31,19 +37,17 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
             f" {number(len(counted), 'instance')} that {_have(len(counted))} no log:"
             f" {listed(names)}. Install the analyzer there to see who it is",
         )
-    stopped = [
-        each
-        for each in _counted(inventory.of(Kind.OFF), None)
-        if each.instance.host is None and not each.instance.is_gone
-    ]
+    stopped = {
+        each.instance.id or each.instance.name or "?": calls
+        for each in inventory.of(Kind.OFF).members
+        if not each.instance.is_gone and (calls := _unlogged(each, comparison))
+    }
     if stopped:
-        calls = sum(each.calls or 0 for each in stopped)
-        names = [each.instance.id or each.instance.name or "?" for each in stopped]
         yield Reason(
             "counted_stopped",
-            f"AWS counted {number(calls, 'call')} without a token on"
-            f" {number(len(stopped), 'stopped instance')} that {_have(len(stopped))} no log, and"
-            f" may call again once started: {listed(names)}. Start with the analyzer, or terminate",
+            f"AWS counted {number(sum(stopped.values()), 'call')} without a token that no log has"
+            f" on {number(len(stopped), 'stopped instance')}, which may call again once started:"
+            f" {listed(list(stopped))}. Start with the analyzer, or terminate",
         )
     missing = [each for each in inventory.failures if each.part in OF_INSTANCES]
     if missing:
@@ -77,12 +81,24 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
         )
 
 
-def _counted(of: InstanceSet, verdict: Optional[Verdict]) -> Sequence[Member]:
-    """Return the instances with answered calls, of a verdict in its window.
+def _unlogged(of: Member, comparison: Optional[Comparison]) -> int:
+    """Return how many answered calls AWS counted that the log does not have."""
+    host = of.instance.host
+    if host is None or comparison is None:
+        return of.calls or 0
+    return sum(
+        each.missing
+        for each in comparison.of_host(host)
+        if each.host == host and each.metric == NO_TOKEN
+    )
+
+
+def _counted(of: InstanceSet, verdict: Verdict) -> Sequence[Member]:
+    """Return the instances with answered calls in the verdict's window.
 
     The last call was in the hour that begins at ``last_at``.
     """
-    window = None if verdict is None else verdict.window
+    window = verdict.window
     return [
         each
         for each in of.members

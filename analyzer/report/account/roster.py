@@ -55,18 +55,20 @@ def joined(snapshots: Snapshots, made: Roster, hosts: Sequence[Host], owners: Ow
     found = join(made, hosts)
     by_key = {each.key: each for each in hosts}
     taken = snapshots.taken_at_by_place()
+    ended_before = _ended_before(snapshots, hosts)
     started: list[str] = []
     instances: list[Instance] = []
     for each in found.instances:
         host = by_key.get(each.host or "")
         at = taken.get((each.account, each.region), snapshots.taken_at)
-        if host is not None and not each.is_running and host.last_at > at:
+        # By its name alone, a log that goes on is of another instance, or this one was started.
+        since = at if host is None or maybe_instance_id(host) else min(at, ended_before)
+        if host is not None and not each.is_running and host.last_at > since:
             started.append(each.id or host.key)
             instances.append(replace(each, state="running"))
         else:
             instances.append(each)
     known = {each.host for each in instances}
-    ended_before = _ended_before(snapshots, hosts)
     later = [
         each
         for each in hosts

@@ -80,10 +80,11 @@ def read(paths: Sequence[Path], now: datetime.datetime) -> Snapshots:
     first: dict[tuple[str, str], str] = {}
     for name, snapshot in zip(made.sources, made.snapshots):
         if snapshot.taken_at > now + CLOCKS_DIFFER:
+            taken = snapshot.taken_at.astimezone(datetime.timezone.utc)
             raise AnalyzerError(
-                f"{visible(name)}: was taken in the future, on"
-                f" {snapshot.taken_at:%Y-%m-%d %H:%M} UTC: set the clock, here or where it was"
-                " made, and make it anew with `imds-analyzer audit --output FILE`."
+                f"{visible(name)}: was taken in the future, on {taken:%Y-%m-%d %H:%M} UTC: set the"
+                " clock, here or where it was made, and make it anew with `imds-analyzer audit"
+                " --output FILE`."
             )
         for region in snapshot.regions:
             place = (region.account, region.region)

@@ -324,6 +324,7 @@ def test_a_part_that_is_denied_is_named_and_the_others_are_read(
         Part.INSTANCES: {"instances", "images"},
         Part.SSM: {"instances"},
         Part.GROUPS: {"groups", "templates", "images"},  # what they pin is not asked for
+        Part.FLEETS: {"fleets", "templates", "images"},
         Part.TEMPLATES: {"templates", "images"},
         Part.CONFIGURATIONS: {"configurations", "images"},
         Part.IMAGES: {"images"},
@@ -350,8 +351,8 @@ def test_expired_credentials_are_tried_once_in_a_region(aws: AwsServer) -> None:
     snapshot = collected(role=None)
     here = [failure for failure in snapshot.failures if failure.region == NEAR]
     assert {failure.part for failure in here} == {
-        *(Part.INSTANCES, Part.DEFAULTS, Part.GROUPS, Part.TEMPLATES, Part.CONFIGURATIONS),
-        Part.IMAGES,
+        *(Part.INSTANCES, Part.DEFAULTS, Part.GROUPS, Part.FLEETS, Part.TEMPLATES),
+        *(Part.CONFIGURATIONS, Part.IMAGES),
     }
     asked = [request for request in aws.requests if request.region == NEAR]
     assert [request.operation for request in asked] == ["DescribeInstances"]

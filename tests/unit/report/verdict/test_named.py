@@ -74,6 +74,17 @@ def test_time_before_the_start_is_of_whoever_had_the_name() -> None:
         assert own.covered_s <= (NOW - launched_at + 5 * MINUTE).total_seconds()
 
 
+def test_a_name_of_an_instance_that_does_not_run_leaves_no_log_out() -> None:
+    """A log that goes on is of another instance of this name."""
+    log = named(booted(STARTED))
+    for state in ("stopped", "terminated"):
+        for last_at, is_judged in ((NOW, True), (NOW - 2 * HOUR, False)):
+            of = snapshots(snapshot(facts(1, state=state), facts(7)))
+            made = report(of, findings([replace(log, last_at=last_at), host(7)]))
+            (own,) = [each for each in made.host_verdicts if each.host == "web-1"]
+            assert ("gone" not in {each.code for each in own.reasons}) is is_judged
+
+
 def test_a_name_that_the_log_of_another_instance_has_joins_nothing() -> None:
     """The log without an id may be the older part of the other one's."""
     for other, is_joined in (("web-1", False), ("web-2", True)):

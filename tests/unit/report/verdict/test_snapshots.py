@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.account.model import Part
+from analyzer.report.findings import Tokenless
 from analyzer.report.result import Judgement
 from tests.unit.report.account.samples import (
     codes,
@@ -60,6 +63,20 @@ def test_calls_of_a_stopped_instance_without_a_log_may_come_again() -> None:
         other = report(snapshots(snapshot(facts(1), harmless)))
         assert "counted_stopped" not in codes(other)
         assert other.verdict.judgement is Judgement.SAFE
+
+
+@pytest.mark.parametrize(("recorded", "is_said"), [(0, True), (29, True), (30, False)])
+def test_a_log_of_a_stopped_instance_accounts_for_its_own_calls_alone(
+    recorded: int, *, is_said: bool
+) -> None:
+    at = NOW - 2 * DAY
+    stopped = facts(7, state="stopped", calls=counted((at, 30)))
+    log = findings([host(1), host(7, last_at=NOW - 3 * HOUR)])
+    calls = (Tokenless(at, success=recorded),) if recorded else ()
+    made = report(
+        snapshots(snapshot(facts(1), stopped)), replace(log, tokenless={host(7).key: calls})
+    )
+    assert ("counted_stopped" in codes(made)) is is_said
 
 
 @pytest.mark.parametrize("part", [Part.INSTANCES, Part.REGIONS, Part.ACCOUNTS, Part.ROLE])
