@@ -71,6 +71,22 @@ def read(path: Path) -> Snapshot:
     return snapshot
 
 
+def read_earlier(path: Path, than: datetime.datetime) -> Snapshot:
+    """Read the snapshot to compare one of the time ``than`` with; raises AnalyzerError.
+
+    What a later one has would excuse what is new, and be told as what was before.
+    """
+    snapshot = read(path)
+    if snapshot.taken_at > than:
+        taken, other = (at.astimezone(datetime.timezone.utc) for at in (snapshot.taken_at, than))
+        raise AnalyzerError(
+            f"{visible(str(path))}: is of {taken:%Y-%m-%d %H:%M} UTC, which is later than the one"
+            f" of {other:%Y-%m-%d %H:%M} UTC that is compared with it. Give the earlier one as"
+            " --previous."
+        )
+    return snapshot
+
+
 def _msgspec() -> ModuleType:
     try:
         import msgspec  # noqa: PLC0415 (an extra)

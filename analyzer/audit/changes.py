@@ -61,6 +61,7 @@ def with_baselines(snapshot: Snapshot, previous: Snapshot) -> Snapshot:
 def changes(snapshot: Snapshot, previous: Snapshot) -> tuple[Change, ...]:
     """Return what changed since the earlier snapshot, in order of place and name."""
     found = [
+        *_places_changed(snapshot, previous),
         *_instances_changed(snapshot, previous),
         *_defaults_changed(snapshot, previous),
         *_launches_changed(snapshot, previous),
@@ -78,6 +79,17 @@ def _baseline(
     if earlier.calls is None or previous.metrics is None:
         return None
     return Baseline(previous.taken_at, previous.metrics, earlier.calls)
+
+
+def _places_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Change]:
+    """Yield what is in one of them alone: of it nothing can be compared."""
+    now, then = (
+        {(facts.account, facts.region) for facts in each.regions} for each in (snapshot, previous)
+    )
+    for place in now - then:
+        yield Change(*place, "Region", "is not in the earlier snapshot: nothing is compared")
+    for place in then - now:
+        yield Change(*place, "Region", "is in the earlier snapshot alone: nothing is compared")
 
 
 def _instances_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Change]:

@@ -125,7 +125,7 @@ def _audit(
 ) -> Snapshot:
     from rich.console import Console
 
-    from analyzer.account.file import as_bytes, check_packages, read
+    from analyzer.account.file import as_bytes, check_packages, read_earlier
     from analyzer.audit.access import Requests, open_access
     from analyzer.audit.changes import changes, with_baselines
     from analyzer.audit.collection import collect
@@ -134,8 +134,8 @@ def _audit(
 
     # What can be wrong is looked at before what takes long.
     check_packages()
-    earlier = None if previous is None else read(Path(previous))
     now = datetime.datetime.now(datetime.timezone.utc)
+    earlier = None if previous is None else read_earlier(Path(previous), now)
     requests = Requests()
     access = open_access(profile, requests)
     with contextlib.ExitStack() as stack:

@@ -150,7 +150,7 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
     """Check a snapshot, write the result, and return the exit code."""
     from analyzer.account.check import exceptions, junit, sarif, words
     from analyzer.account.check.checking import check
-    from analyzer.account.file import read
+    from analyzer.account.file import read_earlier
     from analyzer.errors import AnalyzerError
 
     if not snapshot.regions and not snapshot.failures:
@@ -169,7 +169,7 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
         snapshot,
         listed,
         today=datetime.datetime.now(datetime.timezone.utc).date(),
-        previous=None if previous is None else read(Path(previous)),
+        previous=None if previous is None else read_earlier(Path(previous), snapshot.taken_at),
     )
     with written(modes.result) as to:
         to(forms[modes.form](outcome))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.account.file import as_bytes, read
+from analyzer.account.file import as_bytes, read, read_earlier
 from analyzer.account.model import (
     Baseline,
     Calls,
@@ -142,6 +142,14 @@ def test_a_baseline_is_looked_at_too(tmp_path: Path) -> None:
                 read(path)
         else:
             assert read(path).regions == (region,)
+
+
+def test_the_earlier_snapshot_is_not_the_later_one(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    path.write_bytes(as_bytes(snapshot()))
+    assert read_earlier(path, AT) == snapshot()
+    with pytest.raises(AnalyzerError, match="2026-11-29 12:00 UTC, which is later than the one of"):
+        read_earlier(path, AT - HOUR)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
