@@ -64,13 +64,7 @@ def reasons(
         )
     if findings.last_at is not None:
         yield from _age(inventory, findings.last_at)
-    if inventory.later:
-        many = len(inventory.later)
-        yield Reason(
-            "later_instances",
-            f"{number(many, 'host')} with a log {'is' if many == 1 else 'are'} in no snapshot,"
-            f" and judged as running: {listed(list(inventory.later))}",
-        )
+    yield from _strangers(inventory, findings)
     refused = list(_refused_since(inventory, findings))
     if refused:
         yield Reason(
@@ -78,6 +72,26 @@ def reasons(
             f"IMDS refuses calls without a token on {number(len(refused), 'instance')} of which"
             f" the snapshot says `optional`: it is from before tokens were required there"
             f" ({listed(refused)}). Its counts are the baseline: later ones are 0 by themselves",
+        )
+
+
+def _strangers(inventory: Inventory, findings: Findings) -> Iterator[Reason]:
+    """Say which hosts are in no snapshot: those launched after it, and those that were there."""
+    first = {each.key: each.first_at for each in findings.hosts}
+    there = [each for each in inventory.later if first[each] < inventory.taken_at]
+    after = [each for each in inventory.later if each not in there]
+    if there:
+        yield Reason(
+            "uncovered_hosts",
+            f"{number(len(there), 'host')} with a log {_is(len(there))} in no snapshot, and"
+            f" began before it: {listed(there)}. An account or Region was not audited, and its"
+            " instances without a log are not known: audit all, within an hour of the logs' end",
+        )
+    if after:
+        yield Reason(
+            "later_instances",
+            f"{number(len(after), 'host')} with a log {_is(len(after))} in no snapshot,"
+            f" and judged as running: {listed(after)}",
         )
 
 
@@ -143,6 +157,10 @@ def _refused_since(inventory: Inventory, findings: Findings) -> Iterator[str]:
 def _failure(failure: Failure) -> str:
     where = " in ".join(each for each in (failure.account, failure.region) if each)
     return f"{failure.part.value}{f' of {where}' if where else ''} ({failure.code})"
+
+
+def _is(many: int) -> str:
+    return "is" if many == 1 else "are"
 
 
 def _have(many: int) -> str:

@@ -19,6 +19,7 @@ REASONS = {
     "unwatched_instances": "instances without a log",
     "clock_ahead": "clock ahead",
     "found_by_name": "known by its name only",
+    "uncovered_hosts": "account or Region not audited",
     "later_snapshot": "snapshot newer than the logs",
     "unnamed_capture": "capture of no host",
     "old_log": "old log",

@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     Rule("counted_unwatched", _NOT_SAFE),
     Rule("no_lines", _NOT_ENOUGH),
     Rule("incomplete_account", _NOT_ENOUGH),
+    Rule("uncovered_hosts", _NOT_ENOUGH),
     Rule("old_snapshot", _NOT_ENOUGH),
     Rule("later_snapshot", _NOT_ENOUGH),
     Rule("unwatched_instances", _NOT_ENOUGH),

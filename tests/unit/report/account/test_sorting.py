@@ -123,7 +123,7 @@ def test_a_host_that_no_snapshot_has_is_judged_if_it_ran_later() -> None:
     log = findings([host(1), host(7)], [v1(7)])
     made = report(snapshots(snapshot(facts(1), taken_at=taken)), log)
     assert kinds(made)[instance_id(7)] is Kind.V1_WATCHED
-    assert "later_instances" in codes(made)
+    assert "uncovered_hosts" in codes(made)
     assert made.verdict.judgement is Judgement.NOT_SAFE
     listed = findings([host(1), host(7, last_at=taken - HOUR / 2)], [v1(7, NOW - 3 * HOUR)])
     elsewhere = report(snapshots(snapshot(facts(1), taken_at=taken)), listed)
@@ -168,7 +168,7 @@ def test_a_host_that_no_snapshot_has_is_gone_only_if_its_log_ended(
     later = snapshot(facts(1), taken_at=NOW + 20 * HOUR, failures=failures)
     made = report(snapshots(later), log)
     assert (instance_id(7) in kinds(made)) is is_judged
-    assert ("later_instances" in codes(made)) is is_judged
+    assert ("uncovered_hosts" in codes(made)) is is_judged
     (said,) = [each.text for each in made.verdict.reasons if each.code == "gone"] or [""]
     assert ("in no list of instances" in said) is not is_judged
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 
 import pytest
@@ -65,6 +66,28 @@ def test_calls_of_a_stopped_instance_without_a_log_may_come_again() -> None:
         assert other.verdict.judgement is Judgement.SAFE
 
 
+@pytest.mark.parametrize(
+    ("first_at", "code", "judgement"),
+    [
+        (NOW - 8 * DAY, "uncovered_hosts", Judgement.NOT_ENOUGH_EVIDENCE),
+        (NOW - 7.9 * DAY, "later_instances", Judgement.NOT_ENOUGH_EVIDENCE),
+    ],
+)
+def test_a_host_that_was_there_and_is_in_no_snapshot_is_of_a_place_that_was_not_audited(
+    first_at: datetime.datetime, code: str, judgement: Judgement
+) -> None:
+    """Its instances without a log are not known."""
+    of = snapshots(snapshot(facts(1), taken_at=NOW - 7.95 * DAY))
+    made = report(of, findings([host(1), host(7, first_at=first_at)]))
+    assert codes(made) & {"uncovered_hosts", "later_instances"} == {code}
+    assert made.verdict.judgement is judgement
+    now = report(snapshots(snapshot(facts(1))), findings([host(1), host(7, first_at=first_at)]))
+    assert "uncovered_hosts" in codes(now)
+    assert now.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+    both = report(snapshots(snapshot(facts(1), facts(7))), findings([host(1), host(7)]))
+    assert both.verdict.judgement is Judgement.SAFE
+
+
 @pytest.mark.parametrize(("recorded", "is_said"), [(0, True), (29, True), (30, False)])
 def test_a_log_of_a_stopped_instance_accounts_for_its_own_calls_alone(
     recorded: int, *, is_said: bool
@@ -123,11 +146,3 @@ def test_a_snapshot_from_before_enforcement_is_said() -> None:
     answered = report(snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)),
                       findings([host(1)], [v1(1)]))  # fmt: skip
     assert "before_enforcement" not in codes(answered)
-
-
-def test_hosts_that_no_snapshot_has_are_said() -> None:
-    made = report(
-        snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)), findings([host(1), host(7)])
-    )
-    assert "later_instances" in codes(made)
-    assert made.verdict.judgement is Judgement.SAFE
