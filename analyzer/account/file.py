@@ -56,6 +56,8 @@ def read(path: Path) -> Snapshot:
         header = msgspec.json.decode(raw, type=_Header)
     except msgspec.DecodeError as error:
         raise AnalyzerError(f"{name}: is no snapshot of accounts: {error}. {_AGAIN}") from None
+    if header.format < 1:
+        raise AnalyzerError(f"{name}: has format {header.format}, which there never was. {_AGAIN}")
     if header.format > FORMAT:
         raise AnalyzerError(
             f"{name}: has format {header.format}, and this version reads {FORMAT} at the most."
@@ -68,22 +70,6 @@ def read(path: Path) -> Snapshot:
     fault = next(faults(snapshot), None)
     if fault is not None:
         raise AnalyzerError(f"{name}: cannot be as it is: {visible(fault)}. {_AGAIN}")
-    return snapshot
-
-
-def read_earlier(path: Path, than: datetime.datetime) -> Snapshot:
-    """Read the snapshot to compare one of the time ``than`` with; raises AnalyzerError.
-
-    What a later one has would excuse what is new, and be told as what was before.
-    """
-    snapshot = read(path)
-    if snapshot.taken_at > than:
-        taken, other = (at.astimezone(datetime.timezone.utc) for at in (snapshot.taken_at, than))
-        raise AnalyzerError(
-            f"{visible(str(path))}: is of {taken:%Y-%m-%d %H:%M} UTC, which is later than the one"
-            f" of {other:%Y-%m-%d %H:%M} UTC that is compared with it. Give the earlier one as"
-            " --previous."
-        )
     return snapshot
 
 

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.account.file import as_bytes, read, read_earlier
+from analyzer.account.file import as_bytes, read
 from analyzer.account.model import (
+    Account,
     Baseline,
     Calls,
     Defaults,
+    Failure,
     Hour,
     InstanceFacts,
     MetadataOptions,
+    Part,
     Period,
     RegionFacts,
     Snapshot,
@@ -63,6 +66,7 @@ def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"[]", "is no snapshot"),
         (b'{"format": 1}', "is no snapshot"),
+        (b'{"format": 0, "taken_at": "2026-11-29T12:00:00Z"}', "has format 0, which"),
         (b'{"format": 99, "taken_at": "2026-11-29T12:00:00Z"}', "has format 99"),
         (b'{"format": 1, "taken_at": "2026-11-29T12:00:00Z"}', "`version`"),
         (as_bytes(snapshot())[:-40], "is no snapshot"),
@@ -122,6 +126,18 @@ def test_an_account_and_region_that_are_twice_in_a_file(tmp_path: Path) -> None:
         read(path)
 
 
+def test_an_account_has_a_region_or_a_failure(tmp_path: Path) -> None:
+    """Else one from which the Regions were taken out would have nothing that allows v1."""
+    path = tmp_path / "snapshot"
+    other = "009848541023"
+    more = replace(snapshot(), accounts=(*snapshot().accounts, Account(other)))
+    path.write_bytes(as_bytes(more))
+    with pytest.raises(AnalyzerError, match=f"account {other} has no Region"):
+        read(path)
+    path.write_bytes(as_bytes(replace(more, failures=(Failure(Part.ROLE, "x", "y", other),))))
+    assert [each.id for each in read(path).accounts][-1] == other
+
+
 @pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1", "ap-southeast-7"])
 def test_regions_of_all_partitions_are_read(tmp_path: Path, region: str) -> None:
     path = tmp_path / "snapshot"
@@ -142,14 +158,6 @@ def test_a_baseline_is_looked_at_too(tmp_path: Path) -> None:
                 read(path)
         else:
             assert read(path).regions == (region,)
-
-
-def test_the_earlier_snapshot_is_not_the_later_one(tmp_path: Path) -> None:
-    path = tmp_path / "snapshot"
-    path.write_bytes(as_bytes(snapshot()))
-    assert read_earlier(path, AT) == snapshot()
-    with pytest.raises(AnalyzerError, match="2026-11-29 12:00 UTC, which is later than the one of"):
-        read_earlier(path, AT - HOUR)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

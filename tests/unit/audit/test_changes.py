@@ -118,7 +118,8 @@ def test_what_could_not_be_read_is_neither_gone_nor_new() -> None:
     # A Region that is not there at all was not read either.
     alone = ("Region", "is in the earlier snapshot alone: nothing is compared", False)
     assert said(of(), snapshot(whole)) == [alone]
-    assert said(of(whole), snapshot()) == []
+    new = ("Region", "is not in the earlier snapshot: nothing is compared", False)
+    assert said(of(whole), snapshot()) == [new]
 
 
 def test_a_failure_of_the_account_is_one_of_its_regions() -> None:
