@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from analyzer.account.launch import Kind
 from analyzer.account.launches import launches
@@ -15,11 +14,11 @@ from analyzer.audit.access import Access, Requests, open_access
 from analyzer.audit.accounts import Wanted
 from analyzer.audit.collection import collect
 from analyzer.audit.fleets import read_fleets
-from tests.aws import AwsServer
+from tests.aws import Answers, AwsServer
 
 REGION = "eu-west-1"
 AMI = "ami-12c6146b"
-Answer = dict[str, Any]
+Given = dict[str, Any]
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_version_that_only_a_fleet_pins_is_read(
 def answer(
     access: Access, fleets: list[dict[str, Any]], spots: list[dict[str, Any]]
 ) -> list[Fleet]:
-    with Stubber(access._client("ec2", REGION)) as stubber:
+    with Answers(access._client("ec2", REGION)) as stubber:
         stubber.add_response("describe_fleets", {"Fleets": fleets})
         stubber.add_response("describe_spot_fleet_requests", {"SpotFleetRequestConfigs": spots})
         return list(read_fleets(access, REGION))
