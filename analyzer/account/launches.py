@@ -1,20 +1,21 @@
 """Lists what launches instances in a Region, and predicts what a new instance of each gets.
 
-These are the versions of launch templates that something may launch, launch configurations and
-Auto Scaling groups. A group is as bad as the worst of what it launches. A version, template or
-configuration that is named and not in the snapshot is listed as unknown, never left out.
+These are the versions of launch templates that something may launch, launch configurations, Auto
+Scaling groups and fleets. A group or fleet is as bad as the worst of what it launches. What is
+named and not in the snapshot is listed as unknown, never left out.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Optional
 
+from analyzer.account.launch import Kind, Launch
 from analyzer.account.model import (
     AutoScalingGroup,
     Failure,
+    Fleet,
     Image,
     LaunchConfiguration,
     Part,
@@ -40,47 +41,6 @@ _DIGITS_MAX = 19  # of a number in EC2's API
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-class Kind(enum.Enum):
-    """What launches."""
-
-    TEMPLATE = "launch template"
-    CONFIGURATION = "launch configuration"
-    GROUP = "Auto Scaling group"
-
-
-@dataclass(frozen=True)
-class Launch:
-    """Something that launches instances, and the prediction.
-
-    ``id`` and ``version`` are a template's; ``version`` is None for a version without a number
-    that could not be read. ``aliases`` are those of $Default and $Latest that point to the
-    version. ``groups`` are the groups that launch it. ``parts`` are what a group launches.
-    ``instances`` and ``desired`` are a group's. ``notes`` say what holds a group's launches up.
-    """
-
-    account: str
-    region: str
-    kind: Kind
-    name: str
-    new: NewInstance
-    id: Optional[str] = None
-    version: Optional[int] = None
-    aliases: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    parts: tuple[Launch, ...] = ()
-    instances: tuple[str, ...] = ()
-    desired: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Name it in a sentence: ``web, version 3 ($Default)``."""
-        if self.kind is not Kind.TEMPLATE:
-            return self.name
-        version = "" if self.version is None else f", version {self.version}"
-        return self.name + version + (f" ({', '.join(self.aliases)})" if self.aliases else "")
-
-
 def launches(snapshot: Snapshot) -> tuple[Launch, ...]:
     """Return the launches of all accounts and Regions, in the snapshot's order."""
     failures: dict[Place, list[Failure]] = {}
@@ -96,7 +56,7 @@ def launches(snapshot: Snapshot) -> tuple[Launch, ...]:
 
 
 def launches_of(region: RegionFacts, failures: Iterable[Failure] = ()) -> tuple[Launch, ...]:
-    """Return the launches of a Region: template versions, configurations, then groups.
+    """Return the launches of a Region: template versions, configurations, groups, then fleets.
 
     ``failures`` are the snapshot's; they say whether what is missing is gone or was not read.
     """
@@ -126,25 +86,32 @@ class _Region:
 
     def launches(self) -> Iterator[Launch]:
         groups = [self._group(group) for group in self._facts.groups]
-        launched = _launched_by(groups)
+        fleets = [self._fleet(fleet) for fleet in self._facts.fleets]
+        launchers = (*groups, *fleets)
+        launched = _launched_by(launchers)
         listed: set[tuple[Optional[str], Optional[int]]] = set()
         for template in self._facts.templates:
             named = {version.number for version in template.versions}
             for number in sorted(named | {template.default_version, template.latest_version}):
                 listed.add((template.id, number))
                 yield self._with_groups(self._version(template, number), launched)
-        # A group may pin what is in no template of the snapshot.
-        for group in groups:
-            for part in group.parts:
+        # A group or fleet may pin what is in no template of the snapshot.
+        for launcher in launchers:
+            for part in launcher.parts:
                 if part.kind is Kind.TEMPLATE and (part.id, part.version) not in listed:
                     listed.add((part.id, part.version))
                     yield self._with_groups(part, launched)
         for configuration in self._facts.configurations:
             yield self._with_groups(self._configuration(configuration.name), launched)
-        yield from groups
+        yield from launchers
 
-    def _with_groups(self, launch: Launch, launched: dict[str, list[str]]) -> Launch:
-        return replace(launch, groups=tuple(launched.get(_key(launch), ())))
+    def _with_groups(self, launch: Launch, launched: dict[str, list[Launch]]) -> Launch:
+        by = launched.get(_key(launch), ())
+        return replace(
+            launch,
+            groups=tuple(each.name for each in by if each.kind is Kind.GROUP),
+            fleets=tuple(each.name for each in by if each.kind is not Kind.GROUP),
+        )
 
     def _launch(self, kind: Kind, name: str, new: NewInstance) -> Launch:
         return Launch(self._facts.account, self._facts.region, kind, name, new)
@@ -213,6 +180,24 @@ class _Region:
             notes=tuple(_held_up(group)),
         )
 
+    def _fleet(self, fleet: Fleet) -> Launch:
+        parts = [self._referred(reference) for reference in fleet.templates]
+        parts += map(self._specification, fleet.images)
+        parts = list(dict.fromkeys(parts))
+        kind = Kind.SPOT_FLEET if fleet.is_spot else Kind.FLEET
+        once = "launches its instances once: type is request"
+        return replace(
+            self._launch(kind, fleet.id, self._worst(parts)),
+            parts=tuple(parts),
+            desired=fleet.target,
+            notes=(once,) if fleet.type == "request" else (),
+        )
+
+    def _specification(self, image: Optional[str]) -> Launch:
+        facts = image_facts(image, self._images.get(image or ""))
+        new = predict(Parameters("launch specification", None, facts), self._facts.defaults)
+        return self._launch(Kind.SPECIFICATION, f"of {image or 'no AMI'}", new)
+
     def _worst(self, parts: list[Launch]) -> NewInstance:
         if not parts:
             return NewInstance(
@@ -242,12 +227,12 @@ def _key(launch: Launch) -> str:
     return f"{launch.kind.name} {launch.id or launch.name} {launch.version}"
 
 
-def _launched_by(groups: Iterable[Launch]) -> dict[str, list[str]]:
-    """Return the groups' names by what they launch."""
-    launched: dict[str, list[str]] = {}
-    for group in groups:
-        for key in dict.fromkeys(map(_key, group.parts)):
-            launched.setdefault(key, []).append(group.name)
+def _launched_by(launchers: Iterable[Launch]) -> dict[str, list[Launch]]:
+    """Return the groups and fleets by what they launch."""
+    launched: dict[str, list[Launch]] = {}
+    for launcher in launchers:
+        for key in dict.fromkeys(map(_key, launcher.parts)):
+            launched.setdefault(key, []).append(launcher)
     return launched
 
 

@@ -23,7 +23,7 @@ class MetadataOptions:
 
     ``http_tokens`` is ``optional`` or ``required`` (a default may also be ``no-preference``),
     ``http_endpoint`` is ``enabled`` or ``disabled``. ``state`` is ``pending`` while EC2 applies a
-    change of an instance's options.
+    change of an instance's options, and ``applied`` after it.
     """
 
     http_tokens: Optional[str] = None
@@ -82,8 +82,8 @@ class Calls:
 
     ``no_token`` counts answered tokenless calls (MetadataNoToken), ``no_token_rejected`` the
     refused ones. ``hours`` are the hours with answered tokenless calls, in order of time;
-    ``hours_counted`` how many hours had any datapoint. ``is_partial`` says that CloudWatch
-    returned partial data.
+    ``hours_counted`` how many hours had any datapoint, from the one of the instance's last start
+    on. ``is_partial`` says that CloudWatch returned partial data.
     """
 
     no_token: int = 0
@@ -140,6 +140,15 @@ class InstanceFacts:
     calls: Optional[Calls] = None
     baseline: Optional[Baseline] = None
 
+    @property
+    def allows_v1(self) -> Optional[bool]:
+        """Whether it answers IMDSv1; None where that is unknown, or not yet turned off.
+
+        EC2 shows options before they are in force: without ``applied`` they are a wish.
+        """
+        allows = self.options.allows_v1
+        return None if allows is False and self.options.state != "applied" else allows
+
 
 @dataclass(frozen=True)
 class TemplateVersion:
@@ -156,7 +165,7 @@ class TemplateVersion:
 class Template:
     """A launch template, with the versions that something may launch.
 
-    These are the default, the latest, and those that a group pins.
+    These are the default, the latest, and those that a group or fleet pins.
     """
 
     id: str
@@ -182,7 +191,8 @@ class AutoScalingGroup:
     """An Auto Scaling group and what it launches.
 
     ``templates`` are the template of the group, or those of its mixed-instances policy, overrides
-    included; ``configuration`` is the name of a launch configuration.
+    included; ``configuration`` is the name of a launch configuration. ``is_mixed`` says whether it
+    has such a policy, None where nothing says so.
     """
 
     name: str
@@ -193,6 +203,26 @@ class AutoScalingGroup:
     configuration: Optional[str] = None
     tags: Mapping[str, str] = field(default_factory=dict)
     suspended: tuple[str, ...] = ()
+    is_mixed: Optional[bool] = None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An EC2 Fleet, or a Spot Fleet request if ``is_spot``, that launches instances by itself.
+
+    Of type ``maintain`` it replaces instances, of type ``request`` it launches them once.
+    ``templates`` are those of its configurations, with the AMIs of overrides. ``images`` are the
+    AMIs of a Spot Fleet's launch specifications, None for one that names none: these have no
+    metadata options.
+    """
+
+    id: str
+    is_spot: bool
+    type: Optional[str] = None
+    target: int = 0
+    templates: tuple[TemplateReference, ...] = ()
+    images: tuple[Optional[str], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,6 +254,7 @@ class Part(enum.Enum):
     TEMPLATES = "launch_templates"
     CONFIGURATIONS = "launch_configurations"
     GROUPS = "auto_scaling_groups"
+    FLEETS = "fleets"
     IMAGES = "images"
     PROFILES = "instance_profiles"
     METRICS = "metrics"
@@ -260,6 +291,7 @@ class RegionFacts:
     configurations: tuple[LaunchConfiguration, ...] = ()
     groups: tuple[AutoScalingGroup, ...] = ()
     images: tuple[Image, ...] = ()
+    fleets: tuple[Fleet, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Optional
 
 from analyzer.account.model import Calls, InstanceFacts, Period, Snapshot
 
+HOUR = datetime.timedelta(hours=1)
 # These say what a part of an ARN, a command or an exception may be.
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
@@ -25,6 +26,7 @@ def faults(snapshot: Snapshot) -> Iterator[str]:
     if not _is_time(snapshot.taken_at):
         yield f"taken_at is {_shown(snapshot.taken_at)}"
     yield from _of_period("metrics", snapshot.metrics)
+    yield from _of_asked(snapshot)
     # Each account has Regions, or its failure is there.
     known = {each.account for each in snapshot.regions}
     known |= {each.account for each in snapshot.failures if each.account is not None}
@@ -43,21 +45,27 @@ def faults(snapshot: Snapshot) -> Iterator[str]:
         if not REGION.fullmatch(region.region):
             yield f"{region.region!r} is no Region"
         for instance in region.instances:
-            for fault in _of_instance(instance):
+            for fault in _of_instance(instance, snapshot.metrics):
                 yield f"instance {instance.id}: {fault}"
 
 
-def _of_instance(instance: InstanceFacts) -> Iterator[str]:
+def _of_instance(instance: InstanceFacts, metrics: Optional[Period]) -> Iterator[str]:
     if instance.launched_at is not None and not _is_time(instance.launched_at):
         yield f"launched_at is {_shown(instance.launched_at)}"
     if instance.calls is not None:
-        yield from _of_calls("calls", instance.calls)
+        yield from _of_calls("calls", instance.calls, metrics)
     baseline = instance.baseline
     if baseline is not None:
         if not _is_time(baseline.taken_at):
             yield f"baseline.taken_at is {_shown(baseline.taken_at)}"
         yield from _of_period("baseline.metrics", baseline.metrics)
-        yield from _of_calls("baseline.calls", baseline.calls)
+        yield from _of_calls("baseline.calls", baseline.calls, baseline.metrics)
+
+
+def _of_asked(snapshot: Snapshot) -> Iterator[str]:
+    asked = _known(snapshot.metrics)
+    if asked is not None and _is_time(snapshot.taken_at) and asked.end > snapshot.taken_at + HOUR:
+        yield f"metrics goes on to {asked.end.isoformat()}, after it was taken"
 
 
 def _of_period(name: str, period: Optional[Period]) -> Iterator[str]:
@@ -69,16 +77,32 @@ def _of_period(name: str, period: Optional[Period]) -> Iterator[str]:
         yield f"{name} ends before it begins"
 
 
-def _of_calls(name: str, calls: Calls) -> Iterator[str]:
+def _of_calls(name: str, calls: Calls, period: Optional[Period]) -> Iterator[str]:
     times = (calls.last_no_token_at, calls.last_rejected_at, *(each.at for each in calls.hours))
     wrong = next((each for each in times if each is not None and not _is_time(each)), None)
     if wrong is not None:
         yield f"a time of {name} is {_shown(wrong)}"
+        return
     counts = (calls.no_token, calls.no_token_rejected, calls.hours_counted)
     if min(*counts, *(each.calls for each in calls.hours), 0) < 0:
         yield f"{name} has a figure below 0"
     elif calls.no_token != sum(each.calls for each in calls.hours):
         yield f"{name} counts {calls.no_token} calls, and others by the hour"
+    elif calls.last_no_token_at != max((each.at for each in calls.hours), default=None):
+        yield f"last_no_token_at of {name} is not the last of its hours"
+    elif period is None:
+        yield f"{name} is there, and no time of metrics"
+    elif _known(period) is not None:
+        outside = [at for at in times if at is not None and not period.start <= at < period.end]
+        if outside:
+            yield f"{name} has {outside[0].isoformat()}, which is not in the metrics' time"
+        elif calls.hours_counted > -(-(period.end - period.start) // HOUR):
+            yield f"{name} counts {calls.hours_counted} hours, more than the metrics' time has"
+
+
+def _known(period: Optional[Period]) -> Optional[Period]:
+    is_known = period is not None and _is_time(period.start) and _is_time(period.end)
+    return period if is_known else None
 
 
 def _is_time(at: datetime.datetime) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Callable, NamedTuple, Optional
 
-from analyzer.account.launches import Kind, Launch, launches
+from analyzer.account.launch import Kind, Launch
+from analyzer.account.launches import launches
 from analyzer.account.model import (
     Baseline,
     Calls,
@@ -60,6 +61,7 @@ def with_baselines(snapshot: Snapshot, previous: Snapshot) -> Snapshot:
 def changes(snapshot: Snapshot, previous: Snapshot) -> tuple[Change, ...]:
     """Return what changed since the earlier snapshot, in order of place and name."""
     found = [
+        *_places_changed(snapshot, previous),
         *_instances_changed(snapshot, previous),
         *_defaults_changed(snapshot, previous),
         *_launches_changed(snapshot, previous),
@@ -70,13 +72,24 @@ def changes(snapshot: Snapshot, previous: Snapshot) -> tuple[Change, ...]:
 def _baseline(
     instance: InstanceFacts, earlier: Optional[InstanceFacts], previous: Snapshot
 ) -> Optional[Baseline]:
-    if instance.options.allows_v1 is not False or earlier is None:
+    if instance.allows_v1 is not False or earlier is None:
         return None
-    if earlier.options.allows_v1 is False:
+    if earlier.allows_v1 is False:
         return earlier.baseline
     if earlier.calls is None or previous.metrics is None:
         return None
     return Baseline(previous.taken_at, previous.metrics, earlier.calls)
+
+
+def _places_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Change]:
+    """Yield what is in one of them alone: of it nothing can be compared."""
+    now, then = (
+        {(facts.account, facts.region) for facts in each.regions} for each in (snapshot, previous)
+    )
+    for place in now - then:
+        yield Change(*place, "Region", "is not in the earlier snapshot: nothing is compared")
+    for place in then - now:
+        yield Change(*place, "Region", "is in the earlier snapshot alone: nothing is compared")
 
 
 def _instances_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Change]:
@@ -91,14 +104,14 @@ def _instances_changed(snapshot: Snapshot, previous: Snapshot) -> Iterator[Chang
                 yield Change(*key, "is gone")
         elif earlier is None:
             if was_read(account, region) and instance.state not in _ENDED:
-                worse = instance.options.allows_v1 is not False
+                worse = instance.allows_v1 is not False
                 yield Change(*key, f"is new, and {_v1(instance)}", worse)
         else:
             yield from _instance_changed(key, instance, earlier)
 
 
 def _instance_changed(key: Key, now: InstanceFacts, then: InstanceFacts) -> Iterator[Change]:
-    allows, allowed = now.options.allows_v1, then.options.allows_v1
+    allows, allowed = now.allows_v1, then.allows_v1
     if allows is not allowed:
         yield Change(*key, f"{_v1(now)}; before, it {_v1(then)}", allows is not False)
     if now.calls is None or then.calls is None:
@@ -158,6 +171,8 @@ _PARTS = {
     Kind.TEMPLATE: Part.TEMPLATES,
     Kind.CONFIGURATION: Part.CONFIGURATIONS,
     Kind.GROUP: Part.GROUPS,
+    Kind.FLEET: Part.FLEETS,
+    Kind.SPOT_FLEET: Part.FLEETS,
 }
 
 
@@ -201,6 +216,6 @@ def _place(failure: Failure) -> tuple[Optional[str], Optional[str]]:
 
 def _v1(instance: InstanceFacts) -> str:
     words = {True: "allows v1", False: "requires v2", None: "says nothing of v1"}
-    if instance.options.http_endpoint == "disabled":
+    if instance.allows_v1 is False and instance.options.http_endpoint == "disabled":
         return "has no IMDS"
-    return words[instance.options.allows_v1]
+    return words[instance.allows_v1]

@@ -7,9 +7,9 @@ A call asks for as many instances as fit one answer: further pages might be char
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 from analyzer.account.model import Calls, Hour, Period
 from analyzer.audit.access import Access
@@ -29,10 +29,10 @@ _COMPLETE, _PARTIAL = "Complete", "PartialData"
 
 @dataclass
 class _Series:
-    """One metric of one instance: the hours with calls, and how many hours have a figure."""
+    """One metric of one instance: the hours with calls, and all hours that have a figure."""
 
     hours: list[Hour] = field(default_factory=list)
-    counted: int = 0
+    counted: list[datetime.datetime] = field(default_factory=list)
     status: str = _COMPLETE
 
 
@@ -50,9 +50,13 @@ def instances_of_a_call(period: Period) -> int:
 
 
 def read_calls(
-    access: Access, region: str, ids: Sequence[str], period: Period
+    access: Access,
+    region: str,
+    ids: Sequence[str],
+    period: Period,
+    starts: Optional[Mapping[str, datetime.datetime]] = None,
 ) -> Iterator[tuple[str, Calls]]:
-    """Yield each instance's figures.
+    """Yield each instance's figures. ``starts`` are the last starts of instances, by id.
 
     Raises botocore's errors, and Incomplete at the end if CloudWatch left something out.
     """
@@ -63,7 +67,10 @@ def read_calls(
         series = _answer(access, region, asked, period)
         for index, id_ in enumerate(asked):
             accepted, rejected = series.get(f"a{index}"), series.get(f"r{index}")
-            calls = None if accepted is None or rejected is None else _calls(accepted, rejected)
+            start = (starts or {}).get(id_)
+            calls = (
+                None if accepted is None or rejected is None else _calls(accepted, rejected, start)
+            )
             if calls is None or calls.is_partial:
                 lacking += 1
             if calls is not None:
@@ -91,7 +98,7 @@ def _answer(
             series = found.setdefault(result["Id"], _Series())
             series.status = result.get("StatusCode", _COMPLETE)
             values = result.get("Values", ())
-            series.counted += len(values)
+            series.counted.extend(result.get("Timestamps", ()))
             for when, value in zip(result.get("Timestamps", ()), values):
                 if value:
                     series.hours.append(Hour(when, round(value)))
@@ -117,7 +124,9 @@ def _queries(asked: Sequence[str]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _calls(accepted: _Series, rejected: _Series) -> Calls:
+def _calls(accepted: _Series, rejected: _Series, start: Optional[datetime.datetime]) -> Calls:
+    # Figures from before a stop would hide hours that have none since.
+    counted = [at for at in accepted.counted if start is None or at + HOUR > start]
     hours = _in_order(accepted)
     refused = _in_order(rejected)
     return Calls(
@@ -126,7 +135,7 @@ def _calls(accepted: _Series, rejected: _Series) -> Calls:
         last_no_token_at=hours[-1].at if hours else None,
         last_rejected_at=refused[-1].at if refused else None,
         hours=hours,
-        hours_counted=accepted.counted,
+        hours_counted=len(counted),
         is_partial=_PARTIAL in (accepted.status, rejected.status),
     )
 

@@ -54,6 +54,8 @@ DESCRIBE_REGIONS = Operation("ec2", "DescribeRegions", Part.REGIONS)
 DESCRIBE_INSTANCES = Operation("ec2", "DescribeInstances", Part.INSTANCES)
 GET_DEFAULTS = Operation("ec2", "GetInstanceMetadataDefaults", Part.DEFAULTS)
 DESCRIBE_GROUPS = Operation("autoscaling", "DescribeAutoScalingGroups", Part.GROUPS)
+DESCRIBE_FLEETS = Operation("ec2", "DescribeFleets", Part.FLEETS)
+DESCRIBE_SPOT_FLEETS = Operation("ec2", "DescribeSpotFleetRequests", Part.FLEETS)
 DESCRIBE_TEMPLATES = Operation("ec2", "DescribeLaunchTemplates", Part.TEMPLATES)
 DESCRIBE_VERSIONS = Operation("ec2", "DescribeLaunchTemplateVersions", Part.TEMPLATES)
 DESCRIBE_CONFIGURATIONS = Operation(
@@ -77,6 +79,8 @@ IN_EACH_ACCOUNT = (
     DESCRIBE_INSTANCES,
     GET_DEFAULTS,
     DESCRIBE_GROUPS,
+    DESCRIBE_FLEETS,
+    DESCRIBE_SPOT_FLEETS,
     DESCRIBE_TEMPLATES,
     DESCRIBE_VERSIONS,
     DESCRIBE_CONFIGURATIONS,

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Optional
+from typing import Optional, Union
 
 from analyzer.account.launches import DEFAULT, LATEST
 from analyzer.account.model import (
     AutoScalingGroup,
+    Fleet,
     Image,
     LaunchConfiguration,
     Template,
@@ -54,11 +55,12 @@ def read_groups(access: Access, region: str) -> Iterator[AutoScalingGroup]:
                 suspended=tuple(
                     process["ProcessName"] for process in group.get("SuspendedProcesses", ())
                 ),
+                is_mixed=bool(group.get("MixedInstancesPolicy")),
             )
 
 
 def read_templates(
-    access: Access, region: str, groups: Iterable[AutoScalingGroup]
+    access: Access, region: str, launchers: Iterable[Union[AutoScalingGroup, Fleet]]
 ) -> Iterator[Template]:
     """Yield the launch templates with their default, latest and pinned versions.
 
@@ -79,7 +81,7 @@ def read_templates(
             number = version["VersionNumber"]
             versions[version["LaunchTemplateId"]][number] = _version(version)
     ids = {template["LaunchTemplateName"]: template["LaunchTemplateId"] for template in templates}
-    for id_, numbers in _pinned(groups, ids).items():
+    for id_, numbers in _pinned(launchers, ids).items():
         for number in sorted(numbers - set(versions[id_])):
             found = _pinned_version(access, region, id_, number)
             if found is not None:
@@ -168,17 +170,18 @@ def _time(text: Optional[str]) -> Optional[datetime]:
 
 def _templates_of(group: Given) -> Iterator[TemplateReference]:
     if group.get("LaunchTemplate"):
-        yield _reference(group["LaunchTemplate"])
+        yield reference_of(group["LaunchTemplate"])
     policy = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
     common = policy.get("LaunchTemplateSpecification") or {}
     overrides: Iterable[Given] = policy.get("Overrides") or ({},)
     for override in overrides:
         specification = override.get("LaunchTemplateSpecification") or common
         if specification:
-            yield _reference(specification, override.get("ImageId"))
+            yield reference_of(specification, override.get("ImageId"))
 
 
-def _reference(given: Given, image: Optional[str] = None) -> TemplateReference:
+def reference_of(given: Given, image: Optional[str] = None) -> TemplateReference:
+    """Return a template as a group or fleet names it; ``image`` is the AMI of an override."""
     return TemplateReference(
         given.get("LaunchTemplateId"),
         given.get("LaunchTemplateName"),
@@ -187,11 +190,11 @@ def _reference(given: Given, image: Optional[str] = None) -> TemplateReference:
     )
 
 
-def _pinned(groups: Iterable[AutoScalingGroup], ids: dict[str, str]) -> Pinned:
-    """Return the versions that groups name by number, by the template's id."""
+def _pinned(launchers: Iterable[Union[AutoScalingGroup, Fleet]], ids: dict[str, str]) -> Pinned:
+    """Return the versions that groups and fleets name by number, by the template's id."""
     pinned: Pinned = defaultdict(set)
-    for group in groups:
-        for reference in group.templates:
+    for launcher in launchers:
+        for reference in launcher.templates:
             id_ = reference.id or ids.get(reference.name or "")
             version = reference.version or ""
             if id_ in ids.values() and version.isdecimal():

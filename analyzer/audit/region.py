@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Callable, NamedTuple, Optional, TypeVar
+from typing import Callable, NamedTuple, Optional, TypeVar, Union
 
 from analyzer.account.model import (
     AutoScalingGroup,
     Defaults,
     Failure,
+    Fleet,
     InstanceFacts,
     LaunchConfiguration,
     Part,
@@ -19,6 +20,7 @@ from analyzer.account.model import (
 )
 from analyzer.audit.access import Access
 from analyzer.audit.failures import Place, failure, is_foreseen, is_of_place, unexpected
+from analyzer.audit.fleets import read_fleets
 from analyzer.audit.instances import read_defaults, read_instances, read_managed
 from analyzer.audit.metrics import read_calls
 from analyzer.audit.origins import (
@@ -75,11 +77,14 @@ def read_region(access: Access, account: str, region: str, period: Optional[Peri
         Part.DEFAULTS, lambda: (read_defaults(access, region),)
     )
     groups = attempts.all_of(Part.GROUPS, lambda: read_groups(access, region))
-    templates = attempts.all_of(Part.TEMPLATES, lambda: read_templates(access, region, groups))
+    fleets = attempts.all_of(Part.FLEETS, lambda: read_fleets(access, region))
+    templates = attempts.all_of(
+        Part.TEMPLATES, lambda: read_templates(access, region, (*groups, *fleets))
+    )
     configurations = attempts.all_of(
         Part.CONFIGURATIONS, lambda: read_configurations(access, region)
     )
-    wanted = _images_of(instances, templates, configurations, groups)
+    wanted = _images_of(instances, templates, configurations, (*groups, *fleets))
     images = attempts.all_of(Part.IMAGES, lambda: read_images(access, region, wanted))
     instances = _with_managed(access, region, instances, attempts)
     if period is not None:
@@ -94,6 +99,7 @@ def read_region(access: Access, account: str, region: str, period: Optional[Peri
         configurations,
         groups,
         images,
+        fleets,
     )
     return RegionRead(facts, tuple(attempts.failures))
 
@@ -102,12 +108,15 @@ def _images_of(
     instances: Iterable[InstanceFacts],
     templates: Iterable[Template],
     configurations: Iterable[LaunchConfiguration],
-    groups: Iterable[AutoScalingGroup],
+    launchers: Iterable[Union[AutoScalingGroup, Fleet]],
 ) -> set[str]:
     named = {instance.image for instance in instances}
     named |= {version.image for template in templates for version in template.versions}
     named |= {configuration.image for configuration in configurations}
-    named |= {reference.image for group in groups for reference in group.templates}
+    for launcher in launchers:
+        named |= {reference.image for reference in launcher.templates}
+        if isinstance(launcher, Fleet):
+            named |= set(launcher.images)
     return {image for image in named if image is not None}
 
 
@@ -138,5 +147,8 @@ def _with_calls(
         return instances
     # Terminated ones are described for an hour more, and their figures are evidence, too.
     ids = [instance.id for instance in instances]
-    calls = dict(attempts.all_of(Part.METRICS, lambda: read_calls(access, region, ids, period)))
+    starts = {each.id: each.launched_at for each in instances if each.launched_at is not None}
+    calls = dict(
+        attempts.all_of(Part.METRICS, lambda: read_calls(access, region, ids, period, starts))
+    )
     return tuple(replace(instance, calls=calls.get(instance.id)) for instance in instances)

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analyzer.account.launches import Kind, Launch, Place, launches
+from analyzer.account.launch import LAUNCHERS, Launch
+from analyzer.account.launches import Place, launches
 from analyzer.account.model import (
     Defaults,
     Failure,
@@ -106,7 +107,7 @@ def _row(
     has_instances = Part.INSTANCES not in failed
     is_counted = asked is not None and has_instances and (bool(calls) or not there)
     # One that says nothing of HttpTokens is no instance that is known to require v2.
-    allow = sum(instance.options.allows_v1 is not False for instance in there)
+    allow = sum(instance.allows_v1 is not False for instance in there)
     accepted = sum(found.no_token for found in calls)
     refused = sum(found.no_token_rejected for found in calls)
     return _Row(
@@ -158,14 +159,16 @@ def _lines(
 
 
 def _launches(launched: Sequence[Launch], snapshot: Snapshot) -> Iterator[Text]:
-    """Yield what makes new instances with v1; groups first, as they do so by themselves."""
+    """Yield what makes new instances with v1; what launches by itself comes first."""
     bad = [launch for launch in launched if launch.new.may_allow_v1]
     if not bad:
         if launched and snapshot.is_complete:
-            yield Text("No template, launch configuration or group would make v1.\n", "green")
+            yield Text(
+                "No template, launch configuration, group or fleet would make v1.\n", "green"
+            )
         return
     bad.sort(
-        key=lambda launch: (launch.new.outcome is not Outcome.V1, launch.kind is not Kind.GROUP)
+        key=lambda launch: (launch.new.outcome is not Outcome.V1, launch.kind not in LAUNCHERS)
     )
     certain = sum(launch.new.outcome is Outcome.V1 for launch in bad)
     unsure = f" {len(bad) - certain:,} may, as not all is known." if certain < len(bad) else ""
@@ -176,7 +179,7 @@ def _launches(launched: Sequence[Launch], snapshot: Snapshot) -> Iterator[Text]:
         for note in launch.notes:
             line.append(f"; {note}")
         yield line
-    yield from _more(len(bad) - ROWS_MAX, "templates, configurations and groups")
+    yield from _more(len(bad) - ROWS_MAX, "templates, configurations, groups and fleets")
     yield Text()
 
 
@@ -220,7 +223,7 @@ def _sum(snapshot: Snapshot) -> Text:
         for instance in facts.instances
         if instance.state not in _ENDED
     ]
-    allow = sum(instance.options.allows_v1 is not False for instance in there)
+    allow = sum(instance.allows_v1 is not False for instance in there)
     said = f"{_counted(len(there), 'instance')}, {allow:,} allow{'s' if allow == 1 else ''} v1"
     if snapshot.metrics is not None:
         calling = [found for found in there if found.calls is not None and found.calls.no_token]

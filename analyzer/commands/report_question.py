@@ -99,7 +99,7 @@ def answer(
     patterns = owners_file.read(asked.owners) if asked.owners is not None else ()
     owners = Owners(asked.owner_tag or OWNER_TAGS, patterns, asked.owner_label)
     instances = roster.read(Path(asked.instances), owners) if asked.instances is not None else None
-    account = snapshots.read([Path(each) for each in asked.account]) if asked.account else None
+    account = snapshots.read([Path(each) for each in asked.account], now) if asked.account else None
     counted = None
     if account is not None:
         instances = of_snapshots(account, owners)

@@ -72,7 +72,7 @@ def judge(
     found = None
     if snapshots is not None and of_log is not None:
         found = inventory(snapshots, of_log, host_verdicts, owners or Owners())
-        verdict = with_reasons(verdict, tuple(reasons(found, findings, verdict)))
+        verdict = with_reasons(verdict, tuple(reasons(found, findings, verdict, comparison)))
     entries = with_mended(entries, host_verdicts)
     return Report(
         generated_at=now,

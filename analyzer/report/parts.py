@@ -108,7 +108,8 @@ def _part(
     )
     inventory = None if report.inventory is None else _inventory(report.inventory, name, hosts)
     if inventory is not None:
-        verdict = with_reasons(verdict, tuple(reasons(inventory, report.findings, verdict)))
+        whole = (report.findings, report.verdict, report.comparison)
+        verdict = with_reasons(verdict, tuple(reasons(inventory, *whole)))
     shared = _shared(report, entries, host_verdicts)
     all_steps = steps(
         findings, (*entries, *shared), verdict, host_verdicts, comparison, roster, inventory

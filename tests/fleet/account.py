@@ -32,8 +32,8 @@ from tests.fleet.lines import START_NS
 ACCOUNTS = ("111122223333", "444455556666")
 REGIONS = ("eu-west-1", "us-east-1")
 TEAMS = ("payments", "search", "platform", None)
-OPTIONAL = MetadataOptions("optional", "enabled", 1)
-REQUIRED = MetadataOptions("required", "enabled", 2)
+OPTIONAL = MetadataOptions("optional", "enabled", 1, state="applied")
+REQUIRED = MetadataOptions("required", "enabled", 2, state="applied")
 HOUR = datetime.timedelta(hours=1)
 DAYS = 14
 TEMPLATE = "lt-0123456789abcdef0"
@@ -129,7 +129,9 @@ def _region(account: str, region: str, instances: tuple[InstanceFacts, ...]) -> 
         templates=(Template(TEMPLATE, "web", 1, 2, versions, {"Team": "platform"}),),
         configurations=(LaunchConfiguration("legacy", "ami-0123456789abcdef0"),),
         groups=(
-            AutoScalingGroup("web-0", 2, 4, templates=(pinned,), tags={"Team": "payments"}),
+            AutoScalingGroup(
+                "web-0", 2, 4, templates=(pinned,), is_mixed=False, tags={"Team": "payments"}
+            ),
             AutoScalingGroup("legacy", 1, 1, configuration="legacy"),
         ),
         images=(Image("ami-0123456789abcdef0", "old"),),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.account.launches import Kind, Launch, launches_of
-from analyzer.account.model import MetadataOptions, Part, RegionFacts, Snapshot
+from analyzer.account.launch import LAUNCHERS, Kind, Launch
+from analyzer.account.launches import launches_of
+from analyzer.account.model import InstanceFacts, Part, RegionFacts, Snapshot
 
 # No rule asks who called, who may, or how to reach an instance.
 NOT_NEEDED = (Part.METRICS, Part.SSM, Part.PROFILES, Part.CREDENTIALS)
@@ -87,23 +88,23 @@ def _default(facts: RegionFacts) -> tuple[Optional[str], bool]:
 
 def template_versions(snapshot: Snapshot) -> Iterator[Examined]:
     """Yield the versions that something may launch: default, latest, and pinned ones."""
-    yield from _launches(snapshot, Kind.TEMPLATE)
+    yield from _launches(snapshot, (Kind.TEMPLATE,))
 
 
 def configurations(snapshot: Snapshot) -> Iterator[Examined]:
     """Yield the launch configurations."""
-    yield from _launches(snapshot, Kind.CONFIGURATION)
+    yield from _launches(snapshot, (Kind.CONFIGURATION,))
 
 
 def groups(snapshot: Snapshot) -> Iterator[Examined]:
-    """Yield the Auto Scaling groups, each as bad as the worst of what it launches."""
-    yield from _launches(snapshot, Kind.GROUP)
+    """Yield Auto Scaling groups and fleets, each as bad as the worst of what it launches."""
+    yield from _launches(snapshot, LAUNCHERS)
 
 
-def _launches(snapshot: Snapshot, kind: Kind) -> Iterator[Examined]:
+def _launches(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> Iterator[Examined]:
     for facts in snapshot.regions:
         for launch in launches_of(facts, snapshot.failures):
-            if launch.kind is kind:
+            if launch.kind in kinds:
                 may = launch.new.may_allow_v1
                 yield Examined(
                     launch.account,
@@ -144,7 +145,7 @@ def instances(snapshot: Snapshot) -> Iterator[Examined]:
         for instance in facts.instances:
             if instance.state in GONE:
                 continue
-            reason, is_certain = _instance(instance.options)
+            reason, is_certain = _instance(instance)
             yield Examined(
                 facts.account,
                 facts.region,
@@ -155,12 +156,12 @@ def instances(snapshot: Snapshot) -> Iterator[Examined]:
             )
 
 
-def _instance(options: MetadataOptions) -> tuple[Optional[str], bool]:
-    if options.allows_v1:
+def _instance(instance: InstanceFacts) -> tuple[Optional[str], bool]:
+    if instance.allows_v1:
         return "its HttpTokens is optional", True
-    if options.allows_v1 is None:
+    if instance.options.allows_v1 is None:
         return "EC2 says nothing of its tokens", False
-    if options.state == "pending":
+    if instance.allows_v1 is None:
         return "EC2 has not yet applied the change that turns IMDSv1 off", False
     return None, True
 

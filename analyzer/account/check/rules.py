@@ -75,8 +75,9 @@ RULES = (
         "imds-group-allows-v1",
         "group",
         14,
-        "No Auto Scaling group launches instances that allow IMDSv1",
-        "Change the template version that it launches, then start an instance refresh.",
+        "No Auto Scaling group or fleet launches instances that allow IMDSv1",
+        "Change the template version that it launches, then replace the instances: a group by an"
+        " instance refresh.",
         _at_any_time(resources.groups),
     ),
     Rule(

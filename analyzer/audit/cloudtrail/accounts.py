@@ -60,4 +60,4 @@ def _calls(instance: InstanceFacts) -> int:
     calls = instance.calls
     if calls is not None and (calls.no_token or (calls.hours_counted and not calls.is_partial)):
         return calls.no_token
-    return 0 if instance.options.allows_v1 is False else 1
+    return 0 if instance.allows_v1 is False else 1

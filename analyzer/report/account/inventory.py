@@ -74,12 +74,13 @@ class InstanceSet:
 class Source:
     """Something that launches instances with v1, or may: ``reason`` says why.
 
-    ``kind`` is ``launch template``, ``launch configuration``, ``Auto Scaling group`` or ``account
-    default``. ``is_certain`` is False where facts are missing. ``id`` and ``version`` are a
-    template's, ``options`` the metadata options that this version sets, in EC2's words, ``latest``
-    and ``latest_options`` those of the latest version. ``groups`` are those that launch it,
-    ``pinned_by`` those of them that name this version by its number, and nothing else. ``notes``
-    say what holds launches up.
+    ``kind`` is ``launch template``, ``launch configuration``, ``Auto Scaling group``,
+    ``EC2 Fleet``, ``Spot Fleet request`` or ``account default``. ``is_certain`` is False where
+    facts are missing. ``id`` and ``version`` are a template's, ``options`` the metadata options
+    that this version sets, in EC2's words, ``latest`` and ``latest_options`` those of the latest
+    version. ``groups`` and ``fleets`` are those that
+    launch it, ``pinned_by`` those groups that name this version by its number, and nothing else.
+    ``notes`` say what holds launches up.
     """
 
     kind: str
@@ -95,6 +96,7 @@ class Source:
     options: Mapping[str, Union[str, int]] = field(default_factory=dict)
     latest_options: Mapping[str, Union[str, int]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    fleets: tuple[str, ...] = ()
     pinned_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     owner: Optional[str] = None

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from analyzer.account.launches import DEFAULT, Kind, Launch, launches_of
+from analyzer.account.launch import Kind, Launch
+from analyzer.account.launches import DEFAULT, launches_of
 from analyzer.account.model import RegionFacts, Template
 from analyzer.account.new_instance import ImageFacts, Outcome, Parameters, predict
 from analyzer.report.account.inventory import Source
@@ -62,6 +63,7 @@ class _Place:
             options=_options(template, launch.version),
             latest_options=_options(template, latest),
             groups=(launch.name,) if launch.kind is Kind.GROUP else launch.groups,
+            fleets=launch.fleets,
             pinned_by=tuple(self._pinned_by(launch)),
             notes=launch.notes,
             owner=self._maybe_owner(launch),
@@ -95,7 +97,9 @@ class _Place:
         if launch.kind is not Kind.TEMPLATE or launch.version is None:
             return
         for group in self.region.groups:
-            if len(group.templates) == 1 and group.name in launch.groups:
+            # A plain template would take the place of a mixed-instances policy.
+            is_plain = group.is_mixed is False and len(group.templates) == 1
+            if is_plain and group.name in launch.groups:
                 reference = group.templates[0]
                 if reference.version == str(launch.version):
                     yield group.name
@@ -104,11 +108,14 @@ class _Place:
         """Return whose a launch is, by the same rules as an instance of it."""
         template = self._maybe_template(launch)
         group = next((each for each in self.region.groups if each.name == launch.name), None)
+        fleet = next((each for each in self.region.fleets if each.id == launch.name), None)
         tags: Mapping[str, str] = {}
         if template is not None:
             tags = template.tags
         elif launch.kind is Kind.GROUP and group is not None:
             tags = group.tags
+        elif launch.kind in (Kind.FLEET, Kind.SPOT_FLEET) and fleet is not None:
+            tags = fleet.tags
         return self.owners.maybe_owner(
             Instance(
                 id=None,

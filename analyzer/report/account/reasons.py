@@ -10,17 +10,23 @@ from analyzer.account.model import Failure
 from analyzer.report.account.figures import HOUR
 from analyzer.report.account.inventory import InstanceSet, Inventory, Kind, Member
 from analyzer.report.account.snapshots import OF_INSTANCES
+from analyzer.report.cloudwatch.question import NO_TOKEN
 from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import at, listed, number
-from analyzer.report.result import Reason, Verdict
+from analyzer.report.result import Comparison, Reason, Verdict
 
 # Minutes pass between an audit and the last line in any case.
 AGE_SAID = datetime.timedelta(hours=1)
 AGE_MAX = datetime.timedelta(days=1)
 
 
-def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Iterator[Reason]:
-    """Yield the reasons."""
+def reasons(
+    inventory: Inventory,
+    findings: Findings,
+    verdict: Verdict,
+    comparison: Optional[Comparison] = None,
+) -> Iterator[Reason]:
+    """Yield the reasons. ``verdict`` is that on the whole, whose window counts for each part."""
     counted = _counted(inventory.of(Kind.V1_UNWATCHED), verdict)
     if counted:
         calls = sum(each.calls or 0 for each in counted)
@@ -31,19 +37,17 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
             f" {number(len(counted), 'instance')} that {_have(len(counted))} no log:"
             f" {listed(names)}. Install the analyzer there to see who it is",
         )
-    stopped = [
-        each
-        for each in _counted(inventory.of(Kind.OFF), None)
-        if each.instance.host is None and not each.instance.is_gone
-    ]
+    stopped = {
+        each.instance.id or each.instance.name or "?": calls
+        for each in inventory.of(Kind.OFF).members
+        if not each.instance.is_gone and (calls := _unlogged(each, comparison))
+    }
     if stopped:
-        calls = sum(each.calls or 0 for each in stopped)
-        names = [each.instance.id or each.instance.name or "?" for each in stopped]
         yield Reason(
             "counted_stopped",
-            f"AWS counted {number(calls, 'call')} without a token on"
-            f" {number(len(stopped), 'stopped instance')} that {_have(len(stopped))} no log, and"
-            f" may call again once started: {listed(names)}. Start with the analyzer, or terminate",
+            f"AWS counted {number(sum(stopped.values()), 'call')} without a token that no log has"
+            f" on {number(len(stopped), 'stopped instance')}, which may call again once started:"
+            f" {listed(list(stopped))}. Start with the analyzer, or terminate",
         )
     missing = [each for each in inventory.failures if each.part in OF_INSTANCES]
     if missing:
@@ -60,13 +64,7 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
         )
     if findings.last_at is not None:
         yield from _age(inventory, findings.last_at)
-    if inventory.later:
-        many = len(inventory.later)
-        yield Reason(
-            "later_instances",
-            f"{number(many, 'host')} with a log {'is' if many == 1 else 'are'} in no snapshot,"
-            f" and judged as running: {listed(list(inventory.later))}",
-        )
+    yield from _strangers(inventory, findings)
     refused = list(_refused_since(inventory, findings))
     if refused:
         yield Reason(
@@ -77,12 +75,44 @@ def reasons(inventory: Inventory, findings: Findings, verdict: Verdict) -> Itera
         )
 
 
-def _counted(of: InstanceSet, verdict: Optional[Verdict]) -> Sequence[Member]:
-    """Return the instances with answered calls, of a verdict in its window.
+def _strangers(inventory: Inventory, findings: Findings) -> Iterator[Reason]:
+    """Say which hosts are in no snapshot: those launched after it, and those that were there."""
+    first = {each.key: each.first_at for each in findings.hosts}
+    there = [each for each in inventory.later if first[each] < inventory.taken_at]
+    after = [each for each in inventory.later if each not in there]
+    if there:
+        yield Reason(
+            "uncovered_hosts",
+            f"{number(len(there), 'host')} with a log {_is(len(there))} in no snapshot, and"
+            f" began before it: {listed(there)}. An account or Region was not audited, and its"
+            " instances without a log are not known: audit all, within an hour of the logs' end",
+        )
+    if after:
+        yield Reason(
+            "later_instances",
+            f"{number(len(after), 'host')} with a log {_is(len(after))} in no snapshot,"
+            f" and judged as running: {listed(after)}",
+        )
+
+
+def _unlogged(of: Member, comparison: Optional[Comparison]) -> int:
+    """Return how many answered calls AWS counted that the log does not have."""
+    host = of.instance.host
+    if host is None or comparison is None:
+        return of.calls or 0
+    return sum(
+        each.missing
+        for each in comparison.of_host(host)
+        if each.host == host and each.metric == NO_TOKEN
+    )
+
+
+def _counted(of: InstanceSet, verdict: Verdict) -> Sequence[Member]:
+    """Return the instances with answered calls in the verdict's window.
 
     The last call was in the hour that begins at ``last_at``.
     """
-    window = None if verdict is None else verdict.window
+    window = verdict.window
     return [
         each
         for each in of.members
@@ -93,6 +123,13 @@ def _counted(of: InstanceSet, verdict: Optional[Verdict]) -> Sequence[Member]:
 
 def _age(inventory: Inventory, last_at: datetime.datetime) -> Iterator[Reason]:
     age = last_at - inventory.taken_at
+    if age < -AGE_MAX:
+        yield Reason(
+            "later_snapshot",
+            f"the snapshot of {at(inventory.taken_at)} is newer than the log's end ({at(last_at)}):"
+            " what ended or was changed between is not in it. Collect the logs again, or give a"
+            " snapshot of that time",
+        )
     if age <= AGE_SAID:
         return
     text = (
@@ -120,6 +157,10 @@ def _refused_since(inventory: Inventory, findings: Findings) -> Iterator[str]:
 def _failure(failure: Failure) -> str:
     where = " in ".join(each for each in (failure.account, failure.region) if each)
     return f"{failure.part.value}{f' of {where}' if where else ''} ({failure.code})"
+
+
+def _is(many: int) -> str:
+    return "is" if many == 1 else "are"
 
 
 def _have(many: int) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.account.model import InstanceFacts, RegionFacts
-from analyzer.report.account.snapshots import Snapshots
+from analyzer.report.account.snapshots import OF_INSTANCES, Snapshots
 from analyzer.report.findings import Host
 from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.joining import join, maybe_instance_id
@@ -15,6 +16,11 @@ from analyzer.report.roster.owners import Owners
 
 # EC2 lists an instance for about an hour after its end ("Terminate Amazon EC2 instances").
 LISTED = datetime.timedelta(hours=1)
+# Private names as EC2 makes them; in us-east-1 they have no Region ("EC2 instance hostnames").
+_PRIVATE = re.compile(
+    r"(?:ip-[0-9-]+|i-[0-9a-f]+)\.(?:([a-z]{2,4}(?:-[a-z]+)+-[0-9]+)\.compute|ec2)\.internal\.?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,26 @@ def joined(snapshots: Snapshots, made: Roster, hosts: Sequence[Host], owners: Ow
     found = join(made, hosts)
     by_key = {each.key: each for each in hosts}
     taken = snapshots.taken_at_by_place()
+    ended_before = _ended_before(snapshots, hosts)
     started: list[str] = []
     instances: list[Instance] = []
     for each in found.instances:
         host = by_key.get(each.host or "")
         at = taken.get((each.account, each.region), snapshots.taken_at)
-        if host is not None and not each.is_running and host.last_at > at:
+        # By its name alone, a log that goes on is of another instance, or this one was started.
+        since = at if host is None or maybe_instance_id(host) else min(at, ended_before)
+        if host is not None and not each.is_running and host.last_at > since:
             started.append(each.id or host.key)
             instances.append(replace(each, state="running"))
         else:
             instances.append(each)
     known = {each.host for each in instances}
-    later = [each for each in hosts if each.key not in known and _is_after(each, snapshots)]
+    later = [
+        each
+        for each in hosts
+        if each.key not in known
+        and (each.last_at > ended_before or not _is_of_place(each, snapshots))
+    ]
     instances += (owners.owned(_of_host(each)) for each in later)
     return Joined(
         replace(found, instances=tuple(instances)),
@@ -69,13 +83,28 @@ def joined(snapshots: Snapshots, made: Roster, hosts: Sequence[Host], owners: Ow
     )
 
 
-def _is_after(host: Host, snapshots: Snapshots) -> bool:
-    """Tell whether a host is of what no snapshot has: it ran after, or EC2 would still list it.
+def _ended_before(snapshots: Snapshots, hosts: Sequence[Host]) -> datetime.datetime:
+    """Return the time before which the log of a host ends that has ended and is in no snapshot.
 
-    It may be of any account, so the oldest snapshot counts.
+    EC2 would still list one that ended later. It may be of any account, so the oldest snapshot
+    counts. One that ran to the end of all logs had not ended when they were collected: it is of an
+    account or Region that nobody audited. Where instances could not be read, nothing says that one
+    has ended.
     """
+    if not hosts or any(each.part in OF_INSTANCES for each in snapshots.failures):
+        return datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
     taken_at: datetime.datetime = snapshots.taken_at
-    return host.last_at > taken_at - LISTED
+    return min(taken_at, max(each.last_at for each in hosts)) - LISTED
+
+
+def _is_of_place(host: Host, snapshots: Snapshots) -> bool:
+    """Tell whether a host may be of a Region that was audited, as far as its name says one."""
+    named = {
+        match[1] or "us-east-1"
+        for each in host.names
+        if (match := _PRIVATE.fullmatch(each.lower()))
+    }
+    return not named or bool(named & {region.region for _, region in snapshots.regions()})
 
 
 def _of_host(host: Host) -> Instance:
@@ -88,8 +117,8 @@ def _of_host(host: Host) -> Instance:
 
 
 def _instance(region: RegionFacts, facts: InstanceFacts) -> Instance:
-    # Options that EC2 has not yet applied are not in force.
-    options = facts.options if facts.options.state != "pending" else None
+    # Options are in force once EC2 says that they are applied.
+    options = facts.options if facts.options.state == "applied" else None
     names = tuple(
         dict.fromkeys(each for each in (facts.tags.get("Name"), facts.private_dns_name) if each)
     )

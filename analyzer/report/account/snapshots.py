@@ -16,6 +16,8 @@ from analyzer.text import visible
 
 # Without one of these parts, instances are missing that nobody can name.
 OF_INSTANCES = frozenset({Part.REGIONS, Part.INSTANCES, Part.ACCOUNTS, Part.ROLE})
+# A snapshot is made on another host, whose clock may be a little ahead.
+CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,21 @@ class Snapshots:
         return {(of.account, of.region): snapshot.taken_at for snapshot, of in self.regions()}
 
 
-def read(paths: Sequence[Path]) -> Snapshots:
-    """Read the files; raises AnalyzerError, also where two have the same account and Region."""
+def read(paths: Sequence[Path], now: datetime.datetime) -> Snapshots:
+    """Read the files; ``now`` is the present.
+
+    Raises AnalyzerError, also where two have the same account and Region, or for one of the future.
+    """
     made = Snapshots(tuple(map(str, paths)), tuple(map(file.read, paths)))
     first: dict[tuple[str, str], str] = {}
     for name, snapshot in zip(made.sources, made.snapshots):
+        if snapshot.taken_at > now + CLOCKS_DIFFER:
+            taken = snapshot.taken_at.astimezone(datetime.timezone.utc)
+            raise AnalyzerError(
+                f"{visible(name)}: was taken in the future, on {taken:%Y-%m-%d %H:%M} UTC: set the"
+                " clock, here or where it was made, and make it anew with `imds-analyzer audit"
+                " --output FILE`."
+            )
         for region in snapshot.regions:
             place = (region.account, region.region)
             if place in first:
@@ -96,7 +108,7 @@ def _badness(instance: InstanceFacts) -> tuple[bool, bool, int]:
     calls = instance.calls
     return (
         instance.state not in ("stopping", "stopped", "shutting-down", "terminated"),
-        instance.options.allows_v1 is not False,
+        instance.allows_v1 is not False,
         0 if calls is None else calls.no_token + calls.no_token_rejected,
     )
 

@@ -33,7 +33,9 @@ def sources(inventory: Inventory, when: str) -> Step:
         " instance it replaces. A new version of a template must become the default version. A"
         " group that pins a number is told the new one; one with a mixed-instances policy is not"
         " among the commands: change the version in its policy. A group with a launch configuration"
-        " must move to a launch template. A refresh replaces instances: begin with one group.",
+        " must move to a launch template. Fleets are not among the commands either: `aws ec2"
+        " modify-fleet` gives an EC2 Fleet the new version, and a Spot Fleet request that pins one"
+        " must be made anew. A refresh replaces instances: begin with one group.",
         tuple(_commands(found)),
     )
 
@@ -58,17 +60,13 @@ def _of_place(found: Sequence[Source], region: str) -> Iterator[str]:
     for each in found:
         if each.kind == CONFIGURATION:
             yield from (
-                "aws autoscaling update-auto-scaling-group --auto-scaling-group-name"
-                f" {shlex.quote(name)} --launch-template"
+                f"aws autoscaling update-auto-scaling-group {_group(name)} --launch-template"
                 f" 'LaunchTemplateId=TEMPLATE_ID,Version=$Default'{region}"
                 for name in each.groups
                 if name.isprintable()
             )
     for name in sorted(groups)[:1]:
-        yield (
-            "aws autoscaling start-instance-refresh --auto-scaling-group-name"
-            f" {shlex.quote(name)}{region}"
-        )
+        yield (f"aws autoscaling start-instance-refresh {_group(name)}{region}")
 
 
 def _versions(of: Sequence[Source], region: str) -> Iterator[str]:
@@ -95,12 +93,18 @@ def _version(source: Source, region: str) -> str:
             f' --default-version "$version"{region}'
         )
     then += (
-        f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {shlex.quote(name)}"
+        f"aws autoscaling update-auto-scaling-group {_group(name)}"
         f' --launch-template "LaunchTemplateId={source.id},Version=$version"{region}'
         for name in source.pinned_by
         if name.isprintable()
     )
     return " &&\n".join(then)
+
+
+def _group(name: str) -> str:
+    """Return the option that names a group; the CLI takes a name with a dash for an option."""
+    between = "=" if name.startswith("-") else " "
+    return f"--auto-scaling-group-name{between}{shlex.quote(name)}"
 
 
 def _new(

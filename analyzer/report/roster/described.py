@@ -97,8 +97,8 @@ def _instance(value: Mapping[str, Any], place: str) -> Instance:
         raise AnalyzerError(f"{place}: an instance has no InstanceId. {RUN}")
     tags = _tags(value.get("Tags"))
     options = _part(value, "MetadataOptions")
-    # Options that EC2 has not yet applied are not in force.
-    is_applied = options.get("State") != "pending"
+    # Options are in force once EC2 says that they are applied.
+    is_applied = options.get("State") == "applied"
     names = [tags.get("Name"), _text(value, "PrivateDnsName")]
     known = tuple(dict.fromkeys(each for each in names if each))
     limit = options.get("HttpPutResponseHopLimit")

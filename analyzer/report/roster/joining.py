@@ -38,6 +38,8 @@ def join(roster: Roster, hosts: Sequence[Host]) -> Roster:
     found: list[Instance] = []
     for each in instances:
         named = without_id.maybe_host(each)
+        # Beside a log with the id of another instance, the name was that one's, too.
+        named = named if every.maybe_host(each) == named else None
         key = by_id.get(each.id or "") or (named if claims[named] == 1 else None)
         found.append(replace(each, host=key))
     # A line with a name alone may mean an instance that another line has.

@@ -9,7 +9,7 @@ from typing import Optional
 
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Damage, Host, Span
-from analyzer.report.result import CallerStanding, Comparison, Difference, Standing
+from analyzer.report.result import CallerStanding, Comparison, Difference, Instance, Standing
 from analyzer.report.verdict.groups import Together
 from analyzer.report.verdict.spans import DAY, total_s, uncovered, union
 
@@ -25,7 +25,8 @@ class Evidence:
     ``window`` is as long or longer: a rare caller's silence must have been watched. ``closed`` is
     when the host was not watched, but AWS counted no call without a token. ``off`` is when it was
     off. The later calls of the callers in ``unclear`` may have been IMDSv1. ``group`` is its group,
-    and ``is_young`` says that the group has to speak for it.
+    and ``is_young`` says that the group has to speak for it. ``named`` is the instance of which
+    this is the log by its name alone.
     """
 
     host: Host
@@ -47,6 +48,7 @@ class Evidence:
     group: Optional[Together] = None
     is_young: bool = False
     scans: Scans = NO_SCANS
+    named: Optional[Instance] = None
 
     def having(self, standing: Standing) -> tuple[CallerStanding, ...]:
         """Return the callers of one standing."""

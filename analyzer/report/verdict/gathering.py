@@ -14,6 +14,7 @@ from analyzer.report.verdict.case import Case
 from analyzer.report.verdict.evidence import TOLERANCE, Evidence
 from analyzer.report.verdict.groups import Pool, Together, former_callers, names_of
 from analyzer.report.verdict.intervals import Rhythm, quiet_since, rhythm
+from analyzer.report.verdict.named import maybe_named
 from analyzer.report.verdict.spans import before, is_covered, overlaps, total_s, uncovered, union
 from analyzer.report.verdict.standings import Ground, Launch, standing, unnamed
 
@@ -64,6 +65,7 @@ def evidence_of(case: Case, host: Host, shown: str, group: Optional[Together]) -
         group=group,
         is_young=is_young,
         scans=case.scans,
+        named=maybe_named(host, case.places.instances.get(host.key)),
     )
 
 

@@ -36,6 +36,7 @@ from analyzer.report.verdict.gathering import (
 )
 from analyzer.report.verdict.groups import Pool, Together
 from analyzer.report.verdict.intervals import RARE, Rhythm
+from analyzer.report.verdict.named import own_time
 from analyzer.report.verdict.names import named
 from analyzer.report.verdict.rules import ORDER, against, judgement, reasons
 from analyzer.report.verdict.spans import total_s
@@ -84,6 +85,7 @@ def judge_hosts(
     With ``part``, only its hosts are judged, each as in the whole: by all that is known of its
     group, and up to the end of the whole log.
     """
+    findings = own_time(findings, roster)
     case = case_of(findings, period, now, comparison, roster, accepted, rare, scans)
     if case is None:
         return without_lines(findings, roster), (), ()

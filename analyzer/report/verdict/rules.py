@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from analyzer.report.result import WORST_FIRST, Judgement, Reason
-from analyzer.report.verdict import accounts, callers, coverage, dormant, lines, remarks
+from analyzer.report.verdict import accounts, callers, coverage, dormant, lines, named, remarks
 from analyzer.report.verdict.evidence import Evidence
 
 _SAFE = Judgement.SAFE
@@ -45,11 +45,14 @@ RULES: tuple[Rule, ...] = (
     Rule("counted_unwatched", _NOT_SAFE),
     Rule("no_lines", _NOT_ENOUGH),
     Rule("incomplete_account", _NOT_ENOUGH),
+    Rule("uncovered_hosts", _NOT_ENOUGH),
     Rule("old_snapshot", _NOT_ENOUGH),
+    Rule("later_snapshot", _NOT_ENOUGH),
     Rule("unwatched_instances", _NOT_ENOUGH),
     Rule("damaged_input", _NOT_ENOUGH, lines.damaged_input),
     Rule("unread_files", _NOT_ENOUGH, lines.unread_files),
     Rule("ambiguous_host", _NOT_ENOUGH, lines.ambiguous_host),
+    Rule("found_by_name", _NOT_ENOUGH, named.found_by_name),
     Rule("clock_ahead", _NOT_ENOUGH, lines.clock_ahead),
     Rule("impossible_time", _NOT_ENOUGH, lines.impossible_time),
     Rule("not_understood", _NOT_ENOUGH, lines.not_understood),

@@ -144,9 +144,21 @@ def _of_whole(case: Case, evidence: Sequence[Evidence], gone: Sequence[Gone]) ->
     if counting:
         said.append(Reason("gone_callers", _gone_callers(case, counting)))
     elif gone:
-        names = listed([each.name for each in gone])
-        said.append(Reason("gone", f"{number(len(gone), 'instance')} not running: {names}"))
+        said.append(Reason("gone", _gone(case, gone)))
     return said
+
+
+def _gone(case: Case, gone: Sequence[Gone]) -> str:
+    """Say which instances do not run, and of which only their absence says so."""
+    text = f"{number(len(gone), 'instance')} not running: {listed([each.name for each in gone])}"
+    absent = [each for each in gone if str(each.verdict.host) not in case.places.instances]
+    if not absent:
+        return text
+    are = "is" if len(absent) == 1 else "are"
+    return (
+        f"{text}. {len(absent)} of {len(gone)} {are} in no list of instances, and taken for ended:"
+        " a list that lacks an account or Region says nothing of its hosts"
+    )
 
 
 def _gone_callers(case: Case, counting: Sequence[Gone]) -> str:

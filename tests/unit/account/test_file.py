@@ -29,10 +29,11 @@ from analyzer.errors import AnalyzerError
 
 AT = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.timezone.utc)
 HOUR = datetime.timedelta(hours=1)
+LAST = AT - HOUR
 
 
 def snapshot() -> Snapshot:
-    calls = Calls(no_token=3, last_no_token_at=AT, hours=(Hour(AT, 3),), hours_counted=24)
+    calls = Calls(3, last_no_token_at=LAST, hours=(Hour(LAST, 3),), hours_counted=24)
     instance = InstanceFacts("i-0123456789abcdef0", "running", tags={"team": "a"}, calls=calls)
     region = RegionFacts(
         "123456789012",
@@ -94,6 +95,11 @@ def test_what_is_no_snapshot_is_named(tmp_path: Path, content: bytes, said: str)
         (b'"no_token": 3', b'"no_token": 0', "counts 0 calls, and others by the hour"),
         (b'"no_token_rejected": 0', b'"no_token_rejected": -3', "below 0"),
         (b'"hours_counted": 24', b'"hours_counted": -1', "below 0"),
+        (b'"hours_counted": 24', b'"hours_counted": 25', "more than the metrics' time has"),
+        (b'"last_no_token_at": "2026-11-29T11', b'"last_no_token_at": "2026-11-29T10', "the last"),
+        (b'"last_no_token_at": "2026-11-29T11:00:00Z"', b'"last_no_token_at": null', "the last"),
+        (b'"last_rejected_at": null', b'"last_rejected_at": "2026-11-29T12:00:00Z"', "is not in"),
+        (b'"taken_at": "2026-11-29T12', b'"taken_at": "2026-11-29T10', "after it was taken"),
         (b'"eu-west-1"', b'"EU-WEST-1"', "'EU-WEST-1' is no Region"),
         (b'"123456789012"', b'"12345678901"', "'12345678901' is no account"),
     ],
@@ -141,7 +147,8 @@ def test_regions_of_all_partitions_are_read(tmp_path: Path, region: str) -> None
 
 def test_a_baseline_is_looked_at_too(tmp_path: Path) -> None:
     path = tmp_path / "snapshot"
-    for calls, is_wrong in ((Calls(3, hours=(Hour(AT, 3),)), False), (Calls(3), True)):
+    whole = Calls(3, last_no_token_at=LAST, hours=(Hour(LAST, 3),))
+    for calls, is_wrong in ((whole, False), (Calls(3), True)):
         baseline = Baseline(AT, Period(AT - HOUR, AT), calls)
         instance = InstanceFacts("i-0123456789abcdef0", "running", baseline=baseline)
         region = RegionFacts("123456789012", "eu-west-1", instances=(instance,))

@@ -7,11 +7,13 @@ import datetime
 
 import pytest
 
-from analyzer.account.launches import Kind, Launch, launches, launches_of
+from analyzer.account.launch import Kind, Launch
+from analyzer.account.launches import launches, launches_of
 from analyzer.account.model import (
     AutoScalingGroup,
     Defaults,
     Failure,
+    Fleet,
     Image,
     LaunchConfiguration,
     MetadataOptions,
@@ -319,3 +321,42 @@ def test_the_launches_of_a_snapshot_are_those_of_its_regions() -> None:
     assert [(launch.region, launch.version) for launch in launches(snapshot)] == [
         (name, number) for name in (REGION, "us-east-1") for number in (1, 2, 3)
     ]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "outcome", "reason"),
+    [
+        (
+            Fleet("fleet-1", is_spot=False, templates=(of("2"),)),
+            Outcome.V1,
+            "launch template web, version 2: template, account default and AMI say nothing",
+        ),
+        (Fleet("fleet-1", is_spot=False, templates=(of("3"),)), Outcome.V2, "launch template web"),
+        (Fleet("fleet-1", is_spot=False, templates=(of("9"),)), Outcome.UNKNOWN, "launch template"),
+        (Fleet("fleet-1", is_spot=False), Outcome.UNKNOWN, "neither a launch template nor"),
+        (
+            Fleet("sfr-1", is_spot=True, images=("ami-none",)),
+            Outcome.UNKNOWN,
+            "launch specification of ami-none: AMI ami-none is unknown",
+        ),
+        (Fleet("sfr-1", is_spot=True, images=(None,)), Outcome.UNKNOWN, "launch specification of"),
+    ],
+)
+def test_a_fleet_is_as_bad_as_the_worst_of_what_it_launches(
+    fleet: Fleet, outcome: Outcome, reason: str
+) -> None:
+    facts = dataclasses.replace(region(group(of("3"))), fleets=(fleet,))
+    found = launches_of(facts)[-1]
+    assert found.kind is (Kind.SPOT_FLEET if fleet.is_spot else Kind.FLEET)
+    assert (found.name, found.new.outcome) == (fleet.id, outcome)
+    assert found.new.reason.startswith(reason)
+    assert not [each for each in launches_of(facts) if each.kind is Kind.SPECIFICATION]
+
+
+def test_groups_and_fleets_that_launch_a_version_are_told_apart() -> None:
+    """Commands for groups do nothing for a fleet."""
+    fleet = Fleet("fleet-1", is_spot=False, type="request", templates=(of("2"),))
+    found = launches_of(dataclasses.replace(region(group(of("2"))), fleets=(fleet,)))
+    (second,) = [each for each in found if each.kind is Kind.TEMPLATE and each.version == 2]
+    assert (second.groups, second.fleets) == (("workers",), ("fleet-1",))
+    assert found[-1].notes == ("launches its instances once: type is request",)

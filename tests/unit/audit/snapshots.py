@@ -46,7 +46,9 @@ def instance(
         if calls is None
         else Calls(no_token=calls, no_token_rejected=refused, hours_counted=hours)
     )
-    return InstanceFacts(id_, state, MetadataOptions(tokens, endpoint), calls=counted)
+    return InstanceFacts(
+        id_, state, MetadataOptions(tokens, endpoint, state="applied"), calls=counted
+    )
 
 
 def template(tokens: str | None = "optional", name: str = "web") -> Template:

@@ -88,6 +88,17 @@ def test_figures_that_are_missing_or_like_before_are_no_change(
     assert said(of(facts(now)), snapshot(facts(then))) == []
 
 
+def test_what_is_in_one_of_them_alone_is_not_compared() -> None:
+    """An earlier snapshot of another account would tell that nothing has changed."""
+    here = facts(instance(calls=3))
+    elsewhere = dataclasses.replace(here, account="999999999999")
+    assert said(of(here), snapshot(elsewhere)) == [
+        ("Region", "is not in the earlier snapshot: nothing is compared", False),
+        ("Region", "is in the earlier snapshot alone: nothing is compared", False),
+    ]
+    assert baseline(instance(tokens="required"), None) is None
+
+
 def test_instances_come_and_go() -> None:
     then = snapshot(facts(instance("i-old"), instance("i-ended", state="terminated")))
     now = of(facts(instance("i-new"), instance("i-v2", "required")))
@@ -105,8 +116,10 @@ def test_what_could_not_be_read_is_neither_gone_nor_new() -> None:
     assert said(failed, snapshot(whole)) == []
     assert said(of(whole), failed) == []
     # A Region that is not there at all was not read either.
-    assert said(of(), snapshot(whole)) == []
-    assert said(of(whole), snapshot()) == []
+    alone = ("Region", "is in the earlier snapshot alone: nothing is compared", False)
+    assert said(of(), snapshot(whole)) == [alone]
+    new = ("Region", "is not in the earlier snapshot: nothing is compared", False)
+    assert said(of(whole), snapshot()) == [new]
 
 
 def test_a_failure_of_the_account_is_one_of_its_regions() -> None:

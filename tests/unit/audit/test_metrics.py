@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from botocore.exceptions import ClientError
@@ -52,6 +52,18 @@ def result(name: str, status: str = "Complete", **hours: int) -> dict[str, Any]:
 
 def answer(*results: dict[str, Any], **more: str) -> dict[str, Any]:
     return {"MetricDataResults": list(results), **more}
+
+
+@pytest.mark.parametrize(("minutes", "counted"), [(60, 1), (61, 2), (120, 2), (121, 3), (None, 3)])
+def test_figures_from_before_the_last_start_count_no_hour(
+    access: Access, stub: Answers, *, minutes: Optional[int], counted: int
+) -> None:
+    """They would stand for hours that have none since. Their calls stay."""
+    stub.add_response("get_metric_data", answer(result("a0", h3=7, h2=0, h1=0), result("r0")))
+    start = None if minutes is None else NOON - datetime.timedelta(minutes=minutes)
+    starts = {} if start is None else {"i-0": start}
+    ((_, calls),) = read_calls(access, REGION, ["i-0"], PERIOD, starts)
+    assert (calls.no_token, calls.hours_counted) == (7, counted)
 
 
 def test_whole_hours_and_the_one_that_runs_are_asked_for() -> None:

@@ -95,7 +95,7 @@ def test_unknown_launches_are_counted_beside() -> None:
 
 def test_only_a_whole_snapshot_says_that_nothing_would_make_v1() -> None:
     there = facts(templates=(template("required"),))
-    said = "No template, launch configuration or group would make v1."
+    said = "No template, launch configuration, group or fleet would make v1."
     assert said in shown(snapshot(there))
     assert said not in shown(snapshot(there, failures=(DENIED,)))
 
@@ -155,5 +155,5 @@ def test_names_cannot_act_on_the_terminal() -> None:
 def test_hundreds_of_launchers_fit_a_screen() -> None:
     many = facts(templates=tuple(template(name=f"t{number}") for number in range(300)))
     text = shown(snapshot(many))
-    assert f"{300 - ROWS_MAX} more templates, configurations and groups" in text
+    assert f"{300 - ROWS_MAX} more templates, configurations, groups and fleets" in text
     assert text.count("\n") < 40

@@ -27,8 +27,8 @@ TODAY = AT.date()
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 TEMPLATE = "lt-0123456789abcdef0"
 INSTANCE = "i-0123456789abcdef0"
-REQUIRED = MetadataOptions(http_tokens="required", http_endpoint="enabled")
-OPTIONAL = MetadataOptions(http_tokens="optional", http_endpoint="enabled")
+REQUIRED = MetadataOptions(http_tokens="required", http_endpoint="enabled", state="applied")
+OPTIONAL = MetadataOptions(http_tokens="optional", http_endpoint="enabled", state="applied")
 
 
 def region(options: MetadataOptions, *, imds_support: Optional[str] = "v2.0") -> RegionFacts:

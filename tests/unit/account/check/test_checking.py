@@ -117,9 +117,10 @@ def test_an_instance_of_which_nothing_is_said_fails() -> None:
     ("options", "state", "fails"),
     [
         (REQUIRED, "running", False),
-        (replace(REQUIRED, state="applied"), "running", False),
         (replace(REQUIRED, state="pending"), "running", True),
-        (MetadataOptions("optional", "disabled"), "running", False),
+        (MetadataOptions("optional", "disabled", state="applied"), "running", False),
+        (MetadataOptions("optional", "disabled"), "running", True),
+        (MetadataOptions("required", "enabled"), "running", True),
         (MetadataOptions("optional", "disabled", state="pending"), "running", True),
         (MetadataOptions("no-preference", "enabled"), "running", True),
         (MetadataOptions("Optional", "enabled"), "running", True),

@@ -32,8 +32,8 @@ from tests.unit.report_samples import DAY, HOUR, NOW, WEEK
 CLIENTS = load_clients()
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
-OPTIONAL = MetadataOptions("optional", "enabled", 1)
-REQUIRED = MetadataOptions("required", "enabled", 1)
+OPTIONAL = MetadataOptions("optional", "enabled", 1, state="applied")
+REQUIRED = MetadataOptions("required", "enabled", 1, state="applied")
 METRICS = Period(NOW - 14 * DAY, NOW)
 HOURS = 14 * 24
 CALLER = "/srv/app/worker.py"

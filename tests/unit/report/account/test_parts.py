@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analyzer.account.model import Period
 from analyzer.report.account.inventory import Kind
 from analyzer.report.account.snapshots import Snapshots
 from analyzer.report.findings import Findings, Span
@@ -16,6 +17,7 @@ from analyzer.report.verdict.intervals import RARE
 from tests.unit import report_samples as samples
 from tests.unit.report.account.samples import (
     CALLER,
+    codes,
     counted,
     facts,
     findings,
@@ -106,6 +108,35 @@ def test_a_host_is_judged_to_the_end_of_all_logs() -> None:
             each.judgement for each in whole.host_verdicts if each.host == instance_id(1)
         )
         assert (parts["a"].verdict.judgement is Judgement.SAFE) is is_safe
+
+
+@pytest.mark.parametrize(("days", "is_counted"), [(9, True), (40, False)])
+def test_calls_that_aws_counted_are_judged_in_the_window_of_the_whole(
+    days: int, *, is_counted: bool
+) -> None:
+    """A silent caller of another owner's makes it longer; the sum of the parts is the whole."""
+    metrics = Period(NOW - 50 * DAY, NOW)
+    hours = {"hours_counted": 50 * 24}
+    of = snapshots(
+        snapshot(
+            facts(1, tags={"Team": "a"}, calls=None),
+            facts(2, tags={"Team": "b"}, calls=None),
+            facts(3, tags={"Team": "b"}, calls=counted((NOW - days * DAY, 3), **hours)),
+            facts(4, tags={"Team": "c"}, calls=counted((NOW - days * DAY, 3), **hours)),
+            metrics=metrics,
+        )
+    )
+    long = Span(NOW - 60 * DAY, NOW)
+    hosts = [host(n, covered=(long,), first_at=long.start) for n in (1, 2)]
+    log = findings(hosts, [v1(1, NOW - 50 * DAY)])
+    codes_of = {
+        name: {each.code for each in part.verdict.reasons}
+        for name, part in parts_of(of, log).items()
+    }
+    assert ("counted_unwatched" in codes(report(of, log))) is is_counted
+    assert {name for name, said in codes_of.items() if "counted_unwatched" in said} == (
+        {"b", "c"} if is_counted else set()
+    )
 
 
 def test_a_caller_is_the_one_owners_of_its_hosts() -> None:

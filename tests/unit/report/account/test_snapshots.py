@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from analyzer.account.file import as_bytes
-from analyzer.account.model import Part, RegionFacts, Snapshot
+from analyzer.account.model import Part, Period, RegionFacts, Snapshot
 from analyzer.errors import AnalyzerError
-from analyzer.report.account.snapshots import read
+from analyzer.report.account.snapshots import CLOCKS_DIFFER, read
 from tests.unit.report.account.samples import (
+    METRICS,
     REQUIRED,
     counted,
     facts,
@@ -18,7 +19,7 @@ from tests.unit.report.account.samples import (
     snapshot,
     snapshots,
 )
-from tests.unit.report_samples import DAY, NOW
+from tests.unit.report_samples import DAY, HOUR, NOW
 
 
 def files(path: Path, *several: Snapshot) -> list[Path]:
@@ -30,11 +31,12 @@ def files(path: Path, *several: Snapshot) -> list[Path]:
 
 def other(*instances: object, region: str = "us-east-1") -> Snapshot:
     regions = (RegionFacts("444455556666", region, instances=tuple(instances)),)  # type: ignore[arg-type]
-    return snapshot(regions=regions, taken_at=NOW - DAY)
+    metrics = Period(METRICS.start - DAY, NOW - DAY)
+    return snapshot(regions=regions, taken_at=NOW - DAY, metrics=metrics)
 
 
 def test_several_files_are_one(tmp_path: Path) -> None:
-    of = read(files(tmp_path, snapshot(facts(1)), other(facts(2))))
+    of = read(files(tmp_path, snapshot(facts(1)), other(facts(2))), NOW)
     assert [facts.id for _, _, facts in of.instances()] == [facts(1).id, facts(2).id]
     assert of.taken_at == NOW - DAY
     assert of.taken_at_by_place()["111122223333", "eu-west-1"] == NOW
@@ -43,18 +45,18 @@ def test_several_files_are_one(tmp_path: Path) -> None:
 def test_the_same_account_and_region_twice_is_an_error(tmp_path: Path) -> None:
     paths = files(tmp_path, snapshot(facts(1)), snapshot(facts(1)))
     with pytest.raises(AnalyzerError, match="both have account 111122223333 in eu-west-1"):
-        read(paths)
+        read(paths, NOW)
 
 
 def test_a_snapshot_of_nothing_is_an_error_if_nothing_failed(tmp_path: Path) -> None:
     with pytest.raises(AnalyzerError, match="has no account and no Region"):
-        read(files(tmp_path, snapshot(regions=())))
+        read(files(tmp_path, snapshot(regions=())), NOW)
     (path,) = files(tmp_path, snapshot(regions=(), failures=(failure(Part.ROLE),)))
-    assert read([path]).failures
+    assert read([path], NOW).failures
 
 
 def test_an_instance_that_is_twice_counts_once(tmp_path: Path) -> None:
-    of = read(files(tmp_path, snapshot(facts(1)), other(facts(1))))
+    of = read(files(tmp_path, snapshot(facts(1)), other(facts(1))), NOW)
     assert len(list(of.instances())) == 1
 
 
@@ -69,7 +71,15 @@ def test_of_an_instance_that_is_twice_the_worst_counts() -> None:
             assert found is worse
 
 
+def test_a_snapshot_of_the_future_is_an_error(tmp_path: Path) -> None:
+    """It would never be old, and every host of the log would have ended before it."""
+    paths = files(tmp_path, snapshot(facts(1)), other(facts(2)))
+    assert read(paths, NOW - CLOCKS_DIFFER).snapshots
+    with pytest.raises(AnalyzerError, match=r"0\.json: was taken in the future, on 2026-11-22"):
+        read(paths, NOW - CLOCKS_DIFFER - HOUR / 60)
+
+
 def test_what_is_no_instance_id_is_an_error(tmp_path: Path) -> None:
     """Commands that people copy into a shell have ids as they are."""
     with pytest.raises(AnalyzerError, match="'i-1; reboot' is no instance id"):
-        read(files(tmp_path, snapshot(facts(1, id="i-1; reboot"))))
+        read(files(tmp_path, snapshot(facts(1, id="i-1; reboot"))), NOW)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.account.model import Calls, InstanceFacts, MetadataOptions
+from analyzer.account.model import Calls, Failure, InstanceFacts, MetadataOptions, Part
 from analyzer.report.account.inventory import Kind
 from analyzer.report.result import Judgement, Report
 from tests.unit.report.account.samples import (
@@ -17,6 +17,7 @@ from tests.unit.report.account.samples import (
     codes,
     counted,
     facts,
+    failure,
     findings,
     host,
     instance_id,
@@ -59,11 +60,15 @@ def kind(instance: InstanceFacts, *, is_watched: bool = False, **log: Any) -> Ki
         ({"calls": counted(hours_counted=0), "launched_at": NOW + HOUR}, Kind.UNKNOWN),
         ({"calls": counted(hours_counted=0), "launched_at": NOW - 5 * HOUR}, Kind.UNKNOWN),
         ({"calls": counted(hours_counted=1), "launched_at": NOW - 5 * HOUR}, Kind.QUIET),
+        ({"calls": counted(hours_counted=9), "launched_at": NOW - 5 * HOUR}, Kind.UNKNOWN),
         ({"calls": counted((NOW - DAY, 3))}, Kind.V1_UNWATCHED),
         ({"calls": counted(no_token_rejected=2)}, Kind.V1_UNWATCHED),
         ({"options": REQUIRED}, Kind.REQUIRED),
         ({"options": replace(REQUIRED, state="pending")}, Kind.QUIET),
-        ({"options": MetadataOptions("optional", "disabled")}, Kind.REQUIRED),
+        ({"options": replace(REQUIRED, state=None)}, Kind.QUIET),
+        ({"options": replace(REQUIRED, state="settling")}, Kind.QUIET),
+        ({"options": replace(OPTIONAL, http_endpoint="disabled")}, Kind.REQUIRED),
+        ({"options": replace(OPTIONAL, http_endpoint="disabled", state=None)}, Kind.QUIET),
         ({"options": REQUIRED, "calls": counted(no_token_rejected=2)}, Kind.V1_UNWATCHED),
         ({"state": "stopped"}, Kind.OFF),
         ({"state": "terminated", "calls": counted((NOW - DAY, 3))}, Kind.OFF),
@@ -118,7 +123,7 @@ def test_a_host_that_no_snapshot_has_is_judged_if_it_ran_later() -> None:
     log = findings([host(1), host(7)], [v1(7)])
     made = report(snapshots(snapshot(facts(1), taken_at=taken)), log)
     assert kinds(made)[instance_id(7)] is Kind.V1_WATCHED
-    assert "later_instances" in codes(made)
+    assert "uncovered_hosts" in codes(made)
     assert made.verdict.judgement is Judgement.NOT_SAFE
     listed = findings([host(1), host(7, last_at=taken - HOUR / 2)], [v1(7, NOW - 3 * HOUR)])
     elsewhere = report(snapshots(snapshot(facts(1), taken_at=taken)), listed)
@@ -126,6 +131,46 @@ def test_a_host_that_no_snapshot_has_is_judged_if_it_ran_later() -> None:
     ended = findings([host(1), host(7, last_at=taken - HOUR)], [v1(7, NOW - 3 * HOUR)])
     former = report(snapshots(snapshot(facts(1), taken_at=taken)), ended)
     assert instance_id(7) not in kinds(former)
+
+
+@pytest.mark.parametrize(
+    ("fields", "failures", "is_judged"),
+    [
+        # It ended, and others of the log did not.
+        ({"last_at": NOW - 2 * DAY}, (), False),
+        # It ran when the logs were collected: nothing says that it ended before the audit.
+        ({}, (), True),
+        ({"last_at": NOW - 0.9 * HOUR}, (), True),
+        ({"last_at": NOW - HOUR}, (), False),
+        # What could not be read says nothing of it.
+        ({"last_at": NOW - 2 * DAY}, (failure(Part.INSTANCES, region="eu-south-1"),), True),
+        ({"last_at": NOW - 2 * DAY}, (failure(Part.ROLE, account="444455556666"),), True),
+        ({"last_at": NOW - 2 * DAY}, (failure(Part.IMAGES),), False),
+        # Its name is of a Region that nobody read.
+        (
+            {"last_at": NOW - 2 * DAY, "names": ("ip-10-0-0-1.eu-south-1.compute.internal",)},
+            (),
+            True,
+        ),
+        ({"last_at": NOW - 2 * DAY, "names": ("ip-10-0-0-1.ec2.internal",)}, (), True),
+        (
+            {"last_at": NOW - 2 * DAY, "names": ("ip-10-0-0-1.eu-west-1.compute.internal",)},
+            (),
+            False,
+        ),
+    ],
+)
+def test_a_host_that_no_snapshot_has_is_gone_only_if_its_log_ended(
+    fields: dict[str, Any], failures: tuple[Failure, ...], *, is_judged: bool
+) -> None:
+    """An account or Region that was left out says nothing of its hosts."""
+    log = findings([host(1), host(7, **fields)])
+    later = snapshot(facts(1), taken_at=NOW + 20 * HOUR, failures=failures)
+    made = report(snapshots(later), log)
+    assert (instance_id(7) in kinds(made)) is is_judged
+    assert ("uncovered_hosts" in codes(made)) is is_judged
+    (said,) = [each.text for each in made.verdict.reasons if each.code == "gone"] or [""]
+    assert ("in no list of instances" in said) is not is_judged
 
 
 def test_a_stopped_instance_that_has_lines_since_runs() -> None:

@@ -115,7 +115,11 @@ class Cloud:
             templates=(Template(self.template, "web", 1, 3, versions),),
             groups=(
                 AutoScalingGroup(
-                    "pin ned", 0, 1, templates=(TemplateReference(self.template, "web", "2"),)
+                    "pin ned",
+                    0,
+                    1,
+                    templates=(TemplateReference(self.template, "web", "2"),),
+                    is_mixed=False,
                 ),
             ),
         )

@@ -208,9 +208,12 @@ def test_a_host_that_the_roster_does_not_have_is_gone() -> None:
 
 
 def test_the_roster_knows_the_id_of_a_host_that_has_only_a_name() -> None:
-    """So that the command names it."""
-    found = made(of_hosts(host("web-1", instance_id=None)), instance(4, name="web-1"))
+    """So that the command names it, if the log has the boot of the instance's start."""
+    log = of_hosts(host("web-1", instance_id=None))
+    found = made(log, instance(4, name="web-1", launched_at=NOW - 8 * DAY))
     assert set(switched(step(found, "Canary"))) == {instance_id(4)}
+    other = made(log, instance(4, name="web-1", launched_at=NOW - 9 * DAY))
+    assert not any(each.title.startswith("Canary") for each in other)
 
 
 def test_two_hosts_with_one_name_are_two_in_the_commands() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import replace
+
 import pytest
 
 from analyzer.account.model import Part
+from analyzer.report.findings import Tokenless
 from analyzer.report.result import Judgement
 from tests.unit.report.account.samples import (
     codes,
@@ -62,6 +66,42 @@ def test_calls_of_a_stopped_instance_without_a_log_may_come_again() -> None:
         assert other.verdict.judgement is Judgement.SAFE
 
 
+@pytest.mark.parametrize(
+    ("first_at", "code", "judgement"),
+    [
+        (NOW - 8 * DAY, "uncovered_hosts", Judgement.NOT_ENOUGH_EVIDENCE),
+        (NOW - 7.9 * DAY, "later_instances", Judgement.NOT_ENOUGH_EVIDENCE),
+    ],
+)
+def test_a_host_that_was_there_and_is_in_no_snapshot_is_of_a_place_that_was_not_audited(
+    first_at: datetime.datetime, code: str, judgement: Judgement
+) -> None:
+    """Its instances without a log are not known."""
+    of = snapshots(snapshot(facts(1), taken_at=NOW - 7.95 * DAY))
+    made = report(of, findings([host(1), host(7, first_at=first_at)]))
+    assert codes(made) & {"uncovered_hosts", "later_instances"} == {code}
+    assert made.verdict.judgement is judgement
+    now = report(snapshots(snapshot(facts(1))), findings([host(1), host(7, first_at=first_at)]))
+    assert "uncovered_hosts" in codes(now)
+    assert now.verdict.judgement is Judgement.NOT_ENOUGH_EVIDENCE
+    both = report(snapshots(snapshot(facts(1), facts(7))), findings([host(1), host(7)]))
+    assert both.verdict.judgement is Judgement.SAFE
+
+
+@pytest.mark.parametrize(("recorded", "is_said"), [(0, True), (29, True), (30, False)])
+def test_a_log_of_a_stopped_instance_accounts_for_its_own_calls_alone(
+    recorded: int, *, is_said: bool
+) -> None:
+    at = NOW - 2 * DAY
+    stopped = facts(7, state="stopped", calls=counted((at, 30)))
+    log = findings([host(1), host(7, last_at=NOW - 3 * HOUR)])
+    calls = (Tokenless(at, success=recorded),) if recorded else ()
+    made = report(
+        snapshots(snapshot(facts(1), stopped)), replace(log, tokenless={host(7).key: calls})
+    )
+    assert ("counted_stopped" in codes(made)) is is_said
+
+
 @pytest.mark.parametrize("part", [Part.INSTANCES, Part.REGIONS, Part.ACCOUNTS, Part.ROLE])
 def test_a_region_that_failed_is_not_enough_evidence(part: Part) -> None:
     lacking = snapshot(facts(1), failures=(failure(part, region="eu-south-1"),))
@@ -84,6 +124,8 @@ def test_facts_that_are_missing_are_said() -> None:
         (HOUR / 2, None, Judgement.SAFE),
         (2 * HOUR, "snapshot_before_end", Judgement.SAFE),
         (2 * DAY, "old_snapshot", Judgement.NOT_ENOUGH_EVIDENCE),
+        (-DAY, None, Judgement.SAFE),
+        (-DAY - HOUR, "later_snapshot", Judgement.NOT_ENOUGH_EVIDENCE),
     ],
 )
 def test_a_snapshot_from_before_the_logs_end_is_said(
@@ -91,7 +133,9 @@ def test_a_snapshot_from_before_the_logs_end_is_said(
 ) -> None:
     made = report(snapshots(snapshot(facts(1), taken_at=NOW - age)))  # type: ignore[operator]
     assert made.verdict.judgement is judgement
-    assert codes(made) & {"snapshot_before_end", "old_snapshot"} == ({code} if code else set())
+    assert codes(made) & {"snapshot_before_end", "old_snapshot", "later_snapshot"} == (
+        {code} if code else set()
+    )
 
 
 def test_a_snapshot_from_before_enforcement_is_said() -> None:
@@ -102,11 +146,3 @@ def test_a_snapshot_from_before_enforcement_is_said() -> None:
     answered = report(snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)),
                       findings([host(1)], [v1(1)]))  # fmt: skip
     assert "before_enforcement" not in codes(answered)
-
-
-def test_hosts_that_no_snapshot_has_are_said() -> None:
-    made = report(
-        snapshots(snapshot(facts(1), taken_at=NOW - 2 * HOUR)), findings([host(1), host(7)])
-    )
-    assert "later_instances" in codes(made)
-    assert made.verdict.judgement is Judgement.SAFE

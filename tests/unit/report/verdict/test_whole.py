@@ -111,7 +111,8 @@ def test_callers_of_an_instance_that_is_gone_count_if_no_successor_is_known(
         )
         assert whole.safe_on == b.safe_on == ago(1) + 36 * DAY
     else:
-        assert text(whole, "gone") == "1 instance not running: b"
+        assert text(whole, "gone").startswith("1 instance not running: b")
+        assert ("1 of 1 is in no list" in text(whole, "gone")) is not is_listed
 
 
 def test_several_instances_that_are_gone_are_one_reason() -> None:
