@@ -6,7 +6,8 @@ import contextlib
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from analyzer.report.engine.duckdb_files import Prepared, mended, names, pattern
 from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.rows import Rows
-from analyzer.report.engine.sql import query
+from analyzer.report.engine.sql import PASSING, query
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import File, Inputs
 from analyzer.report.inputs.file import nothing_left
@@ -118,12 +119,13 @@ class _DuckDB:
     def __init__(self, connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
         self._connection = connection
         self.is_summed = False
-        self._inputs = _inputs_of(prepared)
-        self.records = query("duckdb_records", **self._inputs)
+        self._prepared = prepared
+        self.records = records_of(prepared)
 
     def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name."""
-        self._connection.execute(f"CREATE TEMP TABLE {name} AS {question}")
+        kind = "VIEW" if name in PASSING else "TABLE"
+        self._connection.execute(f"CREATE TEMP {kind} {name} AS {question}")
         self.is_summed = True
 
     def ask(self, question: str) -> Rows:
@@ -132,7 +134,18 @@ class _DuckDB:
 
     def example_records(self) -> str:
         """Return the records at the examples' times, with their lines."""
-        return query("duckdb_example_records", **self._inputs)
+        paths = {path for (path,) in self.ask(query("example_files"))}
+        return query("duckdb_example_records", **_inputs_of(_only(self._prepared, paths)))
+
+
+def _only(prepared: Prepared, paths: Collection[str]) -> Prepared:
+    """Leave out the files with other paths."""
+    tables = (tuple(file for file in group if file.path in paths) for group in prepared.tables)
+    return replace(
+        prepared,
+        files=tuple(file for file in prepared.files if file.path in paths),
+        tables=tuple(filter(None, tables)),
+    )
 
 
 def _inputs_of(prepared: Prepared) -> dict[str, object]:

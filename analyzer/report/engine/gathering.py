@@ -163,6 +163,9 @@ _MOST_FREQUENT: Mapping[str, tuple[str, str, int]] = {
 
 def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
     """Return the groups; ``limits`` are the hosts' hop limits."""
+    groups = engine.ask(query("groups"))
+    if not groups:
+        return ()
     facts = by_first(engine.ask(query("group_facts")))
     tallies = by_first(engine.ask(query("tallies")))
     days = by_first(engine.ask(query("days")))
@@ -222,7 +225,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
         for (
             number, caller, provider, first_us, last_us, last_v1_us, forwarded, through, host_count,
             workload_count,
-        ) in engine.ask(query("groups"))
+        ) in groups
     )  # fmt: skip
 
 

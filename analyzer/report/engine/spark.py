@@ -19,7 +19,7 @@ from analyzer.report.engine.damage import checked, is_text, salvaged
 from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.rows import Rows
-from analyzer.report.engine.sql import query, translated
+from analyzer.report.engine.sql import PASSING, query, translated
 from analyzer.report.engine.tables import COLUMNS, FOREIGN_COLUMNS
 from analyzer.report.findings import Damage, Findings
 from analyzer.report.inputs import File, Inputs
@@ -47,8 +47,6 @@ _CONFIGURATION = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
-# What is nearly as large as what it is made from, and needed once or twice.
-_PASSING = ("request_counts",)
 # Spark unpacks by the end of a name; of these, gzip alone is what the input has.
 _CODECS = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst", ".zstd")
 _GLOB = re.compile(r"([*?\[\]{}\\])")
@@ -118,7 +116,7 @@ class _Spark:
         """Keep a query's answer under a name; what is added up is added up once."""
         answer = self._spark.sql(translated(question, "spark"))
         # Without the plan that led to it: each of the following would take it in again.
-        if name not in _PASSING:
+        if name not in PASSING:
             answer = answer.localCheckpoint()
         answer.createOrReplaceTempView(name)
 

@@ -4,6 +4,7 @@
    What a proxy sent on is the same call as another line's, which has `through`. Only the lines by
    the slice keep it: heartbeats count it, too. #}
 {% import "columns.sql" as columns %}
+{% from "folded.sql" import unfolded %}
 {% set kept = (columns.of_line | reject("in", columns.of_call) | list)
   + ["host", "minute_us", "is_by_minute", "first_us", "last_us", "started_us"] %}
 {% set is_folded = "repeated <> '' AND is_ours AND event = 'imds_request'" %}
@@ -18,13 +19,4 @@ WITH keyed AS (
 SELECT {{ kept | join(", ") }}, version, operation, outcome, lines
 FROM keyed WHERE NOT ({{ is_folded }})
 UNION ALL
-SELECT {{ kept | join(", ") }}, split_part(counted, {{ UNIT }}, 1) AS version,
-  split_part(counted, {{ UNIT }}, 2) AS operation, split_part(counted, {{ UNIT }}, 3) AS outcome,
-  lines * CAST(split_part(counted, {{ UNIT }}, 4) AS BIGINT) AS lines
-FROM (
-  SELECT keyed.*, split_part(repeated, {{ RECORD }}, number) AS counted
-  FROM keyed
-  CROSS JOIN (VALUES {% for number in range(1, KINDS_MAX + 1) %}({{ number }}){{ ", " if not loop.last }}{% endfor %})
-    AS numbers(number)
-  WHERE {{ is_folded }} AND split_part(repeated, {{ RECORD }}, number) <> ''
-) AS counts
+{{ unfolded("keyed", kept, columns.of_call, is_folded) }}

@@ -20,8 +20,9 @@
 {% set of_minute = [
   "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated",
   "sent_on"] %}
-{# Or all of these by the slice of time, in which lines are compared with what heartbeats counted. #}
-{% set of_slice = ["version", "repeated", "name", "boot", "instance", "probe", "slice_us"] %}
+{# Or all of these by the slice of time, in which lines are compared with what heartbeats counted. The
+   file tells where an example is to be found again. #}
+{% set of_slice = ["version", "repeated", "name", "boot", "instance", "probe", "slice_us", "file"] %}
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [

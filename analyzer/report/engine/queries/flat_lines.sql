@@ -43,12 +43,12 @@ FROM (
 {% endfor %}
       END, imds.provider, '') END AS provider,
     {# Each count as one text. In a line that is the analyzer's own each can be right. #}
-    coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
+    CASE WHEN imds.repeated IS NULL THEN '' ELSE coalesce(array_to_string(list_transform(imds.repeated, lambda each: replace(
       CASE WHEN each.version IN ('v1', 'v2', 'unknown') THEN each.version ELSE '?' END || {{ UNIT }}
       || replace(coalesce(each.operation, ''), {{ UNIT }}, '?') || {{ UNIT }}
       || replace(coalesce(nullif(each.outcome, 'unknown'), ''), {{ UNIT }}, '?') || {{ UNIT }}
       || CAST(coalesce(CAST({{ calls("each.count") }} AS BIGINT), 1) AS VARCHAR),
-    {{ RECORD }}, '?')), {{ RECORD }}), '') AS repeated,
+    {{ RECORD }}, '?')), {{ RECORD }}), '') END AS repeated,
     coalesce(imds.forwarded, FALSE) AS forwarded,
     coalesce(imds.sent_on, FALSE) AS sent_on,
     substr(coalesce(imds.through, ''), 1, {{ TEXT_MAX }}) AS through,

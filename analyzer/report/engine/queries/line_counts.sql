@@ -9,12 +9,12 @@
    `by_host` keeps what tells the host in the rows by the minute, too. They are more then. #}
 {% import "columns.sql" as columns %}
 {% set of_minute = columns.of_minute + (["name", "boot", "instance"] if by_host else []) %}
-SELECT {{ (columns.of_line + columns.of_evidence) | join(", ") }}, minute_us, slice_us,
+SELECT {{ (columns.of_line + columns.of_evidence) | join(", ") }}, minute_us, slice_us, file,
   grouping(minute_us) = 0 AS is_by_minute, grouping(slice_us) = 0 AS is_by_slice,
   count(*) AS lines, min(at_us) AS first_us, max(at_us) AS last_us, max(started_us) AS started_us
 FROM (
   SELECT is_ours, odd, at_us >= {{ since }} AND at_us < {{ until }} AS in_window,
-    CASE WHEN NOT is_ours THEN file END AS damaged_file, minute_us,
+    CASE WHEN NOT is_ours THEN file END AS damaged_file, file, minute_us,
     CASE WHEN is_ours AND event = 'imds_request' AND at_us < {{ until }}
       THEN at_us - at_us % {{ slice_us }} END AS slice_us,
     at_us, started_us,

@@ -11,7 +11,7 @@ CASE WHEN try_cast({{ column }} AS DOUBLE) BETWEEN 0 AND {{ SECONDS_MAX }}
 {# Whether a line has all numbers that its event must have, and no impossible one. #}
 {% macro are_right() -%}
 CASE event
-  WHEN 'imds_request' THEN coalesce(array_to_string(list_transform(imds.repeated,
+  WHEN 'imds_request' THEN imds.repeated IS NULL OR coalesce(array_to_string(list_transform(imds.repeated,
     lambda each: CASE WHEN {{ calls("each.count") }} IS NULL THEN '?' ELSE '' END), ''), '') = ''
 {% for event, numbers in NUMBERS.items() %}
   WHEN '{{ event }}' THEN TRUE

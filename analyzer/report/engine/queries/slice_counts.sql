@@ -1,5 +1,6 @@
 {# A row: how many requests of a version the lines of one slice of time stand for, by what writes
    one log. A folded line stands for calls of its minute. #}
+{% from "folded.sql" import unfolded %}
 WITH keyed AS (
   SELECT host_keys.host, line_counts.boot, line_counts.probe, line_counts.version,
     line_counts.repeated, line_counts.slice_us, line_counts.lines
@@ -10,13 +11,7 @@ WITH keyed AS (
 SELECT host, boot, probe, version, slice_us, sum(lines) AS requests FROM (
   SELECT host, boot, probe, version, slice_us, lines FROM keyed WHERE repeated = ''
   UNION ALL
-  SELECT host, boot, probe, split_part(counted, {{ UNIT }}, 1) AS version, slice_us,
-    lines * CAST(split_part(counted, {{ UNIT }}, 4) AS BIGINT) AS lines
-  FROM (
-    SELECT keyed.*, split_part(repeated, {{ RECORD }}, number) AS counted
-    FROM keyed
-    CROSS JOIN (VALUES {% for number in range(1, KINDS_MAX + 1) %}({{ number }}){{ ", " if not loop.last }}{% endfor %})
-      AS numbers(number)
-    WHERE repeated <> '' AND split_part(repeated, {{ RECORD }}, number) <> ''
-  ) AS counts
+  SELECT host, boot, probe, version, slice_us, lines FROM (
+{{ unfolded("keyed", ["host", "boot", "probe", "slice_us"], ["version"], "repeated <> ''") }}
+  ) AS unfolded
 ) AS requests GROUP BY host, boot, probe, version, slice_us
