@@ -10,6 +10,9 @@ KERNEL ?=
 FULL ?=
 SYSTEM ?=
 ONLY ?=
+DIST := dist
+# What runs nowhere but in somebody's Prometheus, Grafana, log shipper or ECS cluster.
+DEPLOYED := deploy/monitoring deploy/ecs
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
 # The oldest pip with --group; Debian's are older.
@@ -26,7 +29,7 @@ TARGET_x86_64 := x86
 TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm build wheel release image chart lock abi schema lab lab-account check lint bench clean
+.PHONY: help setup setup-vm build wheel release archive image chart lock abi schema lab lab-account check lint bench clean
 .PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
 
 help: ## List the targets
@@ -72,16 +75,23 @@ wheel: $(VENV)/installed-dev build ## Build the wheel in dist/, with the probes 
 	rm -f dist/*.whl
 	$(VENV)/bin/pip wheel --quiet --disable-pip-version-check --retries 5 --no-deps --wheel-dir dist .
 
-release: wheel ## Build the archive in dist/: install.sh, the wheel, the lock file, checksums
-	rm -rf dist/$(RELEASE)
-	mkdir dist/$(RELEASE)
-	cp install.sh requirements.lock LICENSE dist/imds_analyzer-$(VERSION)-py3-none-any.whl dist/$(RELEASE)
-	cd dist/$(RELEASE) && sha256sum * > SHA256SUMS
-	tar --create --gzip --file dist/$(RELEASE).tar.gz --directory dist --sort=name --owner=0 --group=0 \
+release: wheel ## Build the archive in dist/: install.sh, the wheel, dashboard, alerts, ECS, checksums
+	@$(MAKE) --no-print-directory archive
+
+# Packs what is in DIST already. The plain YAML and the chart are files of their own: `make chart`.
+archive:
+	rm -rf $(DIST)/$(RELEASE)
+	mkdir -p $(DIST)/$(RELEASE)/deploy
+	cp install.sh requirements.lock LICENSE $(DIST)/imds_analyzer-$(VERSION)-py3-none-any.whl $(DIST)/$(RELEASE)
+	cp -R $(DEPLOYED) $(DIST)/$(RELEASE)/deploy
+	chmod -R u=rwX,go=rX $(DIST)/$(RELEASE)
+	cd $(DIST)/$(RELEASE) && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z \
+	  | xargs -0 sha256sum > SHA256SUMS
+	tar --create --gzip --file $(DIST)/$(RELEASE).tar.gz --directory $(DIST) --sort=name --owner=0 --group=0 \
 	  --numeric-owner --mtime='@$(EPOCH)' \
 	  $(RELEASE)
-	cd dist && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
-	rm -rf dist/$(RELEASE)
+	cd $(DIST) && sha256sum $(RELEASE).tar.gz > $(RELEASE).tar.gz.sha256
+	rm -rf $(DIST)/$(RELEASE)
 
 image: wheel ## Build the container image for x86-64 and arm64 in dist/ (root)
 	@./setup.sh image

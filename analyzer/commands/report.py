@@ -74,6 +74,13 @@ INTERRUPTED = 130
     metavar="KEY",
     help="The tag that names an instance's owner; the first given that it has. May be repeated.",
 )
+@click.option(
+    "--owner-label",
+    multiple=True,
+    metavar="NAME",
+    help="The pods' label that names a caller's owner, of those in `[kubernetes] labels`; the first"
+    " given that it has. May be repeated.",
+)
 @click.option("--owners", metavar="FILE", help="Patterns that say whose what is, as TOML.")
 @click.option(
     "--split-by",
@@ -128,6 +135,7 @@ def report(
     instances: Optional[str],
     account: tuple[str, ...],
     owner_tag: tuple[str, ...],
+    owner_label: tuple[str, ...],
     owners: Optional[str],
     split_by: Optional[str],
     accept: Optional[str],
@@ -160,8 +168,8 @@ def report(
             write(statements(location))
         return
     asked = Question(
-        since, until, period, rare, instances, account, owner_tag, owners, accept, against, clients,
-        scans, strict,
+        since, until, period, rare, instances, account, owner_tag, owner_label, owners, accept,
+        against, clients, scans, strict,
     )  # fmt: skip
     asked.check(split_by, output)
     chosen = Engine(engine, spark_master, memory)

@@ -33,6 +33,7 @@ class Question:
     instances: Optional[str]
     account: tuple[str, ...]
     owner_tag: tuple[str, ...]
+    owner_label: tuple[str, ...]
     owners: Optional[str]
     accept: Optional[str]
     against: Optional[str]
@@ -52,10 +53,11 @@ class Question:
         has_roster = bool(self.account) or self.instances is not None
         if self.account and self.instances is not None:
             raise click.UsageError("--account has the instances: leave out --instances")
-        if (self.owner_tag or self.owners is not None) and not has_roster:
+        has_owners = has_roster or (self.owner_label and not self.owner_tag)
+        if (self.owner_tag or self.owners is not None) and not has_owners:
             raise click.UsageError("owners are those of instances: add --account or --instances")
-        if split_by is not None and not has_roster:
-            raise click.UsageError("--split-by owner needs --account or --instances")
+        if split_by is not None and not (has_roster or self.owner_label):
+            raise click.UsageError("--split-by owner needs --account, --instances or --owner-label")
         if split_by is not None and output is None:
             raise click.UsageError("--split-by needs --output, the directory of the reports")
 
@@ -95,7 +97,7 @@ def answer(
     period, rare = read_length(asked.period), read_length(asked.rare)
     accepted = acceptance.read(asked.accept) if asked.accept is not None else ()
     patterns = owners_file.read(asked.owners) if asked.owners is not None else ()
-    owners = Owners(asked.owner_tag or OWNER_TAGS, patterns)
+    owners = Owners(asked.owner_tag or OWNER_TAGS, patterns, asked.owner_label)
     instances = roster.read(Path(asked.instances), owners) if asked.instances is not None else None
     account = snapshots.read([Path(each) for each in asked.account]) if asked.account else None
     counted = None

@@ -33,6 +33,11 @@ def host_name(environment: Mapping[str, str] = os.environ, proc: Path = _PROC) -
     return host or socket.gethostname()
 
 
+def node_name(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the node's name in its cluster, as the chart tells us; "" outside of its pods."""
+    return environment.get(NODE_NAME, "")
+
+
 def boot_id() -> str:
     """Return the kernel's id of this boot; "" where it cannot be read."""
     return _first_line(_BOOT_ID)

@@ -155,6 +155,24 @@ class Imds(TypedDict, total=False):
         bool,
         Fact("The request has X-Forwarded-For: a proxy sent it.", "if it has not", TRUE),
     ]
+    through: Annotated[
+        str,
+        Fact(
+            "The proxies on the node that sent this request on, the nearest first: `kube2iam`,"
+            " `kiam`, `Envoy`, `linkerd-proxy`.",
+            "if none did",
+            TEXT,
+        ),
+    ]
+    sent_on: Annotated[
+        bool,
+        Fact(
+            "A proxy made this request for another one in the log, which has `imds.through`. The"
+            " two are one call.",
+            "if it is a call of its own",
+            TRUE,
+        ),
+    ]
     attribution: Annotated[
         str,
         Fact(

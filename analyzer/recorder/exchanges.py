@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Optional
 
 from analyzer.lru import Lru
+from analyzer.recorder.proxied import Proxy, Waiting, maybe_partner, maybe_proxy, way
 from analyzer.recorder.records import (
     COUNTED_DIFFERENTLY,
     NO_RESPONSE,
@@ -202,7 +204,11 @@ class Exchanges:
         if not is_in_step:
             response = hop_limit = None
         at_ns, start_at_ns, connection, tid, request, verdict, caller, _, failure, *_ = waiting
-        # Only the answer to a token request leaves IMDS with the instance's hop limit.
+        through = waiting.through
+        proxy = maybe_proxy(waiting) if self._waiting else None
+        is_sent_on = proxy is not None and self._pair(proxy, Waiting(since_boottime_ns, waiting))
+        # Only the answer to a token request leaves IMDS with the instance's hop limit. A proxy's
+        # answer has the proxy's.
         is_token = is_token_request(waiting)
         # All by position: _replace() takes four times as long.
         record = Record(
@@ -215,11 +221,29 @@ class Exchanges:
             caller,
             response,
             failure,
-            hop_limit if is_token else None,
+            hop_limit if is_token and through is None else None,
+            None,
+            through,
+            is_sent_on,
         )
         if is_token:
             self._token_failures.take_answer(record, since_boottime_ns, response)
         return record
+
+    def _pair(self, proxy: Proxy, own: Waiting) -> bool:
+        """Mark the call for which a proxy made its own; returns whether there is one."""
+        number = maybe_partner(own, self._newest())
+        if number is None:
+            return False
+        since_boottime_ns, record, is_in_step = self._waiting[number]
+        marked = record._replace(through=way(proxy, own.record))
+        self._waiting[number] = (since_boottime_ns, marked, is_in_step)
+        return True
+
+    def _newest(self) -> Iterator[tuple[int, Waiting]]:
+        for number in reversed(self._waiting):
+            since_boottime_ns, record, _ = self._waiting[number]
+            yield number, Waiting(since_boottime_ns, record)
 
     def _lose_step(self, socket_id: SocketId) -> None:
         """Believe no answer to a later request on a connection."""

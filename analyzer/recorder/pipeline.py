@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from analyzer.config.settings import MASKED, NAMES, Config, KubernetesSettings
+from analyzer.host.identity import node_name
 from analyzer.lru import Lru
 from analyzer.recorder.attribute.naming import NodeSettings
 from analyzer.recorder.heartbeat import HeartbeatWriter
@@ -248,4 +249,5 @@ class Pipeline:
 
 
 def _node_settings(settings: KubernetesSettings) -> NodeSettings:
-    return NodeSettings(settings.labels, settings.root or "", settings.node, settings.cluster)
+    node = settings.node or node_name()
+    return NodeSettings(settings.labels, settings.root or "", node, settings.cluster)

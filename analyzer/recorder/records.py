@@ -154,6 +154,8 @@ class Record(NamedTuple):
     token request that failed before this request, where there was one. ``hop_limit`` is the TTL
     with which the answer to a token request arrived; None for every other request. ``repeated``
     is what a folded line stands for (analyzer.recorder.repeats), None on an ordinary one.
+    ``through`` names the proxies that sent the request on; ``is_sent_on`` tells that a proxy made
+    this request for one in another record (analyzer.recorder.proxied).
     """
 
     at_ns: int
@@ -167,3 +169,5 @@ class Record(NamedTuple):
     token_failure: Optional[Response] = None
     hop_limit: Optional[int] = None
     repeated: Optional[Repeated] = None
+    through: Optional[str] = None
+    is_sent_on: bool = False

@@ -95,7 +95,8 @@ class Window:
         found = self.folded.get(kind)
         if found is None:
             if len(self.folded) >= KINDS_MAX:
-                kind = (record.verdict.version, record.verdict.provider, _minute(record))
+                verdict = record.verdict
+                kind = (verdict.version, verdict.provider, record.is_sent_on, _minute(record))
                 found = self.folded.get(kind)
             if found is None:
                 found = self.folded[kind] = Folded(record)
@@ -130,6 +131,8 @@ def _kind(record: Record) -> _Kind:
         request.relayed,
         request.user_agent,
         record.token_failure,
+        record.through,
+        record.is_sent_on,
         None if process is None else (process.name, process.executable, process.args),
         parent and (parent[0].name, parent[0].args),
         record.caller.identity,

@@ -19,7 +19,7 @@ from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import diagnose
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings
+from analyzer.report.findings import Findings, Group
 from analyzer.report.next_steps.steps import steps
 from analyzer.report.result import Acceptance, Entry, Report, Roster
 from analyzer.report.roster.joining import join
@@ -55,7 +55,10 @@ def judge(
     known = of_log.roster if of_log is not None else None
     ids = {each.host: each.id for each in known.instances} if known is not None else {}
     around = surroundings_of(findings)
-    entries = tuple(Entry(each, diagnose(each, clients, around, ids)) for each in findings.groups)
+    entries = tuple(
+        Entry(each, diagnose(each, clients, around, ids), _maybe_owner(each, owners or Owners()))
+        for each in findings.groups
+    )
     compared = findings
     if snapshots is not None and cloudwatch is not None and known is not None:
         cloudwatch, compared = of_hosts(cloudwatch, findings, known)
@@ -84,6 +87,11 @@ def judge(
         accepted=tuple(accepted),
         inventory=found,
     )
+
+
+def _maybe_owner(group: Group, owners: Owners) -> Optional[str]:
+    key = group.key
+    return owners.maybe_owner_of_caller(key.caller, key.program, key.labels or "")
 
 
 def _joined(

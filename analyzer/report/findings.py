@@ -43,7 +43,8 @@ class Key:
     (``session-*.scope``). ``place`` is ``host``, else the orchestrator (``kubernetes``, ``ecs``),
     else the container runtime, else ``container``. ``deployed`` is what deployed its containers, as
     :mod:`analyzer.logline.deployed` has it, ``container`` and ``image`` are their names, and
-    ``labels`` the labels of their pods that the recorder was told to take. Where a group's
+    ``labels`` the labels of their pods that the recorder was told to take. ``through`` are the
+    proxies on the node that sent its calls on, as ``imds.through`` in the log. Where a group's
     calls differ in one of these, or in the user agent, it is the one with the most v1 calls.
     ``provider`` is ``aws`` or the other cloud that was asked for, as ``imds.provider`` in the log.
     """
@@ -60,6 +61,7 @@ class Key:
     container: Optional[str] = None
     image: Optional[str] = None
     labels: Optional[str] = None
+    through: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class Group:
     ``days`` are the UTC days on which it called, ``v1_days`` those with a tokenless call. ``paths``
     and ``user_agents`` are the most frequent; ``v1_places`` are where its v1 calls come from, as
     :class:`Key` says it; ``workloads`` are examples of container, pod or task ids out of
-    ``workload_count``; ``forwarded`` counts requests with X-Forwarded-For. ``token_failures``
+    ``workload_count``; ``forwarded`` counts requests with X-Forwarded-For, ``through`` those
+    that a proxy on the node sent on. ``token_failures``
     counts, by outcome (``no_response``, ``rejected``, ...), the failed token requests that v1
     calls came after. ``example`` is one line of the log as it was recorded: of the worst version
     (v1, then unknown, then v2), the last of its kind. ``hop_limits`` counts its successful token
@@ -153,6 +156,7 @@ class Group:
     evidence_left_out: int = 0
     uses: tuple[Use, ...] = ()
     v1_by_asked: tuple[tuple[str, int], ...] = ()
+    through: int = 0
 
     @property
     def requests(self) -> int:

@@ -1,7 +1,8 @@
 """Splits a report by owner: every instance, host, caller and launch source is in exactly one part.
 
 Each part has a verdict of its own, over its hosts alone. A caller belongs to the owner of all hosts
-on which it called, or to the one that a pattern names; a caller of several owners is nobody's.
+on which it called, or to the one that a pattern or a label of its pods names; a caller of several
+owners is nobody's.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _hosts(report: Report, owners: Owners) -> Mapping[str, str]:
 
 def _owner(entry: Entry, report: Report, of_host: Mapping[str, str], owners: Owners) -> str:
     key, group = entry.group.key, entry.group
-    named = owners.maybe_owner_of_caller(key.caller, key.program)
+    named = owners.maybe_owner_of_caller(key.caller, key.program, key.labels or "")
     if named is not None:
         return named
     hosts = set(group.hosts)

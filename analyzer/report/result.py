@@ -61,6 +61,7 @@ class Entry:
 
     group: Group
     diagnosis: Diagnosis
+    owner: Optional[str] = None  # whose it is wherever it runs, by a pattern or a label of its pods
 
     @property
     def is_incident(self) -> bool:

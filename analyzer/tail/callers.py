@@ -168,8 +168,8 @@ class Callers:
             self.lost += max(line.number("count") or 1, 1)
         if line.event == EVIDENCE and (code := said(line)):
             self._code.put(caller_of(line.fields).key, code)
-        if line.event != REQUEST:
-            return
+        if line.event != REQUEST or value_at(line.fields, "imds", "sent_on") is True:
+            return  # what a proxy sent on for a pod is the pod's call
         provider = line.text("imds", "provider")
         named = caller_of(line.fields)
         key = CallerKey(named.key, "" if provider == AWS else provider)

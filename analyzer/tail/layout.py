@@ -162,6 +162,10 @@ class Layout:
             spans.append(StyledText(f" {self._fallback(line)}", _UNKNOWN))
         if value_at(line.fields, "imds", "forwarded") is True:
             spans.append(StyledText(" forwarded", _UNKNOWN))
+        if through := visible(line.text("imds", "through")):
+            spans.append(StyledText(f" through {through}", _DIM))
+        if value_at(line.fields, "imds", "sent_on") is True:
+            spans.append(StyledText(" sent on", _DIM))
         if is_strange(line.fields):  # somebody else may have asked
             spans.append(StyledText(" forged?", _V1))
         if line.calls > 1:

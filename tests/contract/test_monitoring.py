@@ -110,3 +110,11 @@ def test_no_address_of_anybody_is_in_the_files() -> None:
     """What is not the reader's own: a datasource's id, a node's name."""
     for path in Path(MONITORING).rglob("*.json"):
         assert not re.search(r'"uid": "(?!\$\{datasource\}"|imds-analyzer")', path.read_text())
+
+
+def test_vectors_templates_begin_with_text() -> None:
+    """Since 0.57 its sinks refuse others at the start: upgrade guide, "Template confinement"."""
+    text = (MONITORING / "vector" / "imds-analyzer.yaml").read_text("utf-8")
+    templates = re.findall(r'(?m)^ +\w+: "?([^"\n]*\{\{[^"\n]*)', text)
+    assert templates
+    assert not [each for each in templates if each.startswith("{{")]

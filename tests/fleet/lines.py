@@ -306,11 +306,15 @@ def _record(client: Client, call: Call) -> Record:
         call.response,
         call.token_failure,
         _hop_limit(client, call),
+        through=call.through,
+        is_sent_on=call.is_sent_on,
     )
 
 
 def _hop_limit(client: Client, call: Call) -> Optional[int]:
     """Return what is left of a hop limit of 2: a container's network takes one."""
+    if call.through is not None:  # the answer is the proxy's
+        return None
     if call.verdict.reason != "token_request" or call.response is None or not call.response.status:
         return None
     return 1 if client.runtime else 2

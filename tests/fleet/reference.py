@@ -33,6 +33,9 @@ _ONE_S = datetime.timedelta(seconds=1)
 
 def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int = 0) -> Findings:
     """Return what any engine should find in lines; ``damage`` stays empty."""
+    whole = len(lines)
+    # What a proxy sent on is the call of another line.
+    lines = [line for line in lines if not line.get("imds", {}).get("sent_on")]
     requests = [line for line in lines if line["event"] == "imds_request"]
     by_key: dict[tuple[str, str], list[Line]] = collections.defaultdict(list)
     for line in requests:
@@ -50,7 +53,7 @@ def findings_of(lines: list[Line], bucket_s: int, files: int = 0, damaged: int =
     sightings = _sightings(by_host)
     return Findings(
         files=files,
-        lines=len(lines),
+        lines=whole,
         damaged=damaged,
         damage=(),
         groups=tuple(groups),
@@ -141,6 +144,7 @@ def _key(caller: str, provider: str, lines: list[Line]) -> Key:
         container=telling(lambda line: str(line.get("container", {}).get("name", ""))) or None,
         image=telling(_image) or None,
         labels=telling(lambda line: ", ".join(_resource(line).get("label", ()))) or None,
+        through=telling(lambda line: str(line["imds"].get("through", ""))) or None,
     )
 
 
@@ -197,6 +201,7 @@ def _group(
         user_agents=tuple(name for name, _ in _most(map(_agent, lines))[:10]),
         v1_places=tuple(name for name, _ in _most(map(_place, v1))[:20]),
         forwarded=sum(line["imds"].get("forwarded", False) for line in lines),
+        through=sum("through" in line["imds"] for line in lines),
         token_failures=dict(
             sorted(
                 collections.Counter(

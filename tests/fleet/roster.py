@@ -36,6 +36,8 @@ class Call(NamedTuple):
     verdict: Classification
     response: Optional[Response]
     token_failure: Optional[Response] = None
+    through: Optional[str] = None
+    is_sent_on: bool = False
 
 
 class Client(NamedTuple):
@@ -164,6 +166,8 @@ CLIENTS: tuple[Client, ...] = (
             token(3, BOTO, 0),
             fallback(3, ROLE, BOTO, Outcome.NO_RESPONSE),
             fallback(3, f"{ROLE}node", BOTO, Outcome.NO_RESPONSE),
+            ask(1, "/latest/meta-data/instance-id", OLD_BOTO)._replace(through="kube2iam"),
+            token(1, BOTO)._replace(through="Envoy, kube2iam"),
         ),
         named("python -m shop.orders", "script"),
         ("orders", "registry.example/shop/orders", "1.4"),
@@ -228,6 +232,9 @@ CLIENTS: tuple[Client, ...] = (
             ask(0.5, ROLE, FIREFOX, forwarded=True, relayed=Relayed(None, "198.18.0.9")),
             ask(0.5, ROLE, FIREFOX, relayed=Relayed(host="a.example", headers=("cookie",))),
             token(1, GO_SDK, 403),
+            # For pods whose own lines are there, too: no calls of its own.
+            ask(1, "/latest/meta-data/instance-id", OLD_BOTO)._replace(is_sent_on=True),
+            token(1, GO_SDK)._replace(is_sent_on=True),
         ),
         "/bin/kube2iam",  # no object: counts by executable
     ),

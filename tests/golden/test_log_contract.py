@@ -230,6 +230,30 @@ GOLDENS = {
             ),
         ),
     ),
+    # Two lines of one call: readers count the pod's.
+    "from-a-pod-through-a-proxy": CONTRACT._replace(
+        connection=CONTRACT.connection._replace(source_ip="10.8.0.7"),
+        through="Envoy, kube2iam",
+        caller=CONTRACT.caller._replace(
+            container=Container("90de" * 16, "containerd", "app"),
+            service=f"cri-containerd-{'90de' * 16}.scope",
+            workload=Workload(
+                "kubernetes", "pod", "8a4ef2b1-65b5-4a52-9f2c-0c1f0a4e6d3b", "payments", "api-0"
+            ),
+        ),
+    ),
+    "sent-on-by-a-proxy-for-a-pod": CONTRACT._replace(
+        request=CONTRACT.request._replace(forwarded=True, relayed=Relayed(client="10.8.0.7")),
+        is_sent_on=True,
+        caller=CONTRACT.caller._replace(
+            process=WORKER._replace(
+                name="kube2iam", executable="/bin/kube2iam", args=("/bin/kube2iam",), user=ROOT
+            ),
+            ancestors=(INIT,),
+            container=Container("5a1b" * 16, "containerd", "kube2iam"),
+            service=f"cri-containerd-{'5a1b' * 16}.scope",
+        ),
+    ),
     "probe-of-another-cloud": CONTRACT._replace(
         request=Request(
             "GET",
@@ -388,6 +412,7 @@ RECORDS = st.builds(
         st.sampled_from(["aws", "gcp", "azure"]),
     ),
     response=RESPONSES,
+    through=st.sampled_from([None, "kube2iam", "Envoy, kube2iam"]),
     token_failure=RESPONSES,
     caller=CALLERS,
     hop_limit=st.none() | st.integers(1, 255),

@@ -97,7 +97,9 @@ class Counts:
         self._ticked_at = time.time()
 
     def request(self, record: Record) -> None:
-        """Count one request."""
+        """Count one request; what a proxy sent on for a pod is the pod's."""
+        if record.is_sent_on:
+            return
         verdict, response = record.verdict, record.response
         identity = record.caller.identity
         name = UNNAMED if identity is None else identity.program

@@ -40,8 +40,12 @@ IDENTITIES_MAX = 512
 
 def request_text(record: Record) -> bytes:
     """Return ``"imds":{...},...,``: the request, and in ``imds.caller`` who made it."""
-    _, _, _, _, request, verdict, caller, response, token_failure, hop_limit, repeated = record
-    if repeated is not None or len(request.target or "") > TARGET_KEPT_MAX:
+    (
+        _, _, _, _, request, verdict, caller, response, token_failure, hop_limit, repeated, through,
+        is_sent_on,
+    ) = record  # fmt: skip
+    is_usual = repeated is None and through is None and not is_sent_on
+    if not is_usual or len(request.target or "") > TARGET_KEPT_MAX:
         return members(request_fields(record))
     imds, others = _usual_text(
         request, verdict, response, token_failure, caller.attribution, hop_limit
@@ -69,6 +73,8 @@ def request_fields(record: Record) -> dict[str, Any]:
         record.hop_limit,
         record.repeated,
         record.caller.identity,
+        record.through,
+        is_sent_on=record.is_sent_on,
     )
     return dict(fields)
 
@@ -102,6 +108,9 @@ def _fields_of(
     hop_limit: Optional[int],
     repeated: Optional[Repeated] = None,
     identity: Optional[Identity] = None,
+    through: Optional[str] = None,
+    *,
+    is_sent_on: bool = False,
 ) -> line.Request:
     imds: line.Imds = {
         "version": verdict.version.value,
@@ -119,8 +128,7 @@ def _fields_of(
         imds["token_request"] = {"outcome": token_failure.outcome.value}
         if token_failure.status is not None:
             imds["token_request"]["status_code"] = token_failure.status
-    if request.forwarded:
-        imds["forwarded"] = True
+    _add_way(imds, through, is_forwarded=request.forwarded, is_sent_on=is_sent_on)
     if attribution is not Attribution.CALL:
         imds["attribution"] = attribution.value
     if identity is not None:
@@ -136,6 +144,17 @@ def caller_name(identity: Identity) -> line.Who:
     fields["kind"] = identity.kind
     fields["key"] = identity.key
     return fields
+
+
+def _add_way(
+    imds: line.Imds, through: Optional[str], *, is_forwarded: bool, is_sent_on: bool
+) -> None:
+    if is_forwarded:
+        imds["forwarded"] = True
+    if through is not None:
+        imds["through"] = through
+    if is_sent_on:
+        imds["sent_on"] = True
 
 
 def _add_repeated(imds: line.Imds, repeated: Repeated) -> None:

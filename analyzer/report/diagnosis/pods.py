@@ -13,6 +13,7 @@ from typing import Any
 
 from analyzer.imds import AWS
 from analyzer.report.diagnosis.commands import quoted
+from analyzer.report.diagnosis.ways import GIVES_ROLES, proxies_of
 from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
@@ -28,6 +29,11 @@ ADVICE = (
     "It fetches the node's credentials from a pod, and so may do what the node may. Better: give"
     " its service account a role, with EKS Pod Identity or with IAM roles for service accounts"
     " (IRSA). An SDK that knows them then asks IMDS for no credentials."
+)
+# kube2iam and kiam answer with a role that the pod's annotation names.
+ADVICE_BESIDE_PROXY = (
+    "{} answers what its pod asks of credentials. Better: give its service account a role, with EKS"
+    " Pod Identity or with IAM roles for service accounts (IRSA). Both need no proxy and no IMDS."
 )
 # They need the node's role: the agent is what gives other pods theirs.
 _BY_DESIGN = frozenset({"eks-pod-identity-agent"})
@@ -59,10 +65,15 @@ def with_role(group: Group, diagnosis: Diagnosis) -> Diagnosis:
         return diagnosis
     return replace(
         diagnosis,
-        advice=(*diagnosis.advice, ADVICE),
+        advice=(*diagnosis.advice, _advice(group)),
         commands=(*diagnosis.commands, *role_commands(group)),
         sources=(*diagnosis.sources, POD_IDENTITY, IRSA),
     )
+
+
+def _advice(group: Group) -> str:
+    giver = next((each for each in proxies_of(group) if each in GIVES_ROLES), None)
+    return ADVICE if giver is None else ADVICE_BESIDE_PROXY.format(giver)
 
 
 def role_commands(group: Group) -> tuple[str, ...]:

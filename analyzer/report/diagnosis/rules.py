@@ -48,6 +48,7 @@ from analyzer.report.diagnosis import (
     proxies,
     scripts,
     sdks,
+    ways,
 )
 from analyzer.report.diagnosis.origins import Origin, origin_of
 from analyzer.report.diagnosis.remembered import maybe_before
@@ -235,5 +236,6 @@ def diagnose(
     """
     facts = GroupFacts(group, clients, around)
     said = next(say(facts) for matches, say in RULES if matches(facts))
-    ordinary = pods.with_role(group, code.with_code(group, clients, said))
+    fixed = ways.with_way(group, clients, code.with_code(group, clients, said))
+    ordinary = pods.with_role(group, fixed)
     return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary

@@ -28,6 +28,7 @@ _READ = (
     "imds.hop_limit",
     *("imds.repeated.version", "imds.repeated.operation", "imds.repeated.outcome"),
     *("imds.repeated.count", "imds.forwarded", "imds.token_request.outcome"),
+    *("imds.sent_on", "imds.through"),
     *("imds.caller.program", "imds.caller.launcher", "imds.caller.kind", "imds.caller.key"),
     *("url.path", "url.domain", "user_agent.original", "source.ip"),
     *("http.request.forwarded_for", "http.request.client_headers"),

@@ -207,6 +207,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             user_agents=most_frequent("user_agents", number),
             v1_places=most_frequent("v1_places", number),
             forwarded=int(forwarded),
+            through=int(through),
             token_failures={outcome: int(count) for outcome, count in failures[number]},
             example=example_of(examples[number]) if number in examples else {},
             hop_limits=tuple((int(limit), int(count)) for limit, count in hops[number]),
@@ -219,7 +220,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             v1_by_asked=tuple((each, int(count)) for each, count in asked[number]),
         )
         for (
-            number, caller, provider, first_us, last_us, last_v1_us, forwarded, host_count,
+            number, caller, provider, first_us, last_us, last_v1_us, forwarded, through, host_count,
             workload_count,
         ) in engine.ask(query("groups"))
     )  # fmt: skip
@@ -258,6 +259,7 @@ def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
         container=facts.get("container"),
         image=facts.get("image"),
         labels=facts.get("labels"),
+        through=facts.get("through"),
     )
 
 

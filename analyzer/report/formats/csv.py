@@ -109,6 +109,7 @@ OF_THE_CONTAINERS: dict[str, Callable[[Group], Cell]] = {
     "container": lambda group: group.key.container,
     "image": lambda group: group.key.image,
     "labels": lambda group: group.key.labels,
+    "through": lambda group: group.key.through,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -154,11 +154,14 @@ def by_host(report: Report) -> Mapping[str, Instance]:
 
 
 def owners(report: Report, callers: Iterable[FleetCaller]) -> tuple[tuple[str, int, int, str], ...]:
-    """Return each owner of hosts: the name, how many hosts are not SAFE, of how many, and why.
+    """Return each owner: the name, how many hosts are not SAFE, of how many, and why.
 
-    The last is the caller that is in the way on the most of them, or nothing. Empty without a
-    roster that tells owners.
+    The last is the caller that is in the way on the most of them, or nothing. Who owns callers, but
+    no host, has the hosts on which these call: not SAFE are those where one is in the way. Empty if
+    nothing tells owners.
     """
+    callers = tuple(callers)
+    of_callers = _owners_of_callers(report, callers)
     owner = {key: each.owner for key, each in by_host(report).items() if each.owner}
     total: Counter[str] = Counter()
     unsafe: Counter[str] = Counter()
@@ -174,7 +177,32 @@ def owners(report: Report, callers: Iterable[FleetCaller]) -> tuple[tuple[str, i
     for name, number in sorted(unsafe.items(), key=lambda pair: (-pair[1], pair[0])):
         worst = max(blamed.get(name, Counter()).items(), key=lambda pair: pair[1], default=("", 0))
         rows.append((name, number, total[name], worst[0]))
-    return tuple(each for each in rows if each[1]) if owner else ()
+    of_hosts = tuple(each for each in rows if each[1]) if owner else ()
+    known = {each[0] for each in of_hosts}
+    return (*of_hosts, *(each for each in of_callers if each[0] not in known))
+
+
+def _owners_of_callers(
+    report: Report, callers: Sequence[FleetCaller]
+) -> tuple[tuple[str, int, int, str], ...]:
+    """Return the same for who owns callers, by a pattern or a label of their pods."""
+    called: dict[str, set[str]] = {}
+    for entry in report.entries:
+        if entry.owner is not None:
+            called.setdefault(entry.owner, set()).update(entry.group.hosts)
+    blocked: dict[str, set[str]] = {}
+    worst: dict[str, tuple[int, str]] = {}
+    for caller in callers:
+        name = caller.entry.owner if caller.entry is not None else None
+        if name is not None:
+            blocked.setdefault(name, set()).update(caller.hosts)
+            if len(caller.hosts) > worst.get(name, (0, ""))[0]:
+                worst[name] = len(caller.hosts), caller.key
+    rows = (
+        (name, len(hosts), len(hosts | called.get(name, set())), worst.get(name, (0, ""))[1])
+        for name, hosts in blocked.items()
+    )
+    return tuple(sorted((each for each in rows if each[1]), key=lambda row: (-row[1], row[0])))
 
 
 def causes(callers: Iterable[FleetCaller]) -> tuple[tuple[Cause, int, int], ...]:

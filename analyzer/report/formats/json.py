@@ -223,6 +223,8 @@ def _caller(entry: Entry) -> dict[str, Any]:
         "user_agents": group.user_agents,
         "v1_places": group.v1_places,
         "forwarded": group.forwarded,
+        "through_requests": group.through,
+        "owner": entry.owner,
         "token_failures": dict(sorted(group.token_failures.items())),
         "hop_limits": [
             {"hop_limit": limit, "requests": requests} for limit, requests in group.hop_limits

@@ -170,6 +170,8 @@ def facts(entry: Entry, names: Optional[Mapping[str, str]] = None) -> tuple[tupl
         ("Place", key.place),
         ("Deployed as", deployed(group)),
         ("Labels", key.labels),
+        ("Owner", entry.owner),
+        ("Through", f"{key.through} ({count(group.through)})" if key.through else None),
         ("User agent", key.user_agent),
         ("Other user agents", ", ".join(others)),
         ("Asks for", None if key.provider == AWS else key.provider),
@@ -199,6 +201,7 @@ def deployed(group: Group) -> str:
         f"container {key.container}" if key.container else "",
         f"image {image(key.image)}" if key.image else "",
         f"{plural(group.workload_count, copy)} on {plural(group.host_count, machine)}",
+        f"through {key.through}" if key.through else "",
     )
     return ", ".join(filter(None, parts))
 

@@ -1,4 +1,4 @@
-"""Finds who owns an instance or a caller: by patterns of a file, else by an instance's tags."""
+"""Finds who owns an instance or a caller: by patterns of a file, else by tags or pods' labels."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Patterns:
     Patterns are the shell's (``*``, ``?``, ``[...]``) and match whole values, with case.
     ``names`` are of instances and hosts, ``tags`` are pairs of a key and a pattern of the value,
     ``groups`` are Auto Scaling groups, launch templates and AMIs, ``callers`` are keys or programs.
+    ``labels`` are pairs of a pod label's name and a pattern of its value.
     """
 
     owner: str
@@ -33,6 +34,7 @@ class Patterns:
     groups: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
     def has(self, instance: Instance) -> bool:
         """Tell whether an instance is this owner's."""
@@ -45,13 +47,23 @@ class Patterns:
             or _is_any((instance.account,), self.accounts)
         )
 
+    def has_caller(self, key: str, program: str, labels: Mapping[str, str]) -> bool:
+        """Tell whether a caller is this owner's wherever it runs."""
+        return _is_any((key, program), self.callers) or any(
+            _is_any((labels.get(name),), (of,)) for name, of in self.labels
+        )
+
 
 @dataclass(frozen=True)
 class Owners:
-    """What tells owners: ``patterns`` first, in order, then the first of the ``tags`` there is."""
+    """What tells owners: ``patterns`` first, in order, then the first of the ``tags`` there is.
+
+    Of callers in pods, the first of the ``labels`` there is, in place of tags.
+    """
 
     tags: tuple[str, ...] = OWNER_TAGS
     patterns: tuple[Patterns, ...] = field(default=())
+    labels: tuple[str, ...] = ()
 
     def maybe_owner(self, instance: Instance) -> Optional[str]:
         """Return who owns an instance; None where nothing says so."""
@@ -63,11 +75,17 @@ class Owners:
         owner = self.maybe_owner(instance)
         return instance if owner is None else replace(instance, owner=owner)
 
-    def maybe_owner_of_caller(self, key: str, program: str) -> Optional[str]:
-        """Return whose a caller is wherever it runs; None where no pattern of callers says so."""
-        return next(
-            (each.owner for each in self.patterns if _is_any((key, program), each.callers)), None
-        )
+    def maybe_owner_of_caller(self, key: str, program: str, labels: str = "") -> Optional[str]:
+        """Return whose a caller is wherever it runs; None where neither pattern nor label says so.
+
+        ``labels`` are its pods', as :class:`analyzer.report.findings.Key` has them.
+        """
+        by_name = labels_of(labels)
+        found = (each.owner for each in self.patterns if each.has_caller(key, program, by_name))
+        named = next(found, None)
+        if named is not None:
+            return named
+        return next((by_name[name] for name in self.labels if by_name.get(name)), None)
 
 
 def maybe_owner(tags: Mapping[str, str], keys: Iterable[str] = OWNER_TAGS) -> Optional[str]:
@@ -77,6 +95,12 @@ def maybe_owner(tags: Mapping[str, str], keys: Iterable[str] = OWNER_TAGS) -> Op
         if value.strip():
             by_key.setdefault(plain(key), value)
     return next((by_key[each] for each in map(plain, keys) if each in by_key), None)
+
+
+def labels_of(text: str) -> Mapping[str, str]:
+    """Return labels by name. Neither names nor values have a comma or a colon."""
+    pairs = (each.partition(":") for each in text.split(", "))
+    return {name: value for name, _, value in pairs if name and value}
 
 
 def plain(key: str) -> str:

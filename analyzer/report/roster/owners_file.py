@@ -9,6 +9,7 @@ The file is TOML; the first entry that matches counts::
     groups = ["asg-pay-*"]           # Auto Scaling groups, launch templates, AMIs
     accounts = ["111122223333"]
     callers = ["*program=pay-agent*"]  # callers' keys or programs
+    labels = ["team=payments*"]      # LABEL=PATTERN of the value, of callers in pods
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from analyzer.config import toml
 from analyzer.errors import ConfigError
 from analyzer.report.roster.owners import Patterns
 
-_LISTS = ("names", "tags", "groups", "accounts", "callers")
+_LISTS = ("names", "tags", "groups", "accounts", "callers", "labels")
 _KEYS = ("owner", *_LISTS)
 _ACCOUNT = re.compile(r"[0-9*?\[\]!-]{1,60}", re.ASCII)
 
@@ -62,10 +63,11 @@ def _patterns(entry: Mapping[str, Any], place: str) -> Patterns:
     return Patterns(
         owner=owner.strip(),
         names=lists["names"],
-        tags=tuple(_tag(each, place) for each in lists["tags"]),
+        tags=tuple(_pair(each, place, "tags") for each in lists["tags"]),
         groups=lists["groups"],
         accounts=lists["accounts"],
         callers=lists["callers"],
+        labels=tuple(_pair(each, place, "labels") for each in lists["labels"]),
     )
 
 
@@ -77,10 +79,10 @@ def _list(value: object, place: str, key: str) -> tuple[str, ...]:
     raise ConfigError(f'{place}: {key} must be a list of patterns in quotes, such as ["web-*"]')
 
 
-def _tag(text: str, place: str) -> tuple[str, str]:
+def _pair(text: str, place: str, of: str) -> tuple[str, str]:
     key, equals, pattern = text.partition("=")
     if not key.strip() or not equals or not pattern:
         raise ConfigError(
-            f'{place}: tags has {text!r}, which is not KEY=PATTERN, such as "Service=payments-*"'
+            f'{place}: {of} has {text!r}, which is not KEY=PATTERN, such as "Service=payments-*"'
         )
     return key.strip(), pattern

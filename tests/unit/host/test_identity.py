@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.host.identity import NODE_NAME, boot_id, host_name, instance_id
+from analyzer.host.identity import NODE_NAME, boot_id, host_name, instance_id, node_name
 
 
 @pytest.mark.parametrize("tag", ["i-0123456789abcdef0", "i-0a1b2c3d"])
@@ -78,3 +78,8 @@ def test_a_host_without_a_name_in_its_file_leaves_ours(tmp_path: Path, name: byt
 
 def test_without_proc_there_is_our_own_name(tmp_path: Path) -> None:
     assert host_name({}, tmp_path) == socket.gethostname()
+
+
+def test_the_chart_names_the_node() -> None:
+    assert node_name({NODE_NAME: "ip-10-0-3-7.ec2.internal"}) == "ip-10-0-3-7.ec2.internal"
+    assert node_name({}) == ""

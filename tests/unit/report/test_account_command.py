@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +82,12 @@ def test_a_directory_with_files_is_left_alone(place: Path, tmp_path: Path) -> No
         (("--account", "account.json.gz", "--account", "account.json.gz"), 1, "both have"),
         (("--owner-tag", "Team"), 2, "add --account or --instances"),
         (("--owners", "owners.toml"), 2, "add --account or --instances"),
-        (("--split-by", "owner", "--output", "x"), 2, "needs --account or --instances"),
+        (
+            ("--split-by", "owner", "--output", "x"),
+            2,
+            "needs --account, --instances or --owner-label",
+        ),
+        (("--owner-tag", "Team", "--owner-label", "team"), 2, "add --account or --instances"),
         (("--split-by", "owner", "--account", "account.json.gz"), 2, "needs --output"),
         (("--account", "account.json.gz", "--owners", "/not/there"), 1, "leave out --owners"),
     ],
@@ -95,3 +103,53 @@ def test_the_tag_that_names_owners_is_chosen(place: Path) -> None:
     done = call(place, *args, *UNTIL, "logs")
     instances = json.loads(done.stdout)["roster"]["instances"]
     assert {each["owner"] for each in instances} == {f"web-{n}" for n in range(12)}
+
+
+def _callers(document: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """Return the calls of each caller, by its key and provider."""
+    return Counter(
+        {
+            (each["caller"], each["provider"]): sum(each["requests"].values())
+            for each in document["callers"]
+        }
+    )
+
+
+@pytest.mark.parametrize("roster", [(), ("--account", "account.json.gz")], ids=["log", "account"])
+def test_a_label_of_the_pods_tells_owners(
+    place: Path, tmp_path: Path, roster: tuple[str, ...]
+) -> None:
+    """Each caller is in exactly one file, with all of its calls; nothing is in none."""
+    output = tmp_path / "reports"
+    options = (*roster, "--owner-label", "none", "--owner-label", "team", *UNTIL)
+    whole = call(place, *options, "--format", "json", "logs")
+    assert whole.returncode == 0, whole.stderr
+    wanted = json.loads(whole.stdout)
+    done = call(
+        place, *options, "--format", "json", "--split-by", "owner", "--output", str(output), "logs"
+    )
+    assert done.returncode == 0, done.stderr
+    parts = {each.stem: json.loads(each.read_text()) for each in output.iterdir()}
+    assert {"shop", "unowned"} <= parts.keys()
+    found: Counter[tuple[str, str]] = Counter()
+    for part in parts.values():
+        assert not found.keys() & _callers(part).keys()
+        found += _callers(part)
+    assert found == _callers(wanted)
+    (orders,) = parts["shop"]["callers"]
+    assert (orders["labels"], orders["owner"]) == ("team:shop, app:orders", "shop")
+    owners = {each["caller"]: each["owner"] for each in wanted["callers"]}
+    assert owners.pop(orders["caller"]) == "shop"
+    assert set(owners.values()) == {None}
+
+
+def test_a_table_has_the_owners_that_labels_tell(place: Path) -> None:
+    done = call(place, "--owner-label", "team", *UNTIL, "--format", "markdown", "logs")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| `shop` ")]
+    assert len(rows) == 1, done.stdout
+    document = json.loads(
+        call(place, "--owner-label", "team", *UNTIL, "--format", "json", "logs").stdout
+    )
+    (orders,) = [each for each in document["callers"] if each["owner"] == "shop"]
+    assert f"{orders['host_count']} of {orders['host_count']}" in rows[0]

@@ -34,7 +34,8 @@ class _Place(NamedTuple):
 
 _PLACES = (
     _Place("/run/containerd", "/var/lib/containerd"),
-    _Place("/run/k3s/containerd", "/var/lib/rancher/k3s/agent/containerd"),  # k3s and RKE2
+    _Place("/run/k3s/containerd", "/var/lib/rancher/k3s/agent/containerd"),
+    _Place("/run/k3s/containerd", "/var/lib/rancher/rke2/agent/containerd"),  # RKE2
     _Place("/run/k0s/containerd", "/var/lib/k0s/containerd"),
     _Place(
         "/var/snap/microk8s/common/run/containerd",
@@ -112,8 +113,9 @@ def _annotations(files: NodeFiles, asked: Asked) -> Labels:
 
 def _bundles(files: NodeFiles, asked: Asked) -> Iterator[str]:
     # A user's own are in a mount namespace of its.
-    for place in _places(files) if asked.uid is None else ():
-        tasks = f"{place.state}/{_TASKS}"
+    states = dict.fromkeys(place.state for place in _places(files))
+    for state in states if asked.uid is None else ():
+        tasks = f"{state}/{_TASKS}"
         for namespace in _namespaces(files.names(tasks)):
             yield f"{tasks}/{namespace}/{asked.id}"
 

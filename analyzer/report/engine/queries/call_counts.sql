@@ -1,5 +1,8 @@
 {# A row: calls that are alike, and how many. A folded line stands for calls of several operations
-   and outcomes: each is counted as a line. #}
+   and outcomes: each is counted as a line.
+
+   What a proxy sent on is the same call as another line's, which has `through`. Only the lines by
+   the slice keep it: heartbeats count it, too. #}
 {% import "columns.sql" as columns %}
 {% set kept = (columns.of_line | reject("in", columns.of_call) | list)
   + ["host", "minute_us", "is_by_minute", "first_us", "last_us", "started_us"] %}
@@ -10,6 +13,7 @@ WITH keyed AS (
     AND host_keys.boot = line_counts.boot AND host_keys.instance = line_counts.instance
   WHERE NOT is_by_slice AND coalesce(event, '') <> 'left_out'
     AND (NOT is_ours OR odd IN ('', 'unreadable_loss')) AND (NOT is_by_minute OR in_window)
+    AND NOT (sent_on AND is_ours AND event = 'imds_request')
 )
 SELECT {{ kept | join(", ") }}, version, operation, outcome, lines
 FROM keyed WHERE NOT ({{ is_folded }})

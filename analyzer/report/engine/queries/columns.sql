@@ -2,6 +2,7 @@
    line has it; `host`, which only later tables have, is what tells hosts apart (host_keys). #}
 {% set of_request = [
   "version", "reason", "outcome", "operation", "provider", "repeated", "forwarded", "relayed",
+  "sent_on", "through",
   "token_outcome", "path", "agent", "caller", "program", "launcher", "kind", "account",
   "container", "runtime", "orchestrator", "workload", "container_name", "image",
   "deployed", "labels", "unit", "hop_limit"] %}
@@ -17,13 +18,14 @@
 {# A line that is alike another has all of these in common, or all of those by the minute. #}
 {% set of_line = ["is_ours", "odd", "in_window", "damaged_file"] + of_host + of_request + of_mark %}
 {% set of_minute = [
-  "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated"] %}
+  "is_ours", "odd", "in_window", "minute_us", "event", "provider", "version", "outcome", "repeated",
+  "sent_on"] %}
 {# Or all of these by the slice of time, in which lines are compared with what heartbeats counted. #}
 {% set of_slice = ["version", "repeated", "name", "boot", "instance", "probe", "slice_us"] %}
 {% set measured = ["lines", "first_us", "last_us", "started_us"] %}
 {# What only listed requests need to have. #}
 {% set of_listed = [
-  "token_outcome", "path", "agent", "relayed", "program", "account", "container", "runtime", "orchestrator",
+  "token_outcome", "path", "agent", "relayed", "through", "program", "account", "container", "runtime", "orchestrator",
   "workload", "container_name", "image", "deployed", "labels"] %}
 {# What finds a group's example again. A folded line's call has another operation or outcome. #}
 {% set of_example = (of_host + of_request) | reject("in", ["operation", "outcome"]) | list %}

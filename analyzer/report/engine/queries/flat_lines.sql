@@ -50,6 +50,8 @@ FROM (
       || CAST(coalesce(CAST({{ calls("each.count") }} AS BIGINT), 1) AS VARCHAR),
     {{ RECORD }}, '?')), {{ RECORD }}), '') AS repeated,
     coalesce(imds.forwarded, FALSE) AS forwarded,
+    coalesce(imds.sent_on, FALSE) AS sent_on,
+    substr(coalesce(imds.through, ''), 1, {{ TEXT_MAX }}) AS through,
     {# What shows that the request was made for somebody else. Of addresses only those count that
        are not one's own network's. #}
     trim(coalesce(CASE WHEN length(http.request.forwarded_for) BETWEEN 2 AND 45

@@ -1,7 +1,7 @@
 {# What is shown of a group: of several values the one with the most v1 calls. #}
 {% set facts = {"program": "program", "launcher": "launcher", "kind": "kind", "unit": "unit",
   "place": "place", "user_agent": "agent", "deployed": "deployed", "container": "container_name",
-  "image": "image", "labels": "labels"} %}
+  "image": "image", "labels": "labels", "through": "through"} %}
 SELECT number, fact, value FROM (
   SELECT number, fact, value, row_number() OVER (
     PARTITION BY number, fact ORDER BY v1 DESC, unknown DESC, requests DESC, value

@@ -343,6 +343,34 @@ def test_the_configuration_names_node_and_cluster(tmp_path: Path) -> None:
     assert workload == DEPLOYED._replace(cluster="green", node="n1")
 
 
+@pytest.mark.parametrize(
+    ("state", "data"),
+    [
+        ("run/containerd", "var/lib/containerd"),
+        ("run/k3s/containerd", "var/lib/rancher/k3s/agent/containerd"),
+        ("run/k3s/containerd", "var/lib/rancher/rke2/agent/containerd"),
+        ("run/k0s/containerd", "var/lib/k0s/containerd"),
+        (
+            "var/snap/microk8s/common/run/containerd",
+            "var/snap/microk8s/common/var/lib/containerd",
+        ),
+    ],
+    ids=["containerd", "k3s", "rke2", "k0s", "microk8s"],
+)
+def test_each_distribution_has_its_own_directories(tmp_path: Path, state: str, data: str) -> None:
+    """Tasks, the database with the pod's labels, and the kubelet's directory of logs."""
+    written = write_containerd_task(tmp_path / "first")
+    tasks = "io.containerd.runtime.v2.task/k8s.io"
+    write(tmp_path / state / tasks / APP / "config.json", written.read_bytes())
+    database = tmp_path / data / "io.containerd.metadata.v1.bolt/meta.db"
+    unpack("containerd-1.6.meta.db", database)
+    container, workload = named(
+        tmp_path, Container(APP, "containerd"), IN_POD, node="n1", labels=("team",)
+    )
+    assert container == container_of("containerd")
+    assert workload == DEPLOYED._replace(node="n1", labels=("team:payments",))
+
+
 def test_a_task_is_on_the_agents_cluster(tmp_path: Path) -> None:
     write(tmp_path / "etc/ecs/ecs.config", b"ECS_ENGINE_AUTH_DATA=secret\nECS_CLUSTER=prod\n")
     task = Workload("ecs", "task", "5a1b9c2d" * 4)

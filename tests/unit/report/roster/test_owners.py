@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -81,12 +82,37 @@ def test_a_caller_is_its_patterns() -> None:
     assert owners.maybe_owner_of_caller("uid=0;program=curl", "curl") is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "owner"),
+    [
+        ("team:shop, app:orders", "shop"),
+        ("app:orders", "orders"),
+        ("app:orders, team:search", "search"),
+        ("team:pay-1, app:orders", "payments"),
+        ("example.com/team:x", None),
+        ("team:", None),
+        ("", None),
+    ],
+)
+def test_a_callers_pods_tell_its_owner(labels: str, owner: Optional[str]) -> None:
+    """Patterns of labels first, then the first label that is asked for and that it has."""
+    patterns = (Patterns("payments", labels=(("team", "pay-*"),)),)
+    owners = Owners(patterns=patterns, labels=("team", "app"))
+    assert owners.maybe_owner_of_caller("key", "program", labels) == owner
+
+
+def test_a_label_of_pods_says_nothing_of_instances() -> None:
+    patterns = (Patterns("a", labels=(("team", "*"),)),)
+    assert Owners((), patterns, ("Team",)).maybe_owner(instance()) is None
+
+
 def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(\[\[owner\]\].*?)```", DOCS.read_text(), re.DOTALL)
     path = tmp_path / "owners.toml"
     path.write_text(example)
     (entry,) = owners_file.read(str(path))
     assert (entry.owner, entry.tags) == ("payments", (("Service", "payments-*"),))
+    assert entry.labels == (("team", "payments*"),)
     assert entry.has(instance())
     assert Owners((), (entry,)).maybe_owner_of_caller("uid=0;program=pay-agent", "x") == "payments"
 
@@ -105,6 +131,10 @@ def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
         ("[[owner]]\nowner = 'a'\nnames = [1]", "names must be a list of patterns in quotes"),
         ("[[owner]]\nowner = 'a'\ntags = ['Service']", "'Service', which is not KEY=PATTERN"),
         ("[[owner]]\nowner = 'a'\ntags = ['=x']", "'=x', which is not KEY=PATTERN"),
+        (
+            "[[owner]]\nowner = 'a'\nlabels = ['team']",
+            "labels has 'team', which is not KEY=PATTERN",
+        ),
         ("[[owner]]\nowner = 'a'\naccounts = ['prod']", "'prod' is no account: write its 12"),
         ("owner = ", "is not TOML"),
     ],
