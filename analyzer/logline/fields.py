@@ -159,7 +159,8 @@ class Imds(TypedDict, total=False):
         str,
         Fact(
             "The proxies on the node that sent this request on, the nearest first: `kube2iam`,"
-            " `kiam`, `Envoy`, `linkerd-proxy`.",
+            " `kiam`, `Envoy`, `linkerd-proxy`; the network of a rootless"
+            " container: `slirp4netns`, `pasta`.",
             "if none did",
             TEXT,
         ),

@@ -85,6 +85,10 @@ def sent_on(pods: Record, proxys: Record) -> tuple[Record, Record]:
         ("envoy-1.30", "Envoy"),
         ("istio-proxy", "Envoy"),
         ("linkerd2-proxy", "linkerd-proxy"),
+        ("slirp4netns", "slirp4netns"),
+        ("pasta", "pasta"),
+        ("pasta.avx2", "pasta"),
+        ("passt", None),  # of virtual machines, whose own calls no kernel here sees
         ("curl", None),
         ("metadataproxy", None),
         ("notkiam", None),
