@@ -9,6 +9,7 @@ SHELL_SCRIPTS := setup.sh install.sh .ci/run
 KERNEL ?=
 FULL ?=
 SYSTEM ?=
+ONLY ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' analyzer/__init__.py)
 RELEASE := imds-analyzer-$(VERSION)
 # The oldest pip with --group; Debian's are older.
@@ -26,7 +27,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release image chart lock abi schema lab lab-account check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers
+.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -188,6 +189,11 @@ test-monitoring: setup ## Test the dashboard, alerts and shippers of deploy/moni
 	@$(MAKE) --no-print-directory $(VENV)/grafana/installed
 	IMDS_ANALYZER_REQUIRE=monitoring $(PYTEST) tests/monitoring
 
+test-proxies: setup ## Test what real proxies send on: Squid, Tinyproxy, HAProxy, nginx, Envoy (root)
+	@./setup.sh packages squid tinyproxy haproxy nginx-light
+	@$(MAKE) --no-print-directory $(VENV)/installed-proxies
+	IMDS_ANALYZER_REQUIRE=proxies $(PYTEST) tests/live/test_proxies.py
+
 test-clients: setup ## Test real SDKs and HTTP clients against the lab's IMDS (root)
 	@./setup.sh packages $$($(VENV)/bin/python -m tests.vmtest.clients --packages)
 	$(VENV)/bin/python -m tests.vmtest.clients --prepare
@@ -210,6 +216,9 @@ test-image: setup ## Test the container image: make image, run it, call from a c
 test-containers: setup ## Test with real container runtimes: podman, docker, containerd, crun, runc, nspawn, LXC (root)
 	@./setup.sh packages buildah $$($(VENV)/bin/python -m tests.containers --packages)
 	$(PYTEST) tests/containers --ignore tests/containers/test_image.py
+
+test-containers-vm: setup-vm build ## The same in a virtual machine: Debian 13, systemd, cgroup v2 alone (root)
+	$(VENV)/bin/python -m tests.vmtest.runtimes $(if $(ONLY),-k '$(ONLY)')
 
 test-install: setup-vm build ## Test install.sh on virtual machines with Debian 11 to 13 (root)
 	$(VENV)/bin/python -m tests.vmtest.systems $(if $(SYSTEM),--system $(SYSTEM))

@@ -6,6 +6,7 @@ The order in which ``run`` starts stands in analyzer.recorder.early_attach.
 from __future__ import annotations
 
 import faulthandler
+import signal
 import sys
 from typing import TYPE_CHECKING, Optional
 
@@ -43,8 +44,14 @@ def _run() -> None:
 
 
 def _command_line(head_start: Optional[HeadStart]) -> None:
+    # Nothing is begun yet that an interrupt must end in order, and an import may swallow it.
+    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_pythons:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from analyzer.cli import main as command_line  # noqa: PLC0415 (takes a while)
 
+    if is_pythons:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     command_line(head_start)
 
 

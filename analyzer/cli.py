@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -14,6 +15,7 @@ from analyzer.errors import AnalyzerError
 if TYPE_CHECKING:
     from analyzer.recorder.early_attach import HeadStart
 
+INTERRUPTED = 130
 # name: what the list of commands says of it. A command's module is imported only when
 # it is used, so that `run` does not carry the weight of the others.
 COMMANDS = {
@@ -46,6 +48,14 @@ class _Commands(click.Group):
         command: click.Command = getattr(commands, module)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (what a command returns)
+        """Run the command. Ctrl-C ends it by the shells' exit code, where click says 1."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("imds-analyzer: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -66,3 +76,9 @@ def main(head_start: Optional[HeadStart] = None) -> None:
 
         click.echo(f"imds-analyzer: {mask_text(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Of a file, its own command says so: this is standard output on a full disk.
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(f"imds-analyzer: cannot write the output: {error.strerror}", err=True)
+        sys.exit(1)

@@ -1,10 +1,10 @@
-"""A cgroup for one test, in the host's unified hierarchy."""
+"""Cgroups that tests make in the host's hierarchies, and their removal."""
 
 from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -27,3 +27,15 @@ def made_cgroup(hierarchy: Path) -> Iterator[Path]:
         for each in sorted(made.rglob("*/"), reverse=True):
             each.rmdir()
         made.rmdir()
+
+
+def remove_cgroups(names: Sequence[str]) -> None:
+    """Remove the cgroups that runtimes leave at the top of each hierarchy, if they are empty.
+
+    ``names`` are patterns.
+    """
+    for hierarchy in [*Path("/sys/fs/cgroup").glob("*/"), Path("/sys/fs/cgroup")]:
+        for place in (found for name in names for found in hierarchy.glob(f"{name}/")):
+            for below in [*sorted(place.rglob("*/"), reverse=True), place]:
+                with contextlib.suppress(OSError):
+                    below.rmdir()

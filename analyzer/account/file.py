@@ -56,6 +56,8 @@ def read(path: Path) -> Snapshot:
         header = msgspec.json.decode(raw, type=_Header)
     except msgspec.DecodeError as error:
         raise AnalyzerError(f"{name}: is no snapshot of accounts: {error}. {_AGAIN}") from None
+    if header.format < 1:
+        raise AnalyzerError(f"{name}: has format {header.format}, which there never was. {_AGAIN}")
     if header.format > FORMAT:
         raise AnalyzerError(
             f"{name}: has format {header.format}, and this version reads {FORMAT} at the most."

@@ -13,8 +13,9 @@ from typing import Optional
 
 from analyzer.account.model import Calls, InstanceFacts, Period, Snapshot
 
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
+# These say what a part of an ARN, a command or an exception may be.
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
 # EC2 was not there before; no clock is that far ahead.
 _YEARS = range(2006, 2200)
 
@@ -24,6 +25,12 @@ def faults(snapshot: Snapshot) -> Iterator[str]:
     if not _is_time(snapshot.taken_at):
         yield f"taken_at is {_shown(snapshot.taken_at)}"
     yield from _of_period("metrics", snapshot.metrics)
+    # Each account has Regions, or its failure is there.
+    known = {each.account for each in snapshot.regions}
+    known |= {each.account for each in snapshot.failures if each.account is not None}
+    for account in snapshot.accounts:
+        if account.id not in known:
+            yield f"account {account.id} has no Region"
     places = set()
     for region in snapshot.regions:
         place = (region.account, region.region)
@@ -31,9 +38,9 @@ def faults(snapshot: Snapshot) -> Iterator[str]:
             yield f"account {region.account} in {region.region} is there twice"
         places.add(place)
         # Commands name both: without a Region they would be run in another one.
-        if not _ACCOUNT.fullmatch(region.account):
+        if not ACCOUNT.fullmatch(region.account):
             yield f"{region.account!r} is no account"
-        if not _REGION.fullmatch(region.region):
+        if not REGION.fullmatch(region.region):
             yield f"{region.region!r} is no Region"
         for instance in region.instances:
             for fault in _of_instance(instance):

@@ -7,7 +7,14 @@ from typing import NamedTuple, Optional
 
 from analyzer.account.model import Account, Failure, Part
 from analyzer.audit.access import Access
-from analyzer.audit.failures import Incomplete, Place, failure, is_foreseen
+from analyzer.audit.failures import (
+    UNEXPECTED,
+    Incomplete,
+    Place,
+    failure,
+    is_foreseen,
+    unexpected,
+)
 from analyzer.audit.instances import read_profiles
 from analyzer.audit.operations import (
     DESCRIBE_REGIONS,
@@ -45,12 +52,12 @@ class OpenAccount:
 def own_account(access: Access) -> str:
     """Return the id of the caller's account; raises AnalyzerError if nothing can be called."""
     try:
-        answer = access.call(GET_CALLER_IDENTITY, access.home)
+        account: str = access.call(GET_CALLER_IDENTITY, access.home)["Account"]
     except Exception as error:
-        if not is_foreseen(error):
+        known = error if is_foreseen(error) else unexpected(error)
+        if known is None:
             raise
-        raise AnalyzerError(failure(Part.ACCOUNTS, error, Place()).text) from None
-    account: str = answer["Account"]
+        raise AnalyzerError(failure(Part.ACCOUNTS, known, Place()).text) from None
     return account
 
 
@@ -120,6 +127,9 @@ def _regions(
         # Named Regions need no list; the list would only have told which name is none.
         return wanted, () if wanted else tuple(attempts.failures)
     enabled = sorted(found["RegionName"] for found in answers[0].get("Regions", ()))
+    if not enabled:  # else the account would be one that has nothing
+        none = Incomplete(UNEXPECTED, "The list of enabled Regions is empty.")
+        return (), (failure(Part.REGIONS, none, Place(account)),)
     if not wanted:
         return tuple(enabled), ()
     failures = tuple(

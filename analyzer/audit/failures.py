@@ -11,6 +11,7 @@ from analyzer.text import visible
 
 TEXT_MAX = 400
 _POLICY = "Attach the policy that `imds-analyzer audit --iam-policy` prints."
+UNEXPECTED = "UnexpectedAnswer"
 _LOG_IN = "Log in again, or name valid credentials with --profile."
 
 
@@ -71,9 +72,25 @@ _ADVICE = (
         r"AWSOrganizationsNotInUseException",
         "The account is in no organization: leave --organization-role out.",
     ),
+    _Advice(r"UnknownRegion", "Enable the Region for the account, or leave it out."),
+    _Advice(r"UnknownAccount", "Check --accounts, or leave the account out."),
+    _Advice(
+        r"InvalidRegionError",
+        "Check --region, AWS_DEFAULT_REGION and the Region of the profile.",
+        is_of_place=True,
+    ),
+    _Advice(
+        r"UnexpectedAnswer|ResponseParserError|PaginationError",
+        "Check AWS_ENDPOINT_URL and the proxy, then run the audit again.",
+    ),
     _Advice(r"PartialData|InternalError|\w*Unavailable\w*", "Run the audit again."),
 )
 _OTHERWISE = _Advice("", "Run the audit again; if it stays, leave the part out of decisions.")
+
+
+# http.client says which value it refuses, and that is a secret.
+_HEADER = re.compile(r"Invalid header value.*", re.DOTALL)
+_HEADER_TEXT = "Invalid header value: a credential has a line break in it."
 
 
 class Place(NamedTuple):
@@ -86,13 +103,18 @@ class Place(NamedTuple):
 def failure(part: Part, error: Exception, place: Place, action: str = "") -> Failure:
     """Return what is known of an error: ``action`` is the one that was tried."""
     code = _code(error)
-    said = visible(mask_text(str(error)))
+    said = text_of(error)
     if len(said) > TEXT_MAX:
         said = f"{said[:TEXT_MAX]}..."
     if not said.endswith("."):
         said += "."
     tried = f"{action}: " if action else ""
     return Failure(part, code, f"{tried}{said} {_advice(code).text}", place.account, place.region)
+
+
+def text_of(error: Exception) -> str:
+    """Return what an error says, without secrets."""
+    return visible(mask_text(_HEADER.sub(_HEADER_TEXT, str(error))))
 
 
 def is_of_place(error: Exception) -> bool:
@@ -103,8 +125,18 @@ def is_of_place(error: Exception) -> bool:
 def is_foreseen(error: Exception) -> bool:
     """Whether it is an error of AWS, the network or an answer, and not a mistake of ours."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (an extra)
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415 (an extra)
 
-    return isinstance(error, (BotoCoreError, ClientError, Incomplete, OSError))
+    kinds = (BotoCoreError, ClientError, ResponseParserError, Incomplete, OSError)
+    return isinstance(error, kinds)
+
+
+def unexpected(error: Exception) -> Optional[Incomplete]:
+    """Return what an error says of an answer that is not as AWS documents it, else None."""
+    if not isinstance(error, (AttributeError, KeyError, TypeError, ValueError)):
+        return None
+    why = f"an answer has no {error}" if isinstance(error, KeyError) else str(error)
+    return Incomplete(UNEXPECTED, why)
 
 
 def _advice(code: str) -> _Advice:

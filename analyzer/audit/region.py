@@ -18,7 +18,7 @@ from analyzer.account.model import (
     Template,
 )
 from analyzer.audit.access import Access
-from analyzer.audit.failures import Incomplete, Place, failure, is_foreseen, is_of_place
+from analyzer.audit.failures import Place, failure, is_foreseen, is_of_place, unexpected
 from analyzer.audit.instances import read_defaults, read_instances, read_managed
 from analyzer.audit.metrics import read_calls
 from analyzer.audit.origins import (
@@ -47,15 +47,13 @@ class Attempts:
             return ()
         try:
             found.extend(read())
-        except (KeyError, TypeError, ValueError) as error:
-            why = f"an answer has no {error}" if isinstance(error, KeyError) else str(error)
-            self._keep(part, Incomplete("UnexpectedAnswer", why))
         except Exception as error:
-            if not is_foreseen(error):
+            known = error if is_foreseen(error) else unexpected(error)
+            if known is None:
                 raise
-            self._keep(part, error)
-            if is_of_place(error):
-                self._given_up = error
+            self._keep(part, known)
+            if is_of_place(known):
+                self._given_up = known
         return tuple(found)
 
     def _keep(self, part: Part, error: Exception) -> None:

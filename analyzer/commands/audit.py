@@ -7,13 +7,19 @@ import datetime
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import click
 from click.core import ParameterSource
 
-from analyzer.commands.audit_modes import Asked, checked, maybe_run, mode_options, modes_of
+from analyzer.commands.audit_modes import (
+    Asked,
+    checked,
+    maybe_run,
+    mode_options,
+    modes_of,
+    read_earlier,
+)
 from analyzer.commands.output import written_bytes
 
 if TYPE_CHECKING:
@@ -125,7 +131,7 @@ def _audit(
 ) -> Snapshot:
     from rich.console import Console
 
-    from analyzer.account.file import as_bytes, check_packages, read
+    from analyzer.account.file import as_bytes, check_packages
     from analyzer.audit.access import Requests, open_access
     from analyzer.audit.changes import changes, with_baselines
     from analyzer.audit.collection import collect
@@ -134,8 +140,8 @@ def _audit(
 
     # What can be wrong is looked at before what takes long.
     check_packages()
-    earlier = None if previous is None else read(Path(previous))
     now = datetime.datetime.now(datetime.timezone.utc)
+    earlier = None if previous is None else read_earlier(previous, now)
     requests = Requests()
     access = open_access(profile, requests)
     with contextlib.ExitStack() as stack:

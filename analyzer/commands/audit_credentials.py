@@ -28,7 +28,7 @@ def print_sql(modes: Modes, asked: Asked) -> None:
     from analyzer.report.engine.cloudtrail import statements
 
     start, end = _span(asked.days)
-    with written(modes.result) as to:
+    with written(modes.result, "--result") as to:
         to(statements(modes.location, asked.accounts, asked.regions, start, end))
 
 
@@ -66,7 +66,7 @@ def joined_uses(modes: Modes, asked: Asked) -> int:
     fetches, watched, unread = _fetches(modes.logs)
     notes = (*incomplete, *unread)
     joined = join(uses, fetches, watched)
-    with written(modes.result) as to:
+    with written(modes.result, "--result") as to:
         to(as_json(joined, notes) if modes.form == "json" else as_text(joined, notes))
     return INCOMPLETE if notes else 0
 
@@ -88,7 +88,7 @@ def _looked_up(modes: Modes, asked: Asked, path: Path) -> Found:
     from analyzer.audit.accounts import own_account
     from analyzer.audit.cloudtrail.accounts import Lookups
     from analyzer.audit.cloudtrail.lookup import look_up
-    from analyzer.audit.failures import is_foreseen
+    from analyzer.audit.failures import is_foreseen, unexpected
 
     start, end = _span(asked.days)
     found = Found(start, end)
@@ -111,7 +111,11 @@ def _looked_up(modes: Modes, asked: Asked, path: Path) -> Found:
             return lookups.call_of(target)
 
         return look_up(
-            targets, found, call_of, lambda so_far: save(path, so_far), is_foreseen=is_foreseen
+            targets,
+            found,
+            call_of,
+            lambda so_far: save(path, so_far),
+            is_foreseen=lambda error: is_foreseen(error) or unexpected(error) is not None,
         )
 
 
@@ -154,5 +158,8 @@ def _targets(modes: Modes, asked: Asked, own: str) -> tuple[Target, ...]:
         )
     targets = targets_of(read(Path(modes.snapshot)), asked.accounts, asked.regions)
     if not targets:
-        raise click.UsageError(f"{modes.snapshot} has no instance that allows IMDSv1")
+        raise click.UsageError(
+            f"{modes.snapshot} has no instance with tokenless calls there: nothing to look up."
+            " --instance ID looks up one all the same"
+        )
     return targets

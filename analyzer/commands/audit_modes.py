@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import click
 
+from analyzer.commands.audit_usage import check_usage
 from analyzer.commands.output import written
+from analyzer.text import visible
 
 if TYPE_CHECKING:
     from analyzer.account.model import Snapshot
@@ -27,6 +29,7 @@ class Modes:
 
     check: bool = False
     snapshot: Optional[str] = None
+    max_age: Optional[str] = None
     exceptions: Optional[str] = None
     form: str = "text"
     result: Optional[str] = None
@@ -65,6 +68,12 @@ _OPTIONS = (
         "--snapshot",
         metavar="FILE",
         help="With --check or --cloudtrail: take this snapshot, and read no account.",
+    ),
+    _option(
+        "--max-age",
+        metavar="LENGTH",
+        help="With --check --snapshot: fail for a snapshot that is older, such as 36h or 7d."
+        " [default: 2d]",
     ),
     _option("--exceptions", metavar="FILE", help="With --check: what may allow IMDSv1, as TOML."),
     _option(
@@ -123,7 +132,7 @@ def modes_of(context: click.Context) -> Modes:
 def maybe_run(context: click.Context, asked: Asked) -> bool:
     """Run a mode that needs no audit; tell whether there was one. Ends by an exit code."""
     modes = modes_of(context)
-    _check_usage(modes)
+    check_usage(context, modes)
     if modes.guardrails is not None:
         from analyzer.account.guardrails.writing import write
 
@@ -149,8 +158,7 @@ def maybe_run(context: click.Context, asked: Asked) -> bool:
 def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
     """Check a snapshot, write the result, and return the exit code."""
     from analyzer.account.check import exceptions, junit, sarif, words
-    from analyzer.account.check.checking import check
-    from analyzer.account.file import read
+    from analyzer.account.check.checking import MAX_AGE, check
     from analyzer.errors import AnalyzerError
 
     if not snapshot.regions and not snapshot.failures:
@@ -164,40 +172,39 @@ def checked(modes: Modes, snapshot: Snapshot, previous: Optional[str]) -> int:
         "junit": junit.as_xml,
         "sarif": sarif.as_sarif,
     }
+    earlier = None if previous is None else read_earlier(previous, snapshot.taken_at)
     listed = () if modes.exceptions is None else exceptions.read(modes.exceptions)
     outcome = check(
         snapshot,
         listed,
-        today=datetime.datetime.now(datetime.timezone.utc).date(),
-        previous=None if previous is None else read(Path(previous)),
+        now=datetime.datetime.now(datetime.timezone.utc),
+        max_age=MAX_AGE if modes.max_age is None else _length(modes.max_age),
+        previous=earlier,
     )
-    with written(modes.result) as to:
+    with written(modes.result, "--result") as to:
         to(forms[modes.form](outcome))
     return outcome.exit_code
 
 
-def _check_usage(modes: Modes) -> None:
-    wrong = {
-        "--exceptions goes with --check": modes.exceptions and not modes.check,
-        "--snapshot goes with --check or --cloudtrail": modes.snapshot
-        and not (modes.check or modes.cloudtrail),
-        "--instance goes with --cloudtrail": modes.instances and not modes.cloudtrail,
-        "--cloudtrail needs --uses FILE, which it writes, and goes on from": modes.cloudtrail
-        and modes.uses is None,
-        "--logs goes with --uses": modes.logs and modes.uses is None,
-        "--location goes with --cloudtrail-sql": modes.location and not modes.cloudtrail_sql,
-        "--check and --uses are two questions: ask one": modes.check and modes.uses,
-        "--format json, junit and sarif need --result FILE or --snapshot FILE": modes.check
-        and modes.form != "text"
-        and modes.result is None
-        and modes.snapshot is None,
-        "--format junit and sarif go with --check": modes.form in ("junit", "sarif")
-        and not modes.check,
-    }
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise click.UsageError(message)
-    if modes.exceptions is not None:  # what is wrong there is said before what takes long
-        from analyzer.account.check import exceptions
+def read_earlier(previous: str, at: datetime.datetime) -> Snapshot:
+    """Read the file of --previous; raises AnalyzerError if it was taken after ``at``."""
+    from analyzer.account.file import read
+    from analyzer.errors import AnalyzerError
 
-        exceptions.read(modes.exceptions)
+    earlier = read(Path(previous))
+    if earlier.taken_at > at:
+        after = earlier.taken_at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        raise AnalyzerError(
+            f"{visible(previous)} was taken later, at {after}: --previous takes the earlier one"
+        )
+    return earlier
+
+
+def _length(text: str) -> datetime.timedelta:
+    from analyzer.errors import ConfigError
+    from analyzer.report.period import read_length
+
+    try:
+        return read_length(text)
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint="--max-age") from None

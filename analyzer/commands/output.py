@@ -17,8 +17,8 @@ from analyzer.errors import AnalyzerError
 
 
 @contextlib.contextmanager
-def written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
-    """Give what writes text to a file, or to standard output.
+def written(output: Optional[str], option: str = "--output") -> Iterator[Callable[[str], None]]:
+    """Give what writes text to a file, or to standard output. ``option`` is what named the file.
 
     A file appears when all of it is there, with the mode that it had, or else a new one's.
     Raises AnalyzerError where it cannot be written, before anything is read.
@@ -26,20 +26,20 @@ def written(output: Optional[str]) -> Iterator[Callable[[str], None]]:
     if output is None:
         yield lambda text: click.echo(text, nl=not text.endswith("\n"))
         return
-    with written_bytes(output) as write:
+    with written_bytes(output, option) as write:
         yield lambda text: write(text.encode())
 
 
 @contextlib.contextmanager
-def written_bytes(output: str) -> Iterator[Callable[[bytes], None]]:
+def written_bytes(output: str, option: str = "--output") -> Iterator[Callable[[bytes], None]]:
     """Give what writes bytes to a file; the rest is as for :func:`written`."""
     path = Path(output)
     if path.exists() and not path.is_file():  # a pipe, a terminal: nothing to put in its place
-        with _explained(output), path.open("wb") as stream:
+        with _explained(output, option), path.open("wb") as stream:
             yield lambda raw: _discard(stream.write(raw))
         return
     path = Path(os.path.realpath(path))
-    with _explained(output):
+    with _explained(output, option):
         # Between the file and its name nobody may interrupt, or it would stay.
         former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -73,10 +73,10 @@ def _mode(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _explained(output: str) -> Iterator[None]:
+def _explained(output: str, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise AnalyzerError(
-            f"cannot write {output!r}: {error.strerror}. Choose another file with --output."
+            f"cannot write {output!r}: {error.strerror}. Choose another file with {option}."
         ) from None

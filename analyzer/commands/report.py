@@ -97,6 +97,7 @@ INTERRUPTED = 130
 )
 @click.option("--hosts", is_flag=True, help="List every host.")
 @click.option("--callers", is_flag=True, help="List every caller.")
+@click.option("--by-host", is_flag=True, help="Split each change by host.")
 @click.option(
     "--steps/--no-steps",
     default=None,
@@ -136,6 +137,7 @@ def report(
     strict: bool,
     hosts: bool,
     callers: bool,
+    by_host: bool,
     steps: Optional[bool],
     clients: tuple[str, ...],
     engine: str,
@@ -165,7 +167,7 @@ def report(
     )  # fmt: skip
     asked.check(split_by, output)
     chosen = Engine(engine, spark_master, memory)
-    detail = Detail(hosts, callers, bool(steps))
+    detail = Detail(hosts, callers, bool(steps), by_host)
     try:
         if split_by is not None and output is not None:
             made = _split(paths, asked, chosen, output, form, detail, has_steps=steps is not False)

@@ -1,8 +1,10 @@
 """Says what a container lacks, with the line to add for docker, podman, Kubernetes and ECS.
 
 Sources: docker-run(1), podman-run(1), the Kubernetes API (PodSpec, SecurityContext), and the
-parameters of an ECS task definition. ECS grants neither CAP_BPF nor CAP_PERFMON, and has no setting
-for seccomp or the cgroup namespace.
+parameters of an ECS task definition. ECS grants neither CAP_BPF nor CAP_PERFMON: CAP_SYS_ADMIN
+stands for them. It has no setting for seccomp or the cgroup namespace. Docker's default profile for
+seccomp, which its tasks have, lets bpf pass for CAP_SYS_ADMIN. Its agent takes options of AppArmor
+and SELinux only if it is told so.
 """
 
 from __future__ import annotations
@@ -63,7 +65,11 @@ def _volume(path: str) -> dict[Runtime, str]:
 
 
 _ADD = " ".join(f"--cap-add {name}" for name in WANTED)
-_PRIVILEGED = '"privileged": true'
+# What an ECS task has instead of WANTED, as in deploy/ecs/task-definition.json.
+OF_ECS = ("SYS_ADMIN", *(name for name in WANTED if name not in ("BPF", "PERFMON")))
+_ADD_ON_ECS = '"linuxParameters": {"capabilities": {"add": [%s]}}'
+_RAW_ON_ECS = _ADD_ON_ECS % '"NET_RAW"'
+_ALL_ON_ECS = _ADD_ON_ECS % ", ".join(f'"{name}"' for name in OF_ECS)
 _CGROUP_VOLUME = _volume("/sys/fs/cgroup")
 # A profile that allows these calls does as well as none.
 _UNCONFINED = "--security-opt seccomp=unconfined"
@@ -85,7 +91,7 @@ WORDS: Mapping[Lack, Words] = {
             D: _ADD,
             P: _ADD,
             K: f"securityContext: {{capabilities: {{add: [{', '.join(WANTED)}]}}}}",
-            E: f"{_PRIVILEGED} (ECS cannot grant BPF and PERFMON)",
+            E: f"{_ALL_ON_ECS} (ECS cannot grant BPF and PERFMON)",
         },
         f"Grant the capabilities {', '.join(WANTED)}",
     ),
@@ -106,7 +112,8 @@ WORDS: Mapping[Lack, Words] = {
             P: _UNCONFINED,
             K: "securityContext: {seccompProfile: {type: Unconfined}}, or a Localhost profile "
             "that allows bpf, perf_event_open and open_by_handle_at",
-            E: f"{_PRIVILEGED} (ECS has no setting for seccomp)",
+            E: f"{_ALL_ON_ECS} (ECS has no setting for seccomp; docker's profile lets "
+            "these pass for SYS_ADMIN and DAC_READ_SEARCH)",
         },
         "Allow the system calls bpf, perf_event_open and open_by_handle_at "
         "(a systemd unit: SystemCallFilter=)",
@@ -137,7 +144,8 @@ WORDS: Mapping[Lack, Words] = {
             D: "--security-opt apparmor=unconfined",
             P: "--security-opt apparmor=unconfined",
             K: "securityContext: {appArmorProfile: {type: Unconfined}} (before 1.30 an annotation)",
-            E: '"dockerSecurityOptions": ["apparmor:unconfined"]',
+            E: '"dockerSecurityOptions": ["apparmor:unconfined"], and ECS_APPARMOR_CAPABLE=true '
+            "for the agent",
         },
         "Run it unconfined, or by a profile that allows ptrace (read)",
     ),
@@ -147,7 +155,8 @@ WORDS: Mapping[Lack, Words] = {
             D: "--security-opt label=disable",
             P: "--security-opt label=disable",
             K: "securityContext: {seLinuxOptions: {type: spc_t}} (Bottlerocket: super_t)",
-            E: '"dockerSecurityOptions": ["label:disable"]',
+            E: '"dockerSecurityOptions": ["label:disable"], and ECS_SELINUX_CAPABLE=true for the '
+            "agent",
         },
         "Run it with the type spc_t",
     ),
@@ -157,7 +166,7 @@ WORDS: Mapping[Lack, Words] = {
             D: "--network=host --cap-add NET_RAW",
             P: "--network=host --cap-add NET_RAW",
             K: "hostNetwork: true and securityContext: {capabilities: {add: [NET_RAW]}}",
-            E: '"networkMode": "host"',
+            E: f'"networkMode": "host" and {_RAW_ON_ECS}',
         },
         "Run in the host's network namespace",
     ),

@@ -16,12 +16,12 @@ from analyzer.report.account.sorting import inventory
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
-from analyzer.report.diagnosis.rules import diagnose
+from analyzer.report.diagnosis.rules import entry_of
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Acceptance, Entry, Report, Roster
+from analyzer.report.result import Acceptance, Report, Roster
 from analyzer.report.roster.joining import join
 from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.case import judged_period
@@ -55,7 +55,7 @@ def judge(
     known = of_log.roster if of_log is not None else None
     ids = {each.host: each.id for each in known.instances} if known is not None else {}
     around = surroundings_of(findings)
-    entries = tuple(Entry(each, diagnose(each, clients, around, ids)) for each in findings.groups)
+    entries = tuple(entry_of(each, clients, around, ids) for each in findings.groups)
     compared = findings
     if snapshots is not None and cloudwatch is not None and known is not None:
         cloudwatch, compared = of_hosts(cloudwatch, findings, known)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Optional
 
 from analyzer.report.findings import Findings, Group, Span
+from analyzer.report.targets import Target
 
 if TYPE_CHECKING:
     from analyzer.report.account.inventory import Inventory
@@ -57,10 +58,14 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Entry:
-    """A group and its diagnosis."""
+    """A group and its diagnosis; ``targets`` are what has to be changed, the first it counts for.
+
+    It has none where nothing has to be.
+    """
 
     group: Group
     diagnosis: Diagnosis
+    targets: tuple[Target, ...] = ()
 
     @property
     def is_incident(self) -> bool:

@@ -25,7 +25,10 @@ _THIRD_PARTY = re.compile(
     r"|/usr/(?:lib|share)/(?:python3|perl5?|ruby|php|doc|man|locale)(?:/|$)"
 )
 # Written to be read, or to be run against something else.
-_EXAMPLES = re.compile(r"/(?:examples?|docs?|tests?|testing|spec|fixtures?|__tests__)/")
+_EXAMPLES = re.compile(
+    r"/(?:examples?|docs?|tests?|testing|spec|fixtures?|__tests__)/"
+    r"|/(?:test_[^/]*|conftest|[^/]*(?:[._]test|[._]spec))\.\w+$"
+)
 
 Progress = Callable[[int], None]
 

@@ -7,7 +7,7 @@ order within a list is the order of reports: what sends the requests comes first
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
 from typing import Optional
 
 LIBRARIES_MAX = 64  # of a process and finder: an AWS bundle has 400, and its first ones tell all
@@ -107,9 +107,19 @@ NUGET = (
 )
 
 
-def maybe_rank(name: str, names: Iterable[str]) -> Optional[int]:
+def maybe_rank(name: str, names: tuple[str, ...]) -> Optional[int]:
     """Return the place of a name in one of the lists, 0 for the first; None if it is not there."""
-    for rank, each in enumerate(names):
-        if name == each or (each.endswith("*") and name.startswith(each[:-1])):
-            return rank
-    return None
+    exact, beginnings = _indexed(names)
+    rank = exact.get(name)
+    for beginning, place in beginnings:
+        if name.startswith(beginning):
+            return place if rank is None or place < rank else rank
+    return rank
+
+
+@functools.lru_cache(maxsize=32)
+def _indexed(names: tuple[str, ...]) -> tuple[dict[str, int], tuple[tuple[str, int], ...]]:
+    """Return the places of whole names, and of beginnings: a jar asks for thousands of names."""
+    places = [(name, place) for place, name in enumerate(names)]
+    exact = {name: place for name, place in reversed(places) if not name.endswith("*")}
+    return exact, tuple((name[:-1], place) for name, place in places if name.endswith("*"))

@@ -72,7 +72,8 @@ class Root:
             size = min(most, os.fstat(file.fileno()).st_size)
             if self.budget is not None:
                 self.budget.read(size)
-            return file.read(most)
+            # As large as the file is, or a buffer for all of ``most`` is made first.
+            return file.read(size or most)
 
     def names(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""

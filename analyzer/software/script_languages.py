@@ -56,7 +56,7 @@ PYTHON = Language(
     (('"""', '"""'), ("'''", "'''")),
     _words(
         r"urlopen|urlretrieve|Request\(|requests?\.|session\.|httplib|http\.client|HTTPConnection|urllib3?"
-        r"|pycurl|aiohttp|httpx|httplib2|socket|curl|wget|fetch_url|open_url"
+        r"|pycurl|aiohttp|httpx|httplib2|socket|curl|wget|fetch_url|open_url|setopt"
     ),
     # https://github.com/boto/boto/blob/develop/boto/utils.py
     api=Api(
@@ -76,9 +76,10 @@ RUBY = Language(
     ("#",),
     (("=begin", "=end"),),
     _words(
-        r"Net::HTTP|open-uri|URI\.|\bopen\(|RestClient|Faraday|HTTParty|Excon|Typhoeus|HTTP\.|TCPSocket"
+        r"Net::HTTP|open-uri|(?-i:URI\.)|\bopen\(|RestClient|Faraday|HTTParty|Excon|Typhoeus|HTTP\.|TCPSocket"
         r"|curl|wget"
     ),
+    bare=re.compile(r"\bNet::HTTP\.get(?:_response)?\("),
 )
 PHP = Language(
     "php",
@@ -87,19 +88,23 @@ PHP = Language(
     _words(
         r"file_get_contents|curl_|fopen|fsockopen|Guzzle|->get\(|->request|HttpClient|shell_exec"
     ),
+    # A context, which could bring the header, is the third argument.
+    bare=re.compile(r"\bfile_get_contents\((?=[^,()]*\))"),
 )
 JAVASCRIPT = Language(
     "javascript",
     ("//",),
     (("/*", "*/"),),
-    _words(r"https?\.|fetch|axios|request|\bgot\b|superagent|undici|needle|XMLHttpRequest|curl"),
+    _words(
+        r"https?\.|require\(.https?.\)|fetch|axios|request|\bgot\b|superagent|undici|needle|XMLHttpRequest|curl"
+    ),
     # Its `request` adds no token:
     # https://github.com/aws/aws-sdk-js/blob/master/lib/metadata_service.js
     api=Api(
         re.compile(r"\bnew\s+(?:\w+\.)?MetadataService\s*\("),
         re.compile(r"[\"']aws-sdk(?:/[\w./-]*)?[\"']"),
     ),
-    bare=re.compile(r"(?<![.\w])fetch\("),
+    bare=re.compile(r"(?<![.\w])(?:fetch|axios\.get|https?\.get)\("),
 )
 LUA = Language("lua", ("--",), (("--[[", "]]"),), _words(r"http|socket|curl|wget|request"))
 # A template or a unit that holds commands: read as shell.
@@ -115,7 +120,8 @@ _BY_ENDING = {
     **dict.fromkeys(("js", "cjs", "mjs", "ts"), JAVASCRIPT),
     "lua": LUA,
     **dict.fromkeys(
-        ("service", "timer", "conf", "cfg", "ini", "toml", "cron", "tf", "yaml", "yml"),
+        ("service", "timer", "conf", "cfg", "ini", "toml", "cron", "tf", "yaml", "yml", "hcl",
+         "json", "nomad", "pp"),
         CONFIGURATION,
     ),
 }  # fmt: skip

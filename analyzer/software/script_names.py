@@ -6,17 +6,22 @@ A name is followed through assignments, loops and functions that hand their argu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
+from analyzer.software.script_functions import OPENED, Functions
 from analyzer.software.script_languages import SHELL
+from analyzer.software.script_lines import Lines
 
 ADDRESS = re.compile(
     r"169\.254\.169\.254(?!/(?:computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1[/.]))"
     r"|fd00:ec2::254|//instance-data(?:\.ec2\.internal)?\b|\b2852039166\b"
+    r"|(?<![\w./-])instance-data(?:\.ec2\.internal)?/(?:latest|1\.0|20\d\d-\d\d-\d\d)\b"
     r"|\b0xa9fea9fe\b",
     re.IGNORECASE,
 )
 HEADER = re.compile(r"x-aws-ec2-metadata-token(?:-ttl-seconds)?|[/'\"]api/token", re.IGNORECASE)
+
+_HEADER_OF_CALLS = re.compile(r"x-aws-ec2-metadata-token(?!-ttl)", re.IGNORECASE)
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ASSIGNED = re.compile(
@@ -27,7 +32,13 @@ _ASSIGNED = re.compile(
 _LOOP = re.compile(
     r"\bfor\s+\(?(?:(?:const|let|var|my)\s+)?[\[(]?\$?(\w+(?:\s*,\s*\w+)*)[\])]?\s+(?:in|of)\s+(.*)"
 )
-_BRACKETS = frozenset("{[(")
+_BRACKETS = frozenset({"{", "[", "(", "@{", "@("})
+# Other ways to give a name a value: `define('NAME', ...)`, `printf -v NAME ...`, `set $name ...`.
+_DEFINED = re.compile(
+    r"\bdefine\s*\(\s*[\"'](\w+)[\"']\s*,|\bprintf\s+-v\s+(\w+)|^\s*set\s+\$(\w+)\s"
+    r"|\bset_fact:\s*(\w+)="
+)
+_RETURNED = re.compile(r"\s*(?:return\b|echo\b|printf\b|[\"'])")
 # What these make of the address is still the address.
 _MAKERS = re.compile(
     r"(?:\.join|\.format|urljoin|\bstr|\bURI|\bURL|quote|sprintf|\.concat|\.r?strip|\.to_s|String)\s*\("
@@ -41,27 +52,48 @@ _EXPANDED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _COMMAND_WORD = re.compile(
     r"(?:^|[|;&(`{]|\b(?:then|do|if|while|until|else|exec|sudo)\s)\s*([A-Za-z_][\w-]*)"
 )
-_FUNCTION = re.compile(r"\s*(?:function\s+([\w-]+)\s*(?:\(\s*\))?|([\w-]+)\s*\(\s*\))\s*\{?")
-_ARGUMENTS = re.compile(r"\$(?:[@*1-9]|\{[@*1-9])")
-# Longer functions do more than call.
-_BODY_MAX = 40
+_TABLE_MAX = 100
+_ROUNDS = 4
+# One of these is in each command that has the address or the header itself; in lower case.
+LITERALS = ("169.254.169.254", "fd00:ec2::254", "instance-data", "2852039166", "0xa9fea9fe",
+            "x-aws-ec2-metadata-token", "api/token")  # fmt: skip
+_CLIENTS = ("curl", "wget")
+_CLOSED = frozenset({"}", "]", ")"})
+_CLOSED_BY = frozenset("{[(")
 
 
 class Names:
     """The names of a script, by what they hold."""
 
-    def __init__(self, commands: Sequence[str], *, is_shell: bool) -> None:
-        """``commands`` are without comments, continued lines joined."""
+    def __init__(self, lines: Lines, *, is_shell: bool, call: re.Pattern[str] = SHELL.call) -> None:
+        """``lines`` are without comments, continued ones joined; ``call`` finds a request."""
         self._address: set[str] = set()
         self._header: set[str] = set()
         self._clients: set[str] = set()
-        self._wrappers: set[str] = set()
-        self._table = ""  # the table whose lines are read
-        for _ in range(2):  # a variable may be made of another one
-            for text in commands:
-                self._learn(text)
-        if is_shell:
-            self._learn_wrappers(commands)
+        self._lines = lines
+        self._is_shell = is_shell
+        self._functions = Functions(lines, is_shell=is_shell, call=call)
+        literal = lines.with_texts(LITERALS)
+        self._learn_all(literal, literal | lines.with_texts(_CLIENTS))
+        for number in sorted(literal):
+            self._learn_function(number)
+
+    def _learn_all(self, literal: set[int], numbers: set[int]) -> None:
+        """Learn from the numbered commands, then from those that have the learnt names."""
+        for number in sorted(literal):
+            self._learn_table(number)
+        seen: set[int] = set()
+        for _ in range(_ROUNDS):  # a variable may be made of another one
+            seen |= numbers
+            for number in sorted(seen):
+                self._learn(self._lines.commands[number])
+            numbers = self._lines.with_names(self._address | self._header)
+            if numbers <= seen:
+                return
+
+    def of_interest(self) -> set[int]:
+        """Return the numbers of the commands that have the address."""
+        return self._lines.with_texts(LITERALS) | self._lines.with_names(self._address)
 
     def has_address(self, text: str) -> bool:
         """Tell whether a text has the address, or a variable of it."""
@@ -69,26 +101,37 @@ class Names:
 
     def has_header(self, text: str) -> bool:
         """Tell whether a text has a token's header, or a name that brings it."""
-        return HEADER.search(text) is not None or self._has(text, self._header)
+        if HEADER.search(text) is not None or self._has(text, self._header):
+            return True
+        return self._is_shell and any(map(self._brings_header, _COMMAND_WORD.findall(text)))
 
     def has_client(self, text: str) -> bool:
         """Tell whether a command of a shell runs a client by a variable or a function."""
-        return not (
-            self._clients.isdisjoint(_EXPANDED.findall(text))
-            and self._wrappers.isdisjoint(_COMMAND_WORD.findall(text))
-        )
+        words = _COMMAND_WORD.findall(text)
+        if not self._clients.isdisjoint((*_EXPANDED.findall(text), *words)):
+            return True
+        return any(map(self._functions.is_requesting, words))
+
+    def hands_over(self, text: str) -> bool:
+        """Tell whether a function of the script that makes a request is told the address."""
+        opened = OPENED.match(text)  # that a function is defined is no call of it
+        for match in _CALL.finditer(text, opened.end() if opened else 0):
+            if self._functions.is_requesting(match[1]) and self.has_address(text[match.end() :]):
+                return True
+        return False
 
     def _learn(self, text: str) -> None:
         loop = _LOOP.search(text) if "for" in text else None
         if loop is not None and self.has_address(loop[2]):
             self._address.update(_WORD.findall(loop[1]))
-        self._learn_table(text)
+        self._learn_nearest(text)
         match = _ASSIGNED.search(text)
         if match is None:
             return
+        if OPENED.match(text) is not None:
+            self._learn_defaults(text)
+            return
         name, value = match[1] or match[2], text[match.end() :]
-        if value.strip() in _BRACKETS:
-            self._table = name
         if _CLIENT.match(value) is not None:
             self._clients.add(name)
         # What a call returns is not the address that it was told.
@@ -101,37 +144,64 @@ class Names:
         if self.has_header(value):
             self._header.add(name)
 
-    def _learn_table(self, text: str) -> None:
-        """Learn that a table over several lines has the address in it."""
-        if text.lstrip()[:1] in {"}", "]", ")"}:
-            self._table = ""
-        elif self._table and ADDRESS.search(text) is not None:
-            self._address.add(self._table)
+    def _learn_nearest(self, text: str) -> None:
+        """Learn the name that stands right before the address: a key, a default, a definition."""
+        match = ADDRESS.search(text)
+        if match is None:
+            return
+        defined = _DEFINED.search(text, 0, match.start())
+        if defined is not None:
+            self._address.update(name for name in defined.groups() if name)
+        nearest = next(reversed(list(_ASSIGNED.finditer(text, 0, match.start()))), None)
+        if nearest is not None and not set(text[nearest.end() : match.start()]) & set(",;("):
+            self._address.add(nearest[1] or nearest[2])
 
-    def _learn_wrappers(self, commands: Sequence[str]) -> None:
-        for index, text in enumerate(commands):
-            match = _FUNCTION.match(text) if "(" in text or "function" in text else None
-            if match is None:
-                continue
-            body = "\n".join(_body(commands[index : index + _BODY_MAX], match.end()))
-            if SHELL.call.search(body) is None or _ARGUMENTS.search(body) is None:
-                continue
-            self._wrappers.add(match[1] or match[2])
-            if self.has_header(body):
-                self._header.add(match[1] or match[2])
+    def _learn_defaults(self, text: str) -> None:
+        """Learn the parameters whose default is the address."""
+        for match in _ASSIGNED.finditer(text):
+            if self.has_address(text[match.end() :].partition(",")[0]):
+                self._address.add(match[1] or match[2])
+
+    def _learn_table(self, number: int) -> None:
+        """Learn that the table over several lines around a command has the address or header."""
+        commands = self._lines.commands
+        for text in reversed(commands[max(0, number - _TABLE_MAX) : number]):
+            if text.lstrip()[:1] in _CLOSED:
+                return
+            match = _ASSIGNED.search(text) if text.rstrip()[-1:] in _CLOSED_BY else None
+            if match is not None and text[match.end() :].strip() in _BRACKETS:
+                name = match[1] or match[2]
+                if ADDRESS.search(commands[number]) is not None:
+                    self._address.add(name)
+                if HEADER.search(commands[number]) is not None:
+                    self._header.add(name)
+                return
+
+    def _brings_header(self, name: str) -> bool:
+        """Tell whether a function of a shell script calls with the header."""
+        if not self._functions.is_requesting(name):
+            return False
+        body = "\n".join(self._functions.body(name))
+        return HEADER.search(body) is not None or self._has(body, self._header)
+
+    def _learn_function(self, number: int) -> None:
+        """Learn what the function around a command returns or prints: the address, the header."""
+        around = self._functions.maybe_around(number)
+        if around is None:
+            return
+        name, at = around
+        body = self._functions.body(name)
+        text = self._lines.commands[number]
+        if number - at >= len(body) or (number == at and text == body[0]):
+            return
+        returned = body[0] if number == at else text
+        if _RETURNED.match(returned.lstrip("{ ")) is None:
+            return
+        if ADDRESS.search(returned) and not self._functions.calls(body):
+            self._address.add(name)
+        if _HEADER_OF_CALLS.search(returned):
+            self._header.add(name)
 
     @staticmethod
     def _has(text: str, names: set[str]) -> bool:
         return bool(names) and not names.isdisjoint(_WORD.findall(text))
-
-
-def _body(commands: Sequence[str], start: int) -> Iterable[str]:
-    """Yield the lines of a function, whose first command opens it."""
-    first = commands[0][start:]
-    yield first
-    if first.rstrip().endswith("}"):
-        return
-    for text in commands[1:]:
-        if text.startswith("}") or _FUNCTION.match(text) is not None:
-            return
-        yield text

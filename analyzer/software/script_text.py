@@ -13,6 +13,8 @@ from typing import NamedTuple, Optional
 from analyzer.software import settings_text
 from analyzer.software.script_commands import Command, commands_of
 from analyzer.software.script_languages import Language
+from analyzer.software.script_lines import Lines
+from analyzer.software.script_mentions import is_mention, is_printed
 from analyzer.software.script_names import ADDRESS, HEADER, Names
 
 # A call without a token in sight, a call or request with one, a program that calls.
@@ -28,23 +30,14 @@ _AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|user-data")
 _TOOLS = re.compile(
     r"(?:^|[\s;|&(`=\"'])(?:[\w./-]*/)?(?:ec2metadata|ec2-metadata)(?=$|[\s;|&)`\"'])"
 )
-_MENTION = re.compile(
-    r"\bip6?tables\b|\bnft\b|\bufw\b|\bfirewall|\bip\s+(?:-\d\s+)?(?:route|rule|addr)"
-    r"|\broute\s+(?:add|del)|\bping6?\b|\btraceroute|\bgrep\b|\b(?:block|deny|reject|drop|ban)\w*\b"
-    r"|\bassert|\braise\b|\bthrow\b|\bre\.(?:match|search|compile)|\bstartswith\b"
-    # Functions of texts that are told the address.
-    r"|\.(?:replace|replaceAll|g?sub!?|startsWith|endsWith|ends_?with\??|start_with\?|includes?\??|contains"
-    r"|indexOf|split|count|removeprefix)\s*\("
-    r"|\b(?:logger|logging|log|console)\.\w+\s*\(|IPAddressDeny|\bip_address\(|\bip_network\("
-    r"|[!=]=|=~|!~|\bnot\s+in\b|\s-(?:eq|ne)\s",
-    re.IGNORECASE,
-)
-_PRINTED = re.compile(
-    r"\s*(?:echo|printf|print|puts|p|say|warn|die|log|logger|Write-\w+)\b", re.IGNORECASE
-)
-_PIPED = re.compile(r"\$\(|`|\||<\(")
 _CALLED = re.compile(r"\b([A-Za-z_][\w.]*)\s*\(\s*[frbu]?[\"'`](?:https?://)?\[?$")
 
+# A client of a library, or of the script's own, that no table knows.
+_GENERIC = re.compile(
+    r"\b\w*(?:http|client|session|browser|agent|conn|requester|fetcher)\w*\s*(?:\.|->|::)\s*"
+    r"(?:get|load|fetch|request|open|read|head|download)\w*\s*[(\s]",
+    re.IGNORECASE,
+)
 # A property of an object that a client is told: `{ host: '169.254.169.254', path: ... }`.
 _PROPERTY = re.compile(
     r"\b(?:host(?:name)?|url|uri|base_?ur[il])[\"']?\s*(?::|=>)?\s*[frbu]?[\"'`](?:https?://)?\[?$",
@@ -59,7 +52,9 @@ _SUBSTITUTED = re.compile(r"\$\(|`")
 # The header comes from a file that the script wrote: `-K FILE`, `-H @FILE`.
 _HEADER_FILE = re.compile(r"\s(?:-K|--config|(?:-H|--header)\s*[\"']?@)")
 # What a bare call would need to send the header.
-_HEADED = re.compile(r"header|\*\*|kwargs|opt|context", re.IGNORECASE)
+_HEADED = re.compile(r"header|\*\*|kwargs|opt|context|conf|init|ctx", re.IGNORECASE)
+# Headers that go with all calls of a client.
+_BY_DEFAULT = re.compile(r"defaults?\.headers|interceptors|headers\.update", re.IGNORECASE)
 # What is printed goes to a client: `done | xargs -n 1 curl -s`, `| wget -i -`.
 _FED = re.compile(
     r"\bxargs\b[^|]{0,200}?\b(?:curl|wget)\b"
@@ -69,6 +64,7 @@ _PRINTED_URL = re.compile(
     r"\s*(?:echo|printf\s+(?:\"%s\\n\"|'%s\\n'))\s+[\"']?https?://[^\s\"']+[\"']?\s*(?:\||$)"
 )
 
+_TOOL_NAMES = ("ec2metadata", "ec2-metadata")
 # One of these is in every text that names IMDS; bytes are searched much quicker than patterns.
 _SIGNS = tuple(
     sign
@@ -114,17 +110,26 @@ def uses(text: str, language: Language) -> list[Use]:
     if _OTHERS.search(text) is not None and _AWS.search(text) is None:
         return []
     commands = list(commands_of(text, language))
-    texts = [each.text for each in commands]
+    lines = Lines([each.text for each in commands])
+    names = Names(lines, is_shell=language.is_shell, call=language.call)
+    numbers = names.of_interest() | lines.with_texts(_TOOL_NAMES)
+    if api is not None:
+        numbers |= lines.with_pattern(api.call)
     file = _File(
         text,
         language,
-        Names(texts, is_shell=language.is_shell),
-        is_aware=any(HEADER.search(each) for each in texts),
-        has_call=any(language.call.search(each) for each in texts),
-        is_fed=language.is_shell and any(_FED.search(each) for each in texts),
+        names,
+        is_aware=lines.has(HEADER),
+        has_call=lines.has(language.call),
+        is_fed=language.is_shell and _is_fed(lines),
     )
-    found = (_use(each, file) for each in commands)
+    found = (_use(commands[number], file) for number in sorted(numbers))
     return [each for each in found if each is not None]
+
+
+def _is_fed(lines: Lines) -> bool:
+    numbers = lines.with_texts(("xargs", "wget"))
+    return any(_FED.search(lines.commands[number]) for number in numbers)
 
 
 def _use(command: Command, file: _File) -> Optional[Use]:
@@ -150,7 +155,7 @@ def _use(command: Command, file: _File) -> Optional[Use]:
 def _is_bare(text: str, language: Language, file: _File) -> bool:
     """Tell whether a call has the address as an argument, and none that could bring the header."""
     match = language.bare.search(text) if language.bare else None
-    if match is None:
+    if match is None or _BY_DEFAULT.search(file.text) is not None:
         return False
     depth, end = 1, match.end()
     while end < len(text) and depth:
@@ -165,7 +170,7 @@ def _calls_address(command: Command, language: Language, file: _File) -> bool:
     text = _without_options(command.text) if file.language.is_shell else command.text
     if not file.names.has_address(text) or (file.language.is_shell and _is_read(command)):
         return False
-    return not _is_mention(text, language) and _is_call(text, language, file)
+    return not is_mention(text, language) and _is_call(text, language, file)
 
 
 def _is_told(text: str, file: _File) -> bool:
@@ -190,8 +195,12 @@ def _is_call(text: str, language: Language, file: _File) -> bool:
         return True
     if file.language.is_shell:
         return file.language.call.search(text) is not None or file.names.has_client(text)
-    if not file.has_call:
-        return False
+    if _GENERIC.search(text) is not None:
+        return True
+    return file.has_call and (file.names.hands_over(text) or _is_told_by_name(text))
+
+
+def _is_told_by_name(text: str) -> bool:
     # A function of its own is told the address, and the file makes calls somewhere.
     match = ADDRESS.search(text)
     if match is None:
@@ -200,28 +209,11 @@ def _is_call(text: str, language: Language, file: _File) -> bool:
     return _CALLED.search(before) is not None or _PROPERTY.search(before) is not None
 
 
-def _is_mention(text: str, language: Language) -> bool:
-    if language.is_shell and _is_printed(text):
-        return True
-    outside = _MENTION.search(text)
-    if outside is None:
-        return not language.is_shell and _is_printed(text) and language.call.search(text) is None
-    # `[ "$(curl ...)" == x ]` and `curl ... | grep` call all the same.
-    call = language.call.search(text)
-    is_first = call is not None and call.start() < outside.start()
-    return not (is_first or (language.is_shell and call is not None and "$(" in text))
-
-
 def _is_read(command: Command) -> bool:
     """Tell whether a person reads the line: it only prints, or is in a text that is printed."""
     if command.read.is_printed:
         return command.read.is_quoted or _SUBSTITUTED.search(command.text) is None
-    return command.read.language is None and _is_printed(command.text)
-
-
-def _is_printed(text: str) -> bool:
-    """Tell whether a command only prints; one that prints what another returns does more."""
-    return _PRINTED.match(text) is not None and _PIPED.search(text) is None
+    return command.read.language is None and is_printed(command.text)
 
 
 def _at(command: Command, pattern: re.Pattern[str], kind: str) -> Use:

@@ -27,6 +27,7 @@ TEXT_MAX = 160
 _MASKED_MAX = 1024
 # Files beside a script that are looked at if it has no such line itself.
 _NEIGHBOURS_MAX = 64
+_ENDINGS = (".js", ".cjs", ".mjs")
 _SOURCED_MAX = 8
 _SOURCED = re.compile(r"^\s*(?:\.|source)\s+[\"']?([^\s\"';|&$]+)", re.MULTILINE)
 
@@ -99,7 +100,9 @@ def _decoded(raw: bytes) -> str:
 
 def _files(subject: Subject) -> Iterator[str]:
     """Yield the script, then what it reads into itself, then the files of its kind beside it."""
-    script = subject.script
+    script = _maybe_file(subject.root, subject.script)
+    if not script:
+        return
     yield script
     folder = script.rpartition("/")[0]
     try:
@@ -116,6 +119,12 @@ def _files(subject: Subject) -> Iterator[str]:
         path = f"{folder}/{name}"
         if path != script and language is not None and of_ending(path) is language:
             yield from _existing(subject.root, path)
+
+
+def _maybe_file(root: Root, script: str) -> str:
+    """Return the file of a script: Node adds the ending by itself. "" for a folder or none."""
+    names = (script, *(script + ending for ending in _ENDINGS))
+    return next((name for name in names if root.is_file(name)), "")
 
 
 def _existing(root: Root, path: str) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.containers.runtimes import RUNTIMES
+from tests.containers.runtimes import packages
 
 if __name__ == "__main__":
-    shared = ("buildah", "busybox-static", "iproute2", "util-linux")
-    print(*sorted({*shared, *(name for runtime in RUNTIMES for name in runtime.packages)}))
+    print(*packages())

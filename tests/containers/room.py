@@ -1,4 +1,7 @@
-"""Gives container runtimes a place of their own: mounts, state, network; nothing is left behind."""
+"""Gives container runtimes a place of their own: mounts, state, network; nothing is left behind.
+
+Every process of the place is started by its keeper, and ends with it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,24 @@ import contextlib
 import enum
 import ipaddress
 import itertools
+import os
 import subprocess
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import IO, Optional
 
-from analyzer.lab.child_setup import tied_to_caller
 from analyzer.lab.namespace import LabNamespace
 from tests.cgroups import maybe_hierarchy
+from tests.containers.keeper import Duty
+from tests.containers.keeping import Keeping, Kept
+from tests.live.watch import SLOWNESS
 
-TIMEOUT_S = 120
+TIMEOUT_S = 120 * SLOWNESS
+# The parents that runtimes make for their containers' cgroups.
+OCI_PARENTS = ("libpod_parent", "docker", "k8s.io", "default")
+OURS = ("imds-test-runc", "imds-test-crun", "imds-test-nspawn")
+PARENTS = (*OCI_PARENTS, *OURS, "lxc.*.caller-*", "lxc.pivot")
 # Where runtimes keep images and containers. Each becomes a directory of the room.
 STATE = (
     "/var/lib/containers",
@@ -27,13 +38,15 @@ STATE = (
 )
 # CNI's bridges and podman's networks are configured here.
 SETTINGS = ("/etc/cni/net.d", "/etc/containers/networks")
+# Below /run: what systemd and the managers of users are asked by.
+OF_SYSTEMD = ("systemd", "dbus", "user")
 # Runtimes raise limits, which only CAP_SYS_RESOURCE may. Not every build machine has it.
 CONTAINERS_CONF = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024", "memlock=65536:65536"]
 pids_limit = 0
 [engine]
-cgroup_manager = "cgroupfs"
+cgroup_manager = "{manager}"
 events_logger = "file"
 """
 STORAGE_CONF = (
@@ -43,7 +56,11 @@ STORAGE_CONF = (
 
 
 class Cgroups(enum.Enum):
-    """How the room shows the cgroups; the kernel has only one way to manage them."""
+    """How the room shows the cgroups; the kernel has only one way to manage them.
+
+    On a host with version 2 alone, the first has the runtimes ask systemd for cgroups, if it runs,
+    and the last has them make cgroups themselves.
+    """
 
     AS_HOST = "as on the host"
     LEGACY = "only version 1"
@@ -63,43 +80,64 @@ class Room:
         self.namespace = namespace
         self.directory = directory
         self._cgroups = cgroups
-        self._holder: Optional[subprocess.Popen[bytes]] = None
+        self._keeping = Keeping(Duty(PARENTS, str(directory)), directory / "keeper.log")
+        self._holder: Optional[Kept] = None
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Room:
-        """Mount; everything ends with the holder, a child that the kernel ties to us."""
+        """Start the keeper, and mount; the kernel unmounts when everything in it has ended."""
         for place in STATE:
             (self.directory / place.strip("/").replace("/", "-")).mkdir()
-        (self.directory / "containers.conf").write_text(CONTAINERS_CONF, encoding="utf-8")
+        settings = CONTAINERS_CONF.format(manager="systemd" if self.has_systemd else "cgroupfs")
+        (self.directory / "containers.conf").write_text(settings, encoding="utf-8")
         (self.directory / "storage.conf").write_text(STORAGE_CONF, encoding="utf-8")
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec"]
-        self._holder = subprocess.Popen(
-            [*command, "\n".join([*self._mounts(), "echo ready", "exec cat"])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            preexec_fn=tied_to_caller(),  # noqa: PLW1509 (two system calls, no lock)
-            start_new_session=True,
-        )
-        assert self._holder.stdout is not None
-        if self._holder.stdout.readline() != b"ready\n":
-            raise RuntimeError("the room's file systems cannot be mounted: see the messages above")
-        # Containers' calls reach lo of the lab by way of a bridge or a pair of interfaces.
-        self.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
+        self._keeping.__enter__()
+        try:
+            self._mount()
+            # Containers' calls reach lo of the lab by way of a bridge or a pair of interfaces.
+            self.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
+        except BaseException:
+            self._keeping.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the holder; the kernel unmounts."""
-        holder, self._holder = self._holder, None
-        if holder is not None:
-            for stream in (holder.stdin, holder.stdout):
-                if stream is not None:
-                    stream.close()
-            holder.kill()
-            holder.wait()
+        """End everything that was started here, and remove the directory."""
+        self._keeping.__exit__()
+
+    def _mount(self) -> None:
+        said, saying = os.pipe()
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec"]
+        script = "\n".join([*self._mounts(), "echo ready", "exec sleep infinity"])
+        with os.fdopen(said, "rb") as out:
+            try:
+                self._holder = self._started([*command, script], saying, None, os.environ)
+            finally:
+                os.close(saying)
+            said_first = out.readline()
+            if said_first != b"ready\n":
+                message = (said_first + out.read()).decode("utf-8", "replace")
+                raise RuntimeError(f"the room's file systems cannot be mounted: {message}")
+
+    def _started(
+        self,
+        argv: Sequence[str],
+        stdout: int,
+        stderr: Optional[int],
+        env: Mapping[str, str],
+        cwd: str = "/",
+    ) -> Kept:
+        with Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), stdout, stdout if stderr is None else stderr)
+            return self._keeping.start(argv, streams, env=env, cwd=cwd)
 
     def _mounts(self) -> Iterator[str]:
-        yield "mount -t tmpfs tmpfs /run"
-        yield "mkdir /run/lock /run/netns"
+        run = self.directory / "run"
+        yield f"mkdir {run} && mount -t tmpfs tmpfs {run} && mkdir {run}/lock {run}/netns"
+        for name in OF_SYSTEMD if self.has_systemd else ():
+            yield f"mkdir {run}/{name} && mount --rbind /run/{name} {run}/{name}"
+        # Its table of mounts would be in what is moved away.
+        yield f"mount --no-mtab --move {run} /run"
         for place in STATE:
             yield f"mkdir -p {place}"
             yield f"mount --bind {self.directory / place.strip('/').replace('/', '-')} {place}"
@@ -113,18 +151,20 @@ class Room:
             yield "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 
     @property
+    def has_systemd(self) -> bool:
+        """Whether runtimes reach the systemd of this host: it runs, and manages version 2."""
+        is_booted = Path("/run/systemd/system").is_dir()  # sd_booted(3)
+        return is_booted and host_is_unified() and self._cgroups is Cgroups.AS_HOST
+
+    @property
     def mount_path(self) -> str:
         """The mount namespace's file, for ``nsenter --mount=``."""
         assert self._holder is not None
         return f"/proc/{self._holder.pid}/ns/mnt"
 
-    def mounted(self, argv: Sequence[str]) -> list[str]:
-        """Return a command that runs among the room's mounts, on the machine's network."""
-        return ["nsenter", f"--mount={self.mount_path}", "--", *argv]
-
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return a command that runs among the room's mounts, on the lab's network."""
-        return self.namespace.command(self.mounted(argv))
+        return self.namespace.command(["nsenter", f"--mount={self.mount_path}", "--", *argv])
 
     def environment(self) -> dict[str, str]:
         """Return the variables for runtimes: no setting of the machine's user reaches them."""
@@ -139,17 +179,17 @@ class Room:
 
     def run(self, argv: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command to its end. Raises RuntimeError with what it wrote."""
-        done = subprocess.run(
-            self.command(argv),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=TIMEOUT_S,
-            check=False,
-            env=self.environment(),
-            cwd="/",
-        )
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            process = self._started(
+                self.command(argv), out.fileno(), errors.fileno(), self.environment()
+            )
+            try:
+                status = process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            texts = [_read(stream) for stream in (out, errors)]
+        done = subprocess.CompletedProcess(list(argv), status, *texts)
         if check and done.returncode != 0:
             raise RuntimeError(
                 f"`{' '.join(argv)[:200]}` ended with {done.returncode}: "
@@ -157,19 +197,16 @@ class Room:
             )
         return done
 
-    def popen(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    def popen(self, argv: Sequence[str], log: Path) -> Kept:
         """Start a command that goes on, such as a daemon; it ends with us."""
         with log.open("wb") as out:
-            return subprocess.Popen(
-                self.command(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=self.environment(),
-                cwd="/",
-                preexec_fn=tied_to_caller(),  # noqa: PLW1509 (two system calls, no lock)
-                start_new_session=True,
-            )
+            return self._started(self.command(argv), out.fileno(), None, self.environment())
+
+    def watch(self, argv: Sequence[str], log: Path, cwd: Path) -> Kept:
+        """Start a command among the room's mounts, on the machine's network, as ours would run."""
+        command = ["nsenter", f"--mount={self.mount_path}", f"--wd={cwd}", "--", *argv]
+        with log.open("wb") as out:
+            return self._started(command, out.fileno(), None, os.environ)
 
     @contextlib.contextmanager
     def network(self) -> Iterator[str]:
@@ -211,15 +248,6 @@ class Room:
             self.run(["ip", "netns", "delete", name], check=False)
 
 
-def remove_cgroups(names: Sequence[str]) -> None:
-    """Remove the parents of cgroups that runtimes leave in each hierarchy, if they are empty."""
-    for hierarchy in [*Path("/sys/fs/cgroup").glob("*"), Path("/sys/fs/cgroup")]:
-        for name in names:
-            place = hierarchy / name
-            if not place.is_dir():
-                continue
-            for below in sorted(place.rglob("*/"), reverse=True):
-                with contextlib.suppress(OSError):
-                    below.rmdir()
-            with contextlib.suppress(OSError):
-                place.rmdir()
+def _read(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "backslashreplace")

@@ -7,56 +7,23 @@ import json
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
 
 from tests.cgroups import maybe_hierarchy
 from tests.containers.callers import IMAGE
 from tests.containers.room import Cgroups, Room
-from tests.live.watch import eventually
+from tests.containers.rootless import rootless
+from tests.containers.ways import IMAGE_FIELDS, Runtime, Start, Started
+from tests.live.watch import SLOWNESS, eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
-IMAGE_FIELDS = dict(zip(("name", "tag"), IMAGE.rsplit(":", 1)))
-DAEMON_DEADLINE_S = 60
-USER = 65534  # nobody, who owns nothing
+DAEMON_DEADLINE_S = 60 * SLOWNESS
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
 _DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_SYS_RESOURCE may"
-
-
-class Started(NamedTuple):
-    """A command that runs a container in the foreground, and the container as the line has it.
-
-    ``identity`` gives the id and, if the cgroup's name tells, the runtime. The other two are what
-    the runtime left on the node.
-    """
-
-    argv: Sequence[str]
-    identity: Callable[[], dict[str, str]]
-    names: Mapping[str, object] = {}  # further fields of `container`
-    workload: Mapping[str, object] = {}  # fields of `orchestrator`
-
-
-Start = Callable[[Room, Path, Sequence[str]], "contextlib.AbstractContextManager[Started]"]
-Daemon = Callable[[Room], "contextlib.AbstractContextManager[None]"]
-
-
-class Runtime(NamedTuple):
-    """A runtime. ``start`` takes the room, the caller's context and the command to run.
-
-    ``before`` is the number of containers that run before one that is gone is asked for. On a busy
-    host the first is read with its batch; from then on new ones are read every few milliseconds.
-    """
-
-    name: str
-    packages: tuple[str, ...]
-    start: Start
-    daemon: Optional[Daemon] = None
-    cannot: Mapping[Cgroups, str] = {}
-    before: int = 0
 
 
 def _hexadecimal() -> str:
@@ -84,13 +51,14 @@ def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[No
             process.wait(DAEMON_DEADLINE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.wait(DAEMON_DEADLINE_S)
 
 
 @contextlib.contextmanager
 def dockerd(room: Room) -> Iterator[None]:
     """Run docker's daemon, which runs a containerd of its own."""
-    settings = ["--host", "unix:///run/docker.sock", "--exec-opt", "native.cgroupdriver=cgroupfs"]
+    driver = "systemd" if room.has_systemd else "cgroupfs"
+    settings = ["--host", "unix:///run/docker.sock", "--exec-opt", f"native.cgroupdriver={driver}"]
     limits = ["--default-ulimit", "nofile=1024:1024"]
     with _daemon(room, ["dockerd", *settings, *limits], [*DOCKER, "version"]):
         yield
@@ -109,14 +77,14 @@ def containerd(room: Room) -> Iterator[None]:
         yield
 
 
-def podman(runtime: str, *pod: str) -> Start:
-    """Return podman's way with this OCI runtime; in a pod with the words for one."""
-    command = ("podman", "--runtime", runtime)
+def podman(runtime: str, *options: str, pod: bool = False) -> Start:
+    """Return podman's way with this OCI runtime and further options; in a pod of its own."""
+    command = ("podman", "--runtime", runtime, *options)
 
     @contextlib.contextmanager
     def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
         if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
-            build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
+            build = ["buildah", *options, "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
         name = uuid.uuid4().hex
         cid = room.directory / f"{name}.cid"
@@ -142,36 +110,6 @@ def podman(runtime: str, *pod: str) -> Start:
 
 
 @contextlib.contextmanager
-def rootless(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run podman as a user, with slirp4netns as its network.
-
-    Without a systemd of the user's, podman makes no cgroup: the call is seen, and no container.
-    """
-    home = f"/run/rootless-{uuid.uuid4().hex}"
-    as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", "-i"]
-    as_user += [f"HOME={home}", f"XDG_RUNTIME_DIR={home}", f"PATH={room.environment()['PATH']}"]
-    as_user += ["sh", "-c", f'cd {home} && exec "$@"', "sh"]
-    command = [*as_user, "podman", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]
-    command += ["--events-backend", "file", "--runtime", "runc"]
-    archive = f"{home}/caller.oci.tar"
-    build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
-    room.run([*build, str(context)])
-    ranges = f"mkdir -p {home} && echo nobody:100000:65536 > {home}/ranges"
-    mounts = [f"mount --bind {home}/ranges /etc/{name}" for name in ("subuid", "subgid")]
-    room.run(["sh", "-ec", "\n".join([ranges, *mounts])])
-    try:
-        room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
-        room.run(["chown", "--recursive", f"{USER}:{USER}", home])
-        room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
-        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        run = [*command, "run", "--rm", "--name", "caller", "--network", "slirp4netns", *limits]
-        yield Started([*run, IMAGE, *inside], dict)
-    finally:
-        room.run([*command, "rm", "--force", "--ignore", "--time", "0", "caller"], check=False)
-        room.run(["umount", "/etc/subuid", "/etc/subgid"], check=False)
-
-
-@contextlib.contextmanager
 def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
     """Run a container on docker's own bridge."""
     if room.run([*DOCKER, "image", "inspect", IMAGE], check=False).returncode:
@@ -189,17 +127,39 @@ def docker(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started
         room.run([*DOCKER, "rm", "--force", name], check=False)
 
 
-@contextlib.contextmanager
-def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run a container of containerd's, with an id and annotations as its CRI plugin writes them."""
-    listed = room.run([*CTR, "--namespace", "k8s.io", "image", "ls", "-q"]).stdout
+def _import_image(room: Room, context: Path, namespace: str) -> None:
+    """Have containerd have the caller's image in a namespace of its."""
+    listed = room.run([*CTR, "--namespace", namespace, "image", "ls", "-q"]).stdout
     if IMAGE not in listed:
         archive = room.directory / "caller.oci.tar"
         if not archive.exists():
             build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
             room.run(["buildah", "push", "--quiet", IMAGE, f"oci-archive:{archive}:{IMAGE}"])
-        room.run([*CTR, "--namespace", "k8s.io", "image", "import", str(archive)])
+        room.run([*CTR, "--namespace", namespace, "image", "import", str(archive)])
+
+
+@contextlib.contextmanager
+def free(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container of containerd's with an id of our choice, and nothing else that names it."""
+    _import_image(room, context, "default")
+    identity = f"cache-{uuid.uuid4().hex[:8]}"
+    with room.network() as network:
+        argv = [*CTR, "run", "--rm", "--with-ns", f"network:{network}", IMAGE, identity]
+        try:
+            yield Started(
+                [*argv, *inside],
+                lambda: {"id": identity, "runtime": "containerd"},
+                {"name": identity, "image": IMAGE_FIELDS},
+            )
+        finally:
+            room.run([*CTR, "task", "kill", "--signal", "9", identity], check=False)
+
+
+@contextlib.contextmanager
+def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+    """Run a container of containerd's, with an id and annotations as its CRI plugin writes them."""
+    _import_image(room, context, "k8s.io")
     identity = _hexadecimal()
     annotations = {
         "io.kubernetes.cri.container-name": "app",
@@ -213,11 +173,14 @@ def ctr(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
     ]
     with room.network() as network:
         argv = [*CTR, "--namespace", "k8s.io", "run", "--rm", "--with-ns", f"network:{network}"]
+        # The cgroup is /k8s.io/ID, which does not tell the runtime, or a scope, as the CRI plugin
+        # names it.
+        scope = ["--runc-systemd-cgroup", "--cgroup", f"system.slice:cri-containerd:{identity}"]
+        argv += scope if room.has_systemd else []
         try:
-            # Its cgroup is /k8s.io/ID, which does not tell the runtime.
             yield Started(
                 [*argv, *words, IMAGE, identity, *inside],
-                lambda: {"id": identity},
+                lambda: {"id": identity, "runtime": "containerd"},
                 {"name": "app", "image": IMAGE_FIELDS},
                 {"type": "kubernetes", "namespace": "payments"},
             )
@@ -264,13 +227,15 @@ def _adapt(
 
 @contextlib.contextmanager
 def nspawn(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run systemd-nspawn in a cgroup as its unit has; without systemd nobody makes one."""
+    """Run systemd-nspawn in a scope of its own, or in a cgroup as its unit has without systemd."""
     name = f"caller-{uuid.uuid4().hex[:8]}"
     cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
     join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
     with room.network() as network:
+        by_hand = [] if room.has_systemd else ["sh", "-c", join, "sh"]
+        unit = [] if room.has_systemd else ["--keep-unit"]
         argv = [
-            *("sh", "-c", join, "sh", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"),
+            *(*by_hand, "systemd-nspawn", "--quiet", "--register=no", *unit),
             *("--directory", str(context / "root"), "--machine", name, "--as-pid2"),
             *("--console=pipe", f"--network-namespace-path={network}"),
         ]
@@ -305,15 +270,32 @@ _UNIT = dict.fromkeys(
     "without systemd its cgroup is made by the test, beside version 1",
 )
 
+# What no configuration knows.
+_ELSEWHERE = ("--root", "/var/lib/containers/elsewhere", "--runroot", "/run/elsewhere")
+_BY_MONITOR = "which storage it is in, only conmon tells, while it lives"
+_BY_TASK = "that it is a container, only its task tells, while it lives"
+_POD = podman("runc", pod=True)
+_ROOTLESS = ("slirp4netns", "uidmap")
+
 RUNTIMES = (
     Runtime("podman-runc", ("podman", "runc", "iptables"), podman("runc")),
     Runtime("podman-crun", ("podman", "crun", "iptables"), podman("crun"), cannot=_CRUN),
-    Runtime("podman-pod", ("podman", "runc", "catatonit"), podman("runc", "pod"), cannot=_NO_PIDS),
-    Runtime("podman-rootless", ("podman", "runc", "slirp4netns", "uidmap"), rootless),
+    Runtime(
+        "podman-pod", ("podman", "runc", "catatonit"), podman("runc", pod=True), cannot=_NO_PIDS
+    ),
+    Runtime("podman-root", ("podman", "runc"), podman("runc", *_ELSEWHERE), gone=_BY_MONITOR),
+    Runtime("podman-rootless", ("podman", "runc", *_ROOTLESS), rootless("slirp4netns")),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
+    Runtime("ctr", ("containerd", "runc"), free, containerd, cannot=_NO_PIDS, gone=_BY_TASK),
     Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
     Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
     Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),
-    Runtime("lxc", ("lxc",), lxc, before=2),  # it removes its cgroup at once
+    Runtime("lxc", ("lxc",), lxc),
 )
+
+
+def packages() -> tuple[str, ...]:
+    """Return the Debian packages of the runtimes, and of what their tests use beside these."""
+    shared = ("buildah", "busybox-static", "iproute2", "util-linux")
+    return tuple(sorted({*shared, *(name for runtime in RUNTIMES for name in runtime.packages)}))

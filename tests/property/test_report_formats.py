@@ -21,6 +21,7 @@ from analyzer.report.formats.csv import (
     OF_THE_ACCOUNT,
     OF_THE_CODE,
     OF_THE_CONTAINERS,
+    OF_THE_FIX,
     OF_THE_VERDICT,
     REMARKS,
 )
@@ -123,6 +124,7 @@ def test_a_csv_reader_gets_the_texts_back_and_a_spreadsheet_no_formula(text: str
         *OF_THE_CONTAINERS,
         *OF_THE_ACCOUNT,
         REMARKS,
+        *OF_THE_FIX,
     ]
     assert header == columns
     assert len(rows) == 2

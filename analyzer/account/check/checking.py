@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.account.check.exceptions import Listed
-from analyzer.account.check.resources import Examined
+from analyzer.account.check.resources import Examined, Moment
 from analyzer.account.check.rules import RULES, Rule
 from analyzer.account.model import Snapshot
 from analyzer.text import visible
+
+# Of an audit each night, one may fail or be late.
+MAX_AGE = datetime.timedelta(days=2)
 
 
 class State(enum.Enum):
@@ -72,32 +75,35 @@ def check(
     snapshot: Snapshot,
     exceptions: Sequence[Listed] = (),
     *,
-    today: datetime.date,
+    now: datetime.datetime,
+    max_age: datetime.timedelta = MAX_AGE,
     previous: Optional[Snapshot] = None,
 ) -> Outcome:
     """Apply all rules. What failed in ``previous`` too is unchanged, and does not fail.
 
     What could not be told then may have been fine: it excuses nothing that is certain now. An
-    exception that is past ``today`` excuses nothing.
+    exception that is past the day of ``now``, in UTC, excuses nothing.
     """
+    moment = Moment(now, max_age)
+    today = now.astimezone(datetime.timezone.utc).date()
     before = {
         each.key: each.examined.is_certain
-        for each in (() if previous is None else _checked(previous, ()))
+        for each in (() if previous is None else _checked(previous, (), moment))
         if _fails(each)
     }
     valid = [each for each in exceptions if each.until >= today]
     checked = tuple(
         _compared(each, before) if each.state is State.FAILED else each
-        for each in _checked(snapshot, valid)
+        for each in _checked(snapshot, valid, moment)
     )
     notes = tuple(_notes(exceptions, checked, today))
     return Outcome(snapshot.taken_at, previous is not None, checked, notes)
 
 
-def _checked(snapshot: Snapshot, exceptions: Sequence[Listed]) -> Iterator[Checked]:
+def _checked(snapshot: Snapshot, exceptions: Sequence[Listed], moment: Moment) -> Iterator[Checked]:
     for rule in RULES:
         of_rule = [each for each in exceptions if each.rule == rule.name]
-        for examined in rule.examine(snapshot):
+        for examined in rule.examine(snapshot, moment):
             if examined.reason is None:
                 yield Checked(rule, examined, State.PASSED)
                 continue

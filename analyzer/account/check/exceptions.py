@@ -25,12 +25,15 @@ from typing import Any, Optional
 
 from analyzer.account.check.resources import Examined
 from analyzer.account.check.rules import BY_NAME, Rule
+from analyzer.account.plausible import ACCOUNT, REGION
 from analyzer.config import decisions, toml
 from analyzer.errors import ConfigError
 
 _KEYS = ("rule", "resource", "account", "region", "by", "why", "until")
 _MISSING = "an entry says which rule, which resource, who decided (by), why, and until when"
 _ID = re.compile(r"(?:i|ami|lt)-[0-9a-f]{8,}\b", re.ASCII)
+# An account that lost its leading zeros would cover nothing.
+_FORMS = {"account": (ACCOUNT, "012345678901"), "region": (REGION, "eu-west-1")}
 _EXCUSABLE = tuple(each.name for each in BY_NAME.values() if each.is_excusable)
 
 
@@ -95,4 +98,8 @@ def _listed(entry: Mapping[str, Any], place: str) -> Listed:
         for key in ("account", "region")
         if key in entry
     }
+    for key, value in where.items():
+        form, example = _FORMS[key]
+        if not form.fullmatch(value):
+            raise ConfigError(f"{place}: {key} {value!r} is none: write one such as {example!r}")
     return Listed(**texts, **where, until=decisions.until(entry.get("until"), place))

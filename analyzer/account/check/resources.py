@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
@@ -11,6 +12,8 @@ from analyzer.account.model import MetadataOptions, Part, RegionFacts, Snapshot
 
 # No rule asks who called, who may, or how to reach an instance.
 NOT_NEEDED = (Part.METRICS, Part.SSM, Part.PROFILES, Part.CREDENTIALS)
+# Two hosts' clocks may differ that much.
+CLOCKS = datetime.timedelta(minutes=5)
 # In any other state an instance runs, or may run again.
 GONE = ("shutting-down", "terminated")
 
@@ -29,6 +32,35 @@ class Examined:
     label: str
     reason: Optional[str] = None
     is_certain: bool = True
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a snapshot is checked, and how old it may be then."""
+
+    now: datetime.datetime
+    max_age: datetime.timedelta
+
+
+def age(snapshot: Snapshot, moment: Moment) -> Iterator[Examined]:
+    """Yield the snapshot itself: one that is too old says nothing of today."""
+    old = moment.now - snapshot.taken_at
+    at = snapshot.taken_at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    reason = None
+    if old > moment.max_age:
+        reason = f"it was taken {at}, {_length(old)} ago; --max-age is {_length(moment.max_age)}"
+    elif old < -CLOCKS:
+        reason = f"it was taken {at}, {_length(-old)} from now: one of the clocks is wrong"
+    yield Examined(None, None, "snapshot", "snapshot", reason, is_certain=False)
+
+
+def _length(of: datetime.timedelta) -> str:
+    """Return a length of time in the largest unit of which it has two."""
+    seconds = of // datetime.timedelta(seconds=1)
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f}".replace(".0", "") + f" {name}"
+    return f"{seconds} s"
 
 
 def defaults(snapshot: Snapshot) -> Iterator[Examined]:

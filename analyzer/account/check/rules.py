@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Callable
 
 from analyzer.account.check import resources
-from analyzer.account.check.resources import Examined
+from analyzer.account.check.resources import Examined, Moment
 from analyzer.account.model import Snapshot
+
+Examine = Callable[[Snapshot, Moment], Iterator[Examined]]
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,31 @@ class Rule:
     exit_code: int
     title: str
     help: str
-    examine: Callable[[Snapshot], Iterator[Examined]]
+    examine: Examine
     is_excusable: bool = True
 
 
+def _at_any_time(examine: Callable[[Snapshot], Iterator[Examined]]) -> Examine:
+    return lambda snapshot, _moment: examine(snapshot)
+
+
 RULES = (
+    Rule(
+        "imds-snapshot-age",
+        "age",
+        17,
+        "The snapshot is recent",
+        "Audit again: imds-analyzer audit --output FILE. Or allow more with --max-age.",
+        resources.age,
+        is_excusable=False,
+    ),
     Rule(
         "imds-default-allows-v1",
         "default",
         11,
         "The account's default for new instances requires IMDSv2",
         "Run: aws ec2 modify-instance-metadata-defaults --http-tokens required, in the Region.",
-        resources.defaults,
+        _at_any_time(resources.defaults),
     ),
     Rule(
         "imds-template-allows-v1",
@@ -46,7 +61,7 @@ RULES = (
         "No version of a launch template that something may launch allows IMDSv1",
         "Make a version with MetadataOptions HttpTokens=required, and make it the default one;"
         " move the groups that pin another version.",
-        resources.template_versions,
+        _at_any_time(resources.template_versions),
     ),
     Rule(
         "imds-configuration-allows-v1",
@@ -54,7 +69,7 @@ RULES = (
         13,
         "No launch configuration allows IMDSv1",
         "A launch configuration cannot be changed: move its group to a launch template.",
-        resources.configurations,
+        _at_any_time(resources.configurations),
     ),
     Rule(
         "imds-group-allows-v1",
@@ -62,7 +77,7 @@ RULES = (
         14,
         "No Auto Scaling group launches instances that allow IMDSv1",
         "Change the template version that it launches, then start an instance refresh.",
-        resources.groups,
+        _at_any_time(resources.groups),
     ),
     Rule(
         "imds-image-allows-v1",
@@ -71,7 +86,7 @@ RULES = (
         "Every AMI in use says that it needs IMDSv2",
         "Run: aws ec2 modify-image-attribute --image-id ID --imds-support v2.0, for AMIs of your"
         " own; it cannot be undone. Use a newer AMI of another owner's.",
-        resources.images,
+        _at_any_time(resources.images),
     ),
     Rule(
         "imds-instance-allows-v1",
@@ -80,7 +95,7 @@ RULES = (
         "No instance allows IMDSv1",
         "Run: aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required,"
         " once `imds-analyzer report --verdict` says SAFE.",
-        resources.instances,
+        _at_any_time(resources.instances),
     ),
     Rule(
         "imds-unread",
@@ -88,7 +103,7 @@ RULES = (
         10,
         "Everything that was asked for was read",
         "Give the missing permission (imds-analyzer audit --iam-policy), and audit again.",
-        resources.unread,
+        _at_any_time(resources.unread),
         is_excusable=False,
     ),
 )

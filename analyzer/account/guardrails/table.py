@@ -28,6 +28,11 @@ def _organization(file: str, kind: str, name: str, description: str) -> tuple[st
     )
 
 
+def _after(condition: str, *commands: str) -> tuple[str, ...]:
+    """Let commands run only if a condition holds."""
+    return tuple(f"{condition} &&\n{command}" for command in commands)
+
+
 _SERVICE_CONTROL_GAPS = (
     "It does not bind the organization's management account, nor service-linked roles.",
 )
@@ -80,6 +85,7 @@ GUARDRAILS = (
         (
             "It is a default: a launch or a template that says optional still gets IMDSv1.",
             "It does not change instances that run.",
+            "An account's own default for another option, such as the hop limit, no longer counts.",
             "The hop limit is not raised: containers with a network of their own may need 2.",
         ),
         _organization(
@@ -139,6 +145,10 @@ GUARDRAILS = (
                 "Calls from a second address of the instance, such as a pod's, are denied: leave"
                 " out the second statement there."
             ),
+            (
+                "Who works on an instance with such a role may be locked out, and cannot detach the"
+                " policy from there: keep other credentials at hand."
+            ),
         ),
         (
             (
@@ -157,6 +167,7 @@ GUARDRAILS = (
         " from an instance of this VPC.",
         (
             "It binds calls through this endpoint only: a call over the internet passes.",
+            "It takes the place of the endpoint's present policy: add that one's statements first.",
             "Not every service takes a policy on its endpoint.",
             (
                 "Calls that a service makes through the endpoint with the instance's credentials"
@@ -226,13 +237,21 @@ GUARDRAILS = (
             *_SERVICE_CONTROL_GAPS,
             "It does not stop a launch with IMDSv1: that is scp-launch.json.",
             "It does not stop whoever may assume the role that it spares.",
+            (
+                "Where no role has the name in the file, nobody can turn IMDSv1 on again until the"
+                " policy is detached in the management account: the command refuses the file with"
+                " ROLE_THAT_MAY_CHANGE_IT still in it."
+            ),
             "In GovCloud and China, arn:aws is arn:aws-us-gov and arn:aws-cn.",
         ),
-        _organization(
-            "scp-way-back.json",
-            "SERVICE_CONTROL_POLICY",
-            "imdsv2-for-good",
-            "Nobody but one role turns IMDSv1 on again",
+        _after(
+            "! grep ROLE_THAT_MAY_CHANGE_IT DIRECTORY/scp-way-back.json",
+            *_organization(
+                "scp-way-back.json",
+                "SERVICE_CONTROL_POLICY",
+                "imdsv2-for-good",
+                "Nobody but one role turns IMDSv1 on again",
+            ),
         ),
         is_way_back_shut=True,
     ),

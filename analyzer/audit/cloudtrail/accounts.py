@@ -43,7 +43,7 @@ def targets_of(
 ) -> tuple[Target, ...]:
     """Return the instances with tokenless calls, most calls first.
 
-    Where CloudWatch was not asked, they are those that allow IMDSv1.
+    Where CloudWatch was not asked or has no whole answer, they are those that may allow IMDSv1.
     """
     found = [
         (_calls(instance), Target(facts.account, facts.region, instance.id))
@@ -57,6 +57,7 @@ def targets_of(
 
 def _calls(instance: InstanceFacts) -> int:
     """Return the tokenless calls; 1 stands for those that may be."""
-    if instance.calls is not None:
-        return instance.calls.no_token
+    calls = instance.calls
+    if calls is not None and (calls.no_token or (calls.hours_counted and not calls.is_partial)):
+        return calls.no_token
     return 0 if instance.options.allows_v1 is False else 1

@@ -16,7 +16,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from analyzer.account.credentials.file import Found, Progress
 from analyzer.account.credentials.uses import Use, counted, maybe_use
-from analyzer.text import visible
+from analyzer.audit.failures import Incomplete, text_of
 
 # Events are kept for 90 days, and one look-up goes back as far.
 DAYS_MAX = 90
@@ -98,7 +98,7 @@ def look_up(
             except Exception as error:
                 if not is_foreseen(error):
                     raise
-                found = _with(found, target, error=visible(str(error)))
+                found = _with(found, target, error=text_of(error))
     finally:
         save(found)
     return found
@@ -108,6 +108,7 @@ def _instance(target: Target, found: Found, call: Call, pace: Pace) -> Iterator[
     """Yield what is known after each page."""
     token: Optional[str] = None
     at = found.progress[target.key]
+    tokens = set()
     end = at.oldest or found.end  # both are included in what CloudTrail returns
     while True:
         pace.wait(target.account, target.region)
@@ -124,6 +125,9 @@ def _instance(target: Target, found: Found, call: Call, pace: Pace) -> Iterator[
             yield _with(found, target, is_done=True, error=None)
             return
         yield found
+        if token in tokens:
+            raise Incomplete("PaginationError", "A token of a page came twice.")
+        tokens.add(token)
 
 
 def _with_page(found: Found, target: Target, events: Sequence[Mapping[str, Any]]) -> Found:

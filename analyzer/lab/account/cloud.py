@@ -1,7 +1,7 @@
 """Runs moto's server on loopback: AWS accounts that cost nothing and are gone at the end.
 
-moto lacks the defaults of metadata options, AMIs' ImdsSupport, the times of launches, and the
-instances that Systems Manager reaches. :class:`Cloud` adds these to its own process.
+:class:`Cloud` adds to its own process what moto lacks. What moto's API cannot set is set in its
+state, such as ImdsSupport of AMIs and the times of launches.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Optional
 
 from analyzer.errors import LabError
+from analyzer.lab.account.additions import Additions, Place
 
 OWN_ACCOUNT = "123456789012"  # moto's, for keys that it did not make
 ROLE = "imds-analyzer-audit"
@@ -23,8 +24,8 @@ _EXTRA = (
 )
 _KEYS = ("AKIALABLABLABLABLAB1", "not-a-real-secret")
 _SEED = 14
-# Neither keys nor files of the user. moto opens sessions of its own, already when it is imported.
-_NOBODYS = {
+# Neither keys nor files of the user, nor this host's own IMDS.
+NOBODYS = {
     "AWS_ACCESS_KEY_ID": _KEYS[0],
     "AWS_SECRET_ACCESS_KEY": _KEYS[1],
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -34,8 +35,6 @@ _NOBODYS = {
 }
 # moto makes some thousand AMIs for each account and Region, which takes half a second each.
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-
-Place = tuple[str, str]  # account and Region
 
 
 class _Modules(NamedTuple):
@@ -57,51 +56,40 @@ class Cloud:
 
     def __init__(self) -> None:
         """Prepare only; entering the context starts the server."""
-        self.defaults: dict[Place, dict[str, str]] = {}
-        self.managed: dict[Place, list[str]] = {}
-        self._users: dict[str, str] = {}
-        self._replaced: list[tuple[Any, str, Any]] = []
+        self.additions = Additions()
+        self._stack = contextlib.ExitStack()
         self._server: Any = None
-        self._thread: Optional[threading.Thread] = None
 
     def __enter__(self) -> Cloud:
         """Start it on a free port of loopback."""
-        self._users = _put_aside_the_users_settings()
-        try:
-            self._start()
-        except BaseException:
-            self._take_back()
-            raise
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_set(_MOTO_SETTINGS))
+            self._modules = _modules()
+            self._session = self._modules.session.Session()
+            self._modules.random.seed(_SEED)  # ids are the same in each run
+            added = self.additions.in_place(
+                self._modules.ec2, self._modules.ssm, self._modules.result
+            )
+            stack.enter_context(added)
+            application = self.application(self._modules.application)
+            self._server = self._modules.serving.make_server(
+                "127.0.0.1", 0, application, threaded=True, request_handler=self._silent()
+            )
+            stack.callback(self._server.server_close)
+            thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(self._server.shutdown)
+            self._stack = stack.pop_all()
         return self
-
-    def _start(self) -> None:
-        self._modules = _modules()
-        self._session = self._modules.session.Session()
-        self._modules.random.seed(_SEED)  # ids are the same in each run
-        self._add_what_moto_lacks()
-        self._server = self._modules.serving.make_server(
-            "127.0.0.1", 0, self._modules.application, threaded=True, request_handler=self._silent()
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
 
     def __exit__(self, *_raised: object) -> None:
         """Stop it, and leave moto as it was."""
-        self._server.shutdown()
-        if self._thread is not None:
-            self._thread.join()
-        self._server.server_close()
-        self._take_back()
+        self._stack.close()
 
-    def _take_back(self) -> None:
-        for owner, name, before in self._replaced:
-            if before is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
-        for name in (*_NOBODYS, *_MOTO_SETTINGS):
-            os.environ.pop(name, None)
-        os.environ.update(self._users)
+    def application(self, moto: Any) -> Any:  # noqa: ANN401 (WSGI's)
+        """Return the WSGI application that answers; tests put one before moto's."""
+        return moto
 
     @property
     def url(self) -> str:
@@ -120,13 +108,10 @@ class Cloud:
                 " pip install --upgrade 'imds-analyzer[lab-account]', on Python 3.10 or later"
             ) from error
 
+    @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of a program that is to call this server alone.
-
-        It has no setting and no key of a real account, and never asks this host's own IMDS: this
-        process has none meanwhile.
-        """
-        return {**os.environ, "AWS_ENDPOINT_URL": self.url}
+        """What boto3 needs to call this server alone, and never the host's own IMDS."""
+        return {**NOBODYS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, region: str, account: str = OWN_ACCOUNT) -> Any:  # noqa: ANN401
         """Return botocore's client of a service; another account's by a role in it."""
@@ -150,24 +135,9 @@ class Cloud:
         account, region = place
         return self._modules.backends(service)[account][region]
 
-    def _add_what_moto_lacks(self) -> None:
-        result, cloud = self._modules.result, self
-
-        def defaults(self: Any) -> Any:  # noqa: ANN401 (moto's)
-            found = cloud.defaults.get((self.current_account, self.region), {})
-            return result({"AccountLevel": {"ManagedBy": "account", **found}})
-
-        def managed(self: Any) -> Any:  # noqa: ANN401 (moto's)
-            found = cloud.managed.get((self.current_account, self.region), ())
-            listed = [{"InstanceId": id_, "PingStatus": "Online"} for id_ in found]
-            return result({"InstanceInformationList": listed})
-
-        for owner, name, function in (
-            (self._modules.ec2, "get_instance_metadata_defaults", defaults),
-            (self._modules.ssm, "describe_instance_information", managed),
-        ):
-            self._replaced.append((owner, name, owner.__dict__.get(name)))
-            setattr(owner, name, function)
+    def set_imds_support(self, image: str, region: str, account: str = OWN_ACCOUNT) -> None:
+        """Make an AMI say v2.0."""
+        self.backend("ec2", (account, region)).amis[image].imds_support = "v2.0"
 
     def _silent(self) -> Any:  # noqa: ANN401 (werkzeug's)
         handler: Any = self._modules.serving.WSGIRequestHandler
@@ -178,15 +148,36 @@ class Cloud:
         return type("SilentHandler", (handler,), {"log": log, "protocol_version": "HTTP/1.1"})
 
 
-def _put_aside_the_users_settings() -> dict[str, str]:
-    """Set this process's environment for moto, and return what was in it."""
+@contextlib.contextmanager
+def users_settings_put_aside() -> Iterator[None]:
+    """Leave this process no setting and no key of a real account meanwhile.
+
+    moto opens sessions of its own, already when it is imported.
+    """
     users = {
         name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MOTO_"))
     }
     for name in users:
         del os.environ[name]
-    os.environ.update({**_NOBODYS, **_MOTO_SETTINGS})
-    return users
+    try:
+        with _set(NOBODYS):
+            yield
+    finally:
+        os.environ.update(users)
+
+
+@contextlib.contextmanager
+def _set(settings: Mapping[str, str]) -> Iterator[None]:
+    former = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _modules() -> _Modules:

@@ -99,16 +99,18 @@ def _fill_region(
     images: dict[str, str] = {
         image: ec2.register_image(Name=image)["ImageId"] for image in ("old", "new")
     }
+    cloud.set_imds_support(images["new"], region, id_)
+    if (name, region) in DEFAULTS:
+        ec2.modify_instance_metadata_defaults(**DEFAULTS[name, region])
     backend = cloud.backend("ec2", place)
-    backend.amis[images["new"]].imds_support = "v2.0"
-    cloud.defaults[place] = dict(DEFAULTS.get((name, region), {}))
     for machine in machines:
         instances[machine.name] = _launch(ec2, machine, images[machine.image])
         # Its API takes no time: whatever is launched is new.
         backend.get_instance(instances[machine.name]).launch_time = (now - LIFE).replace(
             tzinfo=None
         )
-    cloud.managed[place] = [instances[each.name] for each in machines if each.gone is None]
+    running = (instances[each.name] for each in machines if each.gone is None)
+    cloud.additions.managed[place] = dict.fromkeys(running, "Online")
     for group in GROUPS:
         if (group.account, group.region) == (name, region):
             _launchers(cloud, place, group, images)

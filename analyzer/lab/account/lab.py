@@ -7,6 +7,7 @@ moto's server on loopback and nothing else.
 from __future__ import annotations
 
 import datetime
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Callable, NamedTuple
 
 import analyzer
 from analyzer.errors import LabError
-from analyzer.lab.account.cloud import ROLE, Cloud
+from analyzer.lab.account.cloud import ROLE, Cloud, users_settings_put_aside
 from analyzer.lab.account.expected import expected
 from analyzer.lab.account.filling import Counts, count, fill
 from analyzer.lab.account.history import counts, history, write
@@ -62,7 +63,7 @@ def show(directory: Path, say: Say, pause: Pause) -> None:
 
     Raises LabError; then what was begun is ended, and the directory has what there was.
     """
-    with Cloud() as cloud:  # says first if moto is missing
+    with users_settings_put_aside(), Cloud() as cloud:  # says first if moto is missing
         files = Files.of(directory)
         lines = _recorded(say, pause)
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -81,7 +82,7 @@ def show(directory: Path, say: Say, pause: Pause) -> None:
         )
         with cloud.in_use():
             count(cloud, made, logged, now)
-        environment = cloud.environment()
+        environment = {**os.environ, **cloud.environment}
         regions = [word for region in REGIONS for word in ("--region", region)]
         command = ("audit", "--organization-role", ROLE, *regions, "--output", str(files.snapshot))
         _run(command, environment, say, pause)

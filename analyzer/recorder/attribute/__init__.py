@@ -23,6 +23,7 @@ from analyzer.recorder.attribute.processes import (
 )
 from analyzer.recorder.attribute.programs import Programs
 from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
+from analyzer.recorder.attribute.runtimes.monitors import maybe_monitor
 from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
 from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
@@ -158,7 +159,7 @@ class Attributor:
         if facts.args and b"\0".join(facts.args).startswith(snapshot.args.rstrip(b"\0")):
             args, truncated = facts.args, False
         cgroup = at_the_call(facts.cgroup, self._cgroups.maybe_path(snapshot.cgroup_id, now))
-        membership = self._membership(cgroup or "", now)
+        membership = self._membership(cgroup or "", now, snapshot.ancestors)
         process = in_words(
             kernel,
             args,
@@ -189,14 +190,20 @@ class Attributor:
         )
         return identified(caller), facts.is_there
 
-    def _membership(self, cgroup_text: str, now: float) -> _Membership:
+    def _membership(
+        self, cgroup_text: str, now: float, ancestors: Sequence[KernelProcess] = ()
+    ) -> _Membership:
         """Return what a cgroup's path says, with the names that its runtime left on the node."""
         membership = _membership_of(cgroup_text)
-        if membership.container is None:
-            return membership
         container, workload = self._naming.named(
-            membership.container, membership.workload, cgroup_text, now
+            membership.container,
+            membership.workload,
+            cgroup_text,
+            now,
+            functools.partial(maybe_monitor, self._processes, ancestors),
         )
+        if container is None:
+            return membership
         unverified = membership.unverified
         if workload is not None and "container" in unverified and "orchestrator" not in unverified:
             unverified = (*unverified, "orchestrator")
@@ -312,6 +319,8 @@ def _membership(cgroup_text: str) -> _Membership:
         container = container._replace(id=mask_text(container.id))
     # Who may name a unit may write a secret into its name. A pod's id is only digits.
     unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)
+    if workload is not None:
+        workload = workload._replace(name=mask_text(workload.name))
     is_chosen = is_named_by_user(cgroup_text)
     named = {
         "container": container is not None,

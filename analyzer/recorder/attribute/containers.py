@@ -53,7 +53,7 @@ def maybe_container(cgroup_text: str) -> Optional[Container]:
             for pattern, runtime in RULES:
                 match = pattern.search(ending)
                 if match:
-                    return Container(_unescape(match["id"]), runtime)
+                    return Container(unescaped(match["id"]), runtime)
     return None
 
 
@@ -62,7 +62,7 @@ def is_container(path: str) -> bool:
     return any(pattern.search(path) for pattern, _ in RULES)
 
 
-def _unescape(name: str) -> str:
+def unescaped(name: str) -> str:
     """Turn systemd's escapes back; names of machines and instances carry them."""
     return _ESCAPE.sub(
         lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "backslashreplace"),

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from analyzer.logline.caller import bounded
 from analyzer.lru import Cache
 from analyzer.masking import Look, mask_text
 from analyzer.recorder.attribute.identity import NAMED_BY_PEOPLE
 from analyzer.recorder.attribute.runtimes import kubelet
-from analyzer.recorder.attribute.runtimes.containerd import Containerd
+from analyzer.recorder.attribute.runtimes.containerd import Containerd, is_task
 from analyzer.recorder.attribute.runtimes.crio import Crio
 from analyzer.recorder.attribute.runtimes.docker import Docker
 from analyzer.recorder.attribute.runtimes.images import reference
 from analyzer.recorder.attribute.runtimes.labels import maybe_place
+from analyzer.recorder.attribute.runtimes.monitors import Monitor
 from analyzer.recorder.attribute.runtimes.node import Node, node_of
 from analyzer.recorder.attribute.runtimes.node_files import NodeFiles
 from analyzer.recorder.attribute.runtimes.podman import Podman
@@ -49,6 +50,16 @@ LABELS_MAX = 8
 
 RUNTIMES: tuple[Runtime, ...] = (Containerd(), Crio(), Docker(), Podman())
 _USER = re.compile(r"/user@(\d+)\.service/")
+# Where containerd's clients have no cgroup of their choice: /NAMESPACE/ID. ctr takes any id.
+_FREE = re.compile(r"(?m):/(?P<namespace>[A-Za-z0-9][\w.-]{0,75})/(?P<id>[A-Za-z0-9][\w.-]{0,75})$")
+_OF_SYSTEMD = (".slice", ".service", ".scope")
+
+# Returns the process that watches a container, for its id and its user's.
+FindMonitor = Callable[[str, Optional[int]], Optional[Monitor]]
+
+
+def _no_monitor(_container: str, _uid: Optional[int]) -> Optional[Monitor]:
+    return None
 
 
 class NodeSettings(NamedTuple):
@@ -80,6 +91,7 @@ class Naming:
         self._runtimes = runtimes
         self._known: Cache[tuple[object, ...], Named] = Cache(NAMES_MAX, NAMES_KEEP_S)
         self._nodes: Cache[None, Node] = Cache(1, NODE_KEEP_S)
+        self._free: Cache[str, bool] = Cache(NAMES_MAX, NAMES_KEEP_S)
         self._newest_at = float("-inf")
 
     def set(self, settings: NodeSettings) -> bool:
@@ -89,6 +101,7 @@ class Naming:
         self._settings = settings
         self._known.clear()
         self._nodes.clear()
+        self._free.clear()
         return True
 
     def has_news(self, now: float) -> bool:
@@ -101,19 +114,25 @@ class Naming:
         workload: Optional[Workload],
         cgroup_text: str,
         now: float,
+        find_monitor: FindMonitor = _no_monitor,
     ) -> Named:
-        """Return the same with names; ``now`` in seconds, monotonic."""
-        if container is None or container.runtime in NAMED_BY_PEOPLE:
-            if container is not None:
-                container = container._replace(name=container.id)
-            return Named(container, workload)
+        """Return the same with names; ``now`` in seconds, monotonic.
+
+        ``find_monitor`` is asked if no directory is known that has the container.
+        """
+        if container is not None and container.runtime in NAMED_BY_PEOPLE:
+            return Named(container._replace(name=container.id), workload)
+        if container is None:
+            container = self._maybe_free(cgroup_text, now)
+        if container is None:
+            return Named(None, workload)
         user = _USER.search(cgroup_text)
         uid = int(user[1]) if user else None
         key = (container, workload, uid)
         known = self._known.get(key, now)
         if known is None:
             try:
-                known = self._look_up(container, workload, uid, now)
+                known = self._look_up(container, workload, uid, now, find_monitor)
             except OSError:  # the root is unavailable
                 known = Named(container, workload)
             if self._known.maybe_old(key) is None:
@@ -123,21 +142,48 @@ class Naming:
             self._known.put(key, known, now, keep_s=keep_s)
         return known
 
+    def _maybe_free(self, cgroup_text: str, now: float) -> Optional[Container]:
+        """Return the container of containerd's whose id somebody chose, if its task is there."""
+        match = _FREE.search(cgroup_text)
+        if match is None or match["namespace"].endswith(_OF_SYSTEMD):
+            return None
+        known = self._free.get(match[0], now)
+        if known is None:
+            try:
+                with NodeFiles(self._settings.root) as files:
+                    known = is_task(files, match["namespace"], match["id"])
+            except OSError:  # the root is unavailable
+                known = False
+            # What is no task now may be one that starts.
+            self._free.put(match[0], known, now, keep_s=NAMES_KEEP_S if known else UNNAMED_KEEP_S)
+        if not known:
+            return None
+        name = mask_text(match["id"], look=Look.DIGESTS)
+        return Container(name, Containerd.name, name)
+
     def _look_up(
-        self, container: Container, workload: Optional[Workload], uid: Optional[int], now: float
+        self,
+        container: Container,
+        workload: Optional[Workload],
+        uid: Optional[int],
+        now: float,
+        find_monitor: FindMonitor,
     ) -> Named:
         root = self._settings.root
         with NodeFiles(root) if uid is None else NodeFiles.of_homes(root) as files:
             runtime, told = self._ask(files, container, uid)
+            pod_labels = NO_LABELS if runtime is None else runtime.pod_labels(files, told)
+            if runtime is None or not (told.name or told.image):
+                found = self._ask_monitor(find_monitor(container.id, uid), container, uid)
+                told, pod_labels = found or (told, pod_labels)
             told = self._completed(files, told, workload)
-            pod_labels = runtime.pod_labels(files, told) if runtime is not None else NO_LABELS
             place = maybe_place(told, pod_labels)
             node = self._node(files, now)
         image = reference(told.image)
         name = told.name if place is None else place.container
         container = container._replace(
             runtime=container.runtime or told.runtime or None,
-            name=_text(name),
+            name=_text(name) or container.name,
             image=_text(image.name),
             tag=_text(image.tag),
         )
@@ -147,12 +193,25 @@ class Naming:
             workload = self._on_node(workload, node)
         return Named(container, workload)
 
+    def _ask_monitor(
+        self, monitor: Optional[Monitor], container: Container, uid: Optional[int]
+    ) -> Optional[tuple[Told, Labels]]:
+        """Return what the directory that a container's monitor shows tells, and its pod's labels.
+
+        It is read as that process sees it. Raises OSError.
+        """
+        if monitor is None:
+            return None
+        with NodeFiles.of_process(monitor.pid) as files:
+            runtime, told = self._ask(files, container, uid, monitor.bundle)
+            return None if runtime is None else (told, runtime.pod_labels(files, told))
+
     def _ask(
-        self, files: NodeFiles, container: Container, uid: Optional[int]
+        self, files: NodeFiles, container: Container, uid: Optional[int], bundle: str = ""
     ) -> tuple[Optional[Runtime], Told]:
         for runtime in self._runtimes:
             if container.runtime in (None, runtime.name):
-                told = runtime.maybe_told(files, Asked(container.id, uid))
+                told = runtime.maybe_told(files, Asked(container.id, uid, bundle))
                 if told is not None:
                     return runtime, told
         return None, Told(container.runtime or "")

@@ -5,6 +5,7 @@ The log has it in ECS's own fields, as Elastic's sensors for containers fill the
 - ``orchestrator.type`` is ``kubernetes``, ``ecs`` or ``nomad``.
 - ``orchestrator.resource.type`` is ``pod``, ``task`` or ``allocation``.
 - ``orchestrator.resource.id`` is the pod's uid, or the id of the task or the allocation.
+- ``orchestrator.resource.name`` is the task of Nomad's, for those without a container.
 
 The uid is ``metadata.uid``; others call it ``kubernetes.pod.uid`` or ``k8s.pod.uid``. The task's
 id is the end of its ARN, ``aws.ecs.task.id``.
@@ -16,6 +17,7 @@ import re
 from typing import Optional
 
 from analyzer.recorder.attribute.cgroups import Cgroup, endings, parse
+from analyzer.recorder.attribute.containers import unescaped
 from analyzer.recorder.callers import Workload
 
 _UUID = r"[0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}"
@@ -38,7 +40,7 @@ RULES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         # Directly below, or below the cluster's name.
         (rf"/ecs/(?:[^/]+/)?{_ID}", "ecs", "task"),
         # Tasks without a container (exec, raw_exec, java), with and without cores of their own.
-        (rf"/(?:share|reserve)\.slice/{_ID}\.[^/]+\.scope", "nomad", "allocation"),
+        (rf"/(?:share|reserve)\.slice/{_ID}\.(?P<name>[^/]+)\.scope", "nomad", "allocation"),
     )
 )
 
@@ -59,5 +61,8 @@ def _of_path(cgroup: Cgroup) -> Optional[Workload]:
             if match:
                 # systemd takes a dash in a slice's name for a level of its own, so the
                 # kubelet writes underscores.
-                return Workload(orchestrator, kind, match["id"].replace("_", "-"))
+                name = match.groupdict().get("name", "")
+                return Workload(
+                    orchestrator, kind, match["id"].replace("_", "-"), name=unescaped(name)
+                )
     return None

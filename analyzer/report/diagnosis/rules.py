@@ -53,9 +53,10 @@ from analyzer.report.diagnosis.origins import Origin, origin_of
 from analyzer.report.diagnosis.remembered import maybe_before
 from analyzer.report.diagnosis.scene import Scene, scene_of
 from analyzer.report.diagnosis.surroundings import ALONE, Surroundings, TokenRequests
+from analyzer.report.diagnosis.targets import Case, targets_of
 from analyzer.report.diagnosis.whose import recognised
 from analyzer.report.findings import FURTHER, Group
-from analyzer.report.result import Diagnosis
+from analyzer.report.result import Diagnosis, Entry
 
 FALLBACK = "fallback_after_token_failure"
 
@@ -233,7 +234,22 @@ def diagnose(
 
     ``around`` says what other groups tell of it, ``ids`` are instances by host key, from a roster.
     """
+    return entry_of(group, clients, around, ids).diagnosis
+
+
+def entry_of(
+    group: Group,
+    clients: Clients,
+    around: Surroundings = ALONE,
+    ids: Mapping[Optional[str], Optional[str]] = MappingProxyType({}),
+) -> Entry:
+    """Return a group with its diagnosis, and what has to be changed for it; see diagnose."""
     facts = GroupFacts(group, clients, around)
     said = next(say(facts) for matches, say in RULES if matches(facts))
     ordinary = pods.with_role(group, code.with_code(group, clients, said))
-    return forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary
+    diagnosis = forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary
+    if not facts.v1 or group.key.provider != AWS:
+        return Entry(group, diagnosis)
+    in_code = code.fixes_in_code(group, clients, said)
+    case = Case(group, facts.scene, facts.origin, facts.found, diagnosis, in_code)
+    return Entry(group, diagnosis, targets_of(case))

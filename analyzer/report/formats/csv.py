@@ -11,12 +11,13 @@ import csv
 import datetime
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
 from analyzer.report.findings import Group
-from analyzer.report.formats import code_words, fleet, outlook
+from analyzer.report.formats import code_words, fix_words, fixes, fleet, outlook
+from analyzer.report.formats.fixes import Fix
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.result import Entry, Report
 from analyzer.text import visible
@@ -112,6 +113,18 @@ OF_THE_CONTAINERS: dict[str, Callable[[Group], Cell]] = {
 }
 
 
+# Of what has to be changed for it: the number of the fix, which callers of one fix have in common.
+OF_THE_FIX: dict[str, Callable[[Optional[int], Optional[Fix]], Cell]] = {
+    "fix": lambda number, _: number,
+    "fix_act": lambda _, fix: None if fix is None else fix.target.act.value,
+    "fix_title": lambda _, fix: None if fix is None else fix_words.title(fix),
+    "fix_callers": lambda _, fix: None if fix is None else len(fix.members),
+    "fix_hosts": lambda _, fix: None if fix is None else fix.host_count,
+    "fix_calls": lambda _, fix: None if fix is None else fix.calls,
+    "fix_versions": lambda _, fix: None if fix is None else SEPARATOR.join(fix.versions),
+}
+
+
 # Remarks of the verdict that say that it may be better than what is known.
 _TOLD_BESIDE = ("left_out", "less_silence")
 REMARKS = "remarks"
@@ -145,11 +158,14 @@ def as_text(report: Report) -> str:
             *OF_THE_CONTAINERS,
             *OF_THE_ACCOUNT,
             REMARKS,
+            *OF_THE_FIX,
         ]
     )
     remarks = SEPARATOR.join(told_beside(report)) or None
     sets = _sets(report)
     names = fleet.names(report)
+    changes = fixes.of(report)
+    numbers = fixes.place_of(changes)
     for entry in sorted(report.entries, key=lambda each: not each.is_incident):
         key = entry.group.key.caller if entry.group.key.provider == AWS else None
         cells = [column(entry) for column in COLUMNS.values()]
@@ -159,7 +175,7 @@ def as_text(report: Report) -> str:
         cells += [
             each(entry.group) for each in (*OF_THE_CODE.values(), *OF_THE_CONTAINERS.values())
         ]
-        cells += [sets.get(key or "", ""), remarks]
+        cells += [sets.get(key or "", ""), remarks, *_fix(key, numbers, changes)]
         writer.writerow(map(cell, cells))
     for caller in fleet.unlisted(report):
         known: dict[str, Cell] = {"caller": caller.key, "last_v1_at": _moment(caller.last_v1_at)}
@@ -167,7 +183,7 @@ def as_text(report: Report) -> str:
         found = (caller, cleared.get(caller.key))
         cells += [each(*found) for each in OF_THE_VERDICT.values()]
         cells += [None] * (len(OF_THE_CODE) + len(OF_THE_CONTAINERS))
-        cells += [sets.get(caller.key, ""), remarks]
+        cells += [sets.get(caller.key, ""), remarks, *_fix(caller.key, numbers, changes)]
         writer.writerow(map(cell, cells))
     return file.getvalue()
 
@@ -180,6 +196,12 @@ def _sets(report: Report) -> Mapping[str, str]:
         for key, many in number.items():
             found.setdefault(key, []).append(f"{of.kind.value} {many}")
     return {key: SEPARATOR.join(several) for key, several in found.items()}
+
+
+def _fix(key: Optional[str], numbers: Mapping[str, int], changes: Sequence[Fix]) -> Iterator[Cell]:
+    number = numbers.get(key) if key is not None else None
+    fix = changes[number - 1] if number is not None else None
+    return (column(number, fix) for column in OF_THE_FIX.values())
 
 
 def _standing(caller: Optional[FleetCaller]) -> Optional[str]:

@@ -18,6 +18,8 @@ from analyzer.errors import AnalyzerError
 from analyzer.imds import AWS
 from analyzer.report.formats import (
     ancestry,
+    fix_words,
+    fixes,
     fleet,
     fleet_chart,
     outlook,
@@ -85,6 +87,7 @@ def _callers(report: Report) -> dict[str, object]:
     by_key = {each.key: each for each in in_the_way}
     open_entries = selection.open_entries(report)
     settled = selection.never_in_the_way(report)
+    changes = fixes.of(report)
     return {
         "label": lambda entry: labels[(entry.group.key.caller, entry.group.key.provider)],
         "label_of": lambda key: labels.get((key, AWS), page_words.Label(key)),
@@ -95,6 +98,13 @@ def _callers(report: Report) -> dict[str, object]:
         "first_advised": _first_advised(open_entries[: BOUNDS.callers_in_detail]),
         "rows": selection.first(open_entries[BOUNDS.callers_in_detail :], BOUNDS.callers_in_rows),
         "open_count": len(open_entries),
+        "changes": selection.first(changes, BOUNDS.callers_in_detail),
+        "change_count": len(changes),
+        "in_the_way_count": len(in_the_way),
+        "place_of_caller": {
+            each.group.key.caller: place
+            for place, each in enumerate(open_entries[: BOUNDS.callers_in_detail], 1)
+        },
         "unlisted": selection.first(fleet.unlisted(report), LISTED_MAX),
         "settled": selection.first(settled, BOUNDS.callers_in_rows),
         "settled_count": len(settled),
@@ -134,6 +144,7 @@ def _compiled() -> Environment:
     )
     environment.globals.update(
         words=wording,
+        fix_words=fix_words,
         said=reason_words,
         outlook=outlook,
         sets=sets,

@@ -17,7 +17,8 @@ from typing import Any, Optional
 
 from analyzer.report.account.inventory import Inventory
 from analyzer.report.findings import Bucket, Findings, Host
-from analyzer.report.formats import code_words
+from analyzer.report.formats import code_words, fixes
+from analyzer.report.formats.fix_document import fix_document
 from analyzer.report.formats.wording import VERSIONS
 from analyzer.report.result import (
     CLEARED,
@@ -57,6 +58,7 @@ def document(report: Report) -> dict[str, Any]:
         "verdict": _verdict(report.verdict),
         "hosts": [_host(each, verdicts.get(each.key)) for each in findings.hosts],
         "callers": [_caller(each) for each in report.entries],
+        "fixes": [fix_document(each, report) for each in fixes.of(report)],
         "timeline": {
             "bucket_s": findings.bucket_s,
             "buckets": [_bucket(each) for each in findings.timeline],

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import FleetCaller
+from analyzer.report.formats.markdown_fixes import changes
 from analyzer.report.formats.markdown_sets import account
 from analyzer.report.formats.markdown_text import (
     BOUNDS,
@@ -50,6 +51,7 @@ def _lines(report: Report, detail: Detail) -> Iterator[str]:
     yield from _instances(report, names)
     if report.inventory is not None:
         yield from account(report, report.inventory)
+    yield from changes(report, names, detail)
     yield from _callers(report, names, detail)
     yield from _cleared(report)
     yield from _settled(report)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from analyzer.report.formats import fleet, outlook, selection, wording
+from analyzer.report.formats import fixes, fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting_incidents import incidents
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES, InstanceParts
@@ -29,11 +29,11 @@ BOUNDS = selection.Bounds(
 )
 TODAY_STYLES = {Standing.CALLS: "bold red", Standing.REJECTED: "bold red"}
 # The first gives way first. The sum of what each gets at least is below the rows of a page.
-_GIVE_WAY = ("groups", "remarks", "cleared", "owners", "input", "figures", "steps", "callers",
-             "instances", "causes", "obstacles", "incidents")  # fmt: skip
+_GIVE_WAY = ("changes", "groups", "remarks", "cleared", "owners", "input", "figures", "steps",
+             "callers", "instances", "causes", "obstacles", "incidents")  # fmt: skip
 # The parts in the order in which they are shown.
 _ORDER = ("incidents", "head", "obstacles", "remarks", "instances", "groups", "callers",
-          "causes", "owners", "fixes", "cleared", "figures", "input", "steps",
+          "causes", "changes", "owners", "fixes", "cleared", "figures", "input", "steps",
           "commands", "end")  # fmt: skip
 _ROWS_OF_CALLERS = 10
 _COMMAND_ROWS_MAX = 12  # of the first step
@@ -46,6 +46,7 @@ _CALLERS = (
     Column("calls", is_number=True, gives_way=3),
     Column("cause", gives_way=2),
     Column("SAFE on"),
+    Column("fix", is_number=True, gives_way=4),
 )
 
 
@@ -57,6 +58,8 @@ class Meeting:
         self._paper = paper
         self._names = fleet.names(report)
         self._callers = fleet.in_the_way(report)
+        self._all_fixes = fixes.of(report)
+        self._place_of = fixes.place_of(self._all_fixes)
 
     def page(self, rows: int, detail: Detail) -> Sequence[tuple[str, Lines]]:
         """Return the parts, by name, in order; without ``detail`` they are that many rows."""
@@ -70,6 +73,7 @@ class Meeting:
             "groups": parts.groups(),
             "callers": self._table(),
             "causes": parts.causes(),
+            "changes": Block() if detail.callers or detail.by_host else parts.fixes(),
             "owners": parts.owners(),
             "cleared": self._cleared(),
             "figures": self._figures(),
@@ -110,7 +114,7 @@ class Meeting:
         return Block(
             [Text("  In the way:")] if reasons else [],
             [self._paper.paragraph(each.text, mark="- ", indent=INDENT) for each in reasons],
-            least=6,
+            least=5,
             noun="reason",
             where="--format json",
         )
@@ -163,6 +167,7 @@ class Meeting:
             Text(wording.count(caller.calls)),
             Text(wording.CAUSES[caller.cause]),
             Text(outlook.safe_on(caller)),
+            Text(f"{self._place_of[caller.key]}"),
         )
 
     def _cleared(self) -> Block:
@@ -235,7 +240,7 @@ class Meeting:
         ]
         title = paper.title("What to do next (why, and the commands: --steps)")
         return Block(
-            title, items, least=6, noun="step", where="--steps", left_out=len(steps) - len(items)
+            title, items, least=4, noun="step", where="--steps", left_out=len(steps) - len(items)
         )
 
     def _end(self) -> Block:
@@ -260,10 +265,10 @@ class Meeting:
     def _extras(self, rows: int, detail: Detail) -> tuple[Lines, Lines]:
         """Fill what is left: the first fix, the commands of the first step, then more fixes."""
         paper = self._paper
-        fixes = [] if detail.callers else list(self._fixes())
+        changes = [] if detail.callers else list(self._fixes())
         commands = [] if detail.steps else self._commands()
         title = paper.title("How to fix them")
-        wanted = [*fixes[:1], commands, *fixes[1:]]
+        wanted = [*changes[:1], commands, *changes[1:]]
         left = rows - paper.rows(title)
         shown: list[Lines] = []
         for each in wanted:
@@ -277,23 +282,21 @@ class Meeting:
         return [*title, *fixed] if fixed else [], commands if has_commands else []
 
     def _fixes(self) -> Iterator[Lines]:
-        """Return how to fix each caller, in the order of the table."""
+        """Return how each change is made, in their order, as the worst caller of it needs it."""
         paper = self._paper
-        for place, caller in enumerate(self._callers[:ITEMS_MAX], 1):
-            if caller.entry is None:
+        for place, fix in enumerate(self._all_fixes[:ITEMS_MAX], 1):
+            entry = fix.first.entry
+            if entry is None or not fix.members:
                 continue
-            name = selection.cut(outlook.caller(caller, paper.arrow), BOUNDS.text)
-            yield [
-                *paper.paragraph(name, "bold", mark=f"{place}. "),
-                *advice(paper, caller.entry),
-            ]
+            yield advice(paper, entry, f"{place}. ")
 
 
-def advice(paper: Paper, entry: Entry) -> Lines:
-    """Say why a caller calls, and what to do, with the commands."""
+def advice(paper: Paper, entry: Entry, number: str = "") -> Lines:
+    """Say why a caller calls, and what to do, with the commands; ``number`` comes first."""
     diagnosis = entry.diagnosis
-    cause = f"{wording.CAUSES[diagnosis.cause]}: "
-    lines = paper.paragraph(diagnosis.summary, mark=cause, indent=INDENT, is_hanging=False)
+    cause = f"{number}{wording.CAUSES[diagnosis.cause]}: "
+    indent = 0 if number else INDENT
+    lines = paper.paragraph(diagnosis.summary, mark=cause, indent=indent, is_hanging=False)
     for each in diagnosis.evidence:
         lines += paper.paragraph(each, mark="* ", indent=INDENT)
     for each in diagnosis.advice:

@@ -1,4 +1,4 @@
-"""Makes the parts of the meeting's page on instances: verdicts, groups, causes and owners."""
+"""Makes the page's parts on instances and fixes: verdicts, groups, causes, fixes, owners."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from analyzer.report.account.inventory import InstanceSet, Inventory, Kind
-from analyzer.report.formats import fleet, outlook, sets, wording
+from analyzer.report.formats import fix_words, fixes, fleet, outlook, sets, wording
 from analyzer.report.formats.fleet import FleetCaller
-from analyzer.report.formats.paper import ITEMS_MAX, Block, Column, Paper
+from analyzer.report.formats.paper import INDENT, ITEMS_MAX, Block, Column, Paper
 from analyzer.report.result import WORST_FIRST, Judgement, Report
 
 JUDGEMENT_STYLES = {
@@ -19,6 +19,7 @@ JUDGEMENT_STYLES = {
 }
 
 
+MEMBERS_MAX = 5  # callers of a fix; --callers has all
 SET_STYLES = {
     Kind.V1_UNWATCHED: "bold red",
     Kind.V1_WATCHED: "bold red",
@@ -40,6 +41,7 @@ class InstanceParts:
         self._paper = paper
         self._callers = callers
         self._names = names
+        self._fixes = fixes.of(report)
 
     def instances(self) -> Block:
         """Say how many instances were judged how, with the first names."""
@@ -157,6 +159,28 @@ class InstanceParts:
         ]
         lines = self._paper.paragraph("; ".join(parts) + ".", mark="Causes: ", is_hanging=False)
         return Block(items=[lines], least=2)
+
+    def fixes(self) -> Block:
+        """Say what has to be changed, once for all callers that need the same."""
+        paper, found = self._paper, self._fixes
+        items = []
+        for place, each in enumerate(found[:ITEMS_MAX], 1):
+            title = f"{fix_words.title(each, paper.arrow)}: {fix_words.size(each)}"
+            lines = paper.paragraph(title, mark=f"{place}. ")
+            if len(each.members) > 1:
+                members = fix_words.members(each, MEMBERS_MAX, paper.arrow)
+                lines += paper.paragraph(members, "dim", indent=INDENT + 1)
+            items.append(lines)
+        number = wording.plural(len(found), "change")
+        callers = wording.plural(len(self._callers), "caller")
+        return Block(
+            paper.title(f"What to change: {number} for {callers} (how: --callers)"),
+            items,
+            least=4,
+            noun="change",
+            where="--callers",
+            left_out=len(found) - len(items),
+        )
 
     def owners(self) -> Block:
         """Say whose the instances are that are not SAFE."""

@@ -46,7 +46,8 @@ class Block:
     """A titled part of a page. ``items`` have one or more lines each.
 
     Where there are too few rows for all, items are cut to one line, then left out from the end;
-    ``where`` says where they are. It is never given less than ``least`` rows, or what it needs.
+    ``where`` says where they are. It has ``least`` rows, or what it needs, unless the
+    page is too short for that of all blocks.
     """
 
     title: Lines = field(default_factory=list)
@@ -178,10 +179,11 @@ class Paper:
         """Return the blocks in at most so many rows; the first of ``order`` gives way first."""
         sizes = {id(each): self.rows(self.whole(each)) for each in blocks}
         over = sum(sizes.values()) - rows
-        # First long items become shorter, everywhere; only then are whole items left out.
-        for lines_max in (*_SHORTER, 0):
+        # First long items become shorter, everywhere; only then are whole items left out, and whole
+        # blocks last: together, the least of all is more than a page.
+        for lines_max in (*_SHORTER, 0, None):
             for each in order:
-                least = self._least(each, lines_max)
+                least = 0 if lines_max is None else self._least(each, lines_max)
                 gives = max(0, min(over, sizes[id(each)] - least))
                 sizes[id(each)] -= gives
                 over -= gives

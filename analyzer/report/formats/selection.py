@@ -30,12 +30,14 @@ class Bounds:
 class Detail:
     """What the user asked to see all of; by default a report is one page.
 
-    ``steps`` are the commands of every step, not of the first alone.
+    ``steps`` are the commands of every step, not of the first alone. ``by_host`` splits each fix
+    by host.
     """
 
     hosts: bool = False
     callers: bool = False
     steps: bool = False
+    by_host: bool = False
 
 
 BRIEF = Detail()

@@ -1,7 +1,8 @@
 """Prints the report at a terminal, or without control codes to a file or pipe.
 
 By default it is one page for a meeting: at most ``ROWS_MAX`` rows, whatever the input. What the
-user asks for with ``--hosts``, ``--callers`` and ``--steps`` comes in full, and makes it longer.
+user asks for with ``--hosts``, ``--callers``, ``--by-host`` and ``--steps`` comes in
+full, and makes it longer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
+from analyzer.report.formats.fix_listing import listed
 from analyzer.report.formats.listing import Listing
 from analyzer.report.formats.meeting import Meeting
 from analyzer.report.formats.paper import COLUMNS_MAX, Lines, Paper
@@ -43,6 +45,8 @@ def _lines(report: Report, paper: Paper, detail: Detail) -> Iterator[Text]:
     listing = Listing(report, paper)
     page = meeting.page(ROWS_MAX, detail)
     in_full: dict[str, Lines] = {}
+    if detail.callers or detail.by_host:
+        in_full["changes"] = listed(report, paper, detail)
     if detail.hosts:
         in_full["instances"] = listing.hosts()
     if detail.callers:

@@ -16,23 +16,26 @@ _INFO = "/var/lib/dpkg/info"
 # Kernel headers have lists of 2 MiB; no program is in one beyond this.
 _LIST_BYTES_MAX = 4 << 20
 _STATUS_BYTES_MAX = 16 << 20
-# Policy leaves these to the local administrator.
-_NOT_PACKAGED = re.compile(r"/(?:usr/local|srv|home|root|tmp|var/tmp|run)/")
+# Where packages put programs and scripts; policy leaves all else to the local administrator, and
+# the lists of a host are 13 MB.
+_PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib\w*/|opt/|etc/|boot/|var/(?!tmp/))")
 _COMMON = {"usr", "bin", "sbin", "lib", "lib64", "opt", "share", "libexec"}
+_WORD_MIN = 5
 # Debian moved these below /usr, and the lists of older packages name the old place.
 _MOVED = re.compile(r"/usr(?=/(?:bin|sbin|lib(?:32|64|x32)?)/)")
 
 
 def owners(root: Root, paths: Sequence[str]) -> Iterator[Package]:
     """Yield the package of each path that one owns."""
-    paths = [path for path in paths if not _NOT_PACKAGED.match(path)]
+    paths = [path for path in paths if _PACKAGED.match(path)]
     if not paths:
         return
-    wanted = {_in_list(each): path for path in paths for each in (path, _MOVED.sub("", path, 1))}
+    # The moved path is the end of the other one: one search tells of both.
+    wanted = {_MOVED.sub("", path, 1).encode("utf-8", "surrogateescape"): path for path in paths}
     names: dict[str, str] = {}
     for name, raw in _lists(root, paths):
-        for needle, path in wanted.items():
-            if needle in raw:
+        for end, path in wanted.items():
+            if end + b"\n" in raw and (_in_list(path) in raw or b"\n" + end + b"\n" in raw):
                 names.setdefault(path, name[: -len(".list")])
         if len(names) == len(paths):
             break
@@ -55,10 +58,10 @@ def installed(raw: bytes, path: str) -> Iterator[Package]:
 def _lists(root: Root, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the text of each list, those that are likely the owner's first."""
     with Folder(root, _INFO) as folder:
-        for name in sorted(folder.names(), key=_order(paths)):
-            if name.endswith(".list"):
-                with contextlib.suppress(OSError):  # gone since
-                    yield name, folder.read(name, _LIST_BYTES_MAX)
+        lists = [name for name in folder.names() if name.endswith(".list")]
+        for name in sorted(lists, key=_order(paths)):
+            with contextlib.suppress(OSError):  # gone since
+                yield name, folder.read(name, _LIST_BYTES_MAX)
 
 
 def _in_list(path: str) -> bytes:
@@ -69,9 +72,14 @@ def _in_list(path: str) -> bytes:
 def _order(paths: Sequence[str]) -> Callable[[str], tuple[int, str]]:
     """Return the order in which lists are read: first those named as a part of a path is."""
     parts = {part for path in paths for part in path.split("/") if len(part) > 1} - _COMMON
+    # `java-17-openjdk-amd64` is in openjdk-17-jre-headless.
+    parts |= {word for part in parts for word in part.split("-") if len(word) >= _WORD_MIN}
+    by_first: dict[str, list[str]] = {}
+    for part in parts:
+        by_first.setdefault(part[0], []).append(part)
 
     def key(name: str) -> tuple[int, str]:
-        return -max((_alike(name, part) for part in parts), default=0), name
+        return -max((_alike(name, part) for part in by_first.get(name[0], ())), default=0), name
 
     return key
 

@@ -12,12 +12,15 @@ import pytest
 
 from analyzer.account.file import as_bytes, read
 from analyzer.account.model import (
+    Account,
     Baseline,
     Calls,
     Defaults,
+    Failure,
     Hour,
     InstanceFacts,
     MetadataOptions,
+    Part,
     Period,
     RegionFacts,
     Snapshot,
@@ -62,6 +65,7 @@ def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"[]", "is no snapshot"),
         (b'{"format": 1}', "is no snapshot"),
+        (b'{"format": 0, "taken_at": "2026-11-29T12:00:00Z"}', "has format 0, which"),
         (b'{"format": 99, "taken_at": "2026-11-29T12:00:00Z"}', "has format 99"),
         (b'{"format": 1, "taken_at": "2026-11-29T12:00:00Z"}', "`version`"),
         (as_bytes(snapshot())[:-40], "is no snapshot"),
@@ -114,6 +118,18 @@ def test_an_account_and_region_that_are_twice_in_a_file(tmp_path: Path) -> None:
     path.write_bytes(as_bytes(twice))
     with pytest.raises(AnalyzerError, match="123456789012 in eu-west-1 is there twice"):
         read(path)
+
+
+def test_an_account_has_a_region_or_a_failure(tmp_path: Path) -> None:
+    """Else one from which the Regions were taken out would have nothing that allows v1."""
+    path = tmp_path / "snapshot"
+    other = "009848541023"
+    more = replace(snapshot(), accounts=(*snapshot().accounts, Account(other)))
+    path.write_bytes(as_bytes(more))
+    with pytest.raises(AnalyzerError, match=f"account {other} has no Region"):
+        read(path)
+    path.write_bytes(as_bytes(replace(more, failures=(Failure(Part.ROLE, "x", "y", other),))))
+    assert [each.id for each in read(path).accounts][-1] == other
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1", "ap-southeast-7"])

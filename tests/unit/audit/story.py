@@ -41,11 +41,11 @@ def tell(aws: AwsServer, now: datetime.datetime) -> Story:
     )
     aws.set_imds_support(image_v2, NEAR)
     aws.set_imds_support(image_of_alias, NEAR)
-    aws.extension.parameters["/aws/service/al2023"] = image_of_alias
+    aws.additions.parameters["/aws/service/al2023"] = image_of_alias
     ec2.modify_instance_metadata_defaults(HttpEndpoint="enabled")
     v1 = _run(ec2, image, "optional", profile=_profile(aws))
     v2 = _run(ec2, image_v2, "required")
-    aws.extension.managed[OWN_ACCOUNT, NEAR] = {v1: "Online", v2: "ConnectionLost"}
+    aws.additions.managed[OWN_ACCOUNT, NEAR] = {v1: "Online", v2: "ConnectionLost"}
     template = _launchers(aws, ec2, image, image_v2)
     old = {id_: _image(aws, id_) for id_ in (OWN_ACCOUNT, other)}
     far = _run(aws.client("ec2", FAR), old[OWN_ACCOUNT], "optional")

@@ -404,13 +404,59 @@ def test_an_answer_without_what_it_must_have_is_a_failure(aws: AwsServer) -> Non
         "DescribeInstances",
         "<DescribeInstancesResponse><reservationSet><item><instancesSet><item>"
         "<imageId>ami-1</imageId></item></instancesSet></item></reservationSet>"
-        "</DescribeInstancesResponse>",
+        "<requestId>1</requestId></DescribeInstancesResponse>",
     )
     snapshot = collected(role=None)
     assert {(failure.part, failure.code) for failure in snapshot.failures} == {
         (Part.INSTANCES, "UnexpectedAnswer")
     }
     assert near(snapshot).templates
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Service Unavailable", "ResponseParserError"),
+        ("<html><body>Log in</body></html>", "UnexpectedAnswer"),
+        ("", "ResponseParserError"),
+        ("<DescribeInstancesResponse><reservationSet>", "ResponseParserError"),
+    ],
+)
+def test_an_answer_that_is_not_of_aws_is_a_failure(aws: AwsServer, text: str, code: str) -> None:
+    """Of a proxy, for example. It must not look like a Region without instances."""
+    aws.answer("DescribeInstances", text)
+    snapshot = collected(role=None)
+    assert {(failure.part, failure.code) for failure in snapshot.failures} == {
+        (Part.INSTANCES, code)
+    }
+    assert "the proxy" in snapshot.failures[0].text
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize("operation", ["DescribeInstanceInformation", "ListAccounts"])
+@pytest.mark.parametrize("text", ["5", "[]", "null", '{"InstanceInformationList": [5]}', "{"])
+def test_json_that_is_not_of_aws_is_a_failure(aws: AwsServer, operation: str, text: str) -> None:
+    aws.answer(operation, text)
+    snapshot = collected()
+    part = Part.ACCOUNTS if operation == "ListAccounts" else Part.SSM
+    assert part in {failure.part for failure in snapshot.failures}
+
+
+@pytest.mark.parametrize("text", ["<html/>", "no XML", ""])
+def test_a_first_answer_that_is_not_of_aws_is_an_error(aws: AwsServer, text: str) -> None:
+    aws.answer("GetCallerIdentity", text)
+    with pytest.raises(AnalyzerError, match="the proxy"):
+        collected()
+
+
+def test_an_endpoint_that_is_no_address_is_an_error(
+    aws: AwsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del aws
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(AnalyzerError, match="AWS_ENDPOINT_URL"):
+        collected()
 
 
 def test_without_valid_credentials_there_is_no_snapshot(aws: AwsServer) -> None:

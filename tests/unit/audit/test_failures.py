@@ -7,6 +7,8 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     TokenRetrievalError,
 )
@@ -50,6 +52,9 @@ def client_error(code: str, text: str = "no") -> ClientError:
             True,
         ),
         (ConnectTimeoutError(endpoint_url="x"), "ConnectTimeoutError", "Check the network", True),
+        (Incomplete("UnknownRegion", "x"), "UnknownRegion", "Enable the Region", False),
+        (Incomplete("UnexpectedAnswer", "x"), "UnexpectedAnswer", "the proxy", False),
+        (InvalidRegionError(region_name="a b"), "InvalidRegionError", "AWS_DEFAULT_REGION", True),
         (Incomplete("PartialData", "some"), "PartialData", "Run the audit again", False),
     ],
 )
@@ -74,3 +79,11 @@ def test_a_text_is_one_line_without_secrets() -> None:
     assert found.text.isprintable()
     assert "hunter2" not in found.text
     assert len(found.text) < TEXT_MAX + 100
+
+
+def test_a_credential_with_a_line_break_is_not_repeated() -> None:
+    """Of a file with Windows' line ends, for example; http.client says the whole value."""
+    error = HTTPClientError(error=ValueError("Invalid header value b'Fwo3Secret\\r'"))
+    found = failure(Part.ACCOUNTS, error, PLACE)
+    assert "a credential has a line break in it" in found.text
+    assert "Secret" not in found.text

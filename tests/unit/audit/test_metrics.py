@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from analyzer.account.model import Calls, Hour, Part, Period
 from analyzer.audit.access import Access, Requests, open_access
@@ -23,7 +23,7 @@ from analyzer.audit.metrics import (
     read_calls,
 )
 from analyzer.audit.region import Attempts
-from tests.aws import AwsServer
+from tests.aws import Answers, AwsServer
 
 REGION = "eu-west-1"
 NOW = datetime.datetime(2026, 11, 29, 12, 34, 56, tzinfo=datetime.timezone.utc)
@@ -39,8 +39,8 @@ def access(aws: AwsServer) -> Access:
 
 
 @pytest.fixture
-def stub(access: Access) -> Iterator[Stubber]:
-    with Stubber(access._client("cloudwatch", REGION)) as stubber:
+def stub(access: Access) -> Iterator[Answers]:
+    with Answers(access._client("cloudwatch", REGION)) as stubber:
         yield stubber
 
 
@@ -69,7 +69,7 @@ def test_an_answer_of_a_call_fits_its_limits(days: int) -> None:
     assert queries + len(METRICS) > min(QUERIES_MAX, POINTS_MAX // hours)
 
 
-def test_a_query_names_metric_and_instance(access: Access, stub: Stubber) -> None:
+def test_a_query_names_metric_and_instance(access: Access, stub: Answers) -> None:
     def query(name: str, metric: str, id_: str) -> dict[str, Any]:
         dimensions = [{"Name": "InstanceId", "Value": id_}]
         found = {"Namespace": "AWS/EC2", "MetricName": metric, "Dimensions": dimensions}
@@ -97,7 +97,7 @@ def test_a_query_names_metric_and_instance(access: Access, stub: Stubber) -> Non
     stub.assert_no_pending_responses()
 
 
-def test_pages_of_one_answer_are_joined(access: Access, stub: Stubber) -> None:
+def test_pages_of_one_answer_are_joined(access: Access, stub: Answers) -> None:
     stub.add_response(
         "get_metric_data",
         answer(result("a0", "PartialData", h5=2, h4=0), NextToken="more"),
@@ -143,7 +143,7 @@ def test_pages_of_one_answer_are_joined(access: Access, stub: Stubber) -> None:
     ],
 )
 def test_what_is_left_out_is_told(
-    access: Access, stub: Stubber, results: tuple[dict[str, Any], ...], found: dict[str, Any] | None
+    access: Access, stub: Answers, results: tuple[dict[str, Any], ...], found: dict[str, Any] | None
 ) -> None:
     others = (result("a1", h1=1), result("r1"))
     stub.add_response("get_metric_data", answer(*results, *others))
@@ -161,7 +161,7 @@ def test_what_is_left_out_is_told(
         assert {name: getattr(given["i-0"], name) for name in found} == found
 
 
-def test_an_error_of_a_later_call_leaves_what_came(access: Access, stub: Stubber) -> None:
+def test_an_error_of_a_later_call_leaves_what_came(access: Access, stub: Answers) -> None:
     size = instances_of_a_call(PERIOD)
     ids = [f"i-{number}" for number in range(size + 1)]
     whole = [result(f"{letter}{number}") for number in range(size) for letter in "ar"]
@@ -173,6 +173,6 @@ def test_an_error_of_a_later_call_leaves_what_came(access: Access, stub: Stubber
     assert given == ids[:size]
 
 
-def test_no_instances_ask_nothing(access: Access, stub: Stubber) -> None:
+def test_no_instances_ask_nothing(access: Access, stub: Answers) -> None:
     assert list(read_calls(access, REGION, [], PERIOD)) == []
     stub.assert_no_pending_responses()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from analyzer.account.model import Account, AutoScalingGroup, Part, TemplateReference
 from analyzer.audit.access import Access, Requests, open_access
-from analyzer.audit.accounts import Wanted, find_accounts
+from analyzer.audit.accounts import Wanted, find_accounts, open_account
 from analyzer.audit.failures import Place
 from analyzer.audit.instances import read_instances
 from analyzer.audit.origins import read_groups, read_images, read_templates
 from analyzer.audit.region import Attempts
-from tests.aws import OWN_ACCOUNT, AwsServer
+from tests.aws import OWN_ACCOUNT, Answers, AwsServer
 
 REGION, HOME = "eu-west-1", "us-east-1"
 
@@ -25,8 +25,8 @@ def access(aws: AwsServer) -> Access:
     return open_access(None, Requests())
 
 
-def stub(access: Access, service: str, region: str = REGION) -> Stubber:
-    stubber = Stubber(access._client(service, region))
+def stub(access: Access, service: str, region: str = REGION) -> Answers:
+    stubber = Answers(access._client(service, region))
     stubber.activate()
     return stubber
 
@@ -181,4 +181,24 @@ def test_a_suspended_account_that_was_asked_for_is_named(access: Access) -> None
     assert found == ()
     assert [(failure.part, failure.account) for failure in failures] == [
         (Part.ACCOUNTS, "333333333333")
+    ]
+
+
+def test_pages_whose_tokens_come_again_are_a_failure(access: Access) -> None:
+    """Botocore notices the same token twice in a row, and not one that alternates."""
+    answers = stub(access, "ec2")
+    for token in ("a", "b", "a"):
+        answers.add_response("describe_instances", {"Reservations": [], "NextToken": token})
+    attempts = Attempts(Place(OWN_ACCOUNT, REGION))
+    assert attempts.all_of(Part.INSTANCES, lambda: read_instances(access, REGION)) == ()
+    assert [each.code for each in attempts.failures] == ["PaginationError"]
+    answers.assert_no_pending_responses()
+
+
+def test_an_account_without_any_region_is_a_failure(access: Access) -> None:
+    stub(access, "ec2", HOME).add_response("describe_regions", {"Regions": []})
+    opened = open_account(access, OWN_ACCOUNT, Account(OWN_ACCOUNT), Wanted())
+    assert opened.regions == ()
+    assert [(each.part, each.code) for each in opened.failures] == [
+        (Part.REGIONS, "UnexpectedAnswer")
     ]

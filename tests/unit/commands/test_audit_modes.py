@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +18,14 @@ import click.testing
 import pytest
 
 from analyzer.account.file import as_bytes
+from analyzer.cli import cli
 from analyzer.commands.audit import audit
 from tests.unit.account.check.snapshots import INSTANCE, safe, unread, unsafe
 from tests.unit.account.credentials.records import ACCOUNT, REGION, record, some
 from tests.unit.report.engine.test_fetches import call
 
+UTC = datetime.timezone.utc
+NOW = datetime.datetime.now(UTC)
 _STS = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
     f"<GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/ana</Arn><UserId>A</UserId>"
@@ -37,7 +43,7 @@ def snapshots(tmp_path: Path) -> dict[str, str]:
     """Return the names of files with snapshots."""
     made = {"safe": safe(), "unsafe": unsafe(), "unread": unread(safe())}
     for name, snapshot in made.items():
-        (tmp_path / name).write_bytes(as_bytes(snapshot))
+        (tmp_path / name).write_bytes(as_bytes(replace(snapshot, taken_at=NOW)))
     return {name: str(tmp_path / name) for name in made}
 
 
@@ -47,6 +53,58 @@ def test_the_exit_code_is_that_of_the_worst_rule(snapshots: dict[str, str]) -> N
     assert ran.exit_code == 11
     assert "FAIL  No instance allows IMDSv1" in ran.output
     assert run("--check", "--snapshot", snapshots["unread"]).exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "age", "exit_code"),
+    [
+        ((), datetime.timedelta(hours=47), 0),
+        ((), datetime.timedelta(hours=49), 17),
+        ((), datetime.timedelta(minutes=-3), 0),
+        ((), datetime.timedelta(minutes=-30), 17),
+        (("--max-age", "2h"), datetime.timedelta(hours=3), 17),
+        (("--max-age", "400d"), datetime.timedelta(days=390), 0),
+        (("--max-age", "400d"), datetime.timedelta(hours=-1), 17),
+    ],
+)
+def test_a_snapshot_that_is_not_of_today_does_not_pass(
+    arguments: tuple[str, ...], age: datetime.timedelta, exit_code: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "account.json"
+    path.write_bytes(as_bytes(replace(safe(), taken_at=datetime.datetime.now(UTC) - age)))
+    ran = run("--check", "--snapshot", str(path), *arguments)
+    assert ran.exit_code == exit_code, ran.output
+    assert ("FAIL  The snapshot is recent" in ran.output) is bool(exit_code)
+
+
+def test_an_age_that_is_no_length_is_named(snapshots: dict[str, str]) -> None:
+    ran = run("--check", "--snapshot", snapshots["safe"], "--max-age", "soon")
+    assert ran.exit_code == 2
+    assert "write 90m, 36h, 7d or 2w" in ran.output
+
+
+def test_a_result_that_cannot_be_written_names_its_option(
+    snapshots: dict[str, str], tmp_path: Path
+) -> None:
+    ran = run("--check", "--snapshot", snapshots["safe"], "--result", str(tmp_path))
+    assert ran.exit_code == 1
+    assert "Choose another file with --result" in str(ran.exception)
+
+
+@pytest.mark.parametrize("form", ["text", "sarif"])
+def test_a_full_disk_at_standard_output_is_an_error(form: str, snapshots: dict[str, str]) -> None:
+    """What was not written was not checked."""
+    words = ("audit", "--check", "--snapshot", snapshots["safe"], "--format", form)
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "analyzer", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == "imds-analyzer: cannot write the output: No space left on device\n"
 
 
 def test_exceptions_and_an_earlier_snapshot_excuse(
@@ -68,13 +126,28 @@ def test_exceptions_and_an_earlier_snapshot_excuse(
     assert f"{INSTANCE}: its HttpTokens is optional" in ran.output
 
 
+def test_a_previous_snapshot_that_is_the_later_one_is_an_error(
+    snapshots: dict[str, str], tmp_path: Path
+) -> None:
+    """Swapped names would excuse all that is new."""
+    later = tmp_path / "later"
+    later.write_bytes(as_bytes(replace(unsafe(), taken_at=NOW + datetime.timedelta(minutes=1))))
+    check = ("--check", "--snapshot", snapshots["unsafe"])
+    ran = run(*check, "--previous", str(later))
+    assert ran.exit_code == 1
+    assert "--previous takes the earlier one" in str(ran.exception)
+    assert (
+        run("--check", "--snapshot", str(later), "--previous", snapshots["unsafe"]).exit_code == 0
+    )
+
+
 def test_a_snapshot_of_nothing_does_not_pass(tmp_path: Path) -> None:
     path = tmp_path / "nothing.json"
     path.write_bytes(as_bytes(replace(safe(), regions=())))
     result = run("--check", "--snapshot", str(path))
     assert result.exit_code not in (0, None)
     assert "nothing to check" in result.output + str(result.exception)
-    path.write_bytes(as_bytes(unread(replace(safe(), regions=()))))
+    path.write_bytes(as_bytes(unread(replace(safe(), regions=(), taken_at=NOW))))
     assert run("--check", "--snapshot", str(path)).exit_code == 10
 
 
@@ -104,12 +177,35 @@ def test_results_are_written_in_every_format(snapshots: dict[str, str], tmp_path
         (["--check", "--format", "sarif"], "need --result FILE or --snapshot FILE"),
         (["--uses", "x", "--format", "sarif"], "go with --check"),
         (["--cloudtrail-sql", "--days", "91"], "give 1 to 90"),
+        (["--max-age", "2d"], "--max-age goes with --check and --snapshot"),
+        (["--check", "--max-age", "2d"], "--max-age goes with --check and --snapshot"),
+        (["--check", "--guardrails", "x"], "--check does not go with `audit --guardrails`"),
+        (["--check", "--cloudtrail-sql"], "--check does not go with `audit --cloudtrail-sql`"),
+        (
+            ["--check", "--snapshot", "x", "--region", "eu-west-1"],
+            "--region does not go with `audit --check --snapshot`",
+        ),
+        (["--check", "--snapshot", "x", "--output", "y"], "--output does not go with"),
+        (["--uses", "x", "--previous", "y"], "--previous does not go with `audit --uses`"),
+        (["--result", "x"], "--result does not go with `audit`"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments: list[str], said: str) -> None:
     ran = run(*arguments)
     assert ran.exit_code == 2
     assert said in " ".join(ran.output.split())
+
+
+def test_ctrl_c_in_a_check_has_the_exit_code_of_an_interrupt(
+    snapshots: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analyzer.account.file.read", interrupted)
+    words = ("audit", "--check", "--snapshot", snapshots["safe"])
+    ran = click.testing.CliRunner().invoke(cli, words)
+    assert (ran.exit_code, ran.output) == (130, "imds-analyzer: interrupted\n")
 
 
 def test_guardrails_are_written(tmp_path: Path) -> None:
@@ -142,6 +238,7 @@ class _Aws(http.server.BaseHTTPRequestHandler):
             answer = json.dumps(_page(question))
         raw = answer.encode()
         self.send_response(200)
+        self.send_header("x-amzn-RequestId", "1")
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
@@ -219,7 +316,7 @@ def test_instances_come_from_a_snapshot(
     elsewhere = ("--region", "us-east-1")
     none = run("--cloudtrail", "--uses", uses, "--snapshot", snapshots["unsafe"], *elsewhere)
     assert none.exit_code == 2
-    assert "has no instance that allows IMDSv1" in none.output
+    assert "has no instance with tokenless calls" in " ".join(none.output.split())
 
 
 def test_the_query_for_athena_is_printed() -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from analyzer.host.container import Runtime
 from analyzer.host.container_lacks import (
+    OF_ECS,
     WANTED,
     WORDS,
     Lack,
@@ -20,6 +22,7 @@ from analyzer.host.container_lacks import (
     remedy,
 )
 
+TASK = Path(__file__).parents[3] / "deploy/ecs/task-definition.json"
 KNOWN = [runtime for runtime in Runtime if runtime is not Runtime.OTHER]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes such namespaces")
 
@@ -55,6 +58,17 @@ def test_outside_of_a_known_runtime_the_words_are_general(lack: Lack) -> None:
 def test_capabilities_that_are_missing(held: set[str], missing: list[str]) -> None:
     """CAP_SYS_ADMIN stands for what older kernels have not."""
     assert missing_capabilities(frozenset(held)) == missing
+
+
+def test_the_words_for_ecs_are_those_of_the_task_definition() -> None:
+    """Which capabilities it has instead of those that ECS cannot grant."""
+    (container,) = json.loads(TASK.read_text(encoding="utf-8"))["containerDefinitions"]
+    assert sorted(container["linuxParameters"]["capabilities"]["add"]) == sorted(OF_ECS)
+    assert missing_capabilities(frozenset(f"CAP_{name}" for name in OF_ECS)) == []
+    for lack in (Lack.CAPABILITIES, Lack.SECCOMP):
+        line = WORDS[lack].lines[Runtime.ECS]
+        added = json.loads("{" + line.partition(" (")[0] + "}")["linuxParameters"]["capabilities"]
+        assert added == {"add": list(OF_ECS)}
 
 
 def test_on_a_host_nothing_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from analyzer.errors import LabError
-from analyzer.lab.account.cloud import OWN_ACCOUNT, Cloud
+from analyzer.lab.account.cloud import OWN_ACCOUNT, Cloud, users_settings_put_aside
 from analyzer.lab.account.story import GROUPS, MACHINES, REGIONS
 from tests.schema import parsed
 
@@ -215,9 +215,10 @@ def test_nothing_of_a_real_account_reaches_the_programs(monkeypatch: pytest.Monk
     """Neither keys nor settings; and this host's own IMDS is not asked."""
     for name in ("PROFILE", "SESSION_TOKEN", "SECRET_ACCESS_KEY", "ENDPOINT_URL_EC2"):
         monkeypatch.setenv(f"AWS_{name}", "real")
-    with Cloud() as cloud:
+    with users_settings_put_aside(), Cloud() as cloud:
         assert cloud.client("sts", REGIONS[0]).get_caller_identity()["Account"] == OWN_ACCOUNT
-        found = {k: v for k, v in cloud.environment().items() if k.startswith("AWS_")}
+        given = {**os.environ, **cloud.environment}
+        found = {k: v for k, v in given.items() if k.startswith("AWS_")}
     assert os.environ["AWS_PROFILE"] == "real"  # the user's again
     assert "real" not in found.values()
     assert found["AWS_EC2_METADATA_DISABLED"] == "true"

@@ -102,3 +102,11 @@ def test_binary_files_are_left(tmp_path: Path) -> None:
     root = tree(tmp_path, {"/usr/bin/prog": b"\x7fELF\0\0" + CURL.encode()})
     with Root(str(root)) as opened:
         assert list(scripts.of_file(opened, "/usr/bin/prog")) == []
+
+
+def test_node_adds_the_ending_of_a_script(tmp_path: Path) -> None:
+    """As with `node /srv/main`; a folder of that name is no script."""
+    text = "require('http').get('http://169.254.169.254/latest/meta-data/mac', console.log);\n"
+    root = tree(tmp_path, {"/srv/main.js": text, "/srv/app/index.js": text})
+    assert _lines(root, "/srv/main", "/usr/bin/node") == [("/srv/main.js", 1)]
+    assert _lines(root, "/srv/app", "/usr/bin/node") == []

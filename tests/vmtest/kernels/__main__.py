@@ -3,6 +3,7 @@
 ``python -m tests.vmtest.kernels`` runs the live suite on all; ``--kernel 5.10 --shell 'bpftool
 prog'`` runs one command in one guest, whose file system is this machine's, read-only underneath.
 ``--clients -- --only curl`` runs tests.vmtest.clients with the arguments behind ``--``.
+``--image ARCHIVE`` starts the container image on arm64.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Callable, NamedTuple, NoReturn, Optional
 import click
 
 from tests.vmtest import slots
-from tests.vmtest.kernels import arm64, clients, kernels, machine, plan, suite
+from tests.vmtest.kernels import arm64, clients, image, kernels, machine, plan, suite
+from tests.vmtest.kernels.guest import CHECKOUT
 from tests.vmtest.kernels.kernels import Kernel
 from tests.vmtest.kernels.machine import Outcome
 from tests.vmtest.kernels.mirror import VmError
@@ -47,6 +49,12 @@ class Task(NamedTuple):
 @click.option("--shell", metavar="COMMAND", help="Run this instead.")
 @click.option("--clients", "with_clients", is_flag=True, help="Run real clients of IMDS instead.")
 @click.option(
+    "--image",
+    "archive",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Start this image of `make image` instead, on arm64.",
+)
+@click.option(
     "--deadline",
     type=int,
     help=f"Seconds per machine; {DEADLINE_S}, with --clients {clients.DEADLINE_S}.",
@@ -66,6 +74,7 @@ def main(
     keyword: Optional[str],
     shell: Optional[str],
     with_clients: bool,
+    archive: Optional[Path],
     deadline: Optional[int],
     jobs: int,
     full: bool,
@@ -80,6 +89,8 @@ def main(
         raise click.UsageError("only --clients takes further words")
     task = _task(shell, keyword, client_options if with_clients else None, full=full)
     try:
+        if archive is not None:
+            names, task = (arm64.ARCH,), _image_task(archive)
         lines = [kernels.line_named(name) for name in names] or list(kernels.LINES)
         machine.check_programs()
         found = kernels.fetch(lines, refresh=refresh)
@@ -122,6 +133,12 @@ def _task(
         return Task(command, _show_clients, clients.DEADLINE_S, userland)
     command = partial(suite.guest_command, keyword=keyword, full=full)
     return Task(command, partial(_show_suite, full=full), DEADLINE_S, userland)
+
+
+def _image_task(archive: Path) -> Task:
+    root = image.unpacked(archive, arm64.ARCH)
+    userland = arm64.Userland(arm64.TREE, (CHECKOUT, root))
+    return Task(lambda _: image.guest_command(root), _show_shell, DEADLINE_S, userland)
 
 
 def _run_all(

@@ -173,7 +173,11 @@ def _attempt(
 
 
 def watch(
-    machine: subprocess.Popen[bytes], started: Path, deadline_s: float, stop: threading.Event
+    machine: subprocess.Popen[bytes],
+    started: Path,
+    deadline_s: float,
+    stop: threading.Event,
+    boot_deadline_s: float = BOOT_DEADLINE_S,
 ) -> tuple[float, float, str]:
     """Wait for a machine's end; returns seconds to its start and its end, and what went wrong."""
     began = time.monotonic()
@@ -186,8 +190,8 @@ def watch(
             boot_s = total_s
         if ended:
             return boot_s, total_s, ""
-        if not boot_s and total_s > BOOT_DEADLINE_S:
-            return boot_s, total_s, f"did not boot within {BOOT_DEADLINE_S} s"
+        if not boot_s and total_s > boot_deadline_s:
+            return boot_s, total_s, f"did not boot within {boot_deadline_s:.0f} s"
         if boot_s and total_s - boot_s > deadline_s + POWER_OFF_S:
             return boot_s, total_s, f"no end within {deadline_s:.0f} s"
         if stop.wait(LOOK_AGAIN_S):

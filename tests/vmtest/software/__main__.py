@@ -10,10 +10,15 @@ import sys
 from collections.abc import Sequence
 
 from tests.vmtest.clients.store import ClientAbsent, ClientError, Store
-from tests.vmtest.software import other_callers, python_callers
+from tests.vmtest.software import compiled_callers, java_callers, other_callers, python_callers
 from tests.vmtest.software.callers import Caller
 
-CALLERS = (*python_callers.CALLERS, *other_callers.CALLERS)
+CALLERS = (
+    *python_callers.CALLERS,
+    *other_callers.CALLERS,
+    *java_callers.CALLERS,
+    *compiled_callers.CALLERS,
+)
 
 
 def _prepare(store: Store, callers: Sequence[Caller]) -> int:

@@ -17,6 +17,10 @@ class Caller(NamedTuple):
     boto3 requires, ``runs gunicorn 20.1.0`` an entry point. ``is_shared`` says that it is what the
     system's own folders hold, where other packages may have added to it. ``ready`` is what it
     prints when it can be asked. ``cwd`` is below the installation. ``packages`` are Debian's.
+
+    ``is_calling`` runs it where an emulated IMDS answers; to have asked nothing is an error.
+    ``place`` is where a library has to be, a pattern. ``loads`` is the file that one has mapped
+    which prints nothing.
     """
 
     name: str
@@ -28,3 +32,6 @@ class Caller(NamedTuple):
     cwd: str = "."
     variables: tuple[tuple[str, str], ...] = ()
     is_shared: bool = False
+    is_calling: bool = False
+    place: str = ""
+    loads: str = ""

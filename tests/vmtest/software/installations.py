@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -47,6 +48,13 @@ def pip(*arguments: str) -> tuple[str, ...]:
     """Return the command of a virtual environment's pip."""
     quiet = ("--disable-pip-version-check", "--retries", "5")
     return ("venv/bin/python", "-m", "pip", "install", *quiet, *arguments)
+
+
+def pip_download(requirement: str, *, is_source: bool = False) -> tuple[str, ...]:
+    """Return the command that gets one package's archive, and none that it requires."""
+    quiet = ("--disable-pip-version-check", "--retries", "5", "--quiet", "--no-deps")
+    kind = (f"--no-binary={requirement.partition('=')[0]}",) if is_source else ()
+    return (sys.executable, "-m", "pip", "download", *quiet, *kind, requirement)
 
 
 def venv(python: str = "/usr/bin/python3", *flags: str) -> tuple[str, ...]:

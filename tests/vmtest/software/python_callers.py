@@ -224,6 +224,7 @@ CALLERS = (
             ),
         ),
         variables=(("PEX_ROOT", "{run}/pex"),),
+        is_shared=True,  # its interpreter is the system's
     ),
     Caller(
         "PyInstaller, one directory",
@@ -251,12 +252,14 @@ CALLERS = (
         _DEBIAN_FOUND,
         Project((), (venv("/usr/bin/python3", "--system-site-packages"),)),
         ("python3-boto3",),
+        is_shared=True,
     ),
     Caller(
         "Debian's boto3, the system's Python",
         ("/usr/bin/python3", "{programs}/hold.py", "boto3"),
         _DEBIAN_FOUND,
         packages=("python3-boto3",),
+        is_shared=True,
     ),
     Caller(
         "Python without an SDK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import selectors
 import shutil
@@ -9,15 +10,17 @@ import subprocess
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from analyzer.lab.imds import ImdsProcess
+from analyzer.lab.namespace import LabNamespace
 from analyzer.software import finders
 from analyzer.software.budget import Budget
 from analyzer.software.found import EntryPoint, Found, Library
@@ -27,6 +30,7 @@ from tests.vmtest.software.callers import Caller
 from tests.vmtest.software.installations import PROGRAMS
 
 _READY_S = 60.0
+_LOOK_AGAIN_S = 0.05
 _WIDTH = 164
 # What one caller may cost.
 _CPU_S, _MEMORY = 0.05, 10 << 20
@@ -53,14 +57,27 @@ class Row(NamedTuple):
         return "skipped" if self.skipped else "wrong" if self.problems else "ok"
 
 
+class _Lab(NamedTuple):
+    """A network with an IMDS that counts."""
+
+    namespace: LabNamespace
+    imds: ImdsProcess
+
+    def asked(self) -> int:
+        """Return how many requests it has answered."""
+        return sum(self.imds.tally().values())
+
+
 def run(store: Store, callers: Sequence[Caller]) -> int:
-    """Ask all callers, print the table. Return 1 if an answer is wrong."""
-    rows = [_row(store, caller) for caller in callers]
+    """Ask all callers, print the table. Return 1 if an answer is wrong. Raises LabError."""
+    with LabNamespace() as namespace, ImdsProcess(namespace) as imds:
+        lab = _Lab(namespace, imds)
+        rows = [_row(store, caller, lab) for caller in callers]
     _show(rows)
     return int(any(row.problems for row in rows))
 
 
-def _row(store: Store, caller: Caller) -> Row:
+def _row(store: Store, caller: Caller, lab: _Lab) -> Row:
     if caller.environment is not None and not store.has(caller.name, caller.environment):
         return Row(caller, skipped="not installed")
     for program in caller.packages and caller.argv[:1]:
@@ -68,25 +85,36 @@ def _row(store: Store, caller: Caller) -> Row:
             return Row(caller, skipped=f"no {program}")
     with tempfile.TemporaryDirectory(prefix="imds-") as run_directory:
         try:
-            with _running(store, caller, run_directory) as pid:
-                return _asked(caller, pid)
+            places = _places(store, caller, run_directory)
+            with _running(caller, places, lab) as pid:
+                return _asked(caller, pid, caller.place.format(**places))
         except (OSError, RuntimeError) as error:
             return Row(caller, problems=(str(error),))
 
 
-@contextmanager
-def _running(store: Store, caller: Caller, run_directory: str) -> Iterator[int]:
-    places = {
+def _places(store: Store, caller: Caller, run_directory: str) -> dict[str, str]:
+    return {
         "env": str(store.directory(caller.name)),
         "programs": str(PROGRAMS),
         "run": run_directory,
     }
+
+
+@contextmanager
+def _running(caller: Caller, places: Mapping[str, str], lab: _Lab) -> Iterator[int]:
+    run_directory = places["run"]
     own = {name: value.format(**places) for name, value in caller.variables}
     cwd = Path(places["env"] if caller.environment else run_directory, caller.cwd)
     cwd.mkdir(exist_ok=True)
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": run_directory}
+    argv = [_filled(word, places) for word in caller.argv]
+    asked_before = lab.asked()
+
+    def has_called() -> bool:
+        return lab.asked() > asked_before
+
     with subprocess.Popen(
-        (*_ALONE, *(word.format(**places) for word in caller.argv)),
+        lab.namespace.command(argv) if caller.is_calling else (*_ALONE, *argv),
         cwd=cwd,
         env={**path, "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8", **own},
         stdin=subprocess.PIPE,
@@ -95,28 +123,51 @@ def _running(store: Store, caller: Caller, run_directory: str) -> Iterator[int]:
         start_new_session=True,
     ) as process:
         try:
-            _wait_for(process, caller.ready.encode())
+            _wait_for(process, caller.ready.encode(), _maybe_sign(caller, process, has_called))
+            if caller.is_calling and not has_called():
+                raise RuntimeError("it has not called")
             yield process.pid
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, 9)
 
 
-def _wait_for(process: subprocess.Popen[bytes], ready: bytes) -> None:
+def _filled(word: str, places: Mapping[str, str]) -> str:
+    """Return a word of a command; one with braces of its own stands as it is."""
+    for name, place in places.items():
+        word = word.replace(f"{{{name}}}", place)
+    return word
+
+
+def _maybe_sign(
+    caller: Caller, process: subprocess.Popen[bytes], has_called: Callable[[], bool]
+) -> Optional[Callable[[], bool]]:
+    """Return what tells that a program can be asked which prints nothing then."""
+    if caller.loads:
+        maps = Path(f"/proc/{process.pid}/maps")
+        return lambda: caller.loads in maps.read_text(errors="replace")
+    return None if caller.ready else has_called
+
+
+def _wait_for(
+    process: subprocess.Popen[bytes], ready: bytes, sign: Optional[Callable[[], bool]]
+) -> None:
     assert process.stdout is not None
     said, end_s = b"", time.monotonic() + _READY_S
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while ready not in said:
-            if not selector.select(max(0.0, end_s - time.monotonic())):
+        while not (sign() if sign else ready in said):
+            left_s = end_s - time.monotonic()
+            if left_s < 0:
                 raise RuntimeError(f"not ready: {said[-600:]!r}")
-            part = os.read(process.stdout.fileno(), 65536)
-            if not part:
-                raise RuntimeError(f"ended: {said[-600:]!r}")
-            said += part
+            if selector.select(min(left_s, _LOOK_AGAIN_S) if sign else left_s):
+                part = os.read(process.stdout.fileno(), 65536)
+                if not part:
+                    raise RuntimeError(f"ended: {said[-600:]!r}")
+                said += part
 
 
-def _asked(caller: Caller, pid: int) -> Row:
+def _asked(caller: Caller, pid: int, place: str) -> Row:
     cpu_s, memory, found, lacks = float("inf"), 0, list[Found](), list[str]()
     for trial in range(_TRIALS + 1):
         if trial == _TRIALS:
@@ -138,7 +189,9 @@ def _asked(caller: Caller, pid: int) -> Row:
     )
     if wrong:
         problems.append(f"found {answer}, right is {caller.answer}")
-    problems += [f"{place} is not there" for place in places if not _is_there(place)]
+    problems += [f"{path} is not there" for path in places if not _is_there(path)]
+    if place and not fnmatch.filter(places, place):
+        problems.append(f"the place is not {place}, but {places[:1]}")
     if cpu_s > _CPU_S or memory > _MEMORY:
         problems.append(f"it costs {cpu_s * 1000:.0f} ms and {memory >> 20} MiB")
     return Row(caller, answer, places, tuple(problems), cpu_s=cpu_s, memory=memory)

@@ -66,7 +66,7 @@ def build_wheels(into: Path) -> dict[str, Build]:
     for which, suffix in (("first", ""), ("second", ".post1"), ("broken", ".post2")):
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "checkout"
-            _copy_checkout(copy)
+            copy_checkout(copy)
             version = _set_version(copy / "analyzer" / "__init__.py", suffix)
             if which == "broken":
                 (copy / "analyzer/recorder/pipeline.py").write_text(_BROKEN, encoding="utf-8")
@@ -77,7 +77,7 @@ def build_wheels(into: Path) -> dict[str, Build]:
     return builds
 
 
-def _copy_checkout(copy: Path) -> None:
+def copy_checkout(copy: Path) -> None:
     """Copy what git knows or would add, and the compiled probes."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

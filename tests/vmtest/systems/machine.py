@@ -6,9 +6,10 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.vmtest.kernels.kernels import Kernel
-from tests.vmtest.kernels.machine import CPU, KERNEL_OPTIONS, end, watch
+from tests.vmtest.kernels.machine import BOOT_DEADLINE_S, CPU, KERNEL_OPTIONS, end, watch
 from tests.vmtest.systems.initial import make_initial
 from tests.vmtest.systems.roots import DISK as BACKING
 from tests.vmtest.systems.roots import REPOSITORY, RootError
@@ -23,6 +24,18 @@ DISK = "disk.qcow2"
 STARTED = "started-{}"
 
 
+class Size(NamedTuple):
+    """What a machine has, how long it may take to boot, and further options of its kernel."""
+
+    cpus: int = CPUS
+    memory: str = MEMORY
+    boot_deadline_s: float = BOOT_DEADLINE_S
+    options: tuple[str, ...] = ()
+
+
+USUAL = Size()
+
+
 @dataclass(frozen=True)
 class Guest:
     """A system that can be booted: its disk keeps what each boot wrote.
@@ -34,6 +47,7 @@ class Guest:
     directory: Path
     shared: Path
     packages: Path
+    size: Size = USUAL
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Boot:
     trouble: str
 
 
-def prepare(kernel: Kernel, root: Path, directory: Path) -> Guest:
+def prepare(kernel: Kernel, root: Path, directory: Path, size: Size = USUAL) -> Guest:
     """Make a private disk on top of the kept one, which stays as it is. Raises RootError."""
     shared = directory / "shared"
     shared.mkdir(parents=True)
@@ -60,7 +74,7 @@ def prepare(kernel: Kernel, root: Path, directory: Path) -> Guest:
     if done.returncode != 0:
         raise RootError(f"qemu-img made no disk: {done.stderr.strip()}")
     make_initial(kernel, directory / "initial.cpio")
-    return Guest(kernel, directory, shared, root / REPOSITORY)
+    return Guest(kernel, directory, shared, root / REPOSITORY, size)
 
 
 def boot(guest: Guest, number: int, deadline_s: float, stop: threading.Event) -> Boot:
@@ -86,7 +100,9 @@ def _attempt(guest: Guest, number: int, deadline_s: float, stop: threading.Event
         )
         try:
             started = guest.shared / STARTED.format(number)
-            boot_s, total_s, trouble = watch(machine, started, deadline_s, stop)
+            boot_s, total_s, trouble = watch(
+                machine, started, deadline_s, stop, guest.size.boot_deadline_s
+            )
         finally:
             end(machine)
     if not boot_s and not trouble:
@@ -98,9 +114,16 @@ def _attempt(guest: Guest, number: int, deadline_s: float, stop: threading.Event
 def qemu_command(guest: Guest, number: int) -> list[str]:
     """Return the command of one boot. There is no network device: nothing can leave the guest."""
     options = ["console=ttyS0", "panic=-1", "rdinit=/init", f"install_test.boot={number}"]
-    options += KERNEL_OPTIONS
+    options += [*KERNEL_OPTIONS, *guest.size.options]
     command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU]
-    command += ["-smp", str(CPUS), "-m", MEMORY, "-nodefaults", "-no-user-config"]
+    command += [
+        "-smp",
+        str(guest.size.cpus),
+        "-m",
+        guest.size.memory,
+        "-nodefaults",
+        "-no-user-config",
+    ]
     # A reboot ends the emulator: the next boot starts with nothing but the disk.
     command += ["-display", "none", "-no-reboot", "-nic", "none"]
     command += ["-chardev", "file,id=console,path=/proc/self/fd/1,append=on"]

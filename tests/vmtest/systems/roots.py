@@ -32,8 +32,6 @@ NEEDED_PROGRAMS = {
 DISK = "disk.ext4"
 REPOSITORY = "packages"
 MARKER = "whole"
-# Twice what is on it; the file is sparse.
-DISK_SIZE = "4G"
 BOOTSTRAP_TIMEOUT_S = 1800
 
 # Where the guest finds the directory it shares with the host.
@@ -66,6 +64,16 @@ _FILES = {
     "etc/fstab": "/dev/vda / ext4 defaults 0 0\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
 }
+# Run with the tree and the packages.
+_INSTALL = (
+    """\
+mount -t proc proc "$1/proc"
+cd / && export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+tree=$1 && shift
+chroot "$tree" apt-get -q update
+chroot "$tree" apt-get -q install --yes --no-install-recommends "$@"
+""",
+)
 _LINKS = {f"etc/systemd/system/multi-user.target.wants/{UNIT}": f"../{UNIT}"}
 
 
@@ -89,7 +97,8 @@ def check_programs() -> None:
 
 def root_dir(system: System, kernel: Kernel) -> Path:
     """Return where the disk of a system is kept; another recipe is another place."""
-    recipe = repr((system, kernel.release, PACKAGES, offered(system), _FILES, _LINKS, DISK_SIZE))
+    facts = (system, kernel.release, PACKAGES, offered(system), _FILES, _LINKS, system.disk)
+    recipe = repr((*facts, *_INSTALL) if system.installed else facts)
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     return cache_dir().parent / "roots" / f"{system.name}-{digest}"
 
@@ -113,7 +122,9 @@ def make_root(system: System, kernel: Kernel, *, refresh: bool = False) -> Path:
             tree = _bootstrap(system, scratch)
             _make_repository(system, tree, scratch, done / REPOSITORY)
             _add_ours(tree, kernel)
-            _make_disk(tree, done / DISK)
+            if system.installed:
+                _install(system, tree, done / REPOSITORY)
+            _make_disk(tree, done / DISK, system.disk)
             (done / MARKER).touch()
             shutil.rmtree(final, ignore_errors=True)
             done.rename(final)
@@ -207,8 +218,26 @@ def _add_ours(tree: Path, kernel: Kernel) -> None:
     (tree / "etc" / "machine-id").write_text("", encoding="utf-8")
 
 
-def _make_disk(tree: Path, disk: Path) -> None:
-    _output("mke2fs", "-q", "-t", "ext4", "-d", str(tree), str(disk), DISK_SIZE)
+def _install(system: System, tree: Path, repository: Path) -> None:
+    """Have the system's own apt install packages, in mounts of its own; the repository goes."""
+    inside = tree / SHARED.strip("/") / REPOSITORY
+    inside.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(repository, inside)
+    # No service starts here (invoke-rc.d(8)).
+    policy = tree / "usr" / "sbin" / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+    policy.chmod(0o755)
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _INSTALL[0]]
+    _output(*command, "sh", str(tree), *system.installed)
+    policy.unlink()
+    shutil.rmtree(inside)
+    repository.mkdir()  # which a machine is shown, empty
+    for place in ("var/lib/apt/lists", "var/cache/apt/archives"):
+        shutil.rmtree(tree / place)
+
+
+def _make_disk(tree: Path, disk: Path, size: str) -> None:
+    _output("mke2fs", "-q", "-t", "ext4", "-d", str(tree), str(disk), size)
 
 
 def _output(*command: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.vmtest.kernels.mirror import VmError
 
@@ -13,27 +13,6 @@ class UnknownSystem(VmError):
     """There is no such system."""
 
 
-@dataclass(frozen=True)
-class System:
-    """One distribution: Debian's code name, its kernel's line in ``tests.vmtest.kernels.kernels``.
-
-    ``python`` is the version of its own Python, for which wheels are laid ready.
-    ``libbpf`` is the package install.sh has to choose there.
-    """
-
-    name: str
-    suite: str
-    kernel: str
-    python: str
-    libbpf: str
-
-
-SYSTEMS = (
-    System("debian-11", "bullseye", "5.10", "3.9", "libbpf0"),
-    System("debian-12", "bookworm", "6.1", "3.11", "libbpf1"),
-    System("debian-13", "trixie", "6.12", "3.13", "libbpf1"),
-)
-
 # What a cloud image of Debian has, as far as anything here needs it. What install.sh itself
 # has to bring is left out on purpose.
 PACKAGES = (
@@ -42,9 +21,35 @@ PACKAGES = (
 )
 
 
+@dataclass(frozen=True)
+class System:
+    """One distribution: Debian's code name, its kernel's line in ``tests.vmtest.kernels.kernels``.
+
+    ``python`` is the version of its own Python, for which wheels are laid ready.
+    ``libbpf`` is the package install.sh has to choose there. ``installed`` are packages that its
+    disk has beyond PACKAGES; then apt has nothing to install inside. ``disk`` is the disk's size.
+    """
+
+    name: str
+    suite: str
+    kernel: str
+    python: str
+    libbpf: str
+    # Not in the name of a disk that has none of these, which is kept from earlier versions.
+    installed: tuple[str, ...] = field(default=(), repr=False)
+    disk: str = field(default="4G", repr=False)
+
+
+SYSTEMS = (
+    System("debian-11", "bullseye", "5.10", "3.9", "libbpf0"),
+    System("debian-12", "bookworm", "6.1", "3.11", "libbpf1"),
+    System("debian-13", "trixie", "6.12", "3.13", "libbpf1"),
+)
+
+
 def offered(system: System) -> tuple[str, ...]:
     """Return what apt can install inside, without a network: what install.sh may ask for."""
-    return ("python3-venv", "python3-bpfcc", system.libbpf)
+    return system.installed or ("python3-venv", "python3-bpfcc", system.libbpf)
 
 
 def system_named(name: str) -> System:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 from analyzer.recorder.attribute.runtimes.bolt import Bolt, Damaged, Lookup
 from analyzer.recorder.attribute.runtimes.node_files import NodeFiles
+from analyzer.recorder.attribute.runtimes.settings import containerd_places
 from analyzer.recorder.attribute.runtimes.told import (
     CONTAINER_NAME,
     NO_LABELS,
@@ -65,7 +66,9 @@ class Containerd:
 
     def maybe_told(self, files: NodeFiles, asked: Asked) -> Optional[Told]:
         """Return what containerd tells of a container."""
-        notes = NO_LABELS if asked.uid is not None else _annotations(files, asked.id)
+        if asked.bundle and f"/{_TASKS}/" not in asked.bundle:
+            return None
+        notes = _annotations(files, asked)
         named = {label: notes[note] for note, label in _NOTES.items() if notes.get(note)}
         image = notes.get(f"{_CRI}image-name", "")
         if POD_NAME in named and image:
@@ -88,15 +91,31 @@ class Containerd:
         return NO_LABELS if kept is None else kept.labels
 
 
-def _annotations(files: NodeFiles, identity: str) -> Labels:
-    for place in _PLACES:
+def is_task(files: NodeFiles, namespace: str, identity: str) -> bool:
+    """Tell whether containerd has a container of this name running in a namespace of its."""
+    tasks = (f"{place.state}/{_TASKS}/{namespace}/{identity}" for place in _places(files))
+    return any(files.is_file(f"{task}/config.json") for task in tasks)
+
+
+def _places(files: NodeFiles) -> list[_Place]:
+    return list(dict.fromkeys((*_PLACES, *(_Place(*each) for each in containerd_places(files)))))
+
+
+def _annotations(files: NodeFiles, asked: Asked) -> Labels:
+    for bundle in [asked.bundle] if asked.bundle else _bundles(files, asked):
+        path = f"{bundle}/config.json"
+        found = files.maybe_json(path) if files.is_file(path) else None
+        if isinstance(found, dict):
+            return texts(found.get("annotations"))
+    return NO_LABELS
+
+
+def _bundles(files: NodeFiles, asked: Asked) -> Iterator[str]:
+    # A user's own are in a mount namespace of its.
+    for place in _places(files) if asked.uid is None else ():
         tasks = f"{place.state}/{_TASKS}"
         for namespace in _namespaces(files.names(tasks)):
-            path = f"{tasks}/{namespace}/{identity}/config.json"
-            found = files.maybe_json(path) if files.is_file(path) else None
-            if isinstance(found, dict):
-                return texts(found.get("annotations"))
-    return NO_LABELS
+            yield f"{tasks}/{namespace}/{asked.id}"
 
 
 def _maybe_kept(files: NodeFiles, asked: Asked) -> Optional[Told]:
@@ -143,7 +162,7 @@ def _namespaces(names: list[str]) -> list[str]:
 
 def _data(files: NodeFiles, asked: Asked) -> Iterator[str]:
     if asked.uid is None:
-        yield from (place.data for place in _PLACES)
+        yield from (place.data for place in _places(files))
         return
     home = files.maybe_home(asked.uid)
     if home is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from analyzer.recorder.attribute.runtimes.node_files import NodeFiles, parsed
+from analyzer.recorder.attribute.runtimes.settings import podman_stores
 from analyzer.recorder.attribute.runtimes.told import (
     CONTAINER_NAME,
     NO_LABELS,
@@ -31,7 +32,7 @@ class Crio:
 
     def maybe_told(self, files: NodeFiles, asked: Asked) -> Optional[Told]:
         """Return what CRI-O tells of a container."""
-        notes = _annotations(files, asked.id)
+        notes = _annotations(files, asked.id, asked.bundle)
         if notes.get(f"{_OWN}ContainerID") != asked.id:
             return None
         labels = _labels(notes)
@@ -50,10 +51,11 @@ class Crio:
         return _labels(_annotations(files, told.sandbox)) if told.sandbox else NO_LABELS
 
 
-def _annotations(files: NodeFiles, identity: str) -> Labels:
-    for store in _STORES:
-        path = f"{store}/overlay-containers/{identity}/userdata/config.json"
-        found = files.maybe_json(path)
+def _annotations(files: NodeFiles, identity: str, bundle: str = "") -> Labels:
+    stores = () if bundle else dict.fromkeys((*_STORES, *podman_stores(files)))
+    bundles = [f"{store}/overlay-containers/{identity}/userdata" for store in stores]
+    for place in bundles or [bundle]:
+        found = files.maybe_json(f"{place}/config.json")
         if text(found, "annotations", f"{_OWN}ContainerID"):
             return texts(found["annotations"] if isinstance(found, dict) else None)
     return NO_LABELS

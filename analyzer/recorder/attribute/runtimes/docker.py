@@ -48,12 +48,26 @@ def _labels(found: object) -> Labels:
 
 
 def _data(files: NodeFiles, asked: Asked) -> Iterator[str]:
-    if asked.uid is not None:
+    if not asked.bundle and asked.uid is not None:
         home = files.maybe_home(asked.uid)
         if home is not None:
             yield f"{home}/{_OF_USER}"
+        return
+    if asked.bundle:
+        yield from _data_by_mounts(files, asked)
         return
     yield from _DATA
     moved = text(files.maybe_json(_SETTINGS), "data-root")
     if moved.startswith("/"):
         yield moved.rstrip("/")
+
+
+def _data_by_mounts(files: NodeFiles, asked: Asked) -> Iterator[str]:
+    """Yield where Docker keeps its data, by the files of a container that it mounts in it."""
+    found = files.maybe_json(f"{asked.bundle}/config.json")
+    mounts = found.get("mounts") if isinstance(found, dict) else None
+    for mount in mounts if isinstance(mounts, list) else ():
+        data, is_own, _ = text(mount, "source").partition(f"/containers/{asked.id}/")
+        if is_own:
+            yield data
+            return

@@ -53,6 +53,13 @@ class NodeFiles:
             mounts = ""
         return cls(root, slow_mounts_in(mounts))
 
+    @classmethod
+    def of_process(cls, pid: int) -> NodeFiles:
+        """Return the files as a process sees them, without slow ones. Raises OSError."""
+        with Path(f"/proc/{pid}/mountinfo").open("rb") as file:
+            mounts = file.read(_MOUNTS_MAX).decode("utf-8", "surrogateescape")
+        return cls(f"/proc/{pid}/root", slow_mounts_in(mounts))
+
     def __enter__(self) -> NodeFiles:
         """Return itself."""
         return self

@@ -12,6 +12,7 @@ from typing import Optional
 
 from analyzer.recorder.attribute.runtimes.bolt import Damaged, Lookup
 from analyzer.recorder.attribute.runtimes.node_files import LIST_MAX, NodeFiles, parsed
+from analyzer.recorder.attribute.runtimes.settings import podman_stores, podman_stores_of
 from analyzer.recorder.attribute.runtimes.told import (
     NO_LABELS,
     Asked,
@@ -113,9 +114,13 @@ def _in_sqlite(files: NodeFiles, path: str, kind: str, identity: str) -> object:
 
 
 def _stores(files: NodeFiles, asked: Asked) -> Iterator[str]:
+    if asked.bundle:
+        # STORE/overlay-containers/ID/userdata
+        yield from asked.bundle.rsplit("/", 3)[:1]
+        return
     if asked.uid is None:
-        yield from _STORES
+        yield from dict.fromkeys((*_STORES, *podman_stores(files)))
         return
     home = files.maybe_home(asked.uid)
     if home is not None:
-        yield f"{home}/{_OF_USER}"
+        yield from dict.fromkeys((f"{home}/{_OF_USER}", *podman_stores_of(files, asked.uid, home)))

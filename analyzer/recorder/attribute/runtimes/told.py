@@ -19,10 +19,14 @@ NO_LABELS: Labels = MappingProxyType({})
 
 
 class Asked(NamedTuple):
-    """The container that is asked for. ``uid`` is the user whose own runtime has it, else None."""
+    """The container that is asked for. ``uid`` is the user whose own runtime has it, else None.
+
+    ``bundle`` is the directory of its OCI configuration, if it is known.
+    """
 
     id: str
     uid: Optional[int] = None
+    bundle: str = ""
 
 
 class Told(NamedTuple):

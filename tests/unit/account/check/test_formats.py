@@ -16,17 +16,17 @@ from analyzer.account.check.junit import as_json, as_xml
 from analyzer.account.check.rules import RULES
 from analyzer.account.check.sarif import as_sarif
 from analyzer.account.check.words import as_text
-from tests.unit.account.check.snapshots import INSTANCE, TODAY, safe, unread, unsafe
+from tests.unit.account.check.snapshots import AT, INSTANCE, TODAY, safe, unread, unsafe
 
 LISTED = Listed("instance", INSTANCE, by="Ana \x1b[1m", why="it is <retired> & gone", until=TODAY)
 
 
 def outcomes() -> dict[str, Outcome]:
     return {
-        "safe": check(safe(), today=TODAY),
-        "unsafe": check(unsafe(), today=TODAY),
-        "excepted": check(unread(unsafe()), (LISTED,), today=TODAY),
-        "unchanged": check(unsafe(), today=TODAY, previous=unsafe()),
+        "safe": check(safe(), now=AT),
+        "unsafe": check(unsafe(), now=AT),
+        "excepted": check(unread(unsafe()), (LISTED,), now=AT),
+        "unchanged": check(unsafe(), now=AT, previous=unsafe()),
     }
 
 

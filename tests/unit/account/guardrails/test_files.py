@@ -23,6 +23,7 @@ from tests.unit.account.guardrails.conftest import Cli, recorded_calls
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html and
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 SIZES = {Kind.SERVICE_CONTROL: 5_120, Kind.DECLARATIVE: 10_000, Kind.IDENTITY: 5_120}
+PLACEHOLDER = "ROLE_THAT_MAY_CHANGE_IT"
 POLICIES = [each for each in GUARDRAILS if each.kind is not Kind.CLOUDFORMATION]
 STATEMENTS = [each for each in POLICIES if each.kind is not Kind.DECLARATIVE]
 TEMPLATES = [each for each in GUARDRAILS if each.kind is Kind.CLOUDFORMATION]
@@ -191,15 +192,55 @@ def test_the_cli_makes_and_attaches_policies_of_an_organization(
     write(tmp_path / "guardrails")
     roots = _roots(aws)
     (command,) = guardrail.commands_in("guardrails")
+    file = tmp_path / "guardrails" / guardrail.file
+    file.write_text(guardrail.text.replace(PLACEHOLDER, "BreakGlass"), encoding="utf-8")
     shell(f"{command.replace(TARGET, roots[0])}; echo $policy > id")
     policy = (tmp_path / "id").read_text(encoding="utf-8").strip()
     made = aws(f"organizations describe-policy --policy-id {policy}")["Policy"]
     assert made["PolicySummary"]["Type"] in command
-    assert json.loads(made["Content"]) == json.loads(guardrail.text)
+    assert json.loads(made["Content"]) == json.loads(file.read_text(encoding="utf-8"))
     targets = aws(f"organizations list-targets-for-policy --policy-id {policy}")["Targets"]
     assert [each["TargetId"] for each in targets] == roots
     shell(f"aws organizations detach-policy --policy-id {policy} --target-id {roots[0]}")
     shell(f"aws organizations delete-policy --policy-id {policy}")
+
+
+def test_a_policy_that_spares_no_role_is_not_made(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Else nobody could turn IMDSv1 on again, not even who applied it."""
+    write(tmp_path / "guardrails")
+    (command,) = BY_FILE["scp-way-back.json"].commands_in("guardrails")
+    with recorded_calls({"Policy": {"PolicySummary": {"Id": "p-0123456789"}}}) as (place, calls):
+        ran = subprocess.run(
+            ["bash", "-uc", command.replace(TARGET, "r-abcd")],
+            cwd=tmp_path,
+            env={**environment, "AWS_ENDPOINT_URL": place},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+    assert ran.returncode != 0
+    assert PLACEHOLDER in ran.stdout  # the lines in which it stands
+    assert calls == []
+
+
+@pytest.mark.parametrize("guardrail", GUARDRAILS, ids=_name)
+def test_who_may_be_locked_out_is_told(guardrail: Guardrail) -> None:
+    """A deny of everything, and one that spares a role by its name, say whom they lock out."""
+    if guardrail.kind is Kind.CLOUDFORMATION or guardrail.kind is Kind.DECLARATIVE:
+        return
+    denies_all = any(
+        each["Effect"] == "Deny" and each["Action"] == "*" and "ec2:SourceInstanceARN" in str(each)
+        for each in _statements(guardrail)
+    )
+    told = " ".join((guardrail.effect, *guardrail.gaps))
+    if guardrail.kind is Kind.IDENTITY and denies_all:
+        assert "locked out" in told
+    if PLACEHOLDER in guardrail.text:
+        assert "nobody can turn IMDSv1 on again" in told
+        assert PLACEHOLDER in guardrail.commands[0]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 
 from analyzer.account.credentials.file import Found, read, save
 from analyzer.audit.cloudtrail.lookup import PAGE, Call, Clock, Pace, Target, look_up
+from analyzer.audit.failures import Incomplete
 from tests.unit.account.credentials.records import (
     ACCOUNT,
     AT,
@@ -113,7 +114,7 @@ def test_calls_are_paced() -> None:
 
     def call(**_parameters: Any) -> Mapping[str, Any]:
         time.calls.append(time.at)
-        return {"Events": [], **({"NextToken": "more"} if len(time.calls) < pages else {})}
+        return {"Events": [], **({"NextToken": str(time.at)} if len(time.calls) < pages else {})}
 
     look_up([TARGET], NOTHING, lambda _target: call, lambda _found: None, time.clock)
     gaps = [later - earlier for earlier, later in zip(time.calls, time.calls[1:])]
@@ -162,6 +163,25 @@ def test_an_error_of_aws_ends_one_instance_and_is_named(client: Any) -> None:
     assert "AccessDeniedException" in (found.progress[TARGET.key].error or "")
     assert found.progress[SECOND.key].is_done
     assert [row.instance for row in found.uses] == [OTHER]
+
+
+def test_a_token_that_comes_again_ends_the_instance() -> None:
+    """Else it would be looked up for ever."""
+    tokens = iter(["a", "b"] * 9)
+
+    def call(**_parameters: Any) -> Mapping[str, Any]:
+        return {"Events": [], "NextToken": next(tokens)}
+
+    found = look_up(
+        [TARGET],
+        NOTHING,
+        lambda _target: call,
+        lambda _found: None,
+        _Time().clock,
+        lambda error: isinstance(error, Incomplete),
+    )
+    assert not found.is_complete
+    assert "came twice" in (found.progress[TARGET.key].error or "")
 
 
 def test_an_error_that_is_not_foreseen_is_raised_and_what_was_read_is_saved() -> None:

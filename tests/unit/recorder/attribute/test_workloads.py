@@ -20,6 +20,7 @@ DIGEST = "5a1b9c2d" * 4
 POD = Workload("kubernetes", "pod", UID)
 STATIC_POD = Workload("kubernetes", "pod", DIGEST)
 TASK = Workload("ecs", "task", DIGEST)
+NOMAD = Workload("nomad", "allocation", UID, name="web")
 SLICE = f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{ESCAPED}.slice"
 
 PATHS: tuple[tuple[str, Optional[Workload], Optional[Container]], ...] = (
@@ -61,6 +62,13 @@ PATHS: tuple[tuple[str, Optional[Workload], Optional[Container]], ...] = (
         POD,
         Container(A, "containerd"),
     ),
+    # Nomad's tasks without a container, by the name in the job's specification
+    (f"/nomad.slice/share.slice/{UID}.web.scope", NOMAD, None),
+    (f"/nomad.slice/reserve.slice/{UID}.web.scope", NOMAD, None),
+    (f"/nomad.slice/share.slice/{UID}.a.b.scope", NOMAD._replace(name="a.b"), None),
+    (f"/nomad.slice/share.slice/{UID}.a\\x2db.scope", NOMAD._replace(name="a-b"), None),
+    (f"/nomad.slice/share.slice/{UID}.scope", None, None),
+    (f"/other.slice/{UID}.web.scope", None, None),
     # as it shows from within another container's cgroup namespace
     (f"/../../pod{UID}/{A}", POD, Container(A, None)),
     (

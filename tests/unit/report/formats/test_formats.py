@@ -23,6 +23,7 @@ from analyzer.report.formats.csv import (
     OF_THE_ACCOUNT,
     OF_THE_CODE,
     OF_THE_CONTAINERS,
+    OF_THE_FIX,
     OF_THE_VERDICT,
     REMARKS,
     cell,
@@ -240,7 +241,7 @@ class TestCsv:
             each.diagnosis.cause.value for each in reports.everything()
         ]
         columns = [*COLUMNS, *OF_THE_VERDICT, *OF_THE_CODE, *OF_THE_CONTAINERS]
-        assert list(rows[0]) == [*columns, *OF_THE_ACCOUNT, REMARKS]
+        assert list(rows[0]) == [*columns, *OF_THE_ACCOUNT, REMARKS, *OF_THE_FIX]
         script = rows[4]
         assert script["program"] == "/usr/bin/curl"
         assert script["launcher"] == "/opt/deploy/deploy.sh"

@@ -97,3 +97,14 @@ def test_dpkg_agrees(program: str) -> None:
         ["dpkg-query", "-L", found.name], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert names & set(owned)
+
+
+def test_lists_are_not_read_for_what_no_package_may_own(tmp_path: Path) -> None:
+    """A folder of the administrator's own: the lists say nothing, whatever is in them."""
+    files = {
+        **FILES,
+        "/var/lib/dpkg/info/tool.list": "/.\n/work/run\n/usr/local/bin/x\n/usr/bin/y\n",
+    }
+    with Root(str(tree(tmp_path, files))) as root:
+        found = dpkg.owners(root, ["/work/run", "/usr/local/bin/x", "/usr/bin/y"])
+        assert [each.path for each in found] == ["/usr/bin/y"]

@@ -68,3 +68,12 @@ def write_passwd(node: Path, uid: int, home: str) -> None:
         node / "etc/passwd",
         f"root:x:0:0::/root:/bin/sh\nu:x:{uid}:{uid}::{home}:/bin/sh\n".encode(),
     )
+
+
+def write_moby_bundle(path: Path, data: str, identity: str) -> None:
+    """Write an OCI configuration of Docker's: it mounts files of the container's own."""
+    mounts = [
+        {"destination": "/proc", "source": "proc"},
+        {"destination": "/etc/hosts", "source": f"{data}/containers/{identity}/hosts"},
+    ]
+    write(path / "config.json", {"ociVersion": "1.0.2", "mounts": mounts})

@@ -1,0 +1,1 @@
+"""tests/containers in a booted machine: below a real systemd, version 2 of cgroups alone."""
