@@ -369,14 +369,15 @@ GROWTH = 8
 GROWTH_MAX = 30
 
 
+# Other programs may disturb a measurement: the least of some is taken.
+TRIES = 3
+
+
 def _seconds(args: Sequence[str]) -> float:
-    """Return the processor time that masking takes, the least of some."""
-    times = []
-    for _ in range(3):
-        began = time.process_time()
-        mask_args(args)
-        times.append(time.process_time() - began)
-    return min(times)
+    """Return the processor time that masking takes."""
+    began = time.process_time()
+    mask_args(args)
+    return time.process_time() - began
 
 
 PIECES = [
@@ -406,4 +407,6 @@ def test_time_is_linear(piece: str, is_one: bool) -> None:
     short, long = [piece] * few, [piece] * many
     if is_one:
         short, long = ["token" + piece * few], ["token" + piece * many]
-    assert _seconds(long) < GROWTH_MAX * max(_seconds(short), 0.0005)
+    allowed_s = GROWTH_MAX * max(min(_seconds(short) for _ in range(TRIES)), 0.0005)
+    # Most pass at once, and are not measured again.
+    assert any(_seconds(long) < allowed_s for _ in range(TRIES))
