@@ -40,9 +40,7 @@ PROXIES = (
     Proxy("kiam", re.compile("kiam"), "Go's ReverseProxy, for tokens and --allow-route-regexp"),
     Proxy("Envoy", re.compile(r"envoy(-.*)?|istio-proxy"), "sidecars of Istio, App Mesh, Consul"),
     Proxy("linkerd-proxy", re.compile("linkerd2?-proxy"), "the sidecar of Linkerd"),
-    Proxy(
-        "slirp4netns", re.compile("slirp4netns"), "the network of a rootless container"
-    ),
+    Proxy("slirp4netns", re.compile("slirp4netns"), "the network of a rootless container"),
     Proxy("pasta", re.compile(r"pasta(\.avx2)?"), "the same, of Podman since 5"),
 )
 

@@ -159,9 +159,12 @@ def _process(comm: str, bundle: Path, *args: str) -> Iterator[KernelProcess]:
     bundle.mkdir(parents=True, exist_ok=True)
     program = bundle.parent / comm
     program.symlink_to("/bin/sh")
-    command = [str(program), "-c", "read nothing", *args]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=bundle)
+    command = [str(program), "-c", "echo; read nothing", *args]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=bundle)
     try:
+        # Popen returns within execve(2), before the kernel shows the new arguments.
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"\n"
         stat = maybe_stat(child.pid)
         assert stat is not None
         assert stat.comm == comm.encode()[:15]
