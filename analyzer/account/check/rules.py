@@ -1,6 +1,7 @@
 """Lists the rules of ``audit --check``, each with its exit code.
 
-A pipeline's exit code is that of the first rule in the table that failed, so it says the worst.
+A pipeline's exit code is that of the first rule in the table that failed. What makes the answer of
+the other rules worthless comes first, so that who tolerates instances does not tolerate that.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ RULES = (
         "The snapshot is recent",
         "Audit again: imds-analyzer audit --output FILE. Or allow more with --max-age.",
         resources.age,
+        is_excusable=False,
+    ),
+    Rule(
+        "imds-unread",
+        "unread",
+        10,
+        "Everything that was asked for was read",
+        "Give the missing permission (imds-analyzer audit --iam-policy), and audit again.",
+        _at_any_time(resources.unread),
         is_excusable=False,
     ),
     Rule(
@@ -97,15 +107,6 @@ RULES = (
         "Run: aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required,"
         " once `imds-analyzer report --verdict` says SAFE.",
         _at_any_time(resources.instances),
-    ),
-    Rule(
-        "imds-unread",
-        "unread",
-        10,
-        "Everything that was asked for was read",
-        "Give the missing permission (imds-analyzer audit --iam-policy), and audit again.",
-        _at_any_time(resources.unread),
-        is_excusable=False,
     ),
 )
 BY_NAME = {each.name: each for each in RULES}
