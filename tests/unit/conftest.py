@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,22 @@ from tests.metrics import Bench
 # A busy machine must not fail a test: what has to be quick is tested for that elsewhere.
 settings.register_profile("imds-analyzer", deadline=None)
 settings.load_profile("imds-analyzer")
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Count nothing in tests marked ``no_cover``, in workers too.
+
+    A worker of pytest-xdist has two counters; pytest-cov stops the upper, which starts the lower.
+    """
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    counter = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(counter)
 
 
 @pytest.fixture

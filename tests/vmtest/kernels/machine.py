@@ -46,7 +46,7 @@ IDLE_DRIVERS = (
 )
 # Hardening costs an emulated kernel most of its time (5.10 zeroes a buffer of half a megabyte
 # for every file operation) and has no bearing on what is tested. Without tsc=reliable, kernels
-# before 6.12 read the time from an emulated device, which takes a hundred times longer.
+# before 6.12 read the time from an emulated device, the HPET.
 KERNEL_OPTIONS = (
     *("mitigations=off", "init_on_alloc=0", "tsc=reliable"),
     f"modprobe.blacklist={IDLE_DRIVERS}",
