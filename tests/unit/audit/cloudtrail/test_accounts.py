@@ -19,7 +19,8 @@ from analyzer.audit.cloudtrail.accounts import targets_of
 
 AT = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.timezone.utc)
 ID, ACCOUNT, REGION = "i-0123456789abcdef0", "009848541023", "eu-west-1"
-OPTIONAL, REQUIRED = MetadataOptions("optional"), MetadataOptions("required")
+OPTIONAL, REQUIRED = MetadataOptions("optional"), MetadataOptions("required", state="applied")
+PENDING = MetadataOptions("required", state="pending")
 SOME = Calls(3, hours=(Hour(AT, 3),), hours_counted=24)
 
 
@@ -39,6 +40,8 @@ def snapshot(*instances: InstanceFacts) -> Snapshot:
         (OPTIONAL, None, True),
         (MetadataOptions(), None, True),
         (REQUIRED, None, False),
+        (PENDING, None, True),
+        (MetadataOptions("required"), None, True),
     ],
 )
 def test_an_instance_is_looked_up_if_it_may_have_called(
