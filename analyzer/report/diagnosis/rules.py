@@ -247,11 +247,11 @@ def entry_of(
     """Return a group with its diagnosis, and what has to be changed for it; see diagnose."""
     facts = GroupFacts(group, clients, around)
     said = next(say(facts) for matches, say in RULES if matches(facts))
-    fixed = ways.with_way(group, clients, code.with_code(group, clients, said))
+    in_code = code.fixes_in_code(group, clients, said)
+    fixed = ways.with_way(group, clients, code.with_code(group, said, in_code))
     ordinary = pods.with_role(group, fixed)
     diagnosis = forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary
     if not facts.v1 or group.key.provider != AWS:
         return Entry(group, diagnosis)
-    in_code = code.fixes_in_code(group, clients, said)
     case = Case(group, facts.scene, facts.origin, facts.found, diagnosis, in_code)
     return Entry(group, diagnosis, targets_of(case))
