@@ -278,7 +278,8 @@ def test_a_proxys_request_is_recognised(
     folder.mkdir()
     tmp_path.chmod(0o755)
     head = sent_on(namespace, folder, proxy, agent)
-    assert head.startswith(b"GET " + (TARGET if proxy.is_absolute else ROLE).encode() + b" "), head
+    target = head.split(b" ")[1].decode().replace(":80/", "/", 1)  # Tinyproxy names the port
+    assert target == (TARGET if proxy.is_absolute else ROLE), head
     fields = head.lower().split(b"\r\n")
     for mark in proxy.marks:
         assert any(each.startswith(mark) for each in fields), (mark, head)

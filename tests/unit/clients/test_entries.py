@@ -17,6 +17,7 @@ def test_every_entry_that_is_shipped_is_whole(client: Client) -> None:
     assert [each.name for each in CLIENTS.entries].count(client.name) == 1
     assert client.kind in KINDS
     assert all(each.startswith("https://") for each in client.source)
+    assert client.checked or client.kind in ("tool", "library")
     if client.user_agent is not None and client.kind in ("program", "sdk"):
         assert "version" in client.user_agent.groupindex
     if client.setting_since and client.needs:
