@@ -152,16 +152,18 @@ test: setup ## Run all tests for this host's own kernel (root)
 # them, and give way to them. Of what reads no kernel and no other process every branch is covered,
 # of the report's verdict as much as pyproject.toml says. Counting doubles the time of a test: only
 # those run with it that are meant to cover these parts; the others would cover them by chance.
-COUNTED := $(wildcard tests/unit/account/test_*.py) tests/unit/audit/test_changes.py tests/unit/test_lru.py \
-  tests/unit/logline tests/unit/masking \
-  tests/unit/recorder/decode tests/unit/recorder/sources $(wildcard tests/unit/recorder/test_*.py) \
-  tests/unit/report/verdict tests/golden
+COUNTED := $(wildcard tests/unit/account/test_*.py) tests/unit/audit/test_changes.py \
+  tests/unit/logline tests/unit/masking tests/unit/test_lru.py \
+  $(addprefix tests/unit/recorder/,decode sources/probe sources/tcp) \
+  $(patsubst %,tests/unit/recorder/test_%.py,classify exchanges proxied) \
+  tests/unit/report/account tests/unit/report/verdict \
+  tests/contract/test_log_schema.py tests/golden/test_requests.py
 
 test-fast:
 	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered $(COUNTED)
 	$(VENV)/bin/coverage report --omit 'analyzer/report/*' --fail-under 100
 	nice -n 5 $(PYTEST) $(PARALLEL) $(COUNTED:%=--ignore=%) \
-	  tests/unit tests/contract tests/property tests/packaging tests/deploy
+	  tests/unit tests/contract tests/golden tests/property tests/packaging tests/deploy
 
 test-live:
 	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
