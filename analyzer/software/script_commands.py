@@ -18,6 +18,9 @@ _CONTINUED_MAX = 40
 _NO_PROXY = re.compile(
     r"no_?proxy[\"']?\]?\s*(?:=>?|:|,)\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"';)]*)", re.IGNORECASE
 )
+# The address in parts: `"169.254." + "169.254"`, `net.IPv4(169, 254, 169, 254)`.
+_APART = r"(?=[^\w]*[.,+&])[\"'\s.,+&<>~]{1,9}"
+_PARTS = re.compile(rf"(?<![\d.])169{_APART}254{_APART}169{_APART}254(?!\d)")
 
 
 class Command(NamedTuple):
@@ -53,6 +56,8 @@ def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
     text = " ".join(parts)
     if "proxy" in text.lower():
         text = _NO_PROXY.sub(" ", text)
+    if "169" in text:
+        text = _PARTS.sub("169.254.169.254", text)
     return Command(text, lines, reads[0])
 
 

@@ -9,14 +9,13 @@ from typing import Optional
 from analyzer.masking import mask_text
 from analyzer.software.found import Found, ScriptLine
 from analyzer.software.root import Root
-from analyzer.software.script_languages import (
-    SHELL,
-    Language,
-    of_ending,
-    of_first_line,
-    of_interpreter,
-)
-from analyzer.software.script_text import CALL, may_name_imds, uses
+from analyzer.software.script_beside import asked_beside
+from analyzer.software.script_encoded import encoded
+from analyzer.software.script_endings import of_ending, of_first_line, of_interpreter
+from analyzer.software.script_languages import SHELL, Language
+from analyzer.software.script_signs import may_hide_imds, may_name_imds
+from analyzer.software.script_text import uses
+from analyzer.software.script_use import CALL, Use
 from analyzer.software.subject import Subject
 
 # Lines of one caller: the first ones show where to look, and a log line has room for them.
@@ -73,7 +72,8 @@ def of_file(root: Root, path: str, language: Optional[Language] = None) -> Itera
     if not is_named and language is None and root.read(path, 2) != b"#!":
         return
     raw = root.read(path, SCRIPT_BYTES_MAX)
-    if not may_name_imds(raw):
+    is_plain = may_name_imds(raw)
+    if not is_plain and not may_hide_imds(raw):
         return
     text = _decoded(raw)
     told = of_first_line(text.partition("\n")[0]) or of_ending(path) or language
@@ -81,8 +81,20 @@ def of_file(root: Root, path: str, language: Optional[Language] = None) -> Itera
         told = SHELL
     if told is None:
         return
-    found = [ScriptLine(path, each.line, masked(each.text), each.kind) for each in uses(text, told)]
-    yield from sorted(found, key=lambda each: (each.use != CALL, each.line))
+    found = uses(text, told) if is_plain else []
+    if is_plain and not found:
+        found = asked_beside(root, path, text, told)
+    found += _hidden(text)
+    for each in sorted(found, key=lambda each: (each.kind != CALL, each.line)):
+        yield ScriptLine(path, each.line, masked(each.text), each.kind)
+
+
+def _hidden(text: str) -> Iterator[Use]:
+    """Yield the lines of scripts within base64, at the lines of the file that have it."""
+    for hidden in encoded(text):
+        language = of_first_line(hidden.text.partition("\n")[0]) or SHELL
+        for each in uses(hidden.text, language):
+            yield each._replace(line=hidden.line)
 
 
 def masked(text: str) -> str:

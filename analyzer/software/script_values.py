@@ -1,0 +1,209 @@
+"""Tells the literals that code uses as an address from those that it lists, refuses or explains.
+
+What a literal is shows in its own text, in its neighbours between the same brackets, and in the
+names of what holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Optional
+
+from analyzer.software.script_languages import Language
+from analyzer.software.script_lines import Lines
+from analyzer.software.script_names import ADDRESS
+
+# Hosts that stand beside the address in lists of what is refused, and in attacks.
+_PRIVATE_HOST = re.compile(
+    r"localhost|\b127\.\d+\.\d+\.\d+|\b0\.0\.0\.0|\b10\.\d+\.\d+\.\d+|\b192\.168\.\d|\b172\.(?:1[6-9]|2\d|3[01])\."
+    r"|169\.254\.170\.2|169\.254\.0\.0|(?<![\w:])::1\b|\bfe80:|file:///|gopher://|\b168\.63\.129"
+)
+# Metadata servers of other clouds: beside a bare address only, since programs that find out their
+# cloud have a table of whole URLs.
+_METADATA_HOST = re.compile(
+    r"100\.100\.100\.200|metadata\.(?:google|goog|azure|packet)|192\.0\.0\.192"
+)
+# Names of what is refused, let through, attacked or imitated.
+_REFUSED = re.compile(
+    r"block(?:ed|list|s\b|_?(?:hosts?|ips?|urls?|domains?|net|metadata))|black_?list|den(?:y|ied)|forbid|forbidden"
+    r"|disallow|ssrf|payloads|attack|exploit|malicious|\bevil|unsafe|restricted|reserved|bogon|bloque|prohib"
+    r"|reject|refus|private_?(?:ips|nets|networks?|hosts|ranges?|addresses|cidrs?)|is_?(?:private|internal|link_?local|metadata|blocked|safe)"
+    r"|internal_?(?:hosts|ips)|no_?proxy|non_?proxy|bypass|exclu|ignore|allow|white_?list|trusted|mock|fake"
+    r"|stub|dummy|iptables|firewall|\bacl|vulnerab|guard|sanitiz|validat",
+    re.IGNORECASE,
+)
+# Names of texts for people.
+_EXPLAINING = re.compile(
+    r"desc(?:ription)?$|comment|message|msg$|help|title|summary|hint|usage|example|placeholder|docs?$|documentation"
+    r"|reason|remediat|evidence|notes?$|steps$|recommend|references?$|rationale|impact|scenario",
+    re.IGNORECASE,
+)
+_NAME = re.compile(
+    r"[\"']?([\w.-]*[A-Za-z_][\w.-]*)[\"']?\s*(?::\s*[&\w\[\]<>, ]+?)?\s*(?::?=>?|:)\s*[^=:,;()`]*$"
+)
+_STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`\n]*`")
+_BRACKET = re.compile(r"[()\[\]{}]")
+# Of a call that only makes a collection of its arguments.
+_COLLECTS = re.compile(
+    r"(?:set|frozenset|tuple|list|dict|array|hashset|of|aslist|listof|setof|arrayof|map|vec!|seq|freeze|qw|%[wi]"
+    r"|url|uri|parse|ip_?address|ip_?network|parseip|parsecidr)\s*$",
+    re.IGNORECASE,
+)
+# An address that is parsed is compared with others.
+_PARSES = re.compile(
+    r"parse_?(?:ip|addr|cidr)|ip_?addr(?:ess)?(?:\.parse)?$|inet_[ap]ton|is_?ip|ip_?network",
+    re.IGNORECASE,
+)
+_CALLEE = re.compile(r"([\w.!%]+)\s*$")
+# A brace after these, or after the type of a Go literal, opens a table; all others a block.
+_TABLE = re.compile(r"(?:[=:(,\[{]|\breturn|\]\*?[\w.]+|\bnew\s[\w.<>\[\], ]+|\bvec!)\s*$")
+_IN_QUERY = re.compile(r"[?&][\w.%\[\]-]+=[^\s\"'`&]*$")
+# Words of commands and of raw requests, which have blanks between.
+_COMMAND = re.compile(
+    r"\b(?:curl|wget|nc|ncat|GET|HEAD|PUT|telnet|fetch|lynx|http|iwr|irm|lwp-request|socat)\s|Host:|Invoke-|/dev/tcp",
+)
+_OPENS_FUNCTION = re.compile(
+    r"\s*(?:async\s+)?(?:def|class|function|sub|func|fn|module)\s+([\w.:]+)"
+)
+_AROUND_MAX = 3000
+_LEVELS_MAX = 4
+_UP_MAX = 80
+
+_PATH = re.compile(r"/(?:latest|\d{4}-\d\d-\d\d)\b")
+
+
+class Literal(NamedTuple):
+    """The text between the quotes around an address, and where the address is in it."""
+
+    text: str
+    at: int
+
+    @property
+    def is_locator(self) -> bool:
+        """Whether it is an address or a URL as a whole, maybe with names to fill in."""
+        before = self.text[: self.at]
+        return (
+            re.fullmatch(r"(?:https?:(?://)?)?\[?", before) is not None
+            and " " not in self.text.strip()
+        )
+
+
+def maybe_literal(text: str, start: int, end: int) -> Optional[Literal]:
+    """Return the quoted text around a position of a line; None if there are no quotes."""
+    for match in _STRING.finditer(text):
+        if match.start() < start and end < match.end():
+            return Literal(match[0][1:-1], start - match.start() - 1)
+    return None
+
+
+def mentions(lines: Lines, numbers: Iterable[int], language: Language) -> Iterator[int]:
+    """Yield which of the numbered commands have the address in literals that nobody asks."""
+    for number in numbers:
+        text = lines.commands[number]
+        found = list(ADDRESS.finditer(text))
+        if found and all(_is_mention(lines, number, match, language) for match in found):
+            yield number
+
+
+def _is_mention(lines: Lines, number: int, match: re.Match[str], language: Language) -> bool:
+    text = lines.commands[number]
+    before = text[: match.start()]
+    if _IN_QUERY.search(before):
+        return True
+    literal = maybe_literal(text, match.start(), match.end())
+    if literal is not None and not language.is_shell:
+        is_spaced = " " in literal.text.strip()
+        if is_spaced and _COMMAND.search(literal.text) is None:
+            return True
+    outside = before[: len(before) - literal.at - 1] if literal is not None else before
+    if _is_named_mention(outside):
+        return True
+    if _is_listed(lines, number, match):
+        return True
+    return _is_in_mention(lines, number)
+
+
+def _is_named_mention(before: str) -> bool:
+    """Tell whether the name that the text before a literal gives to it says so."""
+    match = _NAME.search(_bare(before))
+    if match is None:
+        return False
+    return _REFUSED.search(match[1]) is not None or _EXPLAINING.search(match[1]) is not None
+
+
+def _is_listed(lines: Lines, number: int, match: re.Match[str]) -> bool:
+    """Tell whether the brackets around a literal hold other hosts, or have a name that says so."""
+    whole = lines.whole
+    start = lines.start(number)
+    has_path = _PATH.match(match.string, match.end()) is not None
+    for opened, closed in _enclosures(whole, start + match.start(), start + match.end()):
+        before = whole[whole.rfind("\n", 0, opened) + 1 : opened]
+        sign = whole[opened]
+        callee = _CALLEE.search(before) if sign == "(" else None
+        if sign == "(" and before.endswith(("$", "<")):
+            return False
+        if callee is not None and not has_path and _PARSES.search(callee[1]) is not None:
+            return True
+        if callee is not None and _COLLECTS.search(callee[1]) is None:
+            return _REFUSED.search(callee[1]) is not None  # arguments of a call
+        if _is_named_mention(before) or (sign == "{" and _REFUSED.search(_bare(before))):
+            return True
+        is_block = sign == "{" and _TABLE.search(before) is None
+        if not is_block and _has_others(whole[opened + 1 : closed], has_path=has_path):
+            return True
+    return False
+
+
+def _has_others(content: str, *, has_path: bool) -> bool:
+    if _PRIVATE_HOST.search(content) is not None:
+        return True
+    return not has_path and _METADATA_HOST.search(content) is not None
+
+
+def _enclosures(whole: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where the brackets around a part of a text open and close, the innermost first."""
+    low = max(0, start - _AROUND_MAX)
+    opens = _unmatched(reversed(list(_BRACKET.finditer(whole, low, start))), "([{")
+    closes = _unmatched(_BRACKET.finditer(whole, end, end + _AROUND_MAX), ")]}")
+    for _, opened, closed in zip(range(_LEVELS_MAX), opens, closes):
+        yield opened, closed
+
+
+def _unmatched(brackets: Iterable[re.Match[str]], wanted: str) -> Iterator[int]:
+    depth = 0
+    for each in brackets:
+        if each[0] not in wanted:
+            depth += 1
+        elif depth:
+            depth -= 1
+        else:
+            yield each.start()
+
+
+def _is_in_mention(lines: Lines, number: int) -> bool:
+    """Tell whether a function, a class or a key around a command, by margins, says so."""
+    margin = _margin(lines.commands[number])
+    for at in range(number - 1, max(-1, number - _UP_MAX), -1):
+        text = lines.commands[at]
+        if not text.strip() or _margin(text) >= margin:
+            continue
+        margin = _margin(text)
+        opened = _OPENS_FUNCTION.match(text)
+        key = re.match(r"\s*(?:-\s+)?[\"']?([\w.-]+)[\"']?\s*:\s*[|>\[{-]*$", text)
+        name = opened or key
+        if name is not None and _REFUSED.search(name[1]) is not None:
+            return True
+        if not margin:
+            return False
+    return False
+
+
+def _bare(text: str) -> str:
+    return _STRING.sub(
+        lambda each: each[0] if re.fullmatch(r"[\"'][\w.-]+[\"']", each[0]) else '""', text
+    )
+
+
+def _margin(text: str) -> int:
+    return len(text) - len(text.lstrip())
