@@ -31,7 +31,7 @@ _BY_ENDING = {
     "lua": LUA,
     **dict.fromkeys(
         ("java", "kt", "kts", "scala", "sc", "groovy", "gradle", "go", "cs", "fs", "rs", "swift",
-         "dart", "c", "cc", "cpp", "cxx", "m"),
+         "dart", "c", "cc", "cpp", "cxx", "h", "hh", "hpp", "m"),
         BRACED,
     ),
     **dict.fromkeys(("r", "jl", "tcl", "ex", "exs", "nim"), HASHED),

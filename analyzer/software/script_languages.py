@@ -46,7 +46,7 @@ SHELL = Language(
         r"|(?:^|[|;&(`]|\b(?:sudo|exec|then|do|if|while|timeout\s+\d+))\s*(?:[\w./-]*/)?"
         r"(?:https?(?=\s)|GET|HEAD|fetch|xh|w3m|lynx|nc|ncat|socat|telnet|busybox\s+wget)(?![\w-])"
         r"|\bInvoke-(?:RestMethod|WebRequest)\b"
-        r"|\bi(?:rm|wr)\b|DownloadString"
+        r"|\bi(?:rm|wr)\b|Download(?:String|File|Data)\b|WebRequest\]::Create|Start-BitsTransfer|GetStringAsync"
     ),
     is_shell=True,
 )

@@ -14,7 +14,7 @@ from analyzer.software.script_commands import Command, commands_of
 from analyzer.software.script_languages import Language
 from analyzer.software.script_lines import Lines
 from analyzer.software.script_mentions import is_mention
-from analyzer.software.script_names import ADDRESS, ADDRESSES, HEADER, names_given
+from analyzer.software.script_names import ADDRESS, ADDRESSES, HEADER, Names, names_given
 from analyzer.software.script_use import CALL, Use, use_at
 from analyzer.software.script_values import maybe_literal, mentions
 
@@ -25,10 +25,32 @@ _PATHS = re.compile(
 )
 # Signs of requests in any language; URLs themselves are none.
 _REQUESTS = re.compile(
-    r"http(?!s?://)|fetch|request|client|download|urlopen|\bopen\w*\s*\(|curl|wget|socket"
-    r"|(?<!def )(?<!func )(?<!function )\bget\w*\s*\(|connect|\bread\w*\s*\(|\bload\w*\s*\(|slurp",
+    r"http(?!s?://)|fetch|request|client|download|curl|wget|socket|connect|slurp|\bLWP\b|\bgot\b"
+    r"|axios|needle|\.get\b|\bget\s+[\"'$]"
+    r"|(?<!def )(?<!func )(?<!function )(?<!sub )"
+    r"\b\w*(?:get|open|read|load|query|metadata|url)\w*\s*\(",
     re.IGNORECASE,
 )
+# Files that attack, or test that attacks fail: no program of EC2 has one of these in its code.
+_ATTACKS = re.compile(r"ssrf|pentest|\bCVE-\d|\bCWE-\d|mitre|nuclei|burp", re.IGNORECASE)
+_TESTS = re.compile(
+    r"^\s*(?:import|from)\s+(?:pytest|unittest)\b|from\s+[\"'](?:vitest|@jest/globals|bun:test|node:test)[\"']"
+    r"|require\([\"'](?:chai|node:test|nock)[\"']\)|\bdescribe\(\s*[\"'`]|^\s*@Test\b|^\s*\[(?:Fact|Theory|Test)\b"
+    r"|\*testing\.[TB]\b|PHPUnit|\bRSpec\.|extends\s+\w*TestCase",
+    re.MULTILINE,
+)
+# The first word of a command of a shell that gets the address, or a name of it, as an argument.
+_SHELL_COMMAND = re.compile(
+    r"(?:^|[;|&({`]|\$\(|\b(?:then|do|else|if|while|until|elif|!)\s)\s*(?:sudo\s+)?"
+    r"([\w./-]+)\s+([^;|&`)]*)"
+)
+# What helpers are named that ask a URL, or that repeat the command they are told.
+_ASKS = re.compile(
+    r"(?!(?:.*/)?(?:curl|wget)$)(?:.*[/_-])?(?:\w*(?:get|fetch|http|meta|imds|request|url|download|query|ec2)\w*|retry\w*)",
+    re.IGNORECASE,
+)
+# What follows in a file of Rust are its tests.
+_TESTS_BEGIN = "#[cfg(test)]"
 
 
 def without_mentions(commands: Sequence[Command], language: Language) -> list[Command]:
@@ -43,16 +65,40 @@ def without_mentions(commands: Sequence[Command], language: Language) -> list[Co
 
 def likely(commands: Sequence[Command], lines: Lines, language: Language) -> list[Command]:
     """Return the commands with the address as a whole text, if the file makes requests."""
-    if not lines.has(_PATHS) or not lines.has(_REQUESTS):
+    if not lines.has(_PATHS) or not lines.has(_REQUESTS) or _is_aside(lines):
         return []
     return list(_with_locators(commands, lines, language))
 
 
+def likely_commands(commands: Sequence[Command], lines: Lines, names: Names) -> list[Command]:
+    """Return the commands of a shell that hand the address to a helper from elsewhere."""
+    if not lines.has(_PATHS) or _is_aside(lines):
+        return []
+    numbers = sorted(names.of_interest())
+    return [commands[number] for number in numbers if _hands_over(commands[number], names)]
+
+
+def _hands_over(command: Command, names: Names) -> bool:
+    if command.read.is_printed or command.read.language is not None:
+        return False
+    return any(
+        names.has_address(found[2]) and _ASKS.fullmatch(found[1]) and not names.defines(found[1])
+        for found in _SHELL_COMMAND.finditer(command.text)
+    )
+
+
+def _is_aside(lines: Lines) -> bool:
+    return lines.has(_ATTACKS) or _TESTS.search(lines.whole) is not None
+
+
 def _with_locators(commands: Sequence[Command], lines: Lines, whole: Language) -> Iterator[Command]:
     """Yield the commands of programs, not of shells, that have the address as a whole text."""
+    tests = min(lines.with_texts((_TESTS_BEGIN,)), default=len(commands))
     for number in sorted(lines.with_texts(ADDRESSES)):
         command = commands[number]
         language = command.read.language or whole
+        if number > tests:
+            return
         match = ADDRESS.search(command.text)
         if match is None or language.is_shell or is_mention(command.text, language):
             continue

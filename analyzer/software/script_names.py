@@ -38,7 +38,7 @@ _BRACKETS = frozenset({"{", "[", "(", "@{", "@("})
 # Other ways to give a name a value: `define('NAME', ...)`, `printf -v NAME ...`, `set $name ...`.
 _DEFINED = re.compile(
     r"\bdefine\s*\(\s*[\"'](\w+)[\"']\s*,|\bprintf\s+-v\s+(\w+)|^\s*set\s+(?:-\w+\s+)*\$?(\w+)\s"
-    r"|\bset_fact:\s*(\w+)="
+    r"|\bset_fact:\s*(\w+)=|#\s*define\s+(\w+)\s"
 )
 _RETURNED = re.compile(r"\s*(?:return\b|echo\b|printf\b|[\"'])")
 # What these make of the address is still the address.
@@ -130,6 +130,10 @@ class Names:
         if not self._clients.isdisjoint((*_EXPANDED.findall(text), *words)):
             return True
         return any(map(self._functions.is_requesting, words))
+
+    def defines(self, name: str) -> bool:
+        """Tell whether the script has a function of a name."""
+        return self._functions.has(name)
 
     def hands_over(self, text: str) -> bool:
         """Tell whether a function of the script that makes a request is told the address."""

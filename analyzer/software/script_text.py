@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 from analyzer.software import settings_text
 from analyzer.software.script_commands import Command, commands_of
 from analyzer.software.script_languages import Language
-from analyzer.software.script_likely import likely, without_mentions
+from analyzer.software.script_likely import likely, likely_commands, without_mentions
 from analyzer.software.script_lines import Lines
 from analyzer.software.script_mentions import is_mention, is_printed
 from analyzer.software.script_names import ADDRESS, HEADER, Names
@@ -66,10 +66,11 @@ _PRINTED_URL = re.compile(
 
 # What runs a command that stands in a text, or hands it to a machine that will.
 _RUNS = re.compile(
-    r"subprocess|system\b|popen|getoutput|check_output|call\(|\bexec|spawn|shell|\bsh\b|bash|`|%x|\bqx|Open3"
+    r"subprocess|system\b|popen|getoutput|check_output|call\(|\bexec|spawn|shell|\bsh\b|bash|%x|\bqx|Open3"
     r"|Process|Command|user.?data|\brun\w*\(|sudo|\bssh|cmd|backtick|generate\(",
     re.IGNORECASE,
 )
+_WITH_BACKTICKS = ("ruby", "perl", "php")
 _CURL = re.compile(r"curl|wget", re.IGNORECASE)
 
 _TOOL_NAMES = ("ec2metadata", "ec2-metadata")
@@ -111,13 +112,17 @@ def uses(text: str, language: Language) -> list[Use]:
         is_aware=lines.has(HEADER),
         has_call=lines.has(language.call),
         is_fed=language.is_shell and _is_fed(lines),
-        runs_commands=_RUNS.search(text) is not None,
+        runs_commands=_RUNS.search(text) is not None
+        or (language.name in _WITH_BACKTICKS and "`" in text),
     )
     found = (_use(commands[number], file) for number in sorted(numbers))
     chosen = [each for each in found if each is not None]
     if chosen or file.is_aware:
         return chosen
-    return [use_at(each, ADDRESS, CALL) for each in likely(commands, lines, language)]
+    found_likely = likely(commands, lines, language)
+    if not found_likely and language.name == "shell":
+        found_likely = likely_commands(commands, lines, names)
+    return [use_at(each, ADDRESS, CALL) for each in found_likely]
 
 
 def _is_fed(lines: Lines) -> bool:

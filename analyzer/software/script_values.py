@@ -30,13 +30,25 @@ _REFUSED = re.compile(
     r"|disallow|ssrf|payloads|attack|exploit|malicious|\bevil|unsafe|restricted|reserved|bogon|bloque|prohib"
     r"|reject|refus|private_?(?:ips|nets|networks?|hosts|ranges?|addresses|cidrs?)|is_?(?:private|internal|link_?local|metadata|blocked|safe)"
     r"|internal_?(?:hosts|ips)|no_?proxy|non_?proxy|bypass|exclu|ignore|allow|white_?list|trusted|mock|fake"
-    r"|stub|dummy|iptables|firewall|\bacl|vulnerab|guard|sanitiz|validat",
+    r"|stub|dummy|ec2_metadata_service_endpoint|iptables|firewall|\bacl|vulnerab|guard|sanitiz|validat",
     re.IGNORECASE,
 )
+# Keys beside an address in tables of scanners, of their rules and of what they found.
+_SCANNING = re.compile(
+    r"[\"']?\b(?:indicators?|signatures?|severity|sensitive\w*|cve|cwe|mitre\w*|remediation|exploit\w*|vuln\w*"
+    r"|risk|attack\w*|payloads?)[\"']?\s*[:=]",
+    re.IGNORECASE,
+)
+# A server sends a client there, or listens itself.
+_SERVES = re.compile(
+    r"redirect\w*|(?:server|listen\w*|bind|serve\w*|writehead|app\.run)$", re.IGNORECASE
+)
+# The SDKs are told their end point, and add tokens by themselves.
+_SDK_VALUE = re.compile(r"aws\.String$|\b(?:with)?endpoint(?:override|provider)?$", re.IGNORECASE)
 # Names of texts for people.
 _EXPLAINING = re.compile(
     r"desc(?:ription)?$|comment|message|msg$|help|title|summary|hint|usage|example|placeholder|docs?$|documentation"
-    r"|reason|remediat|evidence|notes?$|steps$|recommend|references?$|rationale|impact|scenario",
+    r"|reason|remediat|evidence|notes?$|steps$|recommend|references?$|^location$|rationale|impact|scenario",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -146,11 +158,12 @@ def _is_listed(lines: Lines, number: int, match: re.Match[str]) -> bool:
         if callee is not None and not has_path and _PARSES.search(callee[1]) is not None:
             return True
         if callee is not None and _COLLECTS.search(callee[1]) is None:
-            return _REFUSED.search(callee[1]) is not None  # arguments of a call
+            return any(each.search(callee[1]) for each in (_REFUSED, _SERVES, _SDK_VALUE))
         if _is_named_mention(before) or (sign == "{" and _REFUSED.search(_bare(before))):
             return True
+        content = whole[opened + 1 : closed]
         is_block = sign == "{" and _TABLE.search(before) is None
-        if not is_block and _has_others(whole[opened + 1 : closed], has_path=has_path):
+        if not is_block and (_has_others(content, has_path=has_path) or _SCANNING.search(content)):
             return True
     return False
 
