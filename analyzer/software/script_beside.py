@@ -41,14 +41,22 @@ def asked_beside(root: Root, path: str, text: str, language: Language) -> list[U
     return [use for name, use in named.items() if name in used]
 
 
+def sends_tokens_beside(root: Root, path: str, language: Language) -> bool:
+    """Tell whether a file of the same folder and language has a token's header."""
+    folder = path.rpartition("/")[0]
+    if _SHARED.fullmatch(folder) is not None:
+        return False
+    near = (each for each in _near(root, path, language) if each.rpartition("/")[0] == folder)
+    return any(asking(_text(root, each)).has_tokens for each in near)
+
+
 def _near(root: Root, path: str, language: Language) -> Iterator[str]:
     """Yield the files of a language in a file's folder, in the one above, and in its others."""
     folder = path.rpartition("/")[0]
     above = folder.rpartition("/")[0]
-    folders = [folder]
+    folders = [folder, *_below(root, folder)]
     if _SHARED.fullmatch(above) is None:
-        names = root.maybe_names(above)[:_FILES_MAX]
-        folders += [above, *(f"{above}/{name}" for name in names if "." not in name)]
+        folders += [above, *_below(root, above)]
     count = 0
     for place in dict.fromkeys(folders):
         for name in root.maybe_names(place)[:_FILES_MAX]:
@@ -58,6 +66,11 @@ def _near(root: Root, path: str, language: Language) -> Iterator[str]:
                 count += 1
                 if count >= _FILES_MAX:
                     return
+
+
+def _below(root: Root, folder: str) -> list[str]:
+    names = root.maybe_names(folder)[:_FILES_MAX]
+    return [f"{folder}/{name}" for name in names if "." not in name]
 
 
 def _text(root: Root, path: str) -> str:

@@ -41,13 +41,15 @@ _BY_ENDING = {
     **dict.fromkeys(("vb", "vbs"), BASIC),
     **dict.fromkeys(
         ("service", "timer", "conf", "cfg", "ini", "toml", "cron", "tf", "yaml", "yml", "hcl",
-         "json", "nomad", "pp", "sls", "properties", "env", "tfvars", "jenkinsfile", "dockerfile",
-         "mk"),
+         "json", "config", "nomad", "pp", "sls", "properties", "env", "tfvars", "jenkinsfile",
+         "dockerfile", "mk"),
         CONFIGURATION,
     ),
 }  # fmt: skip
 # A template is of the language that it becomes: `start.py.j2`.
 _TEMPLATES = ("tpl", "tmpl", "j2", "jinja", "erb", "epp", "template", "in", "dist", "sample")
+# Nobody runs these, and so not what they are made of: `s3backer.1.in`, `README.md.tpl`.
+_FOR_PEOPLE = re.compile(r"\d\w*|md|rst|adoc|txt|html?|tex|texi|po")
 _BY_NAME = {
     **dict.fromkeys(("makefile", "gnumakefile"), SHELL),
     "jenkinsfile": CONFIGURATION,
@@ -75,6 +77,8 @@ def of_ending(path: str) -> Optional[Language]:
     name = path.rpartition("/")[2].lower()
     stem, _, ending = name.lstrip(".").rpartition(".")
     if stem and ending in _TEMPLATES:
+        if _FOR_PEOPLE.fullmatch(stem.rpartition(".")[2]) is not None:
+            return None
         return of_ending(stem) or CONFIGURATION
     return _BY_ENDING.get(ending) if stem else _BY_NAME.get(name.lstrip("."))
 

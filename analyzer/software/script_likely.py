@@ -49,6 +49,9 @@ _ASKS = re.compile(
     r"(?!(?:.*/)?(?:curl|wget)$)(?:.*[/_-])?(?:\w*(?:get|fetch|http|meta|imds|request|url|download|query|ec2)\w*|retry\w*)",
     re.IGNORECASE,
 )
+_CONSTANT = re.compile(
+    r"\s*(?:#\s*define|(?:export\s+|public\s+|internal\s+|static\s+|inline\s+)*(?:const\w*|final|val)\b|[A-Z][A-Z0-9_]+\s*=)"
+)
 # What follows in a file of Rust are its tests.
 _TESTS_BEGIN = "#[cfg(test)]"
 
@@ -67,7 +70,16 @@ def likely(commands: Sequence[Command], lines: Lines, language: Language) -> lis
     """Return the commands with the address as a whole text, if the file makes requests."""
     if not lines.has(_PATHS) or not lines.has(_REQUESTS) or _is_aside(lines):
         return []
-    return list(_with_locators(commands, lines, language))
+    found = _with_locators(commands, lines, language)
+    return [each for each in found if not _is_for_others(each, lines)]
+
+
+def _is_for_others(command: Command, lines: Lines) -> bool:
+    """Tell whether a command defines a constant that its file does not use."""
+    names = names_given(command.text)
+    if not names or _CONSTANT.match(command.text) is None:
+        return False
+    return len(lines.with_names(names)) <= 1
 
 
 def likely_commands(commands: Sequence[Command], lines: Lines, names: Names) -> list[Command]:

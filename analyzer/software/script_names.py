@@ -12,7 +12,7 @@ from analyzer.software.script_languages import SHELL
 from analyzer.software.script_lines import Lines
 
 ADDRESS = re.compile(
-    r"(?<!\d)169\.254\.169\.254(?!\d|/(?:(?:[12]?\d|3[0-2])(?![\d.-])|computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1[/.]))"
+    r"(?<!\d)169\.254\.169\.254(?!\d|/(?:(?:[12]?\d|3[0-2])(?![\d.-])|computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1\b))"
     r"|fd00:ec2::254|//instance-data(?:\.ec2\.internal)?\b|\b2852039166\b"
     r"|(?<![\w./-])instance-data(?:\.ec2\.internal)?/(?:latest|1\.0|20\d\d-\d\d-\d\d)\b"
     r"|\b0xa9fea9fe\b|\b0251\.0376\.0251\.0376\b|\b0xa9\.0xfe\.0xa9\.0xfe\b|::ffff:a9fe:a9fe\b"

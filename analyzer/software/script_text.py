@@ -122,7 +122,7 @@ def uses(text: str, language: Language) -> list[Use]:
     found_likely = likely(commands, lines, language)
     if not found_likely and language.name == "shell":
         found_likely = likely_commands(commands, lines, names)
-    return [use_at(each, ADDRESS, CALL) for each in found_likely]
+    return [use_at(each, ADDRESS, CALL)._replace(is_likely=True) for each in found_likely]
 
 
 def _is_fed(lines: Lines) -> bool:

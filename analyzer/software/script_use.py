@@ -12,11 +12,15 @@ CALL, TOKEN, TOOL = "call", "token", "tool"
 
 
 class Use(NamedTuple):
-    """A line that calls: its number from 1, its text without margins, CALL, TOKEN or TOOL."""
+    """A line that calls: its number from 1, its text without margins, CALL, TOKEN or TOOL.
+
+    ``is_likely`` means that the way from the address to a request is not plain.
+    """
 
     line: int
     text: str
     kind: str
+    is_likely: bool = False
 
 
 def use_at(command: Command, pattern: re.Pattern[str], kind: str) -> Use:

@@ -39,6 +39,12 @@ _SCANNING = re.compile(
     r"|risk|attack\w*|payloads?)[\"']?\s*[:=]",
     re.IGNORECASE,
 )
+# What these are told is read by people.
+_TELLS = re.compile(
+    r"(?:errorf?|print\w*|sprintf|warn\w*|info\w*|debug\w*|logf?|trace|panic\w*|fatal\w*|exception|usage|help"
+    r"|fail\w*|abort|bail!|anyhow!|e?println!|format_err!|errors\.new)$",
+    re.IGNORECASE,
+)
 # A server sends a client there, or listens itself.
 _SERVES = re.compile(
     r"redirect\w*|(?:server|listen\w*|bind|serve\w*|writehead|app\.run)$", re.IGNORECASE
@@ -48,7 +54,12 @@ _SDK_VALUE = re.compile(r"aws\.String$|\b(?:with)?endpoint(?:override|provider)?
 # Names of texts for people.
 _EXPLAINING = re.compile(
     r"desc(?:ription)?$|comment|message|msg$|help|title|summary|hint|usage|example|placeholder|docs?$|documentation"
-    r"|reason|remediat|evidence|notes?$|steps$|recommend|references?$|^location$|rationale|impact|scenario",
+    r"|reason|remediat|evidence|notes?$|steps$|recommend|references?$|^location$|rationale|impact|scenario|runbook|content$",
+    re.IGNORECASE,
+)
+# Of these, all that is below them is text; steps and examples may be commands.
+_EXPLAINING_ALL = re.compile(
+    r"desc(?:ription)?$|summary|message|annotations?$|documentation|^notes?$|release_?notes",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -131,9 +142,13 @@ def _is_mention(lines: Lines, number: int, match: re.Match[str], language: Langu
     outside = before[: len(before) - literal.at - 1] if literal is not None else before
     if _is_named_mention(outside):
         return True
-    if _is_listed(lines, number, match):
+    # The name of a function says nothing of what it calls by itself: `validate() { curl ...`.
+    is_asked = language.call.search(before) is not None
+    is_told = literal is not None and " " in literal.text.strip() and not language.is_shell
+    has_path = _PATH.match(text, match.end()) is not None
+    if _is_listed(lines, number, match, _Asked(has_path, is_asked, is_told)):
         return True
-    return _is_in_mention(lines, number)
+    return _is_in_mention(lines, number, is_asked=is_asked)
 
 
 def _is_named_mention(before: str) -> bool:
@@ -144,28 +159,57 @@ def _is_named_mention(before: str) -> bool:
     return _REFUSED.search(match[1]) is not None or _EXPLAINING.search(match[1]) is not None
 
 
-def _is_listed(lines: Lines, number: int, match: re.Match[str]) -> bool:
+class _Asked(NamedTuple):
+    """How a command has the address.
+
+    ``has_path``: with a path of IMDS. ``is_asked``: behind a word that makes requests. ``is_told``:
+    in a text with blanks.
+    """
+
+    has_path: bool
+    is_asked: bool
+    is_told: bool
+
+
+def _is_listed(lines: Lines, number: int, match: re.Match[str], asked: _Asked) -> bool:
     """Tell whether the brackets around a literal hold other hosts, or have a name that says so."""
     whole = lines.whole
     start = lines.start(number)
-    has_path = _PATH.match(match.string, match.end()) is not None
     for opened, closed in _enclosures(whole, start + match.start(), start + match.end()):
         before = whole[whole.rfind("\n", 0, opened) + 1 : opened]
-        sign = whole[opened]
-        callee = _CALLEE.search(before) if sign == "(" else None
-        if sign == "(" and before.endswith(("$", "<")):
-            return False
-        if callee is not None and not has_path and _PARSES.search(callee[1]) is not None:
-            return True
-        if callee is not None and _COLLECTS.search(callee[1]) is None:
-            return any(each.search(callee[1]) for each in (_REFUSED, _SERVES, _SDK_VALUE))
-        if _is_named_mention(before) or (sign == "{" and _REFUSED.search(_bare(before))):
-            return True
-        content = whole[opened + 1 : closed]
-        is_block = sign == "{" and _TABLE.search(before) is None
-        if not is_block and (_has_others(content, has_path=has_path) or _SCANNING.search(content)):
+        verdict = _maybe_of_call(before, asked) if whole[opened] == "(" else None
+        if verdict is not None:
+            return verdict
+        if _is_holder(before, whole[opened:closed], asked):
             return True
     return False
+
+
+def _maybe_of_call(before: str, asked: _Asked) -> Optional[bool]:
+    """Tell whether a call that is told the address makes none; None if it only collects."""
+    if before.endswith(("$", "<")):  # a substitution of a shell
+        return False
+    callee = _CALLEE.search(before)
+    if callee is None:
+        return None
+    if not asked.has_path and _PARSES.search(callee[1]) is not None:
+        return True
+    if _COLLECTS.search(callee[1]) is not None:
+        return None
+    wrong = (_REFUSED, _SERVES, _SDK_VALUE, *((_TELLS,) if asked.is_told else ()))
+    return any(each.search(callee[1]) for each in wrong)
+
+
+def _is_holder(before: str, content: str, asked: _Asked) -> bool:
+    """Tell whether brackets hold mentions: by the text before them, and by their content."""
+    if _is_named_mention(before):
+        return True
+    is_brace = content.startswith("{")
+    if is_brace and not asked.is_asked and _REFUSED.search(_bare(before)) is not None:
+        return True
+    if is_brace and _TABLE.search(before) is None:  # a block of code
+        return False
+    return _has_others(content, has_path=asked.has_path) or _SCANNING.search(content) is not None
 
 
 def _has_others(content: str, *, has_path: bool) -> bool:
@@ -194,7 +238,7 @@ def _unmatched(brackets: Iterable[re.Match[str]], wanted: str) -> Iterator[int]:
             yield each.start()
 
 
-def _is_in_mention(lines: Lines, number: int) -> bool:
+def _is_in_mention(lines: Lines, number: int, *, is_asked: bool) -> bool:
     """Tell whether a function, a class or a key around a command, by margins, says so."""
     margin = _margin(lines.commands[number])
     for at in range(number - 1, max(-1, number - _UP_MAX), -1):
@@ -204,8 +248,9 @@ def _is_in_mention(lines: Lines, number: int) -> bool:
         margin = _margin(text)
         opened = _OPENS_FUNCTION.match(text)
         key = re.match(r"\s*(?:-\s+)?[\"']?([\w.-]+)[\"']?\s*:\s*[|>\[{-]*$", text)
-        name = opened or key
-        if name is not None and _REFUSED.search(name[1]) is not None:
+        if opened is not None and not is_asked and _REFUSED.search(opened[1]) is not None:
+            return True
+        if key is not None and (_REFUSED.search(key[1]) or _EXPLAINING_ALL.search(key[1])):
             return True
         if not margin:
             return False

@@ -9,7 +9,7 @@ from typing import Optional
 from analyzer.masking import mask_text
 from analyzer.software.found import Found, ScriptLine
 from analyzer.software.root import Root
-from analyzer.software.script_beside import asked_beside
+from analyzer.software.script_beside import asked_beside, sends_tokens_beside
 from analyzer.software.script_encoded import encoded
 from analyzer.software.script_endings import of_ending, of_first_line, of_interpreter
 from analyzer.software.script_languages import SHELL, Language
@@ -82,7 +82,9 @@ def of_file(root: Root, path: str, language: Optional[Language] = None) -> Itera
     if told is None:
         return
     found = uses(text, told) if is_plain else []
-    if is_plain and not found:
+    if found and all(each.is_likely for each in found) and sends_tokens_beside(root, path, told):
+        found = []
+    elif is_plain and not found:
         found = asked_beside(root, path, text, told)
     found += _hidden(text)
     for each in sorted(found, key=lambda each: (each.kind != CALL, each.line)):
