@@ -26,7 +26,7 @@ _OTHERS = re.compile(
     r"|/opc/v\d|/openstack/|/hetzner/",
     re.IGNORECASE,
 )
-_AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|user-data")
+_AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|\d/user-data")
 _TOOLS = re.compile(
     r"(?:^|[\s;|&(`=\"'])(?:[\w./-]*/)?(?:ec2metadata|ec2-metadata)(?=$|[\s;|&)`\"'])"
 )

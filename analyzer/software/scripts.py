@@ -35,7 +35,8 @@ _COMMANDS = re.compile(
     r"/(?:s?bin|cron\.[a-z]+|cron\.d|crontabs?|cron|init\.d|profile\.d|update-motd\.d|rc\.d"
     r"|[\w-]*hooks?(?:\.d)?|plugins?|checks?|libexec|scripts?|scripts\.d|per-(?:boot|instance|once)|dispatcher\.d|if-up\.d)/[^/.]+$"
     r"|/(?:crontab|anacrontab|rc\.local|profile|bashrc|\.bashrc|\.profile|\.bash_profile)$"
-    r"|/(?:part-\d+|(?:user|vendor)-data(?:\.txt)?(?:\.i)?|_script\.sh|Dockerfile|Containerfile)$"
+    r"|/(?:part-\d+|(?:user|vendor)-data(?:\.txt)?(?:\.i)?|_script\.sh|(?:Docker|Container)file(?:\.[\w-]+)?)$"
+    r"|/[\w-]*(?:user_?data|cloud[-_](?:config|init))[\w-]*(?:\.txt)?$"
 )
 # Files without an ending that are no scripts, by the thousand; opening each would take seconds.
 _DATA = re.compile(
