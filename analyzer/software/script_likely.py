@@ -28,7 +28,7 @@ _REQUESTS = re.compile(
     r"http(?!s?://)|fetch|request|client|download|curl|wget|socket|connect|slurp|\bLWP\b|\bgot\b"
     r"|axios|needle|\.get\b|\bget\s+[\"'$]"
     r"|(?<!def )(?<!func )(?<!function )(?<!sub )"
-    r"\b\w*(?:get|open|read|load|query|metadata|url)\w*\s*\(",
+    r"(?:get|open|read|load|query|metadata|url)\w{0,40}\s?\(",
     re.IGNORECASE,
 )
 # Files that attack, or test that attacks fail: no program of EC2 has one of these in its code.
@@ -42,7 +42,7 @@ _TESTS = re.compile(
 # The first word of a command of a shell that gets the address, or a name of it, as an argument.
 _SHELL_COMMAND = re.compile(
     r"(?:^|[;|&({`]|\$\(|\b(?:then|do|else|if|while|until|elif|!)\s)\s*(?:sudo\s+)?"
-    r"([\w./-]+)\s+([^;|&`)]*)"
+    r"([\w./-]{1,80})\s+([^;|&`)]*)"
 )
 # What helpers are named that ask a URL, or that repeat the command they are told.
 _ASKS = re.compile(
