@@ -12,7 +12,9 @@ from analyzer.software.script_signs import may_hide_imds, may_name_imds
 from analyzer.software.scripts import of_file
 from tests.unit.software.trees import tree
 
-CONSTANT = 'package app;\nclass Urls { static final String BASE = "http://169.254.169.254/latest/meta-data/"; }\n'
+CONSTANT = """package app;
+class Urls { static final String BASE = "http://169.254.169.254/latest/meta-data/"; }
+"""
 ASKS = 'class A { String id() { return new HttpClient().get(Urls.BASE + "instance-id"); } }\n'
 TOKEN = 'class B { void t(R r) { r.header("X-aws-ec2-metadata-token", "t"); } }\n'
 PATH = "/srv/app/Urls.java"

@@ -6,7 +6,8 @@ import pytest
 
 from analyzer.software.compiled_languages import BRACED, HASHED
 from analyzer.software.script_languages import CONFIGURATION, JAVASCRIPT, PYTHON, SHELL, Language
-from analyzer.software.script_text import CALL, uses
+from analyzer.software.script_text import uses
+from analyzer.software.script_use import CALL
 
 URL = "http://169.254.169.254/latest/meta-data/mac"
 ASKED = [
