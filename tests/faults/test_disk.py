@@ -121,9 +121,7 @@ def test_a_full_disk_is_waited_for(fresh: Watch, tmp_path: Path, observed: Obser
     observed("disk full", f"200 sent meanwhile, 200 recorded; {after}")
 
 
-def test_a_full_disk_costs_no_folded_call(
-    fresh: Watch, tmp_path: Path, observed: Observed
-) -> None:
+def test_a_full_disk_costs_no_folded_call(fresh: Watch, tmp_path: Path, observed: Observed) -> None:
     """Calls that become one line while nothing can be written are all counted by it afterwards."""
     disk, marker, sent = SmallDisk(fresh, tmp_path, repeats_per_s=1), new_marker(), 1000
     with disk.running():
