@@ -96,6 +96,6 @@ def _rootless(
     names = {"name": name, "image": IMAGE_FIELDS} if user.bus else {}
     try:
         argv = [*run, "--cidfile", cid, IMAGE, *inside]
-        yield Started(argv, identity if user.bus else dict, names)
+        yield Started(argv, identity if user.bus else dict, names, network=network)
     finally:
         room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)

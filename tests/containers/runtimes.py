@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import uuid
@@ -19,7 +20,7 @@ from tests.live.watch import SLOWNESS, eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
-DAEMON_DEADLINE_S = 60 * SLOWNESS
+DAEMON_DEADLINE_S = 60 + 15 * SLOWNESS
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
@@ -32,7 +33,9 @@ def _hexadecimal() -> str:
 
 @contextlib.contextmanager
 def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[None]:
-    """Run a daemon until it answers, and end it in order."""
+    """Run a daemon until it answers, and end it in order. Raises RuntimeError if it does not."""
+    if shutil.which(asks[0]) is None:
+        raise RuntimeError(f"{asks[0]}, which asks {argv[0]}, is not installed")
     log = room.directory / f"{Path(argv[0]).name}.log"
     process = room.popen(argv, log)
     try:
@@ -285,6 +288,7 @@ RUNTIMES = (
     ),
     Runtime("podman-root", ("podman", "runc"), podman("runc", *_ELSEWHERE), gone=_BY_MONITOR),
     Runtime("podman-rootless", ("podman", "runc", *_ROOTLESS), rootless("slirp4netns")),
+    Runtime("podman-pasta", ("podman", "runc", *_ROOTLESS), rootless("pasta"), since="pasta"),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
     Runtime("ctr", ("containerd", "runc"), free, containerd, cannot=_NO_PIDS, gone=_BY_TASK),
