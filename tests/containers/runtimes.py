@@ -90,18 +90,19 @@ def podman(runtime: str, *options: str, pod: bool = False) -> Start:
             build = ["buildah", *options, "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
         name = uuid.uuid4().hex
-        cid = room.directory / f"{name}.cid"
         words: list[str] = []
         if pod:
             # Without an image for the infra container: it would come from a registry.
             room.run([*command, "pod", "create", "--infra-command", "sleep 600", "--infra-image",
                       IMAGE, "--name", f"pod-{name}"])  # fmt: skip
             words = ["--pod", f"pod-{name}"]
-        argv = [*command, "run", "--rm", "--name", name, *words, "--cidfile", str(cid), IMAGE]
+        # `run --rm` of podman 5 removes the file of --cidfile with the container.
+        create = [*command, "create", "--rm", "--name", name, *words, IMAGE, *inside]
+        identity = {"id": room.run(create).stdout.strip(), "runtime": "podman"}
         try:
             yield Started(
-                [*argv, *inside],
-                lambda: {"id": cid.read_text().strip(), "runtime": "podman"},
+                [*command, "start", "--attach", name],
+                lambda: identity,
                 {"name": name, "image": IMAGE_FIELDS},
             )
         finally:
