@@ -196,7 +196,10 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
         lambda facts: facts.is_script and scripts.has_empty_header(facts.scene),
         lambda f: scripts.empty_header(f.group, f.found, f.origin),
     ),
-    (lambda facts: facts.group.forwarded > 0, lambda f: proxies.relay(f.group, f.found)),
+    (
+        lambda facts: facts.group.forwarded > 0 or proxies.is_marked(facts.group),
+        lambda f: proxies.relay(f.group, f.found),
+    ),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
         lambda f: sdks.configured(f.group, f.found, needs_setting=True),
