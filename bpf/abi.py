@@ -19,7 +19,7 @@ HEADER = Path(__file__).with_name("imds_event.h")
 PROBE = """
 #include "imds_event.h"
 struct imds_event event; struct imds_answer answer;
-struct imds_holder holder; struct imds_segment segment;
+struct imds_holder holder; struct imds_segment segment; struct imds_cgroup cgroup;
 enum imds_kind kind; enum imds_limit limit; enum imds_flag flag; enum imds_counter counter;
 """
 
@@ -109,7 +109,10 @@ def render(layout: Layout) -> str:
     for enum in ("imds_limit", "imds_kind", "imds_flag", "imds_counter"):
         for name, value in layout.enumerators(enum):
             lines.append(f"{name[len('IMDS_') :]} = {value}")
-    names = ("imds_process", "imds_event", "imds_holder", "imds_segment", "imds_answer")
+    names = (
+        *("imds_process", "imds_event", "imds_holder", "imds_segment", "imds_answer"),
+        "imds_cgroup",
+    )
     constants = [name[len("imds_") :].upper() for name in names]
     for name, constant in zip(names, constants):
         code, members, size = layout.members(name)

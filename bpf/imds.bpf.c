@@ -11,6 +11,7 @@
 #include "imds_capture.h"
 #include "imds_executables.h"
 #include "imds_programs.h"
+#include "imds_cgroups.h"
 #include "imds_answers.h"
 #include "imds_syscalls.h"
 #include "imds_wire.h"
@@ -41,6 +42,12 @@ SEC("raw_tracepoint/sched_process_exec")
 int raw_executed(struct bpf_raw_tracepoint_args *ctx)
 {
 	return imds_executed((const struct task_struct *)ctx->args[0]);
+}
+
+SEC("raw_tracepoint/cgroup_mkdir")
+int raw_cgroup_made(struct bpf_raw_tracepoint_args *ctx)
+{
+	return imds_cgroup_made((const struct cgroup *)ctx->args[0], (const char *)ctx->args[1]);
 }
 
 /* What went out and what came back; on the root of the cgroup2 hierarchy. */

@@ -30,6 +30,8 @@ enum imds_limit {
 	IMDS_NAME_MAX = 256,
 	/* Names in such a path, and mounts that it leads through. */
 	IMDS_EXECUTABLE_DEPTH = 32,
+	/* Bytes of a cgroup's path with its NUL. One that may be longer is not told. */
+	IMDS_CGROUP_PATH_MAX = 1024,
 };
 
 /* What an event on the ring is: the first member of each of the structs below. */
@@ -51,6 +53,7 @@ enum imds_kind {
 	IMDS_KIND_PROGRAM = 7,
 	/* As IMDS_KIND_SENDER, of a process that was told for an earlier call on the connection. */
 	IMDS_KIND_CALL = 8,
+	IMDS_KIND_CGROUP = 9, /* struct imds_cgroup: one was made; told before anybody calls there */
 };
 
 /* What stands in imds_event.flags. */
@@ -231,6 +234,18 @@ struct imds_answer {
 	 * the wire tells.
 	 */
 	unsigned int hop_limit;
+};
+
+/* A cgroup of version 2. It may be gone before user space looks at a call from it. */
+struct imds_cgroup {
+	/* IMDS_KIND_CGROUP. */
+	unsigned int kind;
+	/* Bytes of the path, without the NUL. */
+	unsigned int path_size;
+	unsigned long long boottime_ns;
+	unsigned long long cgroup_id;
+	/* From the root of the hierarchy. What stands behind path_size bytes means nothing. */
+	char path[IMDS_CGROUP_PATH_MAX];
 };
 
 _Static_assert(sizeof(struct imds_process) == 56, "imds_process is packed by hand");

@@ -258,6 +258,16 @@ static __always_inline void imds_submit_reserved(void *data)
 	bpf_ringbuf_submit(data, 0);
 }
 
+static __always_inline struct imds_cgroup *imds_reserve_cgroup(void)
+{
+	return bpf_ringbuf_reserve(&events, sizeof(struct imds_cgroup), 0);
+}
+
+static __always_inline void imds_discard_reserved(void *data)
+{
+	bpf_ringbuf_discard(data, 0);
+}
+
 static __always_inline void imds_begin_receive(const struct imds_receive *receive)
 {
 	__u64 thread = bpf_get_current_pid_tgid();

@@ -192,6 +192,19 @@ struct socket {
 	struct sock *sk;
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
 struct task_struct {
 	__s32 pid;
 	__s32 tgid;

@@ -153,6 +153,14 @@ class Program(NamedTuple):
     snapshot: Optional[Snapshot]
 
 
+class CgroupMade(NamedTuple):
+    """A cgroup of version 2 was made, at ``path`` from the root of the hierarchy."""
+
+    boottime_ns: int
+    cgroup_id: int
+    path: bytes
+
+
 class Passed(NamedTuple):
     """Time has come this far, on a clock that does not run by itself."""
 
@@ -173,7 +181,7 @@ class Doubt(NamedTuple):
     is_answered: bool = True
 
 
-Event = Union[Chunk, Answer, Closed, Program, Passed, Doubt]
+Event = Union[Chunk, Answer, Closed, Program, CgroupMade, Passed, Doubt]
 
 
 class Lost(NamedTuple):

@@ -18,6 +18,7 @@ from analyzer.recorder.repeats import Repeats
 from analyzer.recorder.sink import Sink
 from analyzer.recorder.source_events import (
     Answer,
+    CgroupMade,
     Chunk,
     Closed,
     Doubt,
@@ -104,6 +105,8 @@ class Stages:
             self._write_unanswered(self._connections.close(event))
         elif isinstance(event, Program):
             self._attributor.learn(event)
+        elif isinstance(event, CgroupMade):
+            self._attributor.learn_cgroup(event)
         elif isinstance(event, Doubt):
             self._doubt(event)
         else:

@@ -63,3 +63,15 @@ def room(
     directory = tmp_path_factory.mktemp("room")
     with Room(namespace, directory, cgroups) as room:
         yield room
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask all runtimes in one layout of cgroups before the next: a room is made slowly."""
+    layouts = list(Cgroups)
+
+    def layout(item: pytest.Item) -> int:
+        call = getattr(item, "callspec", None)
+        return layouts.index(call.params["cgroups"]) if call and "cgroups" in call.params else -1
+
+    items.sort(key=layout)

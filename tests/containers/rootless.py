@@ -80,7 +80,6 @@ def _rootless(
     command = [*as_user, "podman", *user.options, "--events-backend", "file", "--runtime", "runc"]
     archive = f"{user.home}/caller.oci.tar"
     name = f"caller-{uuid.uuid4().hex[:8]}"
-    cid = f"{user.home}/{name}.cid"
     if room.run([*command, "image", "exists", IMAGE], check=False).returncode:
         build = ["buildah", "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
         room.run([*build, str(context)])
@@ -88,14 +87,12 @@ def _rootless(
         room.run(["chown", "--recursive", f"{user.uid}:{user.gid}", user.home])
         room.run([*command, "pull", "--quiet", f"oci-archive:{archive}"])
     limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-    run = [*command, "run", "--rm", "--name", name, "--network", network, *limits]
+    create = [*command, "create", "--rm", "--name", name, "--network", network, *limits]
 
-    def identity() -> dict[str, str]:
-        return {"id": room.run(["cat", cid]).stdout.strip(), "runtime": "podman"}
-
+    identity = {"id": room.run([*create, IMAGE, *inside]).stdout.strip(), "runtime": "podman"}
     names = {"name": name, "image": IMAGE_FIELDS} if user.bus else {}
     try:
-        argv = [*run, "--cidfile", cid, IMAGE, *inside]
-        yield Started(argv, identity if user.bus else dict, names)
+        argv = [*command, "start", "--attach", name]
+        yield Started(argv, lambda: identity if user.bus else {}, names, network=network)
     finally:
         room.run([*command, "rm", "--force", "--ignore", "--time", "0", name], check=False)

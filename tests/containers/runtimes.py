@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import uuid
@@ -19,7 +20,7 @@ from tests.live.watch import SLOWNESS, eventually
 
 DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
-DAEMON_DEADLINE_S = 60 * SLOWNESS
+DAEMON_DEADLINE_S = 60 + 15 * SLOWNESS
 
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
@@ -32,7 +33,9 @@ def _hexadecimal() -> str:
 
 @contextlib.contextmanager
 def _daemon(room: Room, argv: Sequence[str], asks: Sequence[str]) -> Iterator[None]:
-    """Run a daemon until it answers, and end it in order."""
+    """Run a daemon until it answers, and end it in order. Raises RuntimeError if it does not."""
+    if shutil.which(asks[0]) is None:
+        raise RuntimeError(f"{asks[0]}, which asks {argv[0]}, is not installed")
     log = room.directory / f"{Path(argv[0]).name}.log"
     process = room.popen(argv, log)
     try:
@@ -87,18 +90,19 @@ def podman(runtime: str, *options: str, pod: bool = False) -> Start:
             build = ["buildah", *options, "bud", "--quiet", "--isolation", "chroot", "--tag", IMAGE]
             room.run([*build, str(context)])
         name = uuid.uuid4().hex
-        cid = room.directory / f"{name}.cid"
         words: list[str] = []
         if pod:
             # Without an image for the infra container: it would come from a registry.
             room.run([*command, "pod", "create", "--infra-command", "sleep 600", "--infra-image",
                       IMAGE, "--name", f"pod-{name}"])  # fmt: skip
             words = ["--pod", f"pod-{name}"]
-        argv = [*command, "run", "--rm", "--name", name, *words, "--cidfile", str(cid), IMAGE]
+        # `run --rm` of podman 5 removes the file of --cidfile with the container.
+        create = [*command, "create", "--rm", "--name", name, *words, IMAGE, *inside]
+        identity = {"id": room.run(create).stdout.strip(), "runtime": "podman"}
         try:
             yield Started(
-                [*argv, *inside],
-                lambda: {"id": cid.read_text().strip(), "runtime": "podman"},
+                [*command, "start", "--attach", name],
+                lambda: identity,
                 {"name": name, "image": IMAGE_FIELDS},
             )
         finally:
@@ -285,6 +289,7 @@ RUNTIMES = (
     ),
     Runtime("podman-root", ("podman", "runc"), podman("runc", *_ELSEWHERE), gone=_BY_MONITOR),
     Runtime("podman-rootless", ("podman", "runc", *_ROOTLESS), rootless("slirp4netns")),
+    Runtime("podman-pasta", ("podman", "runc", *_ROOTLESS), rootless("pasta"), since="pasta"),
     Runtime("docker", ("docker.io", "iptables"), docker, dockerd, cannot=_NO_PIDS),
     Runtime("containerd", ("containerd", "runc"), ctr, containerd, cannot=_NO_PIDS),
     Runtime("ctr", ("containerd", "runc"), free, containerd, cannot=_NO_PIDS, gone=_BY_TASK),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,21 +34,23 @@ class Analyzer(NamedTuple):
     logs: GrowingLogs
 
     def requests(self, marker: str) -> list[Line]:
-        """Return the requests with the marker in their path that the caller itself made.
+        """Return the requests with the marker in their path."""
+        lines = self.logs.lines_of(self.log)
+        return [line for line in lines if marker in line.get("url", {}).get("path", "")]
 
-        A rootless container's network is a program that makes the same request once more.
+    def one(self, marker: str, network: str) -> Line:
+        """Return the request with the marker once it is written, and it alone.
+
+        ``network`` is the program, if there is one, that makes a rootless container's request once
+        more. The two lines name each other, so that they count as one call.
         """
-        return [
-            line
-            for line in self.logs.lines_of(self.log)
-            if marker in line.get("url", {}).get("path", "")
-            and line["process"]["name"] != "slirp4netns"
-        ]
-
-    def one(self, marker: str) -> Line:
-        """Return the one request with the marker, once it is written."""
-        (line,) = eventually("the call is written", lambda: self.requests(marker))
-        found: Line = line
+        wanted = 2 if network else 1
+        eventually(f"{wanted} lines are written", lambda: len(self.requests(marker)) >= wanted)
+        lines = self.requests(marker)
+        (found,) = (line for line in lines if "sent_on" not in line["imds"])
+        assert found["imds"].get("through", "") == network
+        networks = [line["process"]["name"] for line in lines if line is not found]
+        assert [name.partition(".")[0] for name in networks] == ([network] if network else [])
         return found
 
 
@@ -83,6 +86,8 @@ def runtime(request: pytest.FixtureRequest, room: Room, cgroups: Cgroups) -> Ite
     reason = None if host_is_unified() else chosen.cannot.get(cgroups)
     if reason is not None:
         pytest.skip(f"{chosen.name}, {cgroups.value}: {reason}")
+    if chosen.since and shutil.which(chosen.since) is None:
+        pytest.skip(f"{chosen.name}: {chosen.since} is not installed, nor in this system's podman")
     if chosen.daemon is None:
         yield chosen
         return
@@ -110,7 +115,7 @@ def test_a_container_that_is_gone_is_named(
         marker = new_marker()
         with runtime.start(room, caller_context, call_and_go(marker)) as started:
             room.run(started.argv)
-            line = analyzer.one(marker)
+            line = analyzer.one(marker, started.network)
             found, wanted = _names(line, started)
             if number == TRIES or found == wanted:
                 _check(line, started)
@@ -131,7 +136,7 @@ def test_a_container_that_lives_is_named(
     with runtime.start(room, caller_context, call_and_stay(marker)) as started:
         process = room.popen(started.argv, room.directory / f"{marker}.log")
         try:
-            line = analyzer.one(marker)
+            line = analyzer.one(marker, started.network)
         finally:
             _end(process)
         _check(line, started)

@@ -7,6 +7,8 @@ once its line is written, because how soon that is depends on what else the mach
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,47 @@ def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: 
     """Return an analyzer that the test starts itself."""
     assert imds.listening
     return Watch(one_probe, namespace, tmp_path)
+
+
+def test_names_are_read_when_a_container_is_made(fresh: Watch, tmp_path: Path) -> None:
+    """Its runtime has removed its files before it calls."""
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    if fresh.probe.startswith("bcc"):
+        pytest.skip("only the compiled probe tells of new cgroups")
+    identity, marker = "3f1c" * 16, new_marker()
+    task = tmp_path / f"node/run/containerd/io.containerd.runtime.v2.task/k8s.io/{identity}"
+    task.mkdir(parents=True)
+    notes = {
+        "io.kubernetes.cri.container-name": "app",
+        "io.kubernetes.cri.image-name": "registry.example/jobs/once:1",
+        "io.kubernetes.cri.sandbox-name": "once-0",
+        "io.kubernetes.cri.sandbox-namespace": "jobs",
+    }
+    (task / "config.json").write_text(json.dumps({"ociVersion": "1.0.2", "annotations": notes}))
+    config = tmp_path / "config.toml"
+    config.write_text(f'[kubernetes]\nroot = "{tmp_path / "node"}"\n[evidence]\nenabled = false\n')
+    with (
+        made_cgroup(hierarchy) as parent,
+        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
+    ):
+        cgroup = parent / f"cri-containerd-{identity}.scope"
+        cgroup.mkdir()
+        fresh.settled(marker)  # what the kernel told before is handled
+        shutil.rmtree(task)
+        url = f"http://{IMDS_IPV4}/latest/meta-data/{marker}"
+        join = 'echo 0 > "$1/cgroup.procs"; shift; exec "$@"'
+        call = ["curl", "--silent", "--output", "/dev/null", url]
+        fresh.namespace.run(["sh", "-ec", join, "sh", str(cgroup), *call])
+        cgroup.rmdir()
+        line = fresh.one(marker)
+    assert line["container"] == {
+        "id": identity,
+        "runtime": "containerd",
+        "name": "app",
+        "image": {"name": "registry.example/jobs/once", "tag": "1"},
+    }
 
 
 def test_every_one_of_500_containers_is_named(fresh: Watch, tmp_path: Path) -> None:

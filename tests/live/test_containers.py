@@ -114,6 +114,22 @@ def test_a_caller_that_is_gone_is_placed_by_its_cgroups_id(
     assert _place(line) == PLACES[place]
 
 
+def test_a_container_that_is_gone_with_its_cgroup_is_placed(watch: Watch, parent: Path) -> None:
+    """As systemd does it: a scope is removed as soon as it is empty."""
+    if watch.probe.startswith("bcc"):
+        pytest.skip("only the compiled probe tells of new cgroups")
+    marker = new_marker()
+    place = next(iter(PLACES))
+    cgroup = parent / place
+    with _paused(watch):
+        cgroup.mkdir(parents=True)
+        child = _start(watch, cgroup, marker, "goes")
+        _, said = child.communicate(timeout=DEADLINE_S)
+        assert child.returncode == 0, said
+        cgroup.rmdir()
+    assert _place(watch.one(marker)) == PLACES[place]
+
+
 def test_a_caller_that_lives_is_placed_the_same(watch: Watch, parent: Path) -> None:
     """Whether /proc still shows it makes no difference."""
     marker = new_marker()

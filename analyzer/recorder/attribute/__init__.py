@@ -29,7 +29,13 @@ from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
 from analyzer.recorder.attribute.workloads import maybe_workload
 from analyzer.recorder.callers import Caller, Container, NamedProcess, User, Workload
-from analyzer.recorder.source_events import Attribution, KernelProcess, Program, Snapshot
+from analyzer.recorder.source_events import (
+    Attribution,
+    CgroupMade,
+    KernelProcess,
+    Program,
+    Snapshot,
+)
 from analyzer.text import decode_text
 
 # Requests in quantity come from few processes. Those that call once and exit only pass through;
@@ -212,6 +218,17 @@ class Attributor:
     def learn(self, program: Program) -> None:
         """Take what the kernel tells of a process before it names it as an ancestor."""
         self._programs.learn(program, self._clock())
+
+    def learn_cgroup(self, made: CgroupMade) -> None:
+        """Take what the kernel tells of a cgroup before anybody calls from it.
+
+        A container's names are read now: what its runtime left may be gone when it has called.
+        """
+        now, path = self._clock(), decode_text(made.path)
+        self._cgroups.learn(made.cgroup_id, path, now)
+        cgroup_text = at_the_call(None, path) or ""
+        membership = _membership_of(cgroup_text)
+        self._naming.prepare(membership.container, membership.workload, cgroup_text, now)
 
     def survey(self, for_s: float) -> bool:
         """Look at what runs already, for so long; returns whether that is done."""

@@ -1,7 +1,9 @@
 """Finds the path of a cgroup by its id, and reads the hierarchies of /proc/PID/cgroup.
 
 The id that the kernel reports outlives the process: it is the inode number of the cgroup's
-directory. The kernel opens a directory by that number without a walk through the tree.
+directory. The kernel opens a directory by that number without a walk through the tree. Of a cgroup
+that is made while the probe is attached, the kernel tells the path at once: a service manager
+removes it as soon as its last process has ended.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from analyzer.host.mounts import CGROUP2, maybe_root_cgroup, mount_points
 from analyzer.lru import Cache
 from analyzer.text import decode_text
 
-# Containers and units of one host, with room for those that are gone.
-PATHS_MAX = 1024
+# Containers and units of one host, with room for those that are gone. Some 300 bytes each.
+PATHS_MAX = 4096
 # An id is never given twice in one boot and a cgroup of version 2 cannot be renamed: an hour
 # only drops what is not used.
 PATH_KEEP_S = 3600.0
@@ -80,7 +82,7 @@ class CgroupPaths:
     """Find paths by cgroup id, of cgroups whose processes may be gone.
 
     Needs CAP_DAC_READ_SEARCH; without it, or without a mounted unified hierarchy, every
-    id is unknown.
+    id is unknown that was not learned.
     """
 
     def __init__(self, mount_point: Optional[str]) -> None:
@@ -98,12 +100,18 @@ class CgroupPaths:
             return cls(None)
         return cls(maybe_root_cgroup(found) or (found[0] if found else None))
 
+    def learn(self, cgroup_id: int, path: str, now: float) -> None:
+        """Take the path of a new cgroup, from the root of the hierarchy, as the kernel has it."""
+        self._known.put(cgroup_id, path, now)
+
     def maybe_path(self, cgroup_id: int, now: float) -> Optional[str]:
         """Return the path below the hierarchy's root; ``now`` in seconds, monotonic."""
-        if cgroup_id <= _ROOT_ID or self._mount_point is None:
+        if cgroup_id <= _ROOT_ID:
             return None
         path = self._known.get(cgroup_id, now)
         if path is None:
+            if self._mount_point is None:
+                return None
             path = self._open_by_id(self._mount_point, cgroup_id)
             keep_s = PATH_KEEP_S if path else UNKNOWN_KEEP_S
             self._known.put(cgroup_id, path, now, keep_s=keep_s)

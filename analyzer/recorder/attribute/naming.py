@@ -126,13 +126,11 @@ class Naming:
             container = self._maybe_free(cgroup_text, now)
         if container is None:
             return Named(None, workload)
-        user = _USER.search(cgroup_text)
-        uid = int(user[1]) if user else None
-        key = (container, workload, uid)
+        key = _key(container, workload, cgroup_text)
         known = self._known.get(key, now)
         if known is None:
             try:
-                known = self._look_up(container, workload, uid, now, find_monitor)
+                known = self._look_up(container, workload, key[2], now, find_monitor)
             except OSError:  # the root is unavailable
                 known = Named(container, workload)
             if self._known.maybe_old(key) is None:
@@ -141,6 +139,29 @@ class Naming:
             keep_s = NAMES_KEEP_S if is_named else UNNAMED_KEEP_S
             self._known.put(key, known, now, keep_s=keep_s)
         return known
+
+    def prepare(
+        self,
+        container: Optional[Container],
+        workload: Optional[Workload],
+        cgroup_text: str,
+        now: float,
+    ) -> None:
+        """Read the names of a container that has just been made, and has not called yet.
+
+        One without names stays unknown: at its call, its monitor may tell them.
+        """
+        if container is None or container.runtime in NAMED_BY_PEOPLE:
+            return
+        key = _key(container, workload, cgroup_text)
+        if self._known.get(key, now) is not None:
+            return
+        try:
+            found = self._look_up(container, workload, key[2], now, _no_monitor)
+        except OSError:  # the root is unavailable
+            return
+        if found.container is not None and (found.container.name or found.container.image):
+            self._known.put(key, found, now)
 
     def _maybe_free(self, cgroup_text: str, now: float) -> Optional[Container]:
         """Return the container of containerd's whose id somebody chose, if its task is there."""
@@ -259,6 +280,14 @@ class Naming:
             node = node_of(files)
             self._nodes.put(None, node, now)
         return node
+
+
+def _key(
+    container: Container, workload: Optional[Workload], cgroup_text: str
+) -> tuple[Container, Optional[Workload], Optional[int]]:
+    """Return what containers are told apart by; the last is the user whose own one it is."""
+    user = _USER.search(cgroup_text)
+    return container, workload, int(user[1]) if user else None
 
 
 def _text(text: str) -> str:

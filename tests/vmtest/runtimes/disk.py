@@ -16,6 +16,8 @@ TESTS = (
 USERS = ("libpam-systemd", "dbus-user-session", "passt", "fuse-overlayfs")
 # netavark makes its rules with it.
 NETWORK = ("nftables",)
+# Debian 12 has it in docker.io.
+DOCKER = ("docker-cli",)
 
 SYSTEM = System(
     "runtimes-debian-13",
@@ -23,7 +25,7 @@ SYSTEM = System(
     "6.12",
     "3.13",
     "libbpf1",
-    installed=(*packages(), *TESTS, *USERS, *NETWORK),
+    installed=(*packages(), *TESTS, *USERS, *NETWORK, *DOCKER),
     disk="8G",
 )
 

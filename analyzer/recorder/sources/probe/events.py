@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 import struct
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from analyzer.recorder.source_events import (
     Answer,
     Attribution,
+    CgroupMade,
     Chunk,
     Closed,
     Connection,
@@ -64,18 +65,7 @@ def decode_event(raw: bytes) -> Union[Event, SegmentSender, Segment]:
     Raises ValueError when it is of no known kind or shorter than it says: the object and
     ``layout`` are then not of the same build.
     """
-    kind = raw[0]
-    if kind == layout.KIND_SEGMENT:
-        return _decode_segment(raw)
-    if kind in (layout.KIND_ANSWER, layout.KIND_CLOSED):
-        return _decode_answer(raw)
-    if kind == layout.KIND_HOLDER:
-        return _decode_holder(raw)
-    if kind in _SENDERS:
-        return _decode_sender(raw)
-    if kind == layout.KIND_PROGRAM:
-        return _decode_program(raw)
-    return _decode_send(raw)
+    return _DECODERS.get(raw[0], _decode_send)(raw)
 
 
 def cgroup_of(raw: bytes) -> int:
@@ -179,6 +169,11 @@ def _decode_sender(raw: bytes) -> SegmentSender:
 def _decode_program(raw: bytes) -> Program:
     (boottime_ns,) = _TIME.unpack_from(raw, _TIME_AT)
     return Program(boottime_ns, None if _is_torn(raw) else _snapshot(raw))
+
+
+def _decode_cgroup(raw: bytes) -> CgroupMade:
+    _kind, size, boottime_ns, cgroup_id, path = layout.CGROUP.unpack(raw)
+    return CgroupMade(boottime_ns, cgroup_id, path[:size])
 
 
 def _is_torn(raw: bytes) -> bool:
@@ -309,3 +304,14 @@ def _process(raw: bytes) -> KernelProcess:
 def _ancestors(raw: bytes) -> tuple[KernelProcess, ...]:
     size = layout.PROCESS_SIZE
     return tuple(_process(raw[at : at + size]) for at in range(0, len(raw), size))
+
+
+_DECODERS: dict[int, Callable[[bytes], Union[Event, SegmentSender, Segment]]] = {
+    layout.KIND_SEGMENT: _decode_segment,
+    layout.KIND_ANSWER: _decode_answer,
+    layout.KIND_CLOSED: _decode_answer,
+    layout.KIND_HOLDER: _decode_holder,
+    **dict.fromkeys(_SENDERS, _decode_sender),
+    layout.KIND_PROGRAM: _decode_program,
+    layout.KIND_CGROUP: _decode_cgroup,
+}

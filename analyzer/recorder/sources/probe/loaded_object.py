@@ -28,6 +28,7 @@ from analyzer.recorder.sources.probe.libbpf import BpfError, Libbpf, RingBuffer
 from analyzer.recorder.sources.probe.programs import (
     ALL_PROGRAMS,
     ANCESTRY,
+    CGROUPS,
     NOTING,
     is_for_sends,
     programs_for,
@@ -109,7 +110,9 @@ class LoadedObject:
             # With the wire no request is missed: of one whose call was not seen, it tells who.
             sends, answers = (
                 filter(is_for_sends, wanted),
-                itertools.filterfalse(is_for_sends, set(wanted).difference(ANCESTRY, NOTING)),
+                itertools.filterfalse(
+                    is_for_sends, set(wanted).difference(ANCESTRY, NOTING, {CGROUPS})
+                ),
             )
             totals[PROBE_BUSY] = self._misses(programs, sends).read
             totals[ANSWERS_PROBE_BUSY] = self._misses(programs, answers).read
@@ -118,9 +121,11 @@ class LoadedObject:
             self._attach_tracepoints(traced)
         for name in wanted:
             if name not in traced and name not in wire.PROGRAMS:
-                self._keep_link(
-                    libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
-                )
+                # Without CONFIG_CGROUPS the kernel has no such tracepoint, and no containers.
+                with contextlib.suppress(*([BpfError] if name == CGROUPS else [])):
+                    self._keep_link(
+                        libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
+                    )
         self.losses = LossMeter(totals)
 
     def _choose_wire(self, handle: int, path: Path) -> None:

@@ -49,10 +49,13 @@ STATE = "raw_state_changed"
 RECEIVED = "raw_received"
 # What the ancestors of callers run. Where they are not run, /proc is asked.
 ANCESTRY = ("raw_forked", "raw_executed")
+# Which paths new cgroups have. Where it is not run, they are found as long as they are there.
+CGROUPS = "raw_cgroup_made"
 ALL_PROGRAMS = (
     STATE,
     RECEIVED,
     *ANCESTRY,
+    CGROUPS,
     *wire.PROGRAMS,
     *(name for names in PROGRAMS.values() for name in names),
     *(name for names in RECEIVING.values() for name in names),
@@ -67,7 +70,7 @@ def programs_for(attach: str, *, has_wire: bool) -> tuple[str, ...]:
     wanted = set() if attach == "tracepoint" else {*REPLACING, *(() if has_wire else OPTIONAL)}
     present = typed_functions(wanted) if wanted else set()
     replacing = [names[attach] for name, names in REPLACING.items() if name in present]
-    always = (*ANCESTRY, STATE, *PROGRAMS[attach], *replacing[:1])
+    always = (*ANCESTRY, CGROUPS, STATE, *PROGRAMS[attach], *replacing[:1])
     if has_wire:
         return (*always, *wire.PROGRAMS)
     found = [*always, RECEIVED, *RECEIVING[attach]]

@@ -137,6 +137,14 @@ def test_the_root_and_hosts_without_the_hierarchy_tell_nothing() -> None:
         assert paths.maybe_path(2**63, now=1.0) is None
 
 
+def test_of_a_cgroup_that_is_gone_the_kernel_told_the_path() -> None:
+    gone = 2**62
+    for paths in (CgroupPaths.of_this_host(), CgroupPaths(None)):
+        assert paths.maybe_path(gone, now=1.0) is None
+        paths.learn(gone, f"/docker/{A}", now=1.0)
+        assert paths.maybe_path(gone, now=1.0) == f"/docker/{A}"
+
+
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """Make a cgroup for one test in the host's unified hierarchy."""

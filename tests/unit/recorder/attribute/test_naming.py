@@ -279,6 +279,37 @@ def test_names_that_people_gave_are_names(tmp_path: Path) -> None:
     assert container == Container("web-1", "lxc", "web-1")
 
 
+def test_names_read_when_a_container_was_made_outlast_its_files(tmp_path: Path) -> None:
+    write_containerd_task(tmp_path)
+    naming = Naming(NodeSettings(root=str(tmp_path)))
+    naming.prepare(Container(APP, "containerd"), IN_POD, "", 0.0)
+    shutil.rmtree(tmp_path)
+    assert naming.named(Container(APP, "containerd"), IN_POD, "", 1.0) == (
+        container_of("containerd"),
+        DEPLOYED,
+    )
+    assert not naming.has_news(1.0)  # nothing has to be looked at sooner
+
+
+def test_a_container_without_names_when_it_is_made_is_asked_for_at_its_call(tmp_path: Path) -> None:
+    naming = Naming(NodeSettings(root=str(tmp_path)))
+    for root in (tmp_path, tmp_path / "missing"):
+        naming.set(NodeSettings(root=str(root)))
+        naming.prepare(Container(APP, "containerd"), IN_POD, "", 0.0)
+    naming.set(NodeSettings(root=str(tmp_path)))
+    write_containerd_task(tmp_path)
+    container, _ = naming.named(Container(APP, "containerd"), IN_POD, "", 0.1)
+    assert container == container_of("containerd")
+    assert naming.has_news(0.1)
+
+
+def test_what_is_no_container_or_has_its_name_is_not_prepared() -> None:
+    naming = Naming(NodeSettings(root="/missing"))
+    for container in (None, Container("web", "lxc")):
+        naming.prepare(container, None, "", 0.0)
+        assert naming.named(container, None, "", 0.0).workload is None
+
+
 def test_an_unknown_container_keeps_what_its_cgroup_tells(tmp_path: Path) -> None:
     assert named(tmp_path, Container(APP, None), IN_POD) == (Container(APP, None), IN_POD)
     assert named(tmp_path / "missing", Container(APP, None), IN_POD) == (

@@ -468,7 +468,7 @@ def test_a_segment_is_decoded(flags: int, problem: Optional[Problem], changeable
         raw_segment(40, 600) + DATA[:10],
         raw_segment(20, 10) + DATA,
         event(layout.KIND_SEND, 0, ARGS, 2, NAMES) + ARGS,
-        event(9, 0, b"", 0, b""),
+        event(10, 0, b"", 0, b""),
     ],
 )
 def test_what_does_not_add_up_is_refused(raw: bytes) -> None:
