@@ -14,6 +14,9 @@ from tests.faults.service import Service, calls_of, requests_between
 from tests.live.test_log_faults import send
 from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, new_marker
 
+# Room for 8,000 lines of 8 KiB: a caller with many ancestors has lines of 4 KiB.
+DISK_MIB = 64
+
 
 class SmallDisk:
     """An analyzer whose log is on a file system of its own, which nobody else sees."""
@@ -30,7 +33,7 @@ class SmallDisk:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         source, attach = self.watch.probe.split("/")
-        mount = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"'
+        mount = f'mount -t tmpfs -o size={DISK_MIB}m none "$0" && exec "$@"'
         with self._messages.open("wb") as messages:
             process = subprocess.Popen(
                 [

@@ -55,8 +55,9 @@ def agent_of(line: Line) -> str:
 
 def is_of(line: Line, pids: frozenset[int]) -> bool:
     """Tell whether one of the processes sent it; who sent may be lost, what was sent tells it."""
-    if "process" in line:
-        return line["process"]["pid"] in pids
+    pid = line.get("process", {}).get("pid")
+    if pid is not None:
+        return pid in pids
     return line["imds"]["reason"] == "capture_gap" or agent_of(line) in AGENTS
 
 
