@@ -27,6 +27,8 @@ OCI = "oci"
 OPENSTACK = "openstack"
 VULTR = "vultr"
 
+_SCHEME_AND_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*", re.ASCII)
+
 # For a reader, in the reports.
 OTHER_CLOUDS = {
     AZURE: "Azure",
@@ -39,3 +41,17 @@ OTHER_CLOUDS = {
     OPENSTACK: "OpenStack",
     VULTR: "Vultr",
 }
+
+
+def origin_form(target: str) -> str:
+    """Return a request's target without scheme and host.
+
+    A client names them where it asks a proxy, and some proxies send them on (RFC 9112, 3.2.2).
+    """
+    whole = None if target[:1] == "/" else _SCHEME_AND_AUTHORITY.match(target)
+    return target if whole is None else target[whole.end() :]
+
+
+def is_absolute(target: str) -> bool:
+    """Tell whether a request's target names scheme and host."""
+    return _SCHEME_AND_AUTHORITY.match(target) is not None

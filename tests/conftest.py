@@ -1,11 +1,7 @@
-"""Lets the tests' programs be interrupted, also where the tests themselves are not to be.
-
-A shell that runs the tests in the background has them ignore SIGINT, and so their children.
-"""
+"""Lets Ctrl-C end the tests and their programs, also those that a shell runs in the background."""
 
 from __future__ import annotations
 
-import signal
+from tests import signals
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+signals.heed_interrupts()

@@ -10,7 +10,7 @@ from analyzer.account.new_instance import NewInstance
 
 
 class Kind(enum.Enum):
-    """What launches."""
+    """Kind of the thing that launches instances."""
 
     TEMPLATE = "launch template"
     CONFIGURATION = "launch configuration"
@@ -20,7 +20,7 @@ class Kind(enum.Enum):
     SPECIFICATION = "launch specification"  # a part of a Spot Fleet request alone
 
 
-# What launches the others.
+# Those that launch instances by one of the others.
 LAUNCHERS = (Kind.GROUP, Kind.FLEET, Kind.SPOT_FLEET)
 
 

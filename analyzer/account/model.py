@@ -281,7 +281,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class RegionFacts:
-    """What one account has in one Region. ``defaults`` is None where they could not be read."""
+    """State of one account in one Region. ``defaults`` is None where they could not be read."""
 
     account: str
     region: str
@@ -306,7 +306,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What AWS said at ``taken_at``. ``metrics`` is the period that CloudWatch was asked for."""
+    """Answers of AWS as of ``taken_at``. ``metrics`` is the period of CloudWatch's figures."""
 
     taken_at: datetime.datetime
     version: str

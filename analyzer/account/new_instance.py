@@ -23,7 +23,7 @@ _NO_OPTIONS = MetadataOptions()
 
 
 class Outcome(enum.Enum):
-    """What a launch ends in; the worst first."""
+    """Outcome of a launch; the worst first."""
 
     V1 = "allows v1"
     UNKNOWN = "unknown"

@@ -85,6 +85,9 @@ def _upgrade(client: Client, name: str, version: str, path: str) -> Optional[Cur
     if not goal:
         advice = f" {client.advice}" if client.advice else ""
         return Cure(
-            OLD, f"Replace `{name}` {version} in `{path}`: no version uses tokens.{advice}", client
+            OLD,
+            f"Replace `{name}` {version} in `{path}`: no version that needs no IMDSv1 is known."
+            f"{advice}",
+            client,
         )
     return Cure(OLD, f"Upgrade `{name}` {version} in `{path}` {goal}.", client)

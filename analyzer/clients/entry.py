@@ -53,6 +53,7 @@ class Client:
     version_command: Optional[str] = None
     advice: Optional[str] = None
     source: tuple[str, ...] = ()
+    checked: Optional[str] = None  # YYYY-MM-DD
 
     def maybe_version(self, user_agent: Optional[str]) -> Optional[str]:
         """Return the version that a user agent states; None where it states none."""

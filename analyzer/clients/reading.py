@@ -5,6 +5,7 @@ Those of the user's come first. Every fault is told with its place and what to d
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ BUILT_IN = Path(__file__).with_name("clients.toml")
 SITE = Path("/etc/imds-analyzer/clients.toml")
 
 _STRINGS = ("name", "kind", "user_agent", "advice", "needs", "setting", "setting_since",
-            "fallback_off", "fallback_off_since", "version_command")  # fmt: skip
+            "fallback_off", "fallback_off_since", "version_command", "checked")  # fmt: skip
 _LISTS = ("program", "argument", "library", "package", "source")
 _KEYS = (*_STRINGS, *_LISTS)
 _REQUIRED = ("name", "kind", "source")
@@ -160,6 +161,14 @@ def _fault_of_version(key: str, text: str) -> Optional[str]:
     return f"{key} = {visible(text)!r} is not a version, such as 1.13.25"
 
 
+def _fault_of_date(key: str, text: str) -> Optional[str]:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return f"{key} = {visible(text)!r} is not a day, such as 2026-11-30"
+    return None
+
+
 def _fault_of_expression(_key: str, text: str) -> Optional[str]:
     try:
         pattern = re.compile(text, re.IGNORECASE)
@@ -195,4 +204,5 @@ _CHECKS: Mapping[str, Callable[[str, str], Optional[str]]] = {
     "needs": _fault_of_version,
     "setting_since": _fault_of_version,
     "fallback_off_since": _fault_of_version,
+    "checked": _fault_of_date,
 }

@@ -10,7 +10,19 @@ import re
 from typing import Callable, Optional
 from urllib.parse import unquote
 
-from analyzer.imds import AWS, AZURE, DIGITALOCEAN, GCP, HETZNER, IBM, LINODE, OCI, OPENSTACK, VULTR
+from analyzer.imds import (
+    AWS,
+    AZURE,
+    DIGITALOCEAN,
+    GCP,
+    HETZNER,
+    IBM,
+    LINODE,
+    OCI,
+    OPENSTACK,
+    VULTR,
+    origin_form,
+)
 from analyzer.recorder.records import (
     CHANGEABLE,
     DOUBTS,
@@ -24,7 +36,6 @@ from analyzer.recorder.records import (
 
 Segments = tuple[str, ...]
 
-_SCHEME_AND_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*", re.ASCII)
 _API_VERSION = re.compile(r"latest|1\.0|\d{4}-\d{2}-\d{2}", re.ASCII)
 
 # Path below the API version -> operation.
@@ -155,8 +166,7 @@ def _segments(target: Optional[str]) -> Segments:
     """
     if target is None:
         return ()
-    path = _SCHEME_AND_AUTHORITY.sub("", target, count=1) if target[:1] != "/" else target
-    path = path.partition("?")[0].partition("#")[0]
+    path = origin_form(target).partition("?")[0].partition("#")[0]
     if "%" in path:
         path = unquote(path)
     segments: list[str] = []

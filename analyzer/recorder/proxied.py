@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable
 from typing import Callable, NamedTuple, Optional
 
+from analyzer.imds import origin_form
 from analyzer.recorder.records import Record
 
 # Calls that are looked at for one of a proxy's, the newest first. Of those that wait, the partner
@@ -76,7 +77,7 @@ RULES: tuple[tuple[Callable[[Waiting, Waiting], bool], str], ...] = (
     ),
     (
         lambda pods, own: _asked(pods.record) == _asked(own.record),
-        "these proxies change neither method, target nor user agent",
+        "these proxies change neither method, target nor user agent, but may leave its host out",
     ),
     (
         lambda pods, own: pods.record.verdict[0] is own.record.verdict[0],
@@ -128,7 +129,8 @@ def _process(record: Record) -> tuple[int, int]:
 
 def _asked(record: Record) -> tuple[Optional[str], ...]:
     request = record.request
-    return request.method, request.target, request.user_agent
+    target = request.target
+    return request.method, None if target is None else origin_form(target), request.user_agent
 
 
 def _names(record: Record) -> Optional[str]:

@@ -52,12 +52,13 @@ def judge(
     unknown. ``scans`` are joined with the findings' hosts. ``roster`` is that of the
     ``snapshots``, if there are any.
     """
-    of_log = _joined(findings, roster, snapshots, owners or Owners())
+    owners = owners or Owners()
+    of_log = _joined(findings, roster, snapshots, owners)
     known = of_log.roster if of_log is not None else None
     ids = {each.host: each.id for each in known.instances} if known is not None else {}
     around = surroundings_of(findings)
     entries = tuple(
-        replace(entry_of(each, clients, around, ids), owner=_maybe_owner(each, owners or Owners()))
+        replace(entry_of(each, clients, around, ids), owner=_maybe_owner(each, owners))
         for each in findings.groups
     )
     compared = findings
@@ -71,7 +72,7 @@ def judge(
     )
     found = None
     if snapshots is not None and of_log is not None:
-        found = inventory(snapshots, of_log, host_verdicts, owners or Owners())
+        found = inventory(snapshots, of_log, host_verdicts, owners)
         verdict = with_reasons(verdict, tuple(reasons(found, findings, verdict, comparison)))
     entries = with_mended(entries, host_verdicts)
     return Report(

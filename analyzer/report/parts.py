@@ -42,7 +42,7 @@ class Terms:
 def by_owner(report: Report, terms: Terms) -> tuple[Report, ...]:
     """Return a report for each owner, by name, and last the one of all that nobody owns."""
     of_host = _hosts(report, terms.owners)
-    of_entry = {id(each): _owner(each, report, of_host, terms.owners) for each in report.entries}
+    of_entry = {id(each): _owner(each, report, of_host) for each in report.entries}
     names = {*of_host.values(), *of_entry.values(), NOBODY}
     if report.roster is not None:
         names.update(each.owner or NOBODY for each in report.roster.instances)
@@ -72,11 +72,10 @@ def _hosts(report: Report, owners: Owners) -> Mapping[str, str]:
     return found
 
 
-def _owner(entry: Entry, report: Report, of_host: Mapping[str, str], owners: Owners) -> str:
+def _owner(entry: Entry, report: Report, of_host: Mapping[str, str]) -> str:
+    if entry.owner is not None:
+        return entry.owner
     key, group = entry.group.key, entry.group
-    named = owners.maybe_owner_of_caller(key.caller, key.program, key.labels or "")
-    if named is not None:
-        return named
     hosts = set(group.hosts)
     if group.host_count > len(hosts):  # a group lists the first of its hosts only
         seen = (*report.findings.sightings, *report.findings.successors)

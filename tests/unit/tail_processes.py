@@ -43,10 +43,9 @@ class Tail:
         self._err = directory / "tail.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "analyzer", "tail", *arguments],
+                [*signals.HEEDED, sys.executable, "-m", "analyzer", "tail", *arguments],
                 stdout=out,
                 stderr=err,
-                preexec_fn=signals.heed,  # noqa: PLW1509 (this process has one thread)
             )
 
     @property

@@ -13,7 +13,7 @@ TARGET = "TARGET_ID"
 
 
 class Kind(enum.Enum):
-    """What a file is to AWS. The value is how the documents call it."""
+    """Kind of a file, as AWS names it. The value is how the documents call it."""
 
     CLOUDFORMATION = "CloudFormation template"
     DECLARATIVE = "declarative policy for EC2"

@@ -54,11 +54,14 @@ def fixes_in_code(group: Group, clients: Clients, diagnosis: Diagnosis) -> tuple
     return tuple(each._replace(hosts=tuple(sorted(hosts[each]))) for each in ordered)
 
 
-def with_code(group: Group, clients: Clients, diagnosis: Diagnosis) -> Diagnosis:
-    """Return a diagnosis that names library, version, file and line, as far as they were read."""
+def with_code(group: Group, diagnosis: Diagnosis, fixes: Sequence[CodeFix]) -> Diagnosis:
+    """Return a diagnosis that names library, version, file and line, as far as they were read.
+
+    ``fixes`` are those of ``fixes_in_code`` for this diagnosis.
+    """
     if diagnosis.cause not in _IN_CODE or not group.evidence:
         return diagnosis
-    chosen = fixes_in_code(group, clients, diagnosis)[:_FIXES_MAX]
+    chosen = fixes[:_FIXES_MAX]
     said = [_sentence(group, fix) for fix in chosen]
     origins = _origins(group) if diagnosis.cause is Cause.SCRIPT or _has_line(chosen) else []
     if not said and not origins:

@@ -8,14 +8,13 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from analyzer.imds import IMDS_IPV4, IMDS_IPV6
+from analyzer.imds import IMDS_IPV4, IMDS_IPV6, origin_form
 from analyzer.report.diagnosis.scene import scene_of
 from analyzer.report.findings import Group
 
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
 _TOKEN = "X-aws-ec2-metadata-token: $TOKEN"  # noqa: S105 (a variable of the shell)
 _FALLBACK_PATH = "/latest/meta-data/"
-_SCHEME_AND_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://[^/?#]*", re.ASCII)
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}|[0-9A-Za-z][0-9A-Za-z_.-]{0,127}", re.ASCII)
 _RESOURCE_ID = re.compile(r"[0-9a-f-]{8,64}", re.ASCII)
 # A name of Kubernetes (RFC 1123); of what deploys pods, kubectl takes these kinds.
@@ -144,7 +143,7 @@ def _path(group: Group) -> str:
     if _mapping(group.example.get("imds")).get("version") == "v1":
         candidates.insert(0, _mapping(group.example.get("url")).get("path"))
     for each in candidates:
-        path = _SCHEME_AND_AUTHORITY.sub("", each, count=1) if isinstance(each, str) else ""
+        path = origin_form(each) if isinstance(each, str) else ""
         if path.startswith("/") and not path.endswith("/api/token"):
             # Half a surrogate pair, which JSON can hold, becomes a question mark.
             return urllib.parse.quote(path, safe=_IN_PATH, errors="replace")

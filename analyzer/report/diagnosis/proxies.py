@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from analyzer.clients.table import Recognition
+from analyzer.imds import is_absolute
 from analyzer.logline.named_caller import short
 from analyzer.logline.servers import Place
 from analyzer.report.diagnosis.access_logs import searches
@@ -36,10 +37,19 @@ def is_sent_on(group: Group) -> bool:
     server = server_of(group)
     if server is None or server.place not in (Place.FORWARD, Place.REVERSE):
         return False
-    if group.forwarded > 0 or _via(group) or any(each.relayed for each in group.uses):
+    if group.forwarded > 0 or is_marked(group) or any(each.relayed for each in group.uses):
         return True
     # Those that have libraries of their own in them may ask for themselves.
     return bool(group.key.user_agent) and not server.own
+
+
+def is_marked(group: Group) -> bool:
+    """Tell whether a group's requests have what clients do not send to IMDS, and proxies do.
+
+    Only proxies write Via. Clients name the whole URL where they ask a proxy; without a user agent
+    it may be a script that writes its own requests.
+    """
+    return bool(_via(group)) or (bool(group.key.user_agent) and _asks_for_urls(group))
 
 
 def known(group: Group, found: Optional[Recognition]) -> Diagnosis:
@@ -89,6 +99,8 @@ def relay(group: Group, found: Optional[Recognition]) -> Diagnosis:
         advice.append(
             f"By its user agent, a client behind it is {found.client.name}{version}.{fix}"
         )
+    if _asks_for_urls(group):
+        advice.append("The request names the whole URL, as clients do where they ask a proxy.")
     via = _via(group)
     if via:
         advice.append(f"The request came by {via!r} (Via header).")
@@ -101,6 +113,10 @@ def relay(group: Group, found: Optional[Recognition]) -> Diagnosis:
         group,
         (_USER_GUIDE,),
     )
+
+
+def _asks_for_urls(group: Group) -> bool:
+    return any(each.version == "v1" and is_absolute(each.path) for each in group.uses)
 
 
 def _via(group: Group) -> str:

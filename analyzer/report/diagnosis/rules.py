@@ -196,7 +196,10 @@ RULES: tuple[tuple[Callable[[GroupFacts], bool], Callable[[GroupFacts], Diagnosi
         lambda facts: facts.is_script and scripts.has_empty_header(facts.scene),
         lambda f: scripts.empty_header(f.group, f.found, f.origin),
     ),
-    (lambda facts: facts.group.forwarded > 0, lambda f: proxies.relay(f.group, f.found)),
+    (
+        lambda facts: facts.group.forwarded > 0 or proxies.is_marked(facts.group),
+        lambda f: proxies.relay(f.group, f.found),
+    ),
     (
         lambda facts: facts.is_below is True and facts.has_setting,
         lambda f: sdks.configured(f.group, f.found, needs_setting=True),
@@ -247,11 +250,11 @@ def entry_of(
     """Return a group with its diagnosis, and what has to be changed for it; see diagnose."""
     facts = GroupFacts(group, clients, around)
     said = next(say(facts) for matches, say in RULES if matches(facts))
-    fixed = ways.with_way(group, clients, code.with_code(group, clients, said))
+    in_code = code.fixes_in_code(group, clients, said)
+    fixed = ways.with_way(group, clients, code.with_code(group, said, in_code))
     ordinary = pods.with_role(group, fixed)
     diagnosis = forgery.maybe_incident(group, facts.found, ordinary, ids) or ordinary
     if not facts.v1 or group.key.provider != AWS:
         return Entry(group, diagnosis)
-    in_code = code.fixes_in_code(group, clients, said)
     case = Case(group, facts.scene, facts.origin, facts.found, diagnosis, in_code)
     return Entry(group, diagnosis, targets_of(case))

@@ -44,7 +44,7 @@ def old(group: Group, found: Optional[Recognition]) -> Diagnosis:
     """Return that a version is too old. ``found`` is not None, and has a version."""
     client, version, where = known(group, found)
     if client.needs is None:
-        summary = f"{client.name} {version}{where} does not speak v2"
+        summary = f"{client.name} {version}{where} asks without a token"
         advice = [f"No version of {client.name} that needs no v1 is known."]
     else:
         summary = (

@@ -44,8 +44,8 @@ def test_a_library_that_has_no_better_version_is_replaced() -> None:
     found = cures.of_library(CLIENTS, "pypi", "Boto", "2.49.0", "/srv/x", ["tool 1.0"])
     assert found is not None
     assert found.sentence == (
-        "Replace `Boto` 2.49.0 in `/srv/x`: no version uses tokens. Move to boto3. It is required"
-        " by tool 1.0."
+        "Replace `Boto` 2.49.0 in `/srv/x`: no version that needs no IMDSv1 is known. Move to"
+        " boto3. It is required by tool 1.0."
     )
 
 

@@ -17,6 +17,7 @@ def test_every_entry_that_is_shipped_is_whole(client: Client) -> None:
     assert [each.name for each in CLIENTS.entries].count(client.name) == 1
     assert client.kind in KINDS
     assert all(each.startswith("https://") for each in client.source)
+    assert client.checked or client.kind in ("tool", "library")
     if client.user_agent is not None and client.kind in ("program", "sdk"):
         assert "version" in client.user_agent.groupindex
     if client.setting_since and client.needs:
@@ -47,15 +48,21 @@ def test_every_library_and_package_is_its_entrys(client: Client) -> None:
         ("maven", "com.amazonaws:aws-java-sdk-core", "1.12.700", "AWS SDK for Java", False),
         ("maven", "software.amazon.awssdk:auth", "2.9.0", "AWS SDK for Java 2.x", True),
         ("pypi", "botocore", "1.12.253", "botocore", True),
-        ("pypi", "Boto3", "1.40.1", "boto3", False),
+        ("pypi", "Boto3", "1.10.24", "boto3", True),
+        ("pypi", "Boto3", "1.11.0", "boto3", False),
+        ("pypi", "metaflow", "2.11.10", "Metaflow", True),
+        ("pypi", "newrelic", "7.4.0.172", "New Relic Python agent", True),
+        ("pypi", "newrelic", "9.1.0", "New Relic Python agent", False),
         ("pypi", "boto", "2.49.0", "boto 2", True),
         ("pypi", "s3cmd", "2.2.0", "s3cmd", True),
-        ("npm", "aws-sdk", "2.573.0", "AWS SDK for JavaScript", True),
+        ("npm", "aws-sdk", "2.574.0", "AWS SDK for JavaScript", True),
+        ("npm", "aws-sdk", "2.700.0", "AWS SDK for JavaScript", False),
         ("npm", "@aws-sdk/credential-provider-imds", "3.0.0", "AWS SDK for JavaScript 3", False),
         ("gem", "aws-sdk-core", "3.168.1", "AWS SDK for Ruby", False),
         ("gem", "aws-sdk-core", "2.11.400", "AWS SDK for Ruby 2", True),
         ("gem", "aws-sdk-core", "2.11.632", "AWS SDK for Ruby 2", False),
-        ("composer", "aws/aws-sdk-php", "3.100.0", "AWS SDK for PHP", True),
+        ("composer", "aws/aws-sdk-php", "3.118.0", "AWS SDK for PHP", True),
+        ("composer", "aws/aws-sdk-php", "3.120.0", "AWS SDK for PHP", False),
         ("nuget", "awssdk.core", "3.3.103.65", "AWSSDK.Core", True),
         ("nuget", "AWSSDK.Core", "3.7.302.11", "AWSSDK.Core", False),
         ("go", "github.com/aws/aws-sdk-go", "v1.25.37", "AWS SDK for Go", True),
@@ -88,7 +95,18 @@ def test_a_librarys_version_is_judged(
         ("awscli", "1.16.113-1", "AWS CLI", True),
         ("awscli", "2.9.19-1", "AWS CLI", False),
         ("amazon-ec2-net-utils", "2.3.0-3", "amazon-ec2-net-utils", False),
-        ("subscription-manager", "1.28.42-1.el8", "subscription-manager", True),
+        ("subscription-manager", "1.29.40-1.el9", "subscription-manager", True),
+        ("subscription-manager", "1.29.51-1.el9", "subscription-manager", False),
+        ("amazon-efs-utils", "1.30.2-1", "Amazon EFS utilities", True),
+        ("amazon-efs-utils", "2.0.4-1", "Amazon EFS utilities", False),
+        ("vector", "0.20.1-1", "Vector", True),
+        ("vault", "1.3.10-1", "HashiCorp Vault", True),
+        ("osquery", "4.8.0-1.linux", "osquery", True),
+        ("osquery", "5.9.1-1.linux", "osquery", False),
+        ("mount-s3", "1.0.0", "Mountpoint for Amazon S3", False),
+        ("newrelic-php5", "9.19.0.309", "New Relic PHP agent", True),
+        ("fluent-bit", "1.8.15", "Fluent Bit", False),
+        ("nomad", "0.10.5-1", "HashiCorp Nomad", False),
     ],
 )
 def test_a_packages_version_is_judged(

@@ -40,6 +40,8 @@ GOOD = 'name = "x"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]
         ("[[client]]\n" + GOOD + "user_agent = '('", "is not a regular expression"),
         ("[[client]]\n" + GOOD + 'needs = "new"', "needs = 'new' is not a version"),
         ("[[client]]\n" + GOOD + "needs = 1.2", "needs must be a text in quotes"),
+        ("[[client]]\n" + GOOD + 'checked = "1.2.2026"', "checked = '1.2.2026' is not a day, such"),
+        ("[[client]]\n" + GOOD + "checked = 2026-11-30", "checked must be a text in quotes"),
         ("[[client]]\n" + GOOD + 'setting = "y"', "setting and setting_since go together"),
         ("[[client]]\n" + GOOD.replace('program"', 'agent"'), "kind must be one of program"),
         ("[[client]]\n" + GOOD.replace('program = ["*/x"]', ""), "must say how to recognise it"),

@@ -41,6 +41,7 @@ def test_json_has_what_a_file_has() -> None:
     entries = json.loads(run("--json").stdout)
     (botocore,) = [each for each in entries if each["name"] == "botocore"]
     assert botocore["needs"] == "1.13.25"
+    assert botocore["checked"] >= "2026-11-30"
     assert botocore["library"] == ["pypi:botocore"]
     assert "(?P<version>" in botocore["user_agent"]
     assert "setting" not in botocore

@@ -202,7 +202,13 @@ class Host:
         """Run install.sh, behind the prefix's program if there is one; the calls are noted anew."""
         self.write("calls", "")
         return subprocess.run(
-            [*prefix, *self.shell, str(script or self.release / "install.sh"), *options],
+            [
+                *signals.HEEDED,
+                *prefix,
+                *self.shell,
+                str(script or self.release / "install.sh"),
+                *options,
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -210,7 +216,6 @@ class Host:
             cwd=self.root,
             env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
             umask=umask,
-            preexec_fn=signals.heed,
         )
 
     def boot(self) -> None:

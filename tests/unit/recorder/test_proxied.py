@@ -138,6 +138,23 @@ def test_the_client_that_the_proxy_names_is_the_pod() -> None:
     assert (pods.through, proxys.is_sent_on) == ("kube2iam", True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "sent", "is_pair"),
+    [
+        (f"http://169.254.169.254{PATH}", PATH, True),
+        (PATH, f"http://169.254.169.254{PATH}", True),
+        (f"http://instance-data{PATH}", f"HTTP://169.254.169.254:80{PATH}", True),
+        (f"http://169.254.169.254{PATH}x", PATH, False),
+        (f"http://169.254.169.254{PATH}?x=1", PATH, False),
+        ("http://169.254.169.254", PATH, False),
+    ],
+)
+def test_a_whole_url_is_the_same_call_as_its_path(asked: str, sent: str, is_pair: bool) -> None:
+    """A pod's forward proxy names scheme and host, and the proxy behind it leaves them out."""
+    pods, proxys = sent_on(record(1, target=asked), own(target=sent))
+    assert (pods.through, proxys.is_sent_on) == ("kube2iam" if is_pair else None, is_pair)
+
+
 def test_what_cannot_be_read_of_both_is_no_pair() -> None:
     pods, proxys = sent_on(record(1, reason="truncated"), own(reason="truncated"))
     assert (pods.through, proxys.is_sent_on) == (None, False)

@@ -119,10 +119,9 @@ def test_an_interruption_leaves_no_half_written_file(tmp_path: Path, delay_s: fl
     output.write_text("the former")
     command = [sys.executable, "-m", "analyzer", "report", *[str(log)], "--output", str(output)]
     with subprocess.Popen(
-        command,
+        [*signals.HEEDED, *command],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=signals.heed,  # noqa: PLW1509 (this process has one thread)
     ) as process:
         deadline = time.monotonic() + DEADLINE_S
         while len([*output.parent.iterdir()]) < 2 and time.monotonic() < deadline:

@@ -53,13 +53,12 @@ class Terminal:
         base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with os.fdopen(slave, "wb", closefd=True) as terminal:
             self.process = subprocess.Popen(
-                [*TAIL, *map(str, arguments)],
+                [*signals.HEEDED, *TAIL, *map(str, arguments)],
                 stdin=terminal,
                 stdout=terminal,
                 stderr=terminal,
                 env={**base, "TERM": "xterm", "LANG": "C.UTF-8", **environment},
                 start_new_session=True,
-                preexec_fn=signals.heed,  # noqa: PLW1509 (this process has one thread)
             )
 
     def resize(self, columns: int, rows: int) -> None:

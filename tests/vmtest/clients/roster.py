@@ -159,7 +159,7 @@ CLIENTS = (
         FALLS_BACK,
         ("awscli",),
     ),
-    # AWS names 2.722.0 as the first that needs no v1; the credentials' token is in 2.575 already.
+    # AWS names 2.722.0 as the first that needs no v1; the token for credentials came with 2.575.0.
     _javascript_sdk("JavaScript SDK 2.573", "aws-sdk@2.573.0", "aws_sdk_v2.js", V1_ONLY),
     _javascript_sdk("JavaScript SDK 2", "aws-sdk@2.1693.0", "aws_sdk_v2.js", FALLS_BACK),
     # The last line that runs on the Node of Debian 12.

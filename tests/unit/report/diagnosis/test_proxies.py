@@ -39,13 +39,20 @@ HEADS = Path(tests.golden.__file__).with_name("requests")
 BOTH = "NO_PROXY=169.254.169.254,fd00:ec2::254,[fd00:ec2::254]"
 TRAEFIK = Who("/usr/local/bin/traefik", unit="traefik.service")
 GATEWAY = Who("/srv/gateway", unit="gateway.service")
+# No server that is known, a proxy in Go whose own calls have Go's user agents, and an agent.
+UNKNOWN = Who("/opt/corp/relayd", unit="relayd.service")
+GOPROXY = Who("/opt/corp/goproxy", unit="goproxy.service")
+URL = f"http://169.254.169.254{ROLE}"
 REAL = {
     "proxy-squid": (SQUID, "proxy"),
     "proxy-squid-browser": (SQUID, "request_forgery"),
+    "proxy-squid-parent": (SQUID, "proxy"),
     "proxy-tinyproxy": (TINYPROXY, "proxy"),
     "proxy-tinyproxy-x": (TINYPROXY, "proxy"),
+    "proxy-tinyproxy-upstream": (TINYPROXY, "proxy"),
     "proxy-haproxy": (HAPROXY, "request_forgery"),
     "proxy-haproxy-forwardfor": (HAPROXY, "request_forgery"),
+    "proxy-haproxy-url": (HAPROXY, "proxy"),
     "proxy-nginx": (NGINX, "request_forgery"),
     "proxy-nginx-host": (NGINX, "request_forgery"),
     "proxy-nginx-forward": (NGINX, "request_forgery"),
@@ -71,6 +78,23 @@ OTHERS: dict[str, tuple[list[Asked], str]] = {
         ],
         "proxy",
     ),
+    "url-squid": ([Asked(SQUID, URL, [BOTO_OLD])], "proxy"),
+    "url-haproxy": ([Asked(HAPROXY, URL, [BOTO_OLD])], "proxy"),
+    "url-goproxy": ([Asked(GOPROXY, URL, [BOTO_OLD])], "proxy"),
+    "url-unknown": ([Asked(UNKNOWN, URL, [BOTO_OLD])], "proxy"),
+    "url-unknown-curl": ([Asked(UNKNOWN, URL, ["User-Agent: curl/8.5.0"])], "proxy"),
+    "url-ipv6": ([Asked(UNKNOWN, f"http://[fd00:ec2::254]{ROLE}", [BOTO_OLD])], "proxy"),
+    "via-unknown": ([Asked(UNKNOWN, ROLE, [BOTO_OLD, "Via: 1.1 corp"])], "proxy"),
+    "url-with-token": (
+        [
+            Asked(UNKNOWN, URL, [BOTO_OLD, "X-aws-ec2-metadata-token: AQAEAHYKwxKSU3m1Zc0gKq=="]),
+            Asked(UNKNOWN, INSTANCE_ID, [BOTO_OLD]),
+        ],
+        "old_sdk",
+    ),
+    "path-goproxy": ([Asked(GOPROXY, ROLE, ["User-Agent: aws-sdk-go/1.20.0"])], "old_sdk"),
+    "path-unknown": ([Asked(UNKNOWN, ROLE, [BOTO_OLD])], "old_sdk"),
+    "url-without-agent": ([Asked(UNKNOWN, URL)], "unknown"),
     "traefik-itself": ([Asked(TRAEFIK, ROLE, ["User-Agent: aws-sdk-go/1.20.0"])], "old_sdk"),
     "nginx-itself": (calls(NGINX, INSTANCE_ID, days=1), "unknown"),
 }  # fmt: skip
@@ -117,6 +141,17 @@ def test_the_cure_is_at_the_client(name: str, said: dict[str, Any]) -> None:
     assert "no_proxy" in text
     assert "Do not have the proxy leave X-Forwarded-For out" in text
     assert "botocore 1.12.253" in text
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name.startswith("url-")])
+def test_who_asks_a_proxy_for_a_url_is_cured_at_the_client(name: str, said: dict[str, Any]) -> None:
+    """The client behind is named, its version judged; the proxy's own program is not upgraded."""
+    text = " ".join(said[name]["advice"])
+    is_proxy = OTHERS[name][1] == "proxy"
+    assert (BOTH in text) is is_proxy
+    assert ("The request names the whole URL" in text) is is_proxy
+    if is_proxy and "curl" not in name:
+        assert "a client behind it is botocore 1.12.253. It needs 1.13.25 or later." in text
 
 
 def test_the_access_log_names_the_client(said: dict[str, Any], tmp_path: Path) -> None:
