@@ -7,8 +7,8 @@
 // address is the network namespace's own; elsewhere it ends without a packet sent.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +70,23 @@ static int open_connection(const struct sockaddr_in *address)
 	return fd;
 }
 
+// How many packets with data the connection has sent once all is sent, without those sent again.
+static long long packets_of(int fd)
+{
+	struct timespec tick = {0, TICK_NS};
+	struct tcp_info told = {};
+	socklen_t length = sizeof(told);
+
+	for (;;) {
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &told, &length))
+			give_up("TCP_INFO");
+		if (!told.tcpi_notsent_bytes)
+			break;
+		nanosleep(&tick, NULL);
+	}
+	return (long long)told.tcpi_data_segs_out - told.tcpi_total_retrans;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -77,7 +94,7 @@ int main(int argc, char **argv)
 	size_t lengths[REQUEST_KINDS];
 	char answer[4096];
 	int connections;
-	long long rate, wanted, sent = 0, began, behind = 0;
+	long long rate, wanted, sent = 0, began, behind = 0, packets = 0, elapsed_ns;
 
 	if (argc < 6 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
 		fprintf(stderr,
@@ -119,7 +136,10 @@ int main(int argc, char **argv)
 		}
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 	}
-	printf("{\"sent\": %lld, \"seconds\": %.3f, \"behind\": %lld}\n", sent,
-	       (now_ns() - began) / 1e9, behind);
+	elapsed_ns = now_ns() - began;
+	for (int i = 0; i < connections; i++)
+		packets += packets_of(fds[i]);
+	printf("{\"sent\": %lld, \"seconds\": %.3f, \"behind\": %lld, \"packets\": %lld}\n",
+	       sent, elapsed_ns / 1e9, behind, packets);
 	return 0;
 }

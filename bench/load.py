@@ -22,13 +22,15 @@ PATIENCE_S = 300
 class Sent(NamedTuple):
     """What the generators, ``pids``, did together.
 
-    ``behind`` is the most requests one was late by.
+    ``behind`` is the most requests one was late by. ``packets`` had them: fewer than requests,
+    if TCP joined some.
     """
 
     requests: int
     seconds: float
     behind: int
     pids: frozenset[int]
+    packets: int
 
 
 class Load:
@@ -75,6 +77,7 @@ class Load:
             max(each["seconds"] for each in reports),
             max(each["behind"] for each in reports),
             frozenset(child.pid for child in started),
+            sum(each["packets"] for each in reports),
         )
 
 

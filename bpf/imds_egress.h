@@ -11,9 +11,10 @@
 
 /*
  * Parts of IMDS_PAYLOAD_MAX that a packet is told in. With segmentation offload it has up to
- * 64 KiB; only a device that is set up for more (BIG TCP, 5.19) has it cut.
+ * 64 KiB, or two segments: by loopback 128 KiB, since TCP joins what waits (tcp_grow_skb(), 6.10).
+ * Only a device that is set up for more (BIG TCP, 5.19) has it cut.
  */
-#define IMDS_PARTS_MAX 16
+#define IMDS_PARTS_MAX 32
 
 static void *imds_reserve_segment(unsigned int payload_room);
 /*

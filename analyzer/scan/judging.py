@@ -11,7 +11,7 @@ from analyzer.clients import cures
 from analyzer.clients.table import Clients
 from analyzer.scan.findings import LIBRARY, PACKAGE, SCRIPT, Finding
 from analyzer.software.found import Found, Library, Package, ScriptLine
-from analyzer.software.script_text import CALL
+from analyzer.software.script_use import CALL
 
 
 def findings_of(found: Iterable[Found], root: str, clients: Clients) -> Iterator[Finding]:

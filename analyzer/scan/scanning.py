@@ -21,13 +21,13 @@ _FILES_MAX = 10_000
 _CPU_S = 5.0
 # Where libraries that are installed lie. A script there is a part of a library.
 _THIRD_PARTY = re.compile(
-    r"/(?:site|dist)-packages/|/node_modules/|/gems/|/vendor/(?:bundle|composer)?|/go/pkg/mod/"
+    r"/(?:site|dist)-packages/|/node_modules/|/gems/|/vendor/(?:bundle|composer)?|/go/pkg/mod/|/usr/share/gocode/|/usr/(?:include|src)/|/\.(?:cargo|m2|gradle|nuget|ivy2)/"
     r"|/usr/(?:lib|share)/(?:python3|perl5?|ruby|php|doc|man|locale)(?:/|$)"
 )
 # Written to be read, or to be run against something else.
 _EXAMPLES = re.compile(
-    r"/(?:examples?|docs?|tests?|testing|spec|fixtures?|__tests__)/"
-    r"|/(?:test_[^/]*|conftest|[^/]*(?:[._]test|[._]spec))\.\w+$"
+    r"/(?:examples?|docs?|tests?|testing|testdata|spec|fixtures?|__tests__|mocks?|__mocks__|cassettes|e2e)/"
+    r"|/(?:test_[^/]*|conftest|[^/]*(?:[._](?:test|tests|spec)|[a-z](?:Tests?|Spec)))\.\w+$"
 )
 
 Progress = Callable[[int], None]

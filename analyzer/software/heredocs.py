@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
-from analyzer.software.script_languages import Language, of_interpreter
+from analyzer.software.script_endings import of_ending, of_interpreter
+from analyzer.software.script_languages import Language
 
 _OPENED = re.compile(r"(?<!<)<<(?!<)-?\s*(\\|[\"'])?([A-Za-z_]\w*)")
 _INTERPRETER = r"(?:^|[\s;|&(`'\"])(?:[\w./-]*/)?(python[\d.]*|perl|ruby|php|node|lua)\b"
@@ -75,4 +76,7 @@ def _reader(line: str, start: int, end: int, *, is_quoted: bool) -> Read:
         is_printed = "|" not in line[end:] and not _PRINTERS.isdisjoint(command.split())
     else:
         is_printed = _FOR_PEOPLE.search(written[1] or "") is not None
+        language = None if is_printed else of_ending(written[1] or "")
+        if language is not None and not language.is_shell:
+            return Read(0, "", language)
     return Read(0, "", is_printed=is_printed, is_quoted=is_printed and is_quoted)

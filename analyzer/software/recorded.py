@@ -16,7 +16,7 @@ from analyzer.software.found import (
     Package,
     ScriptLine,
 )
-from analyzer.software.script_text import CALL
+from analyzer.software.script_use import CALL
 
 # Of each kind, as many as one line has; a Java program has some dozens of SDK jars at most.
 LIBRARIES_MAX = 40

@@ -18,6 +18,12 @@ _CONTINUED_MAX = 40
 _NO_PROXY = re.compile(
     r"no_?proxy[\"']?\]?\s*(?:=>?|:|,)\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"';)]*)", re.IGNORECASE
 )
+# The address in parts: `"169.254." + "169.254"`, `net.IPv4(169, 254, 169, 254)`.
+_APART = r"(?=[^\w]*[.,+&])[\"'\s.,+&<>~]{1,9}"
+_PARTS = re.compile(rf"(?<![\d.])169{_APART}254{_APART}169{_APART}254(?!\d)")
+# How a line ends whose text may go on, and how the next one begins then.
+_JOINED = ("'", '"', "' +", '" +', "' .", '" .', "' ..", '" ..', "' <>", '" <>')
+_JOINS = ("'", '"', "+ '", '+ "', ". '", '. "', ".. '", '.. "', 'f"', "f'", '<> "')
 
 
 class Command(NamedTuple):
@@ -35,13 +41,20 @@ def commands_of(text: str, language: Language) -> Iterator[Command]:
     """Yield commands without comments, continued lines joined."""
     parts: list[str] = []
     reads: list[Read] = []
+    is_open = False
     code = _code(text, language)
     for read in readers(code) if language.is_shell else (Read(*each) for each in code):
         bare = _without_comment(read.line, language)
+        if parts and is_open and not bare.lstrip().startswith(_JOINS):
+            yield _command(parts, reads)
+            parts, reads = [], []
         goes_on = bare.rstrip().endswith("\\") and len(reads) < _CONTINUED_MAX
+        # A text that goes on in the next line: `'curl -s '` and below it `'http://...'`.
+        is_open = not goes_on and not language.is_shell and bare.rstrip().endswith(_JOINED)
+        is_open = is_open and len(reads) < _CONTINUED_MAX
         parts.append(bare.rstrip().rstrip("\\") if goes_on else bare)
         reads.append(read)
-        if not goes_on:
+        if not goes_on and not is_open:
             yield _command(parts, reads)
             parts, reads = [], []
     if reads:
@@ -53,6 +66,8 @@ def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
     text = " ".join(parts)
     if "proxy" in text.lower():
         text = _NO_PROXY.sub(" ", text)
+    if "169" in text:
+        text = _PARTS.sub("169.254.169.254", text)
     return Command(text, lines, reads[0])
 
 

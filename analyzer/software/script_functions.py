@@ -33,6 +33,10 @@ class Functions:
         self._requests: dict[str, bool] = {}
         self._places = self._opened()
 
+    def has(self, name: str) -> bool:
+        """Tell whether the script has a function of a name."""
+        return name in self._places
+
     def maybe_around(self, number: int) -> Optional[tuple[str, int]]:
         """Return the last function that is opened at a command or before it, and where."""
         before = [(at, name) for name, at in self._places.items() if at <= number]

@@ -46,7 +46,7 @@ SHELL = Language(
         r"|(?:^|[|;&(`]|\b(?:sudo|exec|then|do|if|while|timeout\s+\d+))\s*(?:[\w./-]*/)?"
         r"(?:https?(?=\s)|GET|HEAD|fetch|xh|w3m|lynx|nc|ncat|socat|telnet|busybox\s+wget)(?![\w-])"
         r"|\bInvoke-(?:RestMethod|WebRequest)\b"
-        r"|\bi(?:rm|wr)\b|DownloadString"
+        r"|\bi(?:rm|wr)\b|Download(?:String|File|Data)\b|WebRequest\]::Create|Start-BitsTransfer|GetStringAsync"
     ),
     is_shell=True,
 )
@@ -107,65 +107,6 @@ JAVASCRIPT = Language(
     bare=re.compile(r"(?<![.\w])(?:fetch|axios\.get|https?\.get)\("),
 )
 LUA = Language("lua", ("--",), (("--[[", "]]"),), _words(r"http|socket|curl|wget|request"))
+BATCH = SHELL._replace(name="batch", comment=("rem ", "REM ", "Rem ", "@rem ", "@REM ", "::"))
 # A template or a unit that holds commands: read as shell.
 CONFIGURATION = SHELL._replace(name="configuration", comment=("#", ";", "//"))
-
-_BY_ENDING = {
-    **dict.fromkeys(("sh", "bash", "ksh", "zsh", "ash", "dash", "fish", "bats"), SHELL),
-    **dict.fromkeys(("ps1", "psm1"), SHELL),
-    **dict.fromkeys(("py", "pyw", "wsgi"), PYTHON),
-    **dict.fromkeys(("pl", "pm", "cgi", "t"), PERL),
-    **dict.fromkeys(("rb", "rake", "ru", "gemspec"), RUBY),
-    **dict.fromkeys(("php", "phtml", "inc"), PHP),
-    **dict.fromkeys(("js", "cjs", "mjs", "ts"), JAVASCRIPT),
-    "lua": LUA,
-    **dict.fromkeys(
-        ("service", "timer", "conf", "cfg", "ini", "toml", "cron", "tf", "yaml", "yml", "hcl",
-         "json", "nomad", "pp"),
-        CONFIGURATION,
-    ),
-}  # fmt: skip
-# A template is of the language that it becomes: `start.py.j2`.
-_TEMPLATES = ("tpl", "tmpl", "j2", "erb", "template", "in")
-_BY_NAME = {
-    **dict.fromkeys(("makefile", "gnumakefile", "jenkinsfile"), SHELL),
-    **dict.fromkeys(("rakefile", "gemfile", "capfile", "guardfile", "vagrantfile"), RUBY),
-    **dict.fromkeys(("sconstruct", "wscript"), PYTHON),
-}  # fmt: skip
-_BY_INTERPRETER = (
-    (re.compile(r"(?:ba|da|a|k|mk|z|fi)?sh|pwsh|busybox"), SHELL),
-    (re.compile(r"python[\d.]*|pypy[\d.]*"), PYTHON),
-    (re.compile(r"perl[\d.]*"), PERL),
-    (re.compile(r"ruby[\d.]*"), RUBY),
-    (re.compile(r"php[\d.]*"), PHP),
-    (re.compile(r"node(?:js)?|deno|bun"), JAVASCRIPT),
-    (re.compile(r"lua(?:jit)?[\d.]*"), LUA),
-)
-# "#!/usr/bin/env -S FOO=1 python3 -u": the last word that is a program's name.
-_SHEBANG = re.compile(r"#!\s*(\S+)(?:\s+(.*))?")
-
-
-def of_ending(path: str) -> Optional[Language]:
-    """Return the language that a file's name says."""
-    name = path.rpartition("/")[2].lower()
-    stem, _, ending = name.lstrip(".").rpartition(".")
-    if stem and ending in _TEMPLATES:
-        return of_ending(stem) or CONFIGURATION
-    return _BY_ENDING.get(ending) if stem else _BY_NAME.get(name)
-
-
-def of_first_line(line: str) -> Optional[Language]:
-    """Return the language that a ``#!`` line says."""
-    match = _SHEBANG.match(line)
-    if match is None:
-        return None
-    words = [match[1], *(match[2] or "").split()]
-    if words[0].endswith("/env"):
-        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
-    return of_interpreter(words[0]) if words else None
-
-
-def of_interpreter(path: str) -> Optional[Language]:
-    """Return the language that an interpreter runs."""
-    name = path.rpartition("/")[2]
-    return next((told for pattern, told in _BY_INTERPRETER if pattern.fullmatch(name)), None)

@@ -18,11 +18,15 @@ class Lines:
     def __init__(self, commands: Sequence[str]) -> None:
         """Join the commands."""
         self.commands = commands
-        self._whole = "\n".join(commands)
-        self._lower = self._whole.lower()
+        self.whole = "\n".join(commands)
+        self._lower = self.whole.lower()
         self._starts = [0, *accumulate(len(each) + 1 for each in commands)]
-        if len(self._lower) != len(self._whole):  # letters that are longer in lower case
-            self._lower = self._whole
+        if len(self._lower) != len(self.whole):  # letters that are longer in lower case
+            self._lower = self.whole
+
+    def start(self, number: int) -> int:
+        """Return where a command begins in the joined text ``whole``."""
+        return self._starts[number]
 
     def with_texts(self, texts: Iterable[str]) -> set[int]:
         """Return the numbers of commands that have one of the texts, in lower case."""
@@ -37,11 +41,11 @@ class Lines:
 
     def with_pattern(self, pattern: re.Pattern[str]) -> set[int]:
         """Return the numbers of commands in which a pattern begins to match."""
-        return {self._number(match.start()) for match in pattern.finditer(self._whole)}
+        return {self._number(match.start()) for match in pattern.finditer(self.whole)}
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """Tell whether a pattern that looks at nothing around it is anywhere."""
-        return pattern.search(self._whole) is not None
+        return pattern.search(self.whole) is not None
 
     def _with(self, text: str) -> Iterator[int]:
         at = self._lower.find(text)

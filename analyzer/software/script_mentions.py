@@ -18,6 +18,7 @@ _MENTION = re.compile(
     r"|\b\w*(?:safe|blocked|allowed|forbidden|ssrf|isprivate|is_private|isinternal|is_internal)\w*\s*\("
     r"|[\"'](?:description|comment|message|help|title|summary)[\"']\s*:"
     r"|\b(?:logger|logging|log|console)\.\w+\s*\(|IPAddressDeny|\bip_address\(|\bip_network\("
+    r"|\.equals\w*\s*\(|\bstrn?(?:case)?cmp\s*\(|\bHasPrefix\(|\.(?:matches|has|test)\s*\(|^\s*(?:case|when)\s+[\"'&]"
     r"|[!=]=|=~|!~|\bnot\s+in\b|\s-(?:eq|ne)\s",
     re.IGNORECASE,
 )

@@ -12,10 +12,12 @@ from analyzer.software.script_languages import SHELL
 from analyzer.software.script_lines import Lines
 
 ADDRESS = re.compile(
-    r"169\.254\.169\.254(?!/(?:computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1[/.]))"
+    r"(?<!\d)169\.254\.169\.254(?!\d|/(?:(?:[12]?\d|3[0-2])(?![\d.-])|computeMetadata|0\.1/meta-data|metadata/|opc/|openstack|hetzner|v1\b))"
     r"|fd00:ec2::254|//instance-data(?:\.ec2\.internal)?\b|\b2852039166\b"
     r"|(?<![\w./-])instance-data(?:\.ec2\.internal)?/(?:latest|1\.0|20\d\d-\d\d-\d\d)\b"
-    r"|\b0xa9fea9fe\b",
+    r"|\b0xa9fea9fe\b|\b0251\.0376\.0251\.0376\b|\b0xa9\.0xfe\.0xa9\.0xfe\b|::ffff:a9fe:a9fe\b"
+    # The host is told from elsewhere; no other server has such paths.
+    r"|(?:\$\{?\w+\}?|\{\w*\}|%s|%\w+%)/(?:latest|1\.0|20\d\d-\d\d-\d\d)/(?:meta-data|user-data|dynamic)\b",
     re.IGNORECASE,
 )
 HEADER = re.compile(r"x-aws-ec2-metadata-token(?:-ttl-seconds)?|[/'\"]api/token", re.IGNORECASE)
@@ -35,8 +37,8 @@ _LOOP = re.compile(
 _BRACKETS = frozenset({"{", "[", "(", "@{", "@("})
 # Other ways to give a name a value: `define('NAME', ...)`, `printf -v NAME ...`, `set $name ...`.
 _DEFINED = re.compile(
-    r"\bdefine\s*\(\s*[\"'](\w+)[\"']\s*,|\bprintf\s+-v\s+(\w+)|^\s*set\s+\$(\w+)\s"
-    r"|\bset_fact:\s*(\w+)="
+    r"\bdefine\s*\(\s*[\"'](\w+)[\"']\s*,|\bprintf\s+-v\s+(\w+)|^\s*set\s+(?:-\w+\s+)*\$?(\w+)\s"
+    r"|\bset_fact:\s*(\w+)=|#\s*define\s+(\w+)\s"
 )
 _RETURNED = re.compile(r"\s*(?:return\b|echo\b|printf\b|[\"'])")
 # What these make of the address is still the address.
@@ -55,11 +57,28 @@ _COMMAND_WORD = re.compile(
 _TABLE_MAX = 100
 _ROUNDS = 4
 # One of these is in each command that has the address or the header itself; in lower case.
-LITERALS = ("169.254.169.254", "fd00:ec2::254", "instance-data", "2852039166", "0xa9fea9fe",
-            "x-aws-ec2-metadata-token", "api/token")  # fmt: skip
+ADDRESSES = ("169.254.169.254", "fd00:ec2::254", "instance-data", "2852039166", "0xa9fea9fe",
+             "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "::ffff:a9fe:a9fe", "/meta-data",
+             "/user-data", "/dynamic")  # fmt: skip
+LITERALS = (*ADDRESSES, "x-aws-ec2-metadata-token", "api/token")
 _CLIENTS = ("curl", "wget")
 _CLOSED = frozenset({"}", "]", ")"})
 _CLOSED_BY = frozenset("{[(")
+
+
+def names_given(text: str) -> set[str]:
+    """Return the names that stand right before the address in a command, and get it."""
+    match = ADDRESS.search(text)
+    if match is None:
+        return set()
+    found: set[str] = set()
+    defined = _DEFINED.search(text, 0, match.start())
+    if defined is not None:
+        found.update(name for name in defined.groups() if name)
+    nearest = next(reversed(list(_ASSIGNED.finditer(text, 0, match.start()))), None)
+    if nearest is not None and not set(text[nearest.end() : match.start()]) & set(",;("):
+        found.add(nearest[1] or nearest[2])
+    return found
 
 
 class Names:
@@ -112,6 +131,10 @@ class Names:
             return True
         return any(map(self._functions.is_requesting, words))
 
+    def defines(self, name: str) -> bool:
+        """Tell whether the script has a function of a name."""
+        return self._functions.has(name)
+
     def hands_over(self, text: str) -> bool:
         """Tell whether a function of the script that makes a request is told the address."""
         opened = OPENED.match(text)  # that a function is defined is no call of it
@@ -146,15 +169,7 @@ class Names:
 
     def _learn_nearest(self, text: str) -> None:
         """Learn the name that stands right before the address: a key, a default, a definition."""
-        match = ADDRESS.search(text)
-        if match is None:
-            return
-        defined = _DEFINED.search(text, 0, match.start())
-        if defined is not None:
-            self._address.update(name for name in defined.groups() if name)
-        nearest = next(reversed(list(_ASSIGNED.finditer(text, 0, match.start()))), None)
-        if nearest is not None and not set(text[nearest.end() : match.start()]) & set(",;("):
-            self._address.add(nearest[1] or nearest[2])
+        self._address.update(names_given(text))
 
     def _learn_defaults(self, text: str) -> None:
         """Learn the parameters whose default is the address."""

@@ -13,20 +13,20 @@ from typing import NamedTuple, Optional
 from analyzer.software import settings_text
 from analyzer.software.script_commands import Command, commands_of
 from analyzer.software.script_languages import Language
+from analyzer.software.script_likely import likely, likely_commands, without_mentions
 from analyzer.software.script_lines import Lines
 from analyzer.software.script_mentions import is_mention, is_printed
 from analyzer.software.script_names import ADDRESS, HEADER, Names
-
-# A call without a token in sight, a call or request with one, a program that calls.
-CALL, TOKEN, TOOL = "call", "token", "tool"
+from analyzer.software.script_use import CALL, TOKEN, TOOL, Use, use_at
 
 # The metadata servers of other clouds have the same address: Google's, Azure's, Oracle's.
 _OTHERS = re.compile(
     r"metadata-flavor|computeMetadata|metadata\.google|\bmetadata[\"']?\s*(?::|=>|=|,)\s*[\"']?true\b"
-    r"|Bearer Oracle",
+    r"|Bearer Oracle|[\"'}/]metadata/(?:instance|identity|scheduledevents|v1)"
+    r"|/opc/v\d|/openstack/|/hetzner/",
     re.IGNORECASE,
 )
-_AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|user-data")
+_AWS = re.compile(r"meta-data|/latest|dynamic/instance-identity|\d/user-data")
 _TOOLS = re.compile(
     r"(?:^|[\s;|&(`=\"'])(?:[\w./-]*/)?(?:ec2metadata|ec2-metadata)(?=$|[\s;|&)`\"'])"
 )
@@ -64,27 +64,16 @@ _PRINTED_URL = re.compile(
     r"\s*(?:echo|printf\s+(?:\"%s\\n\"|'%s\\n'))\s+[\"']?https?://[^\s\"']+[\"']?\s*(?:\||$)"
 )
 
+# What runs a command that stands in a text, or hands it to a machine that will.
+_RUNS = re.compile(
+    r"subprocess|system\b|popen|getoutput|check_output|call\(|\bexec|spawn|shell|\bsh\b|bash|%x|\bqx|Open3"
+    r"|Process|Command|user.?data|\brun\w*\(|sudo|\bssh|cmd|backtick|generate\(",
+    re.IGNORECASE,
+)
+_WITH_BACKTICKS = ("ruby", "perl", "php")
+_CURL = re.compile(r"curl|wget", re.IGNORECASE)
+
 _TOOL_NAMES = ("ec2metadata", "ec2-metadata")
-# One of these is in every text that names IMDS; bytes are searched much quicker than patterns.
-_SIGNS = tuple(
-    sign
-    for text in ("169.254.169.254", "fd00:ec2::254", "instance-data", "2852039166", "0xa9fea9fe",
-                 "ec2metadata", "ec2-metadata", "get_instance_", "MetadataService")
-    for sign in {text.encode(), text.upper().encode()}
-)  # fmt: skip
-
-
-def may_name_imds(raw: bytes) -> bool:
-    """Tell at a glance whether a file may have lines of interest."""
-    return any(sign in raw for sign in _SIGNS)
-
-
-class Use(NamedTuple):
-    """A line that calls: its number from 1, its text without margins, CALL, TOKEN or TOOL."""
-
-    line: int
-    text: str
-    kind: str
 
 
 class _File(NamedTuple):
@@ -100,17 +89,18 @@ class _File(NamedTuple):
     is_aware: bool
     has_call: bool
     is_fed: bool
+    runs_commands: bool
 
 
 def uses(text: str, language: Language) -> list[Use]:
     """Return the lines that call IMDS, in their order."""
     api = language.api if language.api and language.api.used.search(text) else None
-    if api is None and ADDRESS.search(text) is None and _TOOLS.search(text) is None:
-        return []
     if _OTHERS.search(text) is not None and _AWS.search(text) is None:
         return []
-    commands = list(commands_of(text, language))
+    commands = without_mentions(list(commands_of(text, language)), language)
     lines = Lines([each.text for each in commands])
+    if api is None and not lines.has(ADDRESS) and not lines.has(_TOOLS):
+        return []
     names = Names(lines, is_shell=language.is_shell, call=language.call)
     numbers = names.of_interest() | lines.with_texts(_TOOL_NAMES)
     if api is not None:
@@ -122,9 +112,17 @@ def uses(text: str, language: Language) -> list[Use]:
         is_aware=lines.has(HEADER),
         has_call=lines.has(language.call),
         is_fed=language.is_shell and _is_fed(lines),
+        runs_commands=_RUNS.search(text) is not None
+        or (language.name in _WITH_BACKTICKS and "`" in text),
     )
     found = (_use(commands[number], file) for number in sorted(numbers))
-    return [each for each in found if each is not None]
+    chosen = [each for each in found if each is not None]
+    if chosen or file.is_aware:
+        return chosen
+    found_likely = likely(commands, lines, language)
+    if not found_likely and language.name == "shell":
+        found_likely = likely_commands(commands, lines, names)
+    return [use_at(each, ADDRESS, CALL)._replace(is_likely=True) for each in found_likely]
 
 
 def _is_fed(lines: Lines) -> bool:
@@ -135,13 +133,13 @@ def _is_fed(lines: Lines) -> bool:
 def _use(command: Command, file: _File) -> Optional[Use]:
     language = command.read.language or file.language
     if file.language.is_shell and _TOOLS.search(command.text) and not _is_read(command):
-        return _at(command, _TOOLS, TOOL)
+        return use_at(command, _TOOLS, TOOL)
     is_aware = file.is_aware and not language.is_shell
     api = language.api
     if api is not None and api.call.search(command.text) and api.used.search(file.text):
-        return _at(command, api.call, TOKEN if is_aware else CALL)
+        return use_at(command, api.call, TOKEN if is_aware else CALL)
     if _is_told(command.text, file):
-        return _at(command, ADDRESS, TOKEN if file.is_aware else CALL)
+        return use_at(command, ADDRESS, TOKEN if file.is_aware else CALL)
     if not _calls_address(command, language, file):
         return None
     has_token = is_aware and not _is_bare(command.text, language, file)
@@ -149,7 +147,7 @@ def _use(command: Command, file: _File) -> Optional[Use]:
         has_token = True
     if file.names.has_header(command.text):
         has_token = True
-    return _at(command, ADDRESS, TOKEN if has_token else CALL)
+    return use_at(command, ADDRESS, TOKEN if has_token else CALL)
 
 
 def _is_bare(text: str, language: Language, file: _File) -> bool:
@@ -180,6 +178,9 @@ def _is_told(text: str, file: _File) -> bool:
         return False
     if settings_text.is_call(text, match.start(), file.text):
         return True
+    is_script = file.language.name != "configuration"
+    if settings_text.is_setting(text, match.start(), is_script=is_script):
+        return True
     return file.is_fed and _PRINTED_URL.match(text) is not None
 
 
@@ -192,7 +193,11 @@ def _without_options(text: str) -> str:
 
 def _is_call(text: str, language: Language, file: _File) -> bool:
     if language.call.search(text) is not None:
-        return True
+        if language.is_shell or file.runs_commands:
+            return True
+        # A command in a text is one only if something runs it.
+        if language.call.search(_CURL.sub("", text)) is not None:
+            return True
     if file.language.is_shell:
         return file.language.call.search(text) is not None or file.names.has_client(text)
     if _GENERIC.search(text) is not None:
@@ -214,9 +219,3 @@ def _is_read(command: Command) -> bool:
     if command.read.is_printed:
         return command.read.is_quoted or _SUBSTITUTED.search(command.text) is None
     return command.read.language is None and is_printed(command.text)
-
-
-def _at(command: Command, pattern: re.Pattern[str], kind: str) -> Use:
-    """Return the physical line that has the pattern, else the command's first."""
-    chosen = next((each for each in command.lines if pattern.search(each[1])), command.lines[0])
-    return Use(chosen[0], chosen[1].strip(), kind)

@@ -9,14 +9,13 @@ from typing import Optional
 from analyzer.masking import mask_text
 from analyzer.software.found import Found, ScriptLine
 from analyzer.software.root import Root
-from analyzer.software.script_languages import (
-    SHELL,
-    Language,
-    of_ending,
-    of_first_line,
-    of_interpreter,
-)
-from analyzer.software.script_text import CALL, may_name_imds, uses
+from analyzer.software.script_beside import asked_beside, sends_tokens_beside
+from analyzer.software.script_encoded import encoded
+from analyzer.software.script_endings import of_ending, of_first_line, of_interpreter
+from analyzer.software.script_languages import SHELL, Language
+from analyzer.software.script_signs import may_hide_imds, may_name_imds
+from analyzer.software.script_text import uses
+from analyzer.software.script_use import CALL, Use
 from analyzer.software.subject import Subject
 
 # Lines of one caller: the first ones show where to look, and a log line has room for them.
@@ -36,7 +35,8 @@ _COMMANDS = re.compile(
     r"/(?:s?bin|cron\.[a-z]+|cron\.d|crontabs?|cron|init\.d|profile\.d|update-motd\.d|rc\.d"
     r"|[\w-]*hooks?(?:\.d)?|plugins?|checks?|libexec|scripts?|scripts\.d|per-(?:boot|instance|once)|dispatcher\.d|if-up\.d)/[^/.]+$"
     r"|/(?:crontab|anacrontab|rc\.local|profile|bashrc|\.bashrc|\.profile|\.bash_profile)$"
-    r"|/(?:part-\d+|(?:user|vendor)-data(?:\.txt)?(?:\.i)?|_script\.sh|Dockerfile|Containerfile)$"
+    r"|/(?:part-\d+|(?:user|vendor)-data(?:\.txt)?(?:\.i)?|_script\.sh|(?:Docker|Container)file(?:\.[\w-]+)?)$"
+    r"|/[\w-]*(?:user_?data|cloud[-_](?:config|init))[\w-]*(?:\.txt)?$"
 )
 # Files without an ending that are no scripts, by the thousand; opening each would take seconds.
 _DATA = re.compile(
@@ -73,7 +73,8 @@ def of_file(root: Root, path: str, language: Optional[Language] = None) -> Itera
     if not is_named and language is None and root.read(path, 2) != b"#!":
         return
     raw = root.read(path, SCRIPT_BYTES_MAX)
-    if not may_name_imds(raw):
+    is_plain = may_name_imds(raw)
+    if not is_plain and not may_hide_imds(raw):
         return
     text = _decoded(raw)
     told = of_first_line(text.partition("\n")[0]) or of_ending(path) or language
@@ -81,8 +82,22 @@ def of_file(root: Root, path: str, language: Optional[Language] = None) -> Itera
         told = SHELL
     if told is None:
         return
-    found = [ScriptLine(path, each.line, masked(each.text), each.kind) for each in uses(text, told)]
-    yield from sorted(found, key=lambda each: (each.use != CALL, each.line))
+    found = uses(text, told) if is_plain else []
+    if found and all(each.is_likely for each in found) and sends_tokens_beside(root, path, told):
+        found = []
+    elif is_plain and not found:
+        found = asked_beside(root, path, text, told)
+    found += _hidden(text)
+    for each in sorted(found, key=lambda each: (each.kind != CALL, each.line)):
+        yield ScriptLine(path, each.line, masked(each.text), each.kind)
+
+
+def _hidden(text: str) -> Iterator[Use]:
+    """Yield the lines of scripts within base64, at the lines of the file that have it."""
+    for hidden in encoded(text):
+        language = of_first_line(hidden.text.partition("\n")[0]) or SHELL
+        for each in uses(hidden.text, language):
+            yield each._replace(line=hidden.line)
 
 
 def masked(text: str) -> str:

@@ -48,6 +48,23 @@ _SETTINGS = (
         re.compile(r"^[ \t]*\[\[\s*inputs\.http(?:_response)?\s*\]\]", re.MULTILINE),
     ),
 )
+# A setting whose value is a whole URL of the metadata: a program is told what to ask. That the
+# SDKs are told the host alone is no such setting: they add tokens by themselves.
+_KEY = re.compile(
+    r"\s*(?:-\s+)?(?:export\s+|ENV\s+|set\s+|Environment\s*=\s*)?[\"']?[\w.\-/]+[\"']?"
+    r"\s*(?:[:=]\s*|\s)[\"']?(?:https?://)?\[?$"
+)
+_VALUE = re.compile(
+    r"[^\s/\"']+/(?:latest|1\.0|20\d\d-\d\d-\d\d)/(?:meta-data|user-data|dynamic)[^\s\"'$`|;]*[\"']?\s*[,;]?\s*$"
+)
+_TOLD = re.compile(r"\s*(?:-\s+)?(?:export\s|ENV\s)")
+
+
+def is_setting(line: str, address_at: int, *, is_script: bool) -> bool:
+    """Tell whether a line tells a program a URL; in a script, by the environment."""
+    if _KEY.fullmatch(line[:address_at]) is None or _VALUE.match(line, address_at) is None:
+        return False
+    return not is_script or _TOLD.match(line) is not None
 
 
 def is_call(line: str, address_at: int, text: str) -> bool:

@@ -9,36 +9,15 @@ from tests.corpus.entries import Entry, written
 from tests.corpus.installed import CALLS, MENTIONS
 from tests.unit.software.trees import tree
 
+# The sets after the first, in the order of their writing: each is measured before it corrects.
+FURTHER = ("later", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
-def later_entries() -> tuple[Entry, ...]:
-    """Return 25 and 25 more, which were written after the recogniser was corrected."""
+
+def further_entries(name: str) -> tuple[Entry, ...]:
+    """Return a further set: files that call IMDSv1, then files that call no IMDSv1."""
     return (
-        *written("calls_later.txt", is_v1=True),
-        *written("mentions_later.txt", is_v1=False),
-    )
-
-
-def third_entries() -> tuple[Entry, ...]:
-    """Return 20 and 20 more, which were written after the second corrections."""
-    return (
-        *written("calls_third.txt", is_v1=True),
-        *written("mentions_third.txt", is_v1=False),
-    )
-
-
-def fourth_entries() -> tuple[Entry, ...]:
-    """Return 30 and 30 more, after what files of public repositories do."""
-    return (
-        *written("calls_fourth.txt", is_v1=True),
-        *written("mentions_fourth.txt", is_v1=False),
-    )
-
-
-def fifth_entries() -> tuple[Entry, ...]:
-    """Return 20 and 20 more, which were written after the fourth set's corrections."""
-    return (
-        *written("calls_fifth.txt", is_v1=True),
-        *written("mentions_fifth.txt", is_v1=False),
+        *written(f"calls_{name}.txt", is_v1=True),
+        *written(f"mentions_{name}.txt", is_v1=False),
     )
 
 

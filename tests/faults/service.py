@@ -173,6 +173,11 @@ def events_of(lines: Sequence[Line], name: str) -> list[Line]:
     return [line for line in lines if line["event"] == name]
 
 
+def calls_of(line: Line) -> int:
+    """Return how many requests a line stands for."""
+    return sum(each["count"] for each in line["imds"].get("repeated", [])) or 1
+
+
 def whole(lines: Sequence[Line]) -> list[Line]:
     """Return the requests of which nothing was lost.
 

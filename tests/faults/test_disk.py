@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.conftest import Observed
-from tests.faults.service import Service, requests_between
+from tests.faults.service import Service, calls_of, requests_between
 from tests.live.test_log_faults import send
 from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, new_marker
 
@@ -18,8 +18,10 @@ from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, n
 class SmallDisk:
     """An analyzer whose log is on a file system of its own, which nobody else sees."""
 
-    def __init__(self, watch: Watch, directory: Path) -> None:
+    def __init__(self, watch: Watch, directory: Path, *, repeats_per_s: int = 0) -> None:
+        """Fold no calls, unless told otherwise: tests look for each of many."""
         self.watch = watch
+        self._repeats_per_s = repeats_per_s
         self.disk = directory / "disk"
         self.disk.mkdir()
         self._messages = directory / "messages"
@@ -35,6 +37,7 @@ class SmallDisk:
                     *("unshare", "-m", "sh", "-c", mount, str(self.disk)),
                     *(sys.executable, "-m", "analyzer", "run", "--heartbeat", "1"),
                     *("--source", source, "--attach", attach),
+                    *("--repeats-per-s", str(self._repeats_per_s)),
                     *("--log-file", str(self.disk / "imds.jsonl")),
                     *("--ready-file", str(self._ready)),
                 ],
@@ -116,6 +119,25 @@ def test_a_full_disk_is_waited_for(fresh: Watch, tmp_path: Path, observed: Obser
         eventually("a heartbeat counts", lambda: fresh.lines("heartbeat"))
         assert set(fresh.lines("heartbeat")[-1]["not_written"].values()) == {0}
     observed("disk full", f"200 sent meanwhile, 200 recorded; {after}")
+
+
+def test_a_full_disk_costs_no_folded_call(fresh: Watch, tmp_path: Path, observed: Observed) -> None:
+    """Calls that become one line while nothing can be written are all counted by it afterwards."""
+    disk, marker, sent = SmallDisk(fresh, tmp_path, repeats_per_s=1), new_marker(), 1000
+    with disk.running():
+        filler = fill(disk)
+        send(fresh, marker, sent)
+        eventually("it says so", lambda: "No space left on device" in disk.said())
+        filler.unlink()
+        eventually("writing goes on", lambda: fresh.lines("log_resumed"))
+        # What is folded is written when its second is over.
+        eventually("all are counted", lambda: sum(map(calls_of, fresh.requests(marker))) >= sent)
+        found = fresh.settled(marker)
+        assert sum(map(calls_of, found)) == sent
+        assert len(found) < sent
+        assert not fresh.lines("events_lost")
+        after = resumed_after(fresh)
+    observed("disk full, calls are folded", f"{sent} sent meanwhile, {sent} recorded; {after}")
 
 
 def test_what_a_full_disk_costs_is_counted(

@@ -16,12 +16,17 @@ from bench.load import open_discard, open_load
 from tests.faults.conftest import Observed
 from tests.faults.load import Load, Outage, explain
 from tests.faults.memory import memory_group
-from tests.faults.service import Service, events_of, numbers_of, whole
+from tests.faults.service import Line, Service, events_of, numbers_of, whole
 from tests.live.crowd import compile_crowd, crowd
 from tests.live.watch import eventually, new_marker
 
 UNIT = Path(__file__).parents[2] / "systemd" / "imds-analyzer.service"
 FLOOD, AT_ONCE_S, GENERATORS = 60_000, 0.001, 2
+# What bench/generator.c sends, and the verdicts on it. Behind a loss, on the same connection, what
+# looks like IMDSv2 may be a part of another request.
+AGENTS = ("Boto3", "aws-sdk-go-v2")
+VERDICTS = {("Boto3", "v1", "no_token_header"), ("aws-sdk-go-v2", "v2", "token_header")}
+AFTER_A_LOSS = {("aws-sdk-go-v2", "unknown", "uncertain_framing")}
 CLIENT_STARTS, AT_ONCE = 10_000, 20
 # Less than what half-sent requests may take: the limit is what is reached.
 ROOM_BYTES = 3 << 20
@@ -42,6 +47,19 @@ def peak_bytes(pid: int) -> int:
     return int(found[1]) << 10
 
 
+def agent_of(line: Line) -> str:
+    """Return the program that a request names, without its version; "" for none."""
+    agent: str = line.get("user_agent", {}).get("original", "")
+    return agent.partition("/")[0]
+
+
+def is_of(line: Line, pids: frozenset[int]) -> bool:
+    """Tell whether one of the processes sent it; who sent may be lost, what was sent tells it."""
+    if "process" in line:
+        return line["process"]["pid"] in pids
+    return line["imds"]["reason"] == "capture_gap" or agent_of(line) in AGENTS
+
+
 def test_a_flood_stays_below_the_units_limit(
     service: Service, tmp_path: Path, observed: Observed
 ) -> None:
@@ -57,18 +75,23 @@ def test_a_flood_stays_below_the_units_limit(
             assert group.kills() == 0
         (stopped,) = events_of(service.lines(), "analyzer_stopped")
     lines = service.lines()
-    ours = [
-        line for line in events_of(lines, "imds_request") if line["process"]["pid"] in sent.pids
-    ]
+    ours = [line for line in events_of(lines, "imds_request") if is_of(line, sent.pids)]
     judged = whole(ours)
-    assert {line["imds"]["version"] for line in judged} == {"v1", "v2"}
+    verdicts = {
+        (agent_of(line), line["imds"]["version"], line["imds"]["reason"]) for line in judged
+    }
+    assert verdicts - AFTER_A_LOSS == VERDICTS
+    assert stopped["lost"] or not verdicts & AFTER_A_LOSS
     assert max(peak, stopped["rss_bytes"]) < memory_max()
-    # Of others on this host some may be among the lost.
-    assert sent.requests - len(judged) <= stopped["lost"]
+    missing = sent.requests - len(judged)
+    # A packet that was lost has one request, or those that TCP joined in it. Of others on this
+    # host some may be among the lost.
+    joined = sent.requests - sent.packets
+    assert 0 <= missing <= stopped["lost"] + (joined if stopped["lost"] else 0)
     observed(
         "memory: a flood",
-        f"{sent.requests} sent in {sent.seconds:.1f} s = {len(judged)} recorded"
-        f" + {sent.requests - len(judged)} of {stopped['lost']} counted lost"
+        f"{sent.requests} sent in {sent.packets} packets, in {sent.seconds:.1f} s"
+        f" = {len(judged)} recorded + {missing} in {stopped['lost']} packets counted lost"
         f" ({len(ours) - len(judged)} lines tell of a gap);"
         f" resident at most {peak / 1e6:.0f} MB, {stopped['rss_bytes'] / 1e6:.0f} MB afterwards,"
         f" limit {memory_max() / 1e6:.0f} MB",

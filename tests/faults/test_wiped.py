@@ -11,7 +11,7 @@ from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.faults.conftest import Observed
-from tests.faults.service import Service, events_of
+from tests.faults.service import Service, calls_of, events_of
 from tests.live.watch import DEADLINE_S, new_marker
 
 DEPTH, SENDS, PER_SEND = 16, 100, 682
@@ -82,11 +82,6 @@ def test_a_flood_of_long_lines_leaves_anothers_call(
         f"{len(attack)} lines of at most {longest} bytes count all of them; the call before is"
         f" there; {stopped['cpu_s']} s of CPU, {stopped['rss_bytes'] / 1e6:.0f} MB",
     )
-
-
-def calls_of(line: dict[str, dict[str, list[dict[str, int]]]]) -> int:
-    """Return how many calls a line stands for."""
-    return sum(each["count"] for each in line["imds"].get("repeated", [])) or 1
 
 
 def raw_lines(path: Path) -> list[bytes]:

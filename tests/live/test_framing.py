@@ -184,3 +184,27 @@ def test_an_answer_that_waits_for_the_next_send_is_the_former_ones(
     assert _outcomes(lines)[0] == 200
     assert _outcomes(lines)[1] in (404, None)
     assert _outcomes(lines)[2] in (200, None)
+
+
+def test_calls_that_tcp_joins_to_the_largest_packets_are_all_logged(
+    watch: Watch, alone: LabNamespace, row: Row
+) -> None:
+    """What waits for a server goes out at once: by loopback, since 6.10, 128 KiB in a packet."""
+    log, marker = Log(watch), new_marker()
+    one, waiting = request(marker), 0
+    with connected(alone) as ends:
+        port = port_of(ends.client)
+        data = one * 2500
+        ends.client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while waiting < len(data):
+                waiting += ends.client.send(data[waiting : waiting + 4 * len(one)])
+        ends.client.setblocking(True)
+        _take(ends, waiting)
+        calls = -(-waiting // len(one))
+        ends.client.sendall(data[waiting : calls * len(one)])
+        _exchange(ends, one)
+        found = [judged(line) for line in of(log.settled(), port)]
+    row("joined to packets of 128 KiB", f"{len(found)} of {calls + 1} calls")
+    assert waiting > 4 * (1 << 16)  # as much as makes such packets
+    assert found == [V1] * (calls + 1)

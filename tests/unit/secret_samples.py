@@ -130,6 +130,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "cookie": ("curl", "-H", f"Cookie: a=b; sid={PASSWORD}", URL),
     "cookie option": ("curl", "-b", f"sid={PASSWORD}; x={HEX32}", URL),
     "--cookie": ("curl", f"--cookie=sid={PASSWORD}", URL),
+    "--cookie, apart": ("curl", "--cookie", f"sid={PASSWORD}", URL),
     "cookie in a script": ("sh", "-c", f"curl -H 'Cookie: a=b; sid={PASSWORD}' {URL}"),
     "set-cookie": ("x", f"Set-Cookie: sid={PASSWORD}; Path=/"),
     "x-api-key": ("curl", "-H", f"X-Api-Key: {PASSWORD}", URL),

@@ -16,7 +16,7 @@ from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 from analyzer.software import wording
 from analyzer.software.recorded import Code
-from analyzer.software.script_text import CALL
+from analyzer.software.script_use import CALL
 
 # Fixes of one caller that are printed; the evidence itself has all.
 _FIXES_MAX = 5

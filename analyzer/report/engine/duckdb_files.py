@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -42,10 +43,16 @@ def prepare(files: Iterable[File], directory: Path) -> Prepared:
     kept: list[File] = []
     unread: list[Damage] = []
     tables: dict[str, list[File]] = {}
-    with duckdb.connect() as connection:
+    with contextlib.ExitStack() as stack:
+        connection: Optional[duckdb.DuckDBPyConnection] = None
         for file in (each.file for each in readable):
+            if not file.is_parquet:
+                kept.append(file)
+                continue
+            if connection is None:  # it takes as long as some of the queries
+                connection = stack.enter_context(duckdb.connect())
             try:
-                columns = _columns(connection, file) if file.is_parquet else ""
+                columns = _columns(connection, file)
             except duckdb.Error as error:
                 unread.append(_unreadable(file, error))
                 continue
@@ -53,8 +60,7 @@ def prepare(files: Iterable[File], directory: Path) -> Prepared:
                 unread.append(Damage(file.name, None, FOREIGN_COLUMNS))
                 continue
             kept.append(file)
-            if file.is_parquet:
-                tables.setdefault(columns, []).append(file)
+            tables.setdefault(columns, []).append(file)
     groups = tuple(map(tuple, tables.values()))
     return Prepared(tuple(kept), damage, tuple(unread), groups)
 

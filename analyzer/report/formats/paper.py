@@ -63,7 +63,8 @@ class Paper:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.width = min(console.width, COLUMNS_MAX)
+        self._columns = console.width  # rich looks each time: a third of a page's time
+        self.width = min(self._columns, COLUMNS_MAX)
         self.arrow = "←" if console.encoding.lower().startswith("utf") else "<-"
         self._ellipsis = "…" if self.arrow == "←" else "..."
 
@@ -148,7 +149,7 @@ class Paper:
 
     def rows(self, lines: Sequence[Text]) -> int:
         """Return how many rows of the terminal lines take."""
-        return sum(max(1, -(-line.cell_len // self._console.width)) for line in lines)
+        return sum(max(1, -(-line.cell_len // self._columns)) for line in lines)
 
     def fit(self, block: Block, rows: int) -> Lines:
         """Return a block in at most so many rows."""

@@ -26,3 +26,12 @@ from analyzer.logline.recognition import Image
 def test_a_user_is_told_by_what_stays_of_its_number(uid: int, place: Place, told: str) -> None:
     image = Image(7, uid, "curl", "/usr/bin/curl", ("curl", "x"))
     assert f"uid={told};" in identify(image, [], place).key
+
+
+def test_where_no_launcher_tells_the_job_it_is_the_nearest() -> None:
+    """What started it says more than nothing, and less than a job further up."""
+    own = Image(7, 0, "curl", "/usr/bin/curl", ("curl", "x"))
+    nearest = Image(6, 0, "wget", "/usr/bin/wget", ("wget",))
+    job = Image(4, 0, "job", "/srv/job", ("/srv/job",))
+    assert identify(own, [nearest], Place()).key == "uid=0;program=curl;by=wget"
+    assert identify(own, [nearest, job], Place()).key == "uid=0;program=curl;by=/srv/job"

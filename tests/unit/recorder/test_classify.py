@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.recorder.classify import classify
+from analyzer.recorder.classify import REQUESTS_MAX, TARGET_CHARACTERS_MAX, _judge, classify
 from analyzer.recorder.records import CHANGEABLE, Hint, Request, Token, Version
 from analyzer.recorder.sinks import level
 from analyzer.recorder.source_events import Problem
@@ -63,6 +63,13 @@ def test_a_token_in_memory_that_changes_is_unknown() -> None:
     put = _request(method="PUT", target="/latest/api/token", reason=CHANGEABLE)
     assert classify(put)[:3:2] == unknown
     assert classify(_request(reason=CHANGEABLE))[:3:2] == (Version.V1, "no_token_header")
+
+
+def test_a_target_longer_than_any_client_s_is_judged_as_others_and_not_kept() -> None:
+    long = CREDENTIALS + "x" * TARGET_CHARACTERS_MAX
+    _judge.cache_clear()
+    assert classify(_request(long)) == classify(_request())
+    assert _judge.cache_info()[2:] == (REQUESTS_MAX, 1)
 
 
 @pytest.mark.parametrize("problem", Problem)

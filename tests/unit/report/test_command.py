@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
 from tests import signals
+from tests.command_line import command_line
 from tests.fleet.lines import Fleet, write_fleet
 
 DEADLINE_S = 60.0
@@ -23,15 +23,12 @@ DEADLINE_S = 60.0
 TRINO_FUNCTIONS = {"FROM_ISO8601_TIMESTAMP_NANOS", "TRY"}
 
 
-def run(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "analyzer", "report", *args],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE_S,
-        **more,
-    )
+def run(
+    *args: str, standard_input: bytes = b"", directory: Optional[Path] = None
+) -> subprocess.CompletedProcess[str]:
+    done = command_line("report", *args, standard_input=standard_input, directory=directory)
+    output, errors = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(args, done.returncode, output, errors)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +59,7 @@ def test_the_verdict_is_the_exit_code(fleet: Path, tmp_path: Path) -> None:
 def test_standard_input_is_read(fleet: Path) -> None:
     """As ``-``, when it comes compressed too."""
     log = next(fleet.rglob("imds.jsonl"))
-    done = run("-", "--format", "json", input=log.read_text())
+    done = run("-", "--format", "json", standard_input=log.read_bytes())
     assert json.loads(done.stdout)
     assert done.returncode == 0
 
@@ -90,7 +87,7 @@ def test_standard_input_is_read(fleet: Path) -> None:
 )
 def test_what_is_wrong_is_said(fleet: Path, args: tuple[str, ...], code: int, message: str) -> None:
     """In a sentence, without a traceback."""
-    done = run(*args, cwd=fleet, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    done = run(*args, directory=fleet)
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analyzer.software.script_languages import JAVASCRIPT, PHP, PYTHON, RUBY, SHELL, Language
-from analyzer.software.script_text import CALL, TOKEN, uses
+from analyzer.software.script_text import uses
+from analyzer.software.script_use import CALL, TOKEN
 
 MD = "http://169.254.169.254/latest/meta-data"
 

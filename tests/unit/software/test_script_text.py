@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.software.script_endings import of_first_line
 from analyzer.software.script_languages import (
     CONFIGURATION,
     JAVASCRIPT,
@@ -13,9 +14,9 @@ from analyzer.software.script_languages import (
     RUBY,
     SHELL,
     Language,
-    of_first_line,
 )
-from analyzer.software.script_text import CALL, TOKEN, TOOL, uses
+from analyzer.software.script_text import uses
+from analyzer.software.script_use import CALL, TOKEN, TOOL
 
 HEADER = 'H="X-aws-ec2-metadata-token: $TOKEN"'
 URL = "http://169.254.169.254/latest/meta-data/instance-id"

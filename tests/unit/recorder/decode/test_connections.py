@@ -8,6 +8,7 @@ import pytest
 
 from analyzer.recorder.classify import classify
 from analyzer.recorder.decode.connections import (
+    EVICTED,
     IDLE_TIMEOUT_S,
     Connections,
 )
@@ -450,6 +451,16 @@ def test_longest_unused_connection_makes_room() -> None:
     assert (len(connections), connections.evicted) == (3, 1)
     # Its rest is then a stream joined in its middle.
     assert (None, "capture_gap") in _brief(connections.feed(send(GET[20:], 20, port=2)))
+
+
+def test_what_made_room_is_told_once() -> None:
+    """As one loss, since when the last was told."""
+    connections = Connections(max_connections=1)
+    for port in (1, 2, 3):
+        connections.feed(send(GET[:20], port=port, at_ns=port))
+    (lost,) = connections.lost()
+    assert (lost.events, lost.reason) == (2, EVICTED)
+    assert connections.lost() == []
 
 
 def test_held_bytes_are_bounded() -> None:

@@ -23,6 +23,7 @@ from analyzer.recorder.clock import CaptureClock
 from analyzer.recorder.sources.captures.capture_file import DamagedError
 from analyzer.recorder.sources.captures.one_file import CaptureFile
 from analyzer.recorder.sources.captures.replay import PcapSource
+from tests.command_line import command_line
 from tests.packets import V1, V2, conversation, ethernet, pcap
 from tests.unit.asleep import wait_until_asleep
 from tests.unit.recorder.sources.captures.test_capture_file import block, interface, packet, section
@@ -38,12 +39,7 @@ class Replayed:
     """One run of the command."""
 
     def __init__(self, *arguments: object, standard_input: bytes = b"") -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "analyzer", "replay", *map(str, arguments)],
-            input=standard_input,
-            capture_output=True,
-            check=False,
-        )
+        done = command_line("replay", *map(str, arguments), standard_input=standard_input)
         self.code = done.returncode
         self.said = done.stderr.decode()
         self.lines: list[dict[str, Any]] = [json.loads(each) for each in done.stdout.splitlines()]
