@@ -53,7 +53,8 @@ enum imds_kind {
 	IMDS_KIND_PROGRAM = 7,
 	/* As IMDS_KIND_SENDER, of a process that was told for an earlier call on the connection. */
 	IMDS_KIND_CALL = 8,
-	IMDS_KIND_CGROUP = 9, /* struct imds_cgroup: one was made; told before anybody calls there */
+	IMDS_KIND_CGROUP =
+	    9, /* struct imds_cgroup: one was made; told before anybody calls there */
 };
 
 /* What stands in imds_event.flags. */
