@@ -96,6 +96,20 @@ struct {
 	__type(value, struct imds_program_scratch);
 } new_program SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct imds_cgroup_budget);
+} cgroup_budget SEC(".maps");
+
+static __always_inline struct imds_cgroup_budget *imds_cgroup_budget(void)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(&cgroup_budget, &key);
+}
+
 static __always_inline struct imds_scratch *imds_scratch(enum imds_slot slot)
 {
 	__u32 key = slot;

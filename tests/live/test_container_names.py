@@ -8,7 +8,9 @@ once its line is written, because how soon that is depends on what else the mach
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +129,32 @@ def test_names_are_read_when_a_container_is_made(fresh: Watch, tmp_path: Path) -
         "name": "app",
         "image": {"name": "registry.example/jobs/once", "tag": "1"},
     }
+
+
+def test_cgroups_without_an_end_leave_room_for_calls(fresh: Watch, tmp_path: Path) -> None:
+    """Whoever was delegated a cgroup may make them: more than the ring has room for."""
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    config, marker = tmp_path / "config.toml", new_marker()
+    config.write_text("[capture]\nring_mib = 4\n")
+    with (
+        made_cgroup(hierarchy) as parent,
+        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
+    ):
+        assert fresh.process is not None
+        os.kill(fresh.process.pid, signal.SIGSTOP)
+        try:
+            for number in range(6000):
+                (parent / str(number)).mkdir()
+                (parent / str(number)).rmdir()
+            with fresh.connect() as client:
+                client.sendall(f"GET /latest/meta-data/{marker} HTTP/1.1\r\n\r\n".encode())
+                client.recv(4096)
+        finally:
+            os.kill(fresh.process.pid, signal.SIGCONT)
+        assert fresh.one(marker)["imds"]["version"] == "v1"
+        assert fresh.lines("events_lost") == []
 
 
 def test_every_one_of_500_containers_is_named(fresh: Watch, tmp_path: Path) -> None:
