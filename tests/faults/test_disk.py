@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from analyzer.config.rules import TcpAddress
 from tests.faults.conftest import Observed
 from tests.faults.service import Service, calls_of, requests_between
 from tests.live.test_log_faults import send
 from tests.live.watch import ATTACH_DEADLINE_S, DEADLINE_S, Watch, eventually, new_marker
+from tests.metrics import fetch, free_port, parsed, requests_of
 
 # Room for 8,000 lines of 8 KiB: a caller with many ancestors has lines of 4 KiB.
 DISK_MIB = 64
@@ -24,6 +26,9 @@ class SmallDisk:
     def __init__(self, watch: Watch, directory: Path, *, repeats_per_s: int = 0) -> None:
         """Fold no calls, unless told otherwise: tests look for each of many."""
         self.watch = watch
+        self._metrics = TcpAddress("127.0.0.1", free_port())
+        self._config = directory / "config.toml"
+        self._config.write_text(f'[metrics]\nprometheus = "{self._metrics}"\n', encoding="utf-8")
         self._repeats_per_s = repeats_per_s
         self.disk = directory / "disk"
         self.disk.mkdir()
@@ -41,6 +46,7 @@ class SmallDisk:
                     *(sys.executable, "-m", "analyzer", "run", "--heartbeat", "1"),
                     *("--source", source, "--attach", attach),
                     *("--repeats-per-s", str(self._repeats_per_s)),
+                    *("--config", str(self._config)),
                     *("--log-file", str(self.disk / "imds.jsonl")),
                     *("--ready-file", str(self._ready)),
                 ],
@@ -61,6 +67,10 @@ class SmallDisk:
             yield
         finally:
             self.watch.stop()
+
+    def judged(self) -> float:
+        """Return how many requests the analyzer has judged, written or not."""
+        return sum(requests_of(parsed(fetch(self._metrics))).values())
 
     def said(self) -> str:
         return self._messages.read_text()
@@ -156,6 +166,8 @@ def test_what_a_full_disk_costs_is_counted(
     with witness.running(), disk.running():
         filler = fill(disk)
         send(fresh, marker, sent)
+        # Only then more has come than is held.
+        eventually("all are judged", lambda: disk.judged() >= sent)
         filler.unlink()
         eventually("writing goes on", lambda: fresh.lines("log_resumed"))
         send(fresh, marker, 1)
