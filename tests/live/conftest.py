@@ -16,6 +16,7 @@ import pytest
 
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
+from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.closing import show
 from tests.live.paths.ways import Program, compiled
 from tests.live.watch import Watch
@@ -137,3 +138,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 def row(probe: str, record_property: Callable[[str, object], None]) -> Row:
     """Return what adds a row to the table of send paths."""
     return lambda path, result: record_property("path", f"{path:51}{probe:17}{result}")
+
+
+@pytest.fixture
+def parent() -> Iterator[Path]:
+    """Make a cgroup for one test, and remove it with all below it."""
+    hierarchy = maybe_hierarchy()
+    if hierarchy is None:
+        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+    with made_cgroup(hierarchy) as made:
+        yield made

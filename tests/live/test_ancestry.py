@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -195,11 +193,8 @@ def test_a_script_from_before_the_analyzer_is_named_when_it_is_gone(
             wait_until_asleep(watch.process.pid, "what runs already is read")
             assert former.stdin is not None
             # It is not quick enough, certainly.
-            os.kill(watch.process.pid, signal.SIGSTOP)
-            try:
+            with watch.paused():
                 former.stdin.close()
                 assert former.wait(DEADLINE_S) == 0
-            finally:
-                os.kill(watch.process.pid, signal.SIGCONT)
             line = watch.one(marker)
     assert _chain(line)[1] == (SH, [SH, script, WAITS_AND_CALLS])

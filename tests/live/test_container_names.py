@@ -8,9 +8,7 @@ once its line is written, because how soon that is depends on what else the mach
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +18,6 @@ import pytest
 from analyzer.imds import IMDS_IPV4
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
-from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
@@ -90,11 +87,10 @@ def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: 
     return Watch(one_probe, namespace, tmp_path)
 
 
-def test_names_are_read_when_a_container_is_made(fresh: Watch, tmp_path: Path) -> None:
+def test_names_are_read_when_a_container_is_made(
+    fresh: Watch, parent: Path, tmp_path: Path
+) -> None:
     """Its runtime has removed its files before it calls."""
-    hierarchy = maybe_hierarchy()
-    if hierarchy is None:
-        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
     if fresh.probe.startswith("bcc"):
         pytest.skip("only the compiled probe tells of new cgroups")
     identity, marker = "3f1c" * 16, new_marker()
@@ -109,10 +105,7 @@ def test_names_are_read_when_a_container_is_made(fresh: Watch, tmp_path: Path) -
     (task / "config.json").write_text(json.dumps({"ociVersion": "1.0.2", "annotations": notes}))
     config = tmp_path / "config.toml"
     config.write_text(f'[kubernetes]\nroot = "{tmp_path / "node"}"\n[evidence]\nenabled = false\n')
-    with (
-        made_cgroup(hierarchy) as parent,
-        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
-    ):
+    with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
         cgroup = parent / f"cri-containerd-{identity}.scope"
         cgroup.mkdir()
         fresh.settled(marker)  # what the kernel told before is handled
@@ -131,44 +124,30 @@ def test_names_are_read_when_a_container_is_made(fresh: Watch, tmp_path: Path) -
     }
 
 
-def test_cgroups_without_an_end_leave_room_for_calls(fresh: Watch, tmp_path: Path) -> None:
+def test_cgroups_without_an_end_leave_room_for_calls(
+    fresh: Watch, parent: Path, tmp_path: Path
+) -> None:
     """Whoever was delegated a cgroup may make them: more than the ring has room for."""
-    hierarchy = maybe_hierarchy()
-    if hierarchy is None:
-        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
     config, marker = tmp_path / "config.toml", new_marker()
     config.write_text("[capture]\nring_mib = 4\n")
-    with (
-        made_cgroup(hierarchy) as parent,
-        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
-    ):
-        assert fresh.process is not None
-        os.kill(fresh.process.pid, signal.SIGSTOP)
-        try:
+    with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
+        with fresh.paused():
             for number in range(6000):
                 (parent / str(number)).mkdir()
                 (parent / str(number)).rmdir()
             with fresh.connect() as client:
                 client.sendall(f"GET /latest/meta-data/{marker} HTTP/1.1\r\n\r\n".encode())
                 client.recv(4096)
-        finally:
-            os.kill(fresh.process.pid, signal.SIGCONT)
         assert fresh.one(marker)["imds"]["version"] == "v1"
         assert fresh.lines("events_lost") == []
 
 
-def test_every_one_of_500_containers_is_named(fresh: Watch, tmp_path: Path) -> None:
-    hierarchy = maybe_hierarchy()
-    if hierarchy is None:
-        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
+def test_every_one_of_500_containers_is_named(fresh: Watch, parent: Path, tmp_path: Path) -> None:
     node, marker = tmp_path / "node", new_marker()
     node.mkdir()
     config = tmp_path / "config.toml"
     config.write_text(f'[kubernetes]\nroot = "{node}"\n[evidence]\nenabled = false\n')
-    with (
-        made_cgroup(hierarchy) as parent,
-        fresh.running("--config", str(config), required=fresh.probe in REQUIRED),
-    ):
+    with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
         words = (node, parent, IMDS_IPV4, marker, CONTAINERS, AT_ONCE, fresh.log, DEADLINE_S)
         argv = [sys.executable, "-S", "-E", "-c", RUNTIME, *map(str, words)]
         child = fresh.namespace.popen(argv, stderr=subprocess.PIPE)

@@ -6,18 +6,13 @@ runtimes give them; the kernel reports their ids as it does any other's.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from analyzer.imds import IMDS_IPV4
-from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 ID = "3f1c" * 16
@@ -63,27 +58,6 @@ os._exit(0)
 """
 
 
-@pytest.fixture
-def parent() -> Iterator[Path]:
-    """Make a cgroup for one test, and remove it with all below it."""
-    hierarchy = maybe_hierarchy()
-    if hierarchy is None:
-        pytest.skip("no unified cgroup hierarchy is mounted: mount -t cgroup2 none DIRECTORY")
-    with made_cgroup(hierarchy) as made:
-        yield made
-
-
-@contextlib.contextmanager
-def _paused(watch: Watch) -> Iterator[None]:
-    """Keep the analyzer from looking at anything meanwhile."""
-    assert watch.process is not None
-    os.kill(watch.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(watch.process.pid, signal.SIGCONT)
-
-
 def _place(line: Line) -> Line:
     return {name: line[name] for name in ("container", "orchestrator", "service") if name in line}
 
@@ -103,7 +77,7 @@ def test_a_caller_that_is_gone_is_placed_by_its_cgroups_id(
     marker = new_marker()
     cgroup = parent / place
     cgroup.mkdir(parents=True)
-    with _paused(watch):
+    with watch.paused():
         child = _start(watch, cgroup, marker, "goes")
         _, said = child.communicate(timeout=DEADLINE_S)
         assert child.returncode == 0, said
@@ -121,7 +95,7 @@ def test_a_container_that_is_gone_with_its_cgroup_is_placed(watch: Watch, parent
     marker = new_marker()
     place = next(iter(PLACES))
     cgroup = parent / place
-    with _paused(watch):
+    with watch.paused():
         cgroup.mkdir(parents=True)
         child = _start(watch, cgroup, marker, "goes")
         _, said = child.communicate(timeout=DEADLINE_S)
@@ -155,7 +129,7 @@ def test_a_caller_that_was_moved_since_is_placed_where_it_called(
     cgroup, elsewhere = parent / place, parent / f"docker-{'90de' * 16}.scope"
     cgroup.mkdir(parents=True)
     elsewhere.mkdir()
-    with _paused(watch):
+    with watch.paused():
         child = _start(watch, cgroup, marker, "stays")
         assert child.stdout is not None
         assert child.stdout.readline() == b"answered\n"

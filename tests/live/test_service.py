@@ -141,13 +141,10 @@ def test_a_stopped_analyzer_does_not_feed_the_watchdog(fresh: Watch, manager: Ma
     with fresh.running(required=fresh.probe in REQUIRED):
         assert fresh.process is not None
         assert _is_fed(manager)
-        os.kill(fresh.process.pid, signal.SIGSTOP)
-        try:
+        with fresh.paused():
             # One may have been on its way.
             while _is_fed(manager, 1):
                 pass
-        finally:
-            os.kill(fresh.process.pid, signal.SIGCONT)
         assert _is_fed(manager)
 
 

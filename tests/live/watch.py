@@ -178,6 +178,16 @@ class Watch:
             line for line in self.lines("events_lost") if not line["reason"].startswith("answers_")
         ]
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the analyzer from looking at anything meanwhile."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
     def flood(self, marker: str, sent: int) -> int:
         """Send more than the ring holds while the analyzer stands still, and wait for the report.
 
@@ -186,15 +196,11 @@ class Watch:
         """
         import socket  # noqa: PLC0415 (as below)
 
-        assert self.process is not None
         with self.connect() as client:
-            os.kill(self.process.pid, signal.SIGSTOP)
-            try:
+            with self.paused():
                 for index in range(sent):
                     client.sendall(f"GET /latest/{marker}/{index} HTTP/1.1\r\n\r\n".encode())
                     client.recv(4096)
-            finally:
-                os.kill(self.process.pid, signal.SIGCONT)
             told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         eventually("the loss is reported", lambda: self.lines("events_lost"))
         self.settled(marker)
