@@ -129,10 +129,7 @@ class Naming:
         key = _key(container, workload, cgroup_text)
         known = self._known.get(key, now)
         if known is None:
-            try:
-                known = self._look_up(container, workload, key[2], now, find_monitor)
-            except OSError:  # the root is unavailable
-                known = Named(container, workload)
+            known = self._look_up(container, workload, key[2], now, find_monitor)
             if self._known.maybe_old(key) is None:
                 self._newest_at = now
             is_named = known.container != container or known.workload != workload
@@ -156,10 +153,7 @@ class Naming:
         key = _key(container, workload, cgroup_text)
         if self._known.get(key, now) is not None:
             return
-        try:
-            found = self._look_up(container, workload, key[2], now, _no_monitor)
-        except OSError:  # the root is unavailable
-            return
+        found = self._look_up(container, workload, key[2], now, _no_monitor)
         if found.container is not None and (found.container.name or found.container.image):
             self._known.put(key, found, now)
 
@@ -190,6 +184,20 @@ class Naming:
         now: float,
         find_monitor: FindMonitor,
     ) -> Named:
+        try:
+            return self._read(container, workload, uid, now, find_monitor)
+        except OSError:  # the root is unavailable
+            return Named(container, workload)
+
+    def _read(
+        self,
+        container: Container,
+        workload: Optional[Workload],
+        uid: Optional[int],
+        now: float,
+        find_monitor: FindMonitor,
+    ) -> Named:
+        """Return a container and its workload with the names on the node. Raises OSError."""
         root = self._settings.root
         with NodeFiles(root) if uid is None else NodeFiles.of_homes(root) as files:
             runtime, told = self._ask(files, container, uid)

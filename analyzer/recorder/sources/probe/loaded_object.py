@@ -121,12 +121,18 @@ class LoadedObject:
             self._attach_tracepoints(traced)
         for name in wanted:
             if name not in traced and name not in wire.PROGRAMS:
-                # Without CONFIG_CGROUPS the kernel has no such tracepoint, and no containers.
-                with contextlib.suppress(*([BpfError] if name == CGROUPS else [])):
-                    self._keep_link(
-                        libbpf.pointer(f"attach {name}", "bpf_program__attach", programs[name])
-                    )
+                self._attach(name, programs[name])
         self.losses = LossMeter(totals)
+
+    def _attach(self, name: str, program: int) -> None:
+        try:
+            link = self._libbpf.pointer(f"attach {name}", "bpf_program__attach", program)
+        except BpfError:
+            # Without CONFIG_CGROUPS the kernel has no such tracepoint, and no containers.
+            if name != CGROUPS:
+                raise
+        else:
+            self._keep_link(link)
 
     def _choose_wire(self, handle: int, path: Path) -> None:
         """Have the programs for calls rely on the wire; before the object is loaded."""
