@@ -25,7 +25,7 @@ _META = "analyzer.commands.audit_modes"
 
 @dataclass(frozen=True)
 class Modes:
-    """What was asked for beside the audit."""
+    """Options of `audit` that ask for more than a snapshot."""
 
     check: bool = False
     snapshot: Optional[str] = None

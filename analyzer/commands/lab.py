@@ -21,7 +21,7 @@ _INTERRUPTED_EXIT_CODE = 128  # plus the signal's number, as shells have it
 
 
 class _Interrupted(BaseException):
-    """We were asked to stop, and have come to a place where that is easy."""
+    """Raised at a safe point, after a signal asked the lab to stop."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)

@@ -24,7 +24,7 @@ WANTED = ("BPF", "PERFMON", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE")
 
 
 class Lack(enum.Enum):
-    """Something that a container has only if it is told so."""
+    """Kind of resource that a container has only if its configuration grants it."""
 
     USER_NAMESPACE = "user namespace"
     CAPABILITIES = "capabilities"
@@ -181,7 +181,7 @@ _PLACES = {
 
 
 class Lacking(NamedTuple):
-    """Something that this container lacks."""
+    """A resource that this container lacks."""
 
     lack: Lack
     lacks: str

@@ -35,7 +35,7 @@ CAPTURE_PROBE = "packet/pcap"
 
 @dataclass(frozen=True)
 class Key:
-    """Who calls, and for what provider. ``caller`` and ``provider`` tell groups of calls apart.
+    """The group of a call. ``caller`` and ``provider`` tell groups apart.
 
     ``caller`` is the line's ``imds.caller.key``, which is the same for each run of one job; of a
     line without it, the executable. ``program``, ``launcher`` and ``kind`` are the line's words
@@ -66,7 +66,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many requests had these four values (as in the log) in common."""
+    """The number of requests with the same four values, as in the log."""
 
     version: str
     reason: str
@@ -77,7 +77,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class CodeEvidence:
-    """What the recorder read of a caller's code, the same on each of ``hosts`` (Host.key).
+    """The recorder's findings in a caller's code, the same on each of ``hosts`` (Host.key).
 
     ``at`` is when it was read last. ``executable`` is its path, "" if unknown.
     """
@@ -222,7 +222,7 @@ class Sighting:
 
     @property
     def is_boot_only(self) -> bool:
-        """Whether it called IMDSv1 only at boot."""
+        """True if it called IMDSv1 only at boot."""
         return self.v1_at_boot >= self.all_v1
 
 
@@ -245,7 +245,7 @@ class Boot:
 
     @property
     def at(self) -> datetime.datetime:
-        """When it booted, as far as that is known."""
+        """The time of the boot, as far as that is known."""
         return self.booted_at or self.first_at
 
 
@@ -260,7 +260,7 @@ class Shortfall:
 
     @property
     def missing(self) -> int:
-        """How many lines are missing."""
+        """The number of missing lines."""
         return self.counted - self.lines
 
 
@@ -292,7 +292,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Host:
-    """What one host's lines say of the host itself.
+    """Facts about one host, from its lines.
 
     ``requests`` counts those to AWS by version, ``other_clouds`` the probes for other providers.
     ``key`` is what tells hosts apart: the instance id, else the name. Lines without an instance id
@@ -362,7 +362,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that an engine says of its input.
+    """Everything that an engine found in its input.
 
     ``groups`` by falling v1, then unknown, then all requests; ``hosts`` by name. ``damaged`` is
     the number of damaged lines, ``damage`` names the first of them. ``lines`` counts whole lines

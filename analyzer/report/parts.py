@@ -31,7 +31,7 @@ _NAME_MAX = 100  # characters; a file's name may have 255 bytes
 
 @dataclass(frozen=True)
 class Terms:
-    """What a verdict is made by, the same for all parts."""
+    """Terms of a verdict, the same for all parts."""
 
     period: datetime.timedelta
     rare: datetime.timedelta

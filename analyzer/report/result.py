@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Cause(enum.Enum):
-    """Why a group calls as it does. The value is what formats for programs say."""
+    """Reason why a group calls. Formats for programs print the value."""
 
     FORGERY = "request_forgery"  # possibly asked for somebody else (SSRF): an incident
     V2_ONLY = "v2_only"  # nothing to do
@@ -38,7 +38,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why, in a sentence, and what to do.
+    """Cause of a group's calls, in a sentence, and advice.
 
     ``client`` and ``version`` are what was recognised, ``needed`` the first version that needs no
     v1. ``advice`` are sentences, ``commands`` text to copy, ``sources`` where the facts come from.
@@ -70,12 +70,12 @@ class Entry:
 
     @property
     def is_incident(self) -> bool:
-        """Whether it comes before all upgrades."""
+        """True if it comes before all upgrades."""
         return self.diagnosis.cause is Cause.FORGERY
 
 
 class Judgement(enum.Enum):
-    """Whether IMDSv1 may be switched off."""
+    """Verdict on the question of whether IMDSv1 can be switched off."""
 
     SAFE = "SAFE"
     NOT_SAFE = "NOT SAFE"
@@ -94,7 +94,7 @@ class Reason:
 
 
 class Standing(enum.Enum):
-    """What a caller that used IMDSv1 on a host means for the verdict on it."""
+    """Effect on a host's verdict of a caller that used IMDSv1 there."""
 
     CALLS = "calls"  # used IMDSv1 within the period
     REJECTED = "rejected"  # the same, and IMDS refused all of it
@@ -188,17 +188,17 @@ class Instance:
 
     @property
     def is_running(self) -> bool:
-        """Whether it should be watched: it runs, or nobody says that it does not."""
+        """True if it should be watched: it runs, or may be running."""
         return self.state not in ("stopping", "stopped", "shutting-down", "terminated")
 
     @property
     def is_gone(self) -> bool:
-        """Whether it was terminated: it can no longer be changed."""
+        """True if it was terminated: it can no longer be changed."""
         return self.state in ("terminated", "shutting-down")
 
     @property
     def is_switched(self) -> bool:
-        """Whether IMDS requires tokens there already, or is disabled."""
+        """True if IMDS requires tokens there already, or is disabled."""
         return self.http_tokens == "required" or self.http_endpoint == "disabled"
 
 
@@ -261,7 +261,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do next: why, and the commands or the policy to copy."""
+    """An action to take next: the reason, and the commands or the policy to copy."""
 
     title: str
     why: str
@@ -287,13 +287,13 @@ class Difference:
 
     @property
     def missing(self) -> int:
-        """What AWS counted and the log cannot account for."""
+        """The calls that AWS counted and the log cannot account for."""
         return max(0, self.counted - self.recorded - self.unanswered)
 
 
 @dataclass(frozen=True)
 class Account:
-    """What AWS counted of one host by its own figures, and what was recorded.
+    """AWS's count for one host, by its own figures, and the recorded count.
 
     ``is_partial`` tells that some of its figures are missing.
     """
@@ -336,7 +336,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is shown."""
+    """The complete result, as formats render it."""
 
     generated_at: datetime.datetime
     analyzer_version: str

@@ -69,12 +69,12 @@ class Found:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for was looked up."""
+        """True if everything that was asked for was looked up."""
         return not self.incomplete
 
     @property
     def incomplete(self) -> tuple[str, ...]:
-        """What was not looked up to its end, in sentences."""
+        """The parts that were not looked up to their end, in sentences."""
         return tuple(
             f"{key.replace('|', ' ')}: not all was looked up: {each.error or 'stopped'}"
             for key, each in self.progress.items()

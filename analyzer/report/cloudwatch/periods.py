@@ -28,7 +28,7 @@ class Compared:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether the log has calls that AWS did not count: figures are missing, or another's."""
+        """True if AWS did not count calls of the log: figures are missing, or another's."""
         return any(each.recorded > each.counted for each in self.differences)
 
 

@@ -28,12 +28,12 @@ class TokenRequests:
 
     @property
     def failed(self) -> Mapping[str, int]:
-        """Those without a token for an answer, by outcome."""
+        """The token requests that got no token, by outcome."""
         return {name: count for name, count in self.outcomes.items() if name != _SUCCESS}
 
     @property
     def succeeded(self) -> int:
-        """Those that were answered with a token."""
+        """The token requests that got a token."""
         return self.outcomes.get(_SUCCESS, 0)
 
 

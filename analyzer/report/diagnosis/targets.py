@@ -52,7 +52,7 @@ class Case:
 
     @property
     def is_program(self) -> bool:
-        """Whether it is a program that its vendor upgrades as a whole."""
+        """True if it is a program that its vendor upgrades as a whole."""
         return self.client is not None and self.client.kind == "program"
 
     @property

@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ChartColumn:
-    """What was seen from ``start`` on. ``parts`` are drawn on top of each other."""
+    """The counts from ``start`` on. ``parts`` are drawn on top of each other."""
 
     start: datetime.datetime
     x: float
@@ -90,7 +90,7 @@ class Picture:
 
     @property
     def width(self) -> float:
-        """Of the drawing."""
+        """The width of the drawing."""
         return len(self.whole.columns) * COLUMN
 
     @property

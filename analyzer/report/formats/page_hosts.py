@@ -54,13 +54,13 @@ class HostRow:
 
     @property
     def owner(self) -> str:
-        """Who owns it."""
+        """The owner, "" if unknown."""
         return (self.instance.owner if self.instance else None) or ""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is said of some hosts."""
+    """A sentence about some hosts."""
 
     text: str
     hosts: selection.Shown[str]
@@ -79,7 +79,7 @@ class FoldedReason:
 
 @dataclass(frozen=True)
 class Table:
-    """The hosts, the worst first, and what is said of several of them."""
+    """The hosts, worst first, and the sentences about several of them."""
 
     rows: selection.Shown[HostRow]
     obstacles: tuple[FoldedReason, ...]
@@ -92,7 +92,7 @@ class Table:
 
     @property
     def has_owners(self) -> bool:
-        """Whether any host has an owner."""
+        """True if any host has an owner."""
         return any(each.owner for each in self.rows.items)
 
     @property

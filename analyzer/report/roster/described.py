@@ -45,7 +45,7 @@ class Document:
     is_whole: bool = True
 
     def goes_on_in(self, other: Document) -> bool:
-        """Whether another document can be the next page: it is of the same Region."""
+        """Tell whether another document can be the next page: it is of the same Region."""
         own = {each.region for each in self.instances}
         others = {each.region for each in other.instances}
         return not own or not others or bool(own & others)

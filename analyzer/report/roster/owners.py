@@ -56,7 +56,7 @@ class Patterns:
 
 @dataclass(frozen=True)
 class Owners:
-    """What tells owners: ``patterns`` first, in order, then the first of the ``tags`` there is.
+    """Rules for owners: ``patterns`` first, in order, then the first existing tag of ``tags``.
 
     Of callers in pods, the first of the ``labels`` there is, in place of tags.
     """

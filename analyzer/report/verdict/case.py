@@ -16,7 +16,7 @@ from analyzer.report.verdict.names import labels, programs
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged. ``end`` is the last line's time, or the present if that is before it."""
+    """Input of a verdict. ``end`` is the last line's time, or the present if that is before it."""
 
     findings: Findings
     period: datetime.timedelta
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def end(self) -> datetime.datetime:
-        """When what is judged ends."""
+        """The end of the judged time."""
         return end_of(self.last_at, self.now)
 
 

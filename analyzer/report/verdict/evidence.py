@@ -56,12 +56,12 @@ class Evidence:
 
     @property
     def gaps(self) -> tuple[Span, ...]:
-        """When in the window a call would have been missed, in order."""
+        """The times in the window at which a call would have been missed, in order."""
         return uncovered(self.window, union((*self.host.covered, *self.off, *self.closed)))
 
     @property
     def covered_s(self) -> float:
-        """How much of the window was watched."""
+        """The watched part of the window, in seconds."""
         return self.window.seconds - total_s(uncovered(self.window, self.host.covered))
 
     @property

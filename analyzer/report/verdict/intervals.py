@@ -34,7 +34,7 @@ _HOUR = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often it calls. ``interval`` is None if that is unknown, ``name`` such as ``weekly``.
+    """Interval of calls, None if unknown. ``name`` is a word for it, such as ``weekly``.
 
     ``early`` and ``late`` are how far a run of a named rhythm came from its time.
     """

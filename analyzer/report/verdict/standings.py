@@ -28,7 +28,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Ground:
-    """What the callers of one host, or of the former instances of its group, are judged by.
+    """Facts for judging the callers of one host, or of its group's former instances.
 
     ``names`` are the host's, for ``--accept``. ``until`` is the last line's time. ``watched`` is
     when a call would have been seen, ``launches`` are the boots that can clear a caller at boot.
@@ -52,7 +52,7 @@ class Ground:
 
     @property
     def period(self) -> datetime.timedelta:
-        """How long no caller may have used IMDSv1."""
+        """The time for which no caller may have used IMDSv1."""
         return self.until - self.period_start
 
 
