@@ -45,7 +45,7 @@ def _document(path: Path) -> Scanned:
         with path.open("rb") as file:
             raw = file.read(SIZE_MAX + 1)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path is like this"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid path"
         raise AnalyzerError(f"cannot read the scan {name!r}: {why}. {_AGAIN}") from None
     if len(raw) > SIZE_MAX:
         raise AnalyzerError(f"{name}: is larger than {SIZE_MAX >> 20} MiB. {_AGAIN}")
@@ -54,7 +54,7 @@ def _document(path: Path) -> Scanned:
     except (ValueError, RecursionError):
         raise AnalyzerError(f"{name}: is not one whole JSON document. {_AGAIN}") from None
     if not isinstance(document, Mapping) or "findings" not in document:
-        raise AnalyzerError(f"{name}: is no scan. {_AGAIN}")
+        raise AnalyzerError(f"{name}: is not a scan. {_AGAIN}")
     if document.get("format") != FORMAT:
         raise AnalyzerError(
             f"{name}: has format {visible(str(document.get('format')))}, and this version reads"

@@ -83,7 +83,7 @@ def statements(location: Optional[str]) -> str:
 def _checked(location: str) -> str:
     if not _LOCATION.fullmatch(location):
         raise ConfigError(
-            f"--location {location!r} is no place in S3: write s3://BUCKET/PREFIX/, the directory"
-            " with the logs"
+            f"--location {location!r} is not an S3 location: write s3://BUCKET/PREFIX/, the"
+            " directory with the logs"
         )
     return location if location.endswith("/") else f"{location}/"

@@ -60,7 +60,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(SIZE_MAX + 1)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path is like this"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid path"
         raise AnalyzerError(f"cannot read the instances {str(path)!r}: {why}. {RUN}") from None
     name = visible(str(path))
     if len(raw) > SIZE_MAX:
