@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional, Union
 from analyzer.account.model import Failure, Period
 
 if TYPE_CHECKING:
-    from analyzer.report.result import Instance
+    from analyzer.report.roster.instances import Instance
 
 
 class Kind(enum.Enum):

@@ -17,7 +17,7 @@ from typing import Optional
 from analyzer.errors import AnalyzerError
 from analyzer.report.cloudwatch.answers import SeriesPart, is_another_metric, read_answers, run
 from analyzer.report.cloudwatch.question import NO_TOKEN, PERIOD_S, REJECTED
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 
 _MINUTE_S = 60
 

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.report.cloudwatch.differences import Difference
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Host, Span, Tokenless
-from analyzer.report.result import Difference
+from analyzer.report.findings import Tokenless
+from analyzer.report.hosts import Host, Span
 
 METRICS = (NO_TOKEN, REJECTED)
 Counts = Mapping[datetime.datetime, int]

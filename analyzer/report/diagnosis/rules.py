@@ -37,6 +37,7 @@ from analyzer.clients.versions import maybe_version
 from analyzer.imds import AWS
 from analyzer.logline.caller import PERSON
 from analyzer.logline.interpreters import SCRIPT
+from analyzer.report.callers import FURTHER, Group
 from analyzer.report.diagnosis import (
     code,
     foreign,
@@ -56,7 +57,6 @@ from analyzer.report.diagnosis.scene import Scene, scene_of
 from analyzer.report.diagnosis.surroundings import ALONE, Surroundings, TokenRequests
 from analyzer.report.diagnosis.targets import Case, targets_of
 from analyzer.report.diagnosis.whose import recognised
-from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis, Entry
 
 FALLBACK = "fallback_after_token_failure"

@@ -18,7 +18,7 @@ from analyzer.logline.keys import Place
 from analyzer.logline.launchers import LOGINS, TOOLS
 from analyzer.logline.line import text_at, value_at
 from analyzer.logline.recognition import PROGRAM, Image, Program, Role, recognise
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 
 # A line has fewer; forged ones may have any number.
 _ANCESTORS_MAX = 64

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from analyzer.logline.line import text_at
-from analyzer.report.findings import Findings, Group, Host
+from analyzer.report.callers import Group
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host
 
 # The last part of a key says the job, if it is one of these.
 _OF_JOB = ("by=", "cron=", "script=", "package=")

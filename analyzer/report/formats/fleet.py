@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import HOSTS_LISTED_MAX
+from analyzer.report.callers import HOSTS_LISTED_MAX
 from analyzer.report.result import (
     CLEARED,
     STANDINGS,
     CallerStanding,
     Cause,
     Entry,
-    Instance,
     Judgement,
     Report,
     Standing,
 )
+from analyzer.report.roster.instances import Instance
 
 # A reason of this code is about requests that no standing accounts for.
 _UNREADABLE = "unknown_versions"

@@ -12,17 +12,11 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import Host
 from analyzer.report.formats import fleet, reason_words, selection
 from analyzer.report.formats.page_words import Label
-from analyzer.report.result import (
-    CLEARED,
-    WORST_FIRST,
-    Instance,
-    Reason,
-    Report,
-    Verdict,
-)
+from analyzer.report.hosts import Host
+from analyzer.report.result import CLEARED, WORST_FIRST, Reason, Report, Verdict
+from analyzer.report.roster.instances import Instance
 
 # Up to here each host's reasons have room beside it.
 SMALL_FLEET = 10

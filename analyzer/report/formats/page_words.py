@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.formats import wording
 
 # A long name may be broken behind these, and a long part of it behind a hyphen; nowhere else.

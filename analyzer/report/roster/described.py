@@ -11,7 +11,7 @@ from typing import Any, Optional
 from analyzer.errors import AnalyzerError
 from analyzer.imds import INSTANCE_ID
 from analyzer.report.period import read_iso
-from analyzer.report.result import Instance
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.listed import instances_of_lines
 
 RUN = "Run\n  aws ec2 describe-instances --output json > instances.json"

@@ -10,8 +10,8 @@ from typing import Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
-from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.described import RUN, Document, document_of
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.listed import instances_of_lines
 from analyzer.report.roster.owners import Owners
 from analyzer.text import visible

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.callers import Sighting
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Sighting, Span
-from analyzer.report.result import Acceptance, Comparison, Roster
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Span
+from analyzer.report.result import Acceptance
+from analyzer.report.roster.instances import Roster
 from analyzer.report.verdict.groups import Places, places
 from analyzer.report.verdict.names import labels, programs
 

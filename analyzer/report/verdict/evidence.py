@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Comparison, Difference
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Damage, Host, Span
-from analyzer.report.result import CallerStanding, Comparison, Difference, Instance, Standing
+from analyzer.report.findings import Damage
+from analyzer.report.hosts import Host, Span
+from analyzer.report.result import CallerStanding, Standing
+from analyzer.report.roster.instances import Instance
 from analyzer.report.verdict.groups import Together
 from analyzer.report.verdict.spans import DAY, total_s, uncovered, union
 

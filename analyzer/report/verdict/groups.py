@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import Boot, Findings, Host, Sighting, Span
-from analyzer.report.result import CallerStanding, Instance, Roster
+from analyzer.report.callers import Sighting
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Boot, Host, Span
+from analyzer.report.result import CallerStanding
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.boots import BOOT_LASTS, is_watched
 from analyzer.report.verdict.spans import union
 from analyzer.report.verdict.standings import Launch, unnamed

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import Sighting, Span
+from analyzer.report.callers import Sighting
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.spans import DAY, extent, longest_pause, union
 
 # Asked for where the interval is unknown, with a day more: from one first Monday to the next can be

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import FURTHER, Boot, Host, Sighting, Span
+from analyzer.report.callers import FURTHER, Sighting
+from analyzer.report.hosts import Boot, Host, Span
 from analyzer.report.result import Acceptance, CallerStanding, Standing
 from analyzer.report.verdict.boots import calls_at_launch, clears, is_boot_caller
 from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, quiet_since, rhythm

@@ -9,8 +9,8 @@ from typing import Optional
 import pytest
 
 from analyzer.errors import ConfigError
-from analyzer.report.result import Instance
 from analyzer.report.roster import owners_file
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.owners import OWNER_TAGS, Owners, Patterns
 
 DOCS = Path(__file__).parents[4] / "docs/decide.md"
