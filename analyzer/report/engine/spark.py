@@ -114,22 +114,26 @@ class _Spark:
 
     def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name; what is added up is added up once."""
-        answer = self._answer(question)
-        # Without the plan that led to it: each of the following would take it in again.
-        if name not in PASSING:
-            answer = answer.localCheckpoint()
-        answer.createOrReplaceTempView(name)
+        with self._answer(question) as answer:
+            # Without the plan that led to it: each of the following would take it in again.
+            kept = answer if name in PASSING else answer.localCheckpoint()
+            kept.createOrReplaceTempView(name)
 
     def ask(self, question: str) -> Rows:
         """Return a query's answer."""
-        rows = [tuple(row) for row in self._answer(question).collect()]
+        with self._answer(question) as answer:
+            rows = [tuple(row) for row in answer.collect()]
         return [tuple(self._paths.get(value, value) for value in row) for row in rows]
 
-    def _answer(self, question: str) -> DataFrame:
+    @contextlib.contextmanager
+    def _answer(self, question: str) -> Iterator[DataFrame]:
+        """Return a query's answer, whose parts are kept meanwhile."""
         *parts, (_, last) = steps(question, "spark")
         for name, part in parts:
             self._spark.sql(part).localCheckpoint().createOrReplaceTempView(name)
-        return self._spark.sql(last)
+        yield self._spark.sql(last)
+        for name, _ in parts:
+            self._spark.catalog.dropTempView(name)
 
     def example_records(self) -> str:
         """Return the records, each with its line."""
