@@ -124,7 +124,8 @@ WORDS: Mapping[Lack, Words] = {
         "Run in the host's pid namespace",
     ),
     Lack.CGROUPS: Words(
-        "containers of callers that have ended are not named, and packets are not watched",
+        "containers that are older than the analyzer are not named if their caller has ended, and"
+        " packets are not watched",
         {
             D: f"--cgroupns=host {_CGROUP_VOLUME[D]}",
             P: f"--cgroupns=host {_CGROUP_VOLUME[P]}",
