@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.cgroups import maybe_hierarchy
 from tests.containers.callers import IMAGE
 from tests.containers.room import Cgroups, Room
@@ -63,8 +65,12 @@ def dockerd(room: Room) -> Iterator[None]:
     driver = "systemd" if room.has_systemd else "cgroupfs"
     settings = ["--host", "unix:///run/docker.sock", "--exec-opt", f"native.cgroupdriver={driver}"]
     limits = ["--default-ulimit", "nofile=1024:1024"]
-    with _daemon(room, ["dockerd", *settings, *limits], [*DOCKER, "version"]):
-        yield
+    try:
+        with _daemon(room, ["dockerd", *settings, *limits], [*DOCKER, "version"]):
+            yield
+    finally:
+        # The next one makes its own. Pasta would copy this one's routes, which lead nowhere.
+        room.run(["ip", "link", "delete", "docker0"], check=False)
 
 
 @contextlib.contextmanager
@@ -229,21 +235,31 @@ def _adapt(
     path.write_text(json.dumps(config))
 
 
-@contextlib.contextmanager
-def nspawn(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
-    """Run systemd-nspawn in a scope of its own, or in a cgroup as its unit has without systemd."""
-    name = f"caller-{uuid.uuid4().hex[:8]}"
-    cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
-    join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
-    with room.network() as network:
-        by_hand = [] if room.has_systemd else ["sh", "-c", join, "sh"]
-        unit = [] if room.has_systemd else ["--keep-unit"]
-        argv = [
-            *(*by_hand, "systemd-nspawn", "--quiet", "--register=no", *unit),
-            *("--directory", str(context / "root"), "--machine", name, "--as-pid2"),
-            *("--console=pipe", f"--network-namespace-path={network}"),
-        ]
-        yield Started([*argv, *inside], lambda: {"id": name, "runtime": "systemd-nspawn"})
+def nspawn(*, is_registered: bool) -> Start:
+    """Return the way of systemd-nspawn: in machined's scope, or in one of its own.
+
+    Without systemd it runs in a cgroup as its unit has.
+    """
+
+    @contextlib.contextmanager
+    def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
+        if is_registered and not room.has_systemd:
+            pytest.skip("systemd-machined is asked by way of systemd")
+        name = f"caller-{uuid.uuid4().hex[:8]}"
+        cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
+        join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
+        with room.network() as network:
+            by_hand = [] if room.has_systemd else ["sh", "-c", join, "sh"]
+            options = [] if is_registered else ["--register=no"]
+            options += [] if room.has_systemd else ["--keep-unit"]
+            argv = [
+                *(*by_hand, "systemd-nspawn", "--quiet", *options),
+                *("--directory", str(context / "root"), "--machine", name, "--as-pid2"),
+                *("--console=pipe", f"--network-namespace-path={network}"),
+            ]
+            yield Started([*argv, *inside], lambda: {"id": name, "runtime": "systemd-nspawn"})
+
+    return start
 
 
 @contextlib.contextmanager
@@ -256,6 +272,7 @@ def lxc(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
             f"lxc.uts.name = {name}",
             "lxc.net.0.type = none",
             f"lxc.namespace.share.net = {network}",
+            "lxc.apparmor.profile = unconfined",  # LXC's own may not be loaded
         ]
         settings = room.directory / f"{name}.conf"
         settings.write_text("\n".join(config) + "\n")
@@ -295,7 +312,8 @@ RUNTIMES = (
     Runtime("ctr", ("containerd", "runc"), free, containerd, cannot=_NO_PIDS, gone=_BY_TASK),
     Runtime("runc", ("runc",), oci("runc"), cannot=_NO_PIDS),
     Runtime("crun", ("crun",), oci("crun"), cannot=_CRUN),
-    Runtime("systemd-nspawn", ("systemd-container",), nspawn, cannot=_UNIT),
+    Runtime("systemd-nspawn", ("systemd-container",), nspawn(is_registered=False), cannot=_UNIT),
+    Runtime("machined", ("systemd-container",), nspawn(is_registered=True), cannot=_UNIT),
     Runtime("lxc", ("lxc",), lxc),
 )
 

@@ -13,6 +13,8 @@ from analyzer.recorder.attribute.cgroups import endings, parse
 from analyzer.recorder.callers import Container
 
 _HEX = r"(?P<id>[0-9a-f]{64})"
+# How many names of a path, from its end, the rules look at.
+LEVELS = 3
 _ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 # (how a path ends that is the container's own cgroup, runtime); the first match wins.
@@ -38,6 +40,13 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
         # libvirt's virtual machines and containers share this form with nspawn's
         (r"/machine\.slice/machine-(?!(?:qemu|lxc)\\x2d)(?P<id>[^/]+)\.scope", "systemd-nspawn"),
         (r"/systemd-nspawn@(?P<id>[^/]+)\.service", "systemd-nspawn"),
+        # `--register=no`, or a unit of one's own with `--keep-unit`: nspawn gives the container a
+        # cgroup with this name, and others have units in this slice, too
+        (
+            r"/machine\.slice/(?!machine-|libpod-|systemd-nspawn@)"
+            r"(?P<id>[^/]+)\.(?:scope|service)/payload",
+            "systemd-nspawn",
+        ),
         # Kubernetes and ECS over cgroupfs, or a parent cgroup of the operator's choice: 64
         # hexadecimal digits are a container's id, but they do not tell whose.
         (rf"/{_HEX}", None),
@@ -48,8 +57,7 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
 def maybe_container(cgroup_text: str) -> Optional[Container]:
     """Return the innermost container in the text of /proc/PID/cgroup, version 1 or 2."""
     for cgroup in parse(cgroup_text):
-        # No rule looks further up than one level.
-        for ending in endings(cgroup, levels=2):
+        for ending in endings(cgroup, LEVELS):
             for pattern, runtime in RULES:
                 match = pattern.search(ending)
                 if match:
