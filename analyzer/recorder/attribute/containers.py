@@ -43,8 +43,7 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
         # `--register=no`, or a unit of one's own with `--keep-unit`: nspawn gives the container a
         # cgroup with this name, and others have units in this slice, too
         (
-            r"/machine\.slice/(?!machine-|libpod-|systemd-nspawn@)"
-            r"(?P<id>[^/]+)\.(?:scope|service)/payload",
+            r"/machine\.slice/(?!(?:machine|libpod)-)(?P<id>[^/@]+)\.(?:scope|service)/payload",
             "systemd-nspawn",
         ),
         # Kubernetes and ECS over cgroupfs, or a parent cgroup of the operator's choice: 64
