@@ -13,6 +13,8 @@ from analyzer.recorder.attribute.cgroups import endings, parse
 from analyzer.recorder.callers import Container
 
 _HEX = r"(?P<id>[0-9a-f]{64})"
+# Units of machine.slice that other rules know.
+_OTHERS = r"machine-|libpod-|systemd-nspawn@"
 # How many names of a path, from its end, the rules look at.
 LEVELS = 3
 _ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")
@@ -43,7 +45,7 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
         # `--register=no`, or a unit of one's own with `--keep-unit`: nspawn gives the container a
         # cgroup with this name, and others have units in this slice, too
         (
-            r"/machine\.slice/(?!(?:machine|libpod)-)(?P<id>[^/@]+)\.(?:scope|service)/payload",
+            rf"/machine\.slice/(?!{_OTHERS})(?P<id>[^/]+)\.(?:scope|service)/payload",
             "systemd-nspawn",
         ),
         # Kubernetes and ECS over cgroupfs, or a parent cgroup of the operator's choice: 64

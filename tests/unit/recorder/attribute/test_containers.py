@@ -84,6 +84,7 @@ PATHS: tuple[tuple[str, Optional[Container]], ...] = (
     ("/machine.slice/web.scope/payload", Container("web", "systemd-nspawn")),
     (r"/machine.slice/web\x2d1.scope/payload/init.scope", Container("web-1", "systemd-nspawn")),
     ("/machine.slice/web.service/payload", Container("web", "systemd-nspawn")),
+    ("/machine.slice/box@web.service/payload", Container("box@web", "systemd-nspawn")),
     ("/machine.slice/web.scope/supervisor", None),
     ("/machine.slice/web.scope", None),
     ("/system.slice/web.service/payload", None),

@@ -19,6 +19,7 @@ REALMS = {
     f"0::{USER}/session-3.scope": USER,
     f"1:name=systemd:{USER}/session-3.scope\n0::/": USER,
     # The same below a container, of which the outer one counts.
+    f"0::/machine.slice/web.scope/payload/docker/{ID}": "/machine.slice/web.scope/payload",
     f"0::/system.slice/docker-{ID}.scope/docker/{OTHER}": f"/system.slice/docker-{ID}.scope",
     f"0::/docker/{ID}{USER}/session-1.scope": f"/docker/{ID}",
     f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope":
