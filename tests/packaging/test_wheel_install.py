@@ -16,17 +16,13 @@ from tests.unit.install.host import CHECKOUT, Host, host_with_this_python
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with the checkout's wheel and those that it needs."""
-    place = tmp_path_factory.mktemp("packed")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "wheel", "--retries", "5", "--no-deps", "--wheel-dir", place, CHECKOUT], check=True
-    )
-    lock = CHECKOUT / "requirements.lock"
+def needed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the wheels that the checkout's needs."""
+    place = tmp_path_factory.mktemp("needed")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download"]
     words = ["--retries", "5", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    words += ["--dest", str(place / "needed"), "--requirement", str(lock)]
-    subprocess.run([*pip, "download", *words], check=True)
+    words += ["--dest", str(place), "--requirement", str(CHECKOUT / "requirements.lock")]
+    subprocess.run([*pip, *words], check=True)
     return place
 
 
@@ -40,9 +36,8 @@ def host(tmp_path: Path) -> Host:
 
 
 @pytest.mark.live
-def test_install_without_network(host: Host, packed: Path) -> None:
-    (wheel,) = packed.glob("*.whl")
-    options = ("--wheel", str(wheel), "--offline", str(packed / "needed"), "--no-start")
+def test_install_without_network(host: Host, wheel: Path, needed: Path) -> None:
+    options = ("--wheel", str(wheel), "--offline", str(needed), "--no-start")
     isolated = ("unshare", "--net")
     done = host.run(*options, prefix=isolated)
     assert done.returncode == 0, done.stderr
@@ -97,10 +92,9 @@ def _is_isolated(command: Path, place: Path) -> None:
 
 
 @pytest.mark.live
-def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None:
-    (wheel,) = packed.glob("*.whl")
+def test_a_package_that_is_not_what_was_locked(host: Host, wheel: Path, needed: Path) -> None:
     forged = host.root / "forged"
-    shutil.copytree(packed / "needed", forged)
+    shutil.copytree(needed, forged)
     (victim,) = forged.glob("click-*.whl")
     victim.write_bytes(victim.read_bytes() + b"\0")
     done = host.run("--wheel", str(wheel), "--offline", str(forged), "--no-start")
@@ -111,14 +105,13 @@ def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None
 
 @pytest.mark.live
 def test_settings_of_pip_that_are_for_others(
-    host: Host, packed: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, wheel: Path, needed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where packages come from is the operator's to say; where they go is not."""
-    (wheel,) = packed.glob("*.whl")
     elsewhere = host.root / "elsewhere"
     settings = host.root / "pip.conf"
     settings.write_text(
-        f"[global]\nfind-links =\n    {packed / 'needed'}\nno-index = true\n"
+        f"[global]\nfind-links =\n    {needed}\nno-index = true\n"
         f"[install]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n"
     )
     for name in [name for name in os.environ if name.startswith("PIP_")]:
