@@ -12,18 +12,7 @@ import pytest
 
 from analyzer import __version__
 from tests.schema import SCHEMA_PATH
-from tests.unit.install.host import CHECKOUT, Host, host_with_this_python
-
-
-@pytest.fixture(scope="module")
-def needed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with the wheels that the checkout's needs."""
-    place = tmp_path_factory.mktemp("needed")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download"]
-    words = ["--retries", "5", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    words += ["--dest", str(place), "--requirement", str(CHECKOUT / "requirements.lock")]
-    subprocess.run([*pip, *words], check=True)
-    return place
+from tests.unit.install.host import Host, host_with_this_python
 
 
 @pytest.fixture
@@ -33,6 +22,20 @@ def host(tmp_path: Path) -> Host:
         return host_with_this_python(tmp_path / "host")
     except LookupError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def quick_host(host: Host, environment: Path) -> Host:
+    """Return such a host whose Python copies an environment; the first test has one made.
+
+    Nothing in an environment says where it is but scripts that install.sh does not start.
+    """
+    body = f"""case $* in
+'-I -m venv '*) exec cp -a '{environment}' "$4" ;;
+*) exec /usr/bin/python3 "$@" ;;
+esac"""
+    host.program("usr/bin/python3", "python3", body)
+    return host
 
 
 @pytest.mark.live
@@ -92,7 +95,8 @@ def _is_isolated(command: Path, place: Path) -> None:
 
 
 @pytest.mark.live
-def test_a_package_that_is_not_what_was_locked(host: Host, wheel: Path, needed: Path) -> None:
+def test_a_package_that_is_not_what_was_locked(quick_host: Host, wheel: Path, needed: Path) -> None:
+    host = quick_host
     forged = host.root / "forged"
     shutil.copytree(needed, forged)
     (victim,) = forged.glob("click-*.whl")
@@ -105,9 +109,10 @@ def test_a_package_that_is_not_what_was_locked(host: Host, wheel: Path, needed: 
 
 @pytest.mark.live
 def test_settings_of_pip_that_are_for_others(
-    host: Host, wheel: Path, needed: Path, monkeypatch: pytest.MonkeyPatch
+    quick_host: Host, wheel: Path, needed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where packages come from is the operator's to say; where they go is not."""
+    host = quick_host
     elsewhere = host.root / "elsewhere"
     settings = host.root / "pip.conf"
     settings.write_text(
