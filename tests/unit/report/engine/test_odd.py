@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.report.findings import Host
+from analyzer.report.hosts import Host
 from tests.unit.report.engine.lines import HOUR, START, Boot, Line, found_in
 
 HOST = Boot("app", "b1", "i-0123456789abcdef0")

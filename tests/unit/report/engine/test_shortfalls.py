@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analyzer.report.engine.bounds import MINUTE_US
 from analyzer.report.engine.rows import Rows, microseconds_of
 from analyzer.report.engine.shortfalls import gather_shortfalls
-from analyzer.report.findings import Shortfall, Span
+from analyzer.report.hosts import Shortfall, Span
 from tests.unit.report.engine.lines import DAY, HOUR, MINUTE, START, Boot, Line, found_in
 
 HOST = Boot("app", "b1", "i-0123456789abcdef0")
