@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import base64
-import json
 import os
 import re
 import shutil
 import string
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 pytest.importorskip("moto")
 pytest.importorskip("cfnlint")
 
+import botocore.session
 import cfnlint
 import cfnlint.decode.cfn_yaml
 from moto.server import ThreadedMotoServer
@@ -31,56 +31,61 @@ LAB = Path(__file__).parents[2] / "deploy" / "aws-lab"
 TEMPLATE, MODULE = LAB / "template.yaml", LAB / "terraform"
 SCRIPT = MODULE / "user-data.sh.tftpl"
 BUCKET, ARCHIVE = "releases-of-ours", "tools/imds-analyzer-0.2.0.tar.gz"
-AWS = Path(sys.executable).parent / "aws"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Any]:
-    """Yield the AWS CLI, which calls moto's server alone."""
+def aws() -> Iterator[Callable[[str], Any]]:
+    """Yield what makes clients of AWS's services, which call moto's server alone."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "AKIALABLABLABLABLAB1",
-        "AWS_SECRET_ACCESS_KEY": "never-checked",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-
-    def run(*words: str) -> Any:
-        argv = [str(AWS), "--output", "json", *words]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
-
     try:
-        yield run
+        with pytest.MonkeyPatch.context() as patch:
+            # Nothing of the user's own.
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                patch.delenv(name)
+            patch.setenv("AWS_CONFIG_FILE", os.devnull)
+            patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+            yield partial(
+                botocore.session.Session().create_client,
+                region_name="eu-west-1",
+                endpoint_url=f"http://{host}:{port}",
+                aws_access_key_id="AKIALABLABLABLABLAB1",
+                aws_secret_access_key="never-checked",  # noqa: S106 (moto checks none)
+            )
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def usual(aws: Any) -> dict[str, str]:
+    """Return the outputs of a stack whose instance allows IMDSv1."""
+    return _create(aws, "lab-optional", "optional")
 
 
 def _create(aws: Any, name: str, tokens: str) -> dict[str, str]:
     """Make the stack, and return its outputs."""
     given = {"Bucket": BUCKET, "Archive": ARCHIVE, "HttpTokens": tokens}
-    aws(
-        *("cloudformation", "create-stack", "--stack-name", name),
-        *("--template-body", f"file://{TEMPLATE}", "--capabilities", "CAPABILITY_IAM"),
-        "--parameters",
-        *(f"ParameterKey={key},ParameterValue={value}" for key, value in given.items()),
+    client = aws("cloudformation")
+    client.create_stack(
+        StackName=name,
+        TemplateBody=TEMPLATE.read_text("utf-8"),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
     )
-    stack = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+    (stack,) = client.describe_stacks(StackName=name)["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     return {found["OutputKey"]: found["OutputValue"] for found in stack["Outputs"]}
 
 
+def _instance(aws: Any, identity: str) -> Any:
+    answer = aws("ec2").describe_instances(InstanceIds=[identity])
+    return answer["Reservations"][0]["Instances"][0]
+
+
 def _on_instance(aws: Any, instance: str) -> str:
     """Return the script that the instance runs when it starts."""
-    asked = ("--instance-id", instance, "--attribute", "userData")
-    answer = aws("ec2", "describe-instance-attribute", *asked)
+    answer = aws("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
     return base64.b64decode(answer["UserData"]["Value"]).decode()
 
 
@@ -98,22 +103,22 @@ def test_cfn_lint_finds_nothing_in_the_template() -> None:
 
 @pytest.mark.parametrize("tokens", ["optional", "required"])
 def test_the_stack_makes_one_instance_from_a_template_with_the_asked_for_options(
-    aws: Any, tokens: str
+    aws: Any, usual: dict[str, str], tokens: str
 ) -> None:
     """The template is looked at, because moto's stacks do not launch from one."""
-    outputs = _create(aws, f"lab-{tokens}", tokens)
-    answer = aws("ec2", "describe-instances", "--instance-ids", outputs["Instance"])
-    (instance,) = answer["Reservations"][0]["Instances"]
+    outputs = usual if tokens == "optional" else _create(aws, "lab-required", tokens)
+    instance = _instance(aws, outputs["Instance"])
     assert instance["InstanceType"] == "t3.micro"
     assert f"--instance-id {outputs['Instance']} " in outputs["Connect"]
     assert "--connection-type eice" in outputs["Connect"]
-    made = aws("cloudformation", "list-stack-resources", "--stack-name", f"lab-{tokens}")
+    made = aws("cloudformation").list_stack_resources(StackName=f"lab-{tokens}")
     ids = {
         found["LogicalResourceId"]: found["PhysicalResourceId"]
         for found in made["StackResourceSummaries"]
     }
-    named = ("--launch-template-id", ids["Options"], "--versions", "$Latest")
-    (version,) = aws("ec2", "describe-launch-template-versions", *named)["LaunchTemplateVersions"]
+    (version,) = aws("ec2").describe_launch_template_versions(
+        LaunchTemplateId=ids["Options"], Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
     assert version["LaunchTemplateData"]["MetadataOptions"] == {
         "HttpEndpoint": "enabled",
         "HttpTokens": tokens,
@@ -126,13 +131,13 @@ def test_the_stack_makes_one_instance_from_a_template_with_the_asked_for_options
     }
 
 
-def test_the_instances_role_may_read_the_release_and_nothing_else(aws: Any) -> None:
-    instance = _create(aws, "lab-role", "optional")["Instance"]
-    answer = aws("ec2", "describe-instances", "--instance-ids", instance)
-    arn = answer["Reservations"][0]["Instances"][0]["IamInstanceProfile"]["Arn"]
-    named = ("--instance-profile-name", arn.rpartition("/")[2])
-    (role,) = aws("iam", "get-instance-profile", *named)["InstanceProfile"]["Roles"]
-    policy = aws("iam", "get-role-policy", "--role-name", role["RoleName"], *_named("release"))
+def test_the_instances_role_may_read_the_release_and_nothing_else(
+    aws: Any, usual: dict[str, str]
+) -> None:
+    arn = _instance(aws, usual["Instance"])["IamInstanceProfile"]["Arn"]
+    iam, name = aws("iam"), arn.rpartition("/")[2]
+    (role,) = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
+    policy = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="release")
     # moto keeps a policy of CloudFormation's as Python writes it.
     (statement,) = ast.literal_eval(policy["PolicyDocument"])["Statement"]
     assert statement["Action"] == "s3:GetObject"
@@ -140,13 +145,9 @@ def test_the_instances_role_may_read_the_release_and_nothing_else(aws: Any) -> N
     assert statement["Resource"] == [of_release, f"{of_release}.sha256"]
 
 
-def _named(policy: str) -> tuple[str, str]:
-    return ("--policy-name", policy)
-
-
-def test_both_give_the_instance_the_same_script(aws: Any) -> None:
+def test_both_give_the_instance_the_same_script(aws: Any, usual: dict[str, str]) -> None:
     """CloudFormation's also tells the stack how it ended."""
-    script = _on_instance(aws, _create(aws, "lab-script", "optional")["Instance"])
+    script = _on_instance(aws, usual["Instance"])
     signals = [line for line in script.splitlines() if "cfn-signal" in line]
     assert len(signals) == 1
     assert "${" not in script

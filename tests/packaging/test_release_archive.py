@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -18,18 +18,14 @@ RELEASE = f"imds-analyzer-{__version__}"
 RELEASE_MD = CHECKOUT / "docs/develop/release.md"
 
 
-def pack(directory: Path) -> Path:
-    """Pack the checkout with a wheel of its own into a directory; returns the archive."""
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
-    subprocess.run([*pip, "--no-deps", "--wheel-dir", directory, CHECKOUT], check=True)
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """Return the archive that the checkout makes of its wheel."""
+    directory = tmp_path_factory.mktemp("archive")
+    shutil.copy2(wheel, directory)
     make = ["make", "--silent", "--directory", str(CHECKOUT), "archive", f"DIST={directory}"]
     subprocess.run([*make, "SOURCE_DATE_EPOCH=1700000000"], check=True)
     return directory / f"{RELEASE}.tar.gz"
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(tmp_path_factory.mktemp("archive"))
 
 
 def test_the_docs_list_its_content(archive: Path) -> None:

@@ -12,22 +12,7 @@ import pytest
 
 from analyzer import __version__
 from tests.schema import SCHEMA_PATH
-from tests.unit.install.host import CHECKOUT, Host, host_with_this_python
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with the checkout's wheel and those that it needs."""
-    place = tmp_path_factory.mktemp("packed")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "wheel", "--retries", "5", "--no-deps", "--wheel-dir", place, CHECKOUT], check=True
-    )
-    lock = CHECKOUT / "requirements.lock"
-    words = ["--retries", "5", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    words += ["--dest", str(place / "needed"), "--requirement", str(lock)]
-    subprocess.run([*pip, "download", *words], check=True)
-    return place
+from tests.unit.install.host import Host, host_with_this_python
 
 
 @pytest.fixture
@@ -39,10 +24,23 @@ def host(tmp_path: Path) -> Host:
         pytest.skip(str(error))
 
 
+@pytest.fixture
+def quick_host(host: Host, environment: Path) -> Host:
+    """Return such a host whose Python copies an environment; the first test has one made.
+
+    Nothing in an environment says where it is but scripts that install.sh does not start.
+    """
+    body = f"""case $* in
+'-I -m venv '*) exec cp -a '{environment}' "$4" ;;
+*) exec /usr/bin/python3 "$@" ;;
+esac"""
+    host.program("usr/bin/python3", "python3", body)
+    return host
+
+
 @pytest.mark.live
-def test_install_without_network(host: Host, packed: Path) -> None:
-    (wheel,) = packed.glob("*.whl")
-    options = ("--wheel", str(wheel), "--offline", str(packed / "needed"), "--no-start")
+def test_install_without_network(host: Host, wheel: Path, needed: Path) -> None:
+    options = ("--wheel", str(wheel), "--offline", str(needed), "--no-start")
     isolated = ("unshare", "--net")
     done = host.run(*options, prefix=isolated)
     assert done.returncode == 0, done.stderr
@@ -97,10 +95,10 @@ def _is_isolated(command: Path, place: Path) -> None:
 
 
 @pytest.mark.live
-def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None:
-    (wheel,) = packed.glob("*.whl")
+def test_a_package_that_is_not_what_was_locked(quick_host: Host, wheel: Path, needed: Path) -> None:
+    host = quick_host
     forged = host.root / "forged"
-    shutil.copytree(packed / "needed", forged)
+    shutil.copytree(needed, forged)
     (victim,) = forged.glob("click-*.whl")
     victim.write_bytes(victim.read_bytes() + b"\0")
     done = host.run("--wheel", str(wheel), "--offline", str(forged), "--no-start")
@@ -111,14 +109,14 @@ def test_a_package_that_is_not_what_was_locked(host: Host, packed: Path) -> None
 
 @pytest.mark.live
 def test_settings_of_pip_that_are_for_others(
-    host: Host, packed: Path, monkeypatch: pytest.MonkeyPatch
+    quick_host: Host, wheel: Path, needed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where packages come from is the operator's to say; where they go is not."""
-    (wheel,) = packed.glob("*.whl")
+    host = quick_host
     elsewhere = host.root / "elsewhere"
     settings = host.root / "pip.conf"
     settings.write_text(
-        f"[global]\nfind-links =\n    {packed / 'needed'}\nno-index = true\n"
+        f"[global]\nfind-links =\n    {needed}\nno-index = true\n"
         f"[install]\nuser = true\nrequire-hashes = true\ntarget = {elsewhere}\n"
     )
     for name in [name for name in os.environ if name.startswith("PIP_")]:

@@ -13,8 +13,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
+from analyzer.service_plan.lines import SEPARATOR
+from analyzer.service_plan.stages import plan
 from tests import signals
+from tests.unit.install.planner import ASK
 
 CHECKOUT = Path(__file__).parents[3]
 INSTALL = CHECKOUT / "install.sh"
@@ -35,7 +39,6 @@ H='{root}'
 call="{name} $*"
 # Its options name files and versions, and are no calls of these.
 case $call in *service?plan*) call=${{call%% --*}} ;; esac
-plan() {{ exec {python} -I -m analyzer.service_plan "$@"; }}
 printf '%s\\n' "$call" >>"$H/calls"
 matches() {{ [ -e "$H/$1" ] && case $call in *"$(cat "$H/$1")"*) ;; *) false ;; esac; }}
 if matches fail; then echo "no: $call" >&2; exit 7; fi
@@ -115,8 +118,8 @@ PYTHON = """case $* in
 esac
 case $* in
 *'/service_plan python') cat "$H/version" ;;
-*/analyzer/service_plan\\ *) shift; plan "$@" ;;
-'-m analyzer.service_plan.'*) exec {python} -I "$@" ;;
+*/analyzer/service_plan\\ *) shift; ask analyzer.service_plan "$@" ;;
+'-m analyzer.service_plan.'*) shift; ask "$@" ;;
 '-m venv '*)
     lib=$3/lib/python$(cat "$H/version")/site-packages/analyzer
     mkdir -p "$3/bin" "$lib/bpf/build" "$lib/systemd"
@@ -135,12 +138,12 @@ esac
 """
 PROGRAM = """case $* in
 doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all is well" ;;
-service-plan\\ *) shift; plan "$@" --probe="$(cat "$H/chosen")" ;;
+service-plan\\ *) shift; ask analyzer.service_plan "$@" --probe="$(cat "$H/chosen")" ;;
 esac"""
 
 
 def _preamble(root: Path, name: str) -> str:
-    return PREAMBLE.format(root=root, name=name, python=sys.executable)
+    return PREAMBLE.format(root=root, name=name) + ASK.replace("{python}", sys.executable)
 
 
 class Host:
@@ -181,9 +184,7 @@ class Host:
         file.write_text(text, encoding="utf-8")
 
     def program(self, path: str, name: str, body: str) -> None:
-        self.write(
-            path, _preamble(self.root, name) + body.replace("{python}", sys.executable) + "\n"
-        )
+        self.write(path, f"{_preamble(self.root, name)}{body}\n")
         (self.root / path).chmod(0o755)
 
     def offer(self, version: str) -> None:
@@ -217,6 +218,25 @@ class Host:
             env={**os.environ, "IMDS_ANALYZER_TEST_ROOT": str(self.root)},
             umask=umask,
         )
+
+    def plan(self, stage: str, system: str = "debian-12", **options: str) -> list[list[str]]:
+        """Return the lines of a stage by this host's files, decided in this process.
+
+        The programs that it asks are the host's, as with install.sh.
+        """
+        options = {
+            "root": str(self.root),
+            "system": system,
+            "kernel": KERNEL,
+            "release": f"{self.root}/opt/imds-analyzer/releases/1.0.0",
+            "python_version": "3.9",
+            **options,
+        }
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+        path = f"{self.root / 'usr/bin'}{os.pathsep}{os.environ['PATH']}"
+        with patch.dict(os.environ, {"PATH": path}):
+            text = plan([stage, *words], (self.root / "chosen").read_text().strip)
+        return [line.split(SEPARATOR) for line in text.splitlines()]
 
     def boot(self) -> None:
         """Start the service as a boot would: nothing of what ran before is left."""

@@ -15,6 +15,7 @@ APT_INSTALL = (
     "install --yes --no-install-recommends "
 )
 DNF_INSTALL = "dnf --assumeyes --setopt=install_weak_deps=False install "
+APT = ("debian", "ubuntu")
 EL = ("rhel", "rocky", "almalinux", "ol", "centos")
 
 # System: the packages, and the version of its python3.
@@ -29,6 +30,7 @@ SYSTEMS = {
     **{f"{name}-9": ("libbpf", "3.9") for name in EL},
     **{f"{name}-10": ("libbpf", "3.12") for name in EL},
 }
+BTF = "sys/kernel/btf/vmlinux"
 KINDS = ("debian-12", "amzn-2023", "rhel-8")
 REFUSED = (
     *("debian-10", "debian-sid", "ubuntu-20.04", "rhel-7", "amzn-2"),
@@ -49,8 +51,14 @@ def bare(tmp_path: Path, system: str, python: str, machine: str = "x86_64") -> H
     return host
 
 
+def for_bcc(system: str) -> str:
+    if system.startswith(APT):
+        return f"python3-bpfcc linux-headers-{KERNEL}"
+    return f"python3-bcc kernel-devel-uname-r = {KERNEL}"
+
+
 def install_calls(system: str, packages: str) -> list[str]:
-    if system.startswith(("debian", "ubuntu")):
+    if system.startswith(APT):
         return [APT_UPDATE, APT_INSTALL + packages]
     # Python first, by itself: it decides about the others.
     names = packages.split()
@@ -59,6 +67,13 @@ def install_calls(system: str, packages: str) -> list[str]:
     ]
     others = " ".join(name for name in packages.split(" ") if DNF_INSTALL + name not in python)
     return [*python, DNF_INSTALL + others]
+
+
+def planned(host: Host, system: str) -> list[str]:
+    """Return the calls that are planned once there is a Python; decided in this process."""
+    calling = {"run", "try", "install-headers"}
+    lines = host.plan("packages", system)
+    return [" ".join(words[1:]) for verb, *words in lines if verb in calling]
 
 
 def asked(host: Host) -> list[str]:
@@ -81,27 +96,36 @@ def test_packages(tmp_path: Path, system: str, machine: str) -> None:
     assert done.returncode == 0, done.stderr
     assert asked(host) == install_calls(system, packages)
     assert host.running == "1.0.0"
-    assert host.run().returncode == 0
-    assert host.calls("apt-get", "dnf") == []
+    # What is there is not installed again.
+    assert planned(host, system) == []
+    if system in KINDS:
+        assert host.run().returncode == 0
+        assert host.calls("apt-get", "dnf") == []
 
 
-@pytest.mark.parametrize(
-    ("system", "why"),
-    [*((system, "no BTF") for system in SYSTEMS), *((system, "--with-bcc") for system in KINDS)],
-)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_packages_where_nothing_but_bcc_works(tmp_path: Path, system: str) -> None:
+    packages, python = SYSTEMS[system]
+    host = bare(tmp_path, system, python)
+    (host.root / BTF).unlink()
+    calls = install_calls(system, f"{packages} {for_bcc(system)}")
+    # Where dnf is, install.sh has installed a Python by then.
+    assert planned(host, system) == (calls if system.startswith(APT) else calls[-1:])
+
+
+@pytest.mark.parametrize("why", ["no BTF", "--with-bcc"])
+@pytest.mark.parametrize("system", KINDS)
 def test_packages_for_bcc(tmp_path: Path, system: str, why: str) -> None:
     packages, python = SYSTEMS[system]
     host = bare(tmp_path, system, python)
     if why == "no BTF":
-        (host.root / "sys/kernel/btf/vmlinux").unlink()
+        (host.root / BTF).unlink()
     done = host.run(*([] if why == "no BTF" else [why]))
     assert done.returncode == 0, done.stderr
-    bcc, headers = "python3-bcc", f"kernel-devel-uname-r = {KERNEL}"
-    if system.startswith(("debian", "ubuntu")):
-        bcc, headers = "python3-bpfcc", f"linux-headers-{KERNEL}"
     if why == "no BTF":
-        expected = install_calls(system, f"{packages} {bcc} {headers}")
+        expected = install_calls(system, f"{packages} {for_bcc(system)}")
     else:  # by themselves: they may fail
+        bcc, headers = for_bcc(system).split(" ", 1)
         expected = install_calls(system, f"{packages} {bcc}")
         expected += install_calls(system, headers)[-1:]
     assert asked(host) == expected
@@ -116,7 +140,7 @@ def test_headers_that_are_gone_from_the_mirror(tmp_path: Path, system: str) -> N
     done = host.run("--with-bcc")
     assert done.returncode == 0, done.stderr
     assert f"{KERNEL} could not be installed; without it BCC does not work" in done.stderr
-    (host.root / "sys/kernel/btf/vmlinux").unlink()
+    (host.root / BTF).unlink()
     assert host.run().returncode == 1
 
 

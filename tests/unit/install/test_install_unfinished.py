@@ -99,16 +99,15 @@ def test_an_upgrade_that_was_killed(installed: Host, moment: str, *, broken: boo
     assert not list(installed.root.glob("run/imds-*"))
 
 
-def test_a_changed_drop_in_that_was_not_put_into_force(host: Host) -> None:
-    assert host.run().returncode == 0
-    host.write(CONFIG, '[metrics]\nprometheus = "127.0.0.1:9469"\n')
-    kill_at(host, "systemctl restart")
-    assert host.run().returncode == 0
-    assert "systemctl restart imds-analyzer.service" in host.calls("systemctl")
+def test_a_changed_drop_in_that_was_not_put_into_force(running: Host) -> None:
+    running.write(CONFIG, '[metrics]\nprometheus = "127.0.0.1:9469"\n')
+    kill_at(running, "systemctl restart")
+    assert running.run().returncode == 0
+    assert "systemctl restart imds-analyzer.service" in running.calls("systemctl")
     # The same where nobody has told systemd.
-    host.write(f"{DROP_INS}/mine.conf", "[Service]\n")
-    assert host.run().returncode == 0
-    calls = host.calls("systemctl")
+    running.write(f"{DROP_INS}/mine.conf", "[Service]\n")
+    assert running.run().returncode == 0
+    calls = running.calls("systemctl")
     assert "systemctl daemon-reload" in calls
     assert "systemctl restart imds-analyzer.service" in calls
 
@@ -129,30 +128,40 @@ def test_a_first_installation_that_was_killed(host: Host) -> None:
 
 @pytest.mark.parametrize("missing", ["bin/imds-analyzer", "bin/python", "lib"])
 @pytest.mark.parametrize("active", [True, False])
-def test_a_damaged_release_is_made_anew(host: Host, missing: str, *, active: bool) -> None:
-    assert host.run().returncode == 0
-    (release,) = (host.root / RELEASES).iterdir()
+def test_a_damaged_release_is_made_anew(running: Host, missing: str, *, active: bool) -> None:
+    (release,) = (running.root / RELEASES).iterdir()
     if missing == "lib":
         (config,) = release.rglob("config.toml")
         config.write_text("")
     else:
         (release / missing).unlink()
     if not active:
-        (host.root / "active").unlink()
+        (running.root / "active").unlink()
     # It stays where the other cannot be made: it may do for what runs.
-    host.write("fail", "--no-index --no-deps")
-    assert host.run().returncode == 1
-    assert host.releases == [release.name]
-    assert (host.running == "1.0.0") == active
-    (host.root / "fail").unlink()
-    for name in (f"{release.name}.again", release.name):
-        done = host.run()
-        assert done.returncode == 0, done.stderr
-        assert "systemctl restart imds-analyzer.service" in host.calls("systemctl")
-        assert host.running == "1.0.0"
-        assert host.releases == [name]
-        assert "Nothing to do" in host.run().stdout
-        next((host.root / RELEASES).rglob("config.toml")).write_text("")
+    running.write("fail", "--no-index --no-deps")
+    assert running.run().returncode == 1
+    assert running.releases == [release.name]
+    assert (running.running == "1.0.0") == active
+    (running.root / "fail").unlink()
+    _is_made(running, f"{release.name}.again")
+
+
+def test_one_that_was_made_anew_and_is_damaged_makes_room_for_the_first(running: Host) -> None:
+    """There are two places, and one of them is always free."""
+    (first,) = running.releases
+    for name in (f"{first}.again", first):
+        next((running.root / RELEASES).rglob("config.toml")).write_text("")
+        _is_made(running, name)
+        assert "Nothing to do" in running.run().stdout
+
+
+def _is_made(host: Host, name: str) -> None:
+    """Run install.sh; fails if it does not make the release of this name, and start that."""
+    done = host.run()
+    assert done.returncode == 0, done.stderr
+    assert "systemctl restart imds-analyzer.service" in host.calls("systemctl")
+    assert host.running == "1.0.0"
+    assert host.releases == [name]
 
 
 @pytest.mark.parametrize("state", ["activating", "job"])

@@ -1,4 +1,4 @@
-"""``imds-analyzer tail`` as a process: in pipes, on terminals, and when it is stopped."""
+"""``imds-analyzer tail`` as it is started: in pipes, on terminals, and when it is stopped."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests import signals
+from tests.command_line import command_line
 from tests.unit.log_files import DEADLINE_S, eventually
 from tests.unit.tail_lines import cron_job, encoded, golden
 from tests.unit.tail_processes import ended, tailing
@@ -36,11 +37,9 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[bytes]:
+def run(*arguments: object, standard_input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     words = [str(each) for each in arguments]
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
-        [*TAIL, *words], capture_output=True, check=False, timeout=DEADLINE_S, **more
-    )
+    return command_line("tail", *words, standard_input=standard_input)
 
 
 class Terminal:
@@ -109,8 +108,8 @@ class TestPipes:
     def test_standard_input_is_read_to_its_end(self, path: Path) -> None:
         """Also a last line without an end: nothing will be added."""
         whole = path.read_bytes().rstrip(b"\n")
-        assert run("-", "--json", input=whole).stdout == path.read_bytes()
-        assert b"-n" not in run("-", input=whole).stderr
+        assert run("-", "--json", standard_input=whole).stdout == path.read_bytes()
+        assert b"-n" not in run("-", standard_input=whole).stderr
 
     @pytest.mark.parametrize("form", [[], ["--summary"]])
     def test_nothing_but_text_goes_into_a_pipe(self, path: Path, form: list[str]) -> None:
@@ -234,15 +233,17 @@ def _appears(path: Path, terminal: Terminal) -> bool:
 
 
 class TestWhichLog:
-    def test_the_configuration_names_it(self, path: Path, tmp_path: Path) -> None:
+    def test_the_configuration_names_it(
+        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Its file, else the journal."""
         config = tmp_path / "config.toml"
         config.write_text(f'[log]\nfile = "{path}"\n')
         found = run("--config", config, "--no-follow", "--json")
         assert found.stdout.splitlines() == LINES
         config.write_text('[log]\nsink = "journald"\n')
-        empty = dict(os.environ, PATH=str(tmp_path))
-        found = run("--config", config, "--no-follow", env=empty)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        found = run("--config", config, "--no-follow")
         assert (found.returncode, found.stdout) == (1, b"")
         assert b"journalctl is not there" in found.stderr
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import command_line
 from tests.unit.log_files import ROTATE_BYTES, eventually, kept, numbers
 from tests.unit.tail_processes import Tail, tailing, writing
 from tests.unit.tail_writer import line
@@ -238,23 +239,25 @@ class TestWholeLines:
         assert "not the analyzer's: 2" in tail.err
 
 
-class TestLastLines:
-    @pytest.fixture
-    def rotated(self, path: Path) -> Path:
-        with writing(path, rotate_bytes=ROTATE_BYTES, end=1500) as writer:
-            is_done(writer)
-        assert len(kept(path)) > 5
-        return path
+@pytest.fixture(scope="module")
+def rotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a log that nobody writes any more, and that is only read."""
+    path = tmp_path_factory.mktemp("rotated") / "imds.jsonl"
+    with writing(path, rotate_bytes=ROTATE_BYTES, end=1500) as writer:
+        is_done(writer)
+    assert len(kept(path)) > 5
+    return path
 
+
+class TestLastLines:
     @pytest.mark.parametrize("count", [0, 1, 10, 250, 1400, 9999])
-    def test_they_are_found_in_what_was_put_aside(
-        self, rotated: Path, tmp_path: Path, count: int
-    ) -> None:
+    def test_they_are_found_in_what_was_put_aside(self, rotated: Path, count: int) -> None:
         """Compressed or not."""
         expected = numbers(rotated)
-        with tailing(tmp_path, str(rotated), "--json", "--no-follow", "-n", str(count)) as tail:
-            assert tail.process.wait(60) == 0
-            assert tail.numbers() == expected[max(len(expected) - count, 0) :]
+        done = command_line("tail", str(rotated), "--json", "--no-follow", "-n", str(count))
+        assert done.returncode == 0
+        found = [json.loads(each)["n"] for each in done.stdout.splitlines()]
+        assert found == expected[max(len(expected) - count, 0) :]
 
     def test_all_is_all_of_them(self, rotated: Path, tmp_path: Path) -> None:
         """In order."""
@@ -263,7 +266,8 @@ class TestLastLines:
 
     def test_a_compressed_file_can_be_named(self, rotated: Path, tmp_path: Path) -> None:
         """It is read once; one that is cut off says so."""
-        packed = path_of_packed(rotated)
+        copied = shutil.copytree(rotated.parent, tmp_path / "copied") / rotated.name
+        packed = path_of_packed(copied)
         with tailing(tmp_path, str(packed), "--json", "-n", "5") as tail:
             assert tail.process.wait(60) == 0
             whole = gzip.decompress(packed.read_bytes()).splitlines()
