@@ -6,14 +6,16 @@ fork has the environment, the working directory and the files of the program tha
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import runpy
 import selectors
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from analyzer.config import file as config_file
@@ -36,7 +38,7 @@ ASK = """ask() { # MODULE WORD...
 """
 
 
-@contextmanager
+@contextlib.contextmanager
 def planner(place: Path) -> Iterator[None]:
     """Run it, with its named pipes in a directory. It answers one program after another."""
     for name in ("requests", "answers"):
@@ -80,7 +82,22 @@ def _answer(place: Path, asking: int) -> None:
         finally:
             os._exit(status)
     _, ended = os.waitpid(fork, 0)
-    (place / "answers").write_text(f"{os.waitstatus_to_exitcode(ended)}\n")
+    _tell(place / "answers", asking, os.waitstatus_to_exitcode(ended))
+
+
+def _tell(answers: Path, asking: int, status: int) -> None:
+    """Tell the program that waits. One that has ended meanwhile must not hold up the next."""
+    while Path(f"/proc/{asking}").exists():
+        try:
+            descriptor = os.open(answers, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # nobody reads yet
+                raise
+            time.sleep(0.001)
+            continue
+        with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "w") as file:
+            file.write(f"{status}\n")
+        return
 
 
 def _run(asking: int, module: str, words: list[str]) -> int:
