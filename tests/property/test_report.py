@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.report.engine.duckdb import gather
+from analyzer.report.engine import duckdb
 from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import open_inputs
@@ -24,7 +24,7 @@ FLEETS = (
 
 def findings(directory: Path, options: Options) -> Findings:
     with open_inputs([str(directory)]) as files:
-        return gather(files, options)
+        return duckdb.gather(files, options)
 
 
 def assert_same(found: Findings, expected: Findings) -> None:
@@ -45,3 +45,15 @@ def test_duckdb_finds_what_counting_finds(tmp_path: Path, fleet: Fleet) -> None:
     assert found.lines == lines
     assert found.damaged == 0
     assert_same(found, findings_of(read_lines(files), found.bucket_s, len(files)))
+
+
+def test_a_small_input_is_planned_in_less_time_and_counted_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB leaves most optimizations out for it."""
+    write_fleet(tmp_path, Fleet(seed=5, hosts=3, requests=300, days=1, heartbeat_s=300))
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert size < duckdb.SMALL_BYTES
+    small = findings(tmp_path, Options(bucket_s=3600))
+    monkeypatch.setattr(duckdb, "SMALL_BYTES", size - 1)
+    assert_same(findings(tmp_path, Options(bucket_s=3600)), small)
