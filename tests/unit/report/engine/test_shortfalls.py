@@ -8,7 +8,7 @@ from typing import Optional
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.report.engine.bounds import MINUTE_US
@@ -161,37 +161,60 @@ def test_a_heartbeat_that_is_there_twice_counts_once(tmp_path: Path) -> None:
     assert found.shortfalls == ()
 
 
-@given(
+# One log: intervals of so many minutes, with so many requests counted, and so many written.
+LOGS = st.tuples(
     st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3)), max_size=30),
     st.integers(0, 59),
 )
+
+
+# Ten logs in an example: the query compares each by itself, and takes as long to plan for one.
+@given(st.lists(LOGS, min_size=10, max_size=10))
+@settings(max_examples=10)
 def test_no_fewer_are_missing_than_can_be_shown(
-    intervals: list[tuple[int, int, int]], seconds: int
+    logs: list[tuple[list[tuple[int, int, int]], int]],
 ) -> None:
     """Against a comparison that gives each interval the oldest lines that it can have counted."""
-    at = START + datetime.timedelta(seconds=seconds)
-    marks: list[Mark] = [("analyzer_started", at, None, None)]
-    stretches, times = [], []
-    for minutes, counted, written in intervals:
-        end = at + minutes * MINUTE
-        times += [at + (end - at) * (n + 1) / (written + 1) for n in range(written)]
-        marks.append(("heartbeat", end, minutes * 60, counted))
-        stretches.append((at, end, counted))
-        at = end
-    found, shown = missing_of(marks, times), least_missing(stretches, times)
-    assert bool(found) == bool(shown)
-    assert sum(each.missing for each in found) <= shown
+    stories = []
+    for intervals, seconds in logs:
+        at = START + datetime.timedelta(seconds=seconds)
+        marks: list[Mark] = [("analyzer_started", at, None, None)]
+        stretches, times = [], []
+        for minutes, counted, written in intervals:
+            end = at + minutes * MINUTE
+            times += [at + (end - at) * (n + 1) / (written + 1) for n in range(written)]
+            marks.append(("heartbeat", end, minutes * 60, counted))
+            stretches.append((at, end, counted))
+            at = end
+        stories.append((marks, times, least_missing(stretches, times)))
+    for found, (_, _, shown) in zip(missing_of(stories), stories):
+        assert bool(found) == bool(shown)
+        assert sum(each.missing for each in found) <= shown
+
+
+def _values(row: tuple[object, ...]) -> str:
+    return f"({', '.join('NULL' if each is None else repr(each) for each in row)})"
 
 
 Mark = tuple[str, datetime.datetime, Optional[int], Optional[int]]
+Story = tuple[list[Mark], list[datetime.datetime], int]
 
 
-def missing_of(marks: list[Mark], times: list[datetime.datetime]) -> list[Shortfall]:
-    """Ask the query about one log whose tables have these heartbeats and times of calls."""
-    slices = [(microseconds_of(each) // MINUTE_US * MINUTE_US,) for each in times]
+def missing_of(stories: list[Story]) -> list[tuple[Shortfall, ...]]:
+    """Ask the query about hosts whose tables have these heartbeats and times of calls."""
+    beats = [
+        (str(host), event, microseconds_of(at), *numbers)
+        for host, (marks, _, _) in enumerate(stories)
+        for event, at, *numbers in marks
+    ]
+    slices = [
+        (str(host), microseconds_of(at) // MINUTE_US * MINUTE_US)
+        for host, (_, times, _) in enumerate(stories)
+        for at in times
+    ]
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE call_counts (host TEXT DEFAULT 'h', boot TEXT DEFAULT 'b',"
+            "CREATE TABLE call_counts (host TEXT, boot TEXT DEFAULT 'b',"
             " probe TEXT DEFAULT 'p', event TEXT, mark_us BIGINT, interval_s DOUBLE,"
             " uptime_s DOUBLE, not_written BIGINT DEFAULT 0, counted_v1 BIGINT,"
             " counted_v2 BIGINT DEFAULT 0, counted_unknown BIGINT DEFAULT 0,"
@@ -199,23 +222,24 @@ def missing_of(marks: list[Mark], times: list[datetime.datetime]) -> list[Shortf
             " is_ours BOOLEAN DEFAULT TRUE)"
         )
         connection.execute(
-            "CREATE TABLE slice_counts (host TEXT DEFAULT 'h', boot TEXT DEFAULT 'b',"
+            "CREATE TABLE slice_counts (host TEXT, boot TEXT DEFAULT 'b',"
             " probe TEXT DEFAULT 'p', version TEXT DEFAULT 'v1', slice_us BIGINT,"
             " requests BIGINT DEFAULT 1)"
         )
-        connection.executemany(
-            "INSERT INTO call_counts (event, mark_us, interval_s, counted_v1) VALUES (?, ?, ?, ?)",
-            [(event, microseconds_of(at), *numbers) for event, at, *numbers in marks],
-        )
-        if slices:
-            connection.executemany("INSERT INTO slice_counts (slice_us) VALUES (?)", slices)
+        for table, columns, rows in (
+            ("call_counts", "(host, event, mark_us, interval_s, counted_v1)", beats),
+            ("slice_counts", "(host, slice_us)", slices),
+        ):
+            values = ", ".join(map(_values, rows))
+            if values:
+                connection.execute(f"INSERT INTO {table} {columns} VALUES {values}")
         window = {"since": 0, "until": 1 << 60}
 
         def ask(question: str) -> Rows:
             return connection.execute(question).fetchall()
 
         found = gather_shortfalls(ask, window, MINUTE_US)
-    return list(found.get("h", ()))
+    return [found.get(str(host), ()) for host in range(len(stories))]
 
 
 def test_copies_of_a_log_hide_nothing(tmp_path: Path) -> None:
