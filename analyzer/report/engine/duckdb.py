@@ -46,7 +46,7 @@ _KEPT = (
 # The largest table, most of which is null: compressed it has a tenth of the size.
 _COMPRESSED = ("line_counts",)
 # Planning takes longer than it saves up to about 5 MB, and a second thread longer than it helps.
-SMALL_BYTES = 1 << 20
+SMALL_BYTES = 4 << 20
 # Without these, the examples' few lines are looked for among all lines with all of their columns.
 _NEEDED_OPTIMIZERS = ("filter_pushdown", "unused_columns")
 # An error names as many files.
