@@ -24,6 +24,7 @@ MOMENTS = st.one_of(
     st.integers(0, int(LOG / HOUR)),
 ).map(lambda hours: NOW - hours * HOUR)
 ACCEPTED = (Acceptance("a0", "Ana", "it goes away", (NOW + WEEK).date()),)
+EITHER = st.booleans()
 MOSTLY = st.sampled_from([True, True, True, False])
 KINDS = ("not_understood", "before_boot", "too_early", "unreadable_loss")
 
@@ -211,8 +212,8 @@ def instances(draw: st.DrawFn, key: Optional[str], group: Optional[str]) -> Inst
 def logs(
     draw: st.DrawFn,
     *,
-    rosters: st.SearchStrategy[bool] = st.booleans(),
-    acceptances: st.SearchStrategy[bool] = st.booleans(),
+    rosters: st.SearchStrategy[bool] = EITHER,
+    acceptances: st.SearchStrategy[bool] = EITHER,
     callers_min: int = 0,
 ) -> Log:
     """Return findings of up to three hosts, as any log may have them.

@@ -118,7 +118,7 @@ def connected(memory: str, directory: str) -> duckdb.DuckDBPyConnection:
 
 
 def _plan_little(connection: duckdb.DuckDBPyConnection) -> None:
-    """Leave out optimizations that take longer than a small input's queries; results are the same."""
+    """Leave out what takes longer than a small input's queries; the results are the same."""
     names = (name for (name,) in connection.execute("FROM duckdb_optimizers()").fetchall())
     left_out = ",".join(name for name in names if name not in _NEEDED_OPTIMIZERS)
     connection.execute(f"SET disabled_optimizers = {quoted(left_out)}")

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 import pytest
 
 from analyzer.report.findings import Host
-from tests.unit.report.engine.lines import HOUR, START, Boot, Line, found_in
+from tests.unit.report.engine.lines import (
+    HOUR,
+    START,
+    Boot,
+    Line,
+    found_in,
+    name_of,
+    on_hosts_of_their_own,
+)
 
 HOST = Boot("app", "b1", "i-0123456789abcdef0")
 EARLY = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
@@ -78,15 +86,9 @@ CASES: Mapping[str, tuple[Line, ...]] = {
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Host]:
     """Return the host of each case."""
-    lines, names = [], {}
-    for number, (name, own) in enumerate(CASES.items(), 1):
-        names[f"i-{number:017x}"] = name
-        place = {
-            "host": {"name": f"app-{number}", "boot_id": f"b{number}"},
-            "cloud": {"instance": {"id": f"i-{number:017x}"}},
-        }
-        lines += [{**line, **place} for line in (HOST.started(START, START), *own)]
-    found = found_in(tmp_path_factory.mktemp("odd"), lines)
+    logs = [(HOST.started(START, START), *own) for own in CASES.values()]
+    names = {name_of(number): name for number, name in enumerate(CASES)}
+    found = found_in(tmp_path_factory.mktemp("odd"), on_hosts_of_their_own(logs))
     return {names[host.key]: host for host in found.hosts}
 
 
