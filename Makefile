@@ -157,7 +157,7 @@ COUNTED := $(wildcard tests/unit/account/test_*.py) tests/unit/audit/test_change
   $(addprefix tests/unit/recorder/,decode sources/probe sources/tcp) \
   $(patsubst %,tests/unit/recorder/test_%.py,classify exchanges proxied) \
   tests/unit/report/account tests/unit/report/verdict \
-  tests/contract/test_log_schema.py tests/golden/test_requests.py
+  tests/contract/test_coverage.py tests/contract/test_log_schema.py tests/golden/test_requests.py
 
 test-fast:
 	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered $(COUNTED)

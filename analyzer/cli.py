@@ -23,11 +23,11 @@ COMMANDS = {
     "replay": "Read packet captures and write the same lines.",
     "lab": "Try it: run real programs against an emulated IMDS.",
     "tail": "Follow the log, one readable row per request.",
-    "report": "List IMDSv1 callers and fixes, and judge whether to require IMDSv2.",
-    "scan": "Find what would call IMDSv1 but has not yet: old SDKs, packages, scripts.",
-    "audit": "Read AWS accounts: which instances allow IMDSv1, and what would make new ones.",
-    "clients": "List the known clients of IMDS, or check a file of your own clients.",
-    "doctor": "Check what this host supports and how to fix what it lacks.",
+    "report": "List IMDSv1 callers and fixes, and judge whether turning IMDSv1 off is safe.",
+    "scan": "Find old SDKs, packages and scripts that would call IMDSv1 when they run.",
+    "audit": "Read AWS accounts: which instances and launch templates allow IMDSv1.",
+    "clients": "List the known clients of IMDS, or check your own client definitions.",
+    "doctor": "Check which ways to record calls work on this host, and print fixes.",
     "log-schema": "Print the JSON Schema of every line of the log.",
 }
 # For install.sh; not in the list.

@@ -34,7 +34,7 @@ class KernelLacks(AnalyzerError):
 
 
 class NoSourceWorks(AnalyzerError):
-    """None of the ways that were tried works; lists each with its reason."""
+    """No capture method works. The message lists each one with its reason."""
 
     def __init__(self, tried: list[SourceUnavailable]) -> None:
         lines = [f"  {each.source}: {each.lacks}\n    -> {each.remedy}" for each in tried]

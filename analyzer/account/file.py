@@ -55,9 +55,9 @@ def read(path: Path) -> Snapshot:
     try:
         header = msgspec.json.decode(raw, type=_Header)
     except msgspec.DecodeError as error:
-        raise AnalyzerError(f"{name}: is no snapshot of accounts: {error}. {_AGAIN}") from None
+        raise AnalyzerError(f"{name}: is not a snapshot of accounts: {error}. {_AGAIN}") from None
     if header.format < 1:
-        raise AnalyzerError(f"{name}: has format {header.format}, which there never was. {_AGAIN}")
+        raise AnalyzerError(f"{name}: has the unknown format {header.format}. {_AGAIN}")
     if header.format > FORMAT:
         raise AnalyzerError(
             f"{name}: has format {header.format}, and this version reads {FORMAT} at the most."
@@ -66,10 +66,10 @@ def read(path: Path) -> Snapshot:
     try:
         snapshot: Snapshot = msgspec.json.decode(raw, type=Snapshot)
     except msgspec.DecodeError as error:
-        raise AnalyzerError(f"{name}: is no whole snapshot: {error}. {_AGAIN}") from None
+        raise AnalyzerError(f"{name}: is not a complete snapshot: {error}. {_AGAIN}") from None
     fault = next(faults(snapshot), None)
     if fault is not None:
-        raise AnalyzerError(f"{name}: cannot be as it is: {visible(fault)}. {_AGAIN}")
+        raise AnalyzerError(f"{name}: contradicts itself: {visible(fault)}. {_AGAIN}")
     return snapshot
 
 
@@ -87,7 +87,7 @@ def _content(path: Path, name: str) -> bytes:
     except DamagedGzipError as error:
         raise AnalyzerError(f"{name}: its gzip is damaged: {error}. {_AGAIN}") from None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path is like this"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid path"
         raise AnalyzerError(f"cannot read the snapshot {name!r}: {why}. {_AGAIN}") from None
     if len(raw) > SIZE_MAX:
         raise AnalyzerError(f"{name}: is larger than {SIZE_MAX >> 20} MiB. Audit fewer accounts.")

@@ -26,7 +26,7 @@ LAUNCHERS = (Kind.GROUP, Kind.FLEET, Kind.SPOT_FLEET)
 
 @dataclass(frozen=True)
 class Launch:
-    """Something that launches instances, and the prediction.
+    """A source of launches, such as a template or a group, with the predicted instance.
 
     ``id`` and ``version`` are a template's; ``version`` is None for a version without a number
     that could not be read. ``aliases`` are those of $Default and $Latest that point to the

@@ -35,7 +35,7 @@ class MetadataOptions:
 
     @property
     def allows_v1(self) -> Optional[bool]:
-        """Whether IMDSv1 is answered; None where nothing says so, or in words that are unknown."""
+        """True if IMDSv1 is answered; None if the options do not say so in known words."""
         if self.http_endpoint == "disabled":
             return False
         return {"optional": True, "required": False}.get(self.http_tokens or "")
@@ -142,7 +142,7 @@ class InstanceFacts:
 
     @property
     def allows_v1(self) -> Optional[bool]:
-        """Whether it answers IMDSv1; None where that is unknown, or not yet turned off.
+        """True if it answers IMDSv1; None if that is unknown, or not yet turned off.
 
         EC2 shows options before they are in force: without ``applied`` they are a wish.
         """
@@ -318,5 +318,5 @@ class Snapshot:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for was read."""
+        """True if everything that was asked for was read."""
         return not self.failures

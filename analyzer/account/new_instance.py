@@ -33,7 +33,7 @@ class Outcome(enum.Enum):
 
 
 class Origin(enum.Enum):
-    """What an option's value comes from, in EC2's order."""
+    """Source of an option's value, in EC2's order."""
 
     LAUNCH = "launch parameters"
     DEFAULT = "account default"
@@ -52,7 +52,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What is known of a launch's AMI.
+    """Facts about a launch's AMI.
 
     ``requires_v2`` says whether its ImdsSupport is v2.0, None if that is unknown. ``words`` say it
     in a reason.
@@ -91,7 +91,7 @@ class NewInstance:
 
     @property
     def may_allow_v1(self) -> bool:
-        """Whether the facts leave a new instance possible that answers IMDSv1."""
+        """True if, by the facts, a new instance may answer IMDSv1."""
         if self.outcome is Outcome.UNKNOWN:
             return self.is_enforced is not True
         return self.outcome is Outcome.V1

@@ -110,4 +110,4 @@ def _is_time(at: datetime.datetime) -> bool:
 
 
 def _shown(at: datetime.datetime) -> str:
-    return f"{at.isoformat()}, which is no time with its zone from {_YEARS.start} on"
+    return f"{at.isoformat()}, which is not a time with a zone from {_YEARS.start} on"

@@ -29,7 +29,7 @@ _ACTIVE = "ACTIVE"
 
 
 class Wanted(NamedTuple):
-    """What the user asked for. Empty means all there are.
+    """Accounts and Regions that the user asked for. Empty means all.
 
     ``role`` is a role's name in every other account; None reads the caller's account alone.
     """

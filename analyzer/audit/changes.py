@@ -125,7 +125,7 @@ def _instance_changed(key: Key, now: InstanceFacts, then: InstanceFacts) -> Iter
 
 
 def _is_told(calls: Calls) -> bool:
-    """Whether CloudWatch said that there were no calls, and did not just say nothing."""
+    """Tell whether CloudWatch said that there were no calls, and did not just say nothing."""
     return calls.hours_counted > 0 and not calls.is_partial
 
 

@@ -19,7 +19,7 @@ WORKERS = 8
 
 
 class Progress(NamedTuple):
-    """How far the collection is. ``regions`` are those that are known so far."""
+    """State of the collection. ``regions`` counts the Regions that are known so far."""
 
     accounts: int
     regions: int
@@ -32,7 +32,7 @@ Tell = Callable[[Progress], None]
 
 @dataclass
 class _Collected:
-    """What has come so far."""
+    """Everything collected so far."""
 
     accounts: list[Account] = field(default_factory=list)
     regions: list[RegionFacts] = field(default_factory=list)

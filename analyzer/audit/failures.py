@@ -24,7 +24,7 @@ class Incomplete(Exception):
 
 
 class _Advice(NamedTuple):
-    """What to do about errors whose code matches.
+    """Advice about errors whose code matches.
 
     ``is_of_place`` says that every other call in that account and Region fails as well.
     """
@@ -94,7 +94,7 @@ _HEADER_TEXT = "Invalid header value: a credential has a line break in it."
 
 
 class Place(NamedTuple):
-    """Where something failed. None where it is in no account or Region."""
+    """Account and Region of a failure, None if it belongs to none."""
 
     account: Optional[str] = None
     region: Optional[str] = None
@@ -118,12 +118,12 @@ def text_of(error: Exception) -> str:
 
 
 def is_of_place(error: Exception) -> bool:
-    """Whether every other call in that account and Region would fail as well."""
+    """Tell whether every other call in that account and Region would fail as well."""
     return _advice(_code(error)).is_of_place
 
 
 def is_foreseen(error: Exception) -> bool:
-    """Whether it is an error of AWS, the network or an answer, and not a mistake of ours."""
+    """Tell whether it is an error of AWS, the network or an answer, not a programming error."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (an extra)
     from botocore.parsers import ResponseParserError  # noqa: PLC0415 (an extra)
 

@@ -250,7 +250,7 @@ def _more(beyond: int, what: str) -> Iterator[Text]:
 
 
 def _is_uncounted(instance: InstanceFacts) -> bool:
-    """Whether nothing is known of its calls. One that does not run makes none."""
+    """Tell whether its calls are unknown. An instance that does not run makes none."""
     calls = instance.calls
     is_told = calls is not None and (calls.hours_counted > 0 or calls.no_token > 0)
     return instance.state == "running" and not is_told

@@ -18,7 +18,7 @@ _POLL_S = 0.5
 
 
 class _Done(NamedTuple):
-    """What a job came to: its result, or its error."""
+    """Outcome of a job: its result, or its error."""
 
     result: object
     error: Optional[BaseException]

@@ -22,7 +22,7 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Clients:
-    """All entries, in order of precedence."""
+    """The table of clients: all entries, in order of precedence."""
 
     entries: tuple[Client, ...]
 

@@ -37,7 +37,9 @@ _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
 
 @click.command()
 @click.option(
-    "--output", metavar="FILE", help="Write the snapshot to FILE; as gzip if it ends in .gz."
+    "--output",
+    metavar="FILE",
+    help="Write the snapshot to FILE, compressed if its name ends in .gz.",
 )
 @click.option("--profile", metavar="NAME", help="Use this profile of the AWS configuration.")
 @click.option(
@@ -45,13 +47,13 @@ _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
     "regions",
     multiple=True,
     metavar="NAME",
-    help="Read this Region; may be repeated. The default is all that are enabled.",
+    help="Read this Region; may be repeated. By default, all enabled Regions.",
 )
 @click.option(
     "--organization-role",
     "role",
     metavar="NAME",
-    help="Read every active account of the organization, by the role of this name in each.",
+    help="Read every active account of the organization. Assumes the role NAME in each account.",
 )
 @click.option(
     "--accounts",
@@ -64,9 +66,9 @@ _ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
     type=click.IntRange(0, 455),
     default=DAYS,
     show_default=True,
-    help="Ask CloudWatch for that many days. 0 does not ask, and costs nothing.",
+    help="Days of CloudWatch's figures. 0: request none, which costs nothing.",
 )
-@click.option("--previous", metavar="FILE", help="Say what changed since this snapshot.")
+@click.option("--previous", metavar="FILE", help="Print the changes since this snapshot.")
 @click.option("--iam-policy", is_flag=True, help="Print the minimal IAM policy, and read nothing.")
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a snapshot, and read nothing."
@@ -86,10 +88,10 @@ def audit(
     iam_policy: bool,
     schema: bool,
 ) -> None:
-    """Read AWS accounts: which instances allow IMDSv1, and what would make new ones that do.
+    """Read AWS accounts: which instances allow IMDSv1, and which templates launch more of them.
 
-    Reads, and never writes to AWS. Credentials and Region are those of the AWS CLI. Exits with 4
-    if a part could not be read.
+    Never writes to AWS. Takes credentials and Region as the AWS CLI does. Exits with 4 if a part
+    could not be read.
     """
     wanted = _wanted(role, accounts, regions)
     modes = modes_of(context)

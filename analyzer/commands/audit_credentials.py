@@ -147,7 +147,7 @@ def _targets(modes: Modes, asked: Asked, own: str) -> tuple[Target, ...]:
     if modes.instances:
         for id_ in modes.instances:
             if not _INSTANCE.fullmatch(id_):
-                raise click.BadParameter(f"{id_!r} is no instance's id", param_hint="--instance")
+                raise click.BadParameter(f"{id_!r} is not an instance id", param_hint="--instance")
         if len(asked.regions) != 1:
             raise click.UsageError("--instance needs the one --region that the instances are in")
         account = asked.accounts[0] if asked.accounts else own
@@ -160,6 +160,6 @@ def _targets(modes: Modes, asked: Asked, own: str) -> tuple[Target, ...]:
     if not targets:
         raise click.UsageError(
             f"{modes.snapshot} has no instance with tokenless calls there: nothing to look up."
-            " --instance ID looks up one all the same"
+            " To look one up anyway, use --instance ID"
         )
     return targets

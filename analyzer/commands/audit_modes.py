@@ -25,7 +25,7 @@ _META = "analyzer.commands.audit_modes"
 
 @dataclass(frozen=True)
 class Modes:
-    """What was asked for beside the audit."""
+    """Options of `audit` that ask for more than a snapshot."""
 
     check: bool = False
     snapshot: Optional[str] = None
@@ -63,57 +63,75 @@ def _option(*names: str, **attributes: Any) -> Callable[[Any], Any]:  # noqa: AN
 
 
 _OPTIONS = (
-    _option("--check", is_flag=True, help="Exit by the first rule that fails: for pipelines."),
+    _option(
+        "--check",
+        is_flag=True,
+        help="Check for pipelines: the exit code tells the first rule that fails.",
+    ),
     _option(
         "--snapshot",
         metavar="FILE",
-        help="With --check or --cloudtrail: take this snapshot, and read no account.",
+        help="With --check or --cloudtrail: use this snapshot instead of reading accounts.",
     ),
     _option(
         "--max-age",
         metavar="LENGTH",
-        help="With --check --snapshot: fail for a snapshot that is older, such as 36h or 7d."
-        " [default: 2d]",
+        help="With --check --snapshot: greatest age of the snapshot, such as 36h. [default: 2d]",
     ),
-    _option("--exceptions", metavar="FILE", help="With --check: what may allow IMDSv1, as TOML."),
+    _option(
+        "--exceptions",
+        metavar="FILE",
+        help="With --check: TOML file with resources that may allow IMDSv1.",
+    ),
     _option(
         "--format",
         "form",
         type=click.Choice(FORMATS),
         default="text",
         show_default=True,
-        help="Of the result of --check or --uses.",
+        help="Format of the result of --check or --uses.",
     ),
     _option("--result", metavar="FILE", help="Write the result of --check or --uses to FILE."),
-    _option("--guardrails", metavar="DIR", help="Write the files that keep IMDSv1 off into DIR."),
+    _option(
+        "--guardrails",
+        metavar="DIR",
+        help="Write policies and templates that keep IMDSv1 off to DIR.",
+    ),
     _option(
         "--cloudtrail",
         is_flag=True,
-        help="Look up what instances' credentials from IMDSv1 were used for, in the last 90 days or"
-        " --days; goes on where it was stopped.",
+        help="Look up API calls that used instances' credentials from IMDSv1, of the last 90 days"
+        " or --days. Continues where it was stopped.",
     ),
     _option(
         "--uses",
         metavar="FILE",
-        help="What --cloudtrail finds; or read this: a result, Athena's CSV, a trail's files.",
+        help="File for the result of --cloudtrail. Without --cloudtrail, the input: such a result,"
+        " Athena's CSV, or a directory with a trail's files.",
     ),
     _option(
         "--instance",
         "instances",
         multiple=True,
         metavar="ID",
-        help="With --cloudtrail: this instance of the one --region; may be repeated.",
+        help="With --cloudtrail and one --region: look up this instance; may be repeated.",
     ),
     _option(
         "--logs",
         multiple=True,
         metavar="PATH",
-        help="With --uses: the analyzer's logs, which say who fetched the credentials.",
+        help="With --uses: the analyzer's logs, to name the callers that fetched the credentials.",
     ),
     _option(
-        "--cloudtrail-sql", is_flag=True, help="Print table and query for a trail's logs in S3."
+        "--cloudtrail-sql",
+        is_flag=True,
+        help="Print the SQL table and query for a trail's logs in S3.",
     ),
-    _option("--location", metavar="s3://...", help="With --cloudtrail-sql: .../AWSLogs/."),
+    _option(
+        "--location",
+        metavar="s3://...",
+        help="With --cloudtrail-sql: the trail's S3 location, which ends in /AWSLogs/.",
+    ),
 )
 
 
@@ -195,7 +213,7 @@ def read_earlier(previous: str, at: datetime.datetime) -> Snapshot:
     if earlier.taken_at > at:
         after = earlier.taken_at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
         raise AnalyzerError(
-            f"{visible(previous)} was taken later, at {after}: --previous takes the earlier one"
+            f"{visible(previous)} was taken later, at {after}: --previous needs an earlier snapshot"
         )
     return earlier
 

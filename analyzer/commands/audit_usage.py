@@ -41,17 +41,17 @@ _HEEDED = {
 def check_usage(context: click.Context, modes: Modes) -> None:
     """Raise UsageError for options that do not go together, ConfigError for bad exceptions."""
     wrong = {
-        "--exceptions goes with --check": modes.exceptions and not modes.check,
-        "--max-age goes with --check and --snapshot": modes.max_age
+        "--exceptions needs --check": modes.exceptions and not modes.check,
+        "--max-age needs --check and --snapshot": modes.max_age
         and not (modes.check and modes.snapshot),
-        "--snapshot goes with --check or --cloudtrail": modes.snapshot
+        "--snapshot needs --check or --cloudtrail": modes.snapshot
         and not (modes.check or modes.cloudtrail),
-        "--instance goes with --cloudtrail": modes.instances and not modes.cloudtrail,
-        "--cloudtrail needs --uses FILE, which it writes, and goes on from": modes.cloudtrail
+        "--instance needs --cloudtrail": modes.instances and not modes.cloudtrail,
+        "--cloudtrail needs --uses FILE, to which it writes": modes.cloudtrail
         and modes.uses is None,
-        "--logs goes with --uses": modes.logs and modes.uses is None,
-        "--location goes with --cloudtrail-sql": modes.location and not modes.cloudtrail_sql,
-        "--check and --uses are two questions: ask one": modes.check and modes.uses,
+        "--logs needs --uses": modes.logs and modes.uses is None,
+        "--location needs --cloudtrail-sql": modes.location and not modes.cloudtrail_sql,
+        "--check and --uses exclude each other": modes.check and modes.uses,
         "--format json, junit and sarif need --result FILE or --snapshot FILE": modes.check
         and modes.form != "text"
         and modes.result is None
@@ -87,4 +87,4 @@ def _check_heeded(context: click.Context, question: str) -> None:
         name = option.name or ""
         is_given = context.get_parameter_source(name) in _GIVEN
         if is_given and name not in _HEEDED[question]:
-            raise click.UsageError(f"{option.opts[0]} does not go with `{question}`")
+            raise click.UsageError(f"{option.opts[0]} cannot be combined with `{question}`")

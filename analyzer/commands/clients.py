@@ -28,14 +28,16 @@ _HEADINGS = ("CLIENT", "NEEDS", "SOURCE")
 @click.option(
     "--clients", multiple=True, metavar="FILE", help="Your own client definitions; may be repeated."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is known.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON with all facts about each client."
+)
 @click.pass_context
 def clients(
     context: click.Context, check: tuple[str, ...], clients: tuple[str, ...], as_json: bool
 ) -> None:
     """List the known clients of IMDS and the first version of each that needs no IMDSv1.
 
-    With --check the exit code is 0 if a file has no fault, and 2 if it has one.
+    With --check, the exit code is 0 if the files have no fault, and 2 if they have one.
     """
     if check:
         results = [_is_right(Path(each)) for each in check]

@@ -16,7 +16,7 @@ from analyzer.doctor.screen import as_json, write_table
 @click.option("--json", "as_document", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def doctor(context: click.Context, *, with_bcc: bool, as_document: bool) -> None:
-    """Check what this host supports and how to fix what it lacks.
+    """Check which ways to record calls work on this host, and print fixes.
 
     Attaches each probe for a moment. Sends nothing and changes nothing.
     Exit code 0: `run` works on this host. 1: it does not.

@@ -21,7 +21,7 @@ _INTERRUPTED_EXIT_CODE = 128  # plus the signal's number, as shells have it
 
 
 class _Interrupted(BaseException):
-    """We were asked to stop, and have come to a place where that is easy."""
+    """Raised at a safe point, after a signal asked the lab to stop."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -67,12 +67,12 @@ class _StopSignals:
 @click.option(
     "--account",
     is_flag=True,
-    help="Make up two AWS accounts, audit them, and join the report with logs. Needs no account.",
+    help="Emulate two AWS accounts, audit them, and report on them with logs. Needs no account.",
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="With --account: keep snapshot, logs and page in DIRECTORY [default: imds-lab-account].",
+    help="With --account: write snapshot, logs and page to DIRECTORY [default: imds-lab-account].",
 )
 @click.pass_context
 def lab(
@@ -88,15 +88,16 @@ def lab(
 ) -> None:
     """Run real programs against an emulated IMDS and show which of them use IMDSv1.
 
-    Both run in their own network namespace, which is removed at the end. Exit code 0: the
-    log has every request with the right program. 1: it has not, or the lab could not run.
+    The programs and the IMDS run in their own network namespace, which is removed at the end.
+    Exit code 0: the log has every request with the right program. 1: a request or program in
+    the log is wrong, or the lab could not run.
 
-    --account goes on: its calls become logs of made-up instances in made-up AWS accounts.
+    With --account, the calls become logs of emulated instances in emulated AWS accounts.
     """
     if account and (source or attach or hold or require_tokens or log_file):
-        raise click.UsageError("--account goes with --output alone")
+        raise click.UsageError("--account can be combined only with --output")
     if output is not None and not account:
-        raise click.UsageError("--output goes with --account")
+        raise click.UsageError("--output needs --account")
     chosen = {"--source": source, "--attach": attach}
     passed_on = [word for name, value in chosen.items() if value for word in (name, value)]
     try:

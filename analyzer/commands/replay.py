@@ -43,9 +43,9 @@ def replay(
 ) -> None:
     """Read packet captures and write the same lines as `run`.
 
-    FILES are pcap or pcapng, also compressed with gzip; - is standard input, read while it is
-    written: tcpdump -U -w - | ... replay -. The lines have the capture's times. A capture has no
-    processes, so callers go by their address.
+    FILES are pcap or pcapng, also compressed with gzip. - is standard input, also while another
+    program writes to it: tcpdump -U -w - | ... replay -. The lines have the capture's times. A
+    capture has no processes, so callers are named by their address.
 
     Exit code 2: a file is damaged. Its readable part was written.
     """

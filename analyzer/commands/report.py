@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer report``: who still calls IMDSv1, why, and whether v1 can be turned off."""
+"""Runs ``imds-analyzer report``: lists IMDSv1 callers, and judges whether v1 can be turned off."""
 
 from __future__ import annotations
 
@@ -46,48 +46,49 @@ INTERRUPTED = 130
     default="7d",
     show_default=True,
     metavar="LENGTH",
-    help="The time that the verdict judges. Cover the rarest caller, such as a weekly job.",
+    help="Length of the time that the verdict is about. It must cover the rarest caller, such as"
+    " a weekly job.",
 )
 @click.option(
     "--rare",
     default="35d",
     show_default=True,
     metavar="LENGTH",
-    help="How long a caller must be silent that was seen once; its rhythm is unknown.",
+    help="Length of the silence after which a caller no longer counts if it was seen only once.",
 )
 @click.option(
     "--instances",
     metavar="FILE",
-    help="The instances that there are: what `aws ec2 describe-instances` printed, or names and"
-    " ids one a line.",
+    help="List of all instances: the output of `aws ec2 describe-instances`, or a host name or"
+    " instance id on each line.",
 )
 @click.option(
     "--account",
     multiple=True,
     metavar="FILE",
-    help="What `imds-analyzer audit` wrote: all instances, and what AWS counted of each. Takes the"
-    " place of --instances; may be repeated, for other accounts or Regions.",
+    help="Snapshot of `imds-analyzer audit`: all instances, with AWS's counts. Replaces"
+    " --instances. May be repeated for other accounts or Regions.",
 )
 @click.option(
     "--owner-tag",
     multiple=True,
     metavar="KEY",
-    help="The tag that names an instance's owner; the first given that it has. May be repeated.",
+    help="Tag with the owner of an instance. May be repeated: the first that exists counts.",
 )
 @click.option(
     "--owner-label",
     multiple=True,
     metavar="NAME",
-    help="The pods' label that names a caller's owner, of those in `[kubernetes] labels`; the first"
-    " given that it has. May be repeated.",
+    help="Label of pods with the owner of a caller; must be in `[kubernetes] labels`. May be"
+    " repeated: the first that exists counts.",
 )
-@click.option("--owners", metavar="FILE", help="Patterns that say whose what is, as TOML.")
+@click.option("--owners", metavar="FILE", help="TOML file with patterns for owners.")
 @click.option(
     "--split-by",
     type=click.Choice(["owner"]),
     help="Write one report for each owner into the directory --output.",
 )
-@click.option("--accept", metavar="FILE", help="Callers that somebody decided to accept, as TOML.")
+@click.option("--accept", metavar="FILE", help="TOML file with accepted callers.")
 @click.option(
     "--against", metavar="FILE", help="Compare with the output of `aws cloudwatch get-metric-data`."
 )
@@ -96,11 +97,11 @@ INTERRUPTED = 130
     "scans",
     multiple=True,
     metavar="FILE",
-    help="What `imds-analyzer scan --json` found on a host, or a directory of these; may be"
-    " repeated. Names code that has not called.",
+    help="Output of `imds-analyzer scan --json` on a host, or a directory of such files. Adds code"
+    " that has not called. May be repeated.",
 )
 @click.option(
-    "--strict", is_flag=True, help="With --scan: such code, or a host without a scan, is not SAFE."
+    "--strict", is_flag=True, help="With --scan: SAFE needs a scan of each host, without such code."
 )
 @click.option("--hosts", is_flag=True, help="List every host.")
 @click.option("--callers", is_flag=True, help="List every caller.")
@@ -108,7 +109,7 @@ INTERRUPTED = 130
 @click.option(
     "--steps/--no-steps",
     default=None,
-    help="Print all commands of the next steps, or no steps. The default is one page.",
+    help="Print all commands of the next steps, or leave the steps out. By default, one page.",
 )
 @click.option(
     "--clients", multiple=True, metavar="FILE", help="Your own client definitions; may be repeated."
@@ -156,13 +157,13 @@ def report(
 ) -> None:
     """List IMDSv1 callers and fixes, and judge whether turning IMDSv1 off is safe.
 
-    Reads logs of one host or of many: files and directories, plain, gzip or Parquet; - is
-    standard input. By default it reads the log of this host's service.
+    Reads files and directories: plain, gzip or Parquet logs, of one host or many. - is standard
+    input. By default it reads the log of this host's service.
     """
     if location is not None and sql is None:
-        raise click.UsageError("--location goes with --sql")
+        raise click.UsageError("--location needs --sql")
     if strict and not scans:
-        raise click.UsageError("--strict goes with --scan")
+        raise click.UsageError("--strict needs --scan")
     if sql is not None:
         from analyzer.report.engine.athena import statements
 

@@ -52,10 +52,10 @@ class Question:
         """Raise UsageError where options do not go together."""
         has_roster = bool(self.account) or self.instances is not None
         if self.account and self.instances is not None:
-            raise click.UsageError("--account has the instances: leave out --instances")
+            raise click.UsageError("--account already has the instances: leave out --instances")
         has_owners = has_roster or (self.owner_label and not self.owner_tag)
         if (self.owner_tag or self.owners is not None) and not has_owners:
-            raise click.UsageError("owners are those of instances: add --account or --instances")
+            raise click.UsageError("--owners and --owner-tag need --account or --instances")
         if split_by is not None and not (has_roster or self.owner_label):
             raise click.UsageError("--split-by owner needs --account, --instances or --owner-label")
         if split_by is not None and output is None:
@@ -112,7 +112,7 @@ def answer(
     scanned = dormant.read(scan_files)
     others = (output, *asked.files, *map(str, scan_files))
     if start is not None and start >= (end or now):
-        raise ConfigError("--since is not before --until: nothing would be left")
+        raise ConfigError("--since must be before --until")
     with open_inputs(paths, others) as files, _progress(sum(each.size for each in files)) as tell:
         options = Options(
             since=start,

@@ -64,7 +64,7 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     "--wire/--no-wire",
     default=None,
     show_default="--wire",
-    help="Also watch packets. A call can offer other bytes than it sends.",
+    help="Also watch packets: they show the bytes that were really sent.",
 )
 @click.option(
     "--ring-mib",
@@ -89,12 +89,12 @@ def _by_rule(setting: str) -> Callable[[click.Context, click.Parameter, object],
     callback=_by_rule("capture.response_wait_s"),
     show_default=str(Capture.response_wait_s),
     metavar="SECONDS",
-    help="How long a request waits for its answer. 0: not at all.",
+    help="How long to wait for the answer before writing a request. 0: not at all.",
 )
 @click.option(
     "--write-pcap",
     metavar="FILE",
-    help="Also write the calls as packets for Wireshark (pcapng), with secrets covered.",
+    help="Also write the calls as packets for Wireshark (pcapng), with secrets replaced by *.",
 )
 @click.option(
     "--write-pcap-mib",

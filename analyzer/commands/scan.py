@@ -1,4 +1,4 @@
-"""Runs ``imds-analyzer scan``: finds what would call IMDSv1 but has not yet."""
+"""Runs ``imds-analyzer scan``: finds code that would call IMDSv1 but has not yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ FOUND, INTERRUPTED = 3, 130
     "--all-file-systems", is_flag=True, help="Also enter other file systems, such as mounted disks."
 )
 @click.option(
-    "--clients", "tables", multiple=True, metavar="FILE", help="Further entries for known clients."
+    "--clients",
+    "tables",
+    multiple=True,
+    metavar="FILE",
+    help="Your own client definitions; may be repeated.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if something was found.")
 @click.pass_context
@@ -46,9 +50,9 @@ def scan(
     tables: tuple[str, ...],
     strict: bool,
 ) -> None:
-    """Find old SDKs, packages and scripts that would call IMDSv1 once they run.
+    """Find old SDKs, packages and scripts that would call IMDSv1 when they run.
 
-    Looks at / without a PATH. Reads files only: executes nothing, sends nothing, writes nothing.
+    Scans / if no PATH is given. Only reads files: executes, sends and writes nothing.
     """
     clients = load_clients([Path(each) for each in tables])
     at = datetime.datetime.now(datetime.timezone.utc)

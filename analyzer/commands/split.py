@@ -25,7 +25,7 @@ def new_directory(output: str) -> Iterator[Path]:
     path = Path(os.path.realpath(output))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise AnalyzerError(
-            f"{output!r} is there and not an empty directory: reports of former owners would stay"
+            f"{output!r} is not an empty directory: older reports would stay"
             " beside the new ones. Choose another with --output."
         )
     try:

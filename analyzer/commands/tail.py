@@ -49,7 +49,7 @@ class _Lines(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generi
         if value == "all":
             return "all"
         if not isinstance(value, str) or not re.fullmatch("[0-9]{1,9}", value):
-            self.fail(f"{value!r} is neither a number of lines from 0 on, nor all.", param, ctx)
+            self.fail(f"{value!r} is neither a number of lines nor `all`.", param, ctx)
         return int(value)
 
 
@@ -127,8 +127,8 @@ def tail(
     """Follow the log over rotation, one readable row per request.
 
     FILE is a log; - is standard input. By default it is the log that the configuration names.
-    Filters of one kind add up (--version v1 --version unknown). Filters of different kinds must
-    all match. Lost events are always shown.
+    Filters of one kind are alternatives (--version v1 --version unknown). Filters of different
+    kinds must all match. Lost events are always shown.
     """
     for is_wrong, fault in (
         (journal and file is not None, "FILE and --journal exclude each other."),
@@ -173,7 +173,7 @@ def tail(
         code = _SIGNALLED + signal.SIGPIPE
     except OSError as error:
         _forget_output()
-        raise AnalyzerError(f"cannot go on: {error.strerror or error}.") from None
+        raise AnalyzerError(f"cannot continue: {error.strerror or error}.") from None
     for message in held:
         click.echo(f"imds-analyzer: {visible(message)}", err=True)
     context.exit(code)

@@ -17,7 +17,7 @@ RING_MIBS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Wanted(NamedTuple):
-    """All that decides how to attach, by the names of the settings in ``[capture]``."""
+    """Settings that decide how to attach, by their names in ``[capture]``."""
 
     source: str = AUTO
     attach: str = AUTO

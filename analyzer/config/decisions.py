@@ -13,7 +13,7 @@ def check_keys(entry: Mapping[str, Any], known: Sequence[str], place: str) -> No
     """Raise ConfigError for a key that an entry does not have."""
     unknown = sorted(entry.keys() - set(known))
     if unknown:
-        raise ConfigError(f"{place}: there is no {unknown[0]!r}. An entry has {', '.join(known)}")
+        raise ConfigError(f"{place}: unknown key {unknown[0]!r}. The keys are {', '.join(known)}")
 
 
 def text(entry: Mapping[str, Any], key: str, place: str, missing: str) -> str:

@@ -81,7 +81,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Switch:
-    """On or off."""
+    """A setting that is on or off."""
 
     def parse(self, value: object) -> bool:
         """Return whether it is on."""

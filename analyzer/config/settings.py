@@ -125,14 +125,14 @@ class MetricsSettings:
 
 @dataclass(frozen=True)
 class EvidenceSettings:
-    """Whether the code of callers is looked at."""
+    """Settings for reading the code of callers."""
 
     enabled: bool = _setting(True, Switch())
 
 
 @dataclass(frozen=True)
 class KubernetesSettings:
-    """What is taken from the node of containers and pods; "" is found out."""
+    """Facts about the node of containers and pods. "" means: find out."""
 
     # Labels of pods, by name, that go into each line of the pod's.
     labels: tuple[str, ...] = _setting((), Names(LABELS_MAX, LABEL_BYTES))

@@ -37,7 +37,7 @@ def read(
             f" may read, or {otherwise}."
         ) from None
     except ValueError:  # a NUL byte
-        raise ConfigError(f"cannot read {what} {path!r}: no path is like this") from None
+        raise ConfigError(f"cannot read {what} {path!r}: this is not a valid path") from None
     if len(raw) > SIZE_MAX:
         raise ConfigError(f"{what} {path} is larger than {SIZE_MAX >> 20} MiB")
     try:
@@ -74,7 +74,7 @@ def tables(
     unknown = sorted(document.keys() - {name})
     if unknown:
         raise ConfigError(
-            f"{path}: there is no {unknown[0]!r} in a file of {what}: each entry begins with"
+            f"{path}: unknown key {unknown[0]!r} in a file of {what}: each entry begins with"
             f" [[{name}]]"
         )
     found = document.get(name, [])

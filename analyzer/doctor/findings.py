@@ -37,7 +37,7 @@ class Finding(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """All findings, and the probe that ``run`` would use: None when it could not run."""
+    """All findings, and the probe that ``run`` would use: None if no probe can run."""
 
     findings: tuple[Finding, ...]
     chosen: Optional[str]

@@ -14,7 +14,8 @@ from analyzer.host.time_namespace import REMEDY, offset_ns
 # capability: what of a caller cannot be named without it
 NAMING = {
     "CAP_SYS_PTRACE": "executables of other users' processes",
-    "CAP_DAC_READ_SEARCH": "containers and services of processes that have ended",
+    "CAP_DAC_READ_SEARCH": "containers and services that are older than the analyzer, if their"
+    " caller has ended",
 }
 
 
@@ -111,8 +112,7 @@ def cgroups() -> CheckResult:
     places = mount_points(CGROUP2)
     if not places:
         return warning(
-            "cgroup2 is not mounted: containers and services of processes that have ended "
-            "are not named",
+            f"cgroup2 is not mounted: not named are the {NAMING[_BY_HANDLE]}",
             advice(Lack.CGROUPS, _MOUNT),
         )
     place = places[0]
@@ -120,8 +120,8 @@ def cgroups() -> CheckResult:
     root = maybe_root_cgroup()
     if root is None:
         return warning(
-            f"{place} shows a cgroup namespace, not the host: containers and services of "
-            "processes that have ended are not named",
+            f"{place} shows a cgroup namespace, not the host: not named are the"
+            f" {NAMING[_BY_HANDLE]}",
             advice(Lack.CGROUPS, "Run in the host's cgroup namespace"),
         )
     return fine(f"cgroup2 in {root}")

@@ -13,7 +13,7 @@ _ROOT = Path("/")
 
 
 class Runtime(enum.Enum):
-    """Whose configuration starts this container; the value is the name for people."""
+    """Program whose configuration starts this container. The value is its name for people."""
 
     KUBERNETES = "Kubernetes"
     ECS = "Amazon ECS"
@@ -44,7 +44,7 @@ _LAYERS = re.compile(r"(?:upperdir|lowerdir)=[^, ]*/(containerd|containers/stora
 
 
 class _RootMount(NamedTuple):
-    """What is mounted as the root: which directory of which type of file system."""
+    """Mount of the root: its directory, and the type of its file system."""
 
     directory: str
     kind: str

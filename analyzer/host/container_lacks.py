@@ -24,7 +24,7 @@ WANTED = ("BPF", "PERFMON", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_PTRACE")
 
 
 class Lack(enum.Enum):
-    """Something that a container has only if it is told so."""
+    """Kind of resource that a container has only if its configuration grants it."""
 
     USER_NAMESPACE = "user namespace"
     CAPABILITIES = "capabilities"
@@ -124,7 +124,8 @@ WORDS: Mapping[Lack, Words] = {
         "Run in the host's pid namespace",
     ),
     Lack.CGROUPS: Words(
-        "containers of callers that have ended are not named, and packets are not watched",
+        "containers that are older than the analyzer are not named if their caller has ended, and"
+        " packets are not watched",
         {
             D: f"--cgroupns=host {_CGROUP_VOLUME[D]}",
             P: f"--cgroupns=host {_CGROUP_VOLUME[P]}",
@@ -181,7 +182,7 @@ _PLACES = {
 
 
 class Lacking(NamedTuple):
-    """Something that this container lacks."""
+    """A resource that this container lacks."""
 
     lack: Lack
     lacks: str

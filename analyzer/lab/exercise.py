@@ -48,7 +48,7 @@ class ProgramOutcome(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether the log names exactly what the program sent."""
+        """True if the log names exactly the requests that the program sent."""
         return not (self.missing or self.surplus or self.misnamed)
 
 

@@ -82,7 +82,7 @@ class LabNamespace:
 
     @property
     def ipv6(self) -> bool:
-        """Whether the IPv6 address is in the namespace."""
+        """True if the IPv6 address is in the namespace."""
         return self.ipv6_problem is None
 
     @property

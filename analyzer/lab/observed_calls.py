@@ -34,7 +34,7 @@ class ObservedCall(NamedTuple):
 
     @property
     def pids(self) -> frozenset[int]:
-        """Of the caller and all its known ancestors."""
+        """The process ids of the caller and all its known ancestors."""
         return frozenset(actor.pid for actor in self.actors)
 
 

@@ -85,7 +85,7 @@ class Program(TypedDict, total=False):
 
 
 class Relative(_OfKnown, Program, total=False):
-    """Another process than the caller."""
+    """A process that is not the caller itself."""
 
     unverified: Annotated[
         list[str],

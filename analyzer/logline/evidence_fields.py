@@ -138,7 +138,7 @@ class CodeOrigin(TypedDict, total=False):
 
 
 class Code(TypedDict, total=False):
-    """What was found."""
+    """Findings in a caller's code."""
 
     libraries: Annotated[
         list[CodeLibrary], Fact("Libraries that can call IMDS.", NOTHING_FOUND, NOT_EMPTY)
@@ -162,7 +162,7 @@ class Code(TypedDict, total=False):
 
 
 class CallerEvidence(TypedDict, total=False):
-    """What is known of a caller's code."""
+    """A caller, with the findings in its code."""
 
     imds: Annotated[EvidenceImds, Fact("The caller.")]
     process: Annotated[EvidenceProcess, Fact("The process that was looked at.")]

@@ -71,7 +71,7 @@ class Kernel(TypedDict, total=False):
 
 
 class Witnesses(TypedDict, total=False):
-    """By what calls and packets are watched."""
+    """The probes that watch calls and packets."""
 
     call: Annotated[str, Fact("The probe that records calls.", "with `--source packet`", TEXT)]
     wire: Annotated[str, Fact("The probe that records packets.", "if there is none", TEXT)]
@@ -89,7 +89,7 @@ class Tried(TypedDict, total=False):
 
 
 class Missing(TypedDict, total=False):
-    """Something that the analyzer's container lacks."""
+    """A resource that the analyzer's container lacks."""
 
     lacks: Annotated[str, Fact("What is missing, and the consequence.", rule=TEXT)]
     remedy: Annotated[str, Fact("The line to add.", rule=TEXT)]
@@ -182,7 +182,7 @@ class _Uptime(TypedDict, total=False):
 
 
 class Stopped(_Uptime, Counts, Usage, total=False):
-    """All of a run."""
+    """The counts of a whole run."""
 
 
 class Lost(TypedDict, total=False):

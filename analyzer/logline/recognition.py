@@ -56,7 +56,7 @@ class Image(NamedTuple):
 
 
 class Role(enum.Enum):
-    """Whether a process says by itself who wanted something."""
+    """Role of a process in a call. An actor wanted it; others carry it out for an ancestor."""
 
     ACTOR = "actor"
     CARRIER = "carrier"  # it was told by its parent

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 
 
 class Place(enum.Enum):
-    """On whose behalf a server sends requests."""
+    """Kind of server, by the party for which it sends requests."""
 
     FORWARD = "forward proxy"  # of its clients, which are one's own programs
     REVERSE = "reverse proxy or web server"  # of whoever reaches it

@@ -109,7 +109,7 @@ class Exchanges:
 
     @property
     def waiting_bytes(self) -> int:
-        """About what the requests that wait take in memory."""
+        """The approximate memory of the requests that wait, in bytes."""
         return self._bytes
 
     def add(self, record: Record, boottime_ns: int, *, is_answered: bool) -> list[Record]:

@@ -43,7 +43,7 @@ class Listener:
 
 
 class PacketListener(Listener):
-    """Also hears what records are made of. To attribute each send takes time."""
+    """A listener that also hears sends and answers. Attributing each send takes time."""
 
     def sent(self, chunk: Chunk, caller: Caller, records: Sequence[Record]) -> None:
         """Hear a send, who made it, and the requests that are whole with it."""

@@ -15,7 +15,7 @@ from analyzer.recorder.source_events import Connection, Problem, Snapshot
 
 
 class Token(Constants):
-    """All that is left of an X-aws-ec2-metadata-token header after decode."""
+    """The only trace of an X-aws-ec2-metadata-token header that remains after decode."""
 
     ABSENT = "absent"
     PRESENT = "present"

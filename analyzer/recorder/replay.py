@@ -33,7 +33,7 @@ class Replayed(NamedTuple):
 
     @property
     def lacks_scapy(self) -> bool:
-        """Whether scapy, which is not installed, could read more packets."""
+        """True if scapy, which is not installed, could read more packets."""
         return self.unknown_links > 0 and not has_scapy()
 
 

@@ -68,7 +68,7 @@ class Stages:
 
     @property
     def has_new_containers(self) -> bool:
-        """Whether a container has called lately that had not called before."""
+        """True if a container has called lately that had not called before."""
         return self._attributor.has_new_containers
 
     def _take_send(self, event: Chunk) -> None:

@@ -10,7 +10,7 @@ CLI_ERROR = re.compile(r"An error occurred \([\w.]{1,60}\)")
 
 
 class NoDocumentError(ValueError):
-    """No whole JSON document begins ``at`` this place of the text."""
+    """The text has no whole JSON document that begins ``at`` this place."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"no JSON document at {at}")

@@ -14,15 +14,17 @@ from analyzer.report.account.reasons import reasons
 from analyzer.report.account.roster import Joined, joined
 from analyzer.report.account.snapshots import Snapshots
 from analyzer.report.account.sorting import inventory
+from analyzer.report.callers import Group
 from analyzer.report.cloudwatch.comparison import compare
 from analyzer.report.cloudwatch.figures import CloudWatch
 from analyzer.report.diagnosis.mended import with_mended
 from analyzer.report.diagnosis.rules import entry_of
 from analyzer.report.diagnosis.surroundings import surroundings_of
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Group
+from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Acceptance, Report, Roster
+from analyzer.report.result import Acceptance, Report
+from analyzer.report.roster.instances import Roster
 from analyzer.report.roster.joining import join
 from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.case import judged_period

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from analyzer.imds import AWS
 from analyzer.report.account.inventory import InstanceSet, Inventory
 from analyzer.report.account.reasons import reasons
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
 from analyzer.report.findings import Findings
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Comparison, Entry, Instance, Report, Verdict
+from analyzer.report.result import Entry, Report, Verdict
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.owners import Owners
 from analyzer.report.verdict.judging import Part, judge_hosts
 from analyzer.report.verdict.whole import with_reasons
@@ -31,7 +33,7 @@ _NAME_MAX = 100  # characters; a file's name may have 255 bytes
 
 @dataclass(frozen=True)
 class Terms:
-    """What a verdict is made by, the same for all parts."""
+    """Terms of a verdict, the same for all parts."""
 
     period: datetime.timedelta
     rare: datetime.timedelta

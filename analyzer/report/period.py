@@ -15,7 +15,7 @@ def read_length(text: str) -> datetime.timedelta:
     """Return a length such as ``90m``, ``36h``, ``7d`` or ``2w``. Raises ConfigError."""
     match = _LENGTH.fullmatch(text.strip())
     if match is None or not int(match[1]):
-        raise ConfigError(f"{text!r} is no length of time: write 90m, 36h, 7d or 2w")
+        raise ConfigError(f"{text!r} is not a length of time: write 90m, 36h, 7d or 2w")
     return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -30,7 +30,7 @@ def read_time(text: str, now: datetime.datetime) -> datetime.datetime:
         return read_iso(text.strip())
     except ValueError:
         raise ConfigError(
-            f"{text!r} is no time: write 2026-11-21, 2026-11-21T18:50:00Z, or 7d for as long ago"
+            f"{text!r} is not a time: write 2026-11-21, 2026-11-21T18:50:00Z, or 7d for as long ago"
         ) from None
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime
 import enum
-import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
-from analyzer.report.findings import Findings, Group, Span
+from analyzer.report.callers import Group
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Span
+from analyzer.report.roster.instances import Roster
 from analyzer.report.targets import Target
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Cause(enum.Enum):
-    """Why a group calls as it does. The value is what formats for programs say."""
+    """Reason why a group calls. Formats for programs print the value."""
 
     FORGERY = "request_forgery"  # possibly asked for somebody else (SSRF): an incident
     V2_ONLY = "v2_only"  # nothing to do
@@ -38,7 +40,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why, in a sentence, and what to do.
+    """Cause of a group's calls, in a sentence, and advice.
 
     ``client`` and ``version`` are what was recognised, ``needed`` the first version that needs no
     v1. ``advice`` are sentences, ``commands`` text to copy, ``sources`` where the facts come from.
@@ -70,12 +72,12 @@ class Entry:
 
     @property
     def is_incident(self) -> bool:
-        """Whether it comes before all upgrades."""
+        """True if it comes before all upgrades."""
         return self.diagnosis.cause is Cause.FORGERY
 
 
 class Judgement(enum.Enum):
-    """Whether IMDSv1 may be switched off."""
+    """Verdict on the question of whether IMDSv1 can be switched off."""
 
     SAFE = "SAFE"
     NOT_SAFE = "NOT SAFE"
@@ -94,7 +96,7 @@ class Reason:
 
 
 class Standing(enum.Enum):
-    """What a caller that used IMDSv1 on a host means for the verdict on it."""
+    """Effect on a host's verdict of a caller that used IMDSv1 there."""
 
     CALLS = "calls"  # used IMDSv1 within the period
     REJECTED = "rejected"  # the same, and IMDS refused all of it
@@ -159,68 +161,6 @@ class CallerStanding:
 
 
 @dataclass(frozen=True)
-class Instance:
-    """An instance of the roster (``aws ec2 describe-instances``, or a list of names and ids).
-
-    ``state`` is EC2's (``running``, ``stopped``, ``terminated``, ...); None where a list says
-    nothing. ``group`` is the Auto Scaling group, else None. ``http_tokens`` is ``optional`` or
-    ``required``. ``name`` is the Name tag, else the private DNS name; ``names`` are all names
-    that its host may have. ``account`` is the id of its AWS account, where that is known.
-    """
-
-    id: Optional[str]
-    name: Optional[str]
-    state: Optional[str] = None
-    group: Optional[str] = None
-    template: Optional[str] = None  # launch template id
-    template_version: Optional[str] = None
-    image: Optional[str] = None  # AMI id
-    owner: Optional[str] = None
-    launched_at: Optional[datetime.datetime] = None
-    http_tokens: Optional[str] = None
-    hop_limit: Optional[int] = None
-    host: Optional[str] = None  # key of the host whose log this is, where there is one
-    names: tuple[str, ...] = ()
-    region: Optional[str] = None
-    account: Optional[str] = None
-    http_endpoint: Optional[str] = None  # "disabled": there is no IMDS at all
-    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it should be watched: it runs, or nobody says that it does not."""
-        return self.state not in ("stopping", "stopped", "shutting-down", "terminated")
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it was terminated: it can no longer be changed."""
-        return self.state in ("terminated", "shutting-down")
-
-    @property
-    def is_switched(self) -> bool:
-        """Whether IMDS requires tokens there already, or is disabled."""
-        return self.http_tokens == "required" or self.http_endpoint == "disabled"
-
-
-@dataclass(frozen=True)
-class Roster:
-    """The instances that there are, joined with the hosts of the log."""
-
-    source: str
-    instances: tuple[Instance, ...]
-
-    @property
-    def running(self) -> tuple[Instance, ...]:
-        """The instances that should be watched."""
-        return tuple(each for each in self.instances if each.is_running)
-
-    @property
-    def unwatched(self) -> tuple[Instance, ...]:
-        """The running instances without a log."""
-        return tuple(each for each in self.running if each.host is None)
-
-
-@dataclass(frozen=True)
 class GroupVerdict:
     """The verdict on the instances of one Auto Scaling group, launch template or AMI.
 
@@ -261,7 +201,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do next: why, and the commands or the policy to copy."""
+    """An action to take next: the reason, and the commands or the policy to copy."""
 
     title: str
     why: str
@@ -269,74 +209,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One period of CloudWatch's: what AWS counted, and what was recorded of it.
-
-    ``recorded`` counts tokenless requests that succeeded (or were rejected, as ``metric`` says),
-    ``unanswered`` those that AWS may have counted, too: no answer was seen, the answer was an
-    error, or another cloud's probe was refused.
-    """
-
-    metric: str
-    period: Span
-    counted: int
-    recorded: int
-    unanswered: int
-    is_covered: bool  # whether the analyzer was running all of the time
-    host: Optional[str] = None  # key of the host whose figures these are; None: of all of them
-
-    @property
-    def missing(self) -> int:
-        """What AWS counted and the log cannot account for."""
-        return max(0, self.counted - self.recorded - self.unanswered)
-
-
-@dataclass(frozen=True)
-class Account:
-    """What AWS counted of one host by its own figures, and what was recorded.
-
-    ``is_partial`` tells that some of its figures are missing.
-    """
-
-    counted: int
-    recorded: int
-    is_partial: bool
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The comparison with CloudWatch. ``differences`` are the periods that do not agree."""
-
-    periods: int
-    counted: int
-    recorded: int
-    differences: tuple[Difference, ...]
-    notes: tuple[str, ...] = ()
-    # Of each host with figures of its own: when AWS counted, with no call without a token.
-    silent: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
-    is_partial: bool = False  # figures are missing: NextToken, PartialData, days or instances
-    # By key, the hosts with figures of their own. Others are compared only if figures name none.
-    accounts: Mapping[str, Account] = field(default_factory=dict)
-
-    def of_host(self, host: str) -> tuple[Difference, ...]:
-        """Return the differences of a host, and those that may be of any, in their order."""
-        of_any, own = self._by_host.get(None, ()), self._by_host.get(host, ())
-        if not of_any or not own:
-            return own or of_any
-        return tuple(sorted((*of_any, *own), key=lambda each: each.period.start))
-
-    @functools.cached_property
-    def _by_host(self) -> Mapping[Optional[str], tuple[Difference, ...]]:
-        """The differences by host: a fleet has too many to look through them for each host."""
-        found: dict[Optional[str], list[Difference]] = {}
-        for each in self.differences:
-            found.setdefault(each.host, []).append(each)
-        return {host: tuple(several) for host, several in found.items()}
-
-
-@dataclass(frozen=True)
 class Report:
-    """Everything that is shown."""
+    """The complete result, as formats render it."""
 
     generated_at: datetime.datetime
     analyzer_version: str

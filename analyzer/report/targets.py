@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 
 class Act(enum.Enum):
-    """What is done. The value is what formats for programs say."""
+    """Kind of action. Formats for programs print the value."""
 
     RESPOND = "respond_to_incident"
     UPGRADE_LIBRARY = "upgrade_library"
@@ -30,7 +30,7 @@ class Act(enum.Enum):
 
 
 class SameIf(NamedTuple):
-    """What makes two changes one: the same ``what``, in the same ``where``, because ``why``."""
+    """Key of a change: two are one if ``what``, ``where`` and ``why`` are the same."""
 
     what: str
     where: str
@@ -103,7 +103,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """What has to be changed, and where. Two are equal if one change does for both.
+    """The thing to change, and its place. Two are equal if one change does for both.
 
     ``where`` is a path without versions, an image or a workload, "" for anywhere. ``needed`` is
     the first version that needs no v1.

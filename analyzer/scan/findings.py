@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything was looked at."""
+        """True if everything was looked at."""
         return not (self.is_interrupted or self.unread_count or self.findings_left_out)
 
     def add(self, finding: Finding) -> None:

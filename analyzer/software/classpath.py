@@ -38,7 +38,7 @@ _TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"']+""", re.DOTA
 
 
 class _Named(NamedTuple):
-    """What the arguments name: elements of class paths, and the base directories of servers."""
+    """Names in the arguments: elements of class paths, and base directories of servers."""
 
     elements: list[str]
     bases: list[str]

@@ -32,7 +32,7 @@ _WHOLE_MAX = 2**31
 
 
 class Code(NamedTuple):
-    """What one look found of a caller's code.
+    """Findings of one look at a caller's code.
 
     ``lacks`` are reasons why less was found than there may be. ``left_out`` is how many findings
     had no room in the line.

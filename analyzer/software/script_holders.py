@@ -88,7 +88,7 @@ def is_named_mention(before: str) -> bool:
 
 
 class Asked(NamedTuple):
-    """How a command has the address.
+    """Form in which a command has the address.
 
     ``has_path``: with a path of IMDS. ``is_asked``: behind a word that makes requests. ``is_told``:
     in a text with blanks.

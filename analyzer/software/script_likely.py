@@ -135,7 +135,7 @@ def constants(text: str, language: Language) -> dict[str, Use]:
 
 
 class Asking(NamedTuple):
-    """What a text says of the requests that it makes, maybe with names of another file."""
+    """Signs of requests in a text, which may use names of another file."""
 
     has_requests: bool
     has_paths: bool

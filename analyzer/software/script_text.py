@@ -77,7 +77,7 @@ _TOOL_NAMES = ("ec2metadata", "ec2-metadata")
 
 
 class _File(NamedTuple):
-    """What holds for a whole file.
+    """Facts about a whole file.
 
     ``is_aware``: it has the header somewhere. ``has_call``: it calls something. ``is_fed``: it
     hands what it prints to a client.

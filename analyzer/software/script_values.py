@@ -44,7 +44,7 @@ class Literal(NamedTuple):
 
     @property
     def is_locator(self) -> bool:
-        """Whether it is an address or a URL as a whole, maybe with names to fill in."""
+        """True if it is an address or a URL as a whole, maybe with names to fill in."""
         before = self.text[: self.at]
         return (
             re.fullmatch(r"(?:https?:(?://)?)?\[?", before) is not None

@@ -150,7 +150,7 @@ class CallerCounts:
 
 
 class Callers:
-    """All callers, as far as they are told apart."""
+    """Counts of all callers that can be told apart."""
 
     def __init__(self, most: int = CALLERS_MAX) -> None:
         self.others: Counter[str] = Counter()  # calls of those no longer told apart, by version

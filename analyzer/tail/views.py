@@ -83,7 +83,7 @@ class Rows:
         self._layout.columns = self._screen.columns
 
     def close(self) -> None:
-        """There is nothing left."""
+        """Do nothing: nothing is left to show."""
 
     def _takes(self, line: Line) -> bool:
         return self._filters.takes(line) and (self._with_routine or not is_routine(line))
@@ -122,10 +122,10 @@ class Lines:
             self._out.flush()
 
     def tick(self) -> None:
-        """There is nothing to look after."""
+        """Do nothing: there is no screen to update."""
 
     def close(self) -> None:
-        """There is nothing left."""
+        """Do nothing: nothing is left to show."""
 
 
 class Summary:

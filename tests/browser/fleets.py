@@ -5,22 +5,23 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
-from analyzer.report.findings import Bucket, Damage, Group, Host, Sighting, Span, Tally
+from analyzer.report.callers import Group, Sighting, Tally
+from analyzer.report.findings import Bucket, Damage
+from analyzer.report.hosts import Host, Span
 from analyzer.report.result import (
     Acceptance,
     CallerStanding,
     Cause,
     Entry,
     GroupVerdict,
-    Instance,
     Judgement,
     Reason,
     Report,
-    Roster,
     Standing,
     Step,
     Verdict,
 )
+from analyzer.report.roster.instances import Instance, Roster
 from tests.unit import report_samples as samples
 from tests.unit import reports
 

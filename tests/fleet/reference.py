@@ -11,20 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from analyzer.report.findings import (
-    CAPTURE_PROBE,
-    Boot,
-    Bucket,
-    Findings,
-    Group,
-    Host,
-    Key,
-    Loss,
-    Sighting,
-    Span,
-    Tally,
-    Use,
-)
+from analyzer.report.callers import Group, Key, Sighting, Tally, Use
+from analyzer.report.findings import Bucket, Findings
+from analyzer.report.hosts import CAPTURE_PROBE, Boot, Host, Loss, Span
 
 Line = Mapping[str, Any]
 

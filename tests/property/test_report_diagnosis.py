@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from analyzer.clients.reading import load_clients
 from analyzer.clients.versions import maybe_version
+from analyzer.report.callers import Tally
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.findings import Tally
 from analyzer.report.result import Cause
 from tests.unit.report_samples import group
 

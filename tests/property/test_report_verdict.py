@@ -8,8 +8,12 @@ import datetime
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analyzer.report.findings import Damage, Loss, Sighting, Span
-from analyzer.report.result import Account, Comparison, Difference, Instance, Judgement, Roster
+from analyzer.report.callers import Sighting
+from analyzer.report.cloudwatch.differences import Account, Comparison, Difference
+from analyzer.report.findings import Damage
+from analyzer.report.hosts import Loss, Span
+from analyzer.report.result import Judgement
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.intervals import DENSE_KNOWN_AFTER, RARE, rhythm
 from analyzer.report.verdict.spans import extent
 from tests.property.verdict_logs import (

@@ -9,8 +9,12 @@ from typing import Any, Optional
 
 from hypothesis import strategies as st
 
-from analyzer.report.findings import Boot, Findings, Host, Loss, Odd, Shortfall, Sighting, Span
-from analyzer.report.result import Acceptance, Comparison, Instance, Judgement, Roster, Verdict
+from analyzer.report.callers import Sighting
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Boot, Host, Loss, Odd, Shortfall, Span
+from analyzer.report.result import Acceptance, Judgement, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.judging import judge_hosts
 from analyzer.report.verdict.rules import ORDER
 from tests.unit.report_samples import DAY, HOUR, NOW, WEEK, findings, host, v2_only

@@ -7,23 +7,22 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from analyzer.report.findings import Boot, Damage, Host, Odd, Shortfall, Span
+from analyzer.report.cloudwatch.differences import Account, Difference
+from analyzer.report.findings import Damage
+from analyzer.report.hosts import Boot, Host, Odd, Shortfall, Span
 from analyzer.report.result import (
     Acceptance,
-    Account,
     CallerStanding,
     Cause,
-    Difference,
     GroupVerdict,
-    Instance,
     Judgement,
     Reason,
     Report,
-    Roster,
     Standing,
     Step,
     Verdict,
 )
+from analyzer.report.roster.instances import Instance, Roster
 from tests.unit import report_samples as samples
 from tests.unit import reports
 

@@ -9,19 +9,9 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
-from analyzer.report.findings import (
-    Boot,
-    Bucket,
-    Damage,
-    Findings,
-    Group,
-    Host,
-    Key,
-    Loss,
-    Span,
-    Tally,
-    Tokenless,
-)
+from analyzer.report.callers import Group, Key, Tally
+from analyzer.report.findings import Bucket, Damage, Findings, Tokenless
+from analyzer.report.hosts import Boot, Host, Loss, Span
 
 NOW = datetime.datetime(2026, 11, 22, 0, 0, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)

@@ -6,19 +6,11 @@ import dataclasses
 import datetime
 from typing import Any, Optional
 
-from analyzer.report.findings import Damage, Findings, Group, Span, Tally
-from analyzer.report.result import (
-    Cause,
-    Comparison,
-    Diagnosis,
-    Difference,
-    Entry,
-    Judgement,
-    Reason,
-    Report,
-    Step,
-    Verdict,
-)
+from analyzer.report.callers import Group, Tally
+from analyzer.report.cloudwatch.differences import Comparison, Difference
+from analyzer.report.findings import Damage, Findings
+from analyzer.report.hosts import Span
+from analyzer.report.result import Cause, Diagnosis, Entry, Judgement, Reason, Report, Step, Verdict
 from tests.unit import report_samples as samples
 
 WEEK = Span(samples.NOW - samples.WEEK, samples.NOW)

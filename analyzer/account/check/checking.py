@@ -38,14 +38,14 @@ class Checked:
 
     @property
     def key(self) -> str:
-        """What stays the same from one snapshot to the next."""
+        """The parts that stay the same from one snapshot to the next."""
         of = self.examined
         return "|".join((self.rule.id, of.account or "", of.region or "", of.id))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that was checked. ``notes`` say which exceptions are past, or cover nothing."""
+    """The result of a check. ``notes`` list exceptions that are past or cover nothing."""
 
     taken_at: datetime.datetime
     is_compared: bool
@@ -62,12 +62,12 @@ class Outcome:
 
     @property
     def failed(self) -> tuple[Checked, ...]:
-        """What fails the check."""
+        """The resources that fail the check."""
         return tuple(each for each in self.checked if each.state is State.FAILED)
 
     @property
     def exit_code(self) -> int:
-        """That of the first rule that failed, in the order of the table; else 0."""
+        """The code of the first rule that failed, in the order of the table; else 0."""
         return next((rule.exit_code for rule in RULES if self.of(rule, State.FAILED)), 0)
 
 

@@ -101,5 +101,7 @@ def _listed(entry: Mapping[str, Any], place: str) -> Listed:
     for key, value in where.items():
         form, example = _FORMS[key]
         if not form.fullmatch(value):
-            raise ConfigError(f"{place}: {key} {value!r} is none: write one such as {example!r}")
+            raise ConfigError(
+                f"{place}: {value!r} is not valid as {key}: write one such as {example!r}"
+            )
     return Listed(**texts, **where, until=decisions.until(entry.get("until"), place))

@@ -37,7 +37,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Moment:
-    """When a snapshot is checked, and how old it may be then."""
+    """The time of a check, and the greatest age of a snapshot at that time."""
 
     now: datetime.datetime
     max_age: datetime.timedelta

@@ -69,12 +69,12 @@ class Found:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for was looked up."""
+        """True if everything that was asked for was looked up."""
         return not self.incomplete
 
     @property
     def incomplete(self) -> tuple[str, ...]:
-        """What was not looked up to its end, in sentences."""
+        """The parts that were not looked up to their end, in sentences."""
         return tuple(
             f"{key.replace('|', ' ')}: not all was looked up: {each.error or 'stopped'}"
             for key, each in self.progress.items()
@@ -115,7 +115,7 @@ def read(path: Path) -> Found:
         raise AnalyzerError(f"cannot read {name!r}: {error.strerror}. Name another file.") from None
     except msgspec.DecodeError as error:
         raise AnalyzerError(
-            f"{name}: is no result of `audit --cloudtrail`: {error}. Name another file."
+            f"{name}: is not a result of `audit --cloudtrail`: {error}. Name another file."
         ) from None
     if found.format != FORMAT:
         raise AnalyzerError(f"{name}: has format {found.format}, and this version reads {FORMAT}.")
@@ -161,7 +161,8 @@ def _records(path: Path, raw: bytes) -> Iterator[Use]:
         document: Any = msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
         raise AnalyzerError(
-            f"{visible(str(path))}: is no file of a trail: {error}. Copy it again, or move it away."
+            f"{visible(str(path))}: is not a file of a trail: {error}. Copy it again, or move"
+            " it away."
         ) from None
     records = document.get("Records") if isinstance(document, dict) else None
     for record in records if isinstance(records, list) else ():
@@ -195,7 +196,8 @@ def _from_csv(path: Path, raw: bytes) -> tuple[Uses, ...]:
             uses = _from_row(row)
         except (TypeError, ValueError, AttributeError):
             raise AnalyzerError(
-                f"{visible(str(path))}, line {number}: is no whole row. Download the file again."
+                f"{visible(str(path))}, line {number}: is not a complete row."
+                " Download the file again."
             ) from None
         known = found.get(uses.key)
         found[uses.key] = uses if known is None else added(known, uses)

@@ -38,7 +38,7 @@ class Fetch:
 
 
 class Known(enum.Enum):
-    """Whether the logs name who fetched the credentials of a use."""
+    """Knowledge from the logs of who fetched the credentials of a use."""
 
     CALLERS = "callers"
     NOBODY = "watched, and nobody fetched them"
@@ -62,7 +62,7 @@ class Joined:
 
     @property
     def calls(self) -> int:
-        """How many API calls."""
+        """The number of API calls."""
         return sum(row.calls for row in self.rows)
 
     @property

@@ -58,7 +58,7 @@ class Uses:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What tells rows apart."""
+        """The fields that tell rows apart."""
         return (
             *(self.account, self.region, self.role, self.instance, self.service, self.action),
             *(self.user_agent, self.issued_at),

@@ -32,8 +32,8 @@ def write(directory: Path) -> tuple[Path, ...]:
             path = directory / file
             if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
                 raise AnalyzerError(
-                    f"{name}/{file} is there already, and differs. Move it away, or name another"
-                    " directory."
+                    f"{name}/{file} exists already, with other content. Move it away, or"
+                    " name another directory."
                 )
         for file, text in contents.items():
             (directory / file).write_text(text, encoding="utf-8")

@@ -38,7 +38,7 @@ class Target(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in the progress."""
+        """The lookup's name in the progress."""
         return "|".join(self)
 
 

@@ -38,7 +38,7 @@ _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 
 
 class _Modules(NamedTuple):
-    """What is imported of the extra's packages."""
+    """Objects imported from the extra's packages."""
 
     backends: Any
     ec2: Any
@@ -93,7 +93,7 @@ class Cloud:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which the server listens."""
         return f"http://127.0.0.1:{self._server.port}"
 
     @contextlib.contextmanager
@@ -110,7 +110,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What boto3 needs to call this server alone, and never the host's own IMDS."""
+        """The environment with which boto3 calls this server alone, never the host's own IMDS."""
         return {**NOBODYS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, region: str, account: str = OWN_ACCOUNT) -> Any:  # noqa: ANN401

@@ -102,7 +102,7 @@ class Attributor:
 
     @property
     def has_new_containers(self) -> bool:
-        """Whether a container has called lately that had not called before."""
+        """True if a container has called lately that had not called before."""
         return self._naming.has_news(self._clock())
 
     def attribute(self, snapshot: Optional[Snapshot], others: Sequence[Snapshot] = ()) -> Caller:

@@ -63,7 +63,7 @@ def _no_monitor(_container: str, _uid: Optional[int]) -> Optional[Monitor]:
 
 
 class NodeSettings(NamedTuple):
-    """What the configuration says of the node: its section ``[kubernetes]``, by the same names."""
+    """The configuration's section ``[kubernetes]``, by the same names."""
 
     labels: tuple[str, ...] = ()
     root: str = ""

@@ -103,7 +103,7 @@ class RequestParser:
 
     @property
     def is_pending(self) -> bool:
-        """Whether a request has begun and its head is not complete."""
+        """True if a request has begun and its head is not complete."""
         if self._state == _LINE:
             return len(self._buffer) > (self._buffer[:1] == b"\r")
         return self._state == _FIELDS

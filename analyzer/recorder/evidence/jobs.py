@@ -36,7 +36,7 @@ class Target(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What to look at: the process that called, and whose script had it call.
+    """A request to look at the code of a caller, or of the script that started it.
 
     ``launcher`` is None if the process runs a script itself, or if no ancestor does.
     ``ways`` are the pids and start times of ancestors: one of them may be in the same mount

@@ -149,7 +149,7 @@ class Worker(Generic[T]):
 
 
 def _become_worker(jobs: socket.socket, parent: int) -> None:
-    """Never returns: what stands behind the fork is the recorder's."""
+    """Run as the worker, and never return: the code behind the fork is the recorder's."""
     try:
         serve(jobs, parent)
     finally:

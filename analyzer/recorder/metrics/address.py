@@ -20,7 +20,7 @@ BACKLOG = 128
 
 
 class AddressInUse(ConfigError):
-    """Somebody listens there, maybe we ourselves."""
+    """The address is in use, possibly by this process itself."""
 
 
 def listen(address: Address) -> socket.socket:

@@ -27,7 +27,7 @@ _NANOSECONDS = bytes([9])
 
 
 class FileNotice(NamedTuple):
-    """Something to be said in the log."""
+    """A notice for the log."""
 
     level: str
     fields: dict[str, object]

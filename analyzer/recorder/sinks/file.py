@@ -61,7 +61,7 @@ def open_file(path: str, archive: Optional[Archive] = None, sync_s: float = 0) -
     except OSError as error:
         raise sink_error("open", path, error) from None
     except ValueError:  # a NUL byte
-        raise SinkError(f"cannot open the log {path!r}: no path is like this.") from None
+        raise SinkError(f"cannot open the log {path!r}: this is not a valid path.") from None
 
 
 class FileWriter:

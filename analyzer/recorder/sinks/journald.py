@@ -70,7 +70,7 @@ class JournalWriter:
         return length
 
     def tick(self) -> Iterable[bytes]:
-        """There is nothing to look after."""
+        """Do nothing: journald needs no upkeep."""
         return ()
 
     def reopen(self) -> Iterable[bytes]:
@@ -79,7 +79,7 @@ class JournalWriter:
         return ()
 
     def notices(self) -> list[Notice]:
-        """There is never anything to say."""
+        """Return no notices."""
         return []
 
     def close(self) -> None:

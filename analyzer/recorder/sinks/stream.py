@@ -49,7 +49,7 @@ class StreamWriter:
         raise Busy("its reader takes no more")
 
     def tick(self) -> Iterable[bytes]:
-        """There is nothing to look after."""
+        """Do nothing: a stream needs no upkeep."""
         return ()
 
     def reopen(self) -> Iterable[bytes]:
@@ -57,7 +57,7 @@ class StreamWriter:
         return ()
 
     def notices(self) -> list[Notice]:
-        """There is never anything to say."""
+        """Return no notices."""
         return []
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Planted(OSError):
-    """Another user may have put it there, so that it is not opened."""
+    """A file that another user may have planted, so it is not opened."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(errno.EPERM, reason)

@@ -28,7 +28,7 @@ class Busy(OSError):
 
 
 class InUse(OSError):
-    """Somebody else writes there."""
+    """Another process writes to the same file."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(errno.EWOULDBLOCK, reason)

@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def is_ended(self) -> bool:
-        """Whether no more events will come. Only recordings end."""
+        """True if no more events will come. Only recordings end."""
         ...
 
     def fileno(self) -> int:

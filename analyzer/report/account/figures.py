@@ -18,8 +18,9 @@ from analyzer.report.account.snapshots import Snapshots
 from analyzer.report.cloudwatch.figures import CloudWatch, Series, Total
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.cloudwatch.silence import HOLE_MAX
-from analyzer.report.findings import Findings, Span
-from analyzer.report.result import Roster
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Span
+from analyzer.report.roster.instances import Roster
 
 HOUR = datetime.timedelta(hours=1)
 # EC2 sends its metrics every five minutes; some come later.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional, Union
 from analyzer.account.model import Failure, Period
 
 if TYPE_CHECKING:
-    from analyzer.report.result import Instance
+    from analyzer.report.roster.instances import Instance
 
 
 class Kind(enum.Enum):
@@ -61,18 +61,18 @@ class InstanceSet:
 
     @property
     def calls(self) -> int:
-        """What AWS counted of them: answered calls without a token."""
+        """AWS's count of answered calls without a token."""
         return sum(each.calls or 0 for each in self.members)
 
     @property
     def rejected(self) -> int:
-        """What AWS counted of them: refused calls without a token."""
+        """AWS's count of refused calls without a token."""
         return sum(each.rejected or 0 for each in self.members)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Something that launches instances with v1, or may: ``reason`` says why.
+    """A source of new instances that launches with v1, or may: ``reason`` says why.
 
     ``kind`` is ``launch template``, ``launch configuration``, ``Auto Scaling group``,
     ``EC2 Fleet``, ``Spot Fleet request`` or ``account default``. ``is_certain`` is False where
@@ -104,7 +104,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All of it. ``metrics`` is the time that CloudWatch was asked for, where that is one."""
+    """The facts of all accounts. ``metrics`` is the period that CloudWatch was asked for."""
 
     sources: tuple[str, ...]
     taken_at: datetime.datetime  # of the oldest snapshot
@@ -123,5 +123,5 @@ class Inventory:
 
     @property
     def days(self) -> Optional[int]:
-        """How many whole days CloudWatch was asked for."""
+        """The number of whole days that CloudWatch was asked for."""
         return None if self.metrics is None else (self.metrics.end - self.metrics.start).days

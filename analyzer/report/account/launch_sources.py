@@ -12,7 +12,7 @@ from analyzer.account.model import RegionFacts, Template
 from analyzer.account.new_instance import ImageFacts, Outcome, Parameters, predict
 from analyzer.report.account.inventory import Source
 from analyzer.report.account.snapshots import Snapshots
-from analyzer.report.result import Instance
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.owners import Owners
 
 TEMPLATE, CONFIGURATION = Kind.TEMPLATE.value, Kind.CONFIGURATION.value

@@ -10,10 +10,11 @@ from analyzer.account.model import Failure
 from analyzer.report.account.figures import HOUR
 from analyzer.report.account.inventory import InstanceSet, Inventory, Kind, Member
 from analyzer.report.account.snapshots import OF_INSTANCES
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.cloudwatch.question import NO_TOKEN
 from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import at, listed, number
-from analyzer.report.result import Comparison, Reason, Verdict
+from analyzer.report.result import Reason, Verdict
 
 # Minutes pass between an audit and the last line in any case.
 AGE_SAID = datetime.timedelta(hours=1)

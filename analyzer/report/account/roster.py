@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from analyzer.account.model import InstanceFacts, RegionFacts
 from analyzer.report.account.snapshots import OF_INSTANCES, Snapshots
-from analyzer.report.findings import Host
-from analyzer.report.result import Instance, Roster
+from analyzer.report.hosts import Host
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.joining import join, maybe_instance_id
 from analyzer.report.roster.owners import Owners
 

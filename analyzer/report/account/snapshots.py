@@ -29,12 +29,12 @@ class Snapshots:
 
     @property
     def taken_at(self) -> datetime.datetime:
-        """When the oldest was taken."""
+        """The time of the oldest snapshot."""
         return min(each.taken_at for each in self.snapshots)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What could not be read of any."""
+        """The failures to read, of all snapshots."""
         return tuple(failure for each in self.snapshots for failure in each.failures)
 
     @property

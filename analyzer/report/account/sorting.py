@@ -11,7 +11,8 @@ from analyzer.report.account.inventory import InstanceSet, Inventory, Kind, Memb
 from analyzer.report.account.launch_sources import launch_sources
 from analyzer.report.account.roster import Joined
 from analyzer.report.account.snapshots import Snapshots
-from analyzer.report.result import CLEARED, Instance, Judgement, Verdict
+from analyzer.report.result import CLEARED, Judgement, Verdict
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.owners import Owners
 
 # Verdicts' reasons that say that AWS counted calls which nobody recorded.

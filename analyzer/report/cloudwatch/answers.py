@@ -18,6 +18,7 @@ from analyzer.errors import AnalyzerError
 from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
 from analyzer.report.cloudwatch.question import command
 from analyzer.report.period import read_iso
+from analyzer.report.whole_file import read_whole
 
 # A week of 5-minute figures for 400 instances has 120 MB.
 SIZE_MAX = 256 << 20
@@ -85,15 +86,7 @@ def _said(holder: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
-    except OSError as error:
-        raise AnalyzerError(
-            f"cannot read CloudWatch's figures {str(path)!r}: {error.strerror}. {run()}"
-        ) from None
-    if len(raw) > SIZE_MAX:
-        raise AnalyzerError(f"{path}: is larger than {SIZE_MAX >> 20} MiB: ask for less time")
+    raw = read_whole(path, SIZE_MAX, "CloudWatch's figures", run(), "Ask for less time.")
     text = raw.decode("utf-8-sig", "replace").strip()
     if not text:
         raise AnalyzerError(f"{path}: is empty. {run()}")

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Account, Comparison, Difference
 from analyzer.report.cloudwatch.figures import CloudWatch, Series, Total
 from analyzer.report.cloudwatch.periods import Compared, Counts, compare_periods, compare_total
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
 from analyzer.report.cloudwatch.silence import lacks, silent
-from analyzer.report.findings import Findings, Host, Span, Tokenless
+from analyzer.report.findings import Findings, Tokenless
 from analyzer.report.formats.wording import listed, number
-from analyzer.report.result import Account, Comparison, Difference
+from analyzer.report.hosts import Host, Span
 
 
 @dataclass(frozen=True)

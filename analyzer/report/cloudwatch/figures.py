@@ -17,7 +17,7 @@ from typing import Optional
 from analyzer.errors import AnalyzerError
 from analyzer.report.cloudwatch.answers import SeriesPart, is_another_metric, read_answers, run
 from analyzer.report.cloudwatch.question import NO_TOKEN, PERIOD_S, REJECTED
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 
 _MINUTE_S = 60
 
@@ -33,7 +33,7 @@ _BARE = re.compile(r"(?:AWS/EC2\W+|InstanceId\W+)*i-[0-9a-f]{8,17}\W*", re.ASCII
 
 @dataclass(frozen=True)
 class Series:
-    """What AWS counted of one metric, by the start of each period.
+    """AWS's counts of one metric, by the start of each period.
 
     ``instance`` is None where nothing says of which instance it is, or it is of several.
     ``is_certain`` tells whether the answer says that it is whole, and of this metric.
@@ -47,7 +47,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Total:
-    """What AWS counted of one instance over a span, where nothing says in which periods."""
+    """AWS's count for one instance over a span that is not divided into periods."""
 
     metric: str
     instance: str
@@ -57,7 +57,7 @@ class Total:
 
 @dataclass(frozen=True)
 class CloudWatch:
-    """All that AWS counted.
+    """All counts that AWS gave.
 
     The engine must count in buckets of ``bucket_s``, aligned with UTC: it is the period, or less
     where the periods do not begin at multiples of it. ``point_s`` is how long a time series'

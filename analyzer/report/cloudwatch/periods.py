@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analyzer.report.cloudwatch.differences import Difference
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Host, Span, Tokenless
-from analyzer.report.result import Difference
+from analyzer.report.findings import Tokenless
+from analyzer.report.hosts import Host, Span
 
 METRICS = (NO_TOKEN, REJECTED)
 Counts = Mapping[datetime.datetime, int]
@@ -28,7 +29,7 @@ class Compared:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether the log has calls that AWS did not count: figures are missing, or another's."""
+        """True if AWS did not count calls of the log: figures are missing, or another's."""
         return any(each.recorded > each.counted for each in self.differences)
 
 

@@ -6,7 +6,7 @@ import datetime
 import json
 from typing import Optional
 
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 
 NO_TOKEN = "MetadataNoToken"  # noqa: S105 (a metric's name)
 REJECTED = "MetadataNoTokenRejected"

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Collection, Iterator, Mapping
 from typing import Optional
 
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 
 # A role's credentials last six hours at most: whatever uses them calls IMDS that often. A longer
 # hole may be one of CloudWatch's own.

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Optional
 
 from analyzer.logline.servers import Server
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import quoted
-from analyzer.report.findings import Group
 
 # The recorder's time is that of the request at IMDS. The server wrote its line before or after it,
 # and writes whole seconds.

@@ -7,7 +7,7 @@ from typing import Optional
 from analyzer.clients.table import Clients, Recognition
 from analyzer.logline.line import text_at, value_at
 from analyzer.logline.named_caller import short
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 
 
 def maybe_recognise(clients: Clients, group: Group) -> Optional[Recognition]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 from analyzer.clients import cures
 from analyzer.clients.table import Clients
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.result import Cause, Diagnosis
 from analyzer.software import wording
 from analyzer.software.recorded import Code

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from analyzer.imds import IMDS_IPV4, IMDS_IPV6, origin_form
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.scene import scene_of
-from analyzer.report.findings import Group
 
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
 _TOKEN = "X-aws-ec2-metadata-token: $TOKEN"  # noqa: S105 (a variable of the shell)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Optional
 
 from analyzer.clients.table import Recognition
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import TRANSITION, assembled, known
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 

@@ -15,11 +15,11 @@ from analyzer.clients.table import Recognition
 from analyzer.imds import INSTANCE_ID
 from analyzer.logline.named_caller import short
 from analyzer.logline.servers import Place
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.access_logs import searches
 from analyzer.report.diagnosis.commands import quoted
 from analyzer.report.diagnosis.parts import assembled
 from analyzer.report.diagnosis.suspicions import Suspicion, server_of, suspicions
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 SOURCES = (

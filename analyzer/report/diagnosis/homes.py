@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Callable, Optional
 
 from analyzer.logline.interpreters import base, interpreter
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import quoted
 from analyzer.report.diagnosis.scene import Scene
-from analyzer.report.findings import Group
 
 _HOST = "host"
 _PROGRAM = "PROGRAM"

@@ -63,7 +63,7 @@ def _of_file(link: Link, scene: Scene) -> Optional[Origin]:
 
 
 def _of_container(scene: Scene) -> Optional[Origin]:
-    """GitLab's runner starts the shell in a container of its own, and stands outside of it."""
+    """Explain a shell in a container whose starter, such as GitLab's runner, is outside of it."""
     return _matched(_CONTAINERS, scene.container_name, scene) if scene.container_name else None
 
 
@@ -77,7 +77,7 @@ _CONTAINERS: tuple[Row, ...] = (
 
 
 def _of_unit(scene: Scene) -> Optional[Origin]:
-    """Return that the command stands in a unit's own file."""
+    """Return a unit's own file as the origin, if the command is written there."""
     own, unit = scene.own, scene.unit
     roles = [link.program.role for link in scene.links[1:]]
     is_started = Role.INIT in roles and not scene.container and unit.endswith(".service")

@@ -7,9 +7,9 @@ from typing import Optional
 from analyzer.clients.table import Recognition
 from analyzer.imds import OTHER_CLOUDS
 from analyzer.logline.interpreters import PACKAGE, interpreter
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import TRANSITION, assembled, with_advice
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 # What runs JavaScript: the AWS SDK for it sends no user agent, so its call is no script's for sure.

@@ -8,9 +8,9 @@ from typing import Optional
 
 from analyzer.clients.entry import Client
 from analyzer.clients.table import Recognition
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.homes import at_home
 from analyzer.report.diagnosis.scene import Scene, scene_of
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 # A command that shows a version, in a sentence of clients.toml.

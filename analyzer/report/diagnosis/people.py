@@ -7,12 +7,12 @@ from typing import Optional
 
 from analyzer.clients.table import Recognition
 from analyzer.logline.launchers import LOGINS
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import replacement
 from analyzer.report.diagnosis.parts import RETRIEVAL, assembled
 from analyzer.report.diagnosis.scene import Link, Scene
 from analyzer.report.diagnosis.surroundings import TokenRequests
 from analyzer.report.diagnosis.tokens import why_no_token, worst
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 # The title of sshd's process for one session.

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from analyzer.imds import AWS
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import quoted
 from analyzer.report.diagnosis.ways import GIVES_ROLES, proxies_of
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 POD_IDENTITY = "https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html"

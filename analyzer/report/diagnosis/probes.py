@@ -7,9 +7,9 @@ from typing import NamedTuple, Optional
 
 from analyzer.clients.table import Recognition
 from analyzer.logline.named_caller import short
+from analyzer.report.callers import PATHS_LISTED_MAX, Group
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled
-from analyzer.report.findings import PATHS_LISTED_MAX, Group
 from analyzer.report.result import Cause, Diagnosis
 
 

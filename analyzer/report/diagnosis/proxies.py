@@ -8,11 +8,11 @@ from analyzer.clients.table import Recognition
 from analyzer.imds import is_absolute
 from analyzer.logline.named_caller import short
 from analyzer.logline.servers import Place
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.access_logs import searches
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, with_advice
 from analyzer.report.diagnosis.suspicions import server_of
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 # An IPv6 address without brackets is for curl, wget, Go and Python's requests, one in brackets for

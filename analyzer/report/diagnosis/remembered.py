@@ -9,10 +9,10 @@ import datetime
 import re
 from typing import Optional
 
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import quoted
 from analyzer.report.diagnosis.scene import Scene
 from analyzer.report.diagnosis.surroundings import Surroundings
-from analyzer.report.findings import Group
 
 _GO = re.compile(r"\baws-sdk-go(?:-v2)?/", re.IGNORECASE)
 RESTART = (

@@ -37,6 +37,7 @@ from analyzer.clients.versions import maybe_version
 from analyzer.imds import AWS
 from analyzer.logline.caller import PERSON
 from analyzer.logline.interpreters import SCRIPT
+from analyzer.report.callers import FURTHER, Group
 from analyzer.report.diagnosis import (
     code,
     foreign,
@@ -56,7 +57,6 @@ from analyzer.report.diagnosis.scene import Scene, scene_of
 from analyzer.report.diagnosis.surroundings import ALONE, Surroundings, TokenRequests
 from analyzer.report.diagnosis.targets import Case, targets_of
 from analyzer.report.diagnosis.whose import recognised
-from analyzer.report.findings import FURTHER, Group
 from analyzer.report.result import Diagnosis, Entry
 
 FALLBACK = "fallback_after_token_failure"
@@ -72,17 +72,17 @@ class GroupFacts:
 
     @functools.cached_property
     def scene(self) -> Scene:
-        """Who stands around the example."""
+        """The processes around the example."""
         return scene_of(self.group)
 
     @functools.cached_property
     def origin(self) -> Optional[Origin]:
-        """Where the script that called comes from, where that is no plain file."""
+        """The origin of the calling script, if the script is no plain file."""
         return origin_of(self.scene)
 
     @functools.cached_property
     def found(self) -> Optional[Recognition]:
-        """Who it is, with what was recognised of it."""
+        """The recognised client, with the facts about it."""
         return recognised(self.group, self.scene, self.origin, self.clients)
 
     @functools.cached_property
@@ -92,37 +92,37 @@ class GroupFacts:
 
     @property
     def client(self) -> Optional[Client]:
-        """Who it is, as far as known."""
+        """The client, as far as known."""
         return self.found.client if self.found else None
 
     @property
     def v1(self) -> int:
-        """Tokenless requests."""
+        """The number of tokenless requests."""
         return self.group.count("v1")
 
     @property
     def fell_back(self) -> bool:
-        """Whether v1 calls came after a token request that failed."""
+        """True if v1 calls came after a token request that failed."""
         return bool(self.group.token_failures) or any(
             each.reason == FALLBACK for each in self.group.tallies
         )
 
     @property
     def is_below(self) -> Optional[bool]:
-        """Whether its version is below the first that needs no v1; None where that is unknown."""
+        """True if its version is below the first that needs no v1; None if that is unknown."""
         if self.found is None or self.found.client.kind not in ("program", "sdk"):
             return None
         return self.found.client.maybe_is_below(self.found.version)
 
     @property
     def has_setting(self) -> bool:
-        """Whether a setting makes it speak v2 at its version."""
+        """True if a setting makes it speak v2 at its version."""
         since = self.client.setting_since if self.client else None
         return since is not None and not self._is_below(since)
 
     @property
     def is_script(self) -> bool:
-        """Whether a tool was called, or an interpreter runs a script."""
+        """True if a tool was called, or an interpreter runs a script."""
         key = self.group.key
         own = self.scene.own
         kind = self.client.kind if self.client else None
@@ -136,13 +136,13 @@ class GroupFacts:
 
     @property
     def is_person(self) -> bool:
-        """Whether a person typed it, or sent it by ssh."""
+        """True if a person typed it, or sent it by ssh."""
         is_at_shell = self.group.key.kind == PERSON or self.scene.login is not None
         return is_at_shell and self.origin is None and self.is_below is not False
 
     @property
     def fell_back_in_script(self) -> bool:
-        """Whether its script asks for tokens, and most of the v1 calls are where it gets none."""
+        """True if its script asks for tokens, and most v1 calls are where it gets none."""
         if not self.is_script or not self.asked.failed:
             return False
         if not self.group.v1_by_asked:

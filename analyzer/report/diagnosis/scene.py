@@ -18,7 +18,7 @@ from analyzer.logline.keys import Place
 from analyzer.logline.launchers import LOGINS, TOOLS
 from analyzer.logline.line import text_at, value_at
 from analyzer.logline.recognition import PROGRAM, Image, Program, Role, recognise
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 
 # A line has fewer; forged ones may have any number.
 _ANCESTORS_MAX = 64
@@ -34,27 +34,27 @@ class Link(NamedTuple):
 
     @property
     def script(self) -> str:
-        """The path of what it runs, "" where that is no file of its own."""
+        """The path of the script that it runs, "" if the script is no file of its own."""
         subject = self.program.subject
         is_named = "/" in subject and self.program.kind != PROGRAM
         return subject if is_named else ""
 
     @property
     def is_tool(self) -> bool:
-        """Whether it asks for whoever runs it, as curl does."""
+        """True if it asks for whoever runs it, as curl does."""
         return TOOLS.fullmatch(self.program.file) is not None or (
             TOOLS.fullmatch(self.program.name) is not None
         )
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is an interpreter that does not say what it runs."""
+        """True if it is an interpreter that does not say which script it runs."""
         is_interpreter = interpreter(self.program.file) is not None
         return is_interpreter and self.program.kind == PROGRAM
 
     @property
     def is_inline(self) -> bool:
-        """Whether it is an interpreter with code on its command line."""
+        """True if it is an interpreter with code on its command line."""
         told = interpreter(self.program.file)
         found = target(told, self.image.args) if told is not None else None
         return found is not None and found.kind == CODE
@@ -87,7 +87,7 @@ class Scene:
 
     @property
     def actors(self) -> Iterator[Link]:
-        """Those above the caller that want something of their own, nearest first."""
+        """The processes above the caller that act for themselves, nearest first."""
         return (link for link in self.links[1:] if link.program.role is Role.ACTOR)
 
     @property

@@ -6,13 +6,13 @@ import re
 from typing import Optional
 
 from analyzer.clients.table import Recognition
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import looks, replacement
 from analyzer.report.diagnosis.origins import Origin
 from analyzer.report.diagnosis.parts import RETRIEVAL, assembled, with_advice
 from analyzer.report.diagnosis.scene import Scene
 from analyzer.report.diagnosis.surroundings import TokenRequests
 from analyzer.report.diagnosis.tokens import HOP_LIMIT, is_limited, why_no_token, worst
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 _EMPTY_HEADER = re.compile(

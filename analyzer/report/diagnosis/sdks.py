@@ -6,12 +6,12 @@ from typing import Optional
 
 from analyzer.clients.entry import Client
 from analyzer.clients.table import Recognition
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import looks
 from analyzer.report.diagnosis.parts import assembled, known, with_advice
 from analyzer.report.diagnosis.remembered import again, keeps_v1, restart
 from analyzer.report.diagnosis.tokens import HOP_LIMIT, is_limited, why_no_token, worst
 from analyzer.report.diagnosis.whose import check_within
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 
 SDK_SETTINGS = "https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html"

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from analyzer.logline.line import text_at
-from analyzer.report.findings import Findings, Group, Host
+from analyzer.report.callers import Group
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host
 
 # The last part of a key says the job, if it is one of these.
 _OF_JOB = ("by=", "cron=", "script=", "package=")
@@ -28,12 +30,12 @@ class TokenRequests:
 
     @property
     def failed(self) -> Mapping[str, int]:
-        """Those without a token for an answer, by outcome."""
+        """The token requests that got no token, by outcome."""
         return {name: count for name, count in self.outcomes.items() if name != _SUCCESS}
 
     @property
     def succeeded(self) -> int:
-        """Those that were answered with a token."""
+        """The token requests that got a token."""
         return self.outcomes.get(_SUCCESS, 0)
 
 

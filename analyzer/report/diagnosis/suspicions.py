@@ -22,7 +22,7 @@ from analyzer.logline.foreign import is_sdk, language
 from analyzer.logline.named_caller import short
 from analyzer.logline.servers import Server, maybe_server
 from analyzer.logline.strange import is_above_suspicion, strange
-from analyzer.report.findings import FURTHER, Group, Use
+from analyzer.report.callers import FURTHER, Group, Use
 
 # A caller was known that long, by that many other calls, before it asked for credentials ...
 _KNOWN = datetime.timedelta(days=1)

@@ -16,12 +16,12 @@ from analyzer.clients.table import Recognition
 from analyzer.logline.deployed import in_words
 from analyzer.logline.named_caller import short
 from analyzer.logline.runs import stable_path
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.code import CodeFix
 from analyzer.report.diagnosis.origins import Origin
 from analyzer.report.diagnosis.scene import Scene
 from analyzer.report.diagnosis.suspicions import server_of
 from analyzer.report.diagnosis.tokens import HOP_LIMIT, worst
-from analyzer.report.findings import Group
 from analyzer.report.result import Cause, Diagnosis
 from analyzer.report.targets import Act, Seen, Target
 
@@ -52,7 +52,7 @@ class Case:
 
     @property
     def is_program(self) -> bool:
-        """Whether it is a program that its vendor upgrades as a whole."""
+        """True if it is a program that its vendor upgrades as a whole."""
         return self.client is not None and self.client.kind == "program"
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.proxies import NO_PROXY
-from analyzer.report.findings import Group
 
 HOP_LIMIT = (
     "aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID"

@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 
 from analyzer.clients.entry import Client
 from analyzer.clients.table import Clients
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.result import Cause, Diagnosis
 
 # What gives pods roles, and so answers what they ask of credentials.

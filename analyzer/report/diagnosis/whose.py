@@ -9,11 +9,11 @@ from typing import Any, Optional
 
 from analyzer.clients.table import Clients, Recognition
 from analyzer.logline.named_caller import short
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.clients import maybe_recognise
 from analyzer.report.diagnosis.origins import Origin
 from analyzer.report.diagnosis.products import has_sdk, maybe_product, unit_name
 from analyzer.report.diagnosis.scene import Scene
-from analyzer.report.findings import Group
 
 _DATADOG = "Datadog Agent"
 _PYTHON = re.compile(r"python-requests/|python-urllib|aiohttp/|python-httpx/", re.IGNORECASE)

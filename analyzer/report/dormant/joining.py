@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from analyzer.report.callers import Group
 from analyzer.report.dormant.scanned import Dormant, Scanned, Scans
-from analyzer.report.findings import Findings, Group
-from analyzer.report.result import Instance, Roster
+from analyzer.report.findings import Findings
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.joining import join
 from analyzer.text import visible
 

@@ -10,6 +10,7 @@ from typing import Any
 from analyzer.errors import AnalyzerError
 from analyzer.report.dormant.scanned import Place, Scanned
 from analyzer.report.period import read_iso
+from analyzer.report.whole_file import read_whole
 from analyzer.text import visible
 
 # The document's version. ``analyzer.scan.findings`` has the same; a test holds them together.
@@ -42,19 +43,11 @@ def _files(path: Path) -> Iterator[Path]:
 def _document(path: Path) -> Scanned:
     name = visible(str(path))
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path is like this"
-        raise AnalyzerError(f"cannot read the scan {name!r}: {why}. {_AGAIN}") from None
-    if len(raw) > SIZE_MAX:
-        raise AnalyzerError(f"{name}: is larger than {SIZE_MAX >> 20} MiB. {_AGAIN}")
-    try:
-        document = json.loads(raw)
+        document = json.loads(read_whole(path, SIZE_MAX, "the scan", _AGAIN))
     except (ValueError, RecursionError):
         raise AnalyzerError(f"{name}: is not one whole JSON document. {_AGAIN}") from None
     if not isinstance(document, Mapping) or "findings" not in document:
-        raise AnalyzerError(f"{name}: is no scan. {_AGAIN}")
+        raise AnalyzerError(f"{name}: is not a scan. {_AGAIN}")
     if document.get("format") != FORMAT:
         raise AnalyzerError(
             f"{name}: has format {visible(str(document.get('format')))}, and this version reads"

@@ -47,7 +47,7 @@ class Scanned:
 
 @dataclass(frozen=True)
 class Dormant:
-    """What the last scan of a host found that has not called IMDSv1 there."""
+    """Findings of a host's last scan whose code has not called IMDSv1 there."""
 
     at: datetime.datetime
     is_complete: bool

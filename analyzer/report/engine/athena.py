@@ -10,10 +10,10 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
+from analyzer.report.callers import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
 from analyzer.report.engine.bounds import MICROSECONDS, MINUTE_US
 from analyzer.report.engine.columns import ATHENA, FIELDS
 from analyzer.report.engine.sql import TABLES, query, translated
-from analyzer.report.findings import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
 
 DATABASE = "imds"
 PLACE = "s3://BUCKET/PREFIX/"
@@ -83,7 +83,7 @@ def statements(location: Optional[str]) -> str:
 def _checked(location: str) -> str:
     if not _LOCATION.fullmatch(location):
         raise ConfigError(
-            f"--location {location!r} is no place in S3: write s3://BUCKET/PREFIX/, the directory"
-            " with the logs"
+            f"--location {location!r} is not an S3 location: write s3://BUCKET/PREFIX/, the"
+            " directory with the logs"
         )
     return location if location.endswith("/") else f"{location}/"

@@ -10,15 +10,9 @@ from analyzer.logline.fields import VERSIONS
 from analyzer.logline.line import LINE_MAX
 from analyzer.logline.named_caller import NOT_TEXT, TEXT_MAX, UNKNOWN
 from analyzer.logline.strange import INSIDE
+from analyzer.report.callers import EVIDENCE_MAX, EVIDENCE_OF_GROUP_MAX, FURTHER, SIGHTINGS_MAX
 from analyzer.report.engine.numbers import CALLS, COUNT, NUMBERS, SECONDS_MAX
-from analyzer.report.findings import (
-    CAPTURE_HOST,
-    CAPTURE_PROBE,
-    EVIDENCE_MAX,
-    EVIDENCE_OF_GROUP_MAX,
-    FURTHER,
-    SIGHTINGS_MAX,
-)
+from analyzer.report.hosts import CAPTURE_HOST, CAPTURE_PROBE
 
 MICROSECONDS = 1_000_000
 MINUTE_US = 60 * MICROSECONDS

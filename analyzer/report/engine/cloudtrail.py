@@ -61,8 +61,9 @@ def statements(
 def _checked(location: str) -> str:
     if not _LOCATION.fullmatch(location):
         raise ConfigError(
-            f"--location {location!r} is no place in S3: write s3://BUCKET/AWSLogs/, the directory"
-            " with one folder for each account; an organization's trail has its id behind AWSLogs"
+            f"--location {location!r} is not an S3 location: write s3://BUCKET/AWSLogs/, the"
+            " directory with a folder for each account. An organization's trail has its id after"
+            " AWSLogs"
         )
     return location if location.endswith("/") else f"{location}/"
 

@@ -15,7 +15,8 @@ from analyzer.errors import AnalyzerError
 from analyzer.logline.events import REQUEST
 from analyzer.logline.line import LINE_MAX
 from analyzer.report.engine.numbers import are_right_in
-from analyzer.report.findings import CAPTURE_PROBE, DAMAGE_LISTED_MAX, Damage
+from analyzer.report.findings import DAMAGE_LISTED_MAX, Damage
+from analyzer.report.hosts import CAPTURE_PROBE
 from analyzer.report.inputs import File
 from analyzer.report.inputs.packed import Pieces
 

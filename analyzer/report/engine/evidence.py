@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from analyzer.report.callers import CodeEvidence
 from analyzer.report.engine.rows import Ask, at, by_first
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import CodeEvidence
 from analyzer.software.recorded import Code, from_fields
 
 

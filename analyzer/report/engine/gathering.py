@@ -10,6 +10,16 @@ from typing import Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
 from analyzer.logline.runs import stable_unit
+from analyzer.report.callers import (
+    GROUPS_MAX,
+    HOSTS_LISTED_MAX,
+    PATHS_LISTED_MAX,
+    WORKLOADS_LISTED_MAX,
+    Group,
+    Key,
+    Tally,
+    Use,
+)
 from analyzer.report.engine.bounds import (
     AGENTS_LISTED_MAX,
     MICROSECONDS,
@@ -26,22 +36,8 @@ from analyzer.report.engine.shortfalls import slice_of
 from analyzer.report.engine.sightings import gather_sightings, gather_successors
 from analyzer.report.engine.sql import TABLES, query
 from analyzer.report.engine.tokenless import tokenless
-from analyzer.report.findings import (
-    DAMAGE_LISTED_MAX,
-    GROUPS_MAX,
-    HOSTS_LISTED_MAX,
-    PATHS_LISTED_MAX,
-    WORKLOADS_LISTED_MAX,
-    Bucket,
-    Damage,
-    Findings,
-    Group,
-    Host,
-    Key,
-    Tally,
-    Tokenless,
-    Use,
-)
+from analyzer.report.findings import DAMAGE_LISTED_MAX, Bucket, Damage, Findings, Tokenless
+from analyzer.report.hosts import Host
 from analyzer.report.inputs import File
 
 # Where no time is asked for: all that Python can name.

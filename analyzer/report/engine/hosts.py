@@ -9,7 +9,7 @@ from analyzer.report.engine.bounds import OF_NO_REQUEST
 from analyzer.report.engine.rows import Ask, Rows, at, by_first, maybe_at
 from analyzer.report.engine.shortfalls import gather_shortfalls
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import Boot, Host, Loss, Odd, Span
+from analyzer.report.hosts import Boot, Host, Loss, Odd, Span
 
 # Lines are written some time after what they tell, so that two boots may seem to overlap by this.
 _OVERLAP_S = 5.0

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from analyzer.report.engine.bounds import MINUTE_US
 from analyzer.report.engine.rows import Ask, at
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import Shortfall, Span
+from analyzer.report.hosts import Shortfall, Span
 from analyzer.report.inputs.file import File
 
 # Of one host; the oldest are left out.

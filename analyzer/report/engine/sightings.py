@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Optional
 
+from analyzer.report.callers import Sighting
 from analyzer.report.engine.bounds import MICROSECONDS
 from analyzer.report.engine.rows import Ask, Rows, at, by_first
 from analyzer.report.engine.sql import query
-from analyzer.report.findings import Sighting, Span
+from analyzer.report.hosts import Span
 
 
 def gather_sightings(ask: Ask) -> tuple[Sighting, ...]:

@@ -19,7 +19,7 @@ from analyzer.report.engine.damage import checked, is_text, salvaged
 from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.rows import Rows
-from analyzer.report.engine.sql import PASSING, query, translated
+from analyzer.report.engine.sql import PASSING, query, steps
 from analyzer.report.engine.tables import COLUMNS, FOREIGN_COLUMNS
 from analyzer.report.findings import Damage, Findings
 from analyzer.report.inputs import File, Inputs
@@ -80,7 +80,7 @@ def gather(inputs: Inputs, options: Options, master: Optional[str] = None) -> Fi
             mended = salvaged(whole, Path(directory))
             further = [one for each in mended for one in each.damage]
             if not further and not broken:
-                raise AnalyzerError(f"Spark cannot read the input: {_first_line(error)}") from None
+                raise AnalyzerError(f"Spark cannot read the input: {_reason(error)}") from None
         files, damage, unread = [each.file for each in mended], damage + further, unread + broken
         if not files:
             raise nothing_left(tuple(unread))
@@ -114,16 +114,26 @@ class _Spark:
 
     def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name; what is added up is added up once."""
-        answer = self._spark.sql(translated(question, "spark"))
-        # Without the plan that led to it: each of the following would take it in again.
-        if name not in PASSING:
-            answer = answer.localCheckpoint()
-        answer.createOrReplaceTempView(name)
+        with self._answer(question) as answer:
+            # Without the plan that led to it: each of the following would take it in again.
+            kept = answer if name in PASSING else answer.localCheckpoint()
+            kept.createOrReplaceTempView(name)
 
     def ask(self, question: str) -> Rows:
         """Return a query's answer."""
-        rows = [tuple(row) for row in self._spark.sql(translated(question, "spark")).collect()]
+        with self._answer(question) as answer:
+            rows = [tuple(row) for row in answer.collect()]
         return [tuple(self._paths.get(value, value) for value in row) for row in rows]
+
+    @contextlib.contextmanager
+    def _answer(self, question: str) -> Iterator[DataFrame]:
+        """Return a query's answer, whose parts are kept meanwhile."""
+        *parts, (_, last) = steps(question, "spark")
+        for name, part in parts:
+            self._spark.sql(part).localCheckpoint().createOrReplaceTempView(name)
+        yield self._spark.sql(last)
+        for name, _ in parts:
+            self._spark.catalog.dropTempView(name)
 
     def example_records(self) -> str:
         """Return the records, each with its line."""
@@ -142,7 +152,7 @@ def _tables(
         try:
             problem = problem_of(file) if file.is_parquet else None
         except (PySparkException, Py4JJavaError) as error:
-            problem = f"is Parquet that cannot be read: {_first_line(error)}"
+            problem = f"is Parquet that cannot be read: {_reason(error)}"
         if problem is None:
             kept.append(file)
         else:
@@ -209,5 +219,13 @@ def _escaped(path: str) -> str:
     return _GLOB.sub(r"\\\1", path)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _reason(error: Exception) -> str:
+    """Say what failed: the exception that Java raised, and the first cause of it.
+
+    Py4J's own first line says only which object was called, and the rest of Java's is its stack.
+    """
+    text = str(error).strip() or type(error).__name__
+    lines = [line.strip() for line in text.splitlines()]
+    raised = next((line[1:].strip() for line in lines if line.startswith(":")), lines[0])
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return " ".join([f"{raised.rstrip('.')}.", *causes[-1:]]) if causes else raised

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import GLOBALS
 
 if TYPE_CHECKING:
     import jinja2
+    from sqlglot.expressions import CTE, Query
 
 QUERIES = Path(__file__).with_name("queries")
 # The tables that answers are kept in, each made from the ones before it.
@@ -37,11 +40,49 @@ def quoted(text: str) -> str:
 
 def translated(text: str, dialect: str) -> str:
     """Return a query of DuckDB's in ``spark`` or ``athena``. Raises AnalyzerError."""
+    return _written(_parsed(text), dialect)
+
+
+def steps(text: str, dialect: str) -> list[tuple[str, str]]:
+    """Return a query of DuckDB's in ``dialect``, as names and queries to keep one after the other.
+
+    The last has the name "" and is the answer. The others are the query's parts that are named
+    more than once: an engine that writes a part into each place that names it takes twice as long
+    with each link of a chain of them. Raises AnalyzerError.
+    """
+    from sqlglot import exp  # noqa: PLC0415 (an extra)
+
+    tree = _parsed(text)
+    named = Counter(table.name for table in tree.find_all(exp.Table))
+    parts = tree.ctes
+    for each in tree.find_all(exp.With):
+        if each.parent is tree:
+            each.pop()
+    found: list[tuple[str, str]] = []
+    once: list[exp.CTE] = []
+    for part in parts:
+        if named[part.alias] > 1:
+            found.append((part.alias, _written(_with(part.this, once), dialect)))
+        else:
+            once.append(part)
+    return [*found, ("", _written(_with(tree, once), dialect))]
+
+
+def _with(tree: Query, parts: Sequence[CTE]) -> Query:
+    for part in parts:
+        tree = tree.with_(part.alias, as_=part.this)
+    return tree
+
+
+def _parsed(text: str) -> Query:
     try:
         import sqlglot  # noqa: PLC0415 (an extra)
     except ImportError:
         raise _missing("sqlglot") from None
-    tree = sqlglot.parse_one(text, read="duckdb")
+    return cast("Query", sqlglot.parse_one(text, read="duckdb"))
+
+
+def _written(tree: Query, dialect: str) -> str:
     # Names are quoted, as each dialect has other words for its own.
     return tree.sql(dialect=dialect, identify=True, pretty=dialect == "athena")
 

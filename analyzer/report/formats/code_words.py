@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from analyzer.report.findings import CodeEvidence, Group
+from analyzer.report.callers import CodeEvidence, Group
 from analyzer.software import wording
 
 # Of each kind in one cell; the JSON format has all.

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable, Optional, Union
 
 from analyzer.imds import AWS
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.formats import code_words, fix_words, fixes, fleet, outlook
 from analyzer.report.formats.fixes import Fix
 from analyzer.report.formats.fleet import FleetCaller

@@ -27,7 +27,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Share:
-    """What one host has of a fix: its calls, the versions seen there, and the callers.
+    """One host's share of a fix: its calls, the versions seen there, and the callers.
 
     ``calls_of`` is by the key of the host that made the calls: a former instance of its group
     may have, and then counts for several hosts.
@@ -74,7 +74,7 @@ class Fix:
 
     @property
     def host_count(self) -> int:
-        """How many these are; of a caller that nothing judged, only the first are listed."""
+        """The number of these hosts. A caller that was not judged lists only the first ones."""
         return max([len(self.hosts), *(each.host_count for each in self.callers)])
 
     @property
@@ -84,7 +84,7 @@ class Fix:
 
     @functools.cached_property
     def seen(self) -> tuple[Seen, ...]:
-        """What was seen of it, of all its callers."""
+        """The facts that were seen of it, of all its callers."""
         every = (seen for each in (*self.members, *self.also) for seen in each.target.seen)
         return tuple(dict.fromkeys(every))
 
@@ -100,7 +100,7 @@ class Fix:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where it was seen; the first is the example."""
+        """The places where it was seen; the first is the example."""
         return tuple(dict.fromkeys(each.place for each in self.seen if each.place))
 
     def by_host(self) -> tuple[Share, ...]:

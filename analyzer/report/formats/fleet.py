@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import HOSTS_LISTED_MAX
+from analyzer.report.callers import HOSTS_LISTED_MAX
 from analyzer.report.result import (
     CLEARED,
     STANDINGS,
     CallerStanding,
     Cause,
     Entry,
-    Instance,
     Judgement,
     Report,
     Standing,
 )
+from analyzer.report.roster.instances import Instance
 
 # A reason of this code is about requests that no standing accounts for.
 _UNREADABLE = "unknown_versions"
@@ -58,7 +58,7 @@ class FleetCaller:
 
     @property
     def host_count(self) -> int:
-        """How many these are; an entry lists only the first of its hosts."""
+        """The number of these hosts; an entry lists only the first of its hosts."""
         if self.standings or self.entry is None:
             return len(self.standings)
         group = self.entry.group
@@ -82,14 +82,14 @@ class FleetCaller:
 
     @property
     def safe_on(self) -> Optional[datetime.datetime]:
-        """When it is out of the way on all of them; None where time alone does not do it."""
+        """The day when the caller no longer blocks the switch; None if time alone is not enough."""
         dates = [each.safe_on for each in self.standings.values()]
         known = [each for each in dates if each is not None]
         return max(known) if known and len(known) == len(dates) else None
 
     @property
     def cause(self) -> Cause:
-        """Why it calls, as far as it is known."""
+        """The reason why it calls, as far as it is known."""
         return Cause.UNKNOWN if self.entry is None else self.entry.diagnosis.cause
 
 

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analyzer.report.findings import Findings, Host, Span
+from analyzer.report.findings import Findings
 from analyzer.report.formats import wording
+from analyzer.report.hosts import Host, Span
 from analyzer.report.result import WORST_FIRST, Judgement, Report
 
 DAYS_MAX = 62  # columns that are still told apart on a telephone: two months by the day
@@ -59,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ChartColumn:
-    """What was seen from ``start`` on. ``parts`` are drawn on top of each other."""
+    """The counts from ``start`` on. ``parts`` are drawn on top of each other."""
 
     start: datetime.datetime
     x: float
@@ -90,7 +91,7 @@ class Picture:
 
     @property
     def width(self) -> float:
-        """Of the drawing."""
+        """The width of the drawing."""
         return len(self.whole.columns) * COLUMN
 
     @property

@@ -16,21 +16,14 @@ from dataclasses import is_dataclass
 from typing import Any, Optional
 
 from analyzer.report.account.inventory import Inventory
-from analyzer.report.findings import Bucket, Findings, Host
+from analyzer.report.cloudwatch.differences import Comparison, Difference
+from analyzer.report.findings import Bucket, Findings
 from analyzer.report.formats import code_words, fixes
 from analyzer.report.formats.fix_document import fix_document
 from analyzer.report.formats.wording import VERSIONS
-from analyzer.report.result import (
-    CLEARED,
-    CallerStanding,
-    Comparison,
-    Difference,
-    Entry,
-    Instance,
-    Report,
-    Roster,
-    Verdict,
-)
+from analyzer.report.hosts import Host
+from analyzer.report.result import CLEARED, CallerStanding, Entry, Report, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 
 # 2: hosts are named by their key (the instance id, if known) everywhere, and boots are objects.
 FORMAT = 2

@@ -14,7 +14,8 @@ from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.meeting import BOUNDS, advice
 from analyzer.report.formats.meeting_instances import JUDGEMENT_STYLES
 from analyzer.report.formats.paper import INDENT, LABEL_COLUMNS, Column, Lines, Paper
-from analyzer.report.result import STANDINGS, Entry, Instance, Report, Verdict
+from analyzer.report.result import STANDINGS, Entry, Report, Verdict
+from analyzer.report.roster.instances import Instance
 
 VERSION_STYLES = {"v1": "bold red", "unknown": "yellow", "v2": "green"}
 # A host's own callers say the same, with all of them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.formats import ancestry, fleet, outlook, selection, wording
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.markdown_fixes import changes
@@ -22,7 +23,7 @@ from analyzer.report.formats.markdown_text import (
     table,
 )
 from analyzer.report.formats.selection import BRIEF, Detail
-from analyzer.report.result import WORST_FIRST, Comparison, Entry, Report, Step, Verdict
+from analyzer.report.result import WORST_FIRST, Entry, Report, Step, Verdict
 from analyzer.text import visible
 
 _NAMED_MAX = 5  # hosts of a verdict, in the summary

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Difference
 from analyzer.report.formats.fleet import FleetCaller
 from analyzer.report.formats.wording import at, count, lasting, plural, who
 from analyzer.report.result import (
@@ -17,15 +18,13 @@ from analyzer.report.result import (
     WORST_FIRST,
     Acceptance,
     CallerStanding,
-    Difference,
     GroupVerdict,
-    Instance,
     Judgement,
     Report,
-    Roster,
     Standing,
     Verdict,
 )
+from analyzer.report.roster.instances import Instance, Roster
 
 # What happens to a caller if IMDSv1 is switched off today, in a cell.
 TODAY: Mapping[Standing, str] = {

@@ -12,17 +12,11 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import Host
 from analyzer.report.formats import fleet, reason_words, selection
 from analyzer.report.formats.page_words import Label
-from analyzer.report.result import (
-    CLEARED,
-    WORST_FIRST,
-    Instance,
-    Reason,
-    Report,
-    Verdict,
-)
+from analyzer.report.hosts import Host
+from analyzer.report.result import CLEARED, WORST_FIRST, Reason, Report, Verdict
+from analyzer.report.roster.instances import Instance
 
 # Up to here each host's reasons have room beside it.
 SMALL_FLEET = 10
@@ -54,13 +48,13 @@ class HostRow:
 
     @property
     def owner(self) -> str:
-        """Who owns it."""
+        """The owner, "" if unknown."""
         return (self.instance.owner if self.instance else None) or ""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is said of some hosts."""
+    """A sentence about some hosts."""
 
     text: str
     hosts: selection.Shown[str]
@@ -79,7 +73,7 @@ class FoldedReason:
 
 @dataclass(frozen=True)
 class Table:
-    """The hosts, the worst first, and what is said of several of them."""
+    """The hosts, worst first, and the sentences about several of them."""
 
     rows: selection.Shown[HostRow]
     obstacles: tuple[FoldedReason, ...]
@@ -92,7 +86,7 @@ class Table:
 
     @property
     def has_owners(self) -> bool:
-        """Whether any host has an owner."""
+        """True if any host has an owner."""
         return any(each.owner for each in self.rows.items)
 
     @property

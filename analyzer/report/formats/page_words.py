@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.formats import wording
 
 # A long name may be broken behind these, and a long part of it behind a hyphen; nowhere else.
@@ -43,14 +43,14 @@ _FACTS: tuple[Callable[[Group], Optional[str]], ...] = (
 
 @dataclass(frozen=True)
 class Label:
-    """What a caller is called; ``detail`` tells it from others of that name, else is empty."""
+    """Name of a caller. ``detail`` tells it from others of the same name, or is empty."""
 
     name: str
     detail: str = ""
 
     @property
     def whole(self) -> str:
-        """Both on one line."""
+        """Name and detail on one line."""
         return f"{self.name} ({self.detail})" if self.detail else self.name
 
 

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much a format shows before it only counts; what a person still reads."""
+    """Lengths up to which a format lists, before it only counts: as much as a person reads."""
 
     callers_in_detail: int
     callers_in_rows: int  # behind those in detail, and again for callers with nothing to do
@@ -28,7 +28,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Detail:
-    """What the user asked to see all of; by default a report is one page.
+    """Lists that the user asked to see in full; by default a report is one page.
 
     ``steps`` are the commands of every step, not of the first alone. ``by_host`` splits each fix
     by host.

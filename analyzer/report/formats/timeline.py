@@ -43,7 +43,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """All panels share their times. ``bar_s`` is how long a bar lasts."""
+    """Panels that share their times. ``bar_s`` is the length of a bar in seconds."""
 
     panels: tuple[Panel, ...]
     bar_s: int
@@ -51,12 +51,12 @@ class Chart:
 
     @property
     def width(self) -> int:
-        """Of the drawing."""
+        """The width of the drawing."""
         return len(self.starts) * BAR_WIDTH
 
     @property
     def height(self) -> int:
-        """Of the drawing."""
+        """The height of the drawing."""
         return HEIGHT
 
 

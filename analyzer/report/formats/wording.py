@@ -12,17 +12,12 @@ from typing import Optional
 from analyzer.imds import AWS
 from analyzer.logline.deployed import copies_at, in_words
 from analyzer.logline.named_caller import short
-from analyzer.report.findings import Damage, Findings, Group, Key, Span
+from analyzer.report.callers import Group, Key
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.findings import Damage, Findings
 from analyzer.report.formats import code_words
-from analyzer.report.result import (
-    WORST_FIRST,
-    Cause,
-    Comparison,
-    Entry,
-    Judgement,
-    Report,
-    Verdict,
-)
+from analyzer.report.hosts import Span
+from analyzer.report.result import WORST_FIRST, Cause, Entry, Judgement, Report, Verdict
 
 VERSIONS = ("v1", "unknown", "v2")  # the worst first
 VERSION_NAMES = {"v1": "IMDSv1", "unknown": "unknown", "v2": "IMDSv2"}

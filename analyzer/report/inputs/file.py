@@ -11,7 +11,7 @@ from analyzer.report.findings import Damage
 
 
 class InputError(AnalyzerError):
-    """Nothing that was named can be read."""
+    """No named file can be read."""
 
 
 class File(NamedTuple):

@@ -176,7 +176,7 @@ def _room() -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"there is no room for what comes in: {error.strerror}. Set TMPDIR to a directory"
+            f"there is no disk space for the input: {error.strerror}. Set TMPDIR to a directory"
             " with more, or name files."
         ) from None
 

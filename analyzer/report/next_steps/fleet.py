@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import HOSTS_LISTED_MAX, Findings, Host
+from analyzer.report.callers import HOSTS_LISTED_MAX
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host
 from analyzer.report.next_steps.instances import Instances, instances_of
-from analyzer.report.result import Cause, Entry, Instance, Judgement, Roster, Verdict
+from analyzer.report.result import Cause, Entry, Judgement, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.joining import maybe_instance_id
 
 # After one instance as many as this, in percent, and then all.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from analyzer.report.cloudwatch.question import batches, command
-from analyzer.report.findings import Host, Span
-from analyzer.report.result import Instance
+from analyzer.report.hosts import Host, Span
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.joining import maybe_instance_id
 
 # More become a file of ids and a loop over it.

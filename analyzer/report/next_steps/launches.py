@@ -17,7 +17,8 @@ from analyzer.report.next_steps.guardrails import WRITE, commands, gaps
 from analyzer.report.next_steps.instances import COMMANDS_MAX, places_of, region_option
 from analyzer.report.next_steps.launch_sources import sources
 from analyzer.report.next_steps.rollout import TWO_HOPS
-from analyzer.report.result import Instance, Judgement, Step, Verdict
+from analyzer.report.result import Judgement, Step, Verdict
+from analyzer.report.roster.instances import Instance
 
 _TEMPLATE = re.compile(r"lt-[0-9a-f]{8,17}", re.ASCII)
 _VERSION = re.compile(r"\d{1,9}", re.ASCII)

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from analyzer.report.cloudwatch.question import PERIOD_S, REJECTED
-from analyzer.report.findings import Host
 from analyzer.report.formats.wording import number
+from analyzer.report.hosts import Host
 from analyzer.report.next_steps.fleet import SECOND_STAGE_PERCENT, Fleet
 from analyzer.report.next_steps.instances import (
     INSTANCE,

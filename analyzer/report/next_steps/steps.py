@@ -6,25 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from analyzer.report.account.inventory import Inventory
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.diagnosis.pods import AGENT, fetches_node_credentials, role_commands
-from analyzer.report.findings import Findings, Host
+from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import label, listed, number
+from analyzer.report.hosts import Host
 from analyzer.report.next_steps.fleet import Fleet, fleet_of
 from analyzer.report.next_steps.instances import ask, instances_of, modify, show
 from analyzer.report.next_steps.launches import launches
 from analyzer.report.next_steps.rollout import TWO_HOPS, rollout
 from analyzer.report.next_steps.systems_manager import watch
 from analyzer.report.next_steps.unwatched import maybe_watch
-from analyzer.report.result import (
-    Cause,
-    Comparison,
-    Entry,
-    Judgement,
-    Reason,
-    Roster,
-    Step,
-    Verdict,
-)
+from analyzer.report.result import Cause, Entry, Judgement, Reason, Step, Verdict
+from analyzer.report.roster.instances import Roster
 from analyzer.report.verdict.rules import EFFECTS
 
 _NOT_ENOUGH = Judgement.NOT_ENOUGH_EVIDENCE

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from analyzer.report.formats.wording import listed, number
 from analyzer.report.next_steps.instances import Instances, look_up, show
-from analyzer.report.result import Instance, Roster, Step
+from analyzer.report.result import Step
+from analyzer.report.roster.instances import Instance, Roster
 
 _SHOWN = (
     "'Reservations[].Instances[].[InstanceId,PrivateDnsName,ImageId,Tags[?Key==`Name`]|[0].Value]'"

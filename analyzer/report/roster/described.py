@@ -11,7 +11,7 @@ from typing import Any, Optional
 from analyzer.errors import AnalyzerError
 from analyzer.imds import INSTANCE_ID
 from analyzer.report.period import read_iso
-from analyzer.report.result import Instance
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.listed import instances_of_lines
 
 RUN = "Run\n  aws ec2 describe-instances --output json > instances.json"
@@ -45,7 +45,7 @@ class Document:
     is_whole: bool = True
 
     def goes_on_in(self, other: Document) -> bool:
-        """Whether another document can be the next page: it is of the same Region."""
+        """Tell whether another document can be the next page: it is of the same Region."""
         own = {each.region for each in self.instances}
         others = {each.region for each in other.instances}
         return not own or not others or bool(own & others)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Optional
 
 from analyzer.imds import INSTANCE_ID
-from analyzer.report.findings import Host
-from analyzer.report.result import Instance, Roster
+from analyzer.report.hosts import Host
+from analyzer.report.roster.instances import Instance, Roster
 
 # A host that is named after its instance: i-0123456789abcdef0.eu-west-1.compute.internal.
 _ID_AS_NAME = re.compile(rf"({INSTANCE_ID.pattern})(?![0-9a-z])", re.ASCII)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from analyzer.errors import AnalyzerError
 from analyzer.imds import INSTANCE_ID
-from analyzer.report.result import Instance
+from analyzer.report.roster.instances import Instance
 
 _SHOWN_MAX = 60
 # What is meant as an id and is none; a host's name does not begin like that.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from analyzer.report.result import Instance
+from analyzer.report.roster.instances import Instance
 
 # Keys of tags that teams put an owner in, without case and separators; the first found counts.
 OWNER_TAGS = (
@@ -56,7 +56,7 @@ class Patterns:
 
 @dataclass(frozen=True)
 class Owners:
-    """What tells owners: ``patterns`` first, in order, then the first of the ``tags`` there is.
+    """Rules for owners: ``patterns`` first, in order, then the first existing tag of ``tags``.
 
     Of callers in pods, the first of the ``labels`` there is, in place of tags.
     """
@@ -78,7 +78,7 @@ class Owners:
     def maybe_owner_of_caller(self, key: str, program: str, labels: str = "") -> Optional[str]:
         """Return whose a caller is wherever it runs; None where neither pattern nor label says so.
 
-        ``labels`` are its pods', as :class:`analyzer.report.findings.Key` has them.
+        ``labels`` are its pods', as :class:`analyzer.report.callers.Key` has them.
         """
         by_name = labels_of(labels)
         found = (each.owner for each in self.patterns if each.has_caller(key, program, by_name))

@@ -48,7 +48,7 @@ def _place(path: str, number: int, entry: Mapping[str, Any]) -> str:
 def _patterns(entry: Mapping[str, Any], place: str) -> Patterns:
     unknown = sorted(entry.keys() - set(_KEYS))
     if unknown:
-        raise ConfigError(f"{place}: there is no {unknown[0]!r}. An entry has {', '.join(_KEYS)}")
+        raise ConfigError(f"{place}: unknown key {unknown[0]!r}. The keys are {', '.join(_KEYS)}")
     owner = entry.get("owner")
     if not isinstance(owner, str) or not owner.strip():
         raise ConfigError(f'{place}: owner must be a name in quotes, such as owner = "payments"')

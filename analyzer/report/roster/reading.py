@@ -10,10 +10,11 @@ from typing import Optional
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.aws_cli import CLI_ERROR, NoDocumentError, documents
-from analyzer.report.result import Instance, Roster
 from analyzer.report.roster.described import RUN, Document, document_of
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.listed import instances_of_lines
 from analyzer.report.roster.owners import Owners
+from analyzer.report.whole_file import read_whole
 from analyzer.text import visible
 
 # What describe-instances prints of 20,000 instances has 200 MB.
@@ -56,15 +57,8 @@ def read(path: Path, owners: Optional[Owners] = None) -> Roster:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_MAX + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path is like this"
-        raise AnalyzerError(f"cannot read the instances {str(path)!r}: {why}. {RUN}") from None
+    raw = read_whole(path, SIZE_MAX, "the instances", RUN, "Ask for fewer instances.")
     name = visible(str(path))
-    if len(raw) > SIZE_MAX:
-        raise AnalyzerError(f"{name}: is larger than {SIZE_MAX >> 20} MiB: ask for fewer instances")
     try:
         text = raw.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Comparison, Difference
 from analyzer.report.formats.wording import at, lasting, listed, number
-from analyzer.report.result import Comparison, Difference
 from analyzer.report.verdict.evidence import Evidence
 
 

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.report.findings import Boot, Host, Sighting, Span
+from analyzer.report.callers import Sighting
+from analyzer.report.hosts import Boot, Host, Span
 from analyzer.report.verdict.intervals import quiet_since
 from analyzer.report.verdict.spans import DAY, is_covered, overlaps, uncovered
 

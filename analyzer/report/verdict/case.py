@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.callers import Sighting
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Sighting, Span
-from analyzer.report.result import Acceptance, Comparison, Roster
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Span
+from analyzer.report.result import Acceptance
+from analyzer.report.roster.instances import Roster
 from analyzer.report.verdict.groups import Places, places
 from analyzer.report.verdict.names import labels, programs
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged. ``end`` is the last line's time, or the present if that is before it."""
+    """Input of a verdict. ``end`` is the last line's time, or the present if that is before it."""
 
     findings: Findings
     period: datetime.timedelta
@@ -34,7 +38,7 @@ class Case:
 
     @property
     def end(self) -> datetime.datetime:
-        """When what is judged ends."""
+        """The end of the judged time."""
         return end_of(self.last_at, self.now)
 
 

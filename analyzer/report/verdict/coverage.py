@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
-from analyzer.report.findings import Span
 from analyzer.report.formats.wording import at, lasting, number
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.boots import unwatched_boot
 from analyzer.report.verdict.evidence import Evidence, allowed_s, too_much
 from analyzer.report.verdict.spans import DAY, total_s, uncovered, union

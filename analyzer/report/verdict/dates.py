@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Callable, Optional
 
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 from analyzer.report.result import CLEARED, Reason, Standing
 from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, off, unwatched_boot
 from analyzer.report.verdict.coverage import recurring

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Comparison, Difference
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Damage, Host, Span
-from analyzer.report.result import CallerStanding, Comparison, Difference, Instance, Standing
+from analyzer.report.findings import Damage
+from analyzer.report.hosts import Host, Span
+from analyzer.report.result import CallerStanding, Standing
+from analyzer.report.roster.instances import Instance
 from analyzer.report.verdict.groups import Together
 from analyzer.report.verdict.spans import DAY, total_s, uncovered, union
 
@@ -56,12 +59,12 @@ class Evidence:
 
     @property
     def gaps(self) -> tuple[Span, ...]:
-        """When in the window a call would have been missed, in order."""
+        """The times in the window at which a call would have been missed, in order."""
         return uncovered(self.window, union((*self.host.covered, *self.off, *self.closed)))
 
     @property
     def covered_s(self) -> float:
-        """How much of the window was watched."""
+        """The watched part of the window, in seconds."""
         return self.window.seconds - total_s(uncovered(self.window, self.host.covered))
 
     @property

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Optional
 
-from analyzer.report.findings import Host, Sighting, Span
+from analyzer.report.callers import Sighting
+from analyzer.report.hosts import Host, Span
 from analyzer.report.result import STANDINGS, CallerStanding, Standing
 from analyzer.report.verdict.boots import ATTACH_MAX, BOOT_LASTS, off
 from analyzer.report.verdict.case import Case

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import Boot, Findings, Host, Sighting, Span
-from analyzer.report.result import CallerStanding, Instance, Roster
+from analyzer.report.callers import Sighting
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Boot, Host, Span
+from analyzer.report.result import CallerStanding
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.boots import BOOT_LASTS, is_watched
 from analyzer.report.verdict.spans import union
 from analyzer.report.verdict.standings import Launch, unnamed
@@ -28,17 +31,17 @@ class Pool:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells groups apart."""
+        """The fields that tell groups apart."""
         return self.kind, self.name
 
     @property
     def names(self) -> frozenset[str]:
-        """What ``--accept`` may call the group and its hosts."""
+        """The names by which ``--accept`` may call the group and its hosts."""
         return frozenset((self.name, *(name for host in self.hosts for name in names_of(host))))
 
     @property
     def boots(self) -> tuple[Boot, ...]:
-        """All boots of its instances."""
+        """The boots of all its instances."""
         return tuple(boot for host in self.hosts for boot in host.boots)
 
     def watched(self, since: datetime.datetime) -> tuple[Span, ...]:
@@ -67,7 +70,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Together:
-    """What is known of a group as of one: its instances' time, launches and former callers.
+    """Facts about a group as a whole: its instances' time, launches and former callers.
 
     ``is_watched`` is whether it was watched through the period, with a launch in it.
     """
@@ -82,7 +85,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Places:
-    """Where each host of the log belongs. Without a roster, each is judged by itself."""
+    """Groups of the log's hosts. Without a roster, each host is judged by itself."""
 
     roster: Optional[Roster]
     instances: Mapping[str, Instance]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import Sighting, Span
+from analyzer.report.callers import Sighting
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.spans import DAY, extent, longest_pause, union
 
 # Asked for where the interval is unknown, with a day more: from one first Monday to the next can be
@@ -34,7 +35,7 @@ _HOUR = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often it calls. ``interval`` is None if that is unknown, ``name`` such as ``weekly``.
+    """Interval of calls, None if unknown. ``name`` is a word for it, such as ``weekly``.
 
     ``early`` and ``late`` are how far a run of a named rhythm came from its time.
     """

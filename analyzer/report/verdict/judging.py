@@ -12,19 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
+from analyzer.report.cloudwatch.differences import Comparison
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Findings, Host
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host
 from analyzer.report.result import (
     CLEARED,
     Acceptance,
     CallerStanding,
-    Comparison,
     GroupVerdict,
     Judgement,
     Reason,
-    Roster,
     Verdict,
 )
+from analyzer.report.roster.instances import Roster
 from analyzer.report.verdict.case import Case, case_of
 from analyzer.report.verdict.dates import latest, safe_on
 from analyzer.report.verdict.evidence import Evidence

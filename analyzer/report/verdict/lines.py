@@ -6,8 +6,9 @@ import datetime
 from collections.abc import Sequence
 from typing import Optional
 
-from analyzer.report.findings import CAPTURE_HOST, Damage, Findings, Odd, Shortfall
+from analyzer.report.findings import Damage, Findings
 from analyzer.report.formats.wording import at, lasting, listed, number
+from analyzer.report.hosts import CAPTURE_HOST, Odd, Shortfall
 from analyzer.report.verdict.coverage import silent
 from analyzer.report.verdict.evidence import Evidence
 from analyzer.report.verdict.spans import DAY

@@ -10,9 +10,10 @@ import datetime
 from dataclasses import replace
 from typing import Optional
 
-from analyzer.report.findings import Findings, Host, Span
+from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import at
-from analyzer.report.result import Instance, Roster
+from analyzer.report.hosts import Host, Span
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.joining import maybe_instance_id
 from analyzer.report.verdict.boots import BOOT_LASTS
 from analyzer.report.verdict.evidence import Evidence

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Optional
 
 from analyzer.imds import AWS
-from analyzer.report.findings import FURTHER, Group
+from analyzer.report.callers import FURTHER, Group
 from analyzer.report.formats.wording import at, label, listed, number
 from analyzer.report.result import CallerStanding
 

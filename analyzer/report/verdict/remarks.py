@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import Optional
 
-from analyzer.report.findings import Span
 from analyzer.report.formats.wording import at
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.boots import is_watched
 from analyzer.report.verdict.evidence import TOLERANCE, Evidence
 from analyzer.report.verdict.spans import DAY, total_s, uncovered

@@ -26,7 +26,7 @@ ORDER = WORST_FIRST[::-1]
 
 @dataclass(frozen=True)
 class Rule:
-    """What a code means; ``maybe_say`` returns None where it does not apply.
+    """Meaning of a code. ``maybe_say`` returns None if the rule does not apply.
 
     ``effect`` SAFE makes it a remark. Without ``maybe_say`` it is of the whole only: whole.py
     says it.

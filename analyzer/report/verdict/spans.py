@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 
 DAY = datetime.timedelta(days=1)
 

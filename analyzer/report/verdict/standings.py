@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from analyzer.report.findings import FURTHER, Boot, Host, Sighting, Span
+from analyzer.report.callers import FURTHER, Sighting
+from analyzer.report.hosts import Boot, Host, Span
 from analyzer.report.result import Acceptance, CallerStanding, Standing
 from analyzer.report.verdict.boots import calls_at_launch, clears, is_boot_caller
 from analyzer.report.verdict.intervals import LATE_SHARE, Rhythm, margin, quiet_since, rhythm
@@ -28,7 +29,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Ground:
-    """What the callers of one host, or of the former instances of its group, are judged by.
+    """Facts for judging the callers of one host, or of its group's former instances.
 
     ``names`` are the host's, for ``--accept``. ``until`` is the last line's time. ``watched`` is
     when a call would have been seen, ``launches`` are the boots that can clear a caller at boot.
@@ -52,7 +53,7 @@ class Ground:
 
     @property
     def period(self) -> datetime.timedelta:
-        """How long no caller may have used IMDSv1."""
+        """The time for which no caller may have used IMDSv1."""
         return self.until - self.period_start
 
 

@@ -6,19 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from analyzer.report.findings import Findings, Span
+from analyzer.report.findings import Findings
 from analyzer.report.formats.reason_words import reason
 from analyzer.report.formats.wording import at, listed, number
-from analyzer.report.result import (
-    STANDINGS,
-    CallerStanding,
-    Instance,
-    Judgement,
-    Reason,
-    Roster,
-    Standing,
-    Verdict,
-)
+from analyzer.report.hosts import Span
+from analyzer.report.result import STANDINGS, CallerStanding, Judgement, Reason, Standing, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict import accounts, lines
 from analyzer.report.verdict.callers import still
 from analyzer.report.verdict.case import Case

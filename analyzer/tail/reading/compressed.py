@@ -34,4 +34,4 @@ class CompressedSource:
             raise AnalyzerError(f"cannot read {str(self._path)!r}: {error}") from None
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing: there is nothing to release."""

@@ -222,7 +222,9 @@ def check(path: Path) -> None:
     except OSError as error:
         raise _unreadable(path, error) from None
     except ValueError:  # a NUL byte
-        raise AnalyzerError(f"cannot read the log {str(path)!r}: no path is like this.") from None
+        raise AnalyzerError(
+            f"cannot read the log {str(path)!r}: this is not a valid path."
+        ) from None
     if stat.S_ISDIR(mode):
         raise AnalyzerError(f"{str(path)!r} is a directory: name a file in it, such as imds.jsonl.")
     if not stat.S_ISREG(mode):

@@ -50,7 +50,7 @@ GOOD = 'name = "x"\nkind = "program"\nprogram = ["*/x"]\nsource = ["https://e/"]
         ("[[client]]\n" + GOOD.replace('name = "x"', ""), "entry 1 ('without a name'): name is"),
         ("[[client]]\n" + GOOD + "[[client]]\nname = 'y'", "entry 2 ('y'): kind is missing"),
         ("[client]\n" + GOOD, "must begin with [[client]]"),
-        ("[[cleint]]\n" + GOOD, "there is no 'cleint'"),
+        ("[[cleint]]\n" + GOOD, "unknown key 'cleint'"),
         ("client = 1", "must begin with [[client]]"),
         ("= 1", "is not TOML"),
         ("\xff", "is not UTF-8"),

@@ -135,7 +135,7 @@ def test_a_previous_snapshot_that_is_the_later_one_is_an_error(
     check = ("--check", "--snapshot", snapshots["unsafe"])
     ran = run(*check, "--previous", str(later))
     assert ran.exit_code == 1
-    assert "--previous takes the earlier one" in str(ran.exception)
+    assert "--previous needs an earlier snapshot" in str(ran.exception)
     assert (
         run("--check", "--snapshot", str(later), "--previous", snapshots["unsafe"]).exit_code == 0
     )
@@ -167,27 +167,30 @@ def test_results_are_written_in_every_format(snapshots: dict[str, str], tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--exceptions", "x"], "--exceptions goes with --check"),
-        (["--snapshot", "x"], "--snapshot goes with"),
-        (["--instance", INSTANCE], "--instance goes with --cloudtrail"),
+        (["--exceptions", "x"], "--exceptions needs --check"),
+        (["--snapshot", "x"], "--snapshot needs"),
+        (["--instance", INSTANCE], "--instance needs --cloudtrail"),
         (["--cloudtrail"], "--cloudtrail needs --uses FILE"),
-        (["--logs", "x"], "--logs goes with --uses"),
-        (["--location", "s3://x"], "--location goes with"),
-        (["--check", "--uses", "x"], "ask one"),
+        (["--logs", "x"], "--logs needs --uses"),
+        (["--location", "s3://x"], "--location needs"),
+        (["--check", "--uses", "x"], "exclude each other"),
         (["--check", "--format", "sarif"], "need --result FILE or --snapshot FILE"),
         (["--uses", "x", "--format", "sarif"], "go with --check"),
         (["--cloudtrail-sql", "--days", "91"], "give 1 to 90"),
-        (["--max-age", "2d"], "--max-age goes with --check and --snapshot"),
-        (["--check", "--max-age", "2d"], "--max-age goes with --check and --snapshot"),
-        (["--check", "--guardrails", "x"], "--check does not go with `audit --guardrails`"),
-        (["--check", "--cloudtrail-sql"], "--check does not go with `audit --cloudtrail-sql`"),
+        (["--max-age", "2d"], "--max-age needs --check and --snapshot"),
+        (["--check", "--max-age", "2d"], "--max-age needs --check and --snapshot"),
+        (["--check", "--guardrails", "x"], "--check cannot be combined with `audit --guardrails`"),
+        (
+            ["--check", "--cloudtrail-sql"],
+            "--check cannot be combined with `audit --cloudtrail-sql`",
+        ),
         (
             ["--check", "--snapshot", "x", "--region", "eu-west-1"],
-            "--region does not go with `audit --check --snapshot`",
+            "--region cannot be combined with `audit --check --snapshot`",
         ),
-        (["--check", "--snapshot", "x", "--output", "y"], "--output does not go with"),
-        (["--uses", "x", "--previous", "y"], "--previous does not go with `audit --uses`"),
-        (["--result", "x"], "--result does not go with `audit`"),
+        (["--check", "--snapshot", "x", "--output", "y"], "--output cannot be combined with"),
+        (["--uses", "x", "--previous", "y"], "--previous cannot be combined with `audit --uses`"),
+        (["--result", "x"], "--result cannot be combined with `audit`"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments: list[str], said: str) -> None:

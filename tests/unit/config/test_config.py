@@ -280,7 +280,7 @@ class TestFiles:
             ("pipe", "is not a file"),
             ("large", "is larger than 1 MiB"),
             ("latin", "line 3: is not UTF-8. Save the file as UTF-8."),
-            ("nul\0", "no path is like this"),
+            ("nul\0", "this is not a valid path"),
         ):
             with pytest.raises(ConfigError, match=re.escape(says)):
                 load(str(tmp_path / name) if "\0" not in name else name, {})

@@ -240,4 +240,4 @@ def test_a_server_that_refuses_is_an_error() -> None:
 def test_options_of_the_lab_alone_do_not_go_with_it(words: tuple[str, ...], tmp_path: Path) -> None:
     done = run(command("lab", "--account", *words), environment(tmp_path))
     assert done.returncode == 2
-    assert "goes with --output alone" in done.stderr
+    assert "can be combined only with --output" in done.stderr

@@ -12,9 +12,11 @@ import pytest
 
 from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
+from analyzer.report.callers import Sighting
 from analyzer.report.cloudwatch.figures import read
 from analyzer.report.cloudwatch.question import NO_TOKEN
-from analyzer.report.findings import Bucket, Findings, Sighting, Span, Tokenless
+from analyzer.report.findings import Bucket, Findings, Tokenless
+from analyzer.report.hosts import Span
 from analyzer.report.result import Cause, Judgement, Report
 from tests.unit.report_samples import (
     DAY,

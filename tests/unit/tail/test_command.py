@@ -152,7 +152,7 @@ class TestPipes:
             )
         assert (found.returncode, found.stderr) == (
             1,
-            b"imds-analyzer: cannot go on: No space left on device.\n",
+            b"imds-analyzer: cannot continue: No space left on device.\n",
         )
 
     @pytest.mark.parametrize("closed", ["0<&-", "1>&-"])
@@ -259,7 +259,7 @@ class TestWhichLog:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["-n", "-1"], 2, "neither a number of lines from 0 on, nor all"),
+        (["-n", "-1"], 2, "neither a number of lines nor `all`"),
         (["-n", "many"], 2, "neither a number"),
         (["--version", "v3"], 2, "'v1', 'v2', 'unknown'"),
         (["--color", "red"], 2, "'auto', 'always', 'never'"),

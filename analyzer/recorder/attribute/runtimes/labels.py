@@ -29,7 +29,7 @@ _ID = re.compile(r"[0-9a-f-]{1,64}\Z")
 
 
 class Place(NamedTuple):
-    """What the labels say: ``container`` is the name that people gave the container, else ""."""
+    """Facts from labels. ``container`` is the name that people gave the container, else ""."""
 
     workload: Workload
     container: str = ""

@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a runtime tells; "" for what it does not.
+    """Facts that a runtime states about a container; "" if it does not state them.
 
     ``image`` is the reference that the container was made from. ``labels`` are the container's;
     those of the kubelet have the kubelet's names. ``sandbox`` is the id of the pod's sandbox,

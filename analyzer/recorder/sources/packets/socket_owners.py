@@ -51,7 +51,7 @@ class Owners:
 
     @property
     def has_time(self) -> bool:
-        """Whether it may look at all; it may again after a while."""
+        """True if some of its CPU time is left; more is added as time passes."""
         now_s = self._clock()
         self._saved_s = min(SAVED_S, self._saved_s + (now_s - self._asked_s) * SHARE)
         self._asked_s = now_s

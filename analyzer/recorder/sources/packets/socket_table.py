@@ -30,7 +30,7 @@ _WAIT_S = 1.0
 
 
 class Owner(NamedTuple):
-    """Whose a socket is. ``inode`` is what /proc/PID/fd shows of it."""
+    """Owner of a socket. ``inode`` is the number that /proc/PID/fd shows for it."""
 
     uid: int
     inode: int

@@ -193,7 +193,7 @@ def maybe_filter() -> Optional[str]:
 
 
 def _allow_locked_memory() -> None:
-    """Before 5.11 maps count against RLIMIT_MEMLOCK, and its default is too small for a ring."""
+    """Lift RLIMIT_MEMLOCK: before 5.11 maps count against it, and a ring exceeds its default."""
     with contextlib.suppress(ValueError, OSError):
         # Without CAP_SYS_RESOURCE it stays as it is; newer kernels do not ask for it.
         resource.setrlimit(

@@ -98,7 +98,7 @@ class Conversation:
 
     @property
     def is_unacknowledged(self) -> bool:
-        """Whether the client has sent what the server has not said to have, without a doubt."""
+        """True if the client has certainly sent bytes that the server has not acknowledged."""
         return self._acked < self.at and not self._is_doubted
 
     def start_at(self, start: int) -> bool:

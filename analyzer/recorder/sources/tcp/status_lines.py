@@ -51,7 +51,7 @@ class AnswerWatch:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something was asked and not answered."""
+        """True if a request was sent and not answered."""
         return self._at is not None
 
     @property

@@ -14,6 +14,11 @@
 {% set of_run = "host, boot, probe, run" %}
 {% set so_far = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW" %}
 {% set hour_us = 60 * MINUTE_US %}
+{# The last slice that begins before a time; none begins before 0. #}
+{% macro slot(time) -%}
+CASE WHEN {{ time }} < 1 THEN -1
+      ELSE {{ time }} - 1 - ({{ time }} - 1) % {{ slice_us }} END
+{%- endmacro %}
 WITH marks AS (
   SELECT host, boot, probe, event, mark_us, interval_s, uptime_s, not_written, lines,
     counted_v1, counted_v2, counted_unknown,
@@ -84,64 +89,76 @@ WITH marks AS (
   SELECT *, row_number() OVER (ORDER BY host, boot, probe, version) AS writer
   FROM (SELECT DISTINCT host, boot, probe, version FROM spans) AS different
 ), intervals AS (
-  SELECT *, row_number() OVER (ORDER BY writer, is_run, end_us, start_us, counted) AS number
+  SELECT *, row_number() OVER (ORDER BY writer, is_run, end_us, start_us, counted) AS number,
+    {{ slot("greatest(start_us, end_us)") }} AS opened_us,
+    {{ slot("least(start_us, end_us) - " ~ (slice_us + COUNTED_LATE_US - 1)) }} AS closed_us
   FROM (
     SELECT DISTINCT writers.writer, spans.is_run, spans.start_us, spans.end_us, spans.counted
     FROM spans JOIN writers ON writers.host = spans.host AND writers.boot = spans.boot
       AND writers.probe = spans.probe AND writers.version = spans.version
   ) AS different
-), slices AS (
-  SELECT writers.writer, slice_counts.slice_us, slice_counts.requests
-  FROM slice_counts JOIN writers ON writers.host = slice_counts.host
-    AND writers.boot = slice_counts.boot AND writers.probe = slice_counts.probe
-    AND writers.version = slice_counts.version
-), moments AS (
-{# Of one moment: what ends before it, an interval's start or end, and what begins with it. #}
-  SELECT writer, start_us AS at_us, 1 AS place, number, 0 AS opened, 0 AS closed FROM intervals
-  UNION ALL
-  SELECT writer, end_us AS at_us, 1 AS place, number, 0 AS opened, 0 AS closed FROM intervals
-  UNION ALL
-  SELECT writer, slice_us AS at_us, 2 AS place, 0 AS number, requests AS opened, 0 AS closed
-  FROM slices
-  UNION ALL
-  SELECT writer, slice_us + {{ slice_us + COUNTED_LATE_US }} AS at_us, 0 AS place, 0 AS number,
-    0 AS opened, requests AS closed
-  FROM slices
 ), lined AS (
-  SELECT place, number,
-    sum(opened) OVER (PARTITION BY writer ORDER BY at_us, place {{ so_far }}) AS opened_so_far,
-    sum(closed) OVER (PARTITION BY writer ORDER BY at_us, place {{ so_far }}) AS closed_so_far
-  FROM moments
-), compared AS (
-{# Lines that may have been counted by its end, and lines that were counted before its start. #}
-  SELECT number, max(opened_so_far) AS opened, min(closed_so_far) AS closed
-  FROM lined WHERE place = 1 GROUP BY number
+{# How many lines there are up to each slice that an interval asks for. #}
+  SELECT writer, slice_us,
+    sum(requests) OVER (PARTITION BY writer ORDER BY slice_us {{ so_far }}) AS so_far
+  FROM (
+    SELECT writer, slice_us, sum(requests) AS requests FROM (
+      SELECT writers.writer, slice_counts.slice_us,
+        CAST(slice_counts.requests AS DOUBLE) AS requests
+      FROM slice_counts JOIN writers ON writers.host = slice_counts.host
+        AND writers.boot = slice_counts.boot AND writers.probe = slice_counts.probe
+        AND writers.version = slice_counts.version
+      UNION ALL SELECT writer, opened_us AS slice_us, 0 AS requests FROM intervals
+      UNION ALL SELECT writer, closed_us AS slice_us, 0 AS requests FROM intervals
+    ) AS slices GROUP BY writer, slice_us
+  ) AS different
 ), chained AS (
-  SELECT intervals.*, compared.opened, compared.closed,
+{# Lines that may have been counted by its end, and lines that were counted before its start. All
+   are there: outer joins only keep the order of joins, as two of one writer's slices are many. #}
+  SELECT intervals.*, opened.so_far AS opened, closed.so_far AS closed,
     (intervals.end_us - 1) - (intervals.end_us - 1) % {{ hour_us }} AS hour_us,
     sum(intervals.counted) OVER (PARTITION BY intervals.writer, intervals.is_run
       ORDER BY intervals.number {{ so_far }}) AS counted_so_far
-  FROM intervals JOIN compared ON compared.number = intervals.number
+  FROM intervals
+  LEFT JOIN lined AS opened
+    ON opened.writer = intervals.writer AND opened.slice_us = intervals.opened_us
+  LEFT JOIN lined AS closed
+    ON closed.writer = intervals.writer AND closed.slice_us = intervals.closed_us
+), doubtful AS (
+{# Where even the most that was counted ahead of lines is no more than the least, nothing is
+   missing: so it is in nearly every log. #}
+  SELECT writer, is_run FROM chained GROUP BY writer, is_run
+  HAVING max(counted_so_far - opened) > min(counted_so_far - counted - closed)
 ), judged AS (
-  SELECT *, counted_so_far - opened - min(counted_so_far - counted - closed) OVER (
-      PARTITION BY writer, is_run ORDER BY number {{ so_far }}) AS of_all,
+  SELECT chained.*,
     counted_so_far - opened - min(counted_so_far - counted - closed) OVER (
-      PARTITION BY writer, is_run, hour_us ORDER BY number {{ so_far }}) AS of_hour
-  FROM chained
-), ranked AS (
-  SELECT *, max(of_all) OVER (PARTITION BY writer, is_run) AS most_of_all,
-    max(of_hour) OVER (PARTITION BY writer, is_run, hour_us) AS most_of_hour
-  FROM judged
+      PARTITION BY chained.writer, chained.is_run ORDER BY number {{ so_far }}) AS of_all,
+    counted_so_far - opened - min(counted_so_far - counted - closed) OVER (
+      PARTITION BY chained.writer, chained.is_run, hour_us ORDER BY number {{ so_far }}) AS of_hour
+  FROM chained JOIN doubtful
+    ON doubtful.writer = chained.writer AND doubtful.is_run = chained.is_run
+), most_of_hour AS (
+  SELECT writer, is_run, hour_us, max(of_hour) AS missing FROM judged
+  GROUP BY writer, is_run, hour_us HAVING max(of_hour) > 0
+), most_of_all AS (
+  SELECT writer, is_run, max(of_all) AS missing FROM judged
+  WHERE NOT is_run GROUP BY writer, is_run HAVING max(of_all) > 0
 ), found AS (
-  SELECT writer, is_run, FALSE AS is_whole, min(CASE WHEN of_hour > 0 THEN start_us END) AS start_us,
-    min(CASE WHEN of_hour = most_of_hour THEN end_us END) AS end_us,
-    sum(counted) AS counted, max(of_hour) AS missing
-  FROM ranked WHERE most_of_hour > 0 GROUP BY writer, is_run, hour_us
+  SELECT judged.writer, judged.is_run, FALSE AS is_whole,
+    min(CASE WHEN judged.of_hour > 0 THEN judged.start_us END) AS start_us,
+    min(CASE WHEN judged.of_hour = most_of_hour.missing THEN judged.end_us END) AS end_us,
+    sum(judged.counted) AS counted, max(judged.of_hour) AS missing
+  FROM judged JOIN most_of_hour ON most_of_hour.writer = judged.writer
+    AND most_of_hour.is_run = judged.is_run AND most_of_hour.hour_us = judged.hour_us
+  GROUP BY judged.writer, judged.is_run, judged.hour_us
   UNION ALL
-  SELECT writer, is_run, TRUE AS is_whole, min(CASE WHEN of_all > 0 THEN start_us END) AS start_us,
-    min(CASE WHEN of_all = most_of_all THEN end_us END) AS end_us,
-    sum(counted) AS counted, max(of_all) AS missing
-  FROM ranked WHERE most_of_all > 0 AND NOT is_run GROUP BY writer, is_run
+  SELECT judged.writer, judged.is_run, TRUE AS is_whole,
+    min(CASE WHEN judged.of_all > 0 THEN judged.start_us END) AS start_us,
+    min(CASE WHEN judged.of_all = most_of_all.missing THEN judged.end_us END) AS end_us,
+    sum(judged.counted) AS counted, max(judged.of_all) AS missing
+  FROM judged JOIN most_of_all
+    ON most_of_all.writer = judged.writer AND most_of_all.is_run = judged.is_run
+  GROUP BY judged.writer, judged.is_run
 )
 SELECT writers.host, writers.boot, writers.probe, writers.version, found.is_run, found.is_whole,
   found.start_us, found.end_us, found.counted, found.missing

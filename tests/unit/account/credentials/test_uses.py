@@ -116,10 +116,10 @@ def test_a_result_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"{}", "is no result"),
-        (b'{"Records": [', "is no file of a trail"),
+        (b"{}", "is not a result"),
+        (b'{"Records": [', "is not a file of a trail"),
         (b"account,other\n", "has other columns"),
-        (",".join(COLUMNS).encode() + b"\na,b\n", "line 2: is no whole row"),
+        (",".join(COLUMNS).encode() + b"\na,b\n", "line 2: is not a complete row"),
         (b"\x1f\x8b\x08", "gzip is damaged"),
         (
             gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9,
@@ -200,7 +200,7 @@ def test_athenas_statements_are_whole() -> None:
     assert f"'{place}${{account}}/CloudTrail/${{region}}/${{day}}'" in text
     (table,) = [each for each in text.split(";") if "CREATE EXTERNAL" in each]
     assert sqlglot.parse_one(table[table.index("CREATE") :], read="athena")
-    with pytest.raises(ConfigError, match="is no place in S3"):
+    with pytest.raises(ConfigError, match="is not an S3 location"):
         statements("s3://x'; DROP TABLE", (), (), AT, AT)
 
 

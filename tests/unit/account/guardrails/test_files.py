@@ -175,7 +175,7 @@ def test_files_are_written_once_and_never_over_others(tmp_path: Path) -> None:
     assert all(gap in text for each in GUARDRAILS for gap in each.gaps)
     assert f"file://'{directory}'/scp-launch.json" in text
     (directory / "scp-launch.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(AnalyzerError, match=r"scp-launch\.json is there already"):
+    with pytest.raises(AnalyzerError, match=r"scp-launch\.json exists already"):
         write(directory)
     assert (directory / "scp-launch.json").read_text(encoding="utf-8") == "{}"
 

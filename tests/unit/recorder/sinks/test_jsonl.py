@@ -130,7 +130,7 @@ class TestOpening:
         ("path", "says"),
         [
             ("", "No such file"),
-            ("nul\0byte", "no path is like this"),
+            ("nul\0byte", "this is not a valid path"),
             ("x" * 300, "too long"),
             ("file/imds.jsonl", "through directories only"),
             ("file/deeper/imds.jsonl", "through directories only"),

@@ -23,7 +23,9 @@ from analyzer.report.account.figures import maybe_figures
 from analyzer.report.account.roster import roster
 from analyzer.report.account.snapshots import Snapshots
 from analyzer.report.build import judge
-from analyzer.report.findings import Findings, Group, Host, Sighting, Span
+from analyzer.report.callers import Group, Sighting
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host, Span
 from analyzer.report.result import Report
 from analyzer.report.roster.owners import Owners
 from tests.unit import report_samples as samples

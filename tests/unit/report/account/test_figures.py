@@ -11,7 +11,8 @@ from analyzer.account.model import InstanceFacts, Period
 from analyzer.report.account.figures import maybe_figures
 from analyzer.report.account.inventory import Kind
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Span, Tokenless
+from analyzer.report.findings import Tokenless
+from analyzer.report.hosts import Span
 from analyzer.report.result import Judgement, Report
 from tests.unit.report.account.samples import (
     HOURS,

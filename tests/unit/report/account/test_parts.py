@@ -9,7 +9,8 @@ import pytest
 from analyzer.account.model import Period
 from analyzer.report.account.inventory import Kind
 from analyzer.report.account.snapshots import Snapshots
-from analyzer.report.findings import Findings, Span
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Span
 from analyzer.report.parts import Terms, by_owner, file_names
 from analyzer.report.result import Entry, Judgement, Report
 from analyzer.report.roster.owners import OWNER_TAGS, Owners, Patterns

@@ -8,10 +8,11 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.report.cloudwatch.comparison import compare
+from analyzer.report.cloudwatch.differences import Account, Comparison
 from analyzer.report.cloudwatch.figures import CloudWatch, Series
 from analyzer.report.cloudwatch.question import NO_TOKEN, REJECTED
-from analyzer.report.findings import Findings, Host, Span, Tokenless
-from analyzer.report.result import Account, Comparison
+from analyzer.report.findings import Findings, Tokenless
+from analyzer.report.hosts import Host, Span
 from tests.unit.report.cloudwatch.printed import MINUTES_5, OTHER, T0
 from tests.unit.report_samples import HOST, HOUR, INSTANCE, NOW, findings, host, v2_only
 

@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(
     with pytest.raises(AnalyzerError, match="No such file"):
         read(tmp_path / "none.json")
     monkeypatch.setattr(module, "SIZE_MAX", 10)
-    with pytest.raises(AnalyzerError, match="ask for less time"):
+    with pytest.raises(AnalyzerError, match="Ask for less time"):
         loaded(tmp_path, answer(series(1)))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.report.cloudwatch.question import NO_TOKEN, QUERIES_MAX, REJECTED, batches, command
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 from tests.unit.report.cloudwatch.printed import MINUTES_5, T0, answer, loaded, series
 from tests.unit.report_samples import HOUR, INSTANCE
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from analyzer.report.cloudwatch.silence import HOLE_MAX, lacks, silent
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 from tests.unit.report.cloudwatch.printed import MINUTES_5, T0
 from tests.unit.report_samples import DAY, HOUR
 

@@ -13,8 +13,8 @@ from analyzer.imds import IMDS_IPV4
 from analyzer.lab.loopback import LocalImds
 from analyzer.lab.metadata import ZONE
 from analyzer.lab.service import MetadataOptions
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.commands import looks, quoted, replacement
-from analyzer.report.findings import Group
 from tests.unit.report_samples import HOSTILE, curl_script, fallback, group, hostile, kube2iam
 
 TIMEOUT_S = 30

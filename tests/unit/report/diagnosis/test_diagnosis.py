@@ -9,8 +9,8 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.clients.reading import load_clients
+from analyzer.report.callers import FURTHER, Group, Tally
 from analyzer.report.diagnosis.rules import RULES, GroupFacts, diagnose
-from analyzer.report.findings import FURTHER, Group, Tally
 from analyzer.report.result import Cause, Diagnosis
 from tests.unit.report_samples import (
     BOTO_NEW,

@@ -9,9 +9,9 @@ import pytest
 
 from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
+from analyzer.report.callers import Group, Tally
 from analyzer.report.diagnosis.pods import ADVICE, IRSA, POD_IDENTITY
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.findings import Group, Tally
 from analyzer.report.result import Diagnosis, Step
 from tests.unit.report_samples import (
     HOSTILE,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from analyzer.clients.reading import load_clients
+from analyzer.report.callers import Group
 from analyzer.report.diagnosis.pods import ADVICE, ADVICE_BESIDE_PROXY
 from analyzer.report.diagnosis.rules import diagnose
-from analyzer.report.findings import Group
 from analyzer.report.formats.wording import deployed, facts
 from analyzer.report.result import Cause, Diagnosis, Entry
 from tests.unit.report_samples import old_botocore, v2_only

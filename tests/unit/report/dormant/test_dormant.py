@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from analyzer.errors import AnalyzerError
+from analyzer.report.callers import CodeEvidence
 from analyzer.report.dormant.joining import join_scans
 from analyzer.report.dormant.reading import FORMAT, files, read
 from analyzer.report.dormant.scanned import Place, Scanned
-from analyzer.report.findings import CodeEvidence
 from analyzer.scan import findings as scan
 from analyzer.scan.document import as_json
 from analyzer.software.found import Library, ScriptLine

@@ -9,9 +9,9 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.logline.named_caller import caller_of
+from analyzer.report.callers import Group
 from analyzer.report.engine.duckdb import gather
 from analyzer.report.engine.gathering import Options
-from analyzer.report.findings import Group
 from analyzer.report.inputs import open_inputs
 from tests.unit.logline.test_named_caller import NAMED, WRONG
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.report.findings import EVIDENCE_OF_GROUP_MAX, Findings, Group
+from analyzer.report.callers import EVIDENCE_OF_GROUP_MAX, Group
+from analyzer.report.findings import Findings
 from analyzer.software.found import EntryPoint, Library, Origin, Package, ScriptLine
 from tests.unit.report.engine.lines import HOUR, MINUTE, START, Boot, Line, found_in
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.report.findings import Boot as FoundBoot
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Boot as FoundBoot
+from analyzer.report.hosts import Span
 from tests.unit.report.engine.lines import DAY, HOUR, MINUTE, START, Boot, found_in
 
 ONE, OTHER = "i-0123456789abcdef0", "i-0123456789abcdef1"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from analyzer.report.findings import Host
+from analyzer.report.hosts import Host
 from tests.unit.report.engine.lines import (
     HOUR,
     START,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from analyzer.report.engine.bounds import MINUTE_US
 from analyzer.report.engine.rows import Rows, microseconds_of
 from analyzer.report.engine.shortfalls import gather_shortfalls
-from analyzer.report.findings import Shortfall, Span
+from analyzer.report.hosts import Shortfall, Span
 from tests.unit.report.engine.lines import (
     DAY,
     HOUR,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.report.callers import Sighting
 from analyzer.report.engine import sql
-from analyzer.report.findings import Sighting, Span
+from analyzer.report.hosts import Span
 from tests.unit.report.engine.lines import DAY, HOUR, MINUTE, START, Boot, Line, found_in
 
 ONE, OTHER = "i-0123456789abcdef0", "i-0123456789abcdef1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from analyzer.report.findings import Group
+from analyzer.report.callers import Group
 from analyzer.report.formats.wording import deployed
 from tests.unit.report_samples import group
 

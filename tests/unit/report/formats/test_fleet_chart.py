@@ -6,9 +6,11 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from analyzer.report.findings import Host, Sighting, Span
+from analyzer.report.callers import Sighting
 from analyzer.report.formats.fleet_chart import DAYS_MAX, GROUPS_MAX, ChartColumn, picture
-from analyzer.report.result import GroupVerdict, Instance, Judgement, Report, Roster, Verdict
+from analyzer.report.hosts import Host, Span
+from analyzer.report.result import GroupVerdict, Judgement, Report, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from tests.unit import report_samples as samples
 from tests.unit import reports
 

@@ -11,9 +11,10 @@ import re
 import jsonschema
 import pytest
 
+from analyzer.report.cloudwatch.differences import Account
 from analyzer.report.formats import FORMATS, wording
 from analyzer.report.formats.selection import Detail
-from analyzer.report.result import Account, Report, Standing
+from analyzer.report.result import Report, Standing
 from tests.unit import report_fleet_samples as fleets
 from tests.unit import report_samples as samples
 from tests.unit import reports

@@ -6,16 +6,8 @@ from collections.abc import Sequence
 
 from analyzer.report.formats.page_hosts import NAMED_MAX, SMALL_FLEET, Table, table
 from analyzer.report.formats.page_words import labels
-from analyzer.report.result import (
-    CallerStanding,
-    Instance,
-    Judgement,
-    Reason,
-    Report,
-    Roster,
-    Standing,
-    Verdict,
-)
+from analyzer.report.result import CallerStanding, Judgement, Reason, Report, Standing, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from tests.unit import report_samples as samples
 from tests.unit import reports
 

@@ -15,11 +15,13 @@ import pytest
 
 from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
-from analyzer.report.findings import Findings, Host
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host
 from analyzer.report.next_steps.fleet import fleet_of
 from analyzer.report.next_steps.instances import COMMANDS_MAX, region_option
 from analyzer.report.next_steps.steps import steps
-from analyzer.report.result import Instance, Judgement, Roster, Step, Verdict
+from analyzer.report.result import Judgement, Step, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from tests.unit.report_samples import (
     DAY,
     HOSTILE,

@@ -13,7 +13,8 @@ import pytest
 from analyzer.account.guardrails.table import BY_FILE
 from analyzer.clients.reading import load_clients
 from analyzer.report.build import judge
-from analyzer.report.findings import Findings, Group
+from analyzer.report.callers import Group
+from analyzer.report.findings import Findings
 from analyzer.report.formats.wording import NAMED_MAX
 from analyzer.report.next_steps.instances import COMMANDS_MAX, instances_of
 from analyzer.report.result import Judgement, Report, Step

@@ -9,8 +9,8 @@ from typing import Optional
 import pytest
 
 from analyzer.errors import ConfigError
-from analyzer.report.result import Instance
 from analyzer.report.roster import owners_file
+from analyzer.report.roster.instances import Instance
 from analyzer.report.roster.owners import OWNER_TAGS, Owners, Patterns
 
 DOCS = Path(__file__).parents[4] / "docs/decide.md"
@@ -121,11 +121,11 @@ def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "names no owner"),
-        ("[[owners]]\n", "there is no 'owners' in a file of owners"),
+        ("[[owners]]\n", "unknown key 'owners' in a file of owners"),
         ("[[owner]]\nnames = ['a']", "entry 1: owner must be a name in quotes"),
         ("[[owner]]\nowner = ' '\nnames = ['a']", "owner must be a name in quotes"),
         ("[[owner]]\nowner = 'a'", "entry 1 ('a'): matches nothing: give it one of names,"),
-        ("[[owner]]\nowner = 'a'\nhosts = ['a']", "there is no 'hosts'. An entry has owner, names"),
+        ("[[owner]]\nowner = 'a'\nhosts = ['a']", "unknown key 'hosts'. The keys are owner, names"),
         ("[[owner]]\nowner = 'a'\nnames = 'a'", "names must be a list of patterns in quotes"),
         ("[[owner]]\nowner = 'a'\nnames = []", "names must be a list of patterns in quotes"),
         ("[[owner]]\nowner = 'a'\nnames = [1]", "names must be a list of patterns in quotes"),

@@ -10,8 +10,8 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.findings import Host
-from analyzer.report.result import Instance, Roster
+from analyzer.report.hosts import Host
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.roster.joining import join
 from analyzer.report.roster.owners import OWNER_TAGS, maybe_owner
 from analyzer.report.roster.reading import read

@@ -7,19 +7,13 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from analyzer.report.callers import Group, Sighting
+from analyzer.report.cloudwatch.differences import Comparison, Difference
 from analyzer.report.dormant.scanned import NO_SCANS, Scans
-from analyzer.report.findings import Boot, Findings, Group, Host, Sighting, Span
-from analyzer.report.result import (
-    Acceptance,
-    CallerStanding,
-    Comparison,
-    Difference,
-    Instance,
-    Judgement,
-    Roster,
-    Standing,
-    Verdict,
-)
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Boot, Host, Span
+from analyzer.report.result import Acceptance, CallerStanding, Judgement, Standing, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.intervals import RARE
 from analyzer.report.verdict.judging import Verdicts, judge_hosts
 from tests.unit.report_samples import DAY, HOST, HOUR, NOW, WEEK, findings, host, v2_only

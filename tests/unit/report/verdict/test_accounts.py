@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.report.result import Account, Comparison, Difference, Judgement
+from analyzer.report.cloudwatch.differences import Account, Comparison, Difference
+from analyzer.report.result import Judgement
 from tests.unit.report.verdict.samples import (
     NOT_ENOUGH,
     NOT_SAFE,

@@ -8,8 +8,9 @@ from typing import Optional
 
 import pytest
 
-from analyzer.report.findings import Boot, Span
-from analyzer.report.result import Comparison, Standing
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.hosts import Boot, Span
+from analyzer.report.result import Standing
 from analyzer.report.verdict.boots import is_launch_seen, is_watched, off
 from tests.unit.report.verdict.samples import (
     MINUTE,

@@ -6,7 +6,8 @@ import datetime
 
 import pytest
 
-from analyzer.report.findings import FURTHER, Host
+from analyzer.report.callers import FURTHER
+from analyzer.report.hosts import Host
 from analyzer.report.result import Acceptance, Judgement, Standing
 from tests.unit.report.verdict.samples import (
     CALLER,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from analyzer.report.findings import Sighting, Span
+from analyzer.report.callers import Sighting
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.case import judged_period
 from tests.unit.report.verdict.samples import CALLER, SAFE, every, judged, log
 from tests.unit.report_samples import DAY, HOST, WEEK

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from analyzer.report.findings import Boot, Span
-from analyzer.report.result import Comparison, Judgement
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.hosts import Boot, Span
+from analyzer.report.result import Judgement
 from tests.unit.report.verdict.samples import (
     MINUTE,
     NOT_ENOUGH,

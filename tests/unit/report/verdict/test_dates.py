@@ -8,8 +8,10 @@ from typing import Any, Optional
 
 import pytest
 
-from analyzer.report.findings import Loss, Odd, Sighting, Span
-from analyzer.report.result import Acceptance, Comparison
+from analyzer.report.callers import Sighting
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.hosts import Loss, Odd, Span
+from analyzer.report.result import Acceptance
 from tests.unit.report.verdict.samples import (
     CALLER,
     MINUTE,

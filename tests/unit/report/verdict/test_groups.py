@@ -9,16 +9,11 @@ from typing import Any, Optional
 
 import pytest
 
-from analyzer.report.findings import FURTHER, Findings, Host, Loss, Odd, Shortfall, Sighting, Span
-from analyzer.report.result import (
-    Acceptance,
-    GroupVerdict,
-    Instance,
-    Judgement,
-    Roster,
-    Standing,
-    Verdict,
-)
+from analyzer.report.callers import FURTHER, Sighting
+from analyzer.report.findings import Findings
+from analyzer.report.hosts import Host, Loss, Odd, Shortfall, Span
+from analyzer.report.result import Acceptance, GroupVerdict, Judgement, Standing, Verdict
+from analyzer.report.roster.instances import Instance, Roster
 from analyzer.report.verdict.groups import group_of
 from tests.unit.report.verdict.samples import (
     CALLER,

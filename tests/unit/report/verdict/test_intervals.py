@@ -8,7 +8,7 @@ from typing import Optional
 
 import pytest
 
-from analyzer.report.findings import Span
+from analyzer.report.hosts import Span
 from analyzer.report.verdict.intervals import RARE, Rhythm, margin, rhythm
 from tests.unit.report.verdict.samples import MINUTE, ago, every, moments
 from tests.unit.report_samples import DAY, HOUR

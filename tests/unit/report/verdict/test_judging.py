@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from analyzer.report.findings import Damage, Loss, Odd, Span
+from analyzer.report.findings import Damage
 from analyzer.report.formats.wording import lasting
+from analyzer.report.hosts import Loss, Odd, Span
 from analyzer.report.result import Standing
 from analyzer.report.verdict.rules import EFFECTS, ORDER
 from tests.unit.report.verdict.samples import (

@@ -7,7 +7,8 @@ import datetime
 
 import pytest
 
-from analyzer.report.findings import CAPTURE_HOST, Damage, Loss, Odd, Shortfall, Span
+from analyzer.report.findings import Damage
+from analyzer.report.hosts import CAPTURE_HOST, Loss, Odd, Shortfall, Span
 from analyzer.report.result import Judgement
 from tests.unit.report.verdict.samples import (
     MINUTE,

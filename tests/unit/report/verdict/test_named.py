@@ -9,7 +9,7 @@ from typing import Any, Optional
 import pytest
 
 from analyzer.report.account.inventory import Kind
-from analyzer.report.findings import Boot, Host, Span
+from analyzer.report.hosts import Boot, Host, Span
 from analyzer.report.result import Judgement, Report
 from tests.unit.report.account.samples import (
     codes,

@@ -6,8 +6,9 @@ import datetime
 
 import pytest
 
-from analyzer.report.findings import Boot, Span
-from analyzer.report.result import Comparison, Judgement
+from analyzer.report.cloudwatch.differences import Comparison
+from analyzer.report.hosts import Boot, Span
+from analyzer.report.result import Judgement
 from tests.unit.report.verdict.samples import (
     LONG,
     MINUTE,

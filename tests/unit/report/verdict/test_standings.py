@@ -9,7 +9,8 @@ from typing import Optional
 
 import pytest
 
-from analyzer.report.findings import FURTHER, Span
+from analyzer.report.callers import FURTHER
+from analyzer.report.hosts import Span
 from analyzer.report.result import Acceptance, Standing
 from tests.unit.report.verdict.samples import (
     CALLER,

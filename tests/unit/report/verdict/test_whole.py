@@ -8,7 +8,8 @@ from typing import Optional
 import pytest
 
 from analyzer.report.findings import Damage, Findings
-from analyzer.report.result import Instance, Judgement
+from analyzer.report.result import Judgement
+from analyzer.report.roster.instances import Instance
 from tests.unit.report.verdict.samples import (
     NOT_ENOUGH,
     NOT_SAFE,
