@@ -1,4 +1,7 @@
-"""Lets the reports of one test share their findings: another format needs no other answer."""
+"""Lets the reports of one test share their findings: another format needs no other answer.
+
+A test that changes how findings are made belongs to ``engine/``, where nothing is kept.
+"""
 
 from __future__ import annotations
 
