@@ -49,6 +49,7 @@ class AwsServer(Cloud):
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[Request] = []
+        self.resets = 0
         self._faults: dict[tuple[str, str], _Fault] = {}
         self._answers: dict[str, bytes] = {}
         self._held = ""
@@ -71,12 +72,17 @@ class AwsServer(Cloud):
 
     def reset(self) -> None:
         """Forget everything, also what was asked."""
-        self.requests.clear()
+        self.forget_orders()
         self.additions.clear()
+        BackendDict.reset()
+        self.resets += 1
+
+    def forget_orders(self) -> None:
+        """Forget what was asked, and fail, answer and hold nothing; the accounts stay."""
+        self.requests.clear()
         self._faults.clear()
         self._answers.clear()
         self.let_go()
-        BackendDict.reset()
 
     def fail(self, operation: str, code: str, *, times: int = 1 << 30, account: str = "") -> None:
         """Answer that error from now on, so many times; only one account's if it is named."""

@@ -35,6 +35,7 @@ from tests.unit.report_samples import DAY, HOUR, NOW
 
 NOT_SAFE, NOT_ENOUGH = rank(Judgement.NOT_SAFE), rank(Judgement.NOT_ENOUGH_EVIDENCE)
 SAFE = rank(Judgement.SAFE)
+NO, YES = st.just(False), st.just(True)
 
 
 def indices(log: Log) -> st.SearchStrategy[int]:
@@ -57,7 +58,7 @@ def test_a_further_v1_caller(log: Log, data: st.DataObject) -> None:
     made_no_better(log, log.with_caller(index, caller))
 
 
-@given(logs(may_have_roster=False), st.data())
+@given(logs(rosters=NO), st.data())
 def test_a_further_v1_caller_within_the_period(log: Log, data: st.DataObject) -> None:
     """That host is NOT SAFE, and so is the whole."""
     index = data.draw(indices(log))
@@ -69,18 +70,22 @@ def test_a_further_v1_caller_within_the_period(log: Log, data: st.DataObject) ->
     assert after.whole == after.hosts[of.key] == NOT_SAFE
 
 
-@given(logs(), st.data())
+@given(logs(callers_min=1), st.data())
 def test_a_further_v1_call_of_a_known_caller(log: Log, data: st.DataObject) -> None:
     """Unless it shows that the caller runs more often, or not at boot alone."""
-    assume(log.of.sightings)
-    was = data.draw(st.sampled_from(log.of.sightings))
-    assume(not (log.accepted and was.caller == log.accepted[0].caller))
+    accepted = {each.caller for each in log.accepted}
+    known = [
+        each
+        for each in log.of.sightings
+        if each.caller not in accepted and each.v1_at_boot in (0, each.all_v1)
+    ]
+    assume(known)
+    was = data.draw(st.sampled_from(known))
     index = [each.key for each in log.of.hosts].index(was.host)
     moments = [moment for each in was.v1 for moment in (each.start, each.end)]
     v1 = spans_of([*moments, data.draw(MOMENTS)])
     at_boot = was.all_v1 + 1 if was.is_boot_only else was.v1_at_boot
     called = dataclasses.replace(was, v1=v1, all_v1=was.all_v1 + 1, v1_at_boot=at_boot)
-    assume(was.v1_at_boot in (0, was.all_v1))
     before, after = rhythm(was.v1), rhythm(called.v1)
     assume(after.silence(RARE) >= before.silence(RARE))
     # With v2 between, a longer history of v1 may show that it has switched.
@@ -88,12 +93,11 @@ def test_a_further_v1_call_of_a_known_caller(log: Log, data: st.DataObject) -> N
     made_no_better(log, log.with_caller(index, called))
 
 
-@given(logs(may_have_roster=False), st.data())
+@given(logs(rosters=NO, acceptances=NO, callers_min=1), st.data())
 def test_a_further_v1_call_of_a_known_caller_within_the_period(
     log: Log, data: st.DataObject
 ) -> None:
     """Whatever it shows: the host is NOT SAFE. After its v2 calls it has not switched."""
-    assume(log.of.sightings and not log.accepted)
     was = data.draw(st.sampled_from(log.of.sightings))
     index = [each.key for each in log.of.hosts].index(was.host)
     of = log.of.hosts[index]
@@ -190,10 +194,13 @@ def test_a_further_host(log: Log, data: st.DataObject, now: datetime.datetime) -
     made_no_better(dataclasses.replace(log, now=now), dataclasses.replace(after, now=now))
 
 
-@given(logs(), st.sampled_from([None, "g", "x"]), st.sampled_from([None, "running", "pending"]))
+@given(
+    logs(rosters=YES),
+    st.sampled_from([None, "g", "x"]),
+    st.sampled_from([None, "running", "pending"]),
+)
 def test_a_running_instance_without_a_log(log: Log, group: str, state: str) -> None:
     """Then the whole is never SAFE."""
-    assume(log.roster is not None)
     assert log.roster is not None
     entry = Instance("i-new", "new", state, group=group)
     roster = Roster(log.roster.source, (*log.roster.instances, entry))

@@ -28,6 +28,7 @@ MOMENTS = st.one_of(
     st.integers(0, int(LOG / HOUR)),
 ).map(lambda hours: NOW - hours * HOUR)
 ACCEPTED = (Acceptance("a0", "Ana", "it goes away", (NOW + WEEK).date()),)
+EITHER = st.booleans()
 MOSTLY = st.sampled_from([True, True, True, False])
 KINDS = ("not_understood", "before_boot", "too_early", "unreadable_loss")
 
@@ -212,21 +213,30 @@ def instances(draw: st.DrawFn, key: Optional[str], group: Optional[str]) -> Inst
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, may_have_roster: bool = True) -> Log:
-    """Return findings of up to three hosts, as any log may have them."""
+def logs(
+    draw: st.DrawFn,
+    *,
+    rosters: st.SearchStrategy[bool] = EITHER,
+    acceptances: st.SearchStrategy[bool] = EITHER,
+    callers_min: int = 0,
+) -> Log:
+    """Return findings of up to three hosts, as any log may have them.
+
+    ``rosters`` and ``acceptances`` say if there are some; the first host has ``callers_min``.
+    """
     made: list[Host] = []
     callers: list[Sighting] = []
     for key in "abc"[: draw(st.integers(1, 3))]:
-        callers += (
-            draw(sightings(f"{key}{n}", key)) for n in range(draw(st.sampled_from([0, 0, 1, 2])))
-        )
+        least = 0 if made else callers_min
+        count = max(least, draw(st.sampled_from([0, 0, 1, 2])))
+        callers += (draw(sightings(f"{key}{n}", key)) for n in range(count))
         made.append(of_callers(draw(hosts(key)), callers))
     listed: Optional[Roster] = None
-    if may_have_roster and draw(st.booleans()):
+    if draw(rosters):
         groups = st.sampled_from([None, "g", "g"])
         known = [draw(instances(each.key, draw(groups))) for each in made if draw(MOSTLY)]
         listed = Roster("instances.json", tuple(known))
     whole = findings((v2_only(),), made, damaged=draw(st.sampled_from([0] * 9 + [2])))
-    accepted = ACCEPTED if draw(st.booleans()) else ()
+    accepted = ACCEPTED if draw(acceptances) else ()
     of = dataclasses.replace(whole, sightings=tuple(callers))
     return Log(of, draw(PERIODS), roster=listed, accepted=accepted)

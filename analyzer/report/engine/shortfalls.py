@@ -40,8 +40,12 @@ class Missing(NamedTuple):
 
 def slice_of(files: Iterable[File]) -> int:
     """Return how long the slices of time are in which lines are compared, in microseconds."""
-    size = sum(file.size * (_PACKED if file.is_gzip or file.is_parquet else 1) for file in files)
-    return MINUTE_US if size <= BY_MINUTE_BYTES else 30 * MINUTE_US
+    return MINUTE_US if unpacked_size(files) <= BY_MINUTE_BYTES else 30 * MINUTE_US
+
+
+def unpacked_size(files: Iterable[File]) -> int:
+    """Return about how many bytes files have as text."""
+    return sum(file.size * (_PACKED if file.is_gzip or file.is_parquet else 1) for file in files)
 
 
 def gather_shortfalls(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Optional
 
 import pytest
 
@@ -43,25 +44,74 @@ class Whole(NamedTuple):
     snapshot: Snapshot
 
 
+class Accounts:
+    """The story's accounts, which most tests only read: made once, and anew after a reset."""
+
+    def __init__(self, server: AwsServer) -> None:
+        self._server = server
+        self._made_at = -1
+        self._story: Story
+        self._own: Optional[Snapshot] = None
+
+    def story(self) -> Story:
+        """Return what was made."""
+        if self._made_at != self._server.resets:
+            self._server.reset()
+            self._story, self._own = tell(self._server, NOW), None
+            self._made_at = self._server.resets
+        self._server.forget_orders()
+        return self._story
+
+    def own(self) -> Snapshot:
+        """Return a snapshot of one Region of the own account, in which nothing fails."""
+        self.story()
+        if self._own is None:
+            self._own = collected_near()
+        return self._own
+
+
 @pytest.fixture(scope="module")
-def whole(running_server: AwsServer) -> Whole:
-    running_server.reset()
+def told(running_server: AwsServer) -> Accounts:
+    return Accounts(running_server)
+
+
+@pytest.fixture(scope="module")
+def whole(running_server: AwsServer, told: Accounts) -> Whole:
     with running_server.in_environment():
-        return Whole(tell(running_server, NOW), collected())
+        return Whole(told.story(), collected())
 
 
 @pytest.fixture
-def story(aws: AwsServer) -> Story:
-    return tell(aws, NOW)
+def aws(running_server: AwsServer) -> Iterator[AwsServer]:
+    """Leave the accounts as they are: who changes them resets the server first."""
+    running_server.forget_orders()
+    with running_server.in_environment():
+        yield running_server
+    running_server.let_go()
+
+
+@pytest.fixture
+def story(aws: AwsServer, told: Accounts) -> Story:
+    del aws
+    return told.story()
 
 
 def collected(
-    *, days: int = 14, role: str | None = ROLE, accounts: tuple[str, ...] = ()
+    *,
+    days: int = 14,
+    role: str | None = ROLE,
+    accounts: tuple[str, ...] = (),
+    regions: tuple[str, ...] = REGIONS,
 ) -> Snapshot:
     requests = Requests()
     period = period_of(NOW, days) if days else None
-    wanted = Wanted(role, accounts, REGIONS)
+    wanted = Wanted(role, accounts, regions)
     return collect(open_access(None, requests), requests, wanted, period)
+
+
+def collected_near(*, days: int = 14) -> Snapshot:
+    """Return a snapshot of one Region of the own account: what fails there fails in any."""
+    return collected(days=days, role=None, regions=(NEAR,))
 
 
 def near(snapshot: Snapshot) -> RegionFacts:
@@ -137,7 +187,7 @@ def test_calls_are_counted_by_the_hour(whole: Whole) -> None:
 
 
 def test_more_days_count_more(story: Story) -> None:
-    calls = instances(near(collected(days=30)))[story.v1].calls
+    calls = instances(near(collected_near(days=30)))[story.v1].calls
     assert calls is not None
     assert calls.no_token == 106
 
@@ -212,9 +262,11 @@ def test_what_would_be_launched_comes_out_of_it(whole: Whole) -> None:
     }
 
 
-def test_an_image_that_is_gone_is_found_to_be(aws: AwsServer, story: Story) -> None:
+def test_an_image_that_is_gone_is_found_to_be(aws: AwsServer) -> None:
+    aws.reset()
+    story = tell(aws, NOW)
     aws.client("ec2", NEAR).deregister_image(ImageId=story.image)
-    images = {image.id: image.is_found for image in near(collected()).images}
+    images = {image.id: image.is_found for image in near(collected_near()).images}
     assert images[story.image] is False
     assert images[story.image_v2] is True
 
@@ -222,7 +274,7 @@ def test_an_image_that_is_gone_is_found_to_be(aws: AwsServer, story: Story) -> N
 @pytest.mark.usefixtures("story")
 def test_a_pinned_version_that_is_gone_fails_nothing(aws: AwsServer) -> None:
     aws.fail("DescribeLaunchTemplateVersions", "InvalidLaunchTemplateId.VersionNotFound")
-    snapshot = collected(role=None)
+    snapshot = collected_near()
     # Asked for all templates, the same error is one.
     assert [failure.part for failure in snapshot.failures] == [Part.TEMPLATES]
 
@@ -262,12 +314,20 @@ def test_a_snapshot_tells_who_is_told_of_its_progress() -> None:
     )
 
 
-def test_all_enabled_regions_are_the_default(aws: AwsServer) -> None:
+@pytest.fixture(scope="module")
+def by_default(running_server: AwsServer, told: Accounts) -> Whole:
+    """Return a snapshot for which no Region was named, and for which one account names none."""
+    story = told.story()
     requests = Requests()
-    snapshot = collect(open_access(None, requests), requests, Wanted(), None)
+    with running_server.in_environment():
+        running_server.fail("DescribeRegions", "AuthFailure", account=story.other)
+        return Whole(story, collect(open_access(None, requests), requests, Wanted(ROLE), None))
+
+
+def test_all_enabled_regions_are_the_default(aws: AwsServer, by_default: Whole) -> None:
     enabled = aws.client("ec2", FAR).describe_regions()["Regions"]
     assert len(enabled) > 15
-    assert [facts.region for facts in snapshot.regions] == sorted(
+    assert [facts.region for facts in by_default.snapshot.regions] == sorted(
         region["RegionName"] for region in enabled
     )
 
@@ -308,13 +368,12 @@ def test_a_region_that_is_none_is_named() -> None:
         and operation.name not in ("GetCallerIdentity", "DescribeRegions")
     ],
 )
-@pytest.mark.usefixtures("story")
 def test_a_part_that_is_denied_is_named_and_the_others_are_read(
-    aws: AwsServer, operation: str, part: Part
+    aws: AwsServer, told: Accounts, operation: str, part: Part
 ) -> None:
-    whole = near(collected(role=None))
+    whole = near(told.own())
     aws.fail(operation, "UnauthorizedOperation")
-    snapshot = collected(role=None)
+    snapshot = collected_near()
     assert not snapshot.is_complete
     assert {failure.part for failure in snapshot.failures} == {part}
     assert all("--iam-policy" in failure.text for failure in snapshot.failures)
@@ -339,7 +398,7 @@ def test_a_part_that_is_denied_is_named_and_the_others_are_read(
 @pytest.mark.usefixtures("story")
 def test_unread_defaults_make_predictions_worse(aws: AwsServer) -> None:
     aws.fail("GetInstanceMetadataDefaults", "UnauthorizedOperation")
-    found = {launch.label: launch.new for launch in launches(collected(role=None))}
+    found = {launch.label: launch.new for launch in launches(collected_near(days=0))}
     assert found["mixed"].outcome is Outcome.UNKNOWN
     assert found["mixed"].may_allow_v1
     assert found["web, version 1 ($Default)"].outcome is Outcome.V1
@@ -367,12 +426,10 @@ def test_an_account_whose_role_is_refused_is_named(aws: AwsServer, story: Story)
     assert {account.id for account in snapshot.accounts} == {OWN_ACCOUNT, story.other}
 
 
-def test_one_account_that_fails_leaves_the_other(aws: AwsServer, story: Story) -> None:
-    aws.fail("DescribeRegions", "AuthFailure", account=story.other)
-    requests = Requests()
-    snapshot = collect(open_access(None, requests), requests, Wanted(ROLE), None)
+def test_one_account_that_fails_leaves_the_other(by_default: Whole) -> None:
+    snapshot = by_default.snapshot
     assert [(failure.part, failure.account) for failure in snapshot.failures] == [
-        (Part.REGIONS, story.other)
+        (Part.REGIONS, by_default.story.other)
     ]
     assert {facts.account for facts in snapshot.regions} == {OWN_ACCOUNT}
 
@@ -407,7 +464,7 @@ def test_an_answer_without_what_it_must_have_is_a_failure(aws: AwsServer) -> Non
         "<imageId>ami-1</imageId></item></instancesSet></item></reservationSet>"
         "<requestId>1</requestId></DescribeInstancesResponse>",
     )
-    snapshot = collected(role=None)
+    snapshot = collected_near(days=0)
     assert {(failure.part, failure.code) for failure in snapshot.failures} == {
         (Part.INSTANCES, "UnexpectedAnswer")
     }
@@ -427,7 +484,7 @@ def test_an_answer_without_what_it_must_have_is_a_failure(aws: AwsServer) -> Non
 def test_an_answer_that_is_not_of_aws_is_a_failure(aws: AwsServer, text: str, code: str) -> None:
     """Of a proxy, for example. It must not look like a Region without instances."""
     aws.answer("DescribeInstances", text)
-    snapshot = collected(role=None)
+    snapshot = collected_near(days=0)
     assert {(failure.part, failure.code) for failure in snapshot.failures} == {
         (Part.INSTANCES, code)
     }
@@ -439,8 +496,10 @@ def test_an_answer_that_is_not_of_aws_is_a_failure(aws: AwsServer, text: str, co
 @pytest.mark.parametrize("text", ["5", "[]", "null", '{"InstanceInformationList": [5]}', "{"])
 def test_json_that_is_not_of_aws_is_a_failure(aws: AwsServer, operation: str, text: str) -> None:
     aws.answer(operation, text)
-    snapshot = collected()
-    part = Part.ACCOUNTS if operation == "ListAccounts" else Part.SSM
+    if operation == "ListAccounts":
+        part, snapshot = Part.ACCOUNTS, collected(days=0, regions=(NEAR,))
+    else:
+        part, snapshot = Part.SSM, collected_near(days=0)
     assert part in {failure.part for failure in snapshot.failures}
 
 

@@ -1,4 +1,5 @@
-{# From nested lines to flat ones. `kept` is a further column to pass through.
+{# From nested lines to flat ones. `kept` is a further column to pass through: of such lines only
+   the columns of hosts and of requests are needed, and to plan others takes long.
    A line is the analyzer's own if it has all that none of its lines is without. #}
 {% from "numbers.sql" import are_right, calls, count, seconds %}
 {# Engines read other JSON values as their text, so this is how a wrong type is seen. #}
@@ -6,6 +7,7 @@
 length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
     AND NOT regexp_matches({{ column }}, {{ NOT_TEXT | quoted }})
 {%- endmacro %}
+{% if not kept %}
 SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds_request' OR (
   version <> '' AND reason <> '' AND operation <> '' AND provider <> ''
 )) AND has_numbers, FALSE) AS is_ours,
@@ -25,6 +27,7 @@ SELECT *, coalesce(at_us >= 0 AND event <> '' AND name <> '' AND (event <> 'imds
       THEN 'unreadable_loss'
     ELSE '' END AS odd
 FROM (
+{% endif %}
   SELECT {% if kept %}{{ kept }}, {% endif %}file, at_us,
     event,
     coalesce(host.name, CASE WHEN observer.probe = {{ CAPTURE_PROBE | quoted }}
@@ -87,13 +90,14 @@ FROM (
     substr(coalesce(array_to_string(orchestrator.resource.label, ', '), ''), 1, {{ TEXT_MAX }})
       AS labels,
     coalesce(service.name, '') AS unit,
+    CASE WHEN imds.outcome = 'success' AND imds.reason = 'token_request'
+      AND imds.hop_limit BETWEEN 1 AND 255 THEN imds.hop_limit ELSE 0 END AS hop_limit,
+    at_us - at_us % {{ DAY_US }} AS day_us{{ "" if kept else "," }}
+{% if not kept %}
     CASE WHEN event = 'caller_evidence' AND length(CAST(code AS VARCHAR)) <= {{ CODE_MAX }}
       THEN coalesce(CAST(code AS VARCHAR), '') ELSE '' END AS code,
     CASE WHEN event = 'caller_evidence' THEN substr(executable_path, 1, {{ TEXT_MAX }})
       ELSE '' END AS executable,
-    CASE WHEN imds.outcome = 'success' AND imds.reason = 'token_request'
-      AND imds.hop_limit BETWEEN 1 AND 255 THEN imds.hop_limit ELSE 0 END AS hop_limit,
-    at_us - at_us % {{ DAY_US }} AS day_us,
     at_us - at_us % {{ MINUTE_US }} AS minute_us,
     CASE WHEN event IN ({{ MARKS | map("quoted") | join(", ") }}) THEN at_us END AS mark_us,
     CASE WHEN event IN ('heartbeat', 'capture_read')
@@ -116,6 +120,7 @@ FROM (
     END AS not_written,
     {{ are_right() }} AS has_numbers,
     CASE WHEN service.name IS NOT NULL OR container.id IS NOT NULL THEN started_us END AS started_us
+{% endif %}
   FROM (
     SELECT *,
       coalesce({{ is_text("imds.caller.key") }} AND {{ is_text("imds.caller.program") }}
@@ -129,4 +134,6 @@ FROM (
         {{ UNKNOWN | quoted }}) AS named
     FROM {{ records }}
   ) AS named_lines
+{% if not kept %}
 ) AS flat
+{% endif %}

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+import boto3
 import pytest
 
-Cli = Callable[..., Any]
+Api = Callable[[str], Any]
 BIN = Path(sys.executable).parent
 
 
@@ -92,12 +93,8 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Callable[[str], str]:
     return run
 
 
-@pytest.fixture
-def aws(shell: Callable[[str], str]) -> Cli:
-    """Return what runs a command of the CLI, and gives its document."""
-
-    def run(arguments: str) -> Any:
-        text = shell(f"aws {arguments} --output json")
-        return json.loads(text) if text.strip() else None
-
-    return run
+@pytest.fixture(scope="session")
+def api(endpoint: str) -> Api:
+    """Return what opens an API of moto's. What a test only prepares or looks up needs no CLI."""
+    session = boto3.Session("testing", "testing", region_name="eu-west-1")
+    return lambda service: session.client(service, endpoint_url=endpoint)

@@ -17,7 +17,7 @@ from analyzer.account.guardrails.guardrail import FILES, TARGET, Guardrail, Kind
 from analyzer.account.guardrails.table import BY_FILE, GUARDRAILS
 from analyzer.account.guardrails.writing import README, write
 from analyzer.errors import AnalyzerError
-from tests.unit.account.guardrails.conftest import Cli, recorded_calls
+from tests.unit.account.guardrails.conftest import Api, recorded_calls
 
 # Characters, white space included:
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html and
@@ -186,23 +186,24 @@ def test_files_are_written_once_and_never_over_others(tmp_path: Path) -> None:
     ids=_name,
 )
 def test_the_cli_makes_and_attaches_policies_of_an_organization(
-    guardrail: Guardrail, aws: Cli, shell: Callable[[str], str], tmp_path: Path
+    guardrail: Guardrail, api: Api, shell: Callable[[str], str], tmp_path: Path
 ) -> None:
     """The printed command is run; what Organizations then has is the file."""
     write(tmp_path / "guardrails")
-    roots = _roots(aws)
+    organizations = api("organizations")
+    roots = _roots(organizations)
     (command,) = guardrail.commands_in("guardrails")
     file = tmp_path / "guardrails" / guardrail.file
     file.write_text(guardrail.text.replace(PLACEHOLDER, "BreakGlass"), encoding="utf-8")
     shell(f"{command.replace(TARGET, roots[0])}; echo $policy > id")
     policy = (tmp_path / "id").read_text(encoding="utf-8").strip()
-    made = aws(f"organizations describe-policy --policy-id {policy}")["Policy"]
+    made = organizations.describe_policy(PolicyId=policy)["Policy"]
     assert made["PolicySummary"]["Type"] in command
     assert json.loads(made["Content"]) == json.loads(file.read_text(encoding="utf-8"))
-    targets = aws(f"organizations list-targets-for-policy --policy-id {policy}")["Targets"]
+    targets = organizations.list_targets_for_policy(PolicyId=policy)["Targets"]
     assert [each["TargetId"] for each in targets] == roots
-    shell(f"aws organizations detach-policy --policy-id {policy} --target-id {roots[0]}")
-    shell(f"aws organizations delete-policy --policy-id {policy}")
+    organizations.detach_policy(PolicyId=policy, TargetId=roots[0])
+    organizations.delete_policy(PolicyId=policy)
 
 
 def test_a_policy_that_spares_no_role_is_not_made(
@@ -293,50 +294,49 @@ def test_the_cli_sends_the_rules_as_a_conformance_pack(
     assert len(guardrail.text) <= 51_200
 
 
-def _roots(aws: Cli) -> list[str]:
+def _roots(organizations: Any) -> list[str]:
     try:
-        aws("organizations describe-organization")
-    except AssertionError:
-        aws("organizations create-organization --feature-set ALL")
-    return [each["Id"] for each in aws("organizations list-roots")["Roots"]]
+        organizations.describe_organization()
+    except organizations.exceptions.AWSOrganizationsNotInUseException:
+        organizations.create_organization(FeatureSet="ALL")
+    return [each["Id"] for each in organizations.list_roots()["Roots"]]
 
 
 @pytest.mark.parametrize(
     "guardrail", [each for each in GUARDRAILS if each.kind is Kind.IDENTITY], ids=_name
 )
 def test_the_cli_makes_and_attaches_policies_of_roles(
-    guardrail: Guardrail, aws: Cli, shell: Callable[[str], str], tmp_path: Path
+    guardrail: Guardrail, api: Api, shell: Callable[[str], str], tmp_path: Path
 ) -> None:
     write(tmp_path / "guardrails")
     role = f"role-of-{guardrail.file.removesuffix('.json')}"
     trust = '{"Version":"2012-10-17","Statement":[]}'
-    aws(f"iam create-role --role-name {role} --assume-role-policy-document '{trust}'")
+    iam = api("iam")
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
     (command,) = guardrail.commands_in("guardrails")
     shell(re.sub(r"\bROLE\b", role, command))
-    attached = aws(f"iam list-attached-role-policies --role-name {role}")["AttachedPolicies"]
-    version = aws(f"iam get-policy-version --policy-arn {attached[0]['PolicyArn']} --version-id v1")
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    version = iam.get_policy_version(PolicyArn=attached[0]["PolicyArn"], VersionId="v1")
     assert version["PolicyVersion"]["Document"] == json.loads(guardrail.text)
 
 
 def test_the_cli_sets_the_policy_of_an_endpoint(
-    aws: Cli, shell: Callable[[str], str], tmp_path: Path
+    api: Api, shell: Callable[[str], str], tmp_path: Path
 ) -> None:
     write(tmp_path / "guardrails")
-    vpc = aws("ec2 create-vpc --cidr-block 10.9.0.0/16")["Vpc"]["VpcId"]
-    made = aws(f"ec2 create-vpc-endpoint --vpc-id {vpc} --service-name com.amazonaws.eu-west-1.s3")
+    ec2 = api("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.eu-west-1.s3")
     endpoint = made["VpcEndpoint"]["VpcEndpointId"]
     (command,) = BY_FILE["vpc-endpoint-policy.json"].commands_in("guardrails")
     shell(command.replace("ENDPOINT_ID", endpoint))
-    shown = aws(f"ec2 describe-vpc-endpoints --vpc-endpoint-ids {endpoint}")["VpcEndpoints"][0]
+    (shown,) = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
     assert json.loads(shown["PolicyDocument"]) == json.loads(
         BY_FILE["vpc-endpoint-policy.json"].text
     )
 
 
 @pytest.mark.parametrize("guardrail", TEMPLATES, ids=_name)
-def test_the_cli_reads_the_templates(guardrail: Guardrail, aws: Cli, tmp_path: Path) -> None:
-    write(tmp_path / "guardrails")
-    shown = aws(
-        f"cloudformation validate-template --template-body file://guardrails/{guardrail.file}"
-    )
+def test_cloudformation_reads_the_templates(guardrail: Guardrail, api: Api) -> None:
+    shown = api("cloudformation").validate_template(TemplateBody=guardrail.text)
     assert shown["Parameters"] or shown["Description"]

@@ -6,19 +6,18 @@ allowed values, lengths and patterns, which it leaves to AWS, are checked here.
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 from cfnlint.decode import decode_str
 
 from analyzer.account.guardrails.table import BY_FILE
-from tests.unit.account.guardrails.conftest import Cli
+from tests.unit.account.guardrails.conftest import Api
 
 Properties = Mapping[str, Any]
 
@@ -149,13 +148,14 @@ def test_the_insight_groups_and_filters_by_fields_of_a_finding() -> None:
 
 
 @pytest.mark.parametrize("name", ["Instances", "LaunchTemplates", "LaunchConfigurations"])
-def test_config_takes_the_managed_rules(name: str, aws: Cli) -> None:
+def test_config_takes_the_managed_rules(name: str, api: Api) -> None:
     """Moto has the list of AWS's managed rules, and refuses what is not in it."""
     _, parameters = _resources(BY_FILE["config-rules.yaml"].text)[name]
     rule = parameters["ConfigRule"]
-    aws(f"configservice put-config-rule --config-rule {shlex.quote(json.dumps(rule))}")
-    shown = aws(f"configservice describe-config-rules --config-rule-names {rule['ConfigRuleName']}")
+    config = api("config")
+    config.put_config_rule(ConfigRule=rule)
+    shown = config.describe_config_rules(ConfigRuleNames=[rule["ConfigRuleName"]])
     assert shown["ConfigRules"][0]["Source"] == rule["Source"]
     wrong = {**rule, "Source": {"Owner": "AWS", "SourceIdentifier": "EC2_IMDSV3_CHECK"}}
-    with pytest.raises(AssertionError, match="EC2_IMDSV3_CHECK"):
-        aws(f"configservice put-config-rule --config-rule {shlex.quote(json.dumps(wrong))}")
+    with pytest.raises(ClientError, match="EC2_IMDSV3_CHECK"):
+        config.put_config_rule(ConfigRule=wrong)

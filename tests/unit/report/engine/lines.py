@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -87,6 +88,24 @@ class Boot:
 def _requests(counts: dict[str, Any]) -> dict[str, Any]:
     lost = counts.pop("lost", 0)
     return {"requests": {"v1": 0, "v2": 0, "unknown": 0, **counts}, "lost": lost}
+
+
+def on_hosts_of_their_own(logs: Iterable[Sequence[Line]]) -> list[Line]:
+    """Return all lines of logs, those of each by a host of its own: ``name_of`` its number."""
+    return [
+        {
+            **line,
+            "host": {"name": f"app-{number}", "boot_id": f"b{number}"},
+            "cloud": {"instance": {"id": name_of(number)}},
+        }
+        for number, lines in enumerate(logs)
+        for line in lines
+    ]
+
+
+def name_of(number: int) -> str:
+    """Return the id of a host by the number of its log."""
+    return f"i-{number:017x}"
 
 
 def found_in(directory: Path, lines: list[Line], **options: Any) -> Findings:

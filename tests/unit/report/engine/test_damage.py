@@ -147,13 +147,13 @@ def test_a_count_of_calls_that_can_be_right_is_counted(tmp_path: Path, value: st
 
 
 @pytest.mark.parametrize("kind", NUMBERED)
-@pytest.mark.parametrize("value", ["0", "7", "7.0", "999999999", '"12"'])
-def test_a_number_that_can_be_right_is_none(tmp_path: Path, kind: str, value: str) -> None:
+def test_a_number_that_can_be_right_is_none(tmp_path: Path, kind: str) -> None:
     """Also large ones, and as a table has them that was made of the log."""
     file = tmp_path / "imds.jsonl"
-    file.write_bytes(numbered(kind, value))
+    values = ("0", "7", "7.0", "999999999", '"12"')
+    file.write_bytes(b"\n".join(numbered(kind, value) for value in values))
     found = findings(file)
-    assert (found.lines, found.damaged) == (1, 0), found.damage
+    assert (found.lines, found.damaged) == (len(values), 0), found.damage
 
 
 def test_the_largest_counts_are_added_up(tmp_path: Path) -> None:

@@ -136,34 +136,43 @@ def test_a_table_of_something_else_is_named(tmp_path: Path) -> None:
     assert unread(found) == {"other.parquet": "is Parquet without the columns timestamp and event"}
 
 
-@pytest.mark.parametrize("folder", ["host=other", "event=heartbeat/imds=1", "timestamp=2020-01-01"])
-def test_names_of_folders_are_no_fields(tmp_path: Path, folder: str) -> None:
+FOLDERS = ("host=other", "event=heartbeat/imds=1", "timestamp=2020-01-01")
+
+
+def test_names_of_folders_are_no_fields(tmp_path: Path) -> None:
     """Also where they look like those that databases write."""
-    inner = tmp_path / folder
-    table(inner / "a.parquet", "SELECT * FROM LINES")
-    table(inner / "b.parquet", "SELECT *, 1 AS more FROM LINES")
-    (inner / "c.jsonl").write_bytes(V1)
-    (inner / "d.gz").write_bytes(gzip.compress(V1))
+    for folder in FOLDERS:
+        inner = tmp_path / folder
+        table(inner / "a.parquet", "SELECT * FROM LINES")
+        table(inner / "b.parquet", "SELECT *, 1 AS more FROM LINES")
+        (inner / "c.jsonl").write_bytes(V1)
+        (inner / "d.gz").write_bytes(gzip.compress(V1))
     found = findings(tmp_path)
-    assert (v1_of(found), found.lines, found.damaged, found.unread) == (4, 4, 0, ())
+    count = 4 * len(FOLDERS)
+    assert (v1_of(found), found.lines, found.damaged, found.unread) == (count, count, 0, ())
     assert [host.name for host in found.hosts] == ["h"]
     assert found.groups[0].example["process"]["executable"] == "/usr/bin/curl"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [b"web\xff.jsonl", b"new\nline", b"quote'.x", b"[a]*?{b,c}", b"back\\slash", b"s3:", b" "],
-)
-def test_any_name_is_read(tmp_path: Path, name: bytes) -> None:
+NAMES = (b"web\xff.jsonl", b"new\nline", b"quote'.x", b"[a]*?{b,c}", b"back\\slash", b"s3:", b" ")
+
+
+def test_any_name_is_read(tmp_path: Path) -> None:
     """Also one that is no text, or a pattern to DuckDB; damage in it has its line."""
-    path = os.fsencode(tmp_path) + b"/" + name
-    Path(os.fsdecode(path)).write_bytes(V1 + b"torn\n")
+    for number, name in enumerate(NAMES):
+        (tmp_path / f"{number}").mkdir()
+        path = os.fsencode(tmp_path / f"{number}") + b"/" + name
+        Path(os.fsdecode(path)).write_bytes(V1 + b"torn\n")
     (tmp_path / "other").write_bytes(V1)
     found = findings(tmp_path)
-    assert (v1_of(found), found.damaged, found.unread) == (2, 1, ())
-    (damage,) = found.damage
-    assert (damage.line, damage.problem) == (2, "is not JSON")
-    damage.file.encode()
+    assert (v1_of(found), found.unread) == (len(NAMES) + 1, ())
+    assert sorted(Path(each.file).parent.name for each in found.damage) == [
+        f"{number}" for number in range(len(NAMES))
+    ]
+    assert {(each.line, each.problem) for each in found.damage} == {(2, "is not JSON")}
+    assert found.damaged == len(NAMES)
+    for each in found.damage:
+        each.file.encode()
 
 
 RARE_GZIP = {
@@ -176,12 +185,12 @@ RARE_GZIP = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RARE_GZIP)
-def test_gzip_of_any_form_is_read_to_its_end(tmp_path: Path, name: str) -> None:
+def test_gzip_of_any_form_is_read_to_its_end(tmp_path: Path) -> None:
     """DuckDB alone refuses some of these."""
-    (tmp_path / "imds.gz").write_bytes(RARE_GZIP[name])
+    for name, content in RARE_GZIP.items():
+        (tmp_path / name).write_bytes(content)
     found = findings(tmp_path)
-    assert (v1_of(found), found.damaged, found.unread) == (1, 0, ())
+    assert (v1_of(found), found.damage, found.unread) == (len(RARE_GZIP), (), ())
 
 
 @pytest.mark.parametrize(
@@ -210,13 +219,25 @@ STRANGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """Return the findings of all of these lines, each of a caller of its own."""
+    folder = tmp_path_factory.mktemp("strange")
+    for number, line in enumerate(STRANGE.values()):
+        own = line.replace(b'"key":"curl"', b'"key":"curl-%d"' % number)
+        assert own != line
+        (folder / f"{number}").write_bytes(own)
+    return findings(folder)
+
+
 @pytest.mark.parametrize("name", STRANGE)
-def test_a_strange_line_counts(tmp_path: Path, name: str) -> None:
+def test_a_strange_line_counts(strange: Findings, name: str) -> None:
     """Python may not be able to read it as an example; then there is none."""
-    (tmp_path / "imds.jsonl").write_bytes(STRANGE[name])
-    found = findings(tmp_path)
-    assert (v1_of(found), found.damaged, found.unread) == (1, 0, ())
-    json.dumps([group.example for group in found.groups], allow_nan=False, indent=1)
+    number = list(STRANGE).index(name)
+    (group,) = (each for each in strange.groups if each.key.caller == f"curl-{number}")
+    assert group.count("v1") == 1
+    json.dumps(group.example, allow_nan=False, indent=1)
+    assert (v1_of(strange), strange.damaged, strange.unread) == (len(STRANGE), 0, ())
 
 
 def test_nothing_is_lost_beside_all_that_is_wrong(tmp_path: Path) -> None:

@@ -106,20 +106,28 @@ def test_of_many_texts_the_rest_is_counted(tmp_path: Path) -> None:
     assert (len(group.evidence), group.evidence_left_out) == (EVIDENCE_OF_GROUP_MAX, 7)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        *(None, 7, "text", [], {}, [CODE], {"libraries": "boto"}, {"libraries": [7, None, []]}),
-        *({"libraries": [{"name": 7}]}, {"script": {"lines": [{"path": "", "line": 1}]}}),
-        {"left_out": -1},
-        {"lacks": ["x" * (1 << 18)]},  # no line of the recorder's has as much
-    ],
+WRONG: tuple[object, ...] = (
+    *(None, 7, "text", [], {}, [CODE], {"libraries": "boto"}, {"libraries": [7, None, []]}),
+    *({"libraries": [{"name": 7}]}, {"script": {"lines": [{"path": "", "line": 1}]}}),
+    {"left_out": -1},
+    {"lacks": ["x" * (1 << 18)]},  # no line of the recorder's has as much
 )
-def test_what_cannot_be_right_is_left_out(tmp_path: Path, code: object) -> None:
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Group]:
+    """Return the groups of callers, each of which has one of these, and of one that has not."""
+    lines = [evidence(A, code, key=f"app-{number}") for number, code in enumerate((*WRONG, CODE))]
+    lines += [A.call(START, key=f"app-{number}") for number in range(len(WRONG) + 1)]
+    findings = found_in(tmp_path_factory.mktemp("wrong"), lines)
+    return {group.key.caller: group for group in findings.groups}
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_what_cannot_be_right_is_left_out(wrong: dict[str, Group], number: int) -> None:
     """The line itself counts as one of the analyzer's."""
-    findings = found_in(tmp_path, [evidence(A, code), A.call(START)])
-    assert one(findings).evidence == ()
-    assert findings.damaged == 0
+    assert wrong[f"app-{number}"].evidence == ()
+    assert wrong[f"app-{len(WRONG)}"].evidence
 
 
 def test_hostile_lists_are_cut(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
+from collections.abc import Sequence
 
 import pytest
 from rich.cells import cell_len
@@ -28,7 +30,13 @@ def page(report: Report, width: int = 80, detail: Detail = ONE_PAGE) -> list[str
     return file.getvalue().splitlines()
 
 
-def rows(lines: list[str], width: int = 80) -> int:
+@functools.lru_cache(maxsize=3 * len(LONG_WORDS))
+def long_page(text: str, width: int) -> tuple[str, ...]:
+    """Return a page on which all is long; it takes a second."""
+    return tuple(page(fleets.hostile(text), width))
+
+
+def rows(lines: Sequence[str], width: int = 80) -> int:
     """Return how many rows of a terminal the lines take."""
     return sum(max(1, -(-cell_len(line) // width)) for line in lines)
 
@@ -44,14 +52,14 @@ class TestOnePage:
     @pytest.mark.parametrize("text", LONG_WORDS)
     def test_no_text_makes_it_longer(self, text: str, width: int) -> None:
         """Each list has more items than a page has rows, each text thousands of characters."""
-        lines = page(fleets.hostile(text), width)
+        lines = long_page(text, width)
         assert rows(lines, width) <= table.ROWS_MAX
         assert max(cell_len(line) for line in lines) <= min(width, table.COLUMNS_MAX)
         assert all(line.isprintable() for line in lines)
 
     @pytest.mark.parametrize("text", LONG_WORDS)
     def test_each_part_is_there_even_if_all_are_long(self, text: str) -> None:
-        said = "\n".join(page(fleets.hostile(text)))
+        said = "\n".join(long_page(text, 80))
         for title in ("In the way:", "Instances:", "group ", "If IMDSv1 is switched off today",
                       "Causes:", "owner ", "No longer in the way", "Comparison with CloudWatch",
                       "Not read:", "What to do next"):  # fmt: skip
