@@ -184,7 +184,7 @@ test-browser: $(VENV)/installed-dev ## Test the HTML report in Debian's Chromium
 test-chart: $(VENV)/installed-dev $(VENV)/installed-chart ## Test the Helm chart, run its pod, test the ECS task definition (root)
 	@./setup.sh packages apparmor podman runc iptables busybox-static buildah catatonit
 	IMDS_ANALYZER_REQUIRE=chart $(PYTEST) $(PARALLEL) tests/deploy
-	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	@$(IS_OF_THESE_SOURCES) || $(MAKE) --no-print-directory image
 	IMDS_ANALYZER_REQUIRE=chart IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_pod.py
 
 test-spark: $(VENV)/installed-dev ## Test that Spark with two workers gives DuckDB's numbers
@@ -224,9 +224,14 @@ test-faults: setup ## Test with faults: kill -9, full disk, no memory, and other
 test-kernels: setup-vm build ## Run the live tests in virtual machines, all of them with FULL=1 (root)
 	$(VENV)/bin/python -m tests.vmtest.kernels $(if $(KERNEL),--kernel $(KERNEL)) $(if $(FULL),--full)
 
+# Whether the image's archive is there and no older than what it is made from.
+IS_OF_THESE_SOURCES = test -e dist/$(RELEASE).oci.tar && test -z "$$(find analyzer bpf image systemd \
+  Containerfile pyproject.toml requirements.lock -type f -newer dist/$(RELEASE).oci.tar \
+  -not -path '*/__pycache__/*' -not -path 'bpf/build/*' -print -quit)"
+
 test-image: setup ## Test the container image: make image, run it, call from a container and the host (root)
 	@./setup.sh packages podman runc iptables busybox-static buildah
-	@test -e dist/$(RELEASE).oci.tar || $(MAKE) --no-print-directory image
+	@$(IS_OF_THESE_SOURCES) || $(MAKE) --no-print-directory image
 	IMDS_ANALYZER_IMAGE=dist/$(RELEASE).oci.tar $(PYTEST) tests/containers/test_image.py
 
 test-containers: setup ## Test with real container runtimes: podman, docker, containerd, crun, runc, nspawn, LXC (root)
