@@ -24,6 +24,7 @@ DOCKER = ("/usr/bin/docker", "--host", "unix:///run/docker.sock")
 CTR = ("ctr", "--address", "/run/imds-containerd/containerd.sock")
 DAEMON_DEADLINE_S = 60 + 15 * SLOWNESS
 
+_BY_SYSTEMD = "systemd-machined is asked by way of systemd, which this layout leaves out"
 # Why a runtime cannot run here in a layout of cgroups.
 _HYBRID = "crun refuses version 1 and 2 side by side"
 _DEVICES = "crun raises RLIMIT_MEMLOCK to load its filter of devices, which CAP_SYS_RESOURCE may"
@@ -244,7 +245,7 @@ def nspawn(*, is_registered: bool) -> Start:
     @contextlib.contextmanager
     def start(room: Room, context: Path, inside: Sequence[str]) -> Iterator[Started]:
         if is_registered and not room.has_systemd:
-            pytest.skip("systemd-machined is asked by way of systemd")
+            pytest.skip(_BY_SYSTEMD)
         name = f"caller-{uuid.uuid4().hex[:8]}"
         cgroup = f"{maybe_hierarchy()}/imds-test-nspawn/systemd-nspawn@{name}.service"
         join = f'mkdir -p {cgroup} && echo $$ > {cgroup}/cgroup.procs && exec "$@"'
@@ -322,3 +323,7 @@ def packages() -> tuple[str, ...]:
     """Return the Debian packages of the runtimes, and of what their tests use beside these."""
     shared = ("buildah", "busybox-static", "iproute2", "util-linux")
     return tuple(sorted({*shared, *(name for runtime in RUNTIMES for name in runtime.packages)}))
+
+
+# Why a test is skipped wherever every runtime can run.
+SKIPPED_EVERYWHERE = frozenset({_BY_SYSTEMD, *(each.gone for each in RUNTIMES if each.gone)})

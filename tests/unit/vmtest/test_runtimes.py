@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers.runtimes import SKIPPED_EVERYWHERE
 from tests.vmtest.kernels.kernels import Kernel
 from tests.vmtest.runtimes import guest
 from tests.vmtest.runtimes.disk import SIZE, SYSTEM
@@ -50,6 +51,14 @@ def test_anything_else_is_a_problem(
 ) -> None:
     _left(tmp_path, status, report)
     assert problem in judge(tmp_path, trouble, with_tests=True).problems
+
+
+@pytest.mark.parametrize("reason", sorted(SKIPPED_EVERYWHERE))
+def test_what_can_be_tested_nowhere_may_be_skipped(tmp_path: Path, reason: str) -> None:
+    """The runtimes' table has the reasons. With anything behind it is another reason."""
+    for said, is_known in ((f"ctr: {reason}", True), (f"ctr: {reason}, too", False)):
+        _left(tmp_path, "0", SKIPPED.replace("no crun", said))
+        assert (judge(tmp_path, "", with_tests=True).problems == ()) is is_known
 
 
 def test_a_machine_that_did_not_end_is_a_problem(tmp_path: Path) -> None:
