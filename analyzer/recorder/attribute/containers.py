@@ -16,7 +16,7 @@ _HEX = r"(?P<id>[0-9a-f]{64})"
 # Units of machine.slice that other rules know.
 _OTHERS = r"machine-|libpod-|systemd-nspawn@"
 # How many names of a path, from its end, the rules look at.
-LEVELS = 3
+_LEVELS = 3
 _ESCAPE = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 # (how a path ends that is the container's own cgroup, runtime); the first match wins.
@@ -58,7 +58,7 @@ RULES: tuple[tuple[re.Pattern[str], Optional[str]], ...] = tuple(
 def maybe_container(cgroup_text: str) -> Optional[Container]:
     """Return the innermost container in the text of /proc/PID/cgroup, version 1 or 2."""
     for cgroup in parse(cgroup_text):
-        for ending in endings(cgroup, LEVELS):
+        for ending in endings(cgroup, _LEVELS):
             for pattern, runtime in RULES:
                 match = pattern.search(ending)
                 if match:
@@ -68,7 +68,8 @@ def maybe_container(cgroup_text: str) -> Optional[Container]:
 
 def is_container(path: str) -> bool:
     """Tell whether a path is a container's own cgroup, not one in it."""
-    return any(pattern.search(path) for pattern, _ in RULES)
+    ending = "/" + "/".join(path.rsplit("/", _LEVELS)[-_LEVELS:])
+    return any(pattern.search(ending) for pattern, _ in RULES)
 
 
 def unescaped(name: str) -> str:

@@ -184,30 +184,20 @@ class Naming:
         now: float,
         find_monitor: FindMonitor,
     ) -> Named:
+        """Return a container and its workload with the names on the node, as far as there are."""
+        root = self._settings.root
         try:
-            return self._read(container, workload, uid, now, find_monitor)
+            with NodeFiles(root) if uid is None else NodeFiles.of_homes(root) as files:
+                runtime, told = self._ask(files, container, uid)
+                pod_labels = NO_LABELS if runtime is None else runtime.pod_labels(files, told)
+                if runtime is None or not (told.name or told.image):
+                    found = self._ask_monitor(find_monitor(container.id, uid), container, uid)
+                    told, pod_labels = found or (told, pod_labels)
+                told = self._completed(files, told, workload)
+                place = maybe_place(told, pod_labels)
+                node = self._node(files, now)
         except OSError:  # the root is unavailable
             return Named(container, workload)
-
-    def _read(
-        self,
-        container: Container,
-        workload: Optional[Workload],
-        uid: Optional[int],
-        now: float,
-        find_monitor: FindMonitor,
-    ) -> Named:
-        """Return a container and its workload with the names on the node. Raises OSError."""
-        root = self._settings.root
-        with NodeFiles(root) if uid is None else NodeFiles.of_homes(root) as files:
-            runtime, told = self._ask(files, container, uid)
-            pod_labels = NO_LABELS if runtime is None else runtime.pod_labels(files, told)
-            if runtime is None or not (told.name or told.image):
-                found = self._ask_monitor(find_monitor(container.id, uid), container, uid)
-                told, pod_labels = found or (told, pod_labels)
-            told = self._completed(files, told, workload)
-            place = maybe_place(told, pod_labels)
-            node = self._node(files, now)
         image = reference(told.image)
         name = told.name if place is None else place.container
         container = container._replace(

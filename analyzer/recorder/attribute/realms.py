@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from analyzer.recorder.attribute.cgroups import DEPTH_MAX, Cgroup, parse
-from analyzer.recorder.attribute.containers import LEVELS, is_container
+from analyzer.recorder.attribute.containers import is_container
 from analyzer.recorder.attribute.services import is_user_manager
 
 _USER = re.compile(r"user-\d+\.slice\Z")
@@ -41,8 +41,7 @@ def is_named_by_user(cgroup_text: str) -> bool:
 
 
 def _is_of_user_or_container(path: str) -> bool:
-    names = path.rsplit("/", LEVELS)[-LEVELS:]
-    return bool(_USER.match(names[-1])) or is_container("/" + "/".join(names))
+    return bool(_USER.match(path.rpartition("/")[2])) or is_container(path)
 
 
 def _is_unit(path: str) -> bool:
