@@ -19,10 +19,10 @@ import pytest
 pytest.importorskip("moto")
 pytest.importorskip("cfnlint")
 
-import botocore.session
 import cfnlint
 import cfnlint.decode.cfn_yaml
-from moto.server import ThreadedMotoServer
+
+from tests.aws import AwsServer
 
 # moto makes all but the endpoint, and warns of it.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..EC2..InstanceConnectEndpoint")
@@ -36,25 +36,9 @@ BUCKET, ARCHIVE = "releases-of-ours", "tools/imds-analyzer-0.2.0.tar.gz"
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Callable[[str], Any]]:
     """Yield what makes clients of AWS's services, which call moto's server alone."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # Nothing of the user's own.
-            for name in [name for name in os.environ if name.startswith("AWS_")]:
-                patch.delenv(name)
-            patch.setenv("AWS_CONFIG_FILE", os.devnull)
-            patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-            yield partial(
-                botocore.session.Session().create_client,
-                region_name="eu-west-1",
-                endpoint_url=f"http://{host}:{port}",
-                aws_access_key_id="AKIALABLABLABLABLAB1",
-                aws_secret_access_key="never-checked",  # noqa: S106 (moto checks none)
-            )
-    finally:
-        server.stop()
+    with AwsServer() as server, server.in_environment():
+        server.reset()  # moto's state is the process's
+        yield partial(server.client, region="eu-west-1")
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-import boto3
 import pytest
 
+from tests.aws import AwsServer
+
+REGION = "eu-west-1"
 Api = Callable[[str], Any]
 BIN = Path(sys.executable).parent
 
@@ -46,29 +49,21 @@ def recorded_calls(answer: object) -> Iterator[tuple[str, list[tuple[str, Any]]]
         thread.join()
 
 
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """Start moto's server on a free port, and give its address."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 (slow)
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(scope="module")
+def server() -> Iterator[AwsServer]:
+    """Start moto's server on a free port; of two at a time, moto answers as the later one says."""
+    with AwsServer() as server:
+        yield server
 
 
 @pytest.fixture
-def environment(endpoint: str, tmp_path: Path) -> dict[str, str]:
+def environment(server: AwsServer, tmp_path: Path) -> dict[str, str]:
     """Return an environment in which ``aws`` reaches moto, and nothing else."""
     return {
+        **server.environment,
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_PAGER": "",
     }
 
@@ -93,8 +88,7 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Callable[[str], str]:
     return run
 
 
-@pytest.fixture(scope="session")
-def api(endpoint: str) -> Api:
+@pytest.fixture(scope="module")
+def api(server: AwsServer) -> Api:
     """Return what opens an API of moto's. What a test only prepares or looks up needs no CLI."""
-    session = boto3.Session("testing", "testing", region_name="eu-west-1")
-    return lambda service: session.client(service, endpoint_url=endpoint)
+    return partial(server.client, region=REGION)
