@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 from analyzer.lru import Cache
-from analyzer.masking import Look, mask_text
 from analyzer.recorder.attribute.budget import Budget
 from analyzer.recorder.attribute.cgroups import CgroupPaths, at_the_call
-from analyzer.recorder.attribute.containers import maybe_container
-from analyzer.recorder.attribute.identity import NAMED_BY_PEOPLE, identified
+from analyzer.recorder.attribute.identity import identified
+from analyzer.recorder.attribute.membership import CGROUPS_MAX, Membership, membership_of
 from analyzer.recorder.attribute.naming import Naming, NodeSettings
 from analyzer.recorder.attribute.processes import (
     Processes,
@@ -22,13 +21,10 @@ from analyzer.recorder.attribute.processes import (
     split_args,
 )
 from analyzer.recorder.attribute.programs import Programs
-from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
 from analyzer.recorder.attribute.runtimes.monitors import maybe_monitor
-from analyzer.recorder.attribute.services import is_user_manager, maybe_unit
 from analyzer.recorder.attribute.sizes import process_bytes
 from analyzer.recorder.attribute.users import UserNames
-from analyzer.recorder.attribute.workloads import maybe_workload
-from analyzer.recorder.callers import Caller, Container, NamedProcess, User, Workload
+from analyzer.recorder.callers import Caller, NamedProcess, User
 from analyzer.recorder.source_events import (
     Attribution,
     CgroupMade,
@@ -49,10 +45,6 @@ ANCESTORS_BYTES_MAX = 8 << 20
 KEEP_S = 60.0
 # The same while the name of one of its users is being looked up.
 KEEP_NAMELESS_S = 1.0
-# Distinct texts of /proc/PID/cgroup: as many as there are units and containers. Whoever may make
-# cgroups makes longer ones than any service manager; these are read each time.
-CGROUPS_MAX = 1024
-CGROUP_CHARACTERS_MAX = 4096
 DEFAULT_NODE = NodeSettings()
 NOBODY = Caller(None, (), False, None, None)
 
@@ -198,9 +190,9 @@ class Attributor:
 
     def _membership(
         self, cgroup_text: str, now: float, ancestors: Sequence[KernelProcess] = ()
-    ) -> _Membership:
+    ) -> Membership:
         """Return what a cgroup's path says, with the names that its runtime left on the node."""
-        membership = _membership_of(cgroup_text)
+        membership = membership_of(cgroup_text)
         container, workload = self._naming.named(
             membership.container,
             membership.workload,
@@ -227,7 +219,7 @@ class Attributor:
         now, path = self._clock(), decode_text(made.path)
         self._cgroups.learn(made.cgroup_id, path, now)
         cgroup_text = at_the_call(None, path) or ""
-        membership = _membership_of(cgroup_text)
+        membership = membership_of(cgroup_text)
         self._naming.prepare(membership.container, membership.workload, cgroup_text, now)
 
     def survey(self, for_s: float) -> bool:
@@ -306,48 +298,7 @@ def _with_users_of(new: Caller, old: Caller) -> Caller:
     return old if named == old else named
 
 
-class _Membership(NamedTuple):
-    """Holds what a cgroup's path says, and which fields of the log its user may have chosen."""
-
-    container: Optional[Container]
-    service: Optional[str]
-    workload: Optional[Workload]
-    realm: str
-    unverified: tuple[str, ...]
-
-
 @functools.lru_cache(maxsize=CGROUPS_MAX)
-def _nobody(membership: _Membership, attribution: Attribution) -> Caller:
+def _nobody(membership: Membership, attribution: Attribution) -> Caller:
     container, service, workload, realm, _ = membership
     return Caller(None, (), False, container, service, workload, attribution, realm=realm)
-
-
-def _membership_of(cgroup_text: str) -> _Membership:
-    if len(cgroup_text) > CGROUP_CHARACTERS_MAX:
-        return _membership.__wrapped__(cgroup_text)
-    return _membership(cgroup_text)
-
-
-@functools.lru_cache(maxsize=CGROUPS_MAX)
-def _membership(cgroup_text: str) -> _Membership:
-    container, unit = maybe_container(cgroup_text), maybe_unit(cgroup_text)
-    workload = maybe_workload(cgroup_text)
-    if container is not None and container.runtime in NAMED_BY_PEOPLE:
-        container = container._replace(id=mask_text(container.id))
-    # Who may name a unit may write a secret into its name. A pod's id is only digits.
-    unit = None if unit is None else mask_text(unit, look=Look.DIGESTS)
-    if workload is not None:
-        workload = workload._replace(name=mask_text(workload.name))
-    is_chosen = is_named_by_user(cgroup_text)
-    named = {
-        "container": container is not None,
-        "service": unit is not None and not is_user_manager(unit),
-        "orchestrator": workload is not None,
-    }
-    return _Membership(
-        container,
-        unit,
-        workload,
-        realm_of(cgroup_text),
-        tuple(name for name in named if is_chosen and named[name]),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.recorder.attribute import _membership_of
+from analyzer.recorder.attribute.membership import membership_of
 from analyzer.recorder.attribute.realms import is_named_by_user, realm_of
 
 ID, OTHER = "a" * 64, "b" * 64
@@ -58,5 +58,5 @@ def test_a_realm_is_what_cannot_be_left(text: str) -> None:
 )
 def test_names_that_a_user_chose_are_not_verified(path: str, unverified: tuple[str, ...]) -> None:
     """A user's own service manager makes cgroups that are called as it likes."""
-    assert _membership_of(f"0::{path}").unverified == unverified
+    assert membership_of(f"0::{path}").unverified == unverified
     assert is_named_by_user(f"0::{path}") == path.startswith(MANAGER)
