@@ -22,7 +22,7 @@ IMAGE := localhost/imds-analyzer:$(VERSION)
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5
 PYTEST := $(VENV)/bin/python -m pytest
 DOCTOR := tests/live/test_doctor.py
-# Tests that touch nothing of the host but files of their own run on all cores.
+# Tests that touch nothing of the host but files of their own run on all cores, as many as there are.
 PARALLEL := --numprocesses auto --dist worksteal
 # Without bytecode each of some hundred processes that the tests start would compile the program.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,7 +32,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release archive image chart lock abi schema lab lab-account check lint bench clean
-.PHONY: test test-properties test-fast test-live test-doctor test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
+.PHONY: test test-properties test-live test-doctor test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -146,24 +146,44 @@ check: lint build ## Run the linters and the fast tests; no root
 
 test: setup ## Run all tests for this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
-	$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-fast test-live test-doctor
+	$(MAKE) $(TOGETHER) --jobs $$(($(CORES) + 2)) test-live $(SHARES) lint test-doctor
 
 # The live tests wait for kernels, processes and timers most of the time: the others run beside
-# them, and give way to them. Of what reads no kernel and no other process every branch is covered,
-# of the report's verdict as much as pyproject.toml says. Counting doubles the time of a test: only
-# those run with it that are meant to cover these parts; the others would cover them by chance.
-COUNTED := $(wildcard tests/unit/account/test_*.py) tests/unit/audit/test_changes.py \
+# them, and give way to them. They run in shares, each a process that imports and collects its own
+# files alone. (Workers of pytest-xdist would each collect all, and pass on each of 11,000 results.)
+# Largest shares first; what is in no other is in the last.
+CORES := $(shell nproc)
+TOGETHER := --no-print-directory --output-sync=target
+SHARES := $(addprefix test-fast-,report aws recorder installed property counted others)
+report := tests/unit/report tests/golden/test_verdicts.py
+aws := $(addprefix tests/unit/,account audit commands lab) tests/contract/test_aws_lab.py
+recorder := tests/unit/recorder
+installed := tests/unit/install tests/packaging tests/deploy
+property := tests/property
+others := tests/unit tests/contract tests/golden
+# Of what reads no kernel and no other process every branch is covered, of the report's verdict as
+# much as pyproject.toml says. Counting doubles the time of a test: only those run with it that are
+# meant to cover these parts; the others would cover them by chance.
+counted := $(wildcard tests/unit/account/test_*.py) tests/unit/audit/test_changes.py \
   tests/unit/logline tests/unit/masking tests/unit/test_lru.py \
   $(addprefix tests/unit/recorder/,decode sources/probe sources/tcp) \
   $(patsubst %,tests/unit/recorder/test_%.py,classify exchanges proxied) \
   tests/unit/report/account tests/unit/report/verdict \
   tests/contract/test_coverage.py tests/contract/test_log_schema.py tests/golden/test_requests.py
 
+.PHONY: test-fast $(SHARES)
 test-fast:
-	nice -n 5 $(PYTEST) $(PARALLEL) --cov --cov-report=term-missing:skip-covered $(COUNTED)
+	@$(MAKE) $(TOGETHER) --jobs $(CORES) $(SHARES)
+
+test-fast-counted:
+	nice -n 5 $(PYTEST) --cov --cov-report=term-missing:skip-covered $(counted)
 	$(VENV)/bin/coverage report --omit 'analyzer/report/*' --fail-under 100
-	nice -n 5 $(PYTEST) $(PARALLEL) $(COUNTED:%=--ignore=%) \
-	  tests/unit tests/contract tests/golden tests/property tests/packaging tests/deploy
+
+test-fast-report test-fast-aws test-fast-recorder test-fast-installed test-fast-property: test-fast-%:
+	nice -n 5 $(PYTEST) $($*) $(counted:%=--ignore=%)
+
+test-fast-others:
+	nice -n 5 $(PYTEST) $(others) $(foreach share,$(filter-out others,$(SHARES:test-fast-%=%)),$($(share):%=--ignore=%))
 
 test-live:
 	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
