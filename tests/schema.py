@@ -16,9 +16,11 @@ from analyzer.logline.events import REQUEST
 SCHEMA_PATH = Path(logline.__file__).with_name("schema.json")
 Line = dict[str, Any]
 
-# Lines of which the faults are kept. Those of a flood differ in digits, and many are read again
-# and again, so a few hundred are most of all that are asked for.
+# Lines of which the faults are kept. Those of a flood differ in digits, those of different tests
+# in the UUIDs of their markers, and many are read again and again, so a few hundred are most of
+# all that are asked for.
 _KEPT_MAX = 4096
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DIGIT = re.compile("[0-9]")
 # What each line begins and ends with, in this order: readers of the first bytes rely on it.
 _FIRST, _LAST = ["timestamp", "level", "event"], ["log", "cloud", "host", "observer"]
@@ -55,10 +57,13 @@ def parsed(raw: str) -> Line:
 
 
 class _Shape:
-    """A line that is equal to all that differ from it only in digits."""
+    """A line that is equal to all that differ from it only in digits and UUIDs.
+
+    The schema's patterns tell neither digits nor UUIDs apart.
+    """
 
     def __init__(self, raw: str, line: Line) -> None:
-        self._key = _DIGIT.sub("0", raw)
+        self._key = _DIGIT.sub("0", _UUID.sub("UUID", raw))
         self.line = line
 
     def __hash__(self) -> int:

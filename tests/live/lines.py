@@ -1,33 +1,93 @@
-"""Reads the lines of logs that grow, and holds each line to the schema once."""
+"""Reads the lines of logs that grow, and holds each line to the schema once.
+
+A test asks a hundred times a second until something is there, and the log of a session has
+thousands of lines: only what is new is read, parsed and looked through.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
+from analyzer.logline.events import REQUEST
 from tests.schema import Line, parsed
+
+# So many of the bytes read last are read again, to see that they are still there.
+_KNOWN_BYTES = 256
+
+
+class _Found:
+    """The requests whose path has a marker, among the first lines of a file."""
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+        self.lines: list[Line] = []
 
 
 class _Read:
     """The whole lines of one file, as far as it was read."""
 
-    def __init__(self) -> None:
-        self.raw = b""
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._file = (0, 0)  # device and inode
+        self._end = 0  # of what was read
+        self._last = b""
         self.lines: list[Line] = []
+        self._found: dict[str, _Found] = {}
+
+    def go_on(self) -> None:
+        """Read what was written since. Raises FileNotFoundError."""
+        with self._path.open("rb") as file:
+            if not self._is_same(file):
+                self._begin()
+            told = os.fstat(file.fileno())
+            self._file = told.st_dev, told.st_ino
+            file.seek(self._end)
+            more = file.read()
+        whole = more[: more.rfind(b"\n") + 1]
+        self.lines += [parsed(line) for line in whole.decode().splitlines()]
+        self._end += len(whole)
+        self._last = (self._last + whole)[-_KNOWN_BYTES:]
+
+    def _is_same(self, file: BinaryIO) -> bool:
+        """Tell whether it is the file that was read, and not another or one written anew."""
+        told = os.fstat(file.fileno())
+        if (told.st_dev, told.st_ino) != self._file:
+            return False
+        file.seek(self._end - len(self._last))
+        return file.read(len(self._last)) == self._last
+
+    def requests(self, marker: str) -> list[Line]:
+        """Return the requests so far whose path has the marker."""
+        found = self._found.setdefault(marker, _Found())
+        found.lines += [
+            line
+            for line in self.lines[found.looked_at :]
+            if line["event"] == REQUEST and marker in line.get("url", {}).get("path", "")
+        ]
+        found.looked_at = len(self.lines)
+        return list(found.lines)
 
 
 class GrowingLogs:
-    """Lines by file. A test asks for them a hundred times a second until something is there."""
+    """Lines by file, as far as they are whole; all methods fail for one that fits no schema."""
 
     def __init__(self) -> None:
         self._files: dict[Path, _Read] = {}
 
     def lines_of(self, path: Path) -> list[Line]:
-        """Return the whole lines of a file; fails for one that fits no schema."""
-        raw = path.read_bytes()
-        read = self._files.setdefault(path, _Read())
-        if not raw.startswith(read.raw):  # another file of that name
-            read = self._files[path] = _Read()
-        end = raw.rfind(b"\n") + 1
-        read.lines += [parsed(line) for line in raw[len(read.raw) : end].decode().splitlines()]
-        read.raw = raw[:end]
-        return list(read.lines)
+        """Return the lines of a file. Raises FileNotFoundError."""
+        return list(self._now(path).lines)
+
+    def requests_of(self, path: Path, marker: str) -> list[Line]:
+        """Return the requests in a file whose path has the marker. Raises FileNotFoundError."""
+        return self._now(path).requests(marker)
+
+    def _now(self, path: Path) -> _Read:
+        read = self._files.setdefault(path, _Read(path))
+        read.go_on()
+        return read

@@ -149,11 +149,7 @@ class Watch:
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests whose path has the marker."""
-        return [
-            line
-            for line in self.lines("imds_request")
-            if marker in line.get("url", {}).get("path", "")
-        ]
+        return self._logs.requests_of(self.log, marker)
 
     def settled(self, marker: str) -> list[Line]:
         """Return the requests with the marker, once all that was sent before is written.
