@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -52,6 +52,12 @@ def start_run(*options: str, prefix: Sequence[str] = (), **streams: Any) -> subp
     return subprocess.Popen([*prefix, sys.executable, "-m", "analyzer", "run", *options], **streams)
 
 
+def skip_unavailable(probe: str) -> None:
+    """Skip the test of a probe that is known not to attach here."""
+    if probe in _unavailable:
+        pytest.skip(_unavailable[probe])
+
+
 def may_be_skipped(probe: str) -> bool:
     """Tell whether the kernel may not run this probe for a sender (see sources/preemption.py)."""
     return probe.endswith("/fentry") and is_preemptible()
@@ -73,6 +79,8 @@ class Watch:
         self.process: Optional[subprocess.Popen[bytes]] = None
         # What starts it: a command that ends in becoming the one behind it.
         self.prefix: Sequence[str] = ()
+        # What it finds in its environment, beside all that is in ours.
+        self.environment: Mapping[str, str] = {}
         self._logs = GrowingLogs()
 
     @contextlib.contextmanager
@@ -86,8 +94,8 @@ class Watch:
 
     def start(self, *options: str, required: bool = False) -> None:
         """Start it and return once the probe is attached."""
-        if self.probe in _unavailable and not required:
-            pytest.skip(_unavailable[self.probe])
+        if not required:
+            skip_unavailable(self.probe)
         source, attach = self.probe.split("/")
         with self._messages.open("wb") as messages:
             self.process = start_run(
@@ -99,6 +107,7 @@ class Watch:
                 *("--repeats-per-s", "0"),
                 *options,
                 prefix=self.prefix,
+                env={**os.environ, **self.environment},
                 stderr=messages,
                 stdout=messages,
             )
