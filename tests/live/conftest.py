@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import pytest
 
@@ -18,6 +18,7 @@ from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.closing import show
+from tests.live.account_run import AccountRun, begun
 from tests.live.manager import Manager, listening
 from tests.live.paths.ways import Program, compiled
 from tests.live.watch import Watch, skip_unavailable
@@ -51,7 +52,7 @@ ONCE += tuple(os.environ.get("IMDS_ANALYZER_ONCE", "").split())
 # ring fuller and its memory larger, so no quiet test looks at these. Ready files, logs, sockets
 # and cgroups are below the test's own directory, or have a name that was made for it. Time is
 # shared: a quiet test waits for conditions, with deadlines for a machine that is busy.
-CALLING = frozenset({"alone", "fresh", "imds", "namespace", "watch"})
+CALLING = frozenset({"account_run", "alone", "fresh", "imds", "namespace", "watch"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -168,6 +169,13 @@ def alone() -> Iterator[LabNamespace]:
     """Return a namespace in which the tests themselves are IMDS."""
     with LabNamespace() as namespace:
         yield namespace
+
+
+@pytest.fixture(scope="session")
+def account_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Optional[AccountRun]]:
+    """Return a run of ``lab --account`` that has made its calls; None for want of a package."""
+    with begun(tmp_path_factory.mktemp("account")) as run:
+        yield run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Optional
 
 from analyzer.logline.events import REQUEST
 from tests.schema import Line, parsed
@@ -18,7 +18,7 @@ _KNOWN_BYTES = 256
 
 
 class _Found:
-    """The requests whose path has a marker, among the first lines of a file."""
+    """The requests whose path has a marker, among the first of a file."""
 
     def __init__(self) -> None:
         self.looked_at = 0
@@ -37,6 +37,7 @@ class _Read:
         self._end = 0  # of what was read
         self._last = b""
         self.lines: list[Line] = []
+        self.by_event: dict[str, list[Line]] = {}
         self._found: dict[str, _Found] = {}
 
     def go_on(self) -> None:
@@ -49,7 +50,10 @@ class _Read:
             file.seek(self._end)
             more = file.read()
         whole = more[: more.rfind(b"\n") + 1]
-        self.lines += [parsed(line) for line in whole.decode().splitlines()]
+        for raw in whole.decode().splitlines():
+            line = parsed(raw)
+            self.lines.append(line)
+            self.by_event.setdefault(line["event"], []).append(line)
         self._end += len(whole)
         self._last = (self._last + whole)[-_KNOWN_BYTES:]
 
@@ -63,13 +67,14 @@ class _Read:
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests so far whose path has the marker."""
+        requests = self.by_event.get(REQUEST, [])
         found = self._found.setdefault(marker, _Found())
         found.lines += [
             line
-            for line in self.lines[found.looked_at :]
-            if line["event"] == REQUEST and marker in line.get("url", {}).get("path", "")
+            for line in requests[found.looked_at :]
+            if marker in line.get("url", {}).get("path", "")
         ]
-        found.looked_at = len(self.lines)
+        found.looked_at = len(requests)
         return list(found.lines)
 
 
@@ -79,9 +84,10 @@ class GrowingLogs:
     def __init__(self) -> None:
         self._files: dict[Path, _Read] = {}
 
-    def lines_of(self, path: Path) -> list[Line]:
-        """Return the lines of a file. Raises FileNotFoundError."""
-        return list(self._now(path).lines)
+    def lines_of(self, path: Path, event: Optional[str] = None) -> list[Line]:
+        """Return the lines of a file, or those of one event. Raises FileNotFoundError."""
+        read = self._now(path)
+        return list(read.lines if event is None else read.by_event.get(event, ()))
 
     def requests_of(self, path: Path, marker: str) -> list[Line]:
         """Return the requests in a file whose path has the marker. Raises FileNotFoundError."""

@@ -280,6 +280,7 @@ def running_lab(directory: Path, *options: str) -> Iterator[Lab]:
             lab.wait()
 
 
+@pytest.mark.usefixtures("account_run")  # which goes on beside these tests
 @pytest.mark.parametrize("options", [(), ("--require-tokens",)])
 def test_the_lab_names_every_program(tmp_path: Path, options: tuple[str, ...]) -> None:
     """The lab ends by itself with 0, prints plain lines, and keeps a log that has no token."""

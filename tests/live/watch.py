@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import signal
 import subprocess
@@ -27,6 +28,8 @@ DEADLINE_S = max(30, 10 * SLOWNESS)
 # BCC compiles the probe when it starts.
 ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
 LOOK_AGAIN_S = 0.01
+# An order may come before the analyzer begins to rest: then another one has to.
+LOOKS_PER_ORDER = 3
 
 Line = dict[str, Any]
 
@@ -145,7 +148,7 @@ class Watch:
 
     def lines(self, event: Optional[str] = None) -> list[Line]:
         """Return the whole lines written so far, each parsed."""
-        return [line for line in self.lines_of(self.log) if event in (None, line["event"])]
+        return self._logs.lines_of(self.log, event)
 
     def lines_of(self, path: Path) -> list[Line]:
         """Return the whole lines of a file, each parsed; fails for one that fits no schema."""
@@ -168,8 +171,29 @@ class Watch:
         last = new_marker()
         with self.connect() as client:
             client.sendall(f"GET /latest/meta-data/{last} HTTP/1.1\r\n\r\n".encode())
-        eventually("the last request is written", lambda: self.requests(last))
+        self.hurried("the last request is written", lambda: self.requests(last))
         return self.requests(marker)
+
+    def hurried(self, what: str, condition: Callable[[], Any]) -> Any:
+        """Wait as :func:`eventually`, and keep the analyzer from letting events gather meanwhile.
+
+        It rests a quarter of a second after most events, but not when it is to write what it has
+        because its log may be moved: that changes nothing of what is written.
+        """
+        looks = itertools.count()
+
+        def look() -> Any:
+            value = condition()
+            if not value and next(looks) % LOOKS_PER_ORDER == 1:
+                self._order(signal.SIGUSR1)
+            return value
+
+        return eventually(what, look)
+
+    def _order(self, number: int) -> None:
+        """Send a signal to the analyzer itself, which may be a child of what was started."""
+        if self.process is not None and self.process.poll() is None:
+            os.kill(int(self.ready.read_text()), number)
 
     def one(self, marker: str) -> Line:
         """Return the one request with the marker; fail when there is another number of them."""
