@@ -7,6 +7,7 @@ thousands of lines: only what is new is read, parsed and looked through.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import BinaryIO, Optional
 
@@ -15,14 +16,7 @@ from tests.schema import Line, parsed
 
 # So many of the bytes read last are read again, to see that they are still there.
 _KNOWN_BYTES = 256
-
-
-class _Found:
-    """The requests whose path has a marker, among the first of a file."""
-
-    def __init__(self) -> None:
-        self.looked_at = 0
-        self.lines: list[Line] = []
+_MARKER = re.compile("marker-[0-9a-f-]{36}")  # of tests.live.watch.new_marker
 
 
 class _Read:
@@ -38,7 +32,7 @@ class _Read:
         self._last = b""
         self.lines: list[Line] = []
         self.by_event: dict[str, list[Line]] = {}
-        self._found: dict[str, _Found] = {}
+        self._by_marker: dict[str, list[Line]] = {}
 
     def go_on(self) -> None:
         """Read what was written since. Raises FileNotFoundError."""
@@ -50,10 +44,12 @@ class _Read:
             file.seek(self._end)
             more = file.read()
         whole = more[: more.rfind(b"\n") + 1]
-        for raw in whole.decode().splitlines():
-            line = parsed(raw)
+        for line in [parsed(raw) for raw in whole.decode().splitlines()]:
             self.lines.append(line)
             self.by_event.setdefault(line["event"], []).append(line)
+            if line["event"] == REQUEST:
+                for marker in set(_MARKER.findall(_path(line))):
+                    self._by_marker.setdefault(marker, []).append(line)
         self._end += len(whole)
         self._last = (self._last + whole)[-_KNOWN_BYTES:]
 
@@ -67,15 +63,14 @@ class _Read:
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests so far whose path has the marker."""
-        requests = self.by_event.get(REQUEST, [])
-        found = self._found.setdefault(marker, _Found())
-        found.lines += [
-            line
-            for line in requests[found.looked_at :]
-            if marker in line.get("url", {}).get("path", "")
-        ]
-        found.looked_at = len(requests)
-        return list(found.lines)
+        if _MARKER.fullmatch(marker):
+            return list(self._by_marker.get(marker, ()))
+        return [line for line in self.by_event.get(REQUEST, ()) if marker in _path(line)]
+
+
+def _path(line: Line) -> str:
+    path: str = line.get("url", {}).get("path", "")
+    return path
 
 
 class GrowingLogs:

@@ -20,8 +20,8 @@ from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 CURL = shutil.which("curl") or "curl is not installed"
 BASH = shutil.which("bash") or "bash is not installed"
-# Distinct callers, far more than wait or are looked at meanwhile.
-CROWD = 301
+# Distinct callers, far more than wait (32 of one realm) or are looked at meanwhile (4 a second).
+CROWD = 151
 # Each child is a caller of its own: its executable is a copy. Letters tell jobs apart, digits
 # the runs of one job.
 CROWD_PROGRAM = """

@@ -19,7 +19,7 @@ from analyzer.imds import IMDS_IPV4
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
-CONTAINERS, AT_ONCE = 501, 21
+CONTAINERS, AT_ONCE = 501, 51
 
 # Starts containers as a runtime does: files, cgroup, process; and removes all at its end.
 RUNTIME = """

@@ -16,7 +16,7 @@ from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.live.test_wire import TOKEN
-from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
+from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
 from tests.schema import parsed
 
 TSHARK = shutil.which("tshark")
@@ -168,7 +168,7 @@ def test_when_it_is_full_the_log_says_so(watch: Watch, tmp_path: Path) -> None:
                 assert client.recv(65536)
                 # A busy machine must not fill the ring: then requests are missing.
                 if sent % 200 == 0:
-                    eventually("it keeps up", partial(_has, watch, marker, sent))
+                    watch.hurried("it keeps up", partial(_has, watch, marker, sent))
         assert len(watch.settled(marker)) == 2001
     assert path.stat().st_size <= 1 << 20
     full, last = watch.lines("packet_file")

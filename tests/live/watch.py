@@ -174,7 +174,9 @@ class Watch:
         self.hurried("the last request is written", lambda: self.requests(last))
         return self.requests(marker)
 
-    def hurried(self, what: str, condition: Callable[[], Any]) -> Any:
+    def hurried(
+        self, what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S
+    ) -> Any:
         """Wait as :func:`eventually`, and keep the analyzer from letting events gather meanwhile.
 
         It rests a quarter of a second after most events, but not when it is to write what it has
@@ -188,7 +190,7 @@ class Watch:
                 self._order(signal.SIGUSR1)
             return value
 
-        return eventually(what, look)
+        return eventually(what, look, deadline_s)
 
     def _order(self, number: int) -> None:
         """Send a signal to the analyzer itself, which may be a child of what was started."""
