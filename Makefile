@@ -21,7 +21,6 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0
 IMAGE := localhost/imds-analyzer:$(VERSION)
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5
 PYTEST := $(VENV)/bin/python -m pytest
-DOCTOR := tests/live/test_doctor.py
 # Tests that touch nothing of the host but files of their own run on all cores, as many as there are.
 PARALLEL := --numprocesses auto --dist worksteal
 # Without bytecode each of some hundred processes that the tests start would compile the program.
@@ -32,7 +31,7 @@ TARGET_aarch64 := arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vm build wheel release archive image chart lock abi schema lab lab-account check lint bench clean
-.PHONY: test test-properties test-live test-doctor test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
+.PHONY: test test-properties test-live test-quiet test-browser test-chart test-spark test-monitoring test-proxies test-clients test-faults test-kernels test-clients-kernels test-install test-image test-containers test-containers-vm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -146,7 +145,7 @@ check: lint build ## Run the linters and the fast tests; no root
 
 test: setup ## Run all tests for this host's own kernel (root)
 	@./setup.sh packages tcpdump tshark nftables
-	$(MAKE) $(TOGETHER) --jobs $$(($(CORES) + 2)) test-live $(SHARES) lint test-doctor
+	$(MAKE) $(TOGETHER) --jobs $$(($(CORES) + 2)) test-live $(SHARES) lint test-quiet
 
 # The live tests wait for kernels, processes and timers most of the time: the others run beside
 # them, and give way to them. They run in shares, each a process that imports and collects its own
@@ -186,12 +185,12 @@ test-fast-others:
 	nice -n 5 $(PYTEST) $(others) $(foreach share,$(filter-out others,$(SHARES:test-fast-%=%)),$($(share):%=--ignore=%))
 
 test-live:
-	$(PYTEST) --durations=15 tests/live --ignore $(DOCTOR)
+	$(PYTEST) --durations=15 -m 'not quiet' tests/live
 
-# It sends nothing and hears nothing: these live tests may run beside the others, which see all calls
-# of the host and so run one by one.
-test-doctor:
-	$(PYTEST) $(DOCTOR)
+# These live tests call nothing: they may run beside the others, which see all calls of the host and
+# so run one by one. See CALLING in tests/live/conftest.py.
+test-quiet:
+	$(PYTEST) -m quiet tests/live
 
 test-properties: $(VENV)/installed-dev ## Search for examples that break a property; add HYPOTHESIS_PROFILE=search
 	$(PYTEST) $(PARALLEL) tests/property

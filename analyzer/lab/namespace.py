@@ -6,12 +6,13 @@ child when we are gone, for whatever reason.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Optional, Union
@@ -23,10 +24,9 @@ from analyzer.lab.child_setup import join_network, tied_to_caller, unshare_netwo
 
 _NEEDED_CAPABILITIES = ("CAP_NET_ADMIN", "CAP_SYS_ADMIN")
 _NEEDED_PROGRAMS = {"ip": "iproute2 (Fedora, Amazon Linux: iproute)", "nsenter": "util-linux"}
-_ALLOW_IPV6 = (
-    "for each in all lo; do f=/proc/sys/net/ipv6/conf/$each/disable_ipv6; "
-    '[ "$(cat $f)" = 0 ] || echo 0 > $f || exit 1; done'
-)
+_IPV6_SWITCHES = [
+    Path(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6") for device in ("all", "lo")
+]
 _SETUP_TIMEOUT_S = 60  # takes milliseconds; an emulated machine is 30 times slower
 
 Stream = Union[int, IO[bytes], None]
@@ -159,6 +159,15 @@ class LabNamespace:
 
         It keeps the namespace alive until it is closed. Raises LabError.
         """
+        try:
+            with self._entered():
+                return socket.socket(family, kind)
+        except OSError as error:
+            raise LabError(f"no socket could be opened in the lab's namespace: {error}") from error
+
+    @contextlib.contextmanager
+    def _entered(self) -> Iterator[None]:
+        """Be in the namespace with this thread meanwhile. Raises OSError."""
         home_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             inside_fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -167,11 +176,9 @@ class LabNamespace:
             finally:
                 os.close(inside_fd)
             try:
-                return socket.socket(family, kind)
+                yield
             finally:
                 join_network(home_fd)
-        except OSError as error:
-            raise LabError(f"no socket could be opened in the lab's namespace: {error}") from error
         finally:
             os.close(home_fd)
 
@@ -191,22 +198,30 @@ class LabNamespace:
             holder.wait()
 
     def _give_addresses(self) -> None:
-        batch = f"link set lo up\naddr add {IMDS_IPV4}/32 dev lo\n"
-        self.run([self._programs["ip"], "-batch", "-"], text_in=batch)
+        ipv4 = f"link set lo up\naddr replace {IMDS_IPV4}/32 dev lo\n"
+        # nodad: the address is usable at once, without waiting for duplicate detection.
+        ipv6 = f"addr add {IMDS_IPV6}/128 dev lo nodad\n"
         try:
-            self.run(["sh", "-c", _ALLOW_IPV6])
-        except LabError:
+            self._allow_ipv6()
+        except OSError:
             self.ipv6_problem = (
                 "the kernel has IPv6 turned off (sysctl net.ipv6.conf.*.disable_ipv6)"
             )
-            return
+            ipv6 = ""
+        batch = [self._programs["ip"], "-batch", "-"]
         try:
-            # nodad: the address is usable at once, without waiting for duplicate detection.
-            self.run(
-                [self._programs["ip"], "addr", "add", f"{IMDS_IPV6}/128", "dev", "lo", "nodad"]
-            )
+            self.run(batch, text_in=ipv4 + ipv6)
         except LabError as error:
-            self.ipv6_problem = str(error)
+            self.run(batch, text_in=ipv4)  # raises, if it is not only IPv6 that fails
+            self.ipv6_problem = self.ipv6_problem or str(error)
+
+    def _allow_ipv6(self) -> None:
+        """Turn it on where it is off; raises OSError where it cannot be."""
+        with self._entered():
+            # The kernel shows a thread the switches of the namespace that it is in.
+            for switch in _IPV6_SWITCHES:
+                if switch.read_text().strip() != "0":
+                    switch.write_text("0")
 
 
 def _start_holder() -> subprocess.Popen[bytes]:

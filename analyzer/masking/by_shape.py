@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from analyzer.masking.mask import MASK, Span
@@ -18,10 +19,11 @@ _PRIVATE = r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 # Before a password where no URL is: in a Host field, in the target of CONNECT.
 _USER_NAME = r"((?<![\w/.@:%+~-])(?!(?:npm|workspace|mailto|git|file|jsr|sha\d+):)[\w.%+~-]{0,64}:)"
 
-# (what lower-case text must hold, what is looked for); what its first group holds is kept. A
-# secret may be cut, so few characters behind a kind's own beginning are enough.
-_BARE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (alarm, re.compile(pattern, flags))
+# (what lower-case text must hold, what is looked for, flags); what its first group holds is kept.
+# A secret may be cut, so few characters behind a kind's own beginning are enough. To compile all
+# of them takes a tenth of the time that a recorder starts in, and most are never looked for.
+_BARE: tuple[tuple[str, str, int], ...] = tuple(
+    (alarm, pattern, flags)
     for alarms, pattern, flags in (
         # session tokens of IMDS and STS
         ("aqae", rf"()(?<![A-Za-z0-9])AQAE{_B64}{{2,}}", re.ASCII),
@@ -149,21 +151,26 @@ _USER = re.compile(r"[^/?#@:]*")
 _LONE_TOKEN = re.compile(r"(?=[^/?#@:]*[0-9])[\w.~%+-]{16,}", re.ASCII)
 _PORT = re.compile(r":\d{0,5}(?=[/?#,;)\]}]|\Z)")
 
-ALARMS = tuple(dict.fromkeys((*(alarm for alarm, _ in _BARE if alarm not in NAMED_ALARMS), "://")))
+ALARMS = tuple(
+    dict.fromkeys((*(alarm for alarm, _, _ in _BARE if alarm not in NAMED_ALARMS), "://"))
+)
 
 
 def find_by_shape(text: str, folded: str, *, is_cut: bool) -> list[Span]:
     """Return where secrets of known kinds stand; ``folded`` is the text in lower case."""
     spans: list[Span] = []
-    for alarm, pattern in _BARE:
+    for alarm, pattern, flags in _BARE:
         if alarm in folded:
-            spans += _found(pattern, text)
+            spans += _found(_compiled(pattern, flags), text)
     if is_cut:
         spans += [span for pattern in _CUT for span in _found(pattern, text)]
     if "://" in text and ("@" in text or is_cut):
         for url in _URL.finditer(text):
             spans += _passwords(text, url.start(), url.end(), is_cut=is_cut)
     return spans
+
+
+_compiled = functools.cache(re.compile)
 
 
 def _found(pattern: re.Pattern[str], text: str) -> list[Span]:

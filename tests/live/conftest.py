@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import pytest
 
@@ -18,8 +18,10 @@ from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.closing import show
+from tests.live.account_run import AccountRun, begun
+from tests.live.manager import Manager, listening
 from tests.live.paths.ways import Program, compiled
-from tests.live.watch import Watch
+from tests.live.watch import Watch, skip_unavailable
 
 PROBES = ("core/fentry", "core/kprobe", "core/tracepoint", "bcc/fentry", "bcc/kprobe")
 REQUIRED = os.environ.get("IMDS_ANALYZER_REQUIRE", "").split()
@@ -41,6 +43,17 @@ ONCE: tuple[str, ...] = ("test_evidence.py", "test_framing.py", "test_ancestry.p
 # Further ones in a run that is to be shorter, see tests/vmtest/kernels/plan.py.
 ONCE += tuple(os.environ.get("IMDS_ANALYZER_ONCE", "").split())
 
+# Fixtures by which a test can make calls. One that is marked as quiet has none of them: it runs
+# beside tests that count all calls of the host, or all losses of their ring.
+#
+# What it starts itself hears the calls of those others, and must not mind. Each recorder has a
+# ring, counters and maps of its own; a kernel runs 38 programs on a function and 64 on a
+# tracepoint or cgroup, of which a recorder needs one. What others call makes its log longer, its
+# ring fuller and its memory larger, so no quiet test looks at these. Ready files, logs, sockets
+# and cgroups are below the test's own directory, or have a name that was made for it. Time is
+# shared: a quiet test waits for conditions, with deadlines for a machine that is busy.
+CALLING = frozenset({"account_run", "alone", "fresh", "imds", "namespace", "watch"})
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen: list[pytest.Item] = []
@@ -48,6 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
+            _check_quiet(item)
         (chosen if _is_chosen(item) else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
@@ -59,6 +73,13 @@ def _is_chosen(item: pytest.Item) -> bool:
         return True
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     return parameters.get("probe", CHOSEN[0]) in ONE_OF_CHOSEN
+
+
+def _check_quiet(item: pytest.Item) -> None:
+    if item.get_closest_marker("quiet") and isinstance(item, pytest.Function):
+        calling = sorted(CALLING.intersection(item.fixturenames))
+        if calling:
+            raise pytest.UsageError(f"{item.nodeid} is quiet and has {', '.join(calling)}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -96,18 +117,51 @@ def one_probe(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(autouse=True)
+def _skipped_at_once(request: pytest.FixtureRequest) -> None:
+    """Skip what has no probe here before anything is made for it."""
+    for name in ("probe", "one_probe"):
+        if name in request.fixturenames:
+            chosen: str = request.getfixturevalue(name)
+            if chosen not in REQUIRED:
+                skip_unavailable(chosen)
+
+
+@pytest.fixture(scope="session")
+def manager_of_watch(probe: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    """Return the service manager of the analyzer that runs all the time."""
+    assert probe
+    with listening(tmp_path_factory.mktemp("manager") / "notify") as manager:
+        yield manager
+
+
 @pytest.fixture(scope="session")
 def watch(
     probe: str,
     namespace: LabNamespace,
     imds: ImdsProcess,
+    manager_of_watch: Manager,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Watch]:
     """Return a running analyzer with this probe."""
     assert imds.listening
     watch = Watch(probe, namespace, tmp_path_factory.mktemp("watch"))
+    watch.environment = {"NOTIFY_SOCKET": manager_of_watch.address}
     with watch.running(required=probe in REQUIRED):
         yield watch
+
+
+@pytest.fixture
+def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+    """Return an analyzer that the test starts itself."""
+    assert imds.listening
+    return Watch(one_probe, namespace, tmp_path)
+
+
+@pytest.fixture
+def unasked(one_probe: str, tmp_path: Path) -> Watch:
+    """Return an analyzer that a quiet test starts: its namespace is never made."""
+    return Watch(one_probe, LabNamespace(), tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +169,13 @@ def alone() -> Iterator[LabNamespace]:
     """Return a namespace in which the tests themselves are IMDS."""
     with LabNamespace() as namespace:
         yield namespace
+
+
+@pytest.fixture(scope="session")
+def account_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Optional[AccountRun]]:
+    """Return a run of ``lab --account`` that has made its calls; None for want of a package."""
+    with begun(tmp_path_factory.mktemp("account")) as run:
+        yield run
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.service import MetadataOptions
 from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
+pytestmark = pytest.mark.usefixtures("unanswered")
+
 RECVFROM = {"x86_64": "45", "aarch64": "207"}[platform.machine()]
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
 Receive = Callable[[socket.socket], bytes]
@@ -203,9 +205,9 @@ def test_no_body_is_written(watch: Watch) -> None:
     assert secret not in watch.log.read_text()
 
 
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """Return a client whose server takes the connection and says nothing."""
+@contextlib.contextmanager
+def _silent() -> Iterator[socket.socket]:
+    """Yield a client whose server takes the connection and says nothing."""
     with LabNamespace() as alone, alone.socket() as server, alone.socket() as client:
         server.bind((IMDS_IPV4, 80))
         server.listen()
@@ -215,23 +217,30 @@ def silent() -> Iterator[socket.socket]:
             yield client
 
 
-def test_no_answer_within_the_wait_is_no_response(watch: Watch, silent: socket.socket) -> None:
-    """The record is written although the connection stays open."""
+@pytest.fixture(scope="module")
+def unanswered(watch: Watch) -> Iterator[str]:
+    """Return the marker of a request that nobody answers.
+
+    It is sent before the first test of this module: the wait for an answer takes seconds.
+    """
     marker = new_marker()
-    silent.sendall(_request(f"/latest/{marker}"))
-    (line,) = eventually("it is written", lambda: watch.requests(marker), DEADLINE_S + 10)
-    assert line["imds"]["outcome"] == "no_response"
-    assert "response" not in line["http"]
+    assert watch.ready.exists()
+    with _silent() as client:
+        client.sendall(_request(f"/latest/{marker}"))
+        yield marker
+    # Its line is none of the tests' that follow.
+    eventually("it is written", lambda: watch.requests(marker))
 
 
-def test_the_end_of_the_connection_ends_the_wait(watch: Watch, silent: socket.socket) -> None:
+def test_the_end_of_the_connection_ends_the_wait(watch: Watch) -> None:
     """A client that hangs up has had no response."""
     marker = new_marker()
-    silent.sendall(_request(f"/latest/{marker}"))
-    # A reset, so that the end does not wait for the other side.
-    silent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    silent.close()
-    assert watch.one(marker)["imds"]["outcome"] == "no_response"
+    with _silent() as client:
+        client.sendall(_request(f"/latest/{marker}"))
+        # A reset, so that the end does not wait for the other side.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        assert watch.one(marker)["imds"]["outcome"] == "no_response"
 
 
 FALLS_BACK = """
@@ -279,3 +288,10 @@ def test_v1_after_enforcement_is_rejected(watch: Watch) -> None:
     assert line["imds"]["version"] == "v1"
     assert line["imds"]["outcome"] == "rejected"
     assert line["http"]["response"]["status_code"] == 401
+
+
+def test_no_answer_within_the_wait_is_no_response(watch: Watch, unanswered: str) -> None:
+    """The record is written although the connection stays open."""
+    (line,) = eventually("it is written", lambda: watch.requests(unanswered), DEADLINE_S + 10)
+    assert line["imds"]["outcome"] == "no_response"
+    assert "response" not in line["http"]

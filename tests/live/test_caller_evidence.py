@@ -6,6 +6,7 @@ import datetime
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
 
 CURL = shutil.which("curl") or "curl is not installed"
 BASH = shutil.which("bash") or "bash is not installed"
-# Distinct callers, far more than wait or are looked at meanwhile.
-CROWD = 301
+# Distinct callers, far more than wait (32 of one realm) or are looked at meanwhile (4 a second).
+CROWD = 151
 # Each child is a caller of its own: its executable is a copy. Letters tell jobs apart, digits
 # the runs of one job.
 CROWD_PROGRAM = """
@@ -34,13 +35,6 @@ for index in range(number):
 """
 
 
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
-
-
 def _run(watch: Watch, *argv: str) -> None:
     command = watch.namespace.command(argv)
     subprocess.run(command, check=True, timeout=4 * DEADLINE_S, stdout=subprocess.DEVNULL)
@@ -51,26 +45,39 @@ def _evidence(watch: Watch, key: str) -> list[Line]:
     return [line for line in lines if line["imds"]["caller"]["key"] == key]
 
 
-def test_a_script_has_one_line_however_often_it_calls(fresh: Watch, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def looking(
+    one_probe: str,
+    namespace: LabNamespace,
+    imds: ImdsProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watch]:
+    """Return an analyzer that runs, and that few callers have busied."""
+    assert imds.listening
+    watch = Watch(one_probe, namespace, tmp_path_factory.mktemp("looking"))
+    with watch.running(required=one_probe in REQUIRED):
+        yield watch
+
+
+def test_a_script_has_one_line_however_often_it_calls(looking: Watch, tmp_path: Path) -> None:
     """Its key is that of its requests; the file is the one that called."""
     script = tmp_path / "facts.sh"
     marker = new_marker()
     script.write_text(
         f"for each in 1 2 3; do {CURL} -s http://{IMDS_IPV4}/latest/meta-data/{marker}; done\n"
     )
-    with fresh.running(required=fresh.probe in REQUIRED):
-        _run(fresh, BASH, str(script))
-        requests = fresh.settled(marker)
-        assert len(requests) == 3
-        caller = requests[0]["imds"]["caller"]
-        assert caller["launcher"] == "facts.sh"
-        eventually("the code was looked at", lambda: _evidence(fresh, caller["key"]))
-        _run(fresh, BASH, str(script))
-        assert len(fresh.settled(marker)) == 6
-        # One that was asked for now would be there with the next, which is another caller.
-        other = _next(fresh, tmp_path)
-        eventually("the next one was looked at", lambda: _evidence(fresh, other))
-    (line,) = _evidence(fresh, caller["key"])
+    _run(looking, BASH, str(script))
+    requests = looking.settled(marker)
+    assert len(requests) == 3
+    caller = requests[0]["imds"]["caller"]
+    assert caller["launcher"] == "facts.sh"
+    eventually("the code was looked at", lambda: _evidence(looking, caller["key"]))
+    _run(looking, BASH, str(script))
+    assert len(looking.settled(marker)) == 6
+    # One that was asked for now would be there with the next, which is another caller.
+    other = _next(looking, tmp_path / "another")
+    eventually("the next one was looked at", lambda: _evidence(looking, other))
+    (line,) = _evidence(looking, caller["key"])
     assert line["imds"]["caller"] == caller
     asked = requests[0]["process"]
     for name in ("executable", "executable_inode", "executable_device", "mount_namespace"):
@@ -82,9 +89,8 @@ def test_a_script_has_one_line_however_often_it_calls(fresh: Watch, tmp_path: Pa
     assert marker in told["text"]
 
 
-def _next(watch: Watch, directory: Path) -> str:
-    """Have another program call IMDSv1; returns its key."""
-    copy = directory / "another"
+def _next(watch: Watch, copy: Path) -> str:
+    """Have another program, a copy of curl, call IMDSv1; returns its key."""
     shutil.copy(CURL, copy)
     marker = new_marker()
     _run(watch, str(copy), "-s", f"http://{IMDS_IPV4}/latest/meta-data/{marker}")
@@ -92,19 +98,18 @@ def _next(watch: Watch, directory: Path) -> str:
     return str(line["imds"]["caller"]["key"])
 
 
-def test_a_caller_with_a_token_has_none(fresh: Watch, tmp_path: Path) -> None:
+def test_a_caller_with_a_token_has_none(looking: Watch, tmp_path: Path) -> None:
     """Its code is nobody's concern."""
     copy = tmp_path / "careful"
     shutil.copy(CURL, copy)
     marker = new_marker()
     token = "X-aws-ec2-metadata-token: AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="
-    with fresh.running(required=fresh.probe in REQUIRED):
-        _run(fresh, str(copy), "-s", "-H", token, f"http://{IMDS_IPV4}/latest/meta-data/{marker}")
-        (request,) = fresh.settled(marker)
-        assert request["imds"]["version"] == "v2"
-        other = _next(fresh, tmp_path)
-        eventually("the next one was looked at", lambda: _evidence(fresh, other))
-    assert _evidence(fresh, request["imds"]["caller"]["key"]) == []
+    _run(looking, str(copy), "-s", "-H", token, f"http://{IMDS_IPV4}/latest/meta-data/{marker}")
+    (request,) = looking.settled(marker)
+    assert request["imds"]["version"] == "v2"
+    other = _next(looking, tmp_path / "careless")
+    eventually("the next one was looked at", lambda: _evidence(looking, other))
+    assert _evidence(looking, request["imds"]["caller"]["key"]) == []
 
 
 def test_it_can_be_turned_off(fresh: Watch, tmp_path: Path) -> None:
@@ -112,7 +117,7 @@ def test_it_can_be_turned_off(fresh: Watch, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[evidence]\nenabled = false\n")
     with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
-        _next(fresh, tmp_path)
+        _next(fresh, tmp_path / "another")
         assert fresh.process is not None
         children = Path(f"/proc/{fresh.process.pid}/task/{fresh.process.pid}/children")
         assert children.read_text() == ""

@@ -16,12 +16,10 @@ from pathlib import Path
 import pytest
 
 from analyzer.imds import IMDS_IPV4
-from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
-CONTAINERS, AT_ONCE = 501, 21
+CONTAINERS, AT_ONCE = 501, 51
 
 # Starts containers as a runtime does: files, cgroup, process; and removes all at its end.
 RUNTIME = """
@@ -78,13 +76,6 @@ for number in range(int(count)):
 while running:
     reap()
 """
-
-
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
 
 
 def test_names_are_read_when_a_container_is_made(

@@ -19,7 +19,7 @@ from analyzer.recorder.sources.selection import open_source
 from tests.cgroups import made_cgroup, maybe_hierarchy
 from tests.live.watch import SLOWNESS
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.quiet]
 
 DEADLINE_S = 30 + 5 * SLOWNESS
 DOCTOR = (sys.executable, "-m", "analyzer", "doctor")

@@ -87,16 +87,16 @@ def test_calls_that_only_some_servers_take_are_told_one_by_one(
 
 
 def test_what_was_sent_before_the_start_makes_nothing_v2(
-    namespace: LabNamespace, alone: LabNamespace, one_probe: str, tmp_path: Path, row: Row
+    namespace: LabNamespace, alone: LabNamespace, probe: str, tmp_path: Path, row: Row
 ) -> None:
     """A call that began before, without a token, goes on as what looks like a token request."""
-    late = Watch(one_probe, namespace, tmp_path)
+    late = Watch(probe, namespace, tmp_path)
     begun = b"GET /latest/meta-data/ HTTP/1.1\r\nX-Other: "
     with connected(alone) as ends:
         port = port_of(ends.client)
         ends.client.sendall(begun)
         _take(ends, len(begun))
-        with late.running(required=one_probe in REQUIRED):
+        with late.running(required=probe in REQUIRED):
             log = Log(late)
             _exchange(ends, TOKEN_REQUEST)
             _exchange(ends, request("after"))

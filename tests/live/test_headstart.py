@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
 from tests.live.watch import (
     ATTACH_DEADLINE_S,
@@ -49,12 +47,20 @@ RING_BUFFER = "map_type:\t27"
 
 
 @pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+def fresh(fresh: Watch) -> Watch:
     """Return an analyzer that the test starts itself, of a probe that works here."""
-    assert imds.listening
-    watch = Watch(one_probe, namespace, tmp_path)
-    if one_probe not in attached:
-        with watch.running(required=one_probe in REQUIRED):
+    return _working(fresh)
+
+
+@pytest.fixture
+def unasked(unasked: Watch) -> Watch:
+    """Return the same for a quiet test."""
+    return _working(unasked)
+
+
+def _working(watch: Watch) -> Watch:
+    if watch.probe not in attached:
+        with watch.running(required=watch.probe in REQUIRED):
             pass
         watch.log.unlink()
     return watch
@@ -135,30 +141,32 @@ def test_what_ends_it_waits_until_the_ring_can_be_written(fresh: Watch, number: 
     assert not fresh.ready.exists()
 
 
-def test_a_configuration_that_was_changed_meanwhile_counts(fresh: Watch, tmp_path: Path) -> None:
+@pytest.mark.quiet
+def test_a_configuration_that_was_changed_meanwhile_counts(unasked: Watch, tmp_path: Path) -> None:
     """What was attached by the former one is gone."""
     config = tmp_path / "config.toml"
     config.write_text("[capture]\nring_mib = 1\n")
-    with _paused(fresh, "--config", str(config), "--log-file", str(fresh.log)) as process:
+    with _paused(unasked, "--config", str(config), "--log-file", str(unasked.log)) as process:
         assert _rings(process.pid) == [1 << 20]
         config.write_text("[capture]\nring_mib = 2\n")
-        _go_on(fresh)
-        eventually("it is ready", fresh.ready.exists, ATTACH_DEADLINE_S)
+        _go_on(unasked)
+        eventually("it is ready", unasked.ready.exists, ATTACH_DEADLINE_S)
         # The kernel takes a map away some time after it is closed.
         eventually("the right ring is all there is", lambda: _rings(process.pid) == [2 << 20])
-        assert fresh.stop() == 0
+        assert unasked.stop() == 0
 
 
-def test_an_error_that_is_found_afterwards_ends_it(fresh: Watch, tmp_path: Path) -> None:
+@pytest.mark.quiet
+def test_an_error_that_is_found_afterwards_ends_it(unasked: Watch, tmp_path: Path) -> None:
     """As it does where nothing is attached yet."""
     options = ("--log-file", str(tmp_path))
-    with _paused(fresh, *options, stderr=subprocess.PIPE) as process:
+    with _paused(unasked, *options, stderr=subprocess.PIPE) as process:
         assert _rings(process.pid)
-        _go_on(fresh)
+        _go_on(unasked)
         _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert said.decode().startswith(f"imds-analyzer: cannot open the log {str(tmp_path)!r}")
-    assert not fresh.ready.exists()
+    assert not unasked.ready.exists()
 
 
 def _rings(pid: int) -> list[int]:

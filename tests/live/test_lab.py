@@ -73,6 +73,7 @@ def identity(namespace: LabNamespace) -> NamespaceId:
 # --- the namespace ---------------------------------------------------------------------
 
 
+@pytest.mark.quiet
 def test_the_namespace_is_gone_after_exit() -> None:
     """Leaving the context ends what runs inside, with its children, and the namespace."""
     with LabNamespace() as namespace:
@@ -83,6 +84,7 @@ def test_the_namespace_is_gone_after_exit() -> None:
     assert shell.returncode == -signal.SIGKILL
 
 
+@pytest.mark.quiet
 def test_the_namespace_is_gone_after_an_exception() -> None:
     """An exception within the context removes the namespace too."""
     kept: list[NamespaceId] = []
@@ -98,6 +100,7 @@ def test_the_namespace_is_gone_after_an_exception() -> None:
     wait_until(lambda: not processes_in(kept[0]), "the namespace is empty")
 
 
+@pytest.mark.quiet
 def test_the_namespace_is_gone_after_kill_9() -> None:
     """When its owner is killed, the kernel ends the holder and all that was started inside."""
     owner = subprocess.Popen(
@@ -139,6 +142,7 @@ def test_we_stay_where_we_are() -> None:
         assert int(inside) == held.inode
 
 
+@pytest.mark.quiet
 def test_a_program_that_fails_inside_is_reported() -> None:
     """A failing program becomes a LabError with its exit code and what it said."""
     with LabNamespace() as namespace:
@@ -171,6 +175,7 @@ def test_curl_gets_answers_on_both_addresses() -> None:
         }
 
 
+@pytest.mark.quiet
 def test_a_kernel_with_ipv6_has_both_addresses() -> None:
     """IPv6 is there unless the kernel lacks it, and then the namespace says why."""
     with LabNamespace() as namespace:
@@ -189,6 +194,7 @@ def test_options_reach_the_emulator() -> None:
         assert answer.endswith(" 401")
 
 
+@pytest.mark.quiet
 def test_a_second_emulator_is_refused_with_the_reason() -> None:
     """What keeps the child from listening is said by the parent."""
     with LabNamespace() as namespace, ImdsProcess(namespace):
@@ -197,6 +203,7 @@ def test_a_second_emulator_is_refused_with_the_reason() -> None:
             second.__enter__()
 
 
+@pytest.mark.quiet
 def test_the_real_addresses_are_refused_at_home() -> None:
     """Even root cannot have the emulator listen on an IMDS address outside a namespace."""
     for address in (IMDS_IPV4, IMDS_IPV6):
@@ -204,6 +211,7 @@ def test_the_real_addresses_are_refused_at_home() -> None:
             open_listener(address, 80)
 
 
+@pytest.mark.quiet
 def test_a_started_emulator_without_a_home_is_refused() -> None:
     """The child takes the namespace it starts in for the machine's own unless it is told."""
     argv = [sys.executable, "-m", "analyzer.lab.imds", "--listen", IMDS_IPV4, "80"]
@@ -272,6 +280,7 @@ def running_lab(directory: Path, *options: str) -> Iterator[Lab]:
             lab.wait()
 
 
+@pytest.mark.usefixtures("account_run")  # which goes on beside these tests
 @pytest.mark.parametrize("options", [(), ("--require-tokens",)])
 def test_the_lab_names_every_program(tmp_path: Path, options: tuple[str, ...]) -> None:
     """The lab ends by itself with 0, prints plain lines, and keeps a log that has no token."""
@@ -338,6 +347,7 @@ def test_a_killed_lab_leaves_no_process(tmp_path: Path) -> None:
     wait_until(lambda: not processes_in(held), "the namespace is empty")
 
 
+@pytest.mark.quiet
 def test_the_analyzer_s_error_is_the_lab_s(tmp_path: Path) -> None:
     """When the analyzer cannot start, the lab says why, ends with 1 and leaves nothing."""
     with running_lab(tmp_path, "--log-file", "/proc/no/such/place") as lab:
@@ -348,6 +358,7 @@ def test_the_analyzer_s_error_is_the_lab_s(tmp_path: Path) -> None:
     assert list(lab.temporary.iterdir()) == []
 
 
+@pytest.mark.quiet
 def test_a_foreign_log_is_explained(tmp_path: Path) -> None:
     """A file that gets lines which are not the analyzer's is an error that says what to do."""
     log = tmp_path / "log"

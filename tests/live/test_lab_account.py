@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
 from analyzer.lab.account.story import MACHINES, Calls
+from tests.live.account_run import AccountRun
 from tests.schema import parsed
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
-pytest.importorskip("moto")
-pytest.importorskip("boto3")
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-def test_the_recorders_lines_are_in_the_logs(tmp_path: Path) -> None:
+def test_the_recorders_lines_are_in_the_logs(account_run: Optional[AccountRun]) -> None:
     """They have what generated ones lack: executables and ancestors, down to this very process."""
-    (tmp_path / "tmp").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "analyzer", "lab", "--account", "--output", tmp_path / "made"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=600,
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path / "tmp")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Not recorded here" not in done.stdout
-    assert not list((tmp_path / "tmp").iterdir())
+    if account_run is None:
+        pytest.skip("moto or boto3 is not installed")
+    assert "Not recorded here" not in account_run.ended()
+    assert not list(account_run.temporary.iterdir())
     for machine in MACHINES:
-        path = tmp_path / "made" / "logs" / f"{machine.name}.jsonl"
+        path = account_run.made / "logs" / f"{machine.name}.jsonl"
         assert path.exists() == (machine.calls is not None)
         if machine.calls is not None:
             _check(path, has_v1=machine.calls is Calls.ALL)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker
 
@@ -26,13 +24,6 @@ until [ -S /run/systemd/journal/socket ]; do kill -0 $journald || exit 1; sleep 
 kill $journald; wait $journald
 exit $status
 """
-
-
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
 
 
 def send(watch: Watch, marker: str, count: int) -> None:
@@ -76,6 +67,7 @@ def test_signals_reopen_and_reload(fresh: Watch, tmp_path: Path) -> None:
         assert fresh.stop() == 0
 
 
+@pytest.mark.quiet
 def test_a_real_journald_takes_the_lines() -> None:
     """One of this test's own, which leaves the host's journal alone."""
     if not JOURNALD.exists():

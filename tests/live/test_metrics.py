@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -33,14 +34,9 @@ while True:
     client.close()
 """
 
+pytestmark = pytest.mark.usefixtures("late")
+
 Counts = collections.Counter[tuple[str, ...]]  # by version, provider, outcome and name
-
-
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
 
 
 def in_log(watch: Watch) -> Counts:
@@ -80,6 +76,37 @@ def send(watch: Watch, number: int) -> None:
     eventually("all are written", lambda: len(watch.requests(marker)) == number + 1)
 
 
+class Late(NamedTuple):
+    """An analyzer that has a textfile later than it wants it."""
+
+    watch: Watch
+    textfile: Path
+
+
+@pytest.fixture(scope="module")
+def late(
+    one_probe: str,
+    namespace: LabNamespace,
+    imds: ImdsProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Late]:
+    """Return it once it has failed and nothing is in its way any more.
+
+    It runs from the first test of this module on: that it tries again takes ten seconds.
+    """
+    assert imds.listening
+    directory = tmp_path_factory.mktemp("late")
+    textfile = directory / "collector" / "imds.prom"
+    config = directory / "config.toml"
+    config.write_text(f'[metrics]\ntextfile = "{textfile}"\ninterval_s = 1\n')
+    watch = Watch(one_probe, namespace, directory)
+    with watch.running("--config", str(config), required=one_probe in REQUIRED):
+        send(watch, 7)
+        eventually("it is told", lambda: watch.lines("metrics_failed"))
+        textfile.parent.mkdir()
+        yield Late(watch, textfile)
+
+
 def test_what_is_served_and_written_is_what_is_logged(fresh: Watch, tmp_path: Path) -> None:
     """Endpoint, textfile and embedded metrics agree with the log's lines to the last one."""
     address = TcpAddress("127.0.0.1", free_port())
@@ -109,20 +136,6 @@ def test_what_is_served_and_written_is_what_is_logged(fresh: Watch, tmp_path: Pa
         logged[version, name] += count
     assert by_name == logged
     assert fresh.lines()[-1]["event"] == "analyzer_stopped"
-
-
-def test_an_output_that_cannot_be_had_stops_no_capture(fresh: Watch, tmp_path: Path) -> None:
-    """It is told, and there as soon as it can be."""
-    textfile = tmp_path / "collector" / "imds.prom"
-    config = tmp_path / "config.toml"
-    config.write_text(f'[metrics]\ntextfile = "{textfile}"\ninterval_s = 1\n')
-    with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
-        send(fresh, 7)
-        eventually("it is told", lambda: fresh.lines("metrics_failed"))
-        assert "no directory" in fresh.lines("metrics_failed")[0]["reason"]
-        textfile.parent.mkdir()
-        eventually("it is there", lambda: fresh.lines("metrics_restored"))
-        eventually("it has all", lambda: in_page(textfile.read_text()) == in_log(fresh))
 
 
 def test_nothing_is_loaded_or_served_unless_it_is_wanted(fresh: Watch) -> None:
@@ -200,3 +213,11 @@ def test_a_flood_of_scrapes_costs_no_request(
         send(fresh, 1001)
         assert fresh.stop() == 0
     assert fresh.lines()[-1]["lost"] == 0
+
+
+def test_an_output_that_cannot_be_had_stops_no_capture(late: Late) -> None:
+    """It is told, and there as soon as it can be."""
+    watch, textfile = late
+    assert "no directory" in watch.lines("metrics_failed")[0]["reason"]
+    eventually("it is there", lambda: watch.lines("metrics_restored"))
+    eventually("it has all", lambda: in_page(textfile.read_text()) == in_log(watch))

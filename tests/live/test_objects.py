@@ -23,6 +23,7 @@ def _release() -> tuple[int, ...]:
     return tuple(map(int, found.groups()))
 
 
+@pytest.mark.quiet
 @pytest.mark.skipif(_release() < TYPED_SINCE, reason="older kernels refuse it")
 @pytest.mark.parametrize("wants_wire", [True, False])
 def test_typed_tracepoints_load(monkeypatch: pytest.MonkeyPatch, wants_wire: bool) -> None:

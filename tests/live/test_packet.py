@@ -98,8 +98,9 @@ def test_who_is_gone_is_nobody(watch: Watch) -> None:
     markers = [new_marker() for _ in range(15)]
     for marker in markers:
         watch.namespace.run(["curl", "-sS", "-o", "/dev/null", f"http://{IMDS_IPV4}/{marker}"])
+    watch.settled(markers[-1])
     for marker in markers:
-        line = watch.one(marker)
+        (line,) = watch.requests(marker)
         if "process" in line:
             assert line["process"]["name"] == "curl"
             assert line["process"]["args"][-1].endswith(marker)

@@ -39,7 +39,7 @@ GROWTH_BYTES = 64 << 20
 
 
 @pytest.fixture
-def quiet() -> Iterator[tuple[LabNamespace, socket.socket]]:
+def silent() -> Iterator[tuple[LabNamespace, socket.socket]]:
     """Return a namespace and a listener in it: connections are made, nobody answers."""
     with LabNamespace() as alone, alone.socket() as server:
         server.bind((IMDS_IPV4, IMDS_PORT))
@@ -48,8 +48,7 @@ def quiet() -> Iterator[tuple[LabNamespace, socket.socket]]:
 
 
 def _count(watch: Watch, marker: str) -> int:
-    """Count the requests with the marker without parsing what may be megabytes."""
-    return watch.log.read_bytes().count(f'"url":{{"path":"/latest/{marker}'.encode())
+    return len(watch.requests(marker))
 
 
 def _known(watch: Watch, marker: str) -> int:
@@ -59,12 +58,12 @@ def _known(watch: Watch, marker: str) -> int:
 
 
 def test_a_crowd_that_calls_at_once_is_named_to_the_last(
-    watch: Watch, quiet: tuple[LabNamespace, socket.socket], tmp_path: Path
+    watch: Watch, silent: tuple[LabNamespace, socket.socket], tmp_path: Path
 ) -> None:
     """A thousand programs call in one moment and are gone: pid, arguments, parent of each."""
     marker = new_marker()
     program = compile_crowd(tmp_path)
-    alone, _server = quiet
+    alone, _server = silent
     with crowd(program, alone, f"/latest/{marker}", CALLERS, at_once=CALLERS) as callers:
         # Nobody answers, so each waits its time for that; the one that settles does not.
         eventually(
@@ -88,11 +87,11 @@ def test_a_crowd_that_calls_at_once_is_named_to_the_last(
 
 
 def test_half_sent_requests_by_the_thousand_are_bounded_and_all_recorded(
-    probe: str, quiet: tuple[LabNamespace, socket.socket], namespace: LabNamespace, tmp_path: Path
+    probe: str, silent: tuple[LabNamespace, socket.socket], namespace: LabNamespace, tmp_path: Path
 ) -> None:
     """The longest unused make room within the stated bytes, each as a record of its own."""
     marker = new_marker()
-    alone, server = quiet
+    alone, server = silent
     allowed = _allow_descriptors(2 * HALF_SENT + 500)
     half_sent = min(HALF_SENT, (allowed - 500) // 2)
     # The request line is read at once and not held.
@@ -150,7 +149,7 @@ def _wait_until_taken(watch: Watch, alone: LabNamespace) -> None:
     with alone.socket() as client:
         client.connect((IMDS_IPV4, IMDS_PORT))
         client.sendall(f"GET /latest/{last} HTTP/1.1\r\n\r\n".encode())
-        eventually("the last request is written", lambda: _count(watch, last), 6 * DEADLINE_S)
+        watch.hurried("the last request is written", lambda: watch.requests(last), 6 * DEADLINE_S)
 
 
 def _allow_descriptors(wanted: int) -> int:

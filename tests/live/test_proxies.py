@@ -8,13 +8,13 @@ They are Debian's, as far as they are installed, or unpacked below ``IMDS_ANALYZ
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
-import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from analyzer.imds import IMDS_IPV4
 from analyzer.lab.namespace import LabNamespace
 from tests.live.conftest import REQUIRED
 from tests.live.watch import eventually
-from tests.unit.report.diagnosis.recorded import FIREFOX, ROLE, Asked, Who, diagnosis
+from tests.unit.report.diagnosis.recorded import FIREFOX, ROLE, Asked, Who, document
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -33,20 +33,10 @@ ROOT = os.environ.get("IMDS_ANALYZER_TEST_ROOT", "")
 BOTO = "Boto3/1.9.253 Python/3.7.4 Linux/4.14 Botocore/1.12.253"
 TARGET = f"http://{IMDS_IPV4}{ROLE}"
 PORT = 3128
-# Takes one request, and prints what came.
-LISTENER = f"""
-import socket, sys
-listener = socket.create_server(("{IMDS_IPV4}", 80))
-print("ready", flush=True)
-head = b""
-while b"\\r\\n\\r\\n" not in head:  # Squid tries a parent by a connection without a request
-    connection, _ = listener.accept()
-    head = b""
-    while b"\\r\\n\\r\\n" not in head and (more := connection.recv(65536)):
-        head += more
-connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok")
-sys.stdout.buffer.write(head)
-"""
+END = b"\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+# Who asks, and what is the matter then: an SDK's request is its client's, a browser's an incident.
+AGENTS = {"sdk": (BOTO, "proxy"), "browser": (FIREFOX, "request_forgery")}
 SQUID = f"""
 http_port 127.0.0.1:{PORT}
 http_access allow all
@@ -225,59 +215,144 @@ PROXIES = {
 }
 
 
-@pytest.fixture
-def namespace() -> Iterator[LabNamespace]:
-    with LabNamespace() as made:
-        yield made
+class Seen(NamedTuple):
+    """A request that a proxy has sent on, and what the report says of it."""
+
+    head: bytes
+    diagnosis: dict[str, Any]
 
 
-def sent_on(namespace: LabNamespace, folder: Path, proxy: Proxy, agent: str) -> bytes:
-    """Return the request that a proxy sends on to the metadata service."""
-    program = Path(proxy.program if proxy.program == ENVOY else f"{ROOT}{proxy.program}")
-    if not program.exists():
-        assert "proxies" not in REQUIRED, f"{program} is not there"
-        pytest.skip(f"{proxy.program} is not installed")
-    folder.chmod(0o777)  # some give up root
-    file = folder / ("configuration.json" if proxy.program == ENVOY else "configuration")
-    file.write_text(proxy.configuration.replace("FOLDER", str(folder)))
-    listener = namespace.popen([sys.executable, "-c", LISTENER], stdout=subprocess.PIPE)
-    assert listener.stdout is not None
-    with listener, (folder / "said").open("wb") as said:
-        assert listener.stdout.readline() == b"ready\n"
-        running = namespace.popen(
-            [str(program), *proxy.options, str(file)], stdout=said, stderr=said
+def program_of(proxy: Proxy) -> Path:
+    return Path(proxy.program if proxy.program == ENVOY else f"{ROOT}{proxy.program}")
+
+
+class Running:
+    """A proxy in a namespace of its own, where the metadata service is this process."""
+
+    def __init__(self, proxy: Proxy, folder: Path) -> None:
+        folder.chmod(0o777)  # some give up root
+        self._proxy = proxy
+        file = folder / ("configuration.json" if proxy.program == ENVOY else "configuration")
+        file.write_text(proxy.configuration.replace("FOLDER", str(folder)))
+        with contextlib.ExitStack() as stack:
+            self._namespace = stack.enter_context(LabNamespace())
+            self._listener = stack.enter_context(self._namespace.socket())
+            self._listener.settimeout(DEADLINE_S)
+            self._listener.bind((IMDS_IPV4, 80))
+            self._listener.listen()
+            said = stack.enter_context((folder / "said").open("wb"))
+            self._process = self._namespace.popen(
+                [str(program_of(proxy)), *proxy.options, str(file)], stdout=said, stderr=said
+            )
+            self._stack = stack.pop_all()
+
+    def sent_on(self, agent: str) -> bytes:
+        """Return the request that it sends on to the metadata service."""
+        eventually("the proxy listens", self._listens, DEADLINE_S)
+        way = ["-x", f"http://127.0.0.1:{PORT}", TARGET]
+        if not self._proxy.is_forward:
+            way = [f"http://127.0.0.1:{PORT}{ROLE}"]
+        client = self._namespace.popen(
+            ["curl", "-sS", "-m", "30", "-A", agent, *way], stdout=subprocess.PIPE
         )
-        try:
-            eventually("the proxy listens", lambda: _listens(namespace), DEADLINE_S)
-            way = ["-x", f"http://127.0.0.1:{PORT}", TARGET]
-            if not proxy.is_forward:
-                way = [f"http://127.0.0.1:{PORT}{ROLE}"]
-            namespace.run(["curl", "-sS", "-m", "30", "-A", agent, *way], timeout_s=DEADLINE_S)
-            return listener.stdout.read()
-        finally:
-            listener.kill()
-            running.terminate()
-            running.wait()
+        with client:
+            head = self._answered()
+            said, _ = client.communicate(timeout=DEADLINE_S)
+        assert (client.returncode, said) == (0, b"ok")
+        return head
+
+    def _answered(self) -> bytes:
+        head = b""
+        while END not in head:  # Squid tries a parent by a connection without a request
+            connection, _ = self._listener.accept()
+            with connection:
+                connection.settimeout(DEADLINE_S)
+                head = b""
+                while END not in head and (more := connection.recv(65536)):
+                    head += more
+                if END in head:
+                    connection.sendall(ANSWER)
+        return head
+
+    def _listens(self) -> bool:
+        assert self._process.poll() is None, self._proxy
+        with self._namespace.socket(socket.AF_INET) as probe:
+            return probe.connect_ex(("127.0.0.1", PORT)) == 0
+
+    def end(self) -> None:
+        """Have it end; :meth:`close` waits for that."""
+        self._process.terminate()
+
+    def close(self) -> None:
+        """Remove all of it."""
+        with self._stack:
+            self.end()
+            self._process.wait(DEADLINE_S)
 
 
-def _listens(namespace: LabNamespace) -> bool:
-    with namespace.socket(socket.AF_INET) as probe:
-        return probe.connect_ex(("127.0.0.1", PORT)) == 0
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Seen]:
+    """Return what each proxy that is installed has sent on for each client, by their names.
+
+    All of them start and end at once, for some take a second for either.
+    """
+    folder = tmp_path_factory.mktemp("proxies")
+    for place in (folder, folder.parent):
+        place.chmod(0o755)
+    running: dict[str, Running] = {}
+    heads: dict[tuple[str, str], bytes] = {}
+    with contextlib.ExitStack() as stack:
+        for name, proxy in PROXIES.items():
+            if program_of(proxy).exists():
+                (folder / name).mkdir()
+                running[name] = Running(proxy, folder / name)
+                stack.callback(running[name].close)
+        for each in running.values():
+            stack.callback(each.end)  # all of them before the first is waited for
+        for name, each in running.items():
+            for client, (agent, _) in AGENTS.items():
+                heads[name, client] = each.sent_on(agent)
+    return _judged(folder, heads)
+
+
+def _judged(folder: Path, heads: Mapping[tuple[str, str], bytes]) -> dict[tuple[str, str], Seen]:
+    """Return them with their diagnoses, of as few reports as tell all of them apart.
+
+    What one program sends is one caller: each report has one request of each.
+    """
+    reports: list[dict[str, tuple[str, str]]] = []
+    for case in heads:
+        program = PROXIES[case[0]].program
+        if all(program in each for each in reports):
+            reports.append({})
+        next(each for each in reports if program not in each)[program] = case
+    found: dict[tuple[str, str], Seen] = {}
+    for cases in reports:
+        asked = [
+            Asked(Who(program, unit=f"{name.partition('-')[0]}.service"), "", head=heads[name, who])
+            for program, (name, who) in cases.items()
+        ]
+        callers = document(folder, *asked)["callers"]
+        assert len(callers) == len(cases)
+        by_name = {program.rpartition("/")[2]: case for program, case in cases.items()}
+        for caller in callers:
+            case = by_name[caller["program"].rpartition("/")[2]]
+            found[case] = Seen(heads[case], caller["diagnosis"])
+        (folder / "imds.jsonl").unlink()
+    return found
 
 
 @pytest.mark.parametrize("name", PROXIES)
-@pytest.mark.parametrize(
-    ("agent", "cause"), [(BOTO, "proxy"), (FIREFOX, "request_forgery")], ids=["sdk", "browser"]
-)
+@pytest.mark.parametrize("client", AGENTS)
 def test_a_proxys_request_is_recognised(
-    name: str, agent: str, cause: str, namespace: LabNamespace, tmp_path: Path
+    name: str, client: str, seen: Mapping[tuple[str, str], Seen]
 ) -> None:
     """An SDK's is its client's; a browser's is an incident."""
     proxy = PROXIES[name]
-    folder = tmp_path / "proxy"
-    folder.mkdir()
-    tmp_path.chmod(0o755)
-    head = sent_on(namespace, folder, proxy, agent)
+    if (name, client) not in seen:
+        assert "proxies" not in REQUIRED, f"{program_of(proxy)} is not there"
+        pytest.skip(f"{proxy.program} is not installed")
+    head, said = seen[name, client]
     target = head.split(b" ")[1].decode().replace(":80/", "/", 1)  # Tinyproxy names the port
     assert target == (TARGET if proxy.is_absolute else ROLE), head
     fields = head.lower().split(b"\r\n")
@@ -285,10 +360,8 @@ def test_a_proxys_request_is_recognised(
         assert any(each.startswith(mark) for each in fields), (mark, head)
     if not proxy.marks:
         assert not any(each.startswith((b"via:", _ADDRESS)) for each in fields), head
-    unit = f"{name.partition('-')[0]}.service"
-    said = diagnosis(tmp_path, Asked(Who(proxy.program, unit=unit), "", head=head))
-    assert said["cause"] == cause
-    if cause == "proxy":
+    assert said["cause"] == AGENTS[client][1]
+    if said["cause"] == "proxy":
         text = " ".join(said["advice"])
         assert "NO_PROXY=169.254.169.254,fd00:ec2::254,[fd00:ec2::254]" in text
         assert "Do not have the proxy leave X-Forwarded-For out" in text

@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -16,7 +16,7 @@ from analyzer.imds import IMDS_IPV4, IMDS_IPV6
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from tests.live.test_wire import TOKEN
-from tests.live.watch import DEADLINE_S, Line, Watch, eventually, new_marker
+from tests.live.watch import DEADLINE_S, Line, Watch, new_marker
 from tests.schema import parsed
 
 TSHARK = shutil.which("tshark")
@@ -31,25 +31,47 @@ FIELDS = (
 SECRET = f"X-aws-ec2-metadata-token: {TOKEN}"
 
 
-@pytest.fixture(params=["core/auto", "packet/af_packet"])
-def watch(
-    request: pytest.FixtureRequest, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path
-) -> Iterator[Watch]:
-    """Return an analyzer that does not run yet: in the kernel, and on packets."""
-    assert imds.listening
-    probe: str = request.param
-    watch = Watch(probe, namespace, tmp_path)
+class Recorded(NamedTuple):
+    """A packet file, the marker of what was asked meanwhile, and what the log says of that."""
+
+    path: Path
+    marker: str
+    found: list[Line]
+
+
+def _watch(probe: str, namespace: LabNamespace, directory: Path) -> Watch:
+    watch = Watch(probe, namespace, directory)
     if probe.startswith("packet/"):
         watch.prefix = namespace.command([])
-    yield watch
-    watch.stop()
+    return watch
 
 
-def _record(watch: Watch, path: Path) -> tuple[str, list[Line]]:
-    """Ask in several ways; return the marker and what the log says."""
-    marker = new_marker()
-    required = watch.probe.startswith("packet/")
-    with watch.running("--write-pcap", str(path), required=required):
+@pytest.fixture(scope="module", params=["core/auto", "packet/af_packet"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Return a way to record: in the kernel, and on packets."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def watch(way: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
+    """Return an analyzer that does not run yet."""
+    assert imds.listening
+    return _watch(way, namespace, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def recorded(
+    way: str,
+    namespace: LabNamespace,
+    imds: ImdsProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Recorded:
+    """Ask in several ways, and return the file when it is whole; it is only read."""
+    assert imds.listening
+    directory = tmp_path_factory.mktemp("recorded")
+    watch, path, marker = _watch(way, namespace, directory), directory / "seen.pcapng", new_marker()
+    with watch.running("--write-pcap", str(path), required=way.startswith("packet/")):
         for address in (IMDS_IPV4, IMDS_IPV6):
             with watch.connect(address) as client:
                 for fields in ([SECRET], ["User-Agent: curl/8"]):
@@ -61,7 +83,7 @@ def _record(watch: Watch, path: Path) -> tuple[str, list[Line]]:
                 found = watch.settled(marker)
         with watch.connect() as client:
             client.sendall(f"GET / HTTP/1.1\r\n{SECRET}".encode())  # never ended
-    return marker, found
+    return Recorded(path, marker, found)
 
 
 def _tshark(path: Path, *options: str) -> list[str]:
@@ -79,10 +101,9 @@ def _tshark(path: Path, *options: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_wireshark_shows_each_request_with_its_caller(watch: Watch, tmp_path: Path) -> None:
+def test_wireshark_shows_each_request_with_its_caller(recorded: Recorded) -> None:
     """The verdict where the request is whole, the status as its answer, in one stream."""
-    path = tmp_path / "seen.pcapng"
-    marker, found = _record(watch, path)
+    path, marker, found = recorded
     columns = [option for field in FIELDS for option in ("-e", field)]
     rows = [line.split("\t") for line in _tshark(path, "-Y", "http", "-T", "fields", *columns)]
     asked = [row for row in rows if row[3] == f"/latest/{marker}"]
@@ -97,22 +118,19 @@ def test_wireshark_shows_each_request_with_its_caller(watch: Watch, tmp_path: Pa
     assert not _tshark(path, "-Y", "_ws.malformed || tcp.analysis.lost_segment")
 
 
-def test_no_secret_is_in_it(watch: Watch, tmp_path: Path) -> None:
+def test_no_secret_is_in_it(recorded: Recorded) -> None:
     """Neither whole nor in part, nor of an answer's body; and not everybody may read it."""
-    path = tmp_path / "seen.pcapng"
-    _record(watch, path)
-    raw = path.read_bytes()
+    raw = recorded.path.read_bytes()
     assert b"X-aws-ec2-metadata-token: ****" in raw
     assert not any(TOKEN[at : at + 8].encode() in raw for at in range(len(TOKEN) - 8))
     assert b"404 - Not Found" not in raw
     assert b"<?xml" not in raw
-    assert path.stat().st_mode & 0o777 == 0o640
+    assert recorded.path.stat().st_mode & 0o777 == 0o640
 
 
-def test_replay_reads_the_same_requests_from_it(watch: Watch, tmp_path: Path) -> None:
+def test_replay_reads_the_same_requests_from_it(recorded: Recorded) -> None:
     """With the same versions, outcomes and times; who sent them, packets do not tell."""
-    path = tmp_path / "seen.pcapng"
-    marker, found = _record(watch, path)
+    path, marker, found = recorded
     done = subprocess.run(
         [sys.executable, "-m", "analyzer", "replay", str(path)],
         capture_output=True,
@@ -150,7 +168,7 @@ def test_when_it_is_full_the_log_says_so(watch: Watch, tmp_path: Path) -> None:
                 assert client.recv(65536)
                 # A busy machine must not fill the ring: then requests are missing.
                 if sent % 200 == 0:
-                    eventually("it keeps up", partial(_has, watch, marker, sent))
+                    watch.hurried("it keeps up", partial(_has, watch, marker, sent))
         assert len(watch.settled(marker)) == 2001
     assert path.stat().st_size <= 1 << 20
     full, last = watch.lines("packet_file")

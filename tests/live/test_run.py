@@ -16,19 +16,10 @@ import pytest
 
 from analyzer import __version__
 from analyzer.host.container import maybe_runtime
-from analyzer.lab.imds import ImdsProcess
-from analyzer.lab.namespace import LabNamespace
 from analyzer.recorder.sources.probe import objects
 from analyzer.recorder.sources.probe.core import CoreSource
 from tests.live.conftest import REQUIRED
 from tests.live.watch import DEADLINE_S, Watch, eventually, new_marker, start_run
-
-
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
 
 
 def _programs_of(pid: int) -> list[str]:
@@ -70,18 +61,6 @@ def test_a_signal_drains_writes_totals_and_exits_with_0(fresh: Watch, number: in
     assert last["lost"] == 0
 
 
-def test_a_half_sent_request_is_not_lost_at_the_end(fresh: Watch) -> None:
-    """A head that never ended is a record of unknown version."""
-    marker = new_marker()
-    with fresh.running(required=fresh.probe in REQUIRED), fresh.connect() as client:
-        client.sendall(f"GET /latest/{marker} HTTP/1.1\r\nHost: x\r\n".encode())
-        fresh.settled(marker)
-        fresh.stop()
-    (line,) = fresh.requests(marker)
-    assert line["imds"]["version"] == "unknown"
-    assert line["imds"]["reason"] == "incomplete"
-
-
 def test_what_does_not_fit_the_buffer_is_counted(fresh: Watch) -> None:
     """Recorded plus reported lost is what was sent, and recording goes on by itself."""
     marker, sent = new_marker(), 2501
@@ -96,10 +75,15 @@ def test_what_does_not_fit_the_buffer_is_counted(fresh: Watch) -> None:
     assert fresh.lines()[-1]["lost"] == lost
 
 
-def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
-    """A heartbeat carries the interval's counts and the analyzer's own cost."""
-    marker = new_marker()
-    with fresh.running("--heartbeat", "1", required=fresh.probe in REQUIRED):
+def test_heartbeats_say_what_was_seen_and_the_end_what_was_half_sent(fresh: Watch) -> None:
+    """A heartbeat carries the interval's counts and the analyzer's own cost.
+
+    A head that never ended is a record of unknown version, at the end.
+    """
+    marker, half = new_marker(), new_marker()
+    options = ("--heartbeat", "1")
+    with fresh.running(*options, required=fresh.probe in REQUIRED), fresh.connect() as client:
+        client.sendall(f"GET /latest/{half} HTTP/1.1\r\nHost: x\r\n".encode())
         fresh.settled(marker)
         eventually(
             "a heartbeat counts the request, and there are several",
@@ -108,6 +92,7 @@ def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
                 and [line for line in fresh.lines("heartbeat") if line["requests"]["v1"]]
             ),
         )
+        fresh.stop()
     beats = fresh.lines("heartbeat")
     beat = beats[0]
     assert beat["rss_bytes"] > 1 << 20
@@ -117,16 +102,21 @@ def test_heartbeats_say_what_was_seen(fresh: Watch) -> None:
     rounded_s = 0.001 * len(beats)
     assert sum(each["cpu_s"] for each in beats) <= stopped["cpu_s"] + rounded_s
     assert beat["lost"] == 0
+    (line,) = fresh.requests(half)
+    assert line["imds"]["version"] == "unknown"
+    assert line["imds"]["reason"] == "incomplete"
 
 
-def test_the_log_is_private(fresh: Watch) -> None:
+@pytest.mark.quiet
+def test_the_log_is_private(unasked: Watch) -> None:
     """The file is 0640 and its new directory 0750, whatever the umask."""
-    with fresh.running(required=fresh.probe in REQUIRED):
+    with unasked.running(required=unasked.probe in REQUIRED):
         pass
-    assert stat.S_IMODE(fresh.log.stat().st_mode) == 0o640
-    assert stat.S_IMODE(fresh.log.parent.stat().st_mode) == 0o750
+    assert stat.S_IMODE(unasked.log.stat().st_mode) == 0o640
+    assert stat.S_IMODE(unasked.log.parent.stat().st_mode) == 0o750
 
 
+@pytest.mark.quiet
 def test_a_bad_log_path_is_an_error_at_start(tmp_path: Path) -> None:
     """Nothing stays attached when the log cannot be written."""
     run = start_run(
@@ -139,6 +129,7 @@ def test_a_bad_log_path_is_an_error_at_start(tmp_path: Path) -> None:
     assert not (tmp_path / "ready").exists()
 
 
+@pytest.mark.quiet
 def test_where_nothing_works_the_error_lists_what_was_tried(tmp_path: Path) -> None:
     """Without any privilege every way fails, each with its reason and remedy."""
     log = tmp_path / "imds.jsonl"
@@ -167,6 +158,7 @@ def test_where_nothing_works_the_error_lists_what_was_tried(tmp_path: Path) -> N
     assert "analyzer_started" not in log.read_text()
 
 
+@pytest.mark.quiet
 def test_tracepoints_do_without_the_faster_object(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,10 @@ import re
 import shutil
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -22,6 +22,7 @@ from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from analyzer.recorder.daemon.seccomp import REFUSED
 from tests.live.conftest import REQUIRED
+from tests.live.manager import Manager, listening
 from tests.live.watch import DEADLINE_S, SLOWNESS, Watch, eventually, new_marker
 
 UNIT = Path(__file__).parents[2] / "systemd" / "imds-analyzer.service"
@@ -31,50 +32,36 @@ NOBODY = 65534
 KEPT, KEPT_BY_ROOT = 1 << 2 | 1 << 19, 1 << 1 | 1 << 2 | 1 << 19
 
 
-class Manager:
-    """The other end of NOTIFY_SOCKET; keeps what it was told."""
+class Service(NamedTuple):
+    """An analyzer as systemd runs it, and who is told of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.address = str(path)
-        self.told: list[dict[str, str]] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.address)
-        path.chmod(0o777)
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
+    watch: Watch
+    manager: Manager
+    metrics: Path
 
-    def _listen(self) -> None:
-        while datagram := self._socket.recv(4096):
-            self.told.append(dict(line.split("=", 1) for line in datagram.decode().split("\n")))
-
-    def count(self, state: str) -> int:
-        return sum(state in each for each in self.told)
-
-    def statuses(self) -> list[str]:
-        return [each["STATUS"] for each in self.told if "STATUS" in each]
-
-    def close(self) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self.address)
-        self._thread.join()
-        self._socket.close()
+    @property
+    def pid(self) -> int:
+        assert self.watch.process is not None
+        return self.watch.process.pid
 
 
-@pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
-    """Return a service manager that the analyzers of a test are told of."""
-    manager = Manager(tmp_path / "notify")
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
-    monkeypatch.setenv("WATCHDOG_USEC", str(int(WATCHDOG_S * 1e6)))
-    yield manager
-    manager.close()
+@pytest.fixture(scope="module")
+def service(one_probe: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Return one that runs, with a thread that serves metrics. Each test leaves it as it was."""
+    directory = tmp_path_factory.mktemp("service")
+    address, settings = directory / "metrics.sock", directory / "config.toml"
+    settings.write_text(f'[metrics]\nprometheus = "unix:{address}"\n')
+    watch = Watch(one_probe, LabNamespace(), directory)  # in which nobody calls: it is never made
+    with listening(directory / "notify") as manager:
+        watch.environment = _told(manager)
+        with watch.running("--config", str(settings), required=one_probe in REQUIRED):
+            yield Service(watch, manager, address)
 
 
-@pytest.fixture
-def fresh(one_probe: str, namespace: LabNamespace, imds: ImdsProcess, tmp_path: Path) -> Watch:
-    """Return an analyzer that the test starts itself."""
-    assert imds.listening
-    return Watch(one_probe, namespace, tmp_path)
+def _told(manager: Manager) -> dict[str, str]:
+    """Return what systemd has in the environment of a service with a watchdog."""
+    watchdog_us = int(WATCHDOG_S * 1e6)
+    return {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": str(watchdog_us)}
 
 
 def _is_fed(manager: Manager, times: int = 2) -> bool:
@@ -88,30 +75,24 @@ def _is_fed(manager: Manager, times: int = 2) -> bool:
     return True
 
 
-def test_a_life_is_told_to_systemd(fresh: Watch, manager: Manager) -> None:
-    """READY once the probe is attached, then the counts, STOPPING with the signal."""
-    marker = new_marker()
-    with fresh.running(required=fresh.probe in REQUIRED):
-        eventually("it is ready", lambda: manager.count("READY"))
-        assert manager.told[0] == {
-            "READY": "1",
-            "STATUS": f"{fresh.probe}, 0 requests (0 v1), 0 lost",
-        }
-        fresh.settled(marker)
-        assert _is_fed(manager)
-        status = re.compile(rf"{fresh.probe}, [1-9][0-9]* requests \([1-9][0-9]* v1\), 0 lost")
-        eventually(
-            "the counts are told",
-            lambda: [each for each in manager.statuses() if status.fullmatch(each)],
-            DEADLINE_S + 20,
-        )
-        assert fresh.process is not None
-        environment = Path(f"/proc/{fresh.process.pid}/environ").read_bytes()
-        assert b"NOTIFY_SOCKET=" in environment  # as systemd gave it; no child inherits it
-        assert manager.count("STOPPING") == 0
-        fresh.stop()
-    eventually("it stops", lambda: manager.count("STOPPING"))
-    assert manager.count("READY") == 1
+def test_a_life_is_told_to_systemd(watch: Watch, manager_of_watch: Manager) -> None:
+    """READY once the probe is attached, then the counts. The end: see the test of a reload."""
+    watch.settled(new_marker())
+    assert manager_of_watch.told[0] == {
+        "READY": "1",
+        "STATUS": f"{watch.probe}, 0 requests (0 v1), 0 lost",
+    }
+    status = re.compile(rf"{watch.probe}, [1-9][0-9]* requests \([1-9][0-9]* v1\), 0 lost")
+    eventually(
+        "the counts are told",
+        lambda: [each for each in manager_of_watch.statuses() if status.fullmatch(each)],
+        DEADLINE_S + 20,
+    )
+    assert watch.process is not None
+    environment = Path(f"/proc/{watch.process.pid}/environ").read_bytes()
+    assert b"NOTIFY_SOCKET=" in environment  # as systemd gave it; no child inherits it
+    assert manager_of_watch.count("STOPPING") == 0
+    assert manager_of_watch.count("READY") == 1
 
 
 def _has_reloaded(manager: Manager, since: int) -> bool:
@@ -120,32 +101,38 @@ def _has_reloaded(manager: Manager, since: int) -> bool:
     return bool(begun) and any("READY" in each for each in told[begun[0] :])
 
 
-def test_a_reload_is_told_to_systemd(fresh: Watch, manager: Manager, tmp_path: Path) -> None:
-    """Its begin and its end, whether the new file is right or wrong."""
+@pytest.mark.quiet
+def test_a_reload_is_told_to_systemd(unasked: Watch, tmp_path: Path) -> None:
+    """Its begin and its end, whether the new file is right or wrong; then the service's own end."""
     settings = tmp_path / "config.toml"
     settings.write_text("[log]\nheartbeat_s = 30.0\n")
-    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        eventually("it is ready", lambda: manager.count("READY") == 1)
-        for text in ("[log]\nheartbeat_s = 20.0\n", "[log]\nheartbeat = 20.0\n"):
-            before = len(manager.told)
-            settings.write_text(text)
-            fresh.process.send_signal(signal.SIGHUP)
-            eventually("it has reloaded", functools.partial(_has_reloaded, manager, before))
-        assert fresh.lines("configuration_reloaded")
-        assert fresh.lines("configuration_rejected")
+    with listening(tmp_path / "notify") as manager:
+        unasked.environment = _told(manager)
+        with unasked.running("--config", str(settings), required=unasked.probe in REQUIRED):
+            assert unasked.process is not None
+            eventually("it is ready", lambda: manager.count("READY") == 1)
+            for text in ("[log]\nheartbeat_s = 20.0\n", "[log]\nheartbeat = 20.0\n"):
+                before = len(manager.told)
+                settings.write_text(text)
+                unasked.process.send_signal(signal.SIGHUP)
+                eventually("it has reloaded", functools.partial(_has_reloaded, manager, before))
+            assert unasked.lines("configuration_reloaded")
+            assert unasked.lines("configuration_rejected")
+            assert manager.count("STOPPING") == 0
+            assert unasked.stop() == 0
+        eventually("it stops", lambda: manager.count("STOPPING"))
+        assert manager.count("READY") == 3
 
 
-def test_a_stopped_analyzer_does_not_feed_the_watchdog(fresh: Watch, manager: Manager) -> None:
+@pytest.mark.quiet
+def test_a_stopped_analyzer_does_not_feed_the_watchdog(service: Service) -> None:
     """And one that goes on does."""
-    with fresh.running(required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        assert _is_fed(manager)
-        with fresh.paused():
-            # One may have been on its way.
-            while _is_fed(manager, 1):
-                pass
-        assert _is_fed(manager)
+    assert _is_fed(service.manager)
+    with service.watch.paused():
+        # One may have been on its way.
+        while _is_fed(service.manager, 1):
+            pass
+    assert _is_fed(service.manager)
 
 
 # linux/ptrace.h, and what waits for traced threads (bits/waitflags.h)
@@ -180,22 +167,16 @@ def _metrics(address: Path) -> bytes:
         return b"".join(iter(lambda: client.recv(65536), b""))
 
 
-def test_a_pipeline_that_hangs_does_not_feed_the_watchdog(
-    fresh: Watch, manager: Manager, tmp_path: Path
-) -> None:
+@pytest.mark.quiet
+def test_a_pipeline_that_hangs_does_not_feed_the_watchdog(service: Service) -> None:
     """A process that is alive is not enough: its other threads run, and serve metrics."""
-    address = tmp_path / "metrics.sock"
-    settings = tmp_path / "config.toml"
-    settings.write_text(f'[metrics]\nprometheus = "unix:{address}"\n')
-    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        assert _is_fed(manager)
-        with _thread_stopped(fresh.process.pid):
-            end = time.monotonic() + DEADLINE_S + 2 * WATCHDOG_S
-            while _is_fed(manager, 1):
-                assert time.monotonic() < end, "it is fed although nothing is done"
-            assert b"imds_analyzer" in _metrics(address)
-        assert _is_fed(manager), "it is not fed although it goes on"
+    assert _is_fed(service.manager)
+    with _thread_stopped(service.pid):
+        end = time.monotonic() + DEADLINE_S + 2 * WATCHDOG_S
+        while _is_fed(service.manager, 1):
+            assert time.monotonic() < end, "it is fed although nothing is done"
+        assert b"imds_analyzer" in _metrics(service.metrics)
+    assert _is_fed(service.manager), "it is not fed although it goes on"
 
 
 def _capabilities(pid: int) -> dict[str, int]:
@@ -206,19 +187,18 @@ def _capabilities(pid: int) -> dict[str, int]:
     }
 
 
-def test_root_lets_go_of_what_it_does_not_need(fresh: Watch) -> None:
+@pytest.mark.quiet
+def test_root_lets_go_of_what_it_does_not_need(service: Service) -> None:
     """Attached, it can neither load a program nor get the privilege back."""
-    with fresh.running(required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        sets = _capabilities(fresh.process.pid)
-        assert sets["CapEff"] == sets["CapPrm"] == sets["CapBnd"] == KEPT_BY_ROOT
-        assert "NoNewPrivs:\t1" in Path(f"/proc/{fresh.process.pid}/status").read_text()
-        (started,) = fresh.lines("analyzer_started")
-        assert started["capabilities"] == [
-            "CAP_DAC_OVERRIDE",
-            "CAP_DAC_READ_SEARCH",
-            "CAP_SYS_PTRACE",
-        ]
+    sets = _capabilities(service.pid)
+    assert sets["CapEff"] == sets["CapPrm"] == sets["CapBnd"] == KEPT_BY_ROOT
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{service.pid}/status").read_text()
+    (started,) = service.watch.lines("analyzer_started")
+    assert started["capabilities"] == [
+        "CAP_DAC_OVERRIDE",
+        "CAP_DAC_READ_SEARCH",
+        "CAP_SYS_PTRACE",
+    ]
 
 
 def _seccomp(pid: int) -> dict[str, str]:
@@ -234,17 +214,14 @@ def _seccomp(pid: int) -> dict[str, str]:
     }
 
 
-def test_attached_it_is_closed_in_every_thread(fresh: Watch, tmp_path: Path) -> None:
+@pytest.mark.quiet
+def test_attached_it_is_closed_in_every_thread(service: Service) -> None:
     """Also in those that serve metrics; the start's line names the system calls."""
-    settings = tmp_path / "config.toml"
-    settings.write_text(f'[metrics]\nprometheus = "unix:{tmp_path / "metrics.sock"}"\n')
-    with fresh.running("--config", str(settings), required=fresh.probe in REQUIRED):
-        assert fresh.process is not None
-        modes = _seccomp(fresh.process.pid)
-        assert len(modes) > 1
-        assert set(modes.values()) == {"2"}
-        (started,) = fresh.lines("analyzer_started")
-        assert started["refused_system_calls"] == list(REFUSED)
+    modes = _seccomp(service.pid)
+    assert len(modes) > 1
+    assert set(modes.values()) == {"2"}
+    (started,) = service.watch.lines("analyzer_started")
+    assert started["refused_system_calls"] == list(REFUSED)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

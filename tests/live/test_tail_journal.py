@@ -19,6 +19,8 @@ from tests.unit.log_files import DEADLINE_S, eventually
 from tests.unit.tail_processes import ended
 from tests.unit.tail_writer import line
 
+pytestmark = pytest.mark.quiet
+
 JOURNALD = Path("/usr/lib/systemd/systemd-journald")
 # A journal in memory that nobody else sees: /run is ours in this namespace.
 START = (

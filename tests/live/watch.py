@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -27,6 +28,8 @@ DEADLINE_S = max(30, 10 * SLOWNESS)
 # BCC compiles the probe when it starts.
 ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
 LOOK_AGAIN_S = 0.01
+# An order may come before the analyzer begins to rest: then another one has to.
+LOOKS_PER_ORDER = 3
 
 Line = dict[str, Any]
 
@@ -52,6 +55,12 @@ def start_run(*options: str, prefix: Sequence[str] = (), **streams: Any) -> subp
     return subprocess.Popen([*prefix, sys.executable, "-m", "analyzer", "run", *options], **streams)
 
 
+def skip_unavailable(probe: str) -> None:
+    """Skip the test of a probe that is known not to attach here."""
+    if probe in _unavailable:
+        pytest.skip(_unavailable[probe])
+
+
 def may_be_skipped(probe: str) -> bool:
     """Tell whether the kernel may not run this probe for a sender (see sources/preemption.py)."""
     return probe.endswith("/fentry") and is_preemptible()
@@ -73,6 +82,8 @@ class Watch:
         self.process: Optional[subprocess.Popen[bytes]] = None
         # What starts it: a command that ends in becoming the one behind it.
         self.prefix: Sequence[str] = ()
+        # What it finds in its environment, beside all that is in ours.
+        self.environment: Mapping[str, str] = {}
         self._logs = GrowingLogs()
 
     @contextlib.contextmanager
@@ -86,8 +97,8 @@ class Watch:
 
     def start(self, *options: str, required: bool = False) -> None:
         """Start it and return once the probe is attached."""
-        if self.probe in _unavailable and not required:
-            pytest.skip(_unavailable[self.probe])
+        if not required:
+            skip_unavailable(self.probe)
         source, attach = self.probe.split("/")
         with self._messages.open("wb") as messages:
             self.process = start_run(
@@ -99,6 +110,7 @@ class Watch:
                 *("--repeats-per-s", "0"),
                 *options,
                 prefix=self.prefix,
+                env={**os.environ, **self.environment},
                 stderr=messages,
                 stdout=messages,
             )
@@ -136,7 +148,7 @@ class Watch:
 
     def lines(self, event: Optional[str] = None) -> list[Line]:
         """Return the whole lines written so far, each parsed."""
-        return [line for line in self.lines_of(self.log) if event in (None, line["event"])]
+        return self._logs.lines_of(self.log, event)
 
     def lines_of(self, path: Path) -> list[Line]:
         """Return the whole lines of a file, each parsed; fails for one that fits no schema."""
@@ -149,11 +161,7 @@ class Watch:
 
     def requests(self, marker: str) -> list[Line]:
         """Return the requests whose path has the marker."""
-        return [
-            line
-            for line in self.lines("imds_request")
-            if marker in line.get("url", {}).get("path", "")
-        ]
+        return self._logs.requests_of(self.log, marker)
 
     def settled(self, marker: str) -> list[Line]:
         """Return the requests with the marker, once all that was sent before is written.
@@ -163,8 +171,31 @@ class Watch:
         last = new_marker()
         with self.connect() as client:
             client.sendall(f"GET /latest/meta-data/{last} HTTP/1.1\r\n\r\n".encode())
-        eventually("the last request is written", lambda: self.requests(last))
+        self.hurried("the last request is written", lambda: self.requests(last))
         return self.requests(marker)
+
+    def hurried(
+        self, what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S
+    ) -> Any:
+        """Wait as :func:`eventually`, and keep the analyzer from letting events gather meanwhile.
+
+        It rests a quarter of a second after most events, but not when it is to write what it has
+        because its log may be moved: that changes nothing of what is written.
+        """
+        looks = itertools.count()
+
+        def look() -> Any:
+            value = condition()
+            if not value and next(looks) % LOOKS_PER_ORDER == 1:
+                self._order(signal.SIGUSR1)
+            return value
+
+        return eventually(what, look, deadline_s)
+
+    def _order(self, number: int) -> None:
+        """Send a signal to the analyzer itself, which may be a child of what was started."""
+        if self.process is not None and self.process.poll() is None:
+            os.kill(int(self.ready.read_text()), number)
 
     def one(self, marker: str) -> Line:
         """Return the one request with the marker; fail when there is another number of them."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import NamedTuple, Optional
 
-from tests.live.watch import Line, Watch, eventually, new_marker
+from analyzer.logline.events import REQUEST
+from tests.live.watch import Line, Watch, new_marker
 
 TOKEN = "AQAEANxVDmHAxbXMGsSdu0pvtFbWNpTXRpWM8wcyJ7yRUc3zQeJ8aQ=="
 TOKEN_FIELD = f"X-aws-ec2-metadata-token: {TOKEN}"
@@ -45,11 +46,10 @@ class Log:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._start = len(watch.lines())
+        self._start = len(watch.lines(REQUEST))
 
     def _lines(self) -> list[Line]:
-        lines = self._watch.lines()[self._start :]
-        return [line for line in lines if line["event"] == "imds_request"]
+        return self._watch.lines(REQUEST)[self._start :]
 
     def settled(self) -> list[Line]:
         """Return the requests so far, once all that was sent before is written."""
@@ -64,7 +64,7 @@ class Log:
                     return lines[: number + 1]
             return None
 
-        lines: list[Line] = eventually("the last request is written", so_far)
+        lines: list[Line] = self._watch.hurried("the last request is written", so_far)
         return lines[:-1]
 
 
