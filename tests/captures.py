@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,19 +71,27 @@ def recording(namespace: LabNamespace, name: str, path: Path) -> Iterator[subpro
 
 
 def record(
-    namespace: LabNamespace, name: str, directory: Path, programs: Sequence[LabProgram]
-) -> Path:
-    """Capture what programs send; returns the file once all their requests are in it."""
-    path = directory / name
+    namespace: LabNamespace, names: Sequence[str], directory: Path, programs: Sequence[LabProgram]
+) -> dict[str, str]:
+    """Capture what programs send, by several recorders at once, in files of their names.
+
+    Returns what `replay` writes of each, once all requests are in it.
+    """
     environment = program_environment(directory)
     expected = sum(len(program.expected) for program in programs)
-    with recording(namespace, name, path):
+    lines: dict[str, str] = {}
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(recording(namespace, name, directory / name))
         for program in programs:
             namespace.run(program.argv, env=environment)
         deadline = time.monotonic() + DEADLINE_S
-        while replayed(path).count('"imds_request"') < expected and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-    return path
+        for name in names:
+            lines[name] = replayed(directory / name)
+            while lines[name].count('"imds_request"') < expected and time.monotonic() < deadline:
+                time.sleep(POLL_S)
+                lines[name] = replayed(directory / name)
+    return lines
 
 
 def replayed(*paths: Path, arguments: Sequence[str] = (), standard_input: bytes = b"") -> str:
@@ -110,9 +118,8 @@ def main() -> None:
         programs = [each for each in write_programs(directory) if each.name in GOLDEN_PROGRAMS]
         with ImdsProcess(namespace):
             for name in RECORDERS:
-                GOLDEN.joinpath(name).write_bytes(
-                    record(namespace, name, directory, programs).read_bytes()
-                )
+                record(namespace, [name], directory, programs)
+                GOLDEN.joinpath(name).write_bytes((directory / name).read_bytes())
 
 
 def golden_lines(path: Path) -> str:

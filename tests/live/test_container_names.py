@@ -134,13 +134,14 @@ def test_cgroups_without_an_end_leave_room_for_calls(
 
 
 def test_every_one_of_500_containers_is_named(fresh: Watch, parent: Path, tmp_path: Path) -> None:
-    node, marker = tmp_path / "node", new_marker()
+    node, program, marker = tmp_path / "node", tmp_path / "runtime.py", new_marker()
     node.mkdir()
+    program.write_text(RUNTIME)
     config = tmp_path / "config.toml"
     config.write_text(f'[kubernetes]\nroot = "{node}"\n[evidence]\nenabled = false\n')
     with fresh.running("--config", str(config), required=fresh.probe in REQUIRED):
         words = (node, parent, IMDS_IPV4, marker, CONTAINERS, AT_ONCE, fresh.log, DEADLINE_S)
-        argv = [sys.executable, "-S", "-E", "-c", RUNTIME, *map(str, words)]
+        argv = [sys.executable, "-S", "-E", str(program), *map(str, words)]
         child = fresh.namespace.popen(argv, stderr=subprocess.PIPE)
         _, said = child.communicate(timeout=60 * SLOWNESS)
         assert child.returncode == 0, said

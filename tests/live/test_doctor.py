@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -74,13 +74,30 @@ def test_it_names_the_probe_that_run_chooses(here: dict[str, Any]) -> None:
     assert here["kernel"] == {"release": platform.release(), "machine": platform.machine()}
 
 
-def test_the_table_fits_a_pipe() -> None:
+class Isolated(NamedTuple):
+    """A run in a namespace where the IMDS address is its own; the kernel's counts around it."""
+
+    done: subprocess.CompletedProcess[str]
+    before: str
+    table: str
+    after: str
+
+
+@pytest.fixture(scope="module")
+def isolated() -> Isolated:
+    script = "ip link set lo up && ip addr add 169.254.169.254 dev lo && cat /proc/net/snmp && "
+    script += 'echo === && "$@"; code=$? && echo === && cat /proc/net/snmp && exit $code'
+    done = _run("unshare", "--net", "sh", "-c", script, "sh", *DOCTOR)
+    return Isolated(done, *done.stdout.split("===\n"))
+
+
+def test_the_table_fits_a_pipe(isolated: Isolated) -> None:
     """80 columns, no control codes, the conclusion last, nothing on standard error."""
-    done = _run(*DOCTOR)
+    done, _, table, _ = isolated
     assert done.stderr == ""
-    assert all(len(line) <= 80 for line in done.stdout.splitlines())
-    assert all(each.isprintable() or each == "\n" for each in done.stdout)
-    assert "`imds-analyzer run` works here, with core/" in done.stdout
+    assert all(len(line) <= 80 for line in table.splitlines())
+    assert all(each.isprintable() or each == "\n" for each in table)
+    assert "`imds-analyzer run` works here, with core/" in table
     assert done.returncode == 0
 
 
@@ -183,16 +200,11 @@ _ROUTE = {
 }
 
 
-def test_it_sends_nothing() -> None:
-    """In a namespace where the IMDS address is its own, not one packet is counted."""
-    script = "ip link set lo up && ip addr add 169.254.169.254 dev lo && cat /proc/net/snmp && "
-    script += 'echo === && "$@" >/dev/null; echo $? && cat /proc/net/snmp'
-    done = _run("unshare", "--net", "sh", "-c", script, "sh", *DOCTOR)
-    before, _, after = done.stdout.partition("===\n")
-    status, _, after = after.partition("\n")
-    assert status == "0", done.stderr
-    assert "Tcp: " in before
-    assert after == before
+def test_it_sends_nothing(isolated: Isolated) -> None:
+    """Not one packet is counted."""
+    assert isolated.done.returncode == 0, isolated.done.stderr
+    assert "Tcp: " in isolated.before
+    assert isolated.after == isolated.before
 
 
 def test_trials_leave_no_descriptor_behind() -> None:

@@ -28,8 +28,9 @@ DEADLINE_S = max(30, 10 * SLOWNESS)
 # BCC compiles the probe when it starts.
 ATTACH_DEADLINE_S = 60 + 30 * SLOWNESS
 LOOK_AGAIN_S = 0.01
-# An order may come before the analyzer begins to rest: then another one has to.
-LOOKS_PER_ORDER = 3
+# An order may come before the analyzer begins to rest: then another one has to. Where all is slow,
+# orders cost more than resting does.
+LOOKS_PER_ORDER = max(3, int(3 * SLOWNESS))
 
 Line = dict[str, Any]
 
