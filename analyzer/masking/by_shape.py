@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from analyzer.masking.alarms import SHORT, any_of
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.structures import CUT_FORMS, FORMS, NAMED_ALARMS, READERS
 
@@ -149,15 +150,17 @@ _USER = re.compile(r"[^/?#@:]*")
 _LONE_TOKEN = re.compile(r"(?=[^/?#@:]*[0-9])[\w.~%+-]{16,}", re.ASCII)
 _PORT = re.compile(r":\d{0,5}(?=[/?#,;)\]}]|\Z)")
 
+_ANY = any_of(alarm for alarm, _ in _BARE)
 ALARMS = tuple(dict.fromkeys((*(alarm for alarm, _ in _BARE if alarm not in NAMED_ALARMS), "://")))
 
 
 def find_by_shape(text: str, folded: str, *, is_cut: bool) -> list[Span]:
     """Return where secrets of known kinds stand; ``folded`` is the text in lower case."""
     spans: list[Span] = []
-    for alarm, pattern in _BARE:
-        if alarm in folded:
-            spans += _found(pattern, text)
+    if len(folded) > SHORT or _ANY.search(folded) is not None:
+        for alarm, pattern in _BARE:
+            if alarm in folded:
+                spans += _found(pattern, text)
     if is_cut:
         spans += [span for pattern in _CUT for span in _found(pattern, text)]
     if "://" in text and ("@" in text or is_cut):

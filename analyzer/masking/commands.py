@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from analyzer.masking.alarms import SHORT, any_of
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.programs import (
     ANY_ENDS,
@@ -43,6 +44,7 @@ _SHARE = re.compile(r"[\"']?(?://|\\\\)")
 _NO_SHARE_PASSWORD = re.compile(r"[\"']?[-/~.\\*]|[A-Za-z]:\Z")
 
 ALARMS = tuple(alarm for alarm, _ in HINTS)
+_ANY_ALARM = any_of(ALARMS)
 _ANY = re.compile(
     "|".join(
         f"(?:{names.pattern})"
@@ -111,10 +113,7 @@ def _add_rules(
 
 def find_commands(text: str, folded: str) -> Iterator[Span]:
     """Yield where secrets stand in commands that a text holds, as a script does."""
-    if (
-        not any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
-        and _BESIDE_USER.search(text) is None
-    ):
+    if not _may_have_some(text, folded) and _BESIDE_USER.search(text) is None:
         return
     command: list[re.Match[str]] = []
     for word in _WORD.finditer(text):
@@ -124,6 +123,13 @@ def find_commands(text: str, folded: str) -> Iterator[Span]:
         else:
             command.append(word)
     yield from _spans(command)
+
+
+def _may_have_some(text: str, folded: str) -> bool:
+    """Tell whether a text has the name of a program and a sign of an option that it has."""
+    if len(folded) <= SHORT and _ANY_ALARM.search(folded) is None:
+        return False
+    return any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
 
 
 def _options(word: str, rules: Mapping[str, list[Rule]]) -> Iterator[tuple[str, list[Rule]]]:
