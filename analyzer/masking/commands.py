@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -44,25 +45,25 @@ _SHARE = re.compile(r"[\"']?(?://|\\\\)")
 _NO_SHARE_PASSWORD = re.compile(r"[\"']?[-/~.\\*]|[A-Za-z]:\Z")
 
 ALARMS = tuple(alarm for alarm, _ in HINTS)
-_ANY_ALARM = any_of(ALARMS)
-_ANY = re.compile(
-    "|".join(
-        f"(?:{names.pattern})"
-        for names in (
-            _SQLPLUS,
-            _SHARE_CLIENTS,
-            *(each[0] for each in PROGRAMS),
-            *(each[0] for each in LAST),
-            *(each[0] for each in ASSIGNING),
-        )
-    )
-)
 _BESIDE_USER = re.compile(BESIDE_USER)
 _LONGEST_NAME = 24  # of a program in the table
 _LONGEST_OPTION = 64
 _DASHES = ("-", "/")
 # What openssl and AWS's client take from elsewhere.
 _NO_VALUES = ("pass:", "file:", "fileb:", "env:", "fd:", "//")
+
+
+# Both are compiled when a text first needs them, because that takes a while.
+@functools.cache
+def _any_alarm() -> re.Pattern[str]:
+    return any_of(ALARMS)
+
+
+@functools.cache
+def _any_program() -> re.Pattern[str]:
+    names = [_SQLPLUS, _SHARE_CLIENTS]
+    names += (each[0] for table in (PROGRAMS, LAST, ASSIGNING) for each in table)
+    return re.compile("|".join(f"(?:{each.pattern})" for each in names))
 
 
 def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
@@ -85,7 +86,7 @@ def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
             yield from _beside_user(words, at)
         base = _base(word) if len(word) <= PATH_MAX else ""
         is_name = 1 < len(base) <= _LONGEST_NAME and base not in known
-        if is_name and _ANY.match(base):
+        if is_name and _any_program().match(base):
             known.add(base)
             _add_rules(base, words, rules, present)
             yield from _last(base, words, at)
@@ -127,7 +128,7 @@ def find_commands(text: str, folded: str) -> Iterator[Span]:
 
 def _may_have_some(text: str, folded: str) -> bool:
     """Tell whether a text has the name of a program and a sign of an option that it has."""
-    if len(folded) <= SHORT and _ANY_ALARM.search(folded) is None:
+    if len(folded) <= SHORT and _any_alarm().search(folded) is None:
         return False
     return any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
 
