@@ -21,6 +21,7 @@ from analyzer import __version__
 from analyzer.lab.imds import ImdsProcess
 from analyzer.lab.namespace import LabNamespace
 from analyzer.lab.programs import LabProgram, program_environment, write_programs
+from tests.command_line import command_line
 
 GOLDEN = Path(__file__).parent / "golden" / "captures"
 DEADLINE_S = 60.0
@@ -97,12 +98,7 @@ def record(
 def replayed(*paths: Path, arguments: Sequence[str] = (), standard_input: bytes = b"") -> str:
     """Return what `replay` writes, whether it could read all or not."""
     names = [str(path) for path in paths] if paths else ["-"]
-    done = subprocess.run(
-        [sys.executable, "-m", "analyzer", "replay", *arguments, *names],
-        input=standard_input,
-        capture_output=True,
-        check=False,
-    )
+    done = command_line("replay", *arguments, *names, standard_input=standard_input)
     text = done.stdout.decode().replace(f'"version":"{__version__}"', '"version":"VERSION"')
     return re.sub(r'"cpu_s":[0-9.]+,"rss_bytes":[0-9]+', '"cpu_s":0.0,"rss_bytes":0', text)
 

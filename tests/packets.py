@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import struct
@@ -22,6 +23,7 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it warns of missin
 from scapy.layers.inet import IP, TCP  # noqa: E402
 from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
+from scapy.utils import checksum  # noqa: E402
 
 MS = 1_000_000
 CLIENT, SERVER = "10.0.3.7", "169.254.169.254"
@@ -30,6 +32,8 @@ CLIENT_START, SERVER_START = 0xFFFF_FF80, 0xFFFF_FFF0  # both wrap soon
 TOKEN = b"AQAEAHYKwxKSU3m1Zc0gKq7dV9sPz2LtXbE4nRfWjUyOaIhQlGMTBw=="
 V1 = b"GET /latest/meta-data/ HTTP/1.1\r\nHost: 169.254.169.254\r\nUser-Agent: curl/7.88.1\r\n\r\n"
 V2 = V1[:-2] + b"X-aws-ec2-metadata-token: " + TOKEN + b"\r\n\r\n"
+_IP_AT, _TCP_AT = 14, 34  # in an Ethernet frame, and there the two numbers of TCP
+_NUMBERS_AT = _TCP_AT + 4
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nami-id\r\n"
 
 
@@ -59,6 +63,27 @@ class Side(NamedTuple):
         source, destination = addresses if self.is_client else addresses[::-1]
         ip: Any = IP if self.version == 4 else IPv6
         return ip(src=source, dst=destination) / tcp / data
+
+    def frame(self, flags: str, position: int = 0, data: bytes = b"", *, acked: int = 0) -> bytes:
+        """Return the Ethernet frame of an IPv4 packet, in a tenth of the time."""
+        assert self.version == 4
+        frame = bytearray(_frame_without_data(self, flags) + data)
+        numbers = struct.unpack_from("!II", frame, _NUMBERS_AT)
+        moved = (position % 2**32, acked if "A" in flags else 0)
+        shifted = ((number + by) % 2**32 for number, by in zip(numbers, moved))
+        struct.pack_into("!II", frame, _NUMBERS_AT, *shifted)
+        struct.pack_into("!H", frame, _IP_AT + 2, len(frame) - _IP_AT)
+        for checksum_at, begin, end, pseudo in (
+            (_IP_AT + 10, _IP_AT, _TCP_AT, b""),
+            (_TCP_AT + 16, _TCP_AT, len(frame), self._pseudo_header(frame)),
+        ):
+            struct.pack_into("!H", frame, checksum_at, 0)
+            struct.pack_into("!H", frame, checksum_at, checksum(pseudo + bytes(frame[begin:end])))
+        return bytes(frame)
+
+    @staticmethod
+    def _pseudo_header(frame: bytearray) -> bytes:
+        return bytes(frame[_IP_AT + 12 : _TCP_AT]) + struct.pack("!HH", 6, len(frame) - _TCP_AT)
 
 
 def sides(port: int = 41234, version: int = 4) -> tuple[Side, Side]:
@@ -91,17 +116,28 @@ def conversation(
 
 def ethernet(packet: Any) -> bytes:
     """Return a frame around an IP packet."""
-    return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet)
+    return _ethernet_header(packet.version) + bytes(packet)
+
+
+@functools.cache
+def _ethernet_header(version: int) -> bytes:
+    packet = IP() if version == 4 else IPv6()
+    return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet)[:_IP_AT]
+
+
+@functools.lru_cache(maxsize=64)
+def _frame_without_data(side: Side, flags: str) -> bytes:
+    return ethernet(side.packet(flags))
 
 
 def feed(
     packets: Iterable[Any], reassembler: Optional[Reassembler] = None, *, step_ns: int = MS
 ) -> list[Event]:
-    """Feed IP packets, one each millisecond, and return the events, with what is held back."""
+    """Feed IP packets or frames, one each millisecond, and return all events."""
     ours = Reassembler() if reassembler is None else reassembler
     events: list[Event] = []
     for number, packet in enumerate(packets):
-        frame = ethernet(packet)
+        frame = packet if isinstance(packet, bytes) else ethernet(packet)
         events += ours.feed(number * step_ns, link_layer.ETHERNET, frame, len(frame))
     return events + list(ours.flush())
 

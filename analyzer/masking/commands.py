@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from analyzer.masking.alarms import SHORT, any_of
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.programs import (
     ANY_ENDS,
@@ -43,24 +45,25 @@ _SHARE = re.compile(r"[\"']?(?://|\\\\)")
 _NO_SHARE_PASSWORD = re.compile(r"[\"']?[-/~.\\*]|[A-Za-z]:\Z")
 
 ALARMS = tuple(alarm for alarm, _ in HINTS)
-_ANY = re.compile(
-    "|".join(
-        f"(?:{names.pattern})"
-        for names in (
-            _SQLPLUS,
-            _SHARE_CLIENTS,
-            *(each[0] for each in PROGRAMS),
-            *(each[0] for each in LAST),
-            *(each[0] for each in ASSIGNING),
-        )
-    )
-)
 _BESIDE_USER = re.compile(BESIDE_USER)
 _LONGEST_NAME = 24  # of a program in the table
 _LONGEST_OPTION = 64
 _DASHES = ("-", "/")
 # What openssl and AWS's client take from elsewhere.
 _NO_VALUES = ("pass:", "file:", "fileb:", "env:", "fd:", "//")
+
+
+# Both are compiled when a text first needs them, because that takes a while.
+@functools.cache
+def _any_alarm() -> re.Pattern[str]:
+    return any_of(ALARMS)
+
+
+@functools.cache
+def _any_program() -> re.Pattern[str]:
+    names = [_SQLPLUS, _SHARE_CLIENTS]
+    names += (each[0] for table in (PROGRAMS, LAST, ASSIGNING) for each in table)
+    return re.compile("|".join(f"(?:{each.pattern})" for each in names))
 
 
 def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
@@ -83,7 +86,7 @@ def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
             yield from _beside_user(words, at)
         base = _base(word) if len(word) <= PATH_MAX else ""
         is_name = 1 < len(base) <= _LONGEST_NAME and base not in known
-        if is_name and _ANY.match(base):
+        if is_name and _any_program().match(base):
             known.add(base)
             _add_rules(base, words, rules, present)
             yield from _last(base, words, at)
@@ -111,10 +114,7 @@ def _add_rules(
 
 def find_commands(text: str, folded: str) -> Iterator[Span]:
     """Yield where secrets stand in commands that a text holds, as a script does."""
-    if (
-        not any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
-        and _BESIDE_USER.search(text) is None
-    ):
+    if not _may_have_some(text, folded) and _BESIDE_USER.search(text) is None:
         return
     command: list[re.Match[str]] = []
     for word in _WORD.finditer(text):
@@ -124,6 +124,13 @@ def find_commands(text: str, folded: str) -> Iterator[Span]:
         else:
             command.append(word)
     yield from _spans(command)
+
+
+def _may_have_some(text: str, folded: str) -> bool:
+    """Tell whether a text has the name of a program and a sign of an option that it has."""
+    if len(folded) <= SHORT and _any_alarm().search(folded) is None:
+        return False
+    return any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
 
 
 def _options(word: str, rules: Mapping[str, list[Rule]]) -> Iterator[tuple[str, list[Rule]]]:

@@ -9,7 +9,12 @@ from typing import Optional
 from analyzer.masking.alarms import any_of
 from analyzer.masking.enclosed import end_of_brackets, glued
 from analyzer.masking.mask import MASK, Span
-from analyzer.masking.secret_names import ALARMS, FOREIGN_ALARMS, FOREIGN_NAME, NAME
+from analyzer.masking.secret_names import (
+    ALARMS,
+    FOREIGN_ALARMS,
+    foreign_name_pattern,
+    name_pattern,
+)
 
 _FLAGS = re.IGNORECASE | re.ASCII
 
@@ -70,10 +75,10 @@ def find_named(text: str, folded: str) -> tuple[list[Span], Optional[str]]:
     assigns must come first.
     """
     if _FOREIGN_ALARM.search(folded) is not None:
-        return _find(text, folded, FOREIGN_NAME)
+        return _find(text, folded, foreign_name_pattern())
     for alarm in ALARMS:
         if alarm in folded:
-            return _find(text, folded, NAME)
+            return _find(text, folded, name_pattern())
     return [], None
 
 

@@ -6,6 +6,7 @@ what must not stand before a name is therefore looked for behind its first lette
 
 from __future__ import annotations
 
+import functools
 import re
 
 # Text with none of these holds no name of a secret.
@@ -101,5 +102,15 @@ def _names(passwords: tuple[str, ...], words: tuple[str, ...]) -> re.Pattern[str
 
 
 _WHOLE_FOREIGN = tuple(rf"{name}(?:_chiave)?(?<![^\W_]{name})" for name in FOREIGN_ALARMS)
-NAME = _names(_PASSWORDS, _WORDS)
-FOREIGN_NAME = _names((*_PASSWORDS, *_WHOLE_FOREIGN), (*_WORDS, *_WHOLE_FOREIGN))
+
+
+@functools.cache
+def name_pattern() -> re.Pattern[str]:
+    """Return the pattern of all names but the foreign ones; it is compiled at the first call."""
+    return _names(_PASSWORDS, _WORDS)
+
+
+@functools.cache
+def foreign_name_pattern() -> re.Pattern[str]:
+    """Return the pattern of all names, those of other languages with them."""
+    return _names((*_PASSWORDS, *_WHOLE_FOREIGN), (*_WORDS, *_WHOLE_FOREIGN))

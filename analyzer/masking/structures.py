@@ -124,7 +124,7 @@ FORMS: tuple[tuple[Union[str, tuple[str, ...]], str, int], ...] = (
 NAMED_ALARMS = ("<", "&lt;", "value", "set", "put", "add", "append", "header", "define", "code")
 # The end of a text that is cut, where what makes a secret of it would come behind it.
 CUT_FORMS = tuple(
-    re.compile(pattern, _FLAGS)
+    (pattern, _FLAGS)
     for pattern in (
         rf"(\bvalue{_SIGN}(?<=[\"']))[^\"'\n]{{1,512}}(?=[\"']{_MAYBE_NAME})",
         rf"((?<![\w.:*-]){_PGPASS})[^\s\"']+(?=[\"']?\s{{0,8}}(?:>{{1,2}}\s{{0,8}}\S{{0,64}})?\Z)",

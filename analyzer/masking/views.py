@@ -45,15 +45,21 @@ class UnescapedView(NamedTuple):
 
 def unescaped(text: str) -> Iterator[UnescapedView]:
     """Yield the text without escapes, if it has some, and again without those that are left."""
+    if not _has_escapes(text):
+        return
     view = _unchanged(text)
     for _ in range(_ROUNDS):
-        if not any(sign in view.text for sign in _ESCAPED):
+        if not _has_escapes(view.text):
             return
         simpler = _replaced(view, _ESCAPE)
         if simpler.text == view.text:
             return
         view = simpler
         yield view
+
+
+def _has_escapes(text: str) -> bool:
+    return any(sign in text for sign in _ESCAPED)
 
 
 def joined(text: str) -> Iterator[UnescapedView]:

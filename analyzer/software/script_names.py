@@ -99,8 +99,9 @@ class Names:
 
     def _learn_all(self, literal: set[int], numbers: set[int]) -> None:
         """Learn from the numbered commands, then from those that have the learnt names."""
-        for number in sorted(literal):
-            self._learn_table(number)
+        if any(text.rstrip()[-1:] in _CLOSED_BY for text in self._lines.commands):
+            for number in sorted(literal):
+                self._learn_table(number)
         seen: set[int] = set()
         for _ in range(_ROUNDS):  # a variable may be made of another one
             seen |= numbers

@@ -33,44 +33,74 @@ def summary(events: list[Event]) -> list[tuple[object, ...]]:
 EXPECTED = summary(feed([client.packet("S"), client.packet("PA", 0, STREAM)]))
 
 
-@st.composite
-def cuts(draw: st.DrawFn) -> list[tuple[int, int]]:
+# Any order of so many pieces, drawn at once: they are sorted by these bytes.
+PIECES_MAX = 19
+ORDERS = st.binary(min_size=PIECES_MAX, max_size=PIECES_MAX)
+
+
+def ordered(pieces: list[tuple[int, int]], order: bytes) -> list[tuple[int, int]]:
+    assert len(pieces) <= PIECES_MAX
+    return [piece for _, piece in sorted(zip(order, pieces), key=lambda pair: pair[0])]
+
+
+def pieces_of(edges: set[int], more: list[tuple[int, int]], order: bytes) -> list[tuple[int, int]]:
     """Return pieces of the stream in any order: each byte at least once, some several times."""
-    at = sorted(draw(st.sets(st.integers(1, len(STREAM) - 1), max_size=12)))
+    at = sorted(edges)
     pieces = list(zip([0, *at], [*at, len(STREAM)]))
-    more = draw(st.lists(st.tuples(st.integers(0, len(STREAM)), st.integers(1, 200)), max_size=6))
     pieces += [(begin, min(begin + size, len(STREAM))) for begin, size in more]
-    return draw(st.permutations(pieces))
+    return ordered(pieces, order)
+
+
+CUTS = st.builds(
+    pieces_of,
+    st.sets(st.integers(1, len(STREAM) - 1), max_size=12),
+    st.lists(st.tuples(st.integers(0, len(STREAM)), st.integers(1, 200)), max_size=6),
+    ORDERS,
+)
+
+
+@given(
+    st.sampled_from(["S", "SA", "A", "PA", "FA", "R"]),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.binary(max_size=30),
+)
+def test_a_frame_is_the_one_that_scapy_builds(
+    flags: str, is_client: bool, position: int, acked: int, data: bytes
+) -> None:
+    """Those of the tests below are built without it."""
+    side = client if is_client else server
+    packet = side.packet(flags, position, data, acked=acked)
+    assert side.frame(flags, position, data, acked=acked) == ethernet(packet)
 
 
 @settings(max_examples=200, deadline=None)
-@given(cuts(), st.integers(0, 2**32 - 1))
+@given(CUTS, st.integers(0, 2**32 - 1))
 def test_the_same_bytes_are_the_same_requests(pieces: list[tuple[int, int]], start: int) -> None:
     """For any segmentation, order, repetition and overlap, wherever the numbers wrap."""
     ours = client._replace(start=start)
-    packets = [ours.packet("PA", begin, STREAM[begin:end]) for begin, end in pieces]
-    assert summary(feed([ours.packet("S"), *packets])) == EXPECTED
+    packets = [ours.frame("PA", begin, STREAM[begin:end]) for begin, end in pieces]
+    assert summary(feed([ours.frame("S"), *packets])) == EXPECTED
 
 
 @settings(max_examples=100, deadline=None)
-@given(cuts(), st.integers(0, 6))
+@given(CUTS, st.integers(0, 6))
 def test_the_beginning_may_come_late(pieces: list[tuple[int, int]], at: int) -> None:
     """As long as nobody has answered."""
-    packets = [client.packet("PA", begin, STREAM[begin:end]) for begin, end in pieces]
-    packets.insert(at, client.packet("S"))
+    packets = [client.frame("PA", begin, STREAM[begin:end]) for begin, end in pieces]
+    packets.insert(at, client.frame("S"))
     assert summary(feed(packets)) == EXPECTED
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(1, len(OK) - 1), max_size=8), st.randoms(use_true_random=False))
-def test_an_answer_may_be_cut_anywhere(at: list[int], random: object) -> None:
+@given(st.lists(st.integers(1, len(OK) - 1), max_size=8), ORDERS)
+def test_an_answer_may_be_cut_anywhere(at: list[int], order: bytes) -> None:
     """Its status is told once."""
     edges = [0, *sorted(set(at)), len(OK)]
-    pieces = list(zip(edges, edges[1:]))
-    random.shuffle(pieces)  # type: ignore[attr-defined]
-    packets = conversation()
-    parts = [server.packet("A", begin, OK[begin:end], acked=len(V1)) for begin, end in pieces]
-    assert statuses(feed([*packets[:4], *parts, *parts, *packets[6:]])) == [200]
+    pieces = ordered(list(zip(edges, edges[1:])), order)
+    parts = [server.frame("A", begin, OK[begin:end], acked=len(V1)) for begin, end in pieces]
+    assert statuses(feed([*WHOLE[:4], *parts, *parts, *WHOLE[6:]])) == [200]
 
 
 @settings(max_examples=300, deadline=None)
@@ -84,23 +114,39 @@ def test_no_bytes_are_too_much(frames: list[tuple[int, bytes]]) -> None:
     assert sum(reassembler.counters.values()) >= len(frames)
 
 
-@st.composite
-def mutilated(draw: st.DrawFn) -> bytes:
-    """Return a frame of a conversation with some bytes changed, cut or longer."""
-    frame = bytearray(draw(st.sampled_from(WHOLE + WHOLE_6)))
-    if frame[12:14] == b"\x86\xdd":
-        for at in draw(st.sets(st.sampled_from([ADDRESSES_6_AT, ADDRESSES_6_AT + 16]))):
-            frame[at : at + len(MAPPED)] = MAPPED
-    for at, byte in draw(
-        st.lists(st.tuples(st.integers(12, len(frame) - 1), st.integers(0, 255)), max_size=4)
-    ):
-        frame[at] = byte
-    frame += draw(st.binary(max_size=10))
-    return bytes(frame[: draw(st.integers(0, len(frame)))]) if draw(st.booleans()) else bytes(frame)
+def mutilate(
+    frame: bytes, mapped: int, changes: bytes, more: bytes, is_cut: bool, end: int
+) -> bytes:
+    """Return a frame of a conversation with some bytes changed, cut or longer.
+
+    ``mapped`` has a bit for each IPv6 address that is to hold one of IPv4. ``changes`` are pairs
+    of a place and the new byte there.
+    """
+    made = bytearray(frame)
+    if made[12:14] == b"\x86\xdd":
+        for number, at in enumerate((ADDRESSES_6_AT, ADDRESSES_6_AT + 16)):
+            if mapped & 1 << number:
+                made[at : at + len(MAPPED)] = MAPPED
+    for at, byte in zip(changes[::2], changes[1::2]):
+        made[12 + at % (len(made) - 12)] = byte
+    made += more
+    return bytes(made[: end % (len(made) + 1)] if is_cut else made)
+
+
+assert max(map(len, WHOLE + WHOLE_6)) <= 12 + 256  # a byte says any place
+MUTILATED = st.builds(
+    mutilate,
+    st.sampled_from(WHOLE + WHOLE_6),
+    st.integers(0, 3),
+    st.binary(max_size=8),
+    st.binary(max_size=10),
+    st.booleans(),
+    st.integers(0, 300),
+)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(mutilated(), st.integers(0, 5 * 10**9)), max_size=40))
+@given(st.lists(st.tuples(MUTILATED, st.integers(0, 5 * 10**9)), max_size=40))
 def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, int]]) -> None:
     """No crash, nothing held for ever, and no byte that was not there."""
     reassembler = Reassembler()
@@ -122,7 +168,7 @@ def test_mutilated_conversations_stay_within_bounds(frames: list[tuple[bytes, in
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(mutilated(), st.integers(-5, 20)), max_size=40), st.integers(0, 100))
+@given(st.lists(st.tuples(MUTILATED, st.integers(-5, 20)), max_size=40), st.integers(0, 100))
 def test_a_run_of_packets_is_as_one_by_one(frames: list[tuple[bytes, int]], end_ns: int) -> None:
     """Up to the first whose time is beyond, which is left."""
     now_ns = 0

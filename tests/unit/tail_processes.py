@@ -65,7 +65,15 @@ class Tail:
     def has_shown(self, number: int) -> None:
         """Wait for a line."""
         token = f'"n":{number},'.encode()
-        eventually(f"line {number} is shown", lambda: token in self._out.read_bytes())
+        seen = b""
+
+        def is_shown() -> bool:
+            nonlocal seen
+            seen = seen[-len(token) :] + file.read()  # what has come since the last look
+            return token in seen
+
+        with self._out.open("rb") as file:
+            eventually(f"line {number} is shown", is_shown)
 
     def has_read(self, path: Path) -> None:
         """Wait until it has a file open, and waits for more."""

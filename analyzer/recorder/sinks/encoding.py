@@ -13,7 +13,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 # or is not to be seen, makes another text of a line to whoever reads it as it is.
 _INVISIBLE = "\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 _BEYOND = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
-_UNSAFE = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}{_BEYOND}]")
+_UNSAFE = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}{_BEYOND}]+")
 _SURROGATES = range(0xD800, 0xE000)
 _STAND_INS = range(0xDC80, 0xDD00)  # Python's, for bytes 0x80 to 0xff that are not UTF-8
 _BMP_MAX = 0xFFFF  # above it, JSON escapes a pair
@@ -42,11 +42,25 @@ def present(fields: Mapping[str, object]) -> dict[str, Any]:
     return kept
 
 
+class _Escapes(dict[int, str]):
+    """What stands for an unsafe character, by its code: a caller may repeat it 4,000 times."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = escaped = _escaped(code)
+        return escaped
+
+
+_ESCAPES = _Escapes()
+
+
 def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
+    return match[0].translate(_ESCAPES)
+
+
+def _escaped(code: int) -> str:
     if code in _STAND_INS:
         return rf"\\x{code - _STAND_INS.start + 0x80:02x}"  # as analyzer.text writes it
     if code > _BMP_MAX:
-        return json.dumps(match[0])[1:-1]
+        return json.dumps(chr(code))[1:-1]
     # Half a surrogate pair becomes text: escaped, it would be half a pair to the reader again.
     return rf"\\u{code:04x}" if code in _SURROGATES else rf"\u{code:04x}"

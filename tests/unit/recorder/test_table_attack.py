@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import psutil
 import pytest
 
@@ -21,10 +23,12 @@ BEGINNING = b"GET /latest/meta-data/%d HTTP/1.1\r\nX-Filler: "
 
 def _half_sent(number: int, size: int) -> Chunk:
     """Return a send that begins a request, by a caller like no other and as large as can be."""
-    processes = [
-        KernelProcess(10**15 + number * 32 + at, number * 32 + at, 1000, b"comm%d" % at)
-        for at in range(ANCESTORS + 1)
-    ]
+    pid = number * 32
+    starts = range(10**15 + pid, 10**15 + pid + ANCESTORS + 1)
+    names = map(b"comm%d".__mod__, range(ANCESTORS + 1))
+    processes = list(
+        map(KernelProcess, starts, itertools.count(pid), itertools.repeat(1000), names)
+    )
     data = (BEGINNING % number).ljust(size, b"x")
     return Chunk(
         boottime_ns=number,

@@ -443,19 +443,22 @@ def loop_s(stream: bytes) -> float:
 @pytest.mark.parametrize(
     "stream",
     [
-        _get(*[b"A: b"] * 2600) * 32,
-        _get(b"A: b", *[b" "] * 5000) * 32,
-        _get(target=b"/" + b" " * 16000) * 32,
-        b"GET / HTTP/1.1\r\n" + b"A: b\n" * 100_000,
-        _get() * 20_000,
-        _get(b"Transfer-Encoding: chunked") + b"1\r\nx\r\n" * 80_000,
-        b"\r\n" * 250_000,
+        _get(*[b"A: b"] * 2600) * 12,
+        _get(b"A: b", *[b" "] * 5000) * 12,
+        _get(target=b"/" + b" " * 16000) * 12,
+        b"GET / HTTP/1.1\r\n" + b"A: b\n" * 40_000,
+        _get() * 8_000,
+        _get(b"Transfer-Encoding: chunked") + b"1\r\nx\r\n" * 32_000,
+        b"\r\n" * 100_000,
     ],
     ids=["fields", "folds", "spaces", "endless head", "requests", "chunks", "blank lines"],
 )
 @pytest.mark.no_cover  # counting lines takes the time that is measured here
 def test_time_is_linear_byte_by_byte(stream: bytes) -> None:
-    """Half a megabyte byte by byte is read in a fraction of a second, and little is held."""
+    """What is read byte by byte is read in a fraction of a second, and little is held.
+
+    So little, 16 KiB, that of 200 KB each byte takes as long as it would of megabytes.
+    """
     parser = RequestParser()
     allowed_s = LINEAR * loop_s(stream)
     began = time.process_time()
@@ -467,14 +470,14 @@ def test_time_is_linear_byte_by_byte(stream: bytes) -> None:
 
 @pytest.mark.parametrize(
     "stream",
-    [b"\n" * (1 << 22), b"GET /" + b" " * (1 << 22), _get() * (1 << 16), b" \n" * (1 << 21)],
+    [b"\n" * (1 << 21), b"GET /" + b" " * (1 << 21), _get() * (1 << 15), b" \n" * (1 << 20)],
     ids=["blank lines", "spaces", "requests", "garbage"],
 )
 @pytest.mark.no_cover  # counting lines takes the time that is measured here
 def test_time_is_linear_in_one_piece(stream: bytes) -> None:
     """Megabytes in one piece are no burden either."""
     parser = RequestParser()
-    allowed_s = LINEAR * loop_s(stream[: 1 << 19])
+    allowed_s = LINEAR * loop_s(stream[: 1 << 18])
     began = time.process_time()
     parser.feed(stream)
     assert time.process_time() - began < allowed_s

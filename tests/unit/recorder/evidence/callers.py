@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from analyzer.host.procfs import maybe_stat
 from analyzer.host.time_namespace import offset_ns
 from analyzer.recorder.attribute.identity import identified
 from analyzer.recorder.callers import Caller, NamedProcess, User
+from analyzer.recorder.evidence.worker import Worker
 from analyzer.recorder.records import (
     Classification,
     Outcome,
@@ -29,7 +30,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 V1 = Classification(Version.V1, "metadata", "no_token_header", "aws")
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(*argv: str) -> Iterator[int]:
     """Run a program that reads its standard input until the block ends."""
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
@@ -83,3 +84,18 @@ def record_of(
         ),
         response=Response(Outcome.SUCCESS, 200),
     )
+
+
+def wait_for_the_end(worker: Worker[Any]) -> None:
+    """Wait until the processes that a worker has ended are gone: other tests count their children.
+
+    Without asking all the time: they yield to all others, so whoever asks keeps them from ending.
+    On a busy machine that takes half a minute, unless root lets them no longer yield.
+    """
+    for pid in worker._ended:
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+        with contextlib.suppress(ChildProcessError):  # it is gone already
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    worker.answers()
+    assert not worker._ended

@@ -18,7 +18,7 @@ import pytest
 from analyzer.recorder.evidence import worker as worker_module
 from analyzer.recorder.evidence.jobs import Job, job_of
 from analyzer.recorder.evidence.worker import Worker
-from tests.unit.recorder.evidence.callers import process_of, record_of, running
+from tests.unit.recorder.evidence.callers import process_of, record_of, running, wait_for_the_end
 
 pytestmark = pytest.mark.usefixtures("told")
 CAT = os.path.realpath(shutil.which("cat") or "cat is not installed")
@@ -35,8 +35,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker[str]]:
     _FORMER.update(children())
     yield made
     made.stop()
-    while made._ended:  # killed, and not gone yet: the next test counts its children
-        made.answers()
+    wait_for_the_end(made)
 
 
 def job(pid: int) -> Job:
@@ -51,7 +50,7 @@ def answered(worker: Worker[str], count: int) -> list[tuple[str, dict[str, Any]]
     deadline = time.monotonic() + DEADLINE_S
     while len(found) < count:
         assert time.monotonic() < deadline, found
-        worker.wait(0.01)
+        worker.wait(0.1)
         found += worker.answers()
     return found
 
@@ -98,10 +97,9 @@ def test_without_jobs_it_ends(worker: Worker[str], monkeypatch: pytest.MonkeyPat
         worker.ask("", job(pid))
         answered(worker, 1)
         monkeypatch.setattr(worker_module, "IDLE_S", 0)
-        deadline = time.monotonic() + DEADLINE_S
-        while set(children()) - {pid}:
-            assert time.monotonic() < deadline
-            assert worker.answers() == []
+        assert worker.answers() == []
+        wait_for_the_end(worker)
+        assert set(children()) == {pid}
         worker.ask("again", job(pid))
         assert [name for name, _ in answered(worker, 1)] == ["again"]
 

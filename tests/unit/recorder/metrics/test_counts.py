@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 
@@ -215,8 +216,9 @@ def all_kinds(name: str, version: Version) -> list[Record]:
     """Return requests of one name for seven clouds, with each outcome."""
     responses = [Response(outcome, None) for outcome in Outcome]
     providers = [f"cloud-{number}" for number in range(6)] + ["aws"]
+    of_name = by_user(0, named(name))
     return [
-        of_version(by_user(0, named(name)), version, provider)._replace(response=response)
+        of_version(of_name, version, provider)._replace(response=response)
         for provider in providers
         for response in responses
     ]
@@ -284,7 +286,8 @@ def test_the_high_water_mark_is_kept_and_then_forgotten() -> None:
 def test_snapshots_are_whole_while_another_thread_counts() -> None:
     """Each is what was counted at one moment, and no count is missing at the end."""
     counts = Counts()
-    records = [named(f"prog-{number % (2 * NAMES_MAX)}") for number in range(20_001)]
+    of_names = [named(f"prog-{number}") for number in range(2 * NAMES_MAX)]
+    records = list(itertools.islice(itertools.cycle(of_names), 20_001))
     done = threading.Event()
     totals = [0]
 

@@ -307,8 +307,8 @@ class TestReload:
             undo.pop_all()
         commit()
         assert metrics._emf_log.opened is not None
-        for _ in range(300):
-            metrics._emf_log.opened.event("test", "info", x="y" * 10_000)
+        for _ in range(220):
+            metrics._emf_log.opened.event("test", "info", x="y " * 5_000)
         metrics.finish()
         assert len(list(tmp_path.glob("emf-*Z*"))) > 1
 

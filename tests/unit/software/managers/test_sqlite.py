@@ -25,6 +25,8 @@ def _made(path: Path, rows: list[tuple[str, object]], page: int = 512) -> Databa
     path.unlink(missing_ok=True)
     database = sqlite3.connect(path)
     database.execute(f"PRAGMA page_size = {page}")
+    for pragma in ("synchronous = OFF", "journal_mode = MEMORY"):  # no file has to outlive a crash
+        database.execute(f"PRAGMA {pragma}")
     database.execute("CREATE TABLE t (key TEXT, value)")
     database.execute("CREATE INDEX t_key ON t (key)")
     database.executemany("INSERT INTO t VALUES (?, ?)", rows)

@@ -18,7 +18,7 @@ from tests.unit.log_files import ROTATE_BYTES, eventually, kept, numbers
 from tests.unit.tail_processes import Tail, tailing, writing
 from tests.unit.tail_writer import line
 
-LINES = 6000
+LINES = 3000
 LAST = 3_000_000
 
 
