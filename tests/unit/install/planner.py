@@ -1,7 +1,8 @@
-"""Answers for ``python -m analyzer.service_plan`` in forks of a process that has imported it.
+"""Answers for ``python -m analyzer.service_plan`` in a process that has imported it.
 
-install.sh asks some eight times in a run, and a start of Python takes longer than the answer. The
-fork has the environment, the working directory and the files of the program that asks.
+install.sh asks some eight times in a run, and a start of Python, even a fork of one, takes longer
+than the answer. The process has the environment, the working directory and the outputs of the
+program that asks while it answers.
 """
 
 from __future__ import annotations
@@ -15,23 +16,28 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
+from unittest import mock
 
 from analyzer.config import file as config_file
 from analyzer.service_plan import stages, whole
 
 # Where the fakes find it. tests/packaging starts real processes.
 VARIABLE = "IMDS_ANALYZER_TEST_PLANNER"
-# Imported before the forks; runpy executes the modules that are named once more.
+# Imported beforehand; runpy executes the modules that are named once more.
 PRELOADED = (config_file, stages, whole)
+# Standard output and error, and where the program that asks has them: see ASK.
+OUTPUTS, THEIRS = (1, 2), ("3", "2")
 # A function of the fakes: it ends as the module does. Others than this user start it themselves.
 ASK = """ask() { # MODULE WORD...
     place=$IMDS_ANALYZER_TEST_PLANNER
     [ -w "$place/requests" ] || exec {python} -I -m "$@"
     printf '%s\\n' "$@" >"$place/words"
-    # In a shell of its own: this one's output must stay where it is.
-    (echo $$ >"$place/requests")
+    # A copy: this shell's output is another file while it writes the request.
+    exec 3>&1
+    echo $$ >"$place/requests"
     read -r status <"$place/answers"
     exit "$status"
 }
@@ -72,17 +78,23 @@ def serve(place: Path) -> None:
             _answer(place, int(requests.readline()))
 
 
+class _Process(NamedTuple):
+    """What an answer takes from the program that asks; descriptors, to be closed."""
+
+    environment: dict[bytes, bytes]
+    directory: int
+    outputs: tuple[int, ...]
+
+
 def _answer(place: Path, asking: int) -> None:
     module, *words = (place / "words").read_text(encoding="utf-8").split("\n")[:-1]
-    fork = os.fork()
-    if fork == 0:
-        status = 1
-        try:
-            status = _run(asking, module, words)
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(fork, 0)
-    _tell(place / "answers", asking, os.waitstatus_to_exitcode(ended))
+    try:
+        process = _process(Path(f"/proc/{asking}"))
+    except (FileNotFoundError, ProcessLookupError):
+        return  # killed meanwhile
+    with _in_place_of(process), mock.patch("sys.argv", ["", *words]):
+        status = _run(module)
+    _tell(place / "answers", asking, status)
 
 
 def _tell(answers: Path, asking: int, status: int) -> None:
@@ -100,19 +112,50 @@ def _tell(answers: Path, asking: int, status: int) -> None:
         return
 
 
-def _run(asking: int, module: str, words: list[str]) -> int:
-    """Run a module as that process would; returns its exit code."""
-    process = Path(f"/proc/{asking}")
-    variables = (process / "environ").read_bytes().split(b"\0")[:-1]
-    os.environb.clear()
-    for variable in variables:
-        name, _, value = variable.partition(b"=")
-        os.environb[name] = value
-    os.chdir(process / "cwd")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for output in (1, 2):
-        os.dup2(os.open(process / "fd" / str(output), os.O_WRONLY | os.O_APPEND), output)
-    sys.argv[1:] = words
+def _process(place: Path) -> _Process:
+    variables = (place / "environ").read_bytes().split(b"\0")[:-1]
+    return _Process(
+        dict(variable.split(b"=", 1) for variable in variables),
+        os.open(place / "cwd", os.O_PATH),
+        tuple(os.open(place / "fd" / name, os.O_WRONLY | os.O_APPEND) for name in THEIRS),
+    )
+
+
+@contextlib.contextmanager
+def _in_place_of(process: _Process) -> Iterator[None]:
+    """Have the environment, the working directory and the outputs of a process meanwhile."""
+    own = tuple(os.dup(output) for output in OUTPUTS)
+    streams = sys.stdout, sys.stderr
+    os.fchdir(process.directory)
+    _put(process.outputs)
+    os.close(process.directory)
+    # New ones: what could not be written to a program that has ended is not for the next.
+    sys.stdout, sys.stderr = map(_text_file, OUTPUTS)
+    try:
+        with mock.patch.dict(os.environb, process.environment, clear=True):
+            yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        sys.stdout, sys.stderr = streams
+        os.chdir("/")
+        _put(own)
+
+
+def _text_file(descriptor: int) -> IO[str]:
+    return open(descriptor, "w", encoding="utf-8", closefd=False)
+
+
+def _put(descriptors: Iterable[int]) -> None:
+    """Put these in place of the outputs."""
+    for output, descriptor in zip(OUTPUTS, descriptors):
+        os.dup2(descriptor, output)
+        os.close(descriptor)
+
+
+def _run(module: str) -> int:
+    """Run a module as a program; returns its exit code."""
     sys.modules.pop(module, None)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -120,11 +163,9 @@ def _run(asking: int, module: str, words: list[str]) -> int:
         if isinstance(error.code, str):
             print(error.code, file=sys.stderr)
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:  # noqa: BLE001 (it is the process's last)
+    except BaseException:  # noqa: BLE001 (as at the end of a process)
         traceback.print_exc()
         return 1
-    finally:
-        sys.stdout.flush()
     return 0
 
 
