@@ -6,7 +6,6 @@ them, and a process for each file that they read would take longer than all that
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tests.unit.install.planner import ASK
@@ -170,5 +169,4 @@ exit"""
 
 def script(root: Path, name: str, body: str) -> str:
     """Return a program of the host in this directory."""
-    preamble = PREAMBLE.format(root=root, name=name) + ASK.replace("{python}", sys.executable)
-    return f"{preamble}{body}\n"
+    return f"{PREAMBLE.format(root=root, name=name)}{ASK}{body}\n"
