@@ -59,6 +59,7 @@ class Cloud:
     def __init__(self) -> None:
         """Prepare only; entering the context starts the server."""
         self.additions = Additions()
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._stack = contextlib.ExitStack()
         self._server: Any = None
 
@@ -122,6 +123,12 @@ class Cloud:
 
     def client(self, service: str, region: str, account: str = OWN_ACCOUNT) -> Any:  # noqa: ANN401
         """Return botocore's client of a service; another account's by a role in it."""
+        key = (service, region, account)
+        if key not in self._clients:
+            self._clients[key] = self._new_client(*key)
+        return self._clients[key]
+
+    def _new_client(self, service: str, region: str, account: str) -> Any:  # noqa: ANN401
         keys: tuple[str, str, Optional[str]] = (*_KEYS, None)
         if account != OWN_ACCOUNT:
             arn = f"arn:aws:iam::{account}:role/{ROLE}"
