@@ -21,24 +21,31 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # apt asks nothing, and needrestart does not restart other services in passing.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 # Python is started isolated (-I), which ignores these; what it starts may not be.
-for each in $(env | sed -n 's/^\(PYTHON[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$each"; done
+for each in $(export -p | sed -n 's/^[a-z -]* \(PYTHON[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$each"; done
 
 root_made() { # DIRECTORY: it and its mark, and nobody but root can have made or changed them
   case $1 in /*) ;; *) return 1 ;; esac
   [ "$(stat -c '%F %u %h %a' "$1/.imds-analyzer-test-root" 2>/dev/null)" = \
     'regular empty file 0 1 600' ] || return 1
-  place=$1 sticky=no
-  while :; do
+  place=$1
+  set --
+  while [ -n "$place" ]; do
+    set -- "$@" "$place"
+    place=${place%/*}
+  done
+  modes=$(stat -c '%u %A' "$@" /) || return 1
+  sticky=no
+  while IFS= read -r mode; do
     # Others may write only above it, and only where they cannot rename what is root's.
-    case $sticky-$(stat -c '%u %A' "$place") in
+    case $sticky-$mode in
     *-'0 d'????-??-*) ;;
     yes-'0 d'????????[tT]) ;;
     *) return 1 ;;
     esac
-    [ -n "${place#/}" ] || return 0
-    place=${place%/*} sticky=yes
-    place=${place:-/}
-  done
+    sticky=yes
+  done <<END
+$modes
+END
 }
 
 root=${IMDS_ANALYZER_TEST_ROOT-}
@@ -51,7 +58,9 @@ if [ -n "$root" ] && [ "$(id -u)" = 0 ]; then
   }
 fi
 PATH=${root:+$root/usr/bin:}$PATH
-here=$(cd -- "$(dirname -- "$0")" && pwd -P)
+here=./$0
+[ "${0#/}" = "$0" ] || here=$0
+here=$(cd -- "${here%/*}/" && pwd -P)
 
 name=imds-analyzer
 service=$name.service
@@ -105,9 +114,17 @@ wrong_usage() {
 }
 
 quoted() { # ARGUMENT...: as a shell would take them
+  quoted=
   for word in "$@"; do
-    printf '%s\n' "$word" | sed "/^[A-Za-z0-9_./:=@%+,-]\{1,\}\$/!{s/'/'\\\\''/g;s/.*/'&'/;}"
-  done | paste -s -d ' ' -
+    case $word in
+    '' | *[!A-Za-z0-9_./:=@%+,-]*)
+      word=$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")
+      quoted="$quoted '$word'"
+      ;;
+    *) quoted="$quoted $word" ;;
+    esac
+  done
+  printf '%s\n' "${quoted# }"
 }
 
 shown() { # COMMAND...: yes with --dry-run, which only prints it
@@ -184,7 +201,8 @@ parse_options() {
     wrong_usage "--purge goes with --uninstall"
   fi
   # Others use the package manager, mirrors are busy; without a way out waiting does not help.
-  patience=$([ -n "$offline" ] || echo 5 10 20)
+  patience='5 10 20'
+  [ -z "$offline" ] || patience=
   if [ -n "$offline" ] && [ ! -d "$offline" ]; then
     fail "--offline $offline is not a directory" \
       "fill one on a host with network: pip download --require-hashes -r requirements.lock -d DIR"
@@ -290,11 +308,13 @@ check_host() {
 
 take_lock() {
   [ "$dry_run" = no ] || return 0
-  mkdir -p "$root/opt" || fail "/opt cannot be made" "$disk"
+  [ -d "$root/opt" ] || mkdir -p "$root/opt" || fail "/opt cannot be made" "$disk"
   # The directory itself, so that no lock file is left behind.
   exec 9<"$root/opt"
   flock -n 9 || fail "another install.sh is at work" "wait until it has ended"
-  rm -rf "$root/run/$name-install".* # of runs that were killed
+  for each in "$root/run/$name-install".*; do # of runs that were killed
+    [ ! -e "$each" ] || rm -rf "$each"
+  done
   work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
 }
 
@@ -310,7 +330,7 @@ decide() { # STAGE: Python decides by the facts of this host, and changes nothin
   pauses=
 }
 
-plan() { # STAGE: prints the lines; see analyzer/service_plan
+plan() { # STAGE: in a subshell, prints the lines; see analyzer/service_plan
   set -- "$1" --root="$root" --system="$system" --kernel="$kernel" --machine="$machine" \
     --version="$version" --wheel="$wheel" --lock="$lock" --offline="$offline" \
     --python="$python" --python-version="$python_version" --script="$here/install.sh" \
@@ -318,12 +338,12 @@ plan() { # STAGE: prints the lines; see analyzer/service_plan
     --dry-run="$dry_run" --changed="$changed" --was-active="$was_active" \
     --release="$target" --running="$running" --old="$old" --before="$before"
   if [ -x "$target/bin/$name" ]; then
-    "$target/bin/$name" service-plan "$@" 9>&-
+    exec "$target/bin/$name" service-plan "$@" 9>&-
   elif [ "$dry_run" = yes ] && [ -x "$current/bin/python" ]; then
     # It can read the configuration, which not every system's Python can.
-    "$current/bin/python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
+    exec "$current/bin/python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
   else
-    "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
+    exec "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
   fi
 }
 
@@ -449,7 +469,7 @@ changing() { # PATH: about to be
 
 keep_way_back() { # in `previous`: the unit with its drop-ins, and the release
   if [ "$dry_run" = yes ] || [ -d "$previous" ]; then return; fi
-  run "$disk" rm -rf "$previous.tmp"
+  [ ! -e "$previous.tmp" ] || run "$disk" rm -rf "$previous.tmp"
   run "$disk" mkdir -p "$previous.tmp/units"
   for part in "$units/$service" "$units/$service.d"; do
     [ ! -e "$part" ] || run "$disk" cp -Rp "$part" "$previous.tmp/units/"
@@ -467,7 +487,12 @@ remove() { # PATH...: what of it is there
 }
 
 same() { # FILE FILE; cmp is not on every host
-  [ -r "$1" ] && [ -r "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
+  [ -r "$1" ] && [ -r "$2" ] && sha256sum -- "$1" "$2" | {
+    read -r first _
+    read -r second _
+    # A backslash is before the sum of a file with an unusual name.
+    [ -n "$first" ] && [ "${first#\\}" = "${second#\\}" ]
+  }
 }
 
 install_file() { # SOURCE TARGET MODE: unless it is the same already
@@ -486,9 +511,11 @@ install_link() { # TO LINK: by renaming, so that there is no moment without it
 # --- The switch -----------------------------------------------------------------------
 
 running_release() { # as `current` names it: the one that the service's process was started from
-  pid=$(systemctl show --property=MainPID "$service" 2>/dev/null | sed -n 's/^MainPID=//p')
-  tr '\0' '\n' 2>/dev/null <"$root/proc/${pid:-0}/cmdline" |
-    sed -n "1s|^$base/\(releases/[^/]*\)/bin/.*|\1|p"
+  pid=$(systemctl show --property=MainPID "$service" 2>/dev/null) || pid=
+  pid=${pid#MainPID=}
+  # Zeros are between its words, and the first has the path.
+  sed -n "1s|^$base/\(releases/[^/]*\)/bin/.*|\1|p" 2>/dev/null \
+    <"$root/proc/${pid:-0}/cmdline" || :
 }
 
 explain_failed_start() {

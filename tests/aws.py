@@ -74,6 +74,7 @@ class AwsServer(Cloud):
         """Forget everything, also what was asked."""
         self.forget_orders()
         self.additions.clear()
+        self._clients.clear()  # the roles that were taken are gone, too
         BackendDict.reset()
         self.resets += 1
 

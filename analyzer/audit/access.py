@@ -43,9 +43,7 @@ class Requests:
 
     def check(self, model: Any, **_others: object) -> None:  # noqa: ANN401 (botocore's)
         """Refuse what is not listed; botocore calls it before each operation."""
-        service = model.service_model.service_name
-        if (service, model.name) not in ALLOWED:
-            raise AssertionError(f"{service}:{model.name} is not in the audit's list")
+        _refuse_unlisted(model.service_model.service_name, model.name)
         self.refuse_if_stopped()
 
     def count(self, event_name: str, **_others: object) -> None:
@@ -78,6 +76,7 @@ class Access:
 
     def call(self, operation: Operation, region: str, **parameters: object) -> Answer:
         """Call an operation once; raises botocore's errors."""
+        _refuse_unlisted(operation.service, operation.name)
         method = getattr(self._client(operation.service, region), _snake(operation.name))
         return _of_aws(method(**parameters))
 
@@ -143,6 +142,11 @@ def open_access(profile: Optional[str], requests: Requests) -> Access:
             f" {boto3.__version__} reads ~/.aws/config and ~/.aws/credentials."
         ) from None
     return Access(session, requests)
+
+
+def _refuse_unlisted(service: str, name: str) -> None:
+    if (service, name) not in ALLOWED:
+        raise AssertionError(f"{service}:{name} is not in the audit's list")
 
 
 def _of_aws(answer: Answer) -> Answer:

@@ -11,9 +11,12 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from analyzer import __version__
+from analyzer.audit.operations import ALLOWED
 from analyzer.errors import AnalyzerError
 
 _CONNECT_S, _READ_S, _ATTEMPTS = 10, 60, 8
+# The service with some 800 operations.
+_LARGE = "ec2"
 _EXTRA = (
     "an audit needs the package boto3, which is not installed. Install it with"
     " pip install 'imds-analyzer[aws]'"
@@ -53,10 +56,32 @@ class _Given:
 
 @functools.lru_cache(maxsize=1)
 def _loader(data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
-    """Return what loads the APIs' descriptions; EC2's has 10 MB, once for all accounts."""
+    """Return what loads the APIs' descriptions; EC2's has 10 MB, once for all accounts.
+
+    Of its operations, the listed ones alone: botocore makes a method of every operation for each
+    client, and a client is for one account and Region.
+    """
     from botocore.loaders import create_loader  # noqa: PLC0415 (comes with boto3)
 
-    return create_loader(data_path)
+    loader = create_loader(data_path)
+    load = loader.load_service_model
+
+    @functools.cache  # of a few services
+    def load_service_model(
+        service_name: str, type_name: str, api_version: Optional[str] = None
+    ) -> Any:  # noqa: ANN401 (botocore's)
+        found = load(service_name, type_name, api_version)
+        if (service_name, type_name) != (_LARGE, "service-2"):
+            return found
+        listed = {
+            name: operation
+            for name, operation in found["operations"].items()
+            if (service_name, name) in ALLOWED
+        }
+        return {**found, "operations": listed}
+
+    loader.load_service_model = load_service_model
+    return loader
 
 
 def _time(value: Union[str, float]) -> datetime.datetime:

@@ -7,6 +7,7 @@ state, such as ImdsSupport of AMIs and the times of launches.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,7 @@ class _Modules(NamedTuple):
     random: Any
     failures: tuple[type[Exception], ...]
     application: Any
+    responses: Any
     serving: ModuleType
     session: ModuleType
 
@@ -57,6 +59,7 @@ class Cloud:
     def __init__(self) -> None:
         """Prepare only; entering the context starts the server."""
         self.additions = Additions()
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._stack = contextlib.ExitStack()
         self._server: Any = None
 
@@ -71,6 +74,11 @@ class Cloud:
                 self._modules.ec2, self._modules.ssm, self._modules.result
             )
             stack.enter_context(added)
+            # moto looks them up anew for each request, which takes a sixth of its time.
+            responses = self._modules.responses
+            names = responses.method_names_from_class
+            stack.callback(setattr, responses, "method_names_from_class", names)
+            responses.method_names_from_class = functools.cache(names)
             application = self.application(self._modules.application)
             self._server = self._modules.serving.make_server(
                 "127.0.0.1", 0, application, threaded=True, request_handler=self._silent()
@@ -115,6 +123,12 @@ class Cloud:
 
     def client(self, service: str, region: str, account: str = OWN_ACCOUNT) -> Any:  # noqa: ANN401
         """Return botocore's client of a service; another account's by a role in it."""
+        key = (service, region, account)
+        if key not in self._clients:
+            self._clients[key] = self._new_client(*key)
+        return self._clients[key]
+
+    def _new_client(self, service: str, region: str, account: str) -> Any:  # noqa: ANN401
         keys: tuple[str, str, Optional[str]] = (*_KEYS, None)
         if account != OWN_ACCOUNT:
             arn = f"arn:aws:iam::{account}:role/{ROLE}"
@@ -185,7 +199,7 @@ def _modules() -> _Modules:
         import botocore.exceptions  # noqa: PLC0415 (an extra)
         import botocore.session  # noqa: PLC0415 (an extra)
         from moto.backends import get_backend  # noqa: PLC0415 (an extra)
-        from moto.core.responses import ActionResult  # noqa: PLC0415 (an extra)
+        from moto.core import responses  # noqa: PLC0415 (an extra)
         from moto.ec2.responses import EC2Response  # noqa: PLC0415 (an extra)
         from moto.moto_api._internal import mock_random  # noqa: PLC0415 (an extra)
         from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (an extra)
@@ -196,14 +210,18 @@ def _modules() -> _Modules:
         from werkzeug import serving  # noqa: PLC0415 (comes with moto[server])
     except ImportError:
         raise LabError(_EXTRA) from None
+    application: Any = DomainDispatcherApplication(create_backend_app)
+    # It lists moto's own directory for each request.
+    application.get_backend_for_host = functools.cache(application.get_backend_for_host)
     return _Modules(
         get_backend,
         EC2Response,
         SimpleSystemManagerResponse,
-        ActionResult,
+        responses.ActionResult,
         mock_random,
         (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError),
-        DomainDispatcherApplication(create_backend_app),
+        application,
+        responses,
         serving,
         botocore.session,
     )

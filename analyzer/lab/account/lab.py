@@ -42,11 +42,6 @@ class Files(NamedTuple):
     @classmethod
     def of(cls, directory: Path) -> Files:
         """Return their paths, and make the directory of the logs. Raises LabError."""
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise LabError(
-                f"{directory} is not an empty directory, and nothing in it is overwritten. Remove"
-                " it, or name another with --output DIRECTORY"
-            )
         logs = directory / "logs"
         try:
             logs.mkdir(parents=True)
@@ -58,11 +53,21 @@ class Files(NamedTuple):
         return cls(logs, directory / "account.json.gz", directory / "report.html")
 
 
+def refuse_used(directory: Path) -> None:
+    """Raise LabError unless a directory is empty, or not there."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise LabError(
+            f"{directory} is not an empty directory, and nothing in it is overwritten. Remove"
+            " it, or name another with --output DIRECTORY"
+        )
+
+
 def show(directory: Path, say: Say, pause: Pause) -> None:
     """Make the accounts and the logs in ``directory``, and print audit and report.
 
     Raises LabError; then what was begun is ended, and the directory has what there was.
     """
+    refuse_used(directory)  # before moto is imported, which takes a second
     with users_settings_put_aside(), Cloud() as cloud:  # says first if moto is missing
         files = Files.of(directory)
         lines = _recorded(say, pause)

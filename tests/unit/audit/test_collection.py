@@ -30,7 +30,7 @@ from analyzer.audit.collection import Progress, collect
 from analyzer.audit.metrics import period_of
 from analyzer.audit.operations import IN_EACH_ACCOUNT, OPERATIONS
 from analyzer.errors import AnalyzerError
-from tests.aws import OWN_ACCOUNT, ROLE, AwsServer
+from tests.aws import OWN_ACCOUNT, ROLE, AwsServer, Request
 from tests.unit.audit.story import EMPTY, FAR, HOUR, NEAR, REGIONS, SECRET, Story, tell
 
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(minute=30, second=0, microsecond=0)
@@ -38,10 +38,11 @@ READING = ("Describe", "Get", "List", "AssumeRole")
 
 
 class Whole(NamedTuple):
-    """A snapshot of all that there is."""
+    """A snapshot of all that there is, and the requests for it."""
 
     story: Story
     snapshot: Snapshot
+    requests: tuple[Request, ...]
 
 
 class Accounts:
@@ -78,7 +79,8 @@ def told(running_server: AwsServer) -> Accounts:
 @pytest.fixture(scope="module")
 def whole(running_server: AwsServer, told: Accounts) -> Whole:
     with running_server.in_environment():
-        return Whole(told.story(), collected())
+        story = told.story()
+        return Whole(story, collected(), tuple(running_server.requests))
 
 
 @pytest.fixture
@@ -124,8 +126,8 @@ def instances(facts: RegionFacts) -> dict[str, InstanceFacts]:
     return {found.id: found for found in facts.instances}
 
 
-def test_all_accounts_and_regions_are_read(aws: AwsServer, story: Story) -> None:
-    snapshot = collected()
+def test_all_accounts_and_regions_are_read(whole: Whole) -> None:
+    story, snapshot, requests = whole
     assert snapshot.is_complete
     assert [(account.id, account.name) for account in snapshot.accounts] == sorted(
         [(OWN_ACCOUNT, "master"), (story.other, "shop")]
@@ -137,19 +139,19 @@ def test_all_accounts_and_regions_are_read(aws: AwsServer, story: Story) -> None
         facts.account: list(instances(facts)) for facts in snapshot.regions if facts.region == FAR
     }
     assert found == {OWN_ACCOUNT: [story.far], story.other: [story.in_other]}
-    signed_by = {request.account for request in aws.requests if request.service == "ec2"}
+    signed_by = {request.account for request in requests if request.service == "ec2"}
     assert signed_by == {OWN_ACCOUNT, story.other}
 
 
 @pytest.mark.usefixtures("story")
 def test_each_operation_of_the_policy_is_called_and_no_other(aws: AwsServer) -> None:
-    collected()
+    collected(regions=(NEAR,))
     called = {request.operation for request in aws.requests}
     assert called == {operation.name for operation in OPERATIONS.values()}
     assert all(name.startswith(READING) for name in called)
     # Without an organization, less is called, and less is in the policy.
     aws.requests.clear()
-    collected(role=None)
+    collected(role=None, regions=(NEAR,))
     called = {request.operation for request in aws.requests}
     assert called == {operation.name for operation in IN_EACH_ACCOUNT}
     assert {request.account for request in aws.requests} == {OWN_ACCOUNT}
@@ -321,7 +323,8 @@ def by_default(running_server: AwsServer, told: Accounts) -> Whole:
     requests = Requests()
     with running_server.in_environment():
         running_server.fail("DescribeRegions", "AuthFailure", account=story.other)
-        return Whole(story, collect(open_access(None, requests), requests, Wanted(ROLE), None))
+        snapshot = collect(open_access(None, requests), requests, Wanted(ROLE), None)
+        return Whole(story, snapshot, tuple(running_server.requests))
 
 
 def test_all_enabled_regions_are_the_default(aws: AwsServer, by_default: Whole) -> None:
@@ -333,7 +336,7 @@ def test_all_enabled_regions_are_the_default(aws: AwsServer, by_default: Whole) 
 
 
 def test_accounts_may_be_chosen(story: Story) -> None:
-    snapshot = collected(accounts=(story.other,))
+    snapshot = collected(accounts=(story.other,), regions=(FAR,))
     assert {facts.account for facts in snapshot.regions} == {story.other}
     assert snapshot.is_complete
 
@@ -341,7 +344,7 @@ def test_accounts_may_be_chosen(story: Story) -> None:
 @pytest.mark.parametrize("role", [None, ROLE])
 @pytest.mark.usefixtures("story")
 def test_an_account_that_is_none_is_named(role: str | None) -> None:
-    snapshot = collected(role=role, accounts=(OWN_ACCOUNT, "999999999999"))
+    snapshot = collected(role=role, accounts=(OWN_ACCOUNT, "999999999999"), regions=(NEAR,))
     assert [(failure.part, failure.account) for failure in snapshot.failures] == [
         (Part.ACCOUNTS, "999999999999")
     ]
@@ -407,7 +410,7 @@ def test_unread_defaults_make_predictions_worse(aws: AwsServer) -> None:
 @pytest.mark.usefixtures("story")
 def test_expired_credentials_are_tried_once_in_a_region(aws: AwsServer) -> None:
     aws.fail("DescribeInstances", "ExpiredToken")
-    snapshot = collected(role=None)
+    snapshot = collected_near()
     here = [failure for failure in snapshot.failures if failure.region == NEAR]
     assert {failure.part for failure in here} == {
         *(Part.INSTANCES, Part.DEFAULTS, Part.GROUPS, Part.FLEETS, Part.TEMPLATES),
@@ -419,7 +422,7 @@ def test_expired_credentials_are_tried_once_in_a_region(aws: AwsServer) -> None:
 
 def test_an_account_whose_role_is_refused_is_named(aws: AwsServer, story: Story) -> None:
     aws.fail("AssumeRole", "AccessDenied")
-    snapshot = collected()
+    snapshot = collected(regions=(NEAR,))
     (failure,) = snapshot.failures
     assert (failure.part, failure.account, failure.code) == (Part.ROLE, story.other, "AccessDenied")
     assert {facts.account for facts in snapshot.regions} == {OWN_ACCOUNT}
@@ -438,22 +441,22 @@ def test_an_organization_that_cannot_be_listed_leaves_the_own_account(
     aws: AwsServer, story: Story
 ) -> None:
     aws.fail("ListAccounts", "AccessDeniedException")
-    snapshot = collected()
+    snapshot = collected(regions=(FAR,))
     assert [failure.part for failure in snapshot.failures] == [Part.ACCOUNTS]
     assert {facts.account for facts in snapshot.regions} == {OWN_ACCOUNT}
     # Accounts that are named need no list.
-    snapshot = collected(accounts=(story.other,))
+    snapshot = collected(accounts=(story.other,), regions=(FAR,))
     assert {facts.account for facts in snapshot.regions} == {story.other}
     assert not snapshot.is_complete
 
 
 def test_throttled_calls_are_repeated(aws: AwsServer, story: Story) -> None:
     aws.fail("DescribeInstances", "RequestLimitExceeded", times=2)
-    snapshot = collected(role=None)
+    snapshot = collected_near()
     assert snapshot.is_complete
     assert set(instances(near(snapshot))) == {story.v1, story.v2}
     asked = [request for request in aws.requests if request.operation == "DescribeInstances"]
-    assert len(asked) == len(REGIONS) + 2
+    assert len(asked) == 1 + 2
 
 
 @pytest.mark.usefixtures("story")

@@ -1,8 +1,8 @@
 """A host to run install.sh on that is only a directory.
 
-What belongs to a distribution (package manager, systemctl, user database) is a program of a
-few lines under the directory's usr/bin that notes how it was called. Everything else that
-install.sh calls is the real thing, also what decides: analyzer.service_plan. tests/packaging
+What belongs to a distribution (package manager, systemctl, user database) is a program of a few
+lines under the directory's usr/bin that notes how it was called; see programs.py. Everything else
+that install.sh calls is the real thing, also what decides: analyzer.service_plan. tests/packaging
 makes real virtual environments.
 """
 
@@ -11,139 +11,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
 from analyzer.service_plan.lines import SEPARATOR
 from analyzer.service_plan.stages import plan
 from tests import signals
-from tests.unit.install.planner import ASK
+from tests.unit.install.programs import FAKES_OWN, KERNEL, PROGRAM, PROGRAMS, PYTHON, script
 
 CHECKOUT = Path(__file__).parents[3]
 INSTALL = CHECKOUT / "install.sh"
-KERNEL = "6.1.0-99-test"
 CONFIG = "etc/imds-analyzer/config.toml"
 DROP_INS = "etc/systemd/system/imds-analyzer.service.d"
 # Only root can make it, so that root's install.sh heeds the directory.
 MARK = ".imds-analyzer-test-root"
-# What the fakes keep for themselves, and tests tell them.
-FAKES_OWN = (
-    *("calls", "installed", "fail", "signal", "signal_name", "owner", "broken", "version"),
-    *("loaded", "state", "job", "signaller"),
-)
-
-# Each notes its call in $H/calls. `fail` holds what a call must contain to fail, `signal`
-PREAMBLE = """#!/bin/sh
-H='{root}'
-call="{name} $*"
-# Its options name files and versions, and are no calls of these.
-case $call in *service?plan*) call=${{call%% --*}} ;; esac
-printf '%s\\n' "$call" >>"$H/calls"
-matches() {{ [ -e "$H/$1" ] && case $call in *"$(cat "$H/$1")"*) ;; *) false ;; esac; }}
-if matches fail; then echo "no: $call" >&2; exit 7; fi
-if matches signal; then echo $$ >"$H/signaller"; kill -s "$(cat "$H/signal_name")" $PPID; fi
-last() {{ shift $(($# - 1)); echo "$1"; }}
-"""
-
-PROGRAMS = {
-    "id": 'cat "$H/uid"',
-    "uname": 'if [ "$1" = -m ]; then cat "$H/machine"; else echo ' + KERNEL + "; fi",
-    "dpkg-query": 'grep -qx "$(last "$@")" "$H/installed" && printf "ii "',
-    "rpm": 'grep -qx "$(last "$@")" "$H/installed"',
-    "apt-get": 'case $* in *install*) printf "%s\\n" "$@" >>"$H/installed" ;; esac',
-    "dnf": """case $* in *' list '*)
-            [ ! -e "$H/offered" ] || grep -qx "$4" "$H/offered"
-            exit ;;
-        esac
-        printf "%s\\n" "$@" >>"$H/installed"
-        for version in 3.12 3.11 3.9; do
-            case $* in *python$version* | *"python$(echo $version | tr -d .)"*)
-                cp "$H/python" "$H/usr/bin/python$version"
-                echo $version >"$H/version" ;;
-            esac
-        done""",
-    "sleep": "",
-    "getent": """case $* in
-        *passwd*) [ -e "$H/user" ] ;;
-        *) [ -e "$H/group" ] ;;
-        esac""",
-    "useradd": """case $* in *--user-group*) [ ! -e "$H/group" ] || exit 9 ;; esac
-        touch "$H/user" "$H/group" """,
-    "groupadd": 'touch "$H/group"',
-    "userdel": 'rm "$H/user" "$H/group"',
-    "chown": 'set -- ${2%:*}; echo "$1" >"$H/owner"',
-    "stat": 'if [ -e "$H/var/log/imds-analyzer" ]; then cat "$H/owner"; else exit 1; fi',
-    "journalctl": "echo the kernel said no",
-    # What it has loaded, and the process that it runs, are files. Units wait for others as in
-    # the file `after`.
-    "systemctl": """units=$H/etc/systemd/system/imds-analyzer.service base=$H/opt/imds-analyzer
-        content() { cat "$units" "$units.d/"*.conf 2>/dev/null || true; }
-        end() { rm -rf "$H/active" "$H/proc/4242" "$H/state"; }
-        case $* in
-        --version) echo "systemd $(cat "$H/systemd") (test)" ;;
-        *=After*)
-            for unit in "$@"; do grep -F "$unit After=" "$H/after" | sed 's/^[^ ]* //'; done ;;
-        show*)
-            if [ -e "$H/active" ]; then printf 'ActiveState=active\\nMainPID=4242\\n'
-            else printf 'ActiveState=%s\\nMainPID=0\\n' "$(cat "$H/state" || echo inactive)"; fi
-            echo "Job=$(cat "$H/job")"
-            if [ -e "$H/loaded" ] && [ "$(cat "$H/loaded")" != "$(content)" ]
-            then echo NeedDaemonReload=yes; else echo NeedDaemonReload=no; fi ;;
-        daemon-reload) content >"$H/loaded" ;;
-        is-active*) [ -e "$H/active" ] ;;
-        is-enabled*) [ -e "$H/enabled" ] ;;
-        enable*) touch "$H/enabled" ;;
-        disable*) rm -f "$H/enabled" ;;
-        stop* | reset-failed*) end ;;
-        restart*)
-            end
-            if grep -qs "$(cat "$base/current/version")" "$H/broken"; then
-                echo activating >"$H/state"
-                exit 1
-            fi
-            mkdir -p "$H/proc/4242"
-            printf '%s\\0' "$base/$(readlink "$base/current")/bin/python" run \\
-                >"$H/proc/4242/cmdline"
-            cat "$base/current/version" >"$H/active" ;;
-        esac 2>/dev/null""",
-}
-
-# The interpreter: answers for its version, makes environments, and installs a wheel whose
-# content is its version.
-PYTHON = """case $* in
-"-I "*"/bin/imds-analyzer"*) shift 2; exec "$H/imds-analyzer" "$@" ;;
--I\\ *) shift ;;
-*) echo 'not isolated' >&2; exit 8 ;;
-esac
-case $* in
-*'/service_plan python') cat "$H/version" ;;
-*/analyzer/service_plan\\ *) shift; ask analyzer.service_plan "$@" ;;
-'-m analyzer.service_plan.'*) shift; ask "$@" ;;
-'-m venv '*)
-    lib=$3/lib/python$(cat "$H/version")/site-packages/analyzer
-    mkdir -p "$3/bin" "$lib/bpf/build" "$lib/systemd"
-    cp "$0" "$3/bin/python" ;;
-*' install '*.whl)
-    home=${0%/bin/python} wheel=$(last "$@")
-    cp "$wheel" "$home/version"
-    lib=$home/lib/python$(cat "$H/version")/site-packages/analyzer
-    touch "$lib/bpf/build/imds.x86_64.bpf.o" "$lib/bpf/build/imds.aarch64.bpf.o"
-    for each in imds-analyzer.service config.toml imds-analyzer.logrotate bcc.conf backoff.conf \\
-        before-cloud-init.conf sys-admin.conf packet.conf prometheus-tcp.conf; do
-        printf '# %s\\n[log]\\n#rotation = "size"\\n' "$each $(cat "$wheel")" >"$lib/systemd/$each"
-    done
-    echo pip >"$home/bin/imds-analyzer" ;;
-esac
-"""
-PROGRAM = """case $* in
-doctor) echo "ok  kernel"; cat "$H/finding" 2>/dev/null; echo; echo "doctor: all is well" ;;
-service-plan\\ *) shift; ask analyzer.service_plan "$@" --probe="$(cat "$H/chosen")" ;;
-esac"""
-
-
-def _preamble(root: Path, name: str) -> str:
-    return PREAMBLE.format(root=root, name=name) + ASK.replace("{python}", sys.executable)
 
 
 class Host:
@@ -184,7 +65,7 @@ class Host:
         file.write_text(text, encoding="utf-8")
 
     def program(self, path: str, name: str, body: str) -> None:
-        self.write(path, f"{_preamble(self.root, name)}{body}\n")
+        self.write(path, script(self.root, name, body))
         (self.root / path).chmod(0o755)
 
     def offer(self, version: str) -> None:

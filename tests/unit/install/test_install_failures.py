@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from tests.unit.install.host import FAKES_OWN, Host, differences
+from tests.unit.install.host import Host, differences
+from tests.unit.install.programs import FAKES_OWN
 
 STEPS = (
     "install --yes --no-install-recommends",

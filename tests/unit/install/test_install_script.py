@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.unit.install.host import CONFIG, DROP_INS, KERNEL, Host, differences
+from tests.unit.install.host import CONFIG, DROP_INS, Host, differences
+from tests.unit.install.programs import KERNEL
 
 # The mounts that would hold what the service needs.
 HOLDING = (

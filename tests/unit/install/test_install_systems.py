@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.install.host import KERNEL, Host
+from tests.unit.install.host import Host
+from tests.unit.install.programs import KERNEL
 
 OS_RELEASE = Path(__file__).parent / "os_release"
 APT_UPDATE = "apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update"

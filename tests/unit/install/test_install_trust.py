@@ -193,6 +193,6 @@ def test_the_unit_starts_the_program_that_is_isolated() -> None:
 def test_install_sh_starts_no_python_that_is_not() -> None:
     """Each line that starts an interpreter says so."""
     lines = (CHECKOUT / "install.sh").read_text(encoding="utf-8").splitlines()
-    started = [line for line in lines if re.search(r'^ *(\w+=\$\()?"[^"]*python" -', line)]
+    started = [line for line in lines if re.search(r'^ *(\w+=\$\(|exec )?"[^"]*python" -', line)]
     assert len(started) >= 2
     assert [line for line in started if '" -I ' not in line] == []

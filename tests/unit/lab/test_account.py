@@ -19,6 +19,7 @@ import pytest
 from analyzer.errors import LabError
 from analyzer.lab.account.cloud import OWN_ACCOUNT, Cloud, users_settings_put_aside
 from analyzer.lab.account.story import GROUPS, MACHINES, REGIONS
+from tests.command_line import command_line
 from tests.schema import parsed
 
 pytest.importorskip("moto")
@@ -98,7 +99,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def report(ran: Ran) -> dict[str, Any]:
     """Return the report as JSON, by the command that the lab names."""
     words = ("report", "--account", str(ran.directory / "account.json.gz"), "--format", "json")
-    done = run(command(*words, str(ran.directory / "logs")), environment(ran.temporary))
+    done = command_line(*words, str(ran.directory / "logs"))
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -238,6 +239,7 @@ def test_a_server_that_refuses_is_an_error() -> None:
 
 @pytest.mark.parametrize("words", [("--hold",), ("--require-tokens",), ("--log-file", "x")])
 def test_options_of_the_lab_alone_do_not_go_with_it(words: tuple[str, ...], tmp_path: Path) -> None:
-    done = run(command("lab", "--account", *words), environment(tmp_path))
+    done = command_line("lab", "--account", *words, directory=tmp_path)
     assert done.returncode == 2
-    assert "can be combined only with --output" in done.stderr
+    assert b"can be combined only with --output" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,10 +16,10 @@ from typing import Any, Callable
 import pytest
 
 from tests.aws import AwsServer
+from tests.aws_cli import aws_cli
 
 REGION = "eu-west-1"
 Api = Callable[[str], Any]
-BIN = Path(sys.executable).parent
 
 
 @contextlib.contextmanager
@@ -56,12 +55,19 @@ def server() -> Iterator[AwsServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the directory of the AWS CLI."""
+    with aws_cli(tmp_path_factory.mktemp("cli")) as directory:
+        yield directory
+
+
 @pytest.fixture
-def environment(server: AwsServer, tmp_path: Path) -> dict[str, str]:
+def environment(server: AwsServer, programs: Path, tmp_path: Path) -> dict[str, str]:
     """Return an environment in which ``aws`` reaches moto, and nothing else."""
     return {
         **server.environment,
-        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_PAGER": "",

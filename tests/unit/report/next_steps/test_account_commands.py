@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from analyzer.account.model import (
 )
 from analyzer.report.next_steps.systems_manager import BATCH
 from analyzer.report.result import Report
+from tests.aws_cli import aws_cli
 from tests.unit.report.account.samples import (
     METRICS,
     counted,
@@ -52,10 +52,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 class Cloud:
     """An account of moto's with a watched instance, unwatched ones, templates and groups."""
 
-    def __init__(self, url: str, path: Path) -> None:
+    def __init__(self, url: str, path: Path, programs: Path) -> None:
         self.path = path
         self._environment = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(path),
             "AWS_ENDPOINT_URL": url,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -151,9 +151,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     server.start()
     try:
         address, port = server.get_host_and_port()
-        with pytest.MonkeyPatch.context() as patch:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            aws_cli(tmp_path_factory.mktemp("cli")) as programs,
+        ):
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-            yield Cloud(f"http://{address}:{port}", tmp_path_factory.mktemp("cloud"))
+            yield Cloud(f"http://{address}:{port}", tmp_path_factory.mktemp("cloud"), programs)
     finally:
         server.stop()
 
