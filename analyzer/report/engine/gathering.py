@@ -87,8 +87,12 @@ class Engine(Protocol):
         """Return a query's answer."""
         ...
 
+    def example_texts(self) -> str:
+        """Return a query for the lines at the examples' times: ``line`` and ``at_us``."""
+        ...
+
     def example_records(self) -> str:
-        """Return ``records`` with a column ``line``, at least for the times of the examples."""
+        """Return ``records`` with a column ``line``, of what is kept as ``example_texts``."""
         ...
 
 
@@ -175,10 +179,7 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
         )
         for name, (value, condition, limit) in _MOST_FREQUENT.items()
     }
-    examples: dict[int, str] = dict(
-        engine.ask(query("example_lines", records=engine.example_records(), kept="line"))
-    )
-
+    examples = _examples(engine, len(groups))
     evidence = gather_evidence(engine.ask)
 
     def most_frequent(name: str, number: int) -> tuple[str, ...]:
@@ -223,6 +224,16 @@ def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
             workload_count,
         ) in groups
     )  # fmt: skip
+
+
+def _examples(engine: Engine, groups: int) -> Mapping[int, str]:
+    """Return a line of each group. To read all fields of lines is left to where it is needed."""
+    engine.keep("example_texts", engine.example_texts())
+    sole: dict[int, str] = dict(engine.ask(query("sole_examples")))
+    if len(sole) == groups:
+        return sole
+    question = query("example_lines", records=engine.example_records(), kept="line")
+    return {**sole, **dict(engine.ask(question))}
 
 
 def _use(
