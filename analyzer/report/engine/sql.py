@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).with_name("queries")
 # The tables that answers are kept in, each made from the ones before it.
 TABLES = (
-    *("line_counts", "host_keys", "call_counts", "slice_counts", "boot_times", "sightings"),
+    *("line_counts", "host_keys", "call_counts", "slice_counts", "counted_lines"),
+    *("boot_times", "sightings"),
     *("request_counts", "caller_numbers", "group_requests", "evidence"),
 )
 # Is nearly as large as what it is made from, and is needed twice: an engine need not keep it.
