@@ -23,10 +23,12 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )
+    escapes = {
+        ord(each): each.encode("unicode_escape").decode("ascii")
+        for each in set(text)
+        if not each.isprintable()
+    }
+    return text.translate(escapes)
 
 
 def timestamp(at_ns: int) -> str:

@@ -6,6 +6,7 @@ Those of the user's come first. Every fault is told with its place and what to d
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,12 +54,21 @@ def load_clients(extra: Sequence[Path] = ()) -> Clients:
     """
     site = (SITE,) if SITE.exists() else ()
     entries: list[Client] = []
-    for path in (*extra, *site, BUILT_IN):
-        found, faults = read_entries(path)
-        if faults:
-            raise ConfigError("\n".join(map(str, faults)))
-        entries += found
-    return Clients(tuple(entries))
+    for path in (*extra, *site):
+        entries += _entries(path)
+    return Clients((*entries, *_built_in()))
+
+
+@functools.lru_cache(maxsize=1)  # it does not change while the program runs
+def _built_in() -> tuple[Client, ...]:
+    return _entries(BUILT_IN)
+
+
+def _entries(path: Path) -> tuple[Client, ...]:
+    found, faults = read_entries(path)
+    if faults:
+        raise ConfigError("\n".join(map(str, faults)))
+    return found
 
 
 def read_entries(path: Path) -> tuple[tuple[Client, ...], tuple[Fault, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,17 @@ class History:
         path.write_text("".join(kept), encoding="utf-8")
 
     def _own(self) -> Iterator[Line]:
+        times = {
+            version: sorted(call.at for call in self.calls if call.version == version)
+            for version in VERSIONS
+        }
+
+        def counts(start: datetime.datetime, end: datetime.datetime) -> dict[str, int]:
+            return {
+                version: bisect_left(own, end) - bisect_left(own, start)
+                for version, own in times.items()
+            }
+
         for run in self.runs:
             boot = {"boot": {"time": _text(run.booted_at)}} if run.tells_boot else {}
             attached = {"since_boot_s": run.attached_s, "since_start_s": 0.4}
@@ -126,19 +138,15 @@ class History:
                 at += HOUR
                 yield self._line(
                     at, level="info", event="heartbeat", interval_s=3600.0,
-                    requests=self._counts(at - HOUR, at), lost=0, not_written=_none(),
+                    requests=counts(at - HOUR, at), lost=0, not_written=_none(),
                     queue_high_water=1, cpu_s=1.0, rss_bytes=31_000_000,
                 )  # fmt: skip
             if run.is_stopped:
                 yield self._line(
                     run.end, level="info", event="analyzer_stopped",
                     uptime_s=(run.end - run.start).total_seconds(),
-                    requests=self._counts(run.start, run.end), lost=0, not_written=_none(),
+                    requests=counts(run.start, run.end), lost=0, not_written=_none(),
                 )  # fmt: skip
-
-    def _counts(self, start: datetime.datetime, end: datetime.datetime) -> dict[str, int]:
-        inside = [call.version for call in self.calls if start <= call.at < end]
-        return {version: inside.count(version) for version in VERSIONS}
 
     def _call(self, call: Call) -> Line:
         reasons = {"v1": "no_token_header", "v2": "token_header", "unknown": "truncated"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -30,7 +31,25 @@ MOMENTS = st.one_of(
 ACCEPTED = (Acceptance("a0", "Ana", "it goes away", (NOW + WEEK).date()),)
 EITHER = st.booleans()
 MOSTLY = st.sampled_from([True, True, True, False])
+CALLS = st.lists(MOMENTS, min_size=1, max_size=4)
+LENGTHS = st.integers(2, 9)
+MAYBE_MOMENT = st.none() | MOMENTS
+NUMBERS_OF_HOSTS = st.integers(1, 3)
 KINDS = ("not_understood", "before_boot", "too_early", "unreadable_loss")
+
+
+# Hypothesis looks at each strategy that it has not seen: that takes longer than to draw from it. So
+# each is made once.
+@functools.lru_cache(maxsize=256, typed=True)
+def among(*choices: Any) -> st.SearchStrategy[Any]:
+    """Return one of the choices."""
+    return st.sampled_from(choices)
+
+
+@functools.lru_cache(maxsize=8)
+def some_moments(most: int) -> st.SearchStrategy[set[datetime.datetime]]:
+    """Return that many moments, or fewer."""
+    return st.sets(MOMENTS, max_size=most)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,10 +136,16 @@ def of_callers(of: Host, callers: Sequence[Sighting]) -> Host:
 @st.composite
 def times(draw: st.DrawFn) -> list[datetime.datetime]:
     """Return calls: some alone, or one after the other in a rhythm."""
-    if draw(st.booleans()):
-        return draw(st.lists(MOMENTS, min_size=1, max_size=4))
-    last, days = draw(MOMENTS), draw(st.sampled_from([1, 2, 7, 10, 30]))
-    return [last - n * days * DAY for n in range(draw(st.integers(2, 9)))]
+    if draw(EITHER):
+        return draw(CALLS)
+    last, days = draw(MOMENTS), draw(among(1, 2, 7, 10, 30))
+    return [last - n * days * DAY for n in range(draw(LENGTHS))]
+
+
+TIMES = times()
+NEVER: st.SearchStrategy[list[datetime.datetime]] = st.just([])
+RARE_TIMES = st.one_of(NEVER, NEVER, TIMES)
+V2_TIMES = st.one_of(NEVER, TIMES, st.none())
 
 
 def _daily_since(at: datetime.datetime) -> list[datetime.datetime]:
@@ -128,15 +153,18 @@ def _daily_since(at: datetime.datetime) -> list[datetime.datetime]:
     return [at + HOUR + n * DAY for n in range((NOW - at).days)]
 
 
+@functools.lru_cache(maxsize=64)
 @st.composite
 def sightings(draw: st.DrawFn, caller: str, key: str) -> Sighting:
     """Return a caller on a host: of any rhythm, at boot or not, with v2 or not."""
-    v1 = draw(times())
-    v2 = draw(st.one_of(st.just([]), times(), st.just(_daily_since(max(v1)))))
-    at_boot = draw(st.sampled_from([0, 0, 1, len(v1)]))
-    offset = draw(st.sampled_from([None, 20.0, 400.0])) if at_boot else None
-    refused = draw(st.sampled_from([0, 0, len(v1)]))
-    unclear = spans_of(draw(st.one_of(st.just([]), st.just([]), times())))
+    v1 = draw(TIMES)
+    v2 = draw(V2_TIMES)
+    if v2 is None:
+        v2 = _daily_since(max(v1))
+    at_boot = draw(among(0, 0, 1, len(v1)))
+    offset = draw(among(None, 20.0, 400.0)) if at_boot else None
+    refused = draw(among(0, 0, len(v1)))
+    unclear = spans_of(draw(RARE_TIMES))
     numbers = (len(v1), refused, at_boot, offset)
     return Sighting(caller, key, spans_of(v1), spans_of(v2), *numbers, unclear=unclear)
 
@@ -144,50 +172,55 @@ def sightings(draw: st.DrawFn, caller: str, key: str) -> Sighting:
 @st.composite
 def covered(draw: st.DrawFn) -> tuple[Span, ...]:
     """Return stretches of time, in order and apart; mostly all of it, with a few short holes."""
-    if draw(st.booleans()):
-        cuts = sorted(draw(st.sets(MOMENTS, max_size=6)))
+    if draw(EITHER):
+        cuts = sorted(draw(some_moments(6)))
         return tuple(Span(a, b) for a, b in zip(cuts[::2], cuts[1::2]))
-    holes = sorted(draw(st.sets(MOMENTS, max_size=3)))
-    length = draw(st.sampled_from([MINUTE, 30 * MINUTE, 90 * MINUTE]))
+    holes = sorted(draw(some_moments(3)))
+    length = draw(among(MINUTE, 30 * MINUTE, 90 * MINUTE))
     starts, ends = [NOW - LOG, *(each + length for each in holes)], [*holes, NOW]
     return tuple(Span(a, b) for a, b in zip(starts, ends) if a < b)
 
 
+COVERED = covered()
+
+
+@functools.lru_cache(maxsize=64)
 @st.composite
 def boots(draw: st.DrawFn, first_at: datetime.datetime) -> list[Boot]:
     """Return boots: of known time or not, watched from the start or not."""
-    later = sorted(draw(st.sets(MOMENTS, max_size=2)))
+    later = sorted(draw(some_moments(2)))
     made = []
     for at in (first_at, *(each for each in later if each > first_at)):
-        attached = draw(st.sampled_from([5.0, 5.0, 90.0, None]))
+        attached = draw(among(5.0, 5.0, 90.0, None))
         booted_at = None if attached is None else at
-        made.append(Boot(f"{at}", at, at, booted_at, attached, draw(st.sampled_from([None, at]))))
+        made.append(Boot(f"{at}", at, at, booted_at, attached, draw(among(None, at))))
     return made
 
 
+@functools.lru_cache(maxsize=64)
 @st.composite
 def hosts(draw: st.DrawFn, key: str) -> Host:
     """Return a host without IMDSv1 calls: in most logs nothing else is in the way, either."""
-    if draw(st.sampled_from([True, True, False])):
-        last_at = draw(st.sampled_from([NOW, NOW - 40 * MINUTE]))
-        attached = [NOW - LOG, draw(st.sampled_from([NOW - 30 * DAY, last_at - 30 * MINUTE]))]
+    if draw(among(True, True, False)):
+        last_at = draw(among(NOW, NOW - 40 * MINUTE))
+        attached = [NOW - LOG, draw(among(NOW - 30 * DAY, last_at - 30 * MINUTE))]
         return host(key, first_at=NOW - LOG, last_at=last_at, boots=attached, deployed_at=None)
-    first_at = draw(st.sampled_from([NOW - LOG, NOW - LOG, NOW - 3 * DAY]))
-    last_at = draw(st.sampled_from([NOW, NOW, NOW - 40 * MINUTE, NOW - 2 * HOUR, NOW - 2 * DAY]))
-    watched = draw(covered()) if draw(st.booleans()) else (Span(first_at, last_at),)
+    first_at = draw(among(NOW - LOG, NOW - LOG, NOW - 3 * DAY))
+    last_at = draw(among(NOW, NOW, NOW - 40 * MINUTE, NOW - 2 * HOUR, NOW - 2 * DAY))
+    watched = draw(COVERED) if draw(EITHER) else (Span(first_at, last_at),)
     made = host(
         key,
         first_at=first_at,
         last_at=last_at,
         covered=[Span(a.start, min(a.end, last_at)) for a in watched if a.start < last_at],
-        requests={"v1": 0, "v2": draw(st.sampled_from([9, 9, 0])), "unknown": 0},
-        last_unknown_at=draw(st.sampled_from([None, None, NOW - 10 * DAY, NOW - DAY])),
-        losses=[Loss(at, "ring_full", 1, True) for at in draw(st.sets(MOMENTS, max_size=1))],
+        requests={"v1": 0, "v2": draw(among(9, 9, 0)), "unknown": 0},
+        last_unknown_at=draw(among(None, None, NOW - 10 * DAY, NOW - DAY)),
+        losses=[Loss(at, "ring_full", 1, True) for at in draw(some_moments(1))],
         boots=draw(boots(first_at)),
-        deployed_at=draw(st.none() | MOMENTS),
+        deployed_at=draw(MAYBE_MOMENT),
     )
-    odd = tuple(draw(odds()) for _ in range(draw(st.sampled_from([0, 0, 0, 1]))))
-    short = tuple(draw(shortfalls()) for _ in range(draw(st.sampled_from([0, 0, 0, 1]))))
+    odd = tuple(draw(ODDS) for _ in range(draw(among(0, 0, 0, 1))))
+    short = tuple(draw(SHORTFALLS) for _ in range(draw(among(0, 0, 0, 1))))
     return dataclasses.replace(made, odd=odd, shortfalls=short)
 
 
@@ -195,20 +228,27 @@ def hosts(draw: st.DrawFn, key: str) -> Host:
 def odds(draw: st.DrawFn) -> Odd:
     """Return lines that cannot count as they are."""
     at = draw(MOMENTS)
-    return Odd(draw(st.sampled_from(KINDS)), 1, at, at, "event: x")
+    return Odd(draw(among(*KINDS)), 1, at, at, "event: x")
+
+
+ODDS = odds()
 
 
 @st.composite
 def shortfalls(draw: st.DrawFn) -> Shortfall:
     """Return lines that heartbeats counted, and that are not there."""
     at = draw(MOMENTS)
-    return Shortfall(Span(at - HOUR, at), draw(st.sampled_from(["v1", "v2"])), 3, 1)
+    return Shortfall(Span(at - HOUR, at), draw(among("v1", "v2")), 3, 1)
 
 
+SHORTFALLS = shortfalls()
+
+
+@functools.lru_cache(maxsize=64)
 @st.composite
 def instances(draw: st.DrawFn, key: Optional[str], group: Optional[str]) -> Instance:
     """Return an instance of the roster."""
-    state = draw(st.sampled_from(["running", "running", "terminated", "stopped"]))
+    state = draw(among("running", "running", "terminated", "stopped"))
     return Instance(f"i-{key}", key, state, group=group, host=key)
 
 
@@ -226,17 +266,18 @@ def logs(
     """
     made: list[Host] = []
     callers: list[Sighting] = []
-    for key in "abc"[: draw(st.integers(1, 3))]:
+    for key in "abc"[: draw(NUMBERS_OF_HOSTS)]:
         least = 0 if made else callers_min
-        count = max(least, draw(st.sampled_from([0, 0, 1, 2])))
+        count = max(least, draw(among(0, 0, 1, 2)))
         callers += (draw(sightings(f"{key}{n}", key)) for n in range(count))
         made.append(of_callers(draw(hosts(key)), callers))
     listed: Optional[Roster] = None
     if draw(rosters):
-        groups = st.sampled_from([None, "g", "g"])
-        known = [draw(instances(each.key, draw(groups))) for each in made if draw(MOSTLY)]
+        known = [
+            draw(instances(each.key, draw(among(None, "g", "g")))) for each in made if draw(MOSTLY)
+        ]
         listed = Roster("instances.json", tuple(known))
-    whole = findings((v2_only(),), made, damaged=draw(st.sampled_from([0] * 9 + [2])))
+    whole = findings((v2_only(),), made, damaged=draw(among(*[0] * 9, 2)))
     accepted = ACCEPTED if draw(acceptances) else ()
     of = dataclasses.replace(whole, sightings=tuple(callers))
     return Log(of, draw(PERIODS), roster=listed, accepted=accepted)

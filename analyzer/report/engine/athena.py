@@ -10,10 +10,12 @@ import re
 from typing import Optional
 
 from analyzer.errors import ConfigError
-from analyzer.report.callers import GROUPS_MAX, HOSTS_LISTED_MAX, PATHS_LISTED_MAX
+from analyzer.logline.fields import VERSIONS
+from analyzer.report.callers import GROUPS_MAX
 from analyzer.report.engine.bounds import MICROSECONDS, MINUTE_US
 from analyzer.report.engine.columns import ATHENA, FIELDS
 from analyzer.report.engine.sql import TABLES, query, translated
+from analyzer.report.engine.values import LISTS
 
 DATABASE = "imds"
 PLACE = "s3://BUCKET/PREFIX/"
@@ -26,27 +28,19 @@ _LOCATION = re.compile(
 # Title -> the query's name, and what it is filled with besides the window.
 _QUESTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "callers, what matters most first": ("groups", {}),
-    "who they are": ("group_facts", {}),
+    "who they are, and what they ask for": (
+        "group_values",
+        {"lists": LISTS},
+    ),
     "their calls by version, reason and outcome": ("tallies", {}),
     "the failed token requests before their calls": ("token_failures", {}),
     "what was read of their code": ("evidence_texts", {}),
     "and on which hosts": ("evidence_hosts", {}),
     "their calls by what became of token requests on their hosts": ("v1_by_asked", {}),
-    "the paths they ask for": (
-        "most_frequent",
-        {"value": "path", "condition": "TRUE", "limit": PATHS_LISTED_MAX},
-    ),
-    "the hosts they call from": (
-        "most_frequent",
-        {"value": "host", "condition": "TRUE", "limit": HOSTS_LISTED_MAX},
-    ),
-    "hosts, with their calls by version": ("hosts", {}),
+    "hosts, with their calls by version": ("hosts", {"has_sightings": True}),
     "when the analyzer was running": ("covered", _WINDOW),
     "what it has lost": ("losses", _WINDOW),
-    "requests that were counted and have no line": (
-        "missing_lines",
-        {"slice_us": MINUTE_US, "until": _WINDOW["until"]},
-    ),
+    "requests that were counted and have no line": ("missing_lines", {}),
     "boots": ("boots", {}),
     "callers of IMDSv1 on each host": ("sighting_numbers", {}),
     "when these called": ("sighting_days", {}),
@@ -64,6 +58,14 @@ def statements(location: Optional[str]) -> str:
             "by_host": False,
             "slice_us": MINUTE_US,
             **_WINDOW,
+        },
+        "call_counts": {"has_folded": True},
+        "slice_counts": {"has_folded": True},
+        "counted_lines": {
+            "slice_us": MINUTE_US,
+            "until": _WINDOW["until"],
+            "versions": VERSIONS,
+            "has_stops": True,
         },
         "caller_numbers": {"groups_max": GROUPS_MAX},
     }

@@ -84,11 +84,13 @@ def _gather(prepared: Prepared, inputs: Inputs, options: Options, directory: str
 
         with contextlib.suppress(duckdb.Error):
             connection.execute("SET TimeZone = 'UTC'")
-        for setting in _KEPT:
-            connection.execute(setting)
-        if unpacked_size(prepared.files) <= SMALL_BYTES:
+        is_small = unpacked_size(prepared.files) <= SMALL_BYTES
+        if is_small:
             _plan_little(connection)
-        engine = _DuckDB(connection, prepared)
+        else:
+            for setting in _KEPT:
+                connection.execute(setting)
+        engine = _DuckDB(connection, prepared, () if is_small else _COMPRESSED)
         try:
             with _watched(connection, engine, options):
                 return gather_with(engine, prepared.files, options, prepared.damage, unread)
@@ -144,8 +146,15 @@ def _explained(files: Sequence[File], options: Options, error: duckdb.Error) -> 
 class _DuckDB:
     """Asks DuckDB (an :class:`analyzer.report.engine.gathering.Engine`)."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        prepared: Prepared,
+        compressed: Collection[str],
+    ) -> None:
+        """Take the names of the tables that are kept compressed, in a database ``kept``."""
         self._connection = connection
+        self._compressed = compressed
         self.is_summed = False
         self._prepared = prepared
         self.records = records_of(prepared)
@@ -154,7 +163,7 @@ class _DuckDB:
         """Keep a query's answer under a name."""
         kind = "VIEW" if name in PASSING else "TABLE"
         self._connection.execute(f"CREATE {kind} {name} AS {question}")
-        if name in _COMPRESSED:
+        if name in self._compressed:
             self._connection.execute("CHECKPOINT kept")
         self.is_summed = True
 
@@ -162,10 +171,14 @@ class _DuckDB:
         """Return a query's answer."""
         return self._connection.execute(question).fetchall()
 
-    def example_records(self) -> str:
-        """Return the records at the examples' times, with their lines."""
+    def example_texts(self) -> str:
+        """Return a query for the lines at the examples' times."""
         paths = {path for (path,) in self.ask(query("example_files"))}
-        return query("duckdb_example_records", **_inputs_of(_only(self._prepared, paths)))
+        return query("duckdb_example_texts", **_inputs_of(_only(self._prepared, paths)))
+
+    def example_records(self) -> str:
+        """Return the records of these lines, with their lines."""
+        return query("duckdb_example_records", **_inputs_of(self._prepared))
 
 
 def _only(prepared: Prepared, paths: Collection[str]) -> Prepared:

@@ -9,29 +9,14 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Protocol
 
 from analyzer.errors import AnalyzerError
-from analyzer.logline.runs import stable_unit
-from analyzer.report.callers import (
-    GROUPS_MAX,
-    HOSTS_LISTED_MAX,
-    PATHS_LISTED_MAX,
-    WORKLOADS_LISTED_MAX,
-    Group,
-    Key,
-    Tally,
-    Use,
-)
-from analyzer.report.engine.bounds import (
-    AGENTS_LISTED_MAX,
-    MICROSECONDS,
-    USERS_LISTED_MAX,
-    USES_MAX,
-)
+from analyzer.report.callers import GROUPS_MAX
+from analyzer.report.engine.bounds import MICROSECONDS
+from analyzer.report.engine.contents import Contents, gather_contents
 from analyzer.report.engine.damage import located
-from analyzer.report.engine.evidence import OfGroup, gather_evidence
-from analyzer.report.engine.examples import example_of
+from analyzer.report.engine.groups import gather_groups
 from analyzer.report.engine.hosts import gather_hosts
 from analyzer.report.engine.left_out import gather_left_out
-from analyzer.report.engine.rows import Rows, at, by_first, maybe_at, microseconds_of
+from analyzer.report.engine.rows import Rows, at, microseconds_of
 from analyzer.report.engine.shortfalls import slice_of
 from analyzer.report.engine.sightings import gather_sightings, gather_successors
 from analyzer.report.engine.sql import TABLES, query
@@ -87,8 +72,12 @@ class Engine(Protocol):
         """Return a query's answer."""
         ...
 
+    def example_texts(self) -> str:
+        """Return a query for the lines at the examples' times: ``line`` and ``at_us``."""
+        ...
+
     def example_records(self) -> str:
-        """Return ``records`` with a column ``line``, at least for the times of the examples."""
+        """Return ``records`` with a column ``line``, of what is kept as ``example_texts``."""
         ...
 
 
@@ -104,162 +93,61 @@ def gather(
         raise AnalyzerError(f"a period of {options.bucket_s} s is not whole minutes: use 60 or 300")
     window = {"since": options.since_us, "until": options.until_us}
     slice_us = slice_of(files)
-    parts: Mapping[str, Mapping[str, object]] = {
-        "line_counts": {
-            "records": engine.records,
-            "kept": "",
-            "by_host": options.bucket_s is not None,
-            "slice_us": slice_us,
-            **window,
-        },
-        "caller_numbers": {"groups_max": options.groups_max},
-    }
-    for name in (*TABLES, "example_requests"):
-        engine.keep(name, query(name, **parts.get(name, {})))
-    hosts = gather_hosts(engine.ask, window, slice_us)
+    line_counts = query(
+        "line_counts",
+        records=engine.records,
+        kept="",
+        by_host=options.bucket_s is not None,
+        slice_us=slice_us,
+        **window,
+    )
+    engine.keep("line_counts", line_counts)
+    contents = gather_contents(engine.ask)
+    _keep_tables(engine, contents, options, slice_us)
+    hosts = gather_hosts(engine.ask, contents, window)
     bucket_s = options.bucket_s or _period_s(hosts)
-    lines, damaged = engine.ask(query("totals"))[0]
-    counts: dict[str, int] = dict(engine.ask(query("damaged_files")))
+    counts: dict[str, int] = dict(engine.ask(query("damaged_files")) if contents.damaged else ())
     named = [(file, int(counts[file.path])) for file in files if file.path in counts]
+    hop_limits = {each.key: each.hop_limit for each in hosts if each.hop_limit}
     return Findings(
         files=len(files),
-        lines=int(lines or 0),
-        damaged=int(damaged or 0) + len(damage),
+        lines=contents.lines,
+        damaged=contents.damaged + len(damage),
         damage=(*damage[:DAMAGE_LISTED_MAX], *located(named, len(damage))),
-        groups=_groups(engine, {each.key: each.hop_limit for each in hosts if each.hop_limit}),
+        groups=gather_groups(engine, contents, hop_limits),
         hosts=hosts,
         bucket_s=bucket_s,
         timeline=_timeline(engine, bucket_s),
         unread=tuple(unread),
         tokenless=_tokenless(engine, options.bucket_s),
-        sightings=gather_sightings(engine.ask),
-        successors=gather_successors(engine.ask),
-        left_out={} if options.until is None else gather_left_out(engine.ask),
+        sightings=gather_sightings(engine.ask) if contents.v1 else (),
+        successors=gather_successors(engine.ask) if contents.v1 else (),
+        left_out=gather_left_out(engine.ask) if contents.left_out else {},
     )
 
 
-# --- groups ----------------------------------------------------------------------------
-
-
-# Lists of a group -> the column, the requests that count, and how many are listed.
-_MOST_FREQUENT: Mapping[str, tuple[str, str, int]] = {
-    "hosts": ("host", "TRUE", HOSTS_LISTED_MAX),
-    "v1_hosts": ("host", "version = 'v1'", HOSTS_LISTED_MAX),
-    "v1_places": ("place", "version = 'v1'", HOSTS_LISTED_MAX),
-    "paths": ("path", "TRUE", PATHS_LISTED_MAX),
-    "users": ("account", "TRUE", USERS_LISTED_MAX),
-    "user_agents": ("agent", "TRUE", AGENTS_LISTED_MAX),
-    "workloads": (
-        "CASE WHEN workload <> '' THEN workload ELSE container END",
-        "TRUE",
-        WORKLOADS_LISTED_MAX,
-    ),
-}
-
-
-def _groups(engine: Engine, limits: Mapping[str, int]) -> tuple[Group, ...]:
-    """Return the groups; ``limits`` are the hosts' hop limits."""
-    groups = engine.ask(query("groups"))
-    if not groups:
-        return ()
-    facts = by_first(engine.ask(query("group_facts")))
-    tallies = by_first(engine.ask(query("tallies")))
-    days = by_first(engine.ask(query("days")))
-    failures = by_first(engine.ask(query("token_failures")))
-    hops = by_first(engine.ask(query("hop_limits")))
-    uses = by_first(engine.ask(query("uses", limit=USES_MAX)))
-    asked = by_first(engine.ask(query("v1_by_asked")))
-    lists = {
-        name: by_first(
-            engine.ask(query("most_frequent", value=value, condition=condition, limit=limit))
-        )
-        for name, (value, condition, limit) in _MOST_FREQUENT.items()
+def _keep_tables(engine: Engine, contents: Contents, options: Options, slice_us: int) -> None:
+    """Keep the tables after ``line_counts``, without those that would be empty."""
+    parts: Mapping[str, Mapping[str, object]] = {
+        "call_counts": {"has_folded": contents.folded},
+        "slice_counts": {"has_folded": contents.folded},
+        "counted_lines": {
+            "slice_us": slice_us,
+            "until": options.until_us,
+            "versions": contents.counted,
+            "has_stops": contents.stops,
+        },
+        "caller_numbers": {"groups_max": options.groups_max},
     }
-    examples: dict[int, str] = dict(
-        engine.ask(query("example_lines", records=engine.example_records(), kept="line"))
-    )
-
-    evidence = gather_evidence(engine.ask)
-
-    def most_frequent(name: str, number: int) -> tuple[str, ...]:
-        return tuple(value for value, _ in lists[name][number])
-
-    return tuple(
-        Group(
-            key=_key(caller, provider, dict(facts[number])),
-            tallies=tuple(
-                Tally(version, reason, outcome or None, operation, int(requests))
-                for version, reason, outcome, operation, requests in tallies[number]
-            ),
-            first_at=at(first_us),
-            last_at=at(last_us),
-            last_v1_at=maybe_at(last_v1_us),
-            days=tuple(at(day_us).date() for day_us, _ in days[number]),
-            v1_days=tuple(at(day_us).date() for day_us, is_v1 in days[number] if is_v1),
-            host_count=host_count,
-            hosts=most_frequent("hosts", number),
-            v1_hosts=most_frequent("v1_hosts", number),
-            paths=tuple((path, int(count)) for path, count in lists["paths"][number]),
-            workload_count=workload_count,
-            workloads=most_frequent("workloads", number),
-            users=most_frequent("users", number),
-            user_agents=most_frequent("user_agents", number),
-            v1_places=most_frequent("v1_places", number),
-            forwarded=int(forwarded),
-            through=int(through),
-            token_failures={outcome: int(count) for outcome, count in failures[number]},
-            example=example_of(examples[number]) if number in examples else {},
-            hop_limits=tuple((int(limit), int(count)) for limit, count in hops[number]),
-            instance_hop_limits=tuple(
-                sorted({limits[name] for name, _ in lists["v1_hosts"][number] if name in limits})
-            ),
-            evidence=evidence.get(number, OfGroup()).evidence,
-            evidence_left_out=evidence.get(number, OfGroup()).left_out,
-            uses=tuple(_use(*each) for each in uses[number]),
-            v1_by_asked=tuple((each, int(count)) for each, count in asked[number]),
-        )
-        for (
-            number, caller, provider, first_us, last_us, last_v1_us, forwarded, through, host_count,
-            workload_count,
-        ) in groups
-    )  # fmt: skip
-
-
-def _use(
-    version: str,
-    operation: str,
-    outcome: str,
-    agent: str,
-    relayed: str,
-    path: str,
-    host: str,
-    host_count: int,
-    requests: int,
-    first_us: int,
-    last_us: int,
-) -> Use:
-    return Use(
-        version, operation, outcome or None, agent or None, tuple(relayed.split()), path, host,
-        int(host_count), int(requests), at(first_us), at(last_us),
-    )  # fmt: skip
-
-
-def _key(caller: str, provider: str, facts: Mapping[str, str]) -> Key:
-    return Key(
-        caller=caller,
-        program=facts.get("program", caller),  # further callers have no facts
-        launcher=facts.get("launcher"),
-        kind=facts.get("kind"),
-        unit=stable_unit(facts.get("unit", "")) or None,
-        place=facts.get("place", "host"),
-        user_agent=facts.get("user_agent"),
-        provider=provider,
-        deployed=facts.get("deployed"),
-        container=facts.get("container"),
-        image=facts.get("image"),
-        labels=facts.get("labels"),
-        through=facts.get("through"),
-    )
+    is_needed = {
+        "slice_counts": bool(contents.counted),
+        "counted_lines": bool(contents.counted),
+        "sightings": contents.v1,
+        "evidence": contents.evidence,
+    }
+    for name in (*TABLES, "example_requests"):
+        if name != "line_counts" and is_needed.get(name, True):
+            engine.keep(name, query(name, **parts.get(name, {})))
 
 
 # --- time ------------------------------------------------------------------------------

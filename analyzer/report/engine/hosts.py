@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Optional
 
 from analyzer.report.engine.bounds import OF_NO_REQUEST
+from analyzer.report.engine.contents import Contents
 from analyzer.report.engine.rows import Ask, Rows, at, by_first, maybe_at
 from analyzer.report.engine.shortfalls import gather_shortfalls
 from analyzer.report.engine.sql import query
@@ -15,22 +16,26 @@ from analyzer.report.hosts import Boot, Host, Loss, Odd, Span
 _OVERLAP_S = 5.0
 
 
-def gather_hosts(ask: Ask, window: Mapping[str, int], slice_us: int) -> tuple[Host, ...]:
-    """Return the hosts that have lines in the window or called IMDSv1 before it, by name.
+def gather_hosts(ask: Ask, contents: Contents, window: Mapping[str, int]) -> tuple[Host, ...]:
+    """Return the hosts that have lines in the window or called IMDSv1 before it, by name."""
 
-    ``slice_us`` is that of the table ``line_counts``.
-    """
+    def asked_if(is_there: bool, name: str, **parts: object) -> Rows:
+        return ask(query(name, **parts)) if is_there else []
+
     spans = by_first(ask(query("covered", **window)))
-    losses = by_first(ask(query("losses", **window)))
-    counted = by_first(ask(query("counted_losses", **window)))
+    losses = by_first(asked_if(contents.losses, "losses", **window))
+    counted = by_first(asked_if(contents.counted_losses, "counted_losses", **window))
     boots = {key: _boots(rows) for key, rows in by_first(ask(query("boots"))).items()}
-    shortfalls = gather_shortfalls(ask, window, slice_us)
-    overlaps = {host: Span(at(start), at(end)) for host, start, end in ask(query("overlaps"))}
+    shortfalls = gather_shortfalls(ask, window) if contents.counted else {}
+    overlaps = {
+        host: Span(at(start), at(end))
+        for host, start, end in asked_if(contents.bootless_marks, "overlaps")
+    }
     odd = by_first(ask(query("odd", **window)))
     probes = by_first(ask(query("probes")))
     names = by_first(ask(query("host_names")))
-    deployed: dict[str, int] = dict(ask(query("deployments")))
-    limits: dict[str, int] = dict(ask(query("host_hop_limits")))
+    deployed: dict[str, int] = dict(asked_if(contents.starts, "deployments"))
+    limits: dict[str, int] = dict(asked_if(contents.hop_limits, "host_hop_limits"))
     hosts = [
         Host(
             key=key,
@@ -61,7 +66,7 @@ def gather_hosts(ask: Ask, window: Mapping[str, int], slice_us: int) -> tuple[Ho
         )
         for (
             key, instance, v1, v2, unknown, others, first_us, last_us, last_v1_us, last_unknown_us
-        ) in ask(query("hosts"))
+        ) in ask(query("hosts", has_sightings=contents.v1))
     ]  # fmt: skip
     return tuple(sorted(hosts, key=lambda host: (host.name, host.key)))
 

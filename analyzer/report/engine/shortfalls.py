@@ -48,13 +48,12 @@ def unpacked_size(files: Iterable[File]) -> int:
     return sum(file.size * (_PACKED if file.is_gzip or file.is_parquet else 1) for file in files)
 
 
-def gather_shortfalls(
-    ask: Ask, window: Mapping[str, int], slice_us: int
-) -> dict[str, tuple[Shortfall, ...]]:
+def gather_shortfalls(ask: Ask, window: Mapping[str, int]) -> dict[str, tuple[Shortfall, ...]]:
     """Return what is missing on each host, in the order of time; of the window, if only in part."""
+    if not ask(query("doubtful")):
+        return {}
     of_log: dict[tuple[str, str, str], list[Missing]] = defaultdict(list)
-    question = query("missing_lines", until=window["until"], slice_us=slice_us)
-    for host, boot, probe, version, is_run, is_whole, *numbers in ask(question):
+    for host, boot, probe, version, is_run, is_whole, *numbers in ask(query("missing_lines")):
         row = Missing(version, bool(is_run), bool(is_whole), *(int(each) for each in numbers))
         of_log[host, boot, probe].append(row)
     found: dict[str, list[Shortfall]] = defaultdict(list)

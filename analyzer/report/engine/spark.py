@@ -135,9 +135,13 @@ class _Spark:
         for name, _ in parts:
             self._spark.catalog.dropTempView(name)
 
+    def example_texts(self) -> str:
+        """Return a query for the records at the examples' times, each with its line."""
+        return "SELECT * FROM records WHERE at_us IN (SELECT at_us FROM example_requests)"
+
     def example_records(self) -> str:
-        """Return the records, each with its line."""
-        return "records"
+        """Return these records."""
+        return "example_texts"
 
 
 def _tables(

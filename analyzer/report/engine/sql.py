@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Optional, cast
 
 from analyzer.errors import AnalyzerError
 from analyzer.report.engine.bounds import GLOBALS
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).with_name("queries")
 # The tables that answers are kept in, each made from the ones before it.
 TABLES = (
-    *("line_counts", "host_keys", "call_counts", "slice_counts", "boot_times", "sightings"),
+    *("line_counts", "host_keys", "call_counts", "slice_counts", "counted_lines"),
+    *("boot_times", "sightings"),
     *("request_counts", "caller_numbers", "group_requests", "evidence"),
 )
 # Is nearly as large as what it is made from, and is needed twice: an engine need not keep it.
@@ -93,10 +94,20 @@ def _environment() -> jinja2.Environment:
         import jinja2  # noqa: PLC0415 (an extra)
     except ImportError:
         raise _missing("Jinja2") from None
-    environment = jinja2.Environment(
+
+    class Environment(jinja2.Environment):
+        """Gives each template one dict, as a chain of two takes long to copy."""
+
+        def make_globals(
+            self, d: Optional[MutableMapping[str, object]]
+        ) -> MutableMapping[str, object]:
+            return {**self.globals, **(d or {})}
+
+    environment = Environment(
         loader=jinja2.FileSystemLoader(QUERIES),
+        auto_reload=False,
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 (SQL; what is text goes through `quoted`)
+        autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -6,6 +6,7 @@ the order of ``_GIVE_WAY``. Rows that are left show how to fix the first callers
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from rich.text import Text
@@ -265,10 +266,11 @@ class Meeting:
     def _extras(self, rows: int, detail: Detail) -> tuple[Lines, Lines]:
         """Fill what is left: the first fix, the commands of the first step, then more fixes."""
         paper = self._paper
-        changes = [] if detail.callers else list(self._fixes())
+        changes = iter(()) if detail.callers else self._fixes()
         commands = [] if detail.steps else self._commands()
         title = paper.title("How to fix them")
-        wanted = [*changes[:1], commands, *changes[1:]]
+        # Only those that are looked at are laid out.
+        wanted = itertools.chain(itertools.islice(changes, 1), (commands,), changes)
         left = rows - paper.rows(title)
         shown: list[Lines] = []
         for each in wanted:

@@ -94,8 +94,15 @@ class Paper:
         below = indent + (first.cell_len if is_hanging else 0)
         if not is_hanging:
             shown, first = first.append_text(shown), Text("")
+        wrapped = shown.wrap(self._console, max(LABEL_COLUMNS, self.width - below))
+        if is_hanging:  # all in one style: nothing else is to be kept of the pieces
+            marked = " " * indent + first.plain
+            return [
+                Text((" " * below if number else marked) + line.plain.rstrip(), style)
+                for number, line in enumerate(wrapped)
+            ] or [Text("")]
         lines: Lines = []
-        for line in shown.wrap(self._console, max(LABEL_COLUMNS, self.width - below)):
+        for line in wrapped:
             line.rstrip()
             before = Text(" " * below) if lines else Text(" " * indent).append_text(first)
             lines.append(Text("", style).append_text(before).append_text(line))

@@ -17,6 +17,8 @@ WITH keyed AS (
     AND NOT (sent_on AND is_ours AND event = 'imds_request')
 )
 SELECT {{ kept | join(", ") }}, version, operation, outcome, lines
-FROM keyed WHERE NOT ({{ is_folded }})
+FROM keyed{{ " WHERE NOT (" ~ is_folded ~ ")" if has_folded }}
+{% if has_folded %}
 UNION ALL
 {{ unfolded("keyed", kept, columns.of_call, is_folded) }}
+{% endif %}

@@ -1,7 +1,7 @@
 {# From nested lines to flat ones. `kept` is a further column to pass through: of such lines only
    the columns of hosts and of requests are needed, and to plan others takes long.
    A line is the analyzer's own if it has all that none of its lines is without. #}
-{% from "numbers.sql" import are_right, calls, count, seconds %}
+{% from "numbers.sql" import are_right, calls, right_numbers %}
 {# Engines read other JSON values as their text, so this is how a wrong type is seen. #}
 {% macro is_text(column) -%}
 length({{ column }}) BETWEEN 1 AND {{ TEXT_MAX }}
@@ -40,7 +40,7 @@ FROM (
     coalesce(imds.reason, '') AS reason,
     coalesce(imds.outcome, '') AS outcome,
     coalesce(imds.operation, '') AS operation,
-    CASE WHEN imds.provider = 'aws' THEN 'aws' ELSE coalesce(CASE lower(trim(imds.provider))
+    CASE WHEN imds.provider = 'aws' THEN 'aws' ELSE coalesce(CASE spelled
 {% for spelling, provider in SPELLINGS.items() %}
       WHEN {{ spelling | quoted }} THEN {{ provider | quoted }}
 {% endfor %}
@@ -101,21 +101,21 @@ FROM (
     at_us - at_us % {{ MINUTE_US }} AS minute_us,
     CASE WHEN event IN ({{ MARKS | map("quoted") | join(", ") }}) THEN at_us END AS mark_us,
     CASE WHEN event IN ('heartbeat', 'capture_read')
-      THEN {{ seconds("interval_s") }} END AS interval_s,
-    CASE WHEN event = 'analyzer_stopped' THEN {{ seconds("uptime_s") }} END AS uptime_s,
+      THEN right_interval_s END AS interval_s,
+    CASE WHEN event = 'analyzer_stopped' THEN right_uptime_s END AS uptime_s,
     CASE WHEN event = 'analyzer_started' THEN booted_us END AS booted_us,
     CASE WHEN event = 'analyzer_started' AND attached.since_boot_s BETWEEN 0 AND {{ SECONDS_MAX }}
       THEN attached.since_boot_s END AS attached_s,
 {% for version in VERSIONS %}
     CASE WHEN event IN ('heartbeat', 'analyzer_stopped')
-      THEN {{ count("requests." ~ version) }} END AS counted_{{ version }},
+      THEN right_requests_{{ version }} END AS counted_{{ version }},
 {% endfor %}
-    CASE WHEN event = 'events_lost' THEN {{ count("count") }} END AS lost,
-    CASE WHEN event IN ('heartbeat', 'analyzer_stopped') THEN {{ count("lost") }} END AS counted_lost,
+    CASE WHEN event = 'events_lost' THEN right_count END AS lost,
+    CASE WHEN event IN ('heartbeat', 'analyzer_stopped') THEN right_lost END AS counted_lost,
     CASE WHEN event = 'events_lost' THEN reason END AS lost_reason,
     CASE WHEN event IN ('heartbeat', 'events_lost', 'analyzer_stopped') THEN
 {% for version in VERSIONS %}
-      coalesce({{ count("not_written." ~ version) }}, 0){{ " +" if not loop.last }}
+      coalesce(right_not_written_{{ version }}, 0){{ " +" if not loop.last }}
 {% endfor %}
     END AS not_written,
     {{ are_right() }} AS has_numbers,
@@ -128,6 +128,10 @@ FROM (
         AND (coalesce(imds.caller.kind, '') = '' OR ({{ is_text("imds.caller.kind") }})), FALSE)
         AS has_caller,
       coalesce(process.executable, '') AS executable_path,
+      lower(trim(imds.provider)) AS spelled,
+{% if not kept %}
+{{ right_numbers() }},
+{% endif %}
       {# Packets name nobody, but the address that they come from. #}
       coalesce(nullif(process.executable, ''), nullif(process.name, ''),
         CASE WHEN process."user".id IS NULL THEN '(from ' || source.ip || ')' END,

@@ -13,4 +13,4 @@ SELECT host, nullif(max(instance), '') AS instance_id,
   max(CASE WHEN {{ is_to_aws }} AND version = 'v1' THEN last_us END) AS last_v1_us,
   max(CASE WHEN {{ is_to_aws }} AND version = 'unknown' THEN last_us END) AS last_unknown_us
 FROM call_counts WHERE NOT is_by_minute AND is_ours
-  AND (in_window OR host IN (SELECT host FROM sightings)) GROUP BY host ORDER BY host
+  AND (in_window{{ " OR host IN (SELECT host FROM sightings)" if has_sightings }}) GROUP BY host ORDER BY host

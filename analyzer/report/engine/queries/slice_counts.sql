@@ -10,8 +10,10 @@ WITH keyed AS (
 )
 SELECT host, boot, probe, version, slice_us, sum(lines) AS requests FROM (
   SELECT host, boot, probe, version, slice_us, lines FROM keyed WHERE repeated = ''
+{% if has_folded %}
   UNION ALL
   SELECT host, boot, probe, version, slice_us, lines FROM (
 {{ unfolded("keyed", ["host", "boot", "probe", "slice_us"], ["version"], "repeated <> ''") }}
   ) AS unfolded
+{% endif %}
 ) AS requests GROUP BY host, boot, probe, version, slice_us

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.logline.fields import VERSIONS
 from analyzer.report.engine.bounds import MINUTE_US
 from analyzer.report.engine.rows import Rows, microseconds_of
 from analyzer.report.engine.shortfalls import gather_shortfalls
+from analyzer.report.engine.sql import query
 from analyzer.report.hosts import Shortfall, Span
 from tests.unit.report.engine.lines import (
     DAY,
@@ -254,11 +256,19 @@ def missing_of(stories: list[Story]) -> list[tuple[Shortfall, ...]]:
             if values:  # one statement: a thousand would take longer than the query
                 connection.execute(f"INSERT INTO {table} {columns} VALUES {values}")  # noqa: S608
         window = {"since": 0, "until": 1 << 60}
+        counted = query(
+            "counted_lines",
+            slice_us=MINUTE_US,
+            until=window["until"],
+            versions=VERSIONS,
+            has_stops=True,
+        )
+        connection.execute(f"CREATE TABLE counted_lines AS {counted}")
 
         def ask(question: str) -> Rows:
             return connection.execute(question).fetchall()
 
-        found = gather_shortfalls(ask, window, MINUTE_US)
+        found = gather_shortfalls(ask, window)
     return [found.get(str(host), ()) for host in range(len(stories))]
 
 
