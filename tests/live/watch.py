@@ -235,6 +235,8 @@ class Watch:
                     client.recv(4096)
             told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         eventually("the loss is reported", lambda: self.lines("events_lost"))
+        # It may be reported while the ring is still full, which is emptied at one go.
+        self.hurried("what the ring held is written", lambda: self.requests(marker))
         self.settled(marker)
         return int.from_bytes(told[_TOTAL_RETRANS:_TCP_INFO_BYTES], sys.byteorder)
 
