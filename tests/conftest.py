@@ -1,7 +1,27 @@
-"""Lets Ctrl-C end the tests and their programs, also those that a shell runs in the background."""
+"""Lets Ctrl-C end the tests and their programs, and has the garbage collector pass collection by.
+
+The interrupt counts also for programs that a shell runs in the background. What collecting tests
+makes lives to the end: looking through it for garbage, again and again, takes seconds.
+"""
 
 from __future__ import annotations
+
+import gc
+from collections.abc import Generator
+
+import pytest
 
 from tests import signals
 
 signals.heed_interrupts()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without a look for garbage, and leave out of later looks what is there then."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -53,7 +53,10 @@ _DASHES = ("-", "/")
 _NO_VALUES = ("pass:", "file:", "fileb:", "env:", "fd:", "//")
 
 
-# Both are compiled when a text first needs them, because that takes a while.
+# Patterns are compiled when a text first needs them, because all of them take a while.
+_compiled = functools.cache(re.compile)
+
+
 @functools.cache
 def _any_alarm() -> re.Pattern[str]:
     return any_of(ALARMS)
@@ -61,9 +64,9 @@ def _any_alarm() -> re.Pattern[str]:
 
 @functools.cache
 def _any_program() -> re.Pattern[str]:
-    names = [_SQLPLUS, _SHARE_CLIENTS]
-    names += (each[0] for table in (PROGRAMS, LAST, ASSIGNING) for each in table)
-    return re.compile("|".join(f"(?:{each.pattern})" for each in names))
+    names = [each[0] for table in (PROGRAMS, LAST) for each in table]
+    names += (each.pattern for each in (_SQLPLUS, _SHARE_CLIENTS, *(row[0] for row in ASSIGNING)))
+    return re.compile("|".join(f"(?:{each})" for each in names))
 
 
 def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
@@ -101,7 +104,7 @@ def _add_rules(
     present: dict[re.Pattern[str], bool],
 ) -> None:
     for names, rule in PROGRAMS:
-        if not names.match(base):
+        if not _compiled(names).match(base):
             continue
         if rule.needs is not None and rule.needs not in present:
             present[rule.needs] = any(map(rule.needs.match, words))
@@ -234,12 +237,12 @@ def _beside_user(words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
 
 def _last(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
     for program, needs, count in LAST:
-        if program.match(base) and any(needs.match(each) for each in words[at + 1 :]):
+        if _compiled(program).match(base) and any(map(_compiled(needs).match, words[at + 1 :])):
             values = [index for index in range(at + 2, len(words)) if words[index][:1] != "-"]
             for index in values[-count:]:
                 yield from _value(words[index], index, 0, "")
-    for program, needs in ASSIGNING:
-        if program.match(base) and any(needs.match(each) for each in words[at + 1 :]):
+    for names, verbs in ASSIGNING:
+        if names.match(base) and any(map(verbs.match, words[at + 1 :])):
             for index in range(at + 2, len(words)):
                 if words[index][:1] != "-" and not PLAIN_NAMES.match(words[index]):
                     yield from _value(words[index], index, 0, "=")

@@ -29,9 +29,9 @@ def _when(pattern: str) -> re.Pattern[str]:
 
 
 _LOGIN = _when("login")
-# Program names, and what they take; all that match count.
-PROGRAMS: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
-    (re.compile(rf"(?:{names})\Z"), rule)
+# Patterns of program names, and what they take; all that match count.
+PROGRAMS: tuple[tuple[str, Rule], ...] = tuple(
+    (rf"(?:{names})\Z", rule)
     for names, rule in (
         ("sshpass", Rule(("-p",))),
         (r"(?:mysql|mariadb)\w{0,8}(?:-\w{1,8})?", Rule(("-p",))),
@@ -100,8 +100,8 @@ PROGRAMS: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     )
 )
 # Programs whose last words are a secret: (program, what must be in the command, how many).
-LAST: tuple[tuple[re.Pattern[str], re.Pattern[str], int], ...] = tuple(
-    (re.compile(rf"(?:{program})\Z"), re.compile(rf"(?:{needs})\Z"), count)
+LAST: tuple[tuple[str, str, int], ...] = tuple(
+    (rf"(?:{program})\Z", rf"(?:{needs})\Z", count)
     for program, needs, count in (
         ("htpasswd", r"-\w*b\w*", 1),
         ("rabbitmqctl", r"add_user|change_password|authenticate_user", 1),
