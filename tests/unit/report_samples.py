@@ -6,6 +6,7 @@ Every builder returns a whole, consistent value; what a test is about, it passes
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -31,6 +32,7 @@ def written(at: datetime.datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+@functools.lru_cache(maxsize=64)
 def days_between(first: datetime.datetime, last: datetime.datetime) -> tuple[datetime.date, ...]:
     """Return each UTC day from the first to the last."""
     count = (last.date() - first.date()).days

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 from typing import Any, Optional
 
 from analyzer.report.callers import Group, Tally
@@ -220,6 +221,7 @@ def empty() -> Report:
     )
 
 
+@functools.lru_cache(maxsize=2)  # to make one takes as long as to show it
 def large(groups: int, hosts: int) -> Report:
     """Return a report of many callers and hosts, each with long names."""
     entries = tuple(

@@ -1,11 +1,11 @@
-"""The files that are read again for examples: those whose lines are of the host and the time."""
+"""Examples: the files that are read again for them, and the fields that are."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import pytest
@@ -16,7 +16,7 @@ from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.rows import Rows
 from analyzer.report.engine.sql import query
 from analyzer.report.inputs import open_inputs
-from tests.unit.report.engine.lines import HOUR, START, Boot
+from tests.unit.report.engine.lines import HOUR, START, Boot, Line, found_in
 
 AT_US = 1_000 * MICROSECONDS
 
@@ -128,3 +128,61 @@ def test_only_the_file_with_the_last_call_is_read_again(
         found = gather(inputs, Options())
     assert asked == [str(paths[-1])]
     assert [group.example for group in found.groups] == [calls[-1]]
+
+
+def asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[Line]
+) -> tuple[list[Mapping[str, Any]], bool]:
+    """Return the groups' examples, and whether all fields of lines were read for them."""
+    asked: list[str] = []
+    ask = _DuckDB.ask
+
+    def noted(engine: _DuckDB, question: str) -> Rows:
+        asked.append(question)
+        return ask(engine, question)
+
+    monkeypatch.setattr(_DuckDB, "ask", noted)
+    found = found_in(tmp_path, calls)
+    in_full = any("JOIN example_texts" not in each and "example_texts" in each for each in asked)
+    return [group.example for group in found.groups], in_full
+
+
+def test_two_callers_of_one_time_have_their_own_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The boot, the version and the caller tell them apart: no other field need be read."""
+    boot, other = Boot("web", "boot-1", "i-1"), Boot("app", "boot-2", "i-2")
+    calls = [boot.call(START, key="a"), boot.call(START, key="b"), other.call(START, key="c")]
+    calls += [boot.call(START, "v2", key="a"), other.call(START, "unknown", key="a")]
+    examples, in_full = asked_about(tmp_path, monkeypatch, calls)
+    assert examples == calls[:3]
+    assert not in_full
+
+
+def test_of_two_calls_of_one_time_the_other_fields_tell_which_is_the_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the first by these, although the other's text comes first."""
+    boot = Boot("web", "boot-1", "i-1")
+    former, latter = (
+        {"first": first, **boot.call(START), "url": {"path": path}}
+        for path, first in (("/a", "z"), ("/b", "a"))
+    )
+    examples, in_full = asked_about(tmp_path, monkeypatch, [latter, former])
+    assert examples == [former]
+    assert in_full
+
+
+def test_a_line_whose_caller_has_no_key_is_an_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As older releases wrote it; beside another caller's line all fields are read."""
+    boot = Boot("web", "boot-1", "i-1")
+    old = boot.call(START)
+    del old["imds"]["caller"]
+    other = boot.call(START, key="other")
+    examples, in_full = asked_about(tmp_path, monkeypatch, [old, other])
+    assert sorted(map(str, examples)) == sorted(map(str, [old, other]))
+    assert in_full
+    examples, in_full = asked_about(tmp_path, monkeypatch, [old])
+    assert (examples, in_full) == ([old], False)

@@ -239,7 +239,7 @@ def test_incidents_leave_the_page_its_length() -> None:
     )
     for number in (1, 3, 500):
         entries = [Entry(samples.group(f"/usr/sbin/nginx-{n}"), diagnosis) for n in range(number)]
-        large = reports.large(30, 40)
+        large = reports.large(groups=30, hosts=40)
         text = table.as_text(dataclasses.replace(large, entries=(*entries, *large.entries)))
         assert len(text.splitlines()) <= table.ROWS_MAX
         assert text.startswith("INCIDENT")

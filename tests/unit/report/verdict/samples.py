@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -58,9 +59,12 @@ def long_host(name: str = HOST, **fields: Any) -> Host:
 
 def of_hosts(hosts: Sequence[Host], callers: Sequence[Sighting] = (), **fields: Any) -> Findings:
     """Return findings; the hosts' own numbers are those of the callers."""
+    of_host: dict[str, list[Sighting]] = defaultdict(list)
+    for caller in callers:
+        of_host[caller.host].append(caller)
     known = []
     for each in hosts:
-        own = [caller for caller in callers if caller.host == each.key]
+        own = of_host[each.key]
         if own:
             last = max(caller.last_v1_at for caller in own)
             v1 = sum(caller.all_v1 for caller in own)

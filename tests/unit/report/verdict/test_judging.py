@@ -170,10 +170,9 @@ def test_times_are_written_in_their_two_largest_units() -> None:
 def test_a_large_fleet_is_judged_quickly() -> None:
     """Each caller is looked at for its own host only."""
     names = [f"h{n}" for n in range(2000)]
+    month = every(1, 30, 1)
     callers = [
-        sighting(every(1, 30, 1), caller=f"/srv/{name}/{n}", on=name)
-        for name in names
-        for n in range(5)
+        sighting(month, caller=f"/srv/{name}/{n}", on=name) for name in names for n in range(5)
     ]
     whole, verdicts, _ = judge(of_hosts([long_host(name) for name in names], callers))
     assert whole.judgement is NOT_SAFE
