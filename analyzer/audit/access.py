@@ -66,7 +66,6 @@ class Access:
         self._requests = requests
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        session.events.register("before-call.*.*", requests.check)
         session.events.register("before-send.*.*", requests.count)
 
     @property
@@ -122,6 +121,9 @@ class Access:
             client = self._clients.get((service, region))
             if client is None:
                 client = self._session.client(service, region_name=region, config=client_config())
+                # Not for the session: botocore makes clients of its own there, which get the user's
+                # credentials from IAM Identity Center, with a web identity, or by a profile's role.
+                client.meta.events.register("before-call.*.*", self._requests.check)
                 self._clients[service, region] = client
             return client
 

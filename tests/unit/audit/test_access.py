@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import botocore.credentials
 import pytest
 
 from analyzer.account.model import Part
@@ -76,6 +83,97 @@ def test_a_profile_has_its_region_and_credentials(
     assert access.home == "ap-south-1"
     access.call(DESCRIBE_REGIONS, access.home)
     assert [request.region for request in aws.requests] == ["ap-south-1"]
+
+
+@pytest.fixture
+def keyless(aws: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """Return a server to which the environment has no keys."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    return aws
+
+
+def test_credentials_may_come_for_a_web_identity(
+    keyless: AwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a pod of EKS, or in a pipeline: STS is asked by a client of botocore's own."""
+    token = tmp_path / "token"
+    token.write_text("head.claims.signature")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/audit")
+    requests = Requests()
+    assert open_access(None, requests).call(DESCRIBE_REGIONS, REGION)["Regions"]
+    assert requests.sent == {"AssumeRoleWithWebIdentity": 1, "DescribeRegions": 1}
+    assert len(keyless.requests) == 1  # what is signed
+
+
+@contextlib.contextmanager
+def identity_center() -> Iterator[tuple[str, list[str]]]:
+    """Be what hands out credentials for IAM Identity Center, which moto is not."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            keys = {"accessKeyId": "ASIA", "secretAccessKey": "x", "sessionToken": "y"}
+            body = json.dumps({"roleCredentials": {**keys, "expiration": 32_503_680_000_000}})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_credentials_may_come_from_identity_center(
+    keyless: AwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `aws sso login`, which leaves a token in a file."""
+    start = "https://shop.awsapps.com/start"
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile shop]\nsso_start_url = {start}\nsso_region = eu-west-1\n"
+        "sso_account_id = 123456789012\nsso_role_name = audit\nregion = eu-west-1\n",
+        encoding="utf-8",
+    )
+    token = {"startUrl": start, "accessToken": "x", "expiresAt": "2999-01-01T00:00:00UTC"}
+    name = hashlib.sha1(start.encode()).hexdigest()  # noqa: S324 (botocore's)
+    (tmp_path / f"{name}.json").write_text(json.dumps({**token, "region": "eu-west-1"}))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setattr(
+        botocore.credentials.SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path), raising=True
+    )
+    requests = Requests()
+    with identity_center() as (address, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", address)
+        assert open_access("shop", requests).call(DESCRIBE_REGIONS, REGION)["Regions"]
+    assert len(asked) == 1
+    assert requests.sent == {"GetRoleCredentials": 1, "DescribeRegions": 1}
+    assert len(keyless.requests) == 1
+
+
+def test_credentials_may_come_by_a_role_of_the_profile(
+    keyless: AwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile keys]\naws_access_key_id = AKIASHOPSHOPSHOPSHOP\naws_secret_access_key = x\n"
+        "[profile shop]\nregion = eu-west-1\nsource_profile = keys\n"
+        "role_arn = arn:aws:iam::123456789012:role/audit\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert open_access("shop", Requests()).call(DESCRIBE_REGIONS, REGION)["Regions"]
+    assert [request.operation for request in keyless.requests] == ["AssumeRole", "DescribeRegions"]
 
 
 @pytest.mark.usefixtures("aws")
