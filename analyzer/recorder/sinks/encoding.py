@@ -43,7 +43,7 @@ def present(fields: Mapping[str, object]) -> dict[str, Any]:
 
 
 class _Escapes(dict[int, str]):
-    """What stands for an unsafe character, by its code: a caller may repeat it 4,000 times."""
+    """Escapes of unsafe characters, by code: a caller may repeat one 4,000 times."""
 
     def __missing__(self, code: int) -> str:
         self[code] = escaped = _escaped(code)
