@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
 
 # Characters of a text in which any_of() is quicker than one search after the other: in one of 900,
 # a search for one string takes so little for each character that a hundred of them are quicker.
-SHORT = 256
+_SHORT = 256
+
+# Most patterns are compiled when a text first needs them: all of them would be a tenth of a start.
+compiled = functools.cache(re.compile)
+
+
+class AnyOf:
+    """Looks for any of some strings at once in texts that are short."""
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        """Keep them; they are compiled when they are first looked for."""
+        self._strings = tuple(strings)
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds any of them."""
+        return any_of(self._strings)
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell whether a text may hold one: a long one may, a short one if it does."""
+        return len(text) > _SHORT or self.pattern.search(text) is not None
 
 
 def any_of(strings: Iterable[str]) -> re.Pattern[str]:

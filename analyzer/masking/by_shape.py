@@ -1,14 +1,10 @@
-"""Finds secrets that need no name: kinds that are known by their first characters.
-
-A pattern is compiled when a text first has its alarm: all of them would be a tenth of a start.
-"""
+"""Finds secrets that need no name: kinds that are known by their first characters."""
 
 from __future__ import annotations
 
-import functools
 import re
 
-from analyzer.masking.alarms import SHORT, any_of
+from analyzer.masking.alarms import AnyOf, compiled
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.structures import CUT_FORMS, FORMS, NAMED_ALARMS, READERS
 
@@ -24,8 +20,7 @@ _PRIVATE = r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----"
 _USER_NAME = r"((?<![\w/.@:%+~-])(?!(?:npm|workspace|mailto|git|file|jsr|sha\d+):)[\w.%+~-]{0,64}:)"
 
 # (what lower-case text must hold, what is looked for, flags); what its first group holds is kept.
-# A secret may be cut, so few characters behind a kind's own beginning are enough. To compile all
-# of them takes a tenth of the time that a recorder starts in, and most are never looked for.
+# A secret may be cut, so few characters behind a kind's own beginning are enough.
 _BARE: tuple[tuple[str, str, int], ...] = tuple(
     (alarm, pattern, flags)
     for alarms, pattern, flags in (
@@ -158,18 +153,13 @@ _PORT = re.compile(r":\d{0,5}(?=[/?#,;)\]}]|\Z)")
 ALARMS = tuple(
     dict.fromkeys((*(alarm for alarm, _, _ in _BARE if alarm not in NAMED_ALARMS), "://"))
 )
-_compiled = functools.cache(re.compile)
-
-
-@functools.cache
-def _any_alarm() -> re.Pattern[str]:
-    return any_of(alarm for alarm, _, _ in _BARE)
+_ANY = AnyOf(alarm for alarm, _, _ in _BARE)
 
 
 def find_by_shape(text: str, folded: str, *, is_cut: bool) -> list[Span]:
     """Return where secrets of known kinds stand; ``folded`` is the text in lower case."""
     spans: list[Span] = []
-    if len(folded) > SHORT or _any_alarm().search(folded) is not None:
+    if _ANY.may_be_in(folded):
         for alarm, pattern, flags in _BARE:
             if alarm in folded:
                 spans += _found(pattern, flags, text)
@@ -184,7 +174,7 @@ def find_by_shape(text: str, folded: str, *, is_cut: bool) -> list[Span]:
 def _found(pattern: str, flags: int, text: str) -> list[Span]:
     return [
         (match.end(1), match.end())
-        for match in _compiled(pattern, flags).finditer(text)
+        for match in compiled(pattern, flags).finditer(text)
         if not text.startswith(MASK, match.end(1))
     ]
 

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from analyzer.masking.alarms import SHORT, any_of
+from analyzer.masking.alarms import AnyOf, compiled
 from analyzer.masking.mask import MASK, Span
 from analyzer.masking.programs import (
     ANY_ENDS,
@@ -45,21 +45,13 @@ _SHARE = re.compile(r"[\"']?(?://|\\\\)")
 _NO_SHARE_PASSWORD = re.compile(r"[\"']?[-/~.\\*]|[A-Za-z]:\Z")
 
 ALARMS = tuple(alarm for alarm, _ in HINTS)
+_ANY = AnyOf(ALARMS)
 _BESIDE_USER = re.compile(BESIDE_USER)
 _LONGEST_NAME = 24  # of a program in the table
 _LONGEST_OPTION = 64
 _DASHES = ("-", "/")
 # What openssl and AWS's client take from elsewhere.
 _NO_VALUES = ("pass:", "file:", "fileb:", "env:", "fd:", "//")
-
-
-# Patterns are compiled when a text first needs them, because all of them take a while.
-_compiled = functools.cache(re.compile)
-
-
-@functools.cache
-def _any_alarm() -> re.Pattern[str]:
-    return any_of(ALARMS)
 
 
 @functools.cache
@@ -104,7 +96,7 @@ def _add_rules(
     present: dict[re.Pattern[str], bool],
 ) -> None:
     for names, rule in PROGRAMS:
-        if not _compiled(names).match(base):
+        if not compiled(names).match(base):
             continue
         if rule.needs is not None and rule.needs not in present:
             present[rule.needs] = any(map(rule.needs.match, words))
@@ -131,9 +123,9 @@ def find_commands(text: str, folded: str) -> Iterator[Span]:
 
 def _may_have_some(text: str, folded: str) -> bool:
     """Tell whether a text has the name of a program and a sign of an option that it has."""
-    if len(folded) <= SHORT and _any_alarm().search(folded) is None:
-        return False
-    return any(alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS)
+    return _ANY.may_be_in(folded) and any(
+        alarm in folded and any(hint in text for hint in hints) for alarm, hints in HINTS
+    )
 
 
 def _options(word: str, rules: Mapping[str, list[Rule]]) -> Iterator[tuple[str, list[Rule]]]:
@@ -237,7 +229,7 @@ def _beside_user(words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
 
 def _last(base: str, words: Sequence[str], at: int) -> Iterator[tuple[int, Span]]:
     for program, needs, count in LAST:
-        if _compiled(program).match(base) and any(map(_compiled(needs).match, words[at + 1 :])):
+        if compiled(program).match(base) and any(map(compiled(needs).match, words[at + 1 :])):
             values = [index for index in range(at + 2, len(words)) if words[index][:1] != "-"]
             for index in values[-count:]:
                 yield from _value(words[index], index, 0, "")
