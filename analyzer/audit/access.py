@@ -75,8 +75,7 @@ class Access:
 
     def call(self, operation: Operation, region: str, **parameters: object) -> Answer:
         """Call an operation once; raises botocore's errors."""
-        _refuse_unlisted(operation.service, operation.name)
-        method = getattr(self._client(operation.service, region), _snake(operation.name))
+        method = getattr(self._client_for(operation, region), _snake(operation.name))
         return _of_aws(method(**parameters))
 
     def pages(self, operation: Operation, region: str, **parameters: object) -> Iterator[Answer]:
@@ -85,7 +84,7 @@ class Access:
         ``PageSize`` is the number of items on a page.
         """
         size = parameters.pop("PageSize", None)
-        paginator = self._client(operation.service, region).get_paginator(_snake(operation.name))
+        paginator = self._client_for(operation, region).get_paginator(_snake(operation.name))
         tokens = set()
         for page in paginator.paginate(**parameters, PaginationConfig={"PageSize": size}):
             yield _of_aws(page)
@@ -115,6 +114,11 @@ class Access:
 
         role = RefreshableCredentials.create_from_metadata(take(), take, method="assume-role")
         return Access(open_session(self._session.profile_name, self.home, role), self._requests)
+
+    def _client_for(self, operation: Operation, region: str) -> Any:  # noqa: ANN401 (botocore's)
+        """Return the client of an operation's service; that of EC2 has the listed ones alone."""
+        _refuse_unlisted(operation.service, operation.name)
+        return self._client(operation.service, region)
 
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 (botocore's)
         with self._lock:  # a session is for one thread at a time, its clients are for all

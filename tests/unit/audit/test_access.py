@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import botocore.credentials
@@ -19,6 +15,7 @@ from analyzer.audit.access import Requests, Stopped, open_access
 from analyzer.audit.operations import DESCRIBE_INSTANCES, DESCRIBE_REGIONS, Operation
 from analyzer.errors import AnalyzerError
 from tests.aws import AwsServer
+from tests.recorded_calls import recorded_calls
 
 REGION = "eu-west-1"
 
@@ -32,6 +29,8 @@ def test_what_is_not_listed_is_refused_before_it_is_sent(aws: AwsServer, name: s
     }
     with pytest.raises(AssertionError, match=name):
         access.call(Operation("ec2", name, Part.INSTANCES), REGION, **given.get(name, {}))
+    with pytest.raises(AssertionError, match=name):
+        next(access.pages(Operation("ec2", name, Part.INSTANCES), REGION))
     assert aws.requests == []
 
 
@@ -107,33 +106,6 @@ def test_credentials_may_come_for_a_web_identity(
     assert len(keyless.requests) == 1  # what is signed
 
 
-@contextlib.contextmanager
-def identity_center() -> Iterator[tuple[str, list[str]]]:
-    """Be what hands out credentials for IAM Identity Center, which moto is not."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            keys = {"accessKeyId": "ASIA", "secretAccessKey": "x", "sessionToken": "y"}
-            body = json.dumps({"roleCredentials": {**keys, "expiration": 32_503_680_000_000}})
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_credentials_may_come_from_identity_center(
     keyless: AwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +125,9 @@ def test_credentials_may_come_from_identity_center(
         botocore.credentials.SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path), raising=True
     )
     requests = Requests()
-    with identity_center() as (address, asked):
+    keys = {"accessKeyId": "ASIA", "secretAccessKey": "x", "sessionToken": "y"}
+    answer = {"roleCredentials": {**keys, "expiration": 32_503_680_000_000}}
+    with recorded_calls(answer) as (address, asked):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", address)
         assert open_access("shop", requests).call(DESCRIBE_REGIONS, REGION)["Regions"]
     assert len(asked) == 1

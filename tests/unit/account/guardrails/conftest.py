@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
-import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,32 +16,6 @@ from tests.aws_cli import aws_cli
 
 REGION = "eu-west-1"
 Api = Callable[[str], Any]
-
-
-@contextlib.contextmanager
-def recorded_calls(answer: object) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """Answer all calls of an AWS API in JSON alike; give the address, and what was called."""
-    calls: list[tuple[str, Any]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            calls.append((self.headers["X-Amz-Target"], json.loads(body)))
-            text = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Stay silent."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", calls
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

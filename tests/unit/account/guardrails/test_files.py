@@ -17,7 +17,8 @@ from analyzer.account.guardrails.guardrail import FILES, TARGET, Guardrail, Kind
 from analyzer.account.guardrails.table import BY_FILE, GUARDRAILS
 from analyzer.account.guardrails.writing import README, write
 from analyzer.errors import AnalyzerError
-from tests.unit.account.guardrails.conftest import Api, recorded_calls
+from tests.recorded_calls import recorded_calls
+from tests.unit.account.guardrails.conftest import Api
 
 # Characters, white space included:
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html and
