@@ -21,7 +21,7 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0
 IMAGE := localhost/imds-analyzer:$(VERSION)
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --retries 5
 PYTEST := $(VENV)/bin/python -m pytest
-# Tests that touch nothing of the host but files of their own run on all cores, as many as there are.
+# Tests that touch nothing of the host but files of their own run on all cores.
 PARALLEL := --numprocesses auto --dist worksteal
 # Without bytecode each of some hundred processes that the tests start would compile the program.
 unexport PYTHONDONTWRITEBYTECODE

@@ -17,21 +17,21 @@ class Contents(NamedTuple):
 
     lines: int
     damaged: int
-    folded: bool = True
-    v1: bool = True
-    token_requests: bool = True
-    token_failures: bool = True
-    hop_limits: bool = True
-    starts: bool = True
-    evidence: bool = True
-    losses: bool = True
-    counted_losses: bool = True
-    counted_v1: bool = True
-    counted_v2: bool = True
-    counted_unknown: bool = True
-    stops: bool = True
-    left_out: bool = True
-    bootless_marks: bool = True
+    folded: bool
+    v1: bool
+    token_requests: bool
+    token_failures: bool
+    hop_limits: bool
+    starts: bool
+    evidence: bool
+    losses: bool
+    counted_losses: bool
+    counted_v1: bool
+    counted_v2: bool
+    counted_unknown: bool
+    stops: bool
+    left_out: bool
+    bootless_marks: bool
 
     @property
     def counted(self) -> tuple[str, ...]:
