@@ -24,7 +24,7 @@ class AnyOf:
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What finds any of them."""
+        """The pattern that finds any of them."""
         return any_of(self._strings)
 
     def may_be_in(self, text: str) -> bool:
