@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Optional, Union
 
 from analyzer import __version__
+from analyzer.account.descriptions import quick
 from analyzer.audit.operations import ALLOWED
 from analyzer.errors import AnalyzerError
 
@@ -63,7 +64,7 @@ def _loader(data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
     """
     from botocore.loaders import create_loader  # noqa: PLC0415 (comes with boto3)
 
-    loader = create_loader(data_path)
+    loader = quick(create_loader(data_path))
     load = loader.load_service_model
 
     @functools.cache  # of a few services

@@ -12,8 +12,9 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
+from analyzer.account.descriptions import quick
 from analyzer.errors import LabError
 from analyzer.lab.account.additions import Additions, Place
 
@@ -67,6 +68,7 @@ class Cloud:
         """Start it on a free port of loopback."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(_set(_MOTO_SETTINGS))
+            stack.enter_context(_descriptions_read_once())
             self._modules = _modules()
             self._session = self._modules.session.Session()
             self._modules.random.seed(_SEED)  # ids are the same in each run
@@ -192,6 +194,37 @@ def _set(settings: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _descriptions_read_once() -> Iterator[None]:
+    """Let botocore's sessions share them, and let moto list botocore's services once.
+
+    moto opens four sessions when it is imported, and lists 400 services for each that is used.
+    """
+    try:
+        from botocore import session  # noqa: PLC0415 (an extra)
+        from moto.core import utils  # noqa: PLC0415 (an extra)
+    except ImportError:
+        raise LabError(_EXTRA) from None
+    modules: tuple[Any, ...] = (session, utils)
+    formers = [(module, module.create_loader) for module in modules]
+    for module, former in formers:
+        module.create_loader = _shared(former)
+    try:
+        yield
+    finally:
+        for module, former in formers:
+            module.create_loader = former
+
+
+@functools.cache  # also for the next server of this process
+def _shared(create_loader: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.cache  # NOBODYS leaves all sessions the same path
+    def create(*data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
+        return quick(create_loader(*data_path))
+
+    return create
 
 
 def _modules() -> _Modules:
