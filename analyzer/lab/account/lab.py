@@ -108,6 +108,7 @@ def _nothing_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # nor at the end of the process
         gc.enable()
 
 
