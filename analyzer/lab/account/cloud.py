@@ -208,7 +208,8 @@ def _descriptions_read_once() -> Iterator[None]:
     except ImportError:
         raise LabError(_EXTRA) from None
     modules: tuple[Any, ...] = (session, utils)
-    formers = [(module, module.create_loader) for module in modules]
+    # Another version of moto may do without.
+    formers = [(each, each.create_loader) for each in modules if hasattr(each, "create_loader")]
     for module, former in formers:
         module.create_loader = _shared(former)
     try:
