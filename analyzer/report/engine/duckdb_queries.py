@@ -5,6 +5,7 @@ Files' names are in variables of DuckDB's: a query has the same text whatever fi
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 from collections.abc import Collection, Sequence
@@ -31,6 +32,10 @@ def statement_of(text: str) -> duckdb.Statement:
 
     (statement,) = duckdb.extract_statements(text)
     return statement
+
+
+# Python may be at its end before it frees what a module keeps: DuckDB's binding then complains.
+atexit.register(statement_of.cache_clear)
 
 
 def records_of(connection: duckdb.DuckDBPyConnection, prepared: Prepared) -> str:
