@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Hashable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, cast
 
@@ -24,8 +24,6 @@ TABLES = (
 )
 # Is nearly as large as what it is made from, and is needed twice: an engine need not keep it.
 PASSING = ("request_counts",)
-# About three times as many as one report asks.
-_KEPT_TEXTS = 128
 
 
 def query(name: str, /, **parts: object) -> str:
@@ -33,12 +31,6 @@ def query(name: str, /, **parts: object) -> str:
 
     A part that the query needs and that is not given raises ``jinja2.UndefinedError``.
     """
-    is_kept = all(isinstance(part, Hashable) for part in parts.values())
-    return (_rendered if is_kept else _rendered.__wrapped__)(name, **parts)
-
-
-@functools.lru_cache(maxsize=_KEPT_TEXTS)
-def _rendered(name: str, /, **parts: object) -> str:
     return _environment().get_template(f"{name}.sql").render(parts)
 
 
