@@ -48,6 +48,7 @@ ALARMS = tuple(alarm for alarm, _ in HINTS)
 _ANY = AnyOf(ALARMS)
 _BESIDE_USER = re.compile(BESIDE_USER)
 _LONGEST_NAME = 24  # of a program in the table
+_NAMES_MAX = 128  # of programs, whose rules are remembered
 _LONGEST_OPTION = 64
 _DASHES = ("-", "/")
 # What openssl and AWS's client take from elsewhere.
@@ -59,6 +60,12 @@ def _any_program() -> re.Pattern[str]:
     names = [each[0] for table in (PROGRAMS, LAST) for each in table]
     names += (each.pattern for each in (_SQLPLUS, _SHARE_CLIENTS, *(row[0] for row in ASSIGNING)))
     return re.compile("|".join(f"(?:{each})" for each in names))
+
+
+@functools.lru_cache(maxsize=_NAMES_MAX)
+def _rules_of(base: str) -> tuple[Rule, ...]:
+    """Return the rules of a program by its name."""
+    return tuple(rule for names, rule in PROGRAMS if compiled(names).match(base))
 
 
 def find_in_words(words: Sequence[str]) -> Iterator[tuple[int, Span]]:
@@ -95,9 +102,7 @@ def _add_rules(
     rules: dict[str, list[Rule]],
     present: dict[re.Pattern[str], bool],
 ) -> None:
-    for names, rule in PROGRAMS:
-        if not compiled(names).match(base):
-            continue
+    for rule in _rules_of(base):
         if rule.needs is not None and rule.needs not in present:
             present[rule.needs] = any(map(rule.needs.match, words))
         if rule.needs is None or present[rule.needs]:

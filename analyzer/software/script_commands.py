@@ -48,11 +48,11 @@ def commands_of(text: str, language: Language) -> Iterator[Command]:
         if parts and is_open and not bare.lstrip().startswith(_JOINS):
             yield _command(parts, reads)
             parts, reads = [], []
-        goes_on = bare.rstrip().endswith("\\") and len(reads) < _CONTINUED_MAX
+        stripped, has_room = bare.rstrip(), len(reads) < _CONTINUED_MAX
+        goes_on = has_room and stripped.endswith("\\")
         # A text that goes on in the next line: `'curl -s '` and below it `'http://...'`.
-        is_open = not goes_on and not language.is_shell and bare.rstrip().endswith(_JOINED)
-        is_open = is_open and len(reads) < _CONTINUED_MAX
-        parts.append(bare.rstrip().rstrip("\\") if goes_on else bare)
+        is_open = has_room and not goes_on and not language.is_shell and stripped.endswith(_JOINED)
+        parts.append(stripped.rstrip("\\") if goes_on else bare)
         reads.append(read)
         if not goes_on and not is_open:
             yield _command(parts, reads)
@@ -62,8 +62,8 @@ def commands_of(text: str, language: Language) -> Iterator[Command]:
 
 
 def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
-    lines = tuple((each.number, each.line) for each in reads)
-    text = " ".join(parts)
+    lines = tuple([(each.number, each.line) for each in reads])
+    text = parts[0] if len(parts) == 1 else " ".join(parts)
     if "proxy" in text.lower():
         text = _NO_PROXY.sub(" ", text)
     if "169" in text:
@@ -74,12 +74,17 @@ def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
 def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:
     """Yield numbered lines outside of block comments and of a language's docstrings."""
     end = ""
+    signs = tuple(sign for sign, _ in language.block)
+    blank = " \trR" if language.name == "python" else None
     for number, whole in enumerate(text.splitlines(), 1):
         line = whole[:_LINE_MAX]
         if end:
             end = "" if end in line else end
             continue
-        bare = line.lstrip(" \trR") if language.name == "python" else line.lstrip()
+        bare = line.lstrip(blank)
+        if not bare.startswith(signs):  # most lines: one look for all signs
+            yield number, line
+            continue
         start = next((each for each in language.block if _begins(bare, line, each[0])), None)
         if start is None:
             yield number, line
@@ -96,9 +101,12 @@ def _begins(bare: str, line: str, sign: str) -> bool:
 
 def _without_comment(line: str, language: Language) -> str:
     """Return a line up to its comment; signs within quotes are no comment."""
-    first = min((at for at in map(line.find, language.comment) if at >= 0), default=-1)
-    if first < 0:
+    for sign in language.comment:
+        if sign in line:
+            break
+    else:
         return line
+    first = min(at for at in map(line.find, language.comment) if at >= 0)
     before = line[:first]
     if not before.strip():  # the line begins with it
         return before

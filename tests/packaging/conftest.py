@@ -13,7 +13,9 @@ import pytest
 
 from tests.unit.install.host import CHECKOUT
 
-Once = Callable[[str, Callable[[Path], None]], Path]
+Once = Callable[[str, Callable[[Path], object]], Path]
+# The name of the directory with a virtual environment; see ``once``.
+ENVIRONMENT = "environment"
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
@@ -24,7 +26,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent  # of all of them
 
-    def directory(name: str, fill: Callable[[Path], None]) -> Path:
+    def directory(name: str, fill: Callable[[Path], object]) -> Path:
         place = run / name
         with (run / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,9 +66,12 @@ def needed(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(once: Once) -> Path:
-    """Return a virtual environment of the system's Python with nothing but pip."""
+    """Return a virtual environment of the system's Python with nothing but pip.
+
+    It is a copy of what install.sh has made, if it has made one before; see ``ENVIRONMENT``.
+    """
 
     def make(place: Path) -> None:
         subprocess.run(["/usr/bin/python3", "-I", "-m", "venv", str(place)], check=True)
 
-    return once("environment", make)
+    return once(ENVIRONMENT, make)

@@ -193,6 +193,8 @@ def _value(kind: int, raw: bytes) -> Value:
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
     """Return a number of up to nine bytes and the place behind it."""
+    if at < len(raw) and raw[at] < 0x80:  # noqa: PLR2004 (one byte, as most have)
+        return raw[at], at + 1
     value = 0
     for index in range(at, at + 8):
         if index >= len(raw):

@@ -23,6 +23,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from analyzer import __version__
 from analyzer.config.rules import TcpAddress, UnixAddress
 from analyzer.errors import ConfigError, SinkError
+from analyzer.recorder.metrics import pages
 from analyzer.recorder.records import Outcome, Response
 from analyzer.recorder.source_events import Lost
 from tests.live.watch import DEADLINE_S, eventually
@@ -114,24 +115,25 @@ class TestEndpoint:
         assert not [name for name, _ in plainly if "fake" in name]
 
     def test_a_scrape_is_consistent_while_requests_are_counted(
-        self, bench: Bench, tmp_path: Path
+        self, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Counts never shrink from one page to the next, and none is missing at the end."""
+        monkeypatch.setattr(pages, "PAGE_S", 0.0)  # each scrape makes one
         address = UnixAddress(str(tmp_path / "metrics.sock"))
         metrics = bench.start(prometheus=address)
-        pages: list[dict[str, float]] = []
+        scraped: list[dict[str, float]] = []
         done = threading.Event()
 
         def scrape() -> None:
             while not done.is_set():
-                pages.append(requests_of(parsed(fetch(address))))
+                scraped.append(requests_of(parsed(fetch(address))))
 
         records = [named(f"prog-{number}") for number in range(151)]
         counted = 0
         thread = threading.Thread(target=scrape)
         thread.start()
         try:
-            while len({sum(page.values()) for page in pages}) < 3:
+            while len({sum(page.values()) for page in scraped}) < 9:
                 assert thread.is_alive()
                 for record in records:
                     metrics.request(record)
@@ -139,9 +141,9 @@ class TestEndpoint:
         finally:
             done.set()
             thread.join()
-        totals = [sum(page.values()) for page in pages]
+        totals = [sum(page.values()) for page in scraped]
         assert totals == sorted(totals)
-        for before, after in zip(pages, pages[1:]):
+        for before, after in zip(scraped, scraped[1:]):
             assert all(after[name] >= count for name, count in before.items())
         eventually(
             "the last page has all",
