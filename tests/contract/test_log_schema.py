@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import analyzer
 from analyzer import imds
@@ -43,6 +44,11 @@ REASONS = {
 def test_the_file_is_what_the_declared_fields_say() -> None:
     """``make schema`` writes it anew."""
     assert SCHEMA_PATH.read_text("utf-8") == text()
+
+
+def test_the_schema_is_one() -> None:
+    """Those who hold lines to it (tests.schema) take that for granted: the check takes long."""
+    Draft202012Validator.check_schema(SCHEMA)
 
 
 def test_the_document_is_what_the_declared_fields_say() -> None:

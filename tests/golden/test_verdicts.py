@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.commands.report import report
+from tests.duckdb_instance import opened_instance, shared_instance
 from tests.fleet.histories import (
     DAY,
     HOUR,
@@ -28,6 +29,8 @@ from tests.fleet.histories import (
     every,
     instance_id,
 )
+
+__all__ = ["opened_instance", "shared_instance"]
 
 NOW = datetime.datetime(2026, 11, 22, tzinfo=UTC)
 SAFE, NOT_SAFE, NOT_ENOUGH = 0, 3, 4
@@ -630,6 +633,7 @@ CASES = [
 ]
 
 
+@pytest.mark.usefixtures("shared_instance")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_log(case: Case, tmp_path: Path) -> None:
     """The exit code is right, and the reason is the one that matters."""

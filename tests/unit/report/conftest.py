@@ -1,6 +1,7 @@
 """Lets the reports of one test share their findings: another format needs no other answer.
 
-A test that changes how findings are made belongs to ``engine/``, where nothing is kept.
+A test that changes how findings are made belongs to ``engine/``, where nothing is kept but the
+instance of DuckDB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from analyzer.report.engine import duckdb
 from analyzer.report.engine.gathering import Options
 from analyzer.report.findings import Findings
 from analyzer.report.inputs import Inputs
+from tests.duckdb_instance import opened_instance, shared_instance
+
+__all__ = ["opened_instance", "shared_instance"]
 
 
 class _Question(NamedTuple):
@@ -33,6 +37,11 @@ def _answered(question: _Question) -> Findings:
 
 
 _gather = duckdb.gather
+
+
+@pytest.fixture(autouse=True)
+def _reports_share_an_instance(shared_instance: None) -> None:
+    """Open DuckDB once."""
 
 
 @pytest.fixture(autouse=True)

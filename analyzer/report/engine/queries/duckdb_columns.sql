@@ -1,2 +1,2 @@
-DESCRIBE SELECT * FROM read_parquet([{{ paths | map("quoted") | join(", ") }}],
+DESCRIBE SELECT * FROM read_parquet({{ path | quoted }},
   hive_partitioning = false)
