@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from moto.ssm.models import SimpleSystemManagerBackend
 
@@ -156,6 +157,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             aws_cli(tmp_path_factory.mktemp("cli")) as programs,
         ):
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            BackendDict.reset()  # moto's state is the process's, and so another module's, too
             yield Cloud(f"http://{address}:{port}", tmp_path_factory.mktemp("cloud"), programs)
     finally:
         server.stop()
