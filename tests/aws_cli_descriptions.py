@@ -11,9 +11,11 @@ from typing import Any, Optional
 import awscli.clidriver
 import botocore.session
 
+from analyzer.account.descriptions import quick
+
 assert awscli.clidriver.botocore is botocore
 # The CLI sets the variable when it is imported, for what it adds to them.
-_LOADER = botocore.session.create_loader(os.environ["AWS_DATA_PATH"])
+_LOADER = quick(botocore.session.create_loader(os.environ["AWS_DATA_PATH"]))
 
 
 def _loader(_path: Optional[str] = None) -> Any:

@@ -8,6 +8,7 @@ while it answers. One program at a time may ask.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import runpy
@@ -60,8 +61,11 @@ def preloaded(place: Path, *modules: str) -> Iterator[None]:
 
 def serve(place: Path, modules: Iterable[str]) -> None:
     """Answer until standard input ends."""
+    gc.disable()  # what is imported stays
     for module in modules:
         importlib.import_module(module)
+    gc.freeze()
+    gc.enable()
     # Open for both, so that neither ends when nobody asks.
     with (
         open(place / "requests", "r+b", buffering=0) as requests,  # noqa: PTH123 (unbuffered)
