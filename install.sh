@@ -27,14 +27,10 @@ root_made() { # DIRECTORY: it and its mark, and nobody but root can have made or
   case $1 in /*) ;; *) return 1 ;; esac
   [ "$(stat -c '%F %u %h %a' "$1/.imds-analyzer-test-root" 2>/dev/null)" = \
     'regular empty file 0 1 600' ] || return 1
-  place=$1
+  place=$1 sticky=no
   set --
-  while [ -n "$place" ]; do
-    set -- "$@" "$place"
-    place=${place%/*}
-  done
+  while [ -n "$place" ]; do set -- "$@" "$place" && place=${place%/*}; done
   modes=$(stat -c '%u %A' "$@" /) || return 1
-  sticky=no
   while IFS= read -r mode; do
     # Others may write only above it, and only where they cannot rename what is root's.
     case $sticky-$mode in
@@ -58,9 +54,7 @@ if [ -n "$root" ] && [ "$(id -u)" = 0 ]; then
   }
 fi
 PATH=${root:+$root/usr/bin:}$PATH
-here=./$0
-[ "${0#/}" = "$0" ] || here=$0
-here=$(cd -- "${here%/*}/" && pwd -P)
+here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 
 name=imds-analyzer
 service=$name.service
@@ -117,12 +111,9 @@ quoted() { # ARGUMENT...: as a shell would take them
   quoted=
   for word in "$@"; do
     case $word in
-    '' | *[!A-Za-z0-9_./:=@%+,-]*)
-      word=$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")
-      quoted="$quoted '$word'"
-      ;;
-    *) quoted="$quoted $word" ;;
+    '' | *[!A-Za-z0-9_./:=@%+,-]*) word="'$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'" ;;
     esac
+    quoted="$quoted $word"
   done
   printf '%s\n' "${quoted# }"
 }
@@ -197,16 +188,12 @@ parse_options() {
   # Absolute, before the working directory is left.
   [ -z "${wheel%%/*}" ] || wheel=$PWD/$wheel
   [ -z "${offline%%/*}" ] || offline=$PWD/$offline
-  if [ "$purge" = yes ] && [ "$uninstall" = no ]; then
-    wrong_usage "--purge goes with --uninstall"
-  fi
+  [ "$purge" = no ] || [ "$uninstall" = yes ] || wrong_usage "--purge goes with --uninstall"
   # Others use the package manager, mirrors are busy; without a way out waiting does not help.
   patience='5 10 20'
   [ -z "$offline" ] || patience=
-  if [ -n "$offline" ] && [ ! -d "$offline" ]; then
-    fail "--offline $offline is not a directory" \
-      "fill one on a host with network: pip download --require-hashes -r requirements.lock -d DIR"
-  fi
+  [ -z "$offline" ] || [ -d "$offline" ] || fail "--offline $offline is not a directory" \
+    "fill one on a host with network: pip download --require-hashes -r requirements.lock -d DIR"
 }
 
 find_wheel() { # sets wheel, lock, version
@@ -289,9 +276,8 @@ detect_system() { # sets family, python_packages, system, machine, kernel
 }
 
 check_host() {
-  if [ "$(id -u)" != 0 ] && [ "$dry_run" = no ]; then
+  [ "$(id -u)" = 0 ] || [ "$dry_run" = yes ] ||
     fail "this needs root" "run it with sudo; --dry-run shows without root what it would do"
-  fi
   lacking=
   for each in awk flock getent grep sed sha256sum; do
     command -v "$each" >/dev/null || lacking="$lacking $each"
@@ -312,9 +298,7 @@ take_lock() {
   # The directory itself, so that no lock file is left behind.
   exec 9<"$root/opt"
   flock -n 9 || fail "another install.sh is at work" "wait until it has ended"
-  for each in "$root/run/$name-install".*; do # of runs that were killed
-    [ ! -e "$each" ] || rm -rf "$each"
-  done
+  rm -rf "$root/run/$name-install".* # of runs that were killed
   work=$(mktemp -d "$root/run/$name-install.XXXXXX") || fail "no directory can be made in /run" "$disk"
 }
 
@@ -337,14 +321,10 @@ plan() { # STAGE: in a subshell, prints the lines; see analyzer/service_plan
     --bcc="$bcc_asked" --logrotate="$logrotate" --start="$start" \
     --dry-run="$dry_run" --changed="$changed" --was-active="$was_active" \
     --release="$target" --running="$running" --old="$old" --before="$before"
-  if [ -x "$target/bin/$name" ]; then
-    exec "$target/bin/$name" service-plan "$@" 9>&-
-  elif [ "$dry_run" = yes ] && [ -x "$current/bin/python" ]; then
-    # It can read the configuration, which not every system's Python can.
-    exec "$current/bin/python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
-  else
-    exec "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
-  fi
+  [ ! -x "$target/bin/$name" ] || exec "$target/bin/$name" service-plan "$@" 9>&-
+  # The release's can read the configuration, which not every system's Python can.
+  [ "$dry_run" = no ] || [ ! -x "$current/bin/python" ] || python=$current/bin/python
+  exec "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
 }
 
 carry_out() { # PLAN: line by line
@@ -487,12 +467,9 @@ remove() { # PATH...: what of it is there
 }
 
 same() { # FILE FILE; cmp is not on every host
-  [ -r "$1" ] && [ -r "$2" ] && sha256sum -- "$1" "$2" | {
-    read -r first _
-    read -r second _
-    # A backslash is before the sum of a file with an unusual name.
-    [ -n "$first" ] && [ "${first#\\}" = "${second#\\}" ]
-  }
+  # A backslash is before the sum of a file with an unusual name.
+  [ -r "$1" ] && [ -r "$2" ] && sha256sum -- "$1" "$2" |
+    { read -r first _ && read -r second _ && [ "${first#\\}" = "${second#\\}" ]; }
 }
 
 install_file() { # SOURCE TARGET MODE: unless it is the same already
@@ -539,16 +516,13 @@ start_service() { # unless it is in use, with all that belongs to it
   if [ "$changed_service$unfinished$stale$made_release" = nononono ] &&
     [ "$active" = yes ] && [ "$base/$running" = "$target" ]; then return; fi
   changed=yes
-  if [ "$dry_run" = yes ]; then
-    run '' systemctl restart "$service"
-  else
-    say "Starting $service, until it reports ready"
-    # Its failure is to be taken back also where the files were there before.
-    changed_service=yes
-    # Type=notify: this returns when the probe is attached, or with an error.
-    systemctl restart "$service" >"$work/output" 2>&1 9>&- || explain_failed_start
-    systemctl is-active --quiet "$service" || explain_failed_start
-  fi
+  if shown systemctl restart "$service"; then return; fi
+  say "Starting $service, until it reports ready"
+  # Its failure is to be taken back also where the files were there before.
+  changed_service=yes
+  # Type=notify: this returns when the probe is attached, or with an error.
+  systemctl restart "$service" >"$work/output" 2>&1 9>&- || explain_failed_start
+  systemctl is-active --quiet "$service" || explain_failed_start
 }
 
 rollback() {
@@ -626,9 +600,7 @@ finish() {
 uninstall() {
   packages=$(cat "$base/packages" 2>/dev/null) || packages=
   if [ -e "$units/$service" ] && command -v systemctl >/dev/null; then
-    if [ "$systemd" = yes ]; then
-      run "see its output" systemctl stop "$service"
-    fi
+    [ "$systemd" = no ] || run "see its output" systemctl stop "$service"
     run "see its output" systemctl disable --quiet "$service"
   fi
   remove "$units/$service" "$units/$service.d"
@@ -664,9 +636,8 @@ uninstall() {
 }
 
 install_or_upgrade() {
-  if [ -e "$command_link" ] && [ ! -h "$command_link" ]; then
+  [ ! -e "$command_link" ] || [ -h "$command_link" ] ||
     fail "$command_link is there, and not from this script" "move it away"
-  fi
   if [ -d "$previous" ]; then # a run was killed, or nobody has started what it installed
     unfinished=yes
     old=$(readlink "$previous/release") || old=

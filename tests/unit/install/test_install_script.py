@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.unit.install.host import CONFIG, DROP_INS, Host, differences
+from tests.unit.install.host import CONFIG, DROP_INS, INSTALL, Host, differences
 from tests.unit.install.programs import KERNEL
 
 # The mounts that would hold what the service needs.
@@ -14,6 +14,13 @@ HOLDING = (
     "opt.mount opt-imds\\x2danalyzer.mount etc.mount etc-imds\\x2danalyzer.mount "
     "var.mount var-log.mount var-log-imds\\x2danalyzer.mount"
 )
+
+# It carries out; analyzer.service_plan decides, and is easier to test.
+LINES_MAX = 699
+
+
+def test_the_script_is_short() -> None:
+    assert len(INSTALL.read_text(encoding="utf-8").splitlines()) <= LINES_MAX
 
 
 def test_install(host: Host) -> None:
