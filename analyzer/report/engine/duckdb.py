@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.errors import AnalyzerError
-from analyzer.report.engine.duckdb_files import Prepared, mended, names, prepare
-from analyzer.report.engine.duckdb_queries import (
-    example_records,
-    example_texts_of,
-    records_of,
-    statement_of,
-)
+from analyzer.report.engine.bounds import TIME
+from analyzer.report.engine.columns import DUCKDB, FIELDS, Shape
+from analyzer.report.engine.duckdb_files import Prepared, mended, names, pattern, prepare
 from analyzer.report.engine.gathering import Options
 from analyzer.report.engine.gathering import gather as gather_with
 from analyzer.report.engine.rows import Rows
@@ -129,6 +127,11 @@ def _plan_little(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET threads = 1")
 
 
+def records_of(prepared: Prepared) -> str:
+    """Return the query for the records of files, for a question of one's own."""
+    return query("duckdb_records", **_inputs_of(prepared))
+
+
 def _explained(files: Sequence[File], options: Options, error: duckdb.Error) -> AnalyzerError:
     import duckdb  # noqa: PLC0415 (an extra, and large)
 
@@ -154,28 +157,68 @@ class _DuckDB:
         self._compressed = compressed
         self.is_summed = False
         self._prepared = prepared
-        self.records = records_of(connection, prepared)
+        self.records = records_of(prepared)
 
     def keep(self, name: str, question: str) -> None:
         """Keep a query's answer under a name."""
         kind = "VIEW" if name in PASSING else "TABLE"
-        self._connection.execute(statement_of(f"CREATE {kind} {name} AS {question}"))
+        self._connection.execute(f"CREATE {kind} {name} AS {question}")
         if name in self._compressed:
             self._connection.execute("CHECKPOINT kept")
         self.is_summed = True
 
     def ask(self, question: str) -> Rows:
         """Return a query's answer."""
-        return self._connection.execute(statement_of(question)).fetchall()
+        return self._connection.execute(question).fetchall()
 
     def example_texts(self) -> str:
         """Return a query for the lines at the examples' times."""
         paths = {path for (path,) in self.ask(query("example_files"))}
-        return example_texts_of(self._connection, self._prepared, paths)
+        return query("duckdb_example_texts", **_inputs_of(_only(self._prepared, paths)))
 
     def example_records(self) -> str:
         """Return the records of these lines, with their lines."""
-        return example_records()
+        return query("duckdb_example_records", **_inputs_of(self._prepared))
+
+
+def _only(prepared: Prepared, paths: Collection[str]) -> Prepared:
+    """Leave out the files with other paths."""
+    tables = (tuple(file for file in group if file.path in paths) for group in prepared.tables)
+    return replace(
+        prepared,
+        files=tuple(file for file in prepared.files if file.path in paths),
+        tables=tuple(filter(None, tables)),
+    )
+
+
+def _inputs_of(prepared: Prepared) -> dict[str, object]:
+    """Return what the queries that read files are filled with."""
+    return {
+        "parts": _json_parts(prepared.files),
+        "parquet": [[pattern(each) for each in group] for group in prepared.tables],
+        "fields": {name: DUCKDB.write(shape) for name, shape in FIELDS.items()},
+        "structure": json.dumps({name: _structure(shape) for name, shape in FIELDS.items()}),
+        "TIME": TIME,
+    }
+
+
+def _json_parts(files: Sequence[File]) -> list[dict[str, object]]:
+    """Return the plain and the compressed files, as far as there are any."""
+    parts: list[dict[str, object]] = []
+    for compression, is_gzip in (("uncompressed", False), ("gzip", True)):
+        paths = [pattern(each) for each in files if each.is_gzip is is_gzip and not each.is_parquet]
+        if paths:
+            parts.append({"compression": compression, "paths": paths})
+    return parts
+
+
+def _structure(shape: Shape) -> object:
+    """Return a type as json_transform wants it."""
+    if isinstance(shape, str):
+        return DUCKDB.write(shape)
+    if isinstance(shape, list):
+        return [_structure(shape[0])]
+    return {name: _structure(inner) for name, inner in shape.items()}
 
 
 @contextlib.contextmanager

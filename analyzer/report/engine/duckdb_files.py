@@ -77,7 +77,7 @@ def mended(prepared: Prepared, directory: Path) -> Prepared:
         for file in prepared.files:
             if file.is_parquet:
                 try:
-                    connection.execute(query("duckdb_whole_table", path=pattern(file)))
+                    connection.execute(query("duckdb_whole_table", paths=[pattern(file)]))
                 except duckdb.Error as error:
                     unread[file] = _unreadable(file, error)
     found = salvaged([file for file in prepared.files if file not in unread], directory)
@@ -110,7 +110,7 @@ def _nameable(file: File, directory: Path) -> File:
 
 def _columns(connection: duckdb.DuckDBPyConnection, file: File) -> Optional[str]:
     """Return the columns of a table, None where it has not those of lines."""
-    rows = connection.execute(query("duckdb_columns", path=pattern(file))).fetchall()
+    rows = connection.execute(query("duckdb_columns", paths=[pattern(file)])).fetchall()
     if not COLUMNS.issubset(name for name, *_ in rows):
         return None
     return repr([(name, kind) for name, kind, *_ in rows])

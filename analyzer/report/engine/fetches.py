@@ -9,9 +9,8 @@ from pathlib import Path
 
 from analyzer.account.credentials.joining import Fetch
 from analyzer.errors import AnalyzerError
-from analyzer.report.engine.duckdb import connected
+from analyzer.report.engine.duckdb import connected, records_of
 from analyzer.report.engine.duckdb_files import prepare
-from analyzer.report.engine.duckdb_queries import records_of
 from analyzer.report.engine.sql import query
 from analyzer.report.inputs import Inputs
 from analyzer.report.inputs.file import nothing_left
@@ -42,7 +41,7 @@ def fetched(inputs: Inputs, memory: str = _MEMORY) -> Fetched:
             import duckdb  # noqa: PLC0415 (an extra, and large)
 
             try:
-                records = records_of(connection, prepared)
+                records = records_of(prepared)
                 asked = query("credential_fetches", records=records, kept="", HOUR_US=_HOUR_US)
                 rows = connection.execute(asked).fetchall()
             except duckdb.Error as error:

@@ -1,2 +1,2 @@
-DESCRIBE SELECT * FROM read_parquet({{ path | quoted }},
+DESCRIBE SELECT * FROM read_parquet([{{ paths | map("quoted") | join(", ") }}],
   hive_partitioning = false)

@@ -8,7 +8,7 @@ FROM (
   FROM (
 {% for part in parts %}
     SELECT json AS line, filename AS file
-    FROM read_ndjson_objects({{ part.paths }}, {{ options(part) }})
+    FROM read_ndjson_objects([{{ part.paths | map("quoted") | join(", ") }}], {{ options(part) }})
     {{ "UNION ALL" if not loop.last or parquet }}
 {% endfor %}
 {% if parquet %}

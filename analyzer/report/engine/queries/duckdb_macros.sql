@@ -14,12 +14,12 @@ FROM ({{ records }}) AS records) AS records
 format = 'newline_delimited', compression = '{{ part.compression }}', ignore_errors = true,
   filename = true, hive_partitioning = false, maximum_object_size = {{ LINE_MAX }}
 {%- endmacro %}
-{# `groups` are lists of files in SQL. The files of each have the same columns. The file's name is no part of the line; null
+{# The files of each group have the same columns. The file's name is no part of the line; null
    takes it out. #}
 {% macro parquet_lines(groups) -%}
 {% for paths in groups %}
 SELECT json_merge_patch(to_json(whole), '{"__imds_file": null}') AS line, whole.__imds_file AS file
-FROM read_parquet({{ paths }}, hive_partitioning = false,
+FROM read_parquet([{{ paths | map("quoted") | join(", ") }}], hive_partitioning = false,
   filename = '__imds_file') AS whole
 {{ "UNION ALL" if not loop.last }}
 {% endfor %}

@@ -3,7 +3,7 @@
 {% set records %}
 {% for part in parts %}
 SELECT {{ fields | join(", ") }}, filename AS file
-FROM read_json({{ part.paths }}, records = true,
+FROM read_json([{{ part.paths | map("quoted") | join(", ") }}], records = true,
   columns = {
 {%- for name, type in fields.items() %}'{{ name }}': {{ type | quoted }}{{ ", " if not loop.last }}{% endfor -%}
   }, {{ options(part) }})
