@@ -149,8 +149,8 @@ test: setup ## Run all tests for this host's own kernel (root)
 	$(MAKE) $(TOGETHER) --jobs $$(($(CORES) + 3)) test-live test-quiet $(SHARES) lint
 
 # The live tests wait for kernels, processes and timers most of the time: the others run beside
-# them, and give way to them. They run in shares, each a process that imports and collects its own
-# files alone. (Workers of pytest-xdist would each collect all, and pass on each of 11,000 results.)
+# them, and give way to them. These fast tests run in shares. A share is one process, which imports
+# and collects its own files alone. (Each worker of pytest-xdist would collect all 11,000 tests.)
 # The largest share comes first, and what waits before what only calculates: both cores have work
 # until the end. What is in no other share is in `others`.
 CORES := $(shell nproc)

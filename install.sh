@@ -322,7 +322,7 @@ plan() { # STAGE: in a subshell, prints the lines; see analyzer/service_plan
     --dry-run="$dry_run" --changed="$changed" --was-active="$was_active" \
     --release="$target" --running="$running" --old="$old" --before="$before"
   [ ! -x "$target/bin/$name" ] || exec "$target/bin/$name" service-plan "$@" 9>&-
-  # The release's can read the configuration, which not every system's Python can.
+  # The Python of the release in use can read the configuration; not every system's can.
   [ "$dry_run" = no ] || [ ! -x "$current/bin/python" ] || python=$current/bin/python
   exec "$python" -I "$wheel/analyzer/service_plan" "$@" 9>&-
 }

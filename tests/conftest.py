@@ -13,8 +13,8 @@ import pytest
 
 from tests import signals
 
-# Python looks through all objects after 70,000 new ones (10). They are 800,000 once moto and its
-# descriptions are there: 0.4 s. With fewer looks the tests need no more memory at their most.
+# How many looks through the younger objects come before one through all. By default 10: too often
+# where 800,000 stay, as with moto and its descriptions. A look at those takes 0.4 s.
 _LOOKS_BEFORE_ALL = 100
 
 signals.heed_interrupts()

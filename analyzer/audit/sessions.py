@@ -57,7 +57,7 @@ class _Given:
 
 @functools.lru_cache(maxsize=1)
 def _loader(data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
-    """Return what loads the APIs' descriptions; EC2's has 10 MB, once for all accounts.
+    """Return what loads the APIs' descriptions; EC2's has 4 MB, once for all accounts.
 
     Of its operations, the listed ones alone: botocore makes a method of every operation for each
     client, and a client is for one account and Region.

@@ -176,7 +176,7 @@ def _candidates(text: str, *, is_strict: bool) -> Iterator[Span]:
     )
     least = SHORTEST if is_strict else ENCODED
     changes = 1 if is_strict else 3
-    # No word changes more often than the whole text, in which most change less.
+    # No word changes more often than the whole text, and most texts change less often than that.
     if _changes(kinds) < changes and _ONE_KIND.search(kinds) is None:
         return
     for match in _WORD_OF_KINDS.finditer(kinds):

@@ -101,12 +101,9 @@ def _begins(bare: str, line: str, sign: str) -> bool:
 
 def _without_comment(line: str, language: Language) -> str:
     """Return a line up to its comment; signs within quotes are no comment."""
-    for sign in language.comment:
-        if sign in line:
-            break
-    else:
+    first = min((at for at in map(line.find, language.comment) if at >= 0), default=-1)
+    if first < 0:
         return line
-    first = min(at for at in map(line.find, language.comment) if at >= 0)
     before = line[:first]
     if not before.strip():  # the line begins with it
         return before

@@ -143,7 +143,7 @@ def test_settings_of_pip_that_are_for_others(
         monkeypatch.delenv(name)  # they win over files
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     monkeypatch.setenv("PIP_PYTHON", "/usr/bin/python3")
-    # pip's way to say yes to an option that is a no: the bytecode is not looked at.
+    # 0 means: do not compile. pip reads the variable as the value of `compile`; no test needs it.
     monkeypatch.setenv("PIP_NO_COMPILE", "0")
     done = host.run("--wheel", str(wheel), "--no-start", prefix=("unshare", "--net"))
     assert done.returncode == 0, done.stderr

@@ -221,7 +221,7 @@ def _descriptions_read_once() -> Iterator[None]:
 
 @functools.cache  # also for the next server of this process
 def _shared(create_loader: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.cache  # NOBODYS leaves all sessions the same path
+    @functools.cache  # all sessions have the same path: the settings of NOBODYS say so
     def create(*data_path: Optional[str]) -> Any:  # noqa: ANN401 (botocore's)
         return quick(create_loader(*data_path))
 

@@ -103,13 +103,15 @@ def show(directory: Path, say: Say, pause: Pause) -> None:
 
 @contextlib.contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """Look for no garbage meanwhile. What moto loads stays to the end; looking at takes 0.8 s."""
+    """Look for no garbage meanwhile: what moto loads stays to the end, and a look takes 0.8 s."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # nor at the end of the process
-        gc.enable()
+        gc.freeze()  # or Python would look through it at the end of the process
+        if was_enabled:
+            gc.enable()
 
 
 def _recorded(say: Say, pause: Pause) -> Sequence[Line]:

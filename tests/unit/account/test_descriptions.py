@@ -1,4 +1,4 @@
-"""What is read by msgspec is what botocore reads itself."""
+"""Descriptions that msgspec reads are those that botocore reads itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from analyzer.account.descriptions import quick
 
 loaders = pytest.importorskip("botocore.loaders")
+exceptions = pytest.importorskip("botocore.exceptions")
 
 
 @pytest.mark.parametrize(
@@ -41,5 +42,5 @@ def test_descriptions_of_the_users_own_are_read(ending: str, tmp_path: Path) -> 
 
 def test_what_is_not_there_is_botocores_error() -> None:
     loader = quick(loaders.Loader())
-    with pytest.raises(Exception, match="nowhere"):
+    with pytest.raises(exceptions.DataNotFoundError, match="nowhere"):
         loader.load_data("nowhere")
