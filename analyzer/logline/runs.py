@@ -27,7 +27,10 @@ _KEPT_MAX = 256
 _TEXT_MAX = 512
 
 # Directories with one entry for each run, which has its time or number.
-_OF_RUNS = "releases|deployments|deploys|revisions|orchestration|local-commands|sessions"
+_OF_RUNS = "releases|deploys|revisions|orchestration|local-commands"
+# Those that may also have one for each job: `deployments/oauth2` and `sessions/s3-sync` stay.
+_OF_RUNS_OR_JOBS = "deployments|sessions"
+_RUN = r"(?:[^/]*[0-9]){3}|(?:[^/]*[^/0-9A-Za-z]|deploy(?:ment)?|session)?[0-9]+(?:/|\Z)"
 # Of whole paths.
 _PATHS: Rules = (
     (r" \(deleted\)\Z", ""),
@@ -37,6 +40,7 @@ _PATHS: Rules = (
     (r"(/deployment-root)/([0-9a-fA-F-]{36})/d-[^/]+", r"\1/group-\2/d-*"),
     # Kept apart by what was unpacked when: Capistrano, Deployer, Elastic Beanstalk.
     (rf"/({_OF_RUNS})/(?=[^/]*[0-9])[^/]+", r"/\1/*"),
+    (rf"/({_OF_RUNS_OR_JOBS})/(?={_RUN})[^/]+", r"/\1/*"),
     (r"/snap/([^/]+)/(?:x?[0-9]+|current)(?=/|\Z)", r"/snap/\1/*"),
     # CI: the agent's name and number, not the pipeline's.
     (r"(/buildkite[^/]*/builds|/builds(?=/[^/]*-[0-9]+/))/[^/]+(?=/)", r"\1/*"),
@@ -61,6 +65,7 @@ _PARTS: Rules = (
     (r"ansible-tmp-[0-9.-]+", "ansible-tmp-*"),
     (r"(ansible_.*_payload)_[0-9a-z_]+", r"\1_*"),
     (r"(application|container|attempt|job|appattempt)_(?:e[0-9]+_)?[0-9]+_[0-9_rm]+", r"\1_*"),
+    (r"[0-9]+-[0-9]+(-.*dispatch-script\.tmp.*)", r"*\1"),  # Rundeck, by the execution
     (r"d-[0-9A-Z]{9}", "d-*"),
     (r"i-[0-9a-f]{8,17}", "i-*"),
     (r"tmp[.]?[0-9A-Za-z_]{6,10}", "tmp*"),
@@ -69,7 +74,8 @@ _PARTS: Rules = (
 
 # Of words within a part, wherever they stand.
 _VERSION = r"v?[0-9]+(?:\.[0-9]+)+(?:[-+.~_]?(?:rc|alpha|beta|pre|post|dev|final|GA|RELEASE"
-_VERSION += r"|SNAPSHOT|b|a|p|u|amzn|el|fc|ubuntu|deb)[0-9]*(?:\.[0-9]+)*)*"
+_VERSION += r"|SNAPSHOT|build|b|a|p|u|amzn|el|fc|ubuntu|deb)[0-9]*(?:\.[0-9]+)*)*"
+_VERSION += r"(?:\+[0-9A-Za-z]+(?:\.[0-9]+)*)?"  # a build of it
 _DATE = r"(?<![0-9])[0-9]{4}[-_.]?[0-9]{2}[-_.]?[0-9]{2}(?:[-_.T]?[0-9]{2}[-_.:]?[0-9]{2}"
 _DATE += r"(?:[-_.:]?[0-9]{2})?(?:[.,]?[0-9]+)?(?:Z|[-+][0-9]{2}:?[0-9]{2})?)?(?![0-9])"
 _WORDS: Rules = (
@@ -97,7 +103,9 @@ _UNITS: Rules = (
 )  # fmt: skip
 
 _TEMPORARY_ROOT = re.compile(rf"(?:{_TEMPORARY})/")
-_COUNTED = re.compile(r"((?:build|run|attempt|try|iteration|execution|release|rev)[-_.#=])[0-9]+")
+_COUNTED = re.compile(
+    r"((?:build|run|attempt|try|iteration|execution|release|rev)[-_.#=]|\A[rv](?=[0-9]+\Z))[0-9]+"
+)
 _MADE_UP = re.compile(
     r"(?:tmp|jenkins|hudson|terraform|script|custom_script|packer-shell|chef-script|vagrant-shell)?"
     r"[-_.]?\*(?:\.[0-9a-z]+)*"

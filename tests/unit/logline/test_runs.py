@@ -40,6 +40,13 @@ RUNS = (
     ("/tmp/tmp.XkQzPw12Ab/run.sh", "/tmp/tmp.AAAAbbbb99/run.sh", "/tmp/tmp.XkQzPw12Ab/o.sh"),
     ("/tmp/tmpab_cd3fg/a.py", "/tmp/tmpzzzzzzz9/a.py", "/tmp/tmpab_cd3fg/b.py"),
     ("/opt/app-1.2.3/bin/app", "/opt/app-10.0.0-SNAPSHOT/bin/app", "/opt/web-1.2.3/bin/app"),
+    ("/opt/jdk-17.0.1+12/bin/java", "/opt/jdk-21.0.2+13/bin/java", "/opt/jre-17.0.1+12/bin/java"),
+    ("/opt/app-1.2.3+45.jar", "/opt/app-1.2.4+build.7.jar", "/opt/web-1.2.3+45.jar"),
+    ("/opt/app/v12/run", "/opt/app/v3/run", "/opt/web/v12/run"),
+    ("/opt/deployments/7/w", "/opt/deployments/web-0a1b2c3/w", "/opt/deployments/oauth2/w"),
+    ("/x/sessions/session2/w", "/x/sessions/20240131/w", "/x/sessions/s3-sync/w"),
+    ("/home/r/10-123-host-dispatch-script.tmp.sh", "/home/r/9-4-host-dispatch-script.tmp.sh",
+     "/home/r/10-123-other-dispatch-script.tmp.sh"),
     ("/srv/jobs/report_2024-01-31.sh", "/srv/jobs/report_2025-02-01.sh",
      "/srv/jobs/bill_2024-01-31.sh"),
     ("/srv/jobs/4321/run.sh", "/srv/jobs/9/run.sh", "/srv/jobs/4321/stop.sh"),
@@ -57,6 +64,7 @@ def test_two_runs_are_alike_and_two_jobs_are_not(run: str, other_run: str, other
 @pytest.mark.parametrize(
     "path",
     ["/opt/jobs/backup-1.sh", "/opt/jobs/job7.sh", "/usr/bin/md5sum", "/tmp/deploy_database.sh",
+     "/opt/deployments/route53/run.sh", "/opt/sessions/ec2-tag/run.sh", "/usr/bin/r2",
      "/opt/deadbeef.sh", "/srv/releases/stable/run.sh", "/tmp/nightlyBackup.sh", "s3sync-x86_64"],
 )  # fmt: skip
 def test_a_name_that_somebody_gave_stays(path: str) -> None:
