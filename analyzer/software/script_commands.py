@@ -62,8 +62,8 @@ def commands_of(text: str, language: Language) -> Iterator[Command]:
 
 
 def _command(parts: Sequence[str], reads: Sequence[Read]) -> Command:
-    lines = tuple([(each.number, each.line) for each in reads])
-    text = parts[0] if len(parts) == 1 else " ".join(parts)
+    lines = tuple((each.number, each.line) for each in reads)
+    text = " ".join(parts)
     if "proxy" in text.lower():
         text = _NO_PROXY.sub(" ", text)
     if "169" in text:
@@ -82,10 +82,9 @@ def _code(text: str, language: Language) -> Iterator[tuple[int, str]]:
             end = "" if end in line else end
             continue
         bare = line.lstrip(blank)
-        if not bare.startswith(signs):  # most lines: one look for all signs
-            yield number, line
-            continue
-        start = next((each for each in language.block if _begins(bare, line, each[0])), None)
+        start = None
+        if bare.startswith(signs):  # few lines do: one look for all signs
+            start = next((each for each in language.block if _begins(bare, line, each[0])), None)
         if start is None:
             yield number, line
         elif start[1] not in bare[len(start[0]) :]:
