@@ -58,8 +58,9 @@ class AwsServer(Cloud):
         self._lock = threading.Lock()
 
     def __enter__(self) -> AwsServer:
-        """Start it."""
+        """Start it, with nothing in it: moto's state is the process's."""
         super().__enter__()
+        self.reset()
         return self
 
     @contextlib.contextmanager

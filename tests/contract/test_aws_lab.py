@@ -37,7 +37,6 @@ BUCKET, ARCHIVE = "releases-of-ours", "tools/imds-analyzer-0.2.0.tar.gz"
 def aws() -> Iterator[Callable[[str], Any]]:
     """Yield what makes clients of AWS's services, which call moto's server alone."""
     with AwsServer() as server, server.in_environment():
-        server.reset()  # moto's state is the process's
         yield partial(server.client, region="eu-west-1")
 
 

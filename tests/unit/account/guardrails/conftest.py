@@ -22,7 +22,6 @@ Api = Callable[[str], Any]
 def server() -> Iterator[AwsServer]:
     """Start moto's server on a free port; of two at a time, moto answers as the later one says."""
     with AwsServer() as server:
-        server.reset()  # moto's state is the process's
         yield server
 
 
